@@ -1,0 +1,47 @@
+# Each target works on a fresh machine by itself: it needs Python 3.11 or later, and make.
+.DEFAULT_GOAL := help
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+
+.PHONY: help run demo test lint bench format lock schemas clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: .venv/installed ## start the service on http://127.0.0.1:8080
+	@exec $(BIN)/tapedeck serve
+
+demo: .venv/installed ## a recording all the way through: chunks in, transcript and history out
+	@$(BIN)/tapedeck demo
+
+test: .venv/installed ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed ## formatting, lint, types, the walls between the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed ## measurements, as ratios
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+format: .venv/installed ## rewrite the code as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/installed ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
+
+clean: ## remove what the targets made, but never .data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
+
+.venv/installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up .venv (once; about a minute) ..."
+	@$(PYTHON) -m venv --clear .venv || { echo "python's venv module is missing; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
