@@ -1,0 +1,4 @@
+"""What a recording is: its events, its state, its decisions.
+
+Pure: no I/O, no clock, no randomness, no asyncio. Read in this order: `events`, `recording`, `decisions`.
+"""

@@ -1,0 +1,89 @@
+"""What can be asked of a recording. A command carries the time it is decided at, so that deciding needs no clock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.events import FinalizePolicy, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A wish. `at`: an aware UTC datetime."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRecording(Command):
+    dialect: str
+    tenant_id: str
+    external_id: str
+    finalize_policy: FinalizePolicy
+    max_chunks: int
+    expires_at: datetime
+    codec: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    estimated_duration_ms: int | None = None
+    chunk_duration_ms: int | None = None
+    device_id: str | None = None
+    end_user_id: str | None = None
+    details_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChunk(Command):
+    """The blob is durable already; this makes it the recording's."""
+
+    number: int
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    md5: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalizeRecording(Command):
+    total_chunks: int
+    final_duration_ms: int
+    checksum_md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStitched(Command):
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+    codec: str
+    method: str
+    duration_ms: int
+    chunk_count: int
+    chunks_md5: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordTranscribed(Command):
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    language: str
+    engine: str
+    provider: str | None
+    word_count: int
+    segment_count: int
+    confidence: float | None
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFailure(Command):
+    stage: Stage
+    reason: str
+    message: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRecording(Command):
+    pass

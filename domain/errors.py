@@ -1,0 +1,80 @@
+"""What a command can be refused for. Each is a value: its fields say what, its sentence says it to a person."""
+
+
+class RecordingError(Exception):
+    """A command was refused. Nothing was recorded."""
+
+
+class RecordingNotFound(RecordingError):
+    def __init__(self) -> None:
+        super().__init__("There is no such recording.")
+
+
+class RecordingAlreadyOpened(RecordingError):
+    def __init__(self) -> None:
+        super().__init__("A recording of this name was created before with other facts; create it under another name.")
+
+
+class RecordingExpired(RecordingError):
+    def __init__(self, expires_at: str) -> None:
+        super().__init__(f"The recording took uploads until {expires_at}; create a new one.")
+        self.expires_at = expires_at
+
+
+class RecordingClosed(RecordingError):
+    """Other bytes came for a chunk after the recording was finalized."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"The recording is finalized, and chunk {number} is not what was stored; it takes no other bytes now."
+        )
+        self.number = number
+
+
+class ChunkNumberOutOfRange(RecordingError):
+    def __init__(self, number: int, max_chunks: int) -> None:
+        super().__init__(f"Chunk number {number} is not in 1 to {max_chunks}.")
+        self.number = number
+        self.max_chunks = max_chunks
+
+
+class TotalChunksOutOfRange(RecordingError):
+    def __init__(self, total_chunks: int, max_chunks: int) -> None:
+        super().__init__(f"total_chunks {total_chunks} is not in 1 to {max_chunks}.")
+        self.total_chunks = total_chunks
+        self.max_chunks = max_chunks
+
+
+class ChunkMismatch(RecordingError):
+    """What was declared is not what has arrived."""
+
+    def __init__(self, *, missing: tuple[int, ...], extra: tuple[int, ...]) -> None:
+        parts = [
+            f"{name} {', '.join(map(str, numbers))}"
+            for name, numbers in (("missing:", missing), ("more than declared:", extra))
+            if numbers
+        ]
+        super().__init__(f"The chunks do not match total_chunks; {'; '.join(parts)}.")
+        self.missing = missing
+        self.extra = extra
+
+
+class AlreadyFinalized(RecordingError):
+    def __init__(self, total_chunks: int) -> None:
+        super().__init__(
+            f"The recording was finalized with other parameters (total_chunks {total_chunks}); they cannot change."
+        )
+        self.total_chunks = total_chunks
+
+
+class NotFailed(RecordingError):
+    def __init__(self) -> None:
+        super().__init__("The recording has not failed, so there is nothing to retry.")
+
+
+class StageNotDue(RecordingError):
+    """A stage reported its end, and it is not that stage's turn."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"Stage {stage} is not due for this recording.")
+        self.stage = stage

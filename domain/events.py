@@ -1,0 +1,144 @@
+"""The facts of a recording's life, in the past tense.
+
+An event holds facts, never content: no audio, transcript, note or name. Those are blobs; the event has their key,
+size and digest. So a recording can be deleted for real while its history keeps what happened.
+
+Every event has a version from its first day. A change of an event's shape raises `VERSION` and comes with an upcast in
+`domain.upcasts`, so that what was stored once is readable for ever.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+BlobKey = Annotated[str, Field(min_length=1, max_length=512)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class FinalizePolicy(StrEnum):
+    """What a finalize does while chunks are missing."""
+
+    REJECT = "reject"
+
+
+class Stage(StrEnum):
+    """A step of processing; each ends in its own event or in `Failed`."""
+
+    STITCH = "stitch"
+    TRANSCRIBE = "transcribe"
+
+
+class Event(BaseModel):
+    """A fact about one recording. `at`: when it was decided, an aware UTC datetime."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    VERSION: ClassVar[int] = 1
+
+    at: AwareDatetime
+
+
+class RecordingOpened(Event):
+    """A caller announced a recording and may send chunks of it until `expires_at`.
+
+    `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
+    such text may name a patient, so it is content.
+    """
+
+    dialect: str
+    tenant_id: str
+    external_id: str
+    finalize_policy: FinalizePolicy
+    max_chunks: Positive
+    codec: str | None
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    expires_at: AwareDatetime
+    estimated_duration_ms: Count | None
+    chunk_duration_ms: Count | None
+    device_id: str | None
+    end_user_id: str | None
+    details_key: BlobKey | None
+
+
+class ChunkStored(Event):
+    """The bytes of chunk `number` are durable under `blob_key`. A later one for the same number replaces it."""
+
+    number: Positive
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    md5: Md5
+
+
+class FinalizeRequested(Event):
+    """The caller declared the recording complete with `total_chunks` chunks. The answer is computed from this event."""
+
+    total_chunks: Positive
+    chunks_received: Count
+    final_duration_ms: Count
+    checksum_md5: Md5 | None
+
+
+class Stitched(Event):
+    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order."""
+
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    content_type: str
+    codec: str
+    method: str
+    duration_ms: Count
+    chunk_count: Positive
+    chunks_md5: Md5
+
+
+class Transcribed(Event):
+    """The audio became text. No speech at all is `word_count` 0, not a failure; `confidence` is then null."""
+
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+    provider: str | None
+    word_count: Count
+    segment_count: Count
+    confidence: Share | None
+    duration_ms: Count
+
+
+class Failed(Event):
+    """A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
+
+    stage: Stage
+    reason: str
+    message: str
+    attempts: Positive
+
+
+class RetryRequested(Event):
+    """Someone asked for the failed `stage` to be tried again."""
+
+    stage: Stage
+
+
+RecordingEvent = RecordingOpened | ChunkStored | FinalizeRequested | Stitched | Transcribed | Failed | RetryRequested
+
+EVENT_TYPES: dict[str, type[RecordingEvent]] = {
+    event_type.__name__: event_type
+    for event_type in (
+        RecordingOpened,
+        ChunkStored,
+        FinalizeRequested,
+        Stitched,
+        Transcribed,
+        Failed,
+        RetryRequested,
+    )
+}

@@ -1,0 +1,128 @@
+"""What a status query answers: the newest facts of one recording in one flat row, folded from the same events.
+
+Unlike `Recording` it knows nothing of single chunks, so a row costs the same to keep whatever was uploaded.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.events import (
+    ChunkStored,
+    Failed,
+    FinalizeRequested,
+    RecordingEvent,
+    RecordingOpened,
+    RetryRequested,
+    Stitched,
+    Transcribed,
+)
+from domain.recording import CorruptHistory
+
+
+class Phase(StrEnum):
+    """Where a recording is in its life; each dialect has its own words for these."""
+
+    OPEN = "open"
+    FINALIZED = "finalized"
+    STITCHED = "stitched"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class RecordingSummary(BaseModel):
+    """A recording as queries see it. Times are aware UTC datetimes; what is not known is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dialect: str
+    tenant_id: str
+    external_id: str
+    phase: Phase
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    max_chunks: int
+    codec: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    device_id: str | None
+    end_user_id: str | None
+    details_key: str | None
+    total_chunks: int | None = None
+    final_duration_ms: int | None = None
+    finalized_at: datetime | None = None
+    stitched: Stitched | None = None
+    transcribed: Transcribed | None = None
+    failed: Failed | None = None
+
+
+def evolve_summary(summary: RecordingSummary | None, event: RecordingEvent) -> RecordingSummary:
+    """The row after one event. Raises: CorruptHistory where the first event is not RecordingOpened."""
+    if type(event) is RecordingOpened:
+        return _opened(event)
+    if summary is None:
+        raise CorruptHistory(f"{type(event).__name__} cannot be the first event of a recording")
+    changes = _CHANGES[type(event)](summary, event)
+    return summary.model_copy(update={"updated_at": event.at, **changes})
+
+
+def _opened(event: RecordingOpened) -> RecordingSummary:
+    return RecordingSummary(
+        dialect=event.dialect,
+        tenant_id=event.tenant_id,
+        external_id=event.external_id,
+        phase=Phase.OPEN,
+        created_at=event.at,
+        updated_at=event.at,
+        expires_at=event.expires_at,
+        max_chunks=event.max_chunks,
+        codec=event.codec,
+        started_at=event.started_at,
+        ended_at=event.ended_at,
+        device_id=event.device_id,
+        end_user_id=event.end_user_id,
+        details_key=event.details_key,
+    )
+
+
+def _chunk_stored(_: RecordingSummary, __: ChunkStored) -> dict[str, Any]:
+    return {}
+
+
+def _finalize_requested(_: RecordingSummary, event: FinalizeRequested) -> dict[str, Any]:
+    return {
+        "phase": Phase.FINALIZED,
+        "total_chunks": event.total_chunks,
+        "final_duration_ms": event.final_duration_ms,
+        "finalized_at": event.at,
+    }
+
+
+def _stitched(_: RecordingSummary, event: Stitched) -> dict[str, Any]:
+    return {"phase": Phase.STITCHED, "stitched": event}
+
+
+def _transcribed(_: RecordingSummary, event: Transcribed) -> dict[str, Any]:
+    return {"phase": Phase.COMPLETED, "transcribed": event}
+
+
+def _failed(_: RecordingSummary, event: Failed) -> dict[str, Any]:
+    return {"phase": Phase.FAILED, "failed": event}
+
+
+def _retry_requested(summary: RecordingSummary, _: RetryRequested) -> dict[str, Any]:
+    return {"phase": Phase.STITCHED if summary.stitched else Phase.FINALIZED, "failed": None}
+
+
+_CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str, Any]]] = {
+    ChunkStored: _chunk_stored,
+    FinalizeRequested: _finalize_requested,
+    Stitched: _stitched,
+    Transcribed: _transcribed,
+    Failed: _failed,
+    RetryRequested: _retry_requested,
+}

@@ -1,0 +1,35 @@
+"""How the stored shape of an older event becomes today's: one function a step, applied in turn when it is read."""
+
+from collections.abc import Callable
+from typing import Any
+
+Fields = dict[str, Any]
+
+UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {}
+"""(event name, version it lifts from) -> the fields of the next version."""
+
+
+class UnknownEventVersion(Exception):
+    """An event was stored by a newer tapedeck than this one, or an upcast is missing."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"The log holds {name} in version {version}, which this version of tapedeck cannot read; "
+            "start the version that wrote it, or a newer one."
+        )
+        self.name = name
+        self.version = version
+
+
+def upcast(name: str, fields: Fields, *, version: int, to_version: int) -> Fields:
+    """The fields of a stored event, lifted from `version` to `to_version`.
+
+    Raises: UnknownEventVersion where no chain of upcasts leads there.
+    """
+    while version != to_version:
+        lift = UPCASTS.get((name, version))
+        if lift is None or version > to_version:
+            raise UnknownEventVersion(name, version)
+        fields = lift(fields)
+        version += 1
+    return fields

@@ -1,0 +1,161 @@
+"""Short words for events and commands, so that a test reads as given, when, then."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain import commands
+from domain.decisions import decide
+from domain.events import (
+    ChunkStored,
+    Failed,
+    FinalizePolicy,
+    FinalizeRequested,
+    RecordingEvent,
+    RecordingOpened,
+    RetryRequested,
+    Stage,
+    Stitched,
+    Transcribed,
+)
+from domain.recording import Recording, fold
+
+START = datetime(2026, 1, 13, 10, 0, tzinfo=UTC)
+EXPIRY = START + timedelta(hours=4)
+
+
+def given(*events: RecordingEvent) -> Recording | None:
+    return fold(events)
+
+
+def when(recording: Recording | None, command: commands.Command) -> Sequence[RecordingEvent]:
+    return decide(recording, command)
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def opening(**changes: Any) -> dict[str, Any]:
+    return {
+        "at": START,
+        "dialect": "bota",
+        "tenant_id": "proj_1",
+        "external_id": "a",
+        "finalize_policy": FinalizePolicy.REJECT,
+        "max_chunks": 100,
+        "codec": "opus",
+        "started_at": None,
+        "ended_at": None,
+        "expires_at": EXPIRY,
+        "estimated_duration_ms": None,
+        "chunk_duration_ms": None,
+        "device_id": "dev_1",
+        "end_user_id": "eu_1",
+        "details_key": None,
+    } | changes
+
+
+def opened(**changes: Any) -> RecordingOpened:
+    return RecordingOpened(**opening(**changes))
+
+
+def open_recording(**changes: Any) -> commands.OpenRecording:
+    return commands.OpenRecording(**opening(**changes))
+
+
+def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> dict[str, Any]:
+    body = b"chunk %d" % number if body is None else body
+    sha256 = hashlib.sha256(body).hexdigest()
+    return {
+        "at": at(minutes),
+        "number": number,
+        "blob_key": f"chunk-{number}-{sha256}",
+        "size_bytes": len(body),
+        "sha256": sha256,
+        "md5": hashlib.md5(body).hexdigest(),
+    }
+
+
+def chunk(number: int, body: bytes | None = None) -> ChunkStored:
+    return ChunkStored(**chunk_facts(number, body))
+
+
+def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -> commands.StoreChunk:
+    return commands.StoreChunk(**chunk_facts(number, body, minutes))
+
+
+def finalized(total: int, *, md5: str | None = None) -> FinalizeRequested:
+    return FinalizeRequested(
+        at=at(2), total_chunks=total, chunks_received=total, final_duration_ms=9_000, checksum_md5=md5
+    )
+
+
+def finalize(total: int, *, md5: str | None = None, duration_ms: int = 9_000, minutes: float = 2) -> Any:
+    return commands.FinalizeRecording(
+        at=at(minutes), total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5
+    )
+
+
+STITCHED_FACTS: dict[str, Any] = {
+    "at": at(3),
+    "blob_key": "audio-1",
+    "size_bytes": 1_000,
+    "sha256": "a" * 64,
+    "content_type": "audio/ogg",
+    "codec": "opus",
+    "method": "remuxed",
+    "duration_ms": 9_000,
+    "chunk_count": 2,
+    "chunks_md5": "b" * 32,
+}
+TRANSCRIBED_FACTS: dict[str, Any] = {
+    "at": at(4),
+    "blob_key": "transcript-1",
+    "size_bytes": 100,
+    "sha256": "c" * 64,
+    "language": "en",
+    "engine": "pocketsphinx",
+    "provider": None,
+    "word_count": 3,
+    "segment_count": 1,
+    "confidence": 0.9,
+    "duration_ms": 9_000,
+}
+
+
+def stitched() -> Stitched:
+    return Stitched(**STITCHED_FACTS)
+
+
+def record_stitched() -> commands.RecordStitched:
+    return commands.RecordStitched(**STITCHED_FACTS)
+
+
+def transcribed() -> Transcribed:
+    return Transcribed(**TRANSCRIBED_FACTS)
+
+
+def record_transcribed() -> commands.RecordTranscribed:
+    return commands.RecordTranscribed(**TRANSCRIBED_FACTS)
+
+
+def failure_facts(stage: Stage, reason: str = "not_audio") -> dict[str, Any]:
+    return {"at": at(5), "stage": stage, "reason": reason, "message": "Chunk 1 is not audio.", "attempts": 1}
+
+
+def failed(stage: Stage, reason: str = "not_audio") -> Failed:
+    return Failed(**failure_facts(stage, reason))
+
+
+def record_failure(stage: Stage) -> commands.RecordFailure:
+    return commands.RecordFailure(**failure_facts(stage))
+
+
+def retry_requested(stage: Stage) -> RetryRequested:
+    return RetryRequested(at=at(6), stage=stage)
+
+
+def retry() -> commands.RetryRecording:
+    return commands.RetryRecording(at=at(6))

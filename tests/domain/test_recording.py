@@ -1,0 +1,122 @@
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from domain.chunks import ChunkTable
+from domain.events import Stage
+from domain.identity import recording_id
+from domain.recording import CorruptHistory, evolve, fold
+from domain.summary import Phase, evolve_summary
+from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
+from tests.domain.histories import (
+    chunk,
+    failed,
+    finalized,
+    given,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
+
+LIFE = [
+    opened(),
+    chunk(1),
+    chunk(2),
+    finalized(2),
+    stitched(),
+    failed(Stage.TRANSCRIBE),
+    retry_requested(Stage.TRANSCRIBE),
+]
+LIFE += [transcribed()]
+
+
+def test_folding_in_two_parts_gives_the_same_as_in_one():
+    for cut in range(len(LIFE) + 1):
+        in_two = fold(LIFE[cut:], fold(LIFE[:cut]))
+        assert in_two is not None
+        assert dict(in_two.chunks) == dict(fold(LIFE).chunks)
+        assert (in_two.finalized, in_two.stitched, in_two.transcribed) == (finalized(2), stitched(), transcribed())
+
+
+def test_a_state_stays_as_it_was_when_it_is_evolved():
+    before = given(opened(), chunk(1))
+    evolve(evolve(before, chunk(2)), chunk(1, b"other"))
+    assert dict(before.chunks) == {1: chunk(1)}
+
+
+@pytest.mark.parametrize("history", [[chunk(1)], [opened(), opened()]])
+def test_a_history_that_no_decision_can_have_made_is_refused(history):
+    with pytest.raises(CorruptHistory):
+        fold(history)
+
+
+Steps = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8), st.binary(max_size=4)), max_size=60)
+
+
+@for_all(Steps)
+def test_a_chunk_table_is_a_value_however_its_futures_branch(steps):
+    """Each step adds a chunk to any of the tables made so far; all of them stay what a plain dict would be."""
+    tables, models = [ChunkTable()], [{}]
+    for of, number, body in steps:
+        origin = of % len(tables)
+        added = chunk(number, body)
+        tables.append(tables[origin].with_chunk(added))
+        models.append(models[origin] | {number: added})
+        for table, model in zip(tables, models, strict=True):
+            assert dict(table) == model
+            assert len(table) == len(model)
+            assert table.highest == max(model, default=0)
+            assert table.size_bytes == sum(stored.size_bytes for stored in model.values())
+            assert [stored.number for stored in table.in_order()] == sorted(model)
+
+
+def test_a_summary_follows_the_recording_through_its_life():
+    phases = []
+    summary = None
+    for event in LIFE:
+        summary = evolve_summary(summary, event)
+        phases.append(summary.phase)
+        assert summary.updated_at == event.at
+    assert phases == [
+        *[Phase.OPEN] * 3,
+        Phase.FINALIZED,
+        Phase.STITCHED,
+        Phase.FAILED,
+        Phase.STITCHED,
+        Phase.COMPLETED,
+    ]
+    assert summary.failed is None
+    assert summary.transcribed == transcribed()
+
+
+def test_a_failure_before_stitching_goes_back_to_finalized():
+    summary = None
+    for event in [opened(), chunk(1), finalized(1), failed(Stage.STITCH), retry_requested(Stage.STITCH)]:
+        summary = evolve_summary(summary, event)
+    assert summary.phase is Phase.FINALIZED
+
+
+def test_a_summary_cannot_begin_in_the_middle():
+    with pytest.raises(CorruptHistory):
+        evolve_summary(None, chunk(1))
+
+
+Name = st.text(max_size=6)
+
+
+@for_all(st.lists(Name, min_size=2, max_size=4), st.lists(Name, min_size=2, max_size=4))
+def test_recordings_share_an_id_only_if_they_are_named_alike(one, other):
+    assert (recording_id(*one) == recording_id(*other)) == (one == other)
+
+
+def test_stored_fields_are_lifted_a_version_at_a_time(monkeypatch):
+    monkeypatch.setitem(UPCASTS, ("ChunkStored", 1), lambda fields: fields | {"two": True})
+    monkeypatch.setitem(UPCASTS, ("ChunkStored", 2), lambda fields: fields | {"three": fields["two"]})
+    assert upcast("ChunkStored", {"one": 1}, version=1, to_version=3) == {"one": 1, "two": True, "three": True}
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_a_version_that_cannot_be_lifted_is_named(version):
+    with pytest.raises(UnknownEventVersion, match=f"ChunkStored in version {version}"):
+        upcast("ChunkStored", {}, version=version, to_version=1)
