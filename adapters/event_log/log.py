@@ -1,0 +1,195 @@
+"""The event log as asyncio sees it: group commit over a `LogRecorder`, reading in order, waking on commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import PersistenceError
+
+from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
+from adapters.event_log.reader import EventReader
+from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
+from domain.events import RecordingEvent
+
+LARGEST_COMMIT = 1_024
+"""Appends in one transaction at the most, so that one commit does not keep its first caller waiting for long."""
+
+RECENT_EVENTS = 4_096
+"""Events kept in memory after their commit: followers that keep up never read the disk."""
+
+FOREIGN_COMMIT_CHECK_SECONDS = 1.0
+"""How often the log is asked for commits of other processes, which cannot wake this one."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    append: Append
+    events: Sequence[RecordedEvent]
+    done: asyncio.Future[int]
+
+
+CommitObserver = Callable[[int, int], None]
+"""Told after each commit: how many appends and how many events were in it."""
+
+
+class EventLog:
+    """Everything that was ever recorded, in order. Open it within a running event loop; close it when done."""
+
+    def __init__(self, recorder: LogRecorder, *, on_commit: CommitObserver | None = None) -> None:
+        self._recorder = recorder
+        self._reader = EventReader(recorder)
+        self._mapper = EventMapper()
+        self._on_commit = on_commit
+        self._waiting: deque[_Waiting] = deque()
+        self._committing: asyncio.Task[None] | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="log-reader")
+        self._recent: deque[RecordedEvent] = deque(maxlen=RECENT_EVENTS)
+        self._head = recorder.max_notification_id() or 0
+        self._grown = asyncio.Event()
+
+    @property
+    def head(self) -> int:
+        """The position of the last event this process knows to be committed; 0 while there is none."""
+        return self._head
+
+    def append(
+        self, recording_id: UUID, expected_version: int, events: Sequence[RecordingEvent], *, trace_id: str | None
+    ) -> asyncio.Future[int]:
+        """Queue events for the next commit, in the order of the calls.
+
+        The future gives the position of the last of them once they are durable. It raises VersionConflict when the
+        recording is not at `expected_version`; LogFull or LogUnavailable when the commit failed as a whole.
+        """
+        versions = range(expected_version + 1, expected_version + 1 + len(events))
+        versioned = [
+            VersionedEvent(recording_id, version, event, trace_id)
+            for version, event in zip(versions, events, strict=True)
+        ]
+        stored = [self._mapper.to_stored_event(cast("DomainEventProtocol[UUID]", event)) for event in versioned]
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        unplaced = [
+            RecordedEvent(0, recording_id, event.originator_version, event.event, trace_id) for event in versioned
+        ]
+        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, done))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all(), name="log commit")
+        return done
+
+    async def _commit_all(self) -> None:
+        """One commit after another until nothing waits; what arrives during a commit shares the next."""
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_COMMIT))]
+                await self._commit(batch)
+        finally:
+            self._committing = None
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        appends = [waiting.append for waiting in batch]
+        loop = asyncio.get_running_loop()
+        try:
+            outcomes = await loop.run_in_executor(self._writer, self._recorder.insert_batch, appends)
+        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
+            for waiting in batch:
+                _fail(waiting.done, error)
+            return
+        committed = 0
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, VersionConflict):
+                _fail(waiting.done, outcome)
+                continue
+            self._remember(waiting.events, last_position=outcome)
+            committed += len(waiting.events)
+            if not waiting.done.done():
+                waiting.done.set_result(outcome)
+        if self._on_commit is not None and committed:
+            self._on_commit(len(batch), committed)
+        self._wake()
+
+    def _remember(self, events: Sequence[RecordedEvent], *, last_position: int) -> None:
+        first_position = last_position - len(events) + 1
+        if self._recent and self._recent[-1].position != first_position - 1:
+            self._recent.clear()  # another process wrote in between
+        for position, event in enumerate(events, first_position):
+            self._recent.append(replace(event, position=position))
+        self._head = max(self._head, last_position)
+
+    def _wake(self) -> None:
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def history(self, recording_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
+        """One recording's events after `after_version`, in order; positions are not looked up (0).
+
+        Raises: LogUnavailable.
+        """
+        return await self._read(lambda: self._reader.history(recording_id, after_version=after_version))
+
+    async def read(self, *, after: int, limit: int = 512) -> list[RecordedEvent]:
+        """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""
+        if self._head <= after:
+            return []
+        recent = self._recent
+        if recent and recent[0].position <= after + 1 <= recent[-1].position:
+            offset = after + 1 - recent[0].position
+            return list(islice(recent, offset, offset + limit))
+        return await self._read(lambda: self._reader.after(after, limit=limit))
+
+    async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
+        """Batches of events after position `after`, for ever: what is there, then what comes, woken on commit."""
+        while True:
+            events = await self.read(after=after, limit=limit)
+            if events:
+                after = events[-1].position
+                yield events
+            else:
+                await self.wait_for_growth(after)
+
+    async def wait_for_growth(self, after: int) -> None:
+        """Return when there may be events after position `after`; at the latest when it is worth asking again."""
+        grown = self._grown
+        if self._head > after:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(grown.wait(), FOREIGN_COMMIT_CHECK_SECONDS)
+            return
+        await self.refresh_head()
+
+    async def refresh_head(self) -> int:
+        """Ask the store for the last position, which another process may have moved. Raises: LogUnavailable."""
+        head = await self._read(self._recorder.max_notification_id)
+        self._head = max(self._head, head or 0)
+        return self._head
+
+    async def _read(self, query: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _reading, query)
+
+    async def close(self) -> None:
+        """Wait for the commits under way, then let go of the store."""
+        while self._committing is not None:
+            await asyncio.wait([self._committing])
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._recorder.close()
+
+
+def _reading(query: Callable[[], T]) -> T:
+    try:
+        return query()
+    except PersistenceError as error:
+        raise LogUnavailable(f"The event log cannot be read: {error}.") from error
+
+
+def _fail(done: asyncio.Future[int], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -1,0 +1,63 @@
+"""The port of the log's store: what a recorder of the `eventsourcing` library must do beyond the library's own.
+
+One call inserts the appends of many recordings in one transaction; an append whose recording has moved on meanwhile
+is left out and told so, and costs the others nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events to follow version `expected_version` of one recording (0: it has none yet)."""
+
+    recording_id: UUID
+    expected_version: int
+    stored_events: Sequence[StoredEvent]
+
+
+class VersionConflict(Exception):
+    """The recording is not at the version that the append was decided on; decide again on what is there now."""
+
+
+class LogUnavailable(Exception):
+    """The log cannot be written or read at the moment. What is committed stays."""
+
+
+class LogFull(LogUnavailable):
+    """There is no room for the log to grow."""
+
+
+class LogRecorder(Protocol):
+    """Durable and ordered: positions grow by 1 in the order of commits, and never change."""
+
+    def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
+        """Insert all appends that fit, in one transaction, durable on return.
+
+        Returns, for each append, the position of its last event, or the conflict that kept it out. An append fits
+        when its recording stands exactly at `expected_version`, counting the appends before it in the same batch.
+
+        Raises: LogFull, LogUnavailable; then nothing of the batch is in the log.
+        """
+        ...
+
+    def select_events(self, originator_id: UUID, *, gt: int | None = None) -> Sequence[StoredEvent]:
+        """One recording's events after version `gt`, in order."""
+        ...
+
+    def select_notifications(
+        self, start: int | None, limit: int, *, inclusive_of_start: bool = True
+    ) -> Sequence[Notification]:
+        """At most `limit` events of all recordings from position `start` on, in order."""
+        ...
+
+    def max_notification_id(self) -> int | None:
+        """The position of the last event; None (or 0) while there is none."""
+        ...
+
+    def close(self) -> None: ...

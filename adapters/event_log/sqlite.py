@@ -1,0 +1,126 @@
+"""Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many recordings a transaction."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from eventsourcing.persistence import OperationalError, PersistenceError
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+    SQLiteTransaction,
+)
+
+from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
+
+LOCK_TIMEOUT_SECONDS = 10
+
+
+class SQLiteLogRecorder(SQLiteApplicationRecorder):
+    """The log in one SQLite file, created when it is not there. Several processes may write to it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
+        self.insert_events_statement = f"INSERT INTO {self.events_table_name} VALUES (?,?,?,?,?)"  # noqa: S608
+        self.create_table()
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The library's table with an explicit integer key.
+
+        An implicit rowid may be renumbered by VACUUM, and every follower's position with it. The column is called
+        rowid so that the library's own queries read it.
+        """
+        return [
+            f"""CREATE TABLE IF NOT EXISTS {self.events_table_name} (
+                rowid INTEGER PRIMARY KEY,
+                originator_id TEXT NOT NULL,
+                originator_version INTEGER NOT NULL,
+                topic TEXT NOT NULL,
+                state BLOB NOT NULL,
+                UNIQUE (originator_id, originator_version))"""
+        ]
+
+    def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
+        """See `LogRecorder.insert_batch`."""
+        with _errors_named(), self.datastore.transaction(commit=True) as cursor:
+            return self._insert_batch(cursor, appends)
+
+    def _insert_batch(self, cursor: SQLiteCursor, appends: Sequence[Append]) -> list[int | VersionConflict]:
+        position = self._max_notification_id(cursor) or 0
+        versions: dict[UUID, int] = {}
+        rows: list[tuple[int, str, int, str, bytes]] = []
+        outcomes: list[int | VersionConflict] = []
+        for append in appends:
+            recording_id = append.recording_id
+            if recording_id not in versions:
+                versions[recording_id] = self._max_version(cursor, recording_id)
+            if versions[recording_id] != append.expected_version:
+                outcomes.append(VersionConflict())
+                continue
+            for stored in append.stored_events:
+                position += 1
+                rows.append((position, recording_id.hex, stored.originator_version, stored.topic, stored.state))
+            versions[recording_id] += len(append.stored_events)
+            outcomes.append(position)
+        cursor.executemany(self.insert_events_statement, rows)
+        return outcomes
+
+    def _max_version(self, cursor: SQLiteCursor, recording_id: UUID) -> int:
+        cursor.execute(
+            f"SELECT MAX(originator_version) FROM {self.events_table_name} WHERE originator_id=?",  # noqa: S608
+            (recording_id.hex,),
+        )
+        return cursor.fetchone()[0] or 0
+
+    def close(self) -> None:
+        self.datastore.close()
+
+
+class _DurableDatastore(SQLiteDatastore):
+    def __init__(self, db_name: str, *, lock_timeout: int) -> None:
+        super().__init__(db_name, lock_timeout=lock_timeout)
+        self.pool = _DurableConnectionPool(db_name=db_name, lock_timeout=lock_timeout)
+
+
+class _DurableConnectionPool(SQLiteConnectionPool):
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        raw = connection._sqlite_conn  # noqa: SLF001 - the library offers no hook for a connection's pragmas
+        raw.execute("PRAGMA synchronous=FULL")  # the commit's answer waits for the fsync of the write-ahead log
+        return _EagerlyLockingConnection(raw, max_age=self.max_age)
+
+
+class _EagerlyLockingConnection(SQLiteConnection):
+    """Takes the write lock at the start of a writing transaction, so that what it reads first stays true."""
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
+        transaction = _ImmediateTransaction(self, commit=True) if commit else SQLiteTransaction(self)
+        with transaction as cursor, cursor:
+            yield cursor
+
+
+class _ImmediateTransaction(SQLiteTransaction):
+    def __enter__(self) -> SQLiteCursor:
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        return cursor
+
+
+@contextmanager
+def _errors_named() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, PersistenceError) as error:
+        cause = error.__cause__ if isinstance(error, PersistenceError) else error
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL:
+            raise LogFull("The event log has no room to grow.") from error
+        if isinstance(error, (OperationalError, sqlite3.OperationalError)):
+            raise LogUnavailable(f"The event log cannot be written: {cause}.") from error
+        raise

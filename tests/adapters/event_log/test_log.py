@@ -1,0 +1,142 @@
+import asyncio
+import threading
+from uuid import uuid4
+
+import pytest
+
+from adapters.event_log import log as log_module
+from adapters.event_log.log import EventLog
+from adapters.event_log.recorder import LogFull, VersionConflict
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from tests.domain.histories import chunk, opened
+
+NO_TRACE = None
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    return SQLiteLogRecorder(tmp_path / "log.sqlite3")
+
+
+@pytest.fixture
+def commits():
+    return []
+
+
+@pytest.fixture
+async def log(recorder, commits):
+    log = EventLog(recorder, on_commit=lambda appends, events: commits.append((appends, events)))
+    yield log
+    await log.close()
+
+
+async def test_an_append_answers_with_the_position_of_its_last_event(log):
+    its_id = uuid4()
+    assert await log.append(its_id, 0, [opened(), chunk(1)], trace_id="t") == 2
+    assert log.head == 2
+    history = await log.history(its_id)
+    assert [(recorded.version, recorded.event, recorded.trace_id) for recorded in history] == [
+        (1, opened(), "t"),
+        (2, chunk(1), "t"),
+    ]
+
+
+async def test_appends_that_wait_together_share_one_commit(log, commits):
+    first = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await asyncio.sleep(0)  # the first is being committed when the others come
+    others = [log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE) for _ in range(50)]
+    assert await asyncio.gather(first, *others) == list(range(1, 52))
+    assert sum(events for _, events in commits) == 51
+    assert len(commits) <= 3
+
+
+async def test_a_conflict_fails_only_the_append_that_caused_it(log):
+    contended = uuid4()
+    await log.append(contended, 0, [opened()], trace_id=NO_TRACE)
+    stale = log.append(contended, 0, [opened()], trace_id=NO_TRACE)
+    fresh = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    with pytest.raises(VersionConflict):
+        await stale
+    assert await fresh == 2
+
+
+async def test_a_failed_commit_fails_everyone_in_it_and_nobody_after_it(log, recorder, monkeypatch):
+    insert, failing = recorder.insert_batch, True
+
+    def insert_or_fail(appends):
+        if failing:
+            raise LogFull("The event log has no room to grow.")
+        return insert(appends)
+
+    monkeypatch.setattr(recorder, "insert_batch", insert_or_fail)
+    doomed = [log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE) for _ in range(2)]
+    results = await asyncio.gather(*doomed, return_exceptions=True)
+    assert [type(result) for result in results] == [LogFull, LogFull]
+    failing = False
+    assert await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE) == 1
+
+
+async def test_followers_get_what_is_there_and_what_comes_in_order(log, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 60)  # only a wake-up can be in time
+    its_id = uuid4()
+    await log.append(its_id, 0, [opened(), chunk(1)], trace_id=NO_TRACE)
+    seen = []
+
+    async def follow():
+        async for events in log.follow(after=0):
+            seen.extend(recorded.position for recorded in events)
+            if len(seen) >= 6:
+                return
+
+    following = asyncio.create_task(follow())
+    while len(seen) < 2:
+        await asyncio.sleep(0)
+    for version in range(2, 6):
+        await log.append(its_id, version, [chunk(version)], trace_id=NO_TRACE)
+    await following
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3, 100])
+async def test_reading_gives_the_same_from_memory_and_from_disk(recorder, monkeypatch, kept):
+    monkeypatch.setattr(log_module, "RECENT_EVENTS", kept)
+    log = EventLog(recorder)
+    for _ in range(8):
+        await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    for after in range(9):
+        for limit in (1, 3, 100):
+            positions = [recorded.position for recorded in await log.read(after=after, limit=limit)]
+            assert positions == list(range(after + 1, 9))[:limit]
+    await log.close()
+
+
+async def test_what_another_process_commits_is_followed_too_and_in_order(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 0.01)
+    other = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    for writer in (log, other, other, log, other):
+        await writer.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    seen = []
+    async for events in log.follow(after=0):
+        seen.extend(recorded.position for recorded in events)
+        if len(seen) == 5:
+            break
+    assert seen == [1, 2, 3, 4, 5]
+    await other.close()
+
+
+async def test_closing_waits_for_the_commit_under_way(recorder, monkeypatch):
+    insert, go_on = recorder.insert_batch, threading.Event()
+
+    def slow_insert(appends):
+        go_on.wait()
+        return insert(appends)
+
+    monkeypatch.setattr(recorder, "insert_batch", slow_insert)
+    log = EventLog(recorder)
+    done = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(log.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    assert await done == 1
