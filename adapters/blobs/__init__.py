@@ -1,0 +1,1 @@
+"""Where bytes are kept: the port, and an adapter for each kind of storage."""

@@ -1,0 +1,188 @@
+"""The port to where bytes are kept: what every blob store promises, its values and its errors.
+
+A blob is found by its key, `prefix + sha256`: the same bytes under the same prefix are the same blob, so putting
+them again changes nothing. What `put` has returned for is durable; what failed is not there.
+"""
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """What is known of a blob once all its bytes have been seen. Digests are lower-case hex."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    md5: str
+
+
+class BlobStore(Protocol):
+    """Keeps blobs. Everything may raise StorageFull and StorageUnavailable; a bad key or prefix, InvalidBlobKey.
+
+    The `async` methods never block the event loop; the others block, and are for worker processes and start-up.
+    """
+
+    async def put(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> StoredBlob:
+        """Store a body as it streams in; it is durable on return. An empty body is a blob too.
+
+        `check` sees the would-be blob before it is published, perhaps in another thread; what it raises comes out
+        here. When this raises, whatever the reason (the body's own exception, cancellation, a full disk), the blob
+        has not been acknowledged and no part of a body is left behind.
+
+        Raises: BlobTooLarge past `limit_bytes`, without reading on.
+        """
+        ...
+
+    def put_file(self, prefix: str, path: Path) -> StoredBlob:
+        """Take over a finished local file, by moving it where possible: afterwards it is no longer at `path`.
+
+        When this raises, the file is still the caller's, unless it could not be synced: then it is thrown away,
+        because after a failed fsync nobody can tell what is on the disk.
+        """
+        ...
+
+    def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
+        """Store these bytes; they are durable on return."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """A seekable reader, which the caller closes. Raises: BlobNotFound."""
+        ...
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """Stream `length` bytes from `start`, or to the end; fewer, or none, when the blob ends before.
+
+        Raises: BlobNotFound when iterated, before the first block.
+        """
+        ...
+
+    async def size(self, key: str) -> int:
+        """How many bytes the blob has. Raises: BlobNotFound."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the blob, durably. Removing what is not there is no error."""
+        ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that begin with `prefix`, in no promised order."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Prove, by doing it, that a body could be stored now."""
+        ...
+
+    def recover(self) -> int:
+        """Clear away what a crash left unfinished; says how many leftovers there were.
+
+        For the one process that owns the store, at its start, before anything is put: to this, another process's
+        put that is still running looks like a leftover.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let running work end and give back threads and files."""
+        ...
+
+
+class BlobFailure(Exception):
+    """What can go wrong with a blob. `str()` is one sentence that names no path; all of them can be pickled."""
+
+
+class BlobNotFound(BlobFailure):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"There is no blob {self.key!r}."
+
+
+class InvalidBlobKey(BlobFailure):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        shown = self.key if len(self.key) <= 100 else self.key[:100] + "…"  # noqa: PLR2004 - enough to know it by
+        return f"{shown!r} cannot be, or begin, the key of a blob."
+
+
+class BlobTooLarge(BlobFailure):
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return f"The body is larger than the {self.limit_bytes} bytes that are allowed."
+
+
+class StorageFull(BlobFailure):
+    def __str__(self) -> str:
+        return "There is no room left to store this."
+
+
+class StorageUnavailable(BlobFailure):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The blob storage cannot be used: {self.reason}."
+
+
+# 128 and 512 stay below what file systems (255 a name, 4096 a path) and object stores (1024 a key) allow. A segment
+# begins with a letter or digit, so neither "..", nor a hidden file, nor an absolute path can be spelled.
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,127})*")
+MAX_KEY_LENGTH = 512
+_ANY_SHA256 = "0" * 64
+
+
+def checked_key(key: str) -> str:
+    """The key itself, if it is one. Raises: InvalidBlobKey."""
+    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
+        raise InvalidBlobKey(key)
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix itself, if a digest behind it makes a key. Raises: InvalidBlobKey."""
+    if len(prefix) > MAX_KEY_LENGTH or not _KEY.fullmatch(prefix + _ANY_SHA256):
+        raise InvalidBlobKey(prefix)
+    return prefix
+
+
+def checked_beginning(beginning: str) -> str:
+    """The text itself, if some key begins with it. Raises: InvalidBlobKey."""
+    if beginning and not _KEY.fullmatch(beginning) and not _KEY.fullmatch(beginning + "0"):
+        raise InvalidBlobKey(beginning)
+    return beginning
+
+
+def open_store(url: str) -> BlobStore:
+    """The store a URL names: `file:///absolute/path`. The URL is what a worker process is given.
+
+    Raises: ValueError, in one sentence, when no store can be named so.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise ValueError(f"There is no blob store for {url!r}: only file:///absolute/path is known.")
+    if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment or "%00" in parts.path:
+        raise ValueError(f"A blob store on local files needs file:///absolute/path, not {url!r}.")
+    # Imported when named: one storage's library is not needed to use another's.
+    from adapters.blobs.files import FileBlobStore  # noqa: PLC0415
+
+    return FileBlobStore(Path(unquote(parts.path)))

@@ -1,0 +1,310 @@
+"""Credentials in a SQLite file: durable, effective at once in every process that has it open, kept as hashes only.
+
+A token is a prefix that tells its kind, 12 letters and digits that are its id, and 33 that are its secret.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import sqlite3
+import string
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+
+class KeyKind(StrEnum):
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    RESTRICTED = "restricted"
+    DEVICE = "device"
+    UPLOAD = "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Who is calling, and what for. Times are aware and in UTC."""
+
+    id: str
+    kind: KeyKind
+    project_id: str
+    scopes: frozenset[str]
+    device_id: str | None
+    end_user_id: str | None
+    recording_id: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    name: str | None
+    live: bool = True
+
+    def allows(self, scope: str) -> bool:
+        """Whether this key may do that in its project. (bota.md, "Keys")
+
+        For a device token that is for its own `device_id` and `end_user_id` alone, and an upload token is good for
+        nothing but bytes for its `recording_id`: which one it is about, the caller has to compare.
+        """
+        match self.kind:
+            case KeyKind.SECRET:
+                return True
+            case KeyKind.RESTRICTED:
+                return scope in self.scopes
+            case KeyKind.DEVICE:
+                return scope == "recordings:write"
+            case KeyKind.UPLOAD:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that has just been made, with its token, which is nowhere else and cannot be shown again."""
+
+    token: str = field(repr=False)
+    key: Key
+
+
+class KeyNotFound(Exception):
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+    def __str__(self) -> str:
+        return f"There is no key {self.key_id!r}."
+
+
+class KeyFileTooNew(Exception):
+    def __init__(self, found_version: int) -> None:
+        super().__init__(found_version)
+        self.found_version = found_version
+
+    def __str__(self) -> str:
+        return f"The key file has schema version {self.found_version}; this program knows {SCHEMA_VERSION}."
+
+
+def random_letters_and_digits(length: int) -> str:
+    """5.95 bits a character: 12 make 71 bits, 33 make 196."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+class KeyStore:
+    """Keys in one file, mode 0600. For one thread; a look-up costs some 20 µs and never waits for a writer."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime],
+        random_text: Callable[[int], str] = random_letters_and_digits,
+    ) -> None:
+        """`random_text` gives that many letters and digits that nobody can guess. Raises: KeyFileTooNew."""
+        self._clock = clock
+        self._random_text = random_text
+        # SQLite gives its -wal and -shm files the mode of the database, so this one is made first. One that exists is
+        # not opened: closing it would drop the POSIX locks of every other connection in this process.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+        try:
+            self._prepare()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def create(
+        self,
+        kind: KeyKind,
+        *,
+        project_id: str,
+        scopes: frozenset[str] = frozenset(),
+        device_id: str | None = None,
+        end_user_id: str | None = None,
+        recording_id: str | None = None,
+        expires_at: datetime | None = None,
+        name: str | None = None,
+        live: bool = True,
+    ) -> NewKey:
+        """Make a key; it is durable on return. Raises: ValueError when its kind needs what is not given."""
+        if expires_at is not None and expires_at.tzinfo is None:
+            raise ValueError("The end of a key needs its time zone.")
+        key = Key(
+            id=self._random_text(_ID_LENGTH),
+            kind=kind,
+            project_id=project_id,
+            scopes=scopes,
+            device_id=device_id,
+            end_user_id=end_user_id,
+            recording_id=recording_id,
+            created_at=self._clock().astimezone(UTC),
+            expires_at=None if expires_at is None else expires_at.astimezone(UTC),
+            revoked_at=None,
+            name=name,
+            live=live,
+        )
+        _check(key)
+        token = _prefix(kind, live=live) + key.id + self._random_text(_SECRET_LENGTH)
+        if not _TOKEN.fullmatch(token):
+            raise ValueError("The random text of a key has to be letters and digits, as many as were asked for.")
+        self._database.execute(
+            f"INSERT INTO keys ({_COLUMNS}, token_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (*_row(key), _digest(token)),
+        )
+        return NewKey(token, key)
+
+    def authenticate(self, token: str, *, now: datetime) -> Key | None:
+        """The key this token stands for; None when it is malformed, unknown, revoked or expired.
+
+        Nothing is cached: what another process revokes is refused from then on.
+        """
+        # The length comes first so that a megabyte of header costs nothing.
+        form = _TOKEN.fullmatch(token) if len(token) <= _LONGEST_TOKEN else None
+        if form is None:
+            return None
+        row = self._database.execute(
+            f"SELECT {_COLUMNS}, token_sha256 FROM keys WHERE id = ?",  # noqa: S608
+            (form["id"],),
+        ).fetchone()
+        # An unknown id is compared, too: the time an answer takes tells nobody which ids there are.
+        expected = _NO_DIGEST if row is None else row[-1]
+        if not hmac.compare_digest(_digest(token), expected) or row is None:
+            return None
+        key = _key(row[:-1])
+        expired = key.expires_at is not None and key.expires_at <= now
+        return None if expired or key.revoked_at is not None else key
+
+    def list_keys(self, project_id: str | None = None) -> list[Key]:
+        """All keys, or one project's, revoked and expired ones too, oldest first."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM keys WHERE ?1 IS NULL OR project_id = ?1 ORDER BY created_at, id",  # noqa: S608
+            (project_id,),
+        )
+        return [_key(row) for row in rows]
+
+    def revoke(self, key_id: str) -> None:
+        """Refuse the key from now on, in every process. Again is safe. Raises: KeyNotFound."""
+        changed = self._database.execute(
+            "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
+            (_stored(self._clock()), key_id),
+        )
+        if changed.rowcount == 0:
+            raise KeyNotFound(key_id)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")  # two processes may start on a new file at once
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                self._database.execute(_SCHEMA)
+                self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version > SCHEMA_VERSION:
+            raise KeyFileTooNew(version)
+
+
+_ALPHABET = string.ascii_letters + string.digits
+_ID_LENGTH, _SECRET_LENGTH = 12, 33
+_TOKEN = re.compile(
+    rf"(?:[sr]k_(?:live|test)|dtok|up)_(?P<id>[A-Za-z0-9]{{{_ID_LENGTH}}})[A-Za-z0-9]{{{_SECRET_LENGTH}}}"
+)
+_LONGEST_TOKEN = len("sk_live_") + _ID_LENGTH + _SECRET_LENGTH
+_NO_DIGEST = bytes(32)
+
+_SCHEMA = """
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        device_id TEXT,
+        end_user_id TEXT,
+        recording_id TEXT,
+        created_at TEXT NOT NULL,
+        expires_at TEXT,
+        revoked_at TEXT,
+        name TEXT,
+        live INTEGER NOT NULL,
+        token_sha256 BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID
+"""
+_COLUMNS = (
+    "id, kind, project_id, scopes, device_id, end_user_id, recording_id, created_at, expires_at, revoked_at, name, live"
+)
+_SCOPE = re.compile(r"[a-z_]+:[a-z_]+")
+
+
+def _check(key: Key) -> None:
+    if key.scopes and key.kind is not KeyKind.RESTRICTED:
+        raise ValueError(f"A {key.kind} key has no scopes: only a restricted key has.")
+    if unclear := sorted(scope for scope in key.scopes if not _SCOPE.fullmatch(scope)):
+        raise ValueError(f"A scope is written like recordings:read, not {unclear[0]!r}.")
+    if key.kind is KeyKind.DEVICE and not (key.device_id and key.end_user_id):
+        raise ValueError("A device token needs the device and the end user that it fixes.")
+    if key.kind is KeyKind.UPLOAD and not (key.recording_id and key.expires_at):
+        raise ValueError("An upload token needs the recording that it is for, and its end.")
+
+
+def _prefix(kind: KeyKind, *, live: bool) -> str:
+    match kind:
+        case KeyKind.SECRET:
+            return "sk_live_" if live else "sk_test_"
+        case KeyKind.RESTRICTED:
+            return "rk_live_" if live else "rk_test_"
+        case KeyKind.DEVICE:
+            return "dtok_"
+        case KeyKind.UPLOAD:
+            return "up_"
+
+
+def _digest(token: str) -> bytes:
+    """Enough for a secret of 196 random bits: a slow password hash protects what can be guessed."""
+    return hashlib.sha256(token.encode("ascii")).digest()
+
+
+def _row(key: Key) -> tuple[str | int | None, ...]:
+    return (
+        key.id,
+        key.kind.value,
+        key.project_id,
+        " ".join(sorted(key.scopes)),
+        key.device_id,
+        key.end_user_id,
+        key.recording_id,
+        _stored(key.created_at),
+        None if key.expires_at is None else _stored(key.expires_at),
+        None if key.revoked_at is None else _stored(key.revoked_at),
+        key.name,
+        int(key.live),
+    )
+
+
+def _key(row: tuple[str, ...]) -> Key:
+    id_, kind, project_id, scopes, device_id, end_user_id, recording_id, created, expires, revoked, name, live = row
+    return Key(
+        id=id_,
+        kind=KeyKind(kind),
+        project_id=project_id,
+        scopes=frozenset(scopes.split()),
+        device_id=device_id,
+        end_user_id=end_user_id,
+        recording_id=recording_id,
+        created_at=datetime.fromisoformat(created),
+        expires_at=datetime.fromisoformat(expires) if expires else None,
+        revoked_at=datetime.fromisoformat(revoked) if revoked else None,
+        name=name,
+        live=bool(live),
+    )
+
+
+def _stored(time: datetime) -> str:
+    """Of one length, so that the texts sort as the times do."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

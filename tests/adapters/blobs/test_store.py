@@ -1,0 +1,54 @@
+"""The values and errors of the port, and how a store is named."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from adapters.blobs.files import FileBlobStore
+from adapters.blobs.store import (
+    BlobNotFound,
+    BlobTooLarge,
+    InvalidBlobKey,
+    StorageFull,
+    StorageUnavailable,
+    open_store,
+)
+
+
+@pytest.mark.parametrize(
+    "error", [BlobNotFound("a/b"), InvalidBlobKey("../x"), BlobTooLarge(7), StorageFull(), StorageUnavailable("why")]
+)
+def test_an_error_is_one_sentence_and_survives_the_way_out_of_a_worker_process(error: Exception) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+    assert str(error).endswith(".")
+    assert "\n" not in str(error)
+
+
+def test_a_very_long_key_is_not_repeated_in_full() -> None:
+    assert len(str(InvalidBlobKey("x" * 100_000))) < 200
+
+
+def test_a_file_url_names_a_directory_escapes_and_all(tmp_path: Path) -> None:
+    blob = open_store(f"file://{tmp_path}/with%20space").put_bytes("", b"here")
+    assert (tmp_path / "with space" / blob.key).read_bytes() == b"here"
+    assert isinstance(open_store(f"file://{tmp_path}"), FileBlobStore)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "s3://bucket/x",
+        "/no/scheme",
+        "file:relative",
+        "file://host/x",
+        "file:///x?y",
+        "file:///x#y",
+        "file:///a%00b",
+    ],
+)
+def test_a_url_that_names_no_store_is_refused_in_one_sentence(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^[A-Z].*\.$"):
+        open_store(url)
