@@ -1,0 +1,119 @@
+"""Keeps the status view in SQLite: rows and the log position they stand for change in one transaction.
+
+So an event's effect is there exactly once. The view can always be made again from the log; a commit is therefore not
+waited for until it is on disk.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from uuid import UUID
+
+from adapters.event_log.mapper import RecordedEvent
+from adapters.sqlite_file import connect, writing
+from domain.summary import RecordingSummary, evolve_summary
+
+_LIVE, _NEXT = "summaries", "summaries_next"
+
+ReadEvents = Callable[[int], Sequence[RecordedEvent]]
+"""Gives the next events after a position, in order; none at the end."""
+
+
+class PositionMoved(Exception):
+    """Another writer has moved the view; read its position again and go on from there."""
+
+
+class SummaryStore:
+    """Recording summaries in one file. Blocking: writes belong into a thread, `find` is one quick look-up.
+
+    Several processes may write: each says which position it goes on from, and only one of them is right.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = connect(path, durable=False)
+        self._reader = connect(path, durable=False)
+        with writing(self._writer):
+            _create_rows(self._writer, _LIVE)
+            self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
+            if _position(self._writer) is None:
+                self._writer.execute("INSERT INTO summaries_position VALUES (0)")
+
+    def position(self) -> int:
+        """The position of the last event that the rows stand for; 0 for an empty view."""
+        return _position(self._reader) or 0
+
+    def find(self, recording_id: UUID) -> RecordingSummary | None:
+        return _find(self._reader, _LIVE, recording_id)
+
+    def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
+        """Fold `events`, which follow position `after`, into the rows.
+
+        Raises: PositionMoved when the view does not stand at `after`; then nothing is written.
+        """
+        with writing(self._writer):
+            if _position(self._writer) != after:
+                raise PositionMoved
+            _fold_into(self._writer, _LIVE, events)
+            _set_position(self._writer, events[-1].position)
+
+    def rebuild(self, read: ReadEvents) -> int:
+        """Make the view again from the log's first event; queries see the old rows until the new ones are whole.
+
+        Returns: the position it stands for then.
+        """
+        with writing(self._writer):
+            self._writer.execute(f"DROP TABLE IF EXISTS {_NEXT}")
+            _create_rows(self._writer, _NEXT)
+        position = 0
+        while events := read(position):
+            with writing(self._writer):
+                _fold_into(self._writer, _NEXT, events)
+            position = events[-1].position
+        with writing(self._writer):  # what was recorded meanwhile, with every other writer of the view held off
+            while events := read(position):
+                _fold_into(self._writer, _NEXT, events)
+                position = events[-1].position
+            self._writer.execute(f"DROP TABLE {_LIVE}")
+            self._writer.execute(f"ALTER TABLE {_NEXT} RENAME TO {_LIVE}")
+            _set_position(self._writer, position)
+        return position
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+def _create_rows(connection: sqlite3.Connection, table: str) -> None:
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {table} (recording_id BLOB PRIMARY KEY, summary BLOB NOT NULL) WITHOUT ROWID"
+    )
+
+
+def _position(connection: sqlite3.Connection) -> int | None:
+    row = connection.execute("SELECT position FROM summaries_position").fetchone()
+    return None if row is None else int(row[0])
+
+
+def _set_position(connection: sqlite3.Connection, position: int) -> None:
+    connection.execute("UPDATE summaries_position SET position=?", (position,))
+
+
+def _find(connection: sqlite3.Connection, table: str, recording_id: UUID) -> RecordingSummary | None:
+    query = f"SELECT summary FROM {table} WHERE recording_id=?"  # noqa: S608 - one of two names above
+    row = connection.execute(query, (recording_id.bytes,)).fetchone()
+    return None if row is None else RecordingSummary.model_validate_json(row[0])
+
+
+def _fold_into(connection: sqlite3.Connection, table: str, events: Sequence[RecordedEvent]) -> None:
+    """One read and one write for each recording that the events touch, however many of its events there are."""
+    by_recording = attrgetter("recording_id")
+    rows = []
+    for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
+        summary = _find(connection, table, recording_id)
+        for recorded in its_events:
+            summary = evolve_summary(summary, recorded.event)
+        if summary is not None:
+            rows.append((recording_id.bytes, summary.model_dump_json().encode()))
+    connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", rows)  # noqa: S608

@@ -1,0 +1,132 @@
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.event_log.mapper import RecordedEvent
+from adapters.positions import PositionStore
+from adapters.summaries import PositionMoved, SummaryStore
+from domain.events import Stage
+from domain.summary import Phase, evolve_summary
+from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+
+LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
+LIFE += [transcribed()]
+
+
+def recorded(its_id, events, *, first_position=1):
+    return [
+        RecordedEvent(position, its_id, position - first_position + 1, event, None)
+        for position, event in enumerate(events, first_position)
+    ]
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SummaryStore(tmp_path / "views.sqlite3")
+    yield store
+    store.close()
+
+
+def test_rows_and_position_move_together(store):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE[:3]), after=0)
+    assert store.position() == 3
+    assert store.find(its_id).phase is Phase.FINALIZED
+    assert store.find(uuid4()) is None
+
+
+@pytest.mark.parametrize("after", [0, 2, 4])
+def test_events_that_do_not_follow_are_refused_whole(store, after):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE[:3]), after=0)
+    with pytest.raises(PositionMoved):
+        store.apply(recorded(its_id, LIFE[3:], first_position=4), after=after)
+    assert (store.position(), store.find(its_id).phase) == (3, Phase.FINALIZED)
+
+
+def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE[:1]), after=0)
+    with pytest.raises(Exception, match="first event"):
+        store.apply([RecordedEvent(2, uuid4(), 2, chunk(1), None)], after=1)
+    assert store.position() == 1
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path, data):
+    ids = [uuid4() for _ in range(3)]
+    left = {its_id: list(LIFE[: data.draw(st.integers(1, len(LIFE)))]) for its_id in ids}
+    events = []
+    while any(left.values()):
+        its_id = data.draw(st.sampled_from([its_id for its_id in ids if left[its_id]]))
+        events.append(RecordedEvent(len(events) + 1, its_id, 1, left[its_id].pop(0), None))
+    expected = {}
+    for event in events:
+        expected[event.recording_id] = evolve_summary(expected.get(event.recording_id), event.event)
+
+    store = SummaryStore(tmp_path / f"{uuid4()}.sqlite3")
+    position = 0
+    while position < len(events):
+        end = data.draw(st.integers(position + 1, len(events)))
+        store.apply(events[position:end], after=position)
+        position = end
+    assert {its_id: store.find(its_id) for its_id in ids} == expected
+
+    assert store.rebuild(lambda after: events[after : after + 2]) == len(events)
+    assert {its_id: store.find(its_id) for its_id in ids} == expected
+    assert store.position() == len(events)
+    store.close()
+
+
+def test_a_rebuild_mends_what_is_wrong_and_queries_see_the_old_rows_until_it_is_whole(store):
+    its_id, lost = uuid4(), uuid4()
+    events = recorded(its_id, LIFE) + recorded(lost, LIFE[:1], first_position=8)
+    store.apply(events[:7], after=0)
+    seen = []
+
+    def read(after):
+        seen.append((store.position(), store.find(its_id).phase))
+        return events[after : after + 3]
+
+    assert store.rebuild(read) == 8
+    assert set(seen) == {(7, Phase.COMPLETED)}
+    assert store.find(lost).phase is Phase.OPEN
+
+
+def test_a_rebuild_that_was_cut_off_is_begun_again(store):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE), after=0)
+
+    def broken(after):
+        if after:
+            raise ConnectionError
+        return recorded(its_id, LIFE[:2])
+
+    with pytest.raises(ConnectionError):
+        store.rebuild(broken)
+    assert (store.position(), store.find(its_id).phase) == (7, Phase.COMPLETED)
+    assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
+
+
+def test_the_view_is_there_when_it_is_opened_again_and_only_its_owner_can_read_it(store, tmp_path):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE), after=0)
+    again = SummaryStore(tmp_path / "views.sqlite3")
+    assert again.find(its_id) == store.find(its_id)
+    assert (tmp_path / "views.sqlite3").stat().st_mode & 0o777 == 0o600
+    again.close()
+
+
+def test_each_follower_has_its_own_position(tmp_path):
+    positions = PositionStore(tmp_path / "followers.sqlite3")
+    assert positions.load("stitch") == 0
+    positions.save("stitch", 7)
+    positions.save("transcribe", 3)
+    positions.save("stitch", 9)
+    positions.close()
+    again = PositionStore(tmp_path / "followers.sqlite3")
+    assert (again.load("stitch"), again.load("transcribe"), again.load("other")) == (9, 3, 0)
+    again.close()
