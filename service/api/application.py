@@ -1,0 +1,53 @@
+"""The HTTP application: every dialect's routes under one roof, and the server's own limits."""
+
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from service.api.bota.errors import bota_errors, error_answer
+from service.api.bota.reading import Reading
+from service.api.bota.streaming import Streaming
+from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
+from service.api.operations import Operations
+from service.api.tracing import tracing
+from service.deck import Deck
+
+logger = logging.getLogger(__name__)
+
+
+def application(deck: Deck) -> web.Application:
+    """All routes over one deck."""
+    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors])
+    for part in (Streaming(deck), Reading(deck), Operations(deck)):
+        part.add_routes(app.router)
+    return app
+
+
+def runner(deck: Deck) -> web.AppRunner:
+    """The application with the server's limits. A handler is not cancelled when its client goes away: what it has
+    begun to store, it ends."""
+    return web.AppRunner(
+        application(deck),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGERING_SECONDS,
+        max_line_size=deck.limits.header_bytes,
+        max_field_size=deck.limits.header_bytes,
+        auto_decompress=False,
+        shutdown_timeout=10.0,
+    )
+
+
+@web.middleware
+async def unexpected_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A defect of ours: logged in full, told to the client in a sentence that gives nothing away."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except ConnectionError:
+        raise  # the client went away while it was being answered
+    except Exception:
+        logger.exception("request failed unexpectedly")
+        return error_answer(500, "internal_error", "The service failed at this request; try again.")

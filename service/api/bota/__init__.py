@@ -1,0 +1,1 @@
+"""Bota's recordings API: its words for requests, answers, statuses and errors."""

@@ -1,0 +1,61 @@
+"""URLs that carry their own permission: whoever has one may do one thing at one path until it expires.
+
+The signature is an HMAC-SHA256 over the purpose, the subject and the expiry, each preceded by its length.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class SignatureRefused(Exception):
+    """The signature is missing, forged, made for something else, or too old."""
+
+
+class UrlSigner:
+    """Signs and checks with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def query(self, purpose: str, subject: str, expires_at: datetime) -> str:
+        """The query string that permits `purpose` on `subject` until `expires_at` (to the second)."""
+        expires = str(int(expires_at.timestamp()))
+        return f"expires={expires}&signature={self._signature(purpose, subject, expires)}"
+
+    def check(self, purpose: str, subject: str, query: Mapping[str, str], *, now: datetime) -> None:
+        """Raises: SignatureRefused with a sentence for the client."""
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        if not (expires and signature):
+            raise SignatureRefused("The URL has no signature; use it exactly as the service gave it.")
+        expected = self._signature(purpose, subject, expires)
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
+            raise SignatureRefused("The URL's signature is not valid for it; use it exactly as the service gave it.")
+        if now.timestamp() >= int(expires):
+            expired = datetime.fromtimestamp(int(expires), UTC).isoformat().replace("+00:00", "Z")
+            raise SignatureRefused(f"The URL expired at {expired}; ask for a new one.")
+
+    def _signature(self, purpose: str, subject: str, expires: str) -> str:
+        message = "".join(f"{len(part)}:{part}" for part in (purpose, subject, expires))
+        digest = hmac.digest(self._key, message.encode(), hashlib.sha256)
+        return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """The signing key of a data directory; made on the first start, readable by its owner alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_bytes()

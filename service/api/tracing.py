@@ -1,0 +1,72 @@
+"""Every request has a trace id: the caller's `x-correlation-id` if it is a UUID, else a new one.
+
+It is in the answer, in every log line of the request, and in the metadata of the events that the request causes.
+"""
+
+import logging
+import time
+from uuid import UUID, uuid4
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from service.logs import trace_id
+from service.metrics import Metrics
+
+TRACE_HEADER = "x-correlation-id"
+logger = logging.getLogger("tapedeck.http")
+
+
+def tracing(metrics: Metrics) -> Middleware:
+    """The outermost middleware: trace id, one log line a request, one count."""
+
+    @web.middleware
+    async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+        its_trace_id = _trace_id(request.headers.get(TRACE_HEADER))
+        token = trace_id.set(its_trace_id)
+        began = time.perf_counter()
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+            if not response.prepared:
+                response.headers[TRACE_HEADER] = its_trace_id
+        except web.HTTPException as refusal:
+            status = refusal.status
+            refusal.headers[TRACE_HEADER] = its_trace_id
+            raise
+        else:
+            return response
+        finally:
+            route = _route(request)
+            metrics.requests.labels(request.method, route, status).inc()
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,  # never with the query: it may hold a signature
+                    "status": status,
+                    "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+                    **({"recording_id": request.match_info["recording_id"]} if _names_recording(request) else {}),
+                },
+            )
+            trace_id.reset(token)
+
+    return trace
+
+
+def _trace_id(given: str | None) -> str:
+    try:
+        return str(UUID(given))
+    except (ValueError, TypeError, AttributeError):
+        return str(uuid4())
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern: a path would make a new time series for every recording."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"
+
+
+def _names_recording(request: web.Request) -> bool:
+    return "recording_id" in request.match_info

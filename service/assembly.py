@@ -1,0 +1,157 @@
+"""Puts the service together from its settings and takes it apart again, in the order that loses nothing."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from secrets import token_hex
+
+from adapters.blobs.store import open_store
+from adapters.event_log.log import EventLog
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.keys import KeyStore
+from adapters.positions import PositionStore
+from adapters.speech.engine import EngineSpec
+from adapters.summaries import SummaryStore
+from adapters.worker_processes import WorkerProcesses
+from domain.events import Stage
+from service.api.limits import Limits
+from service.api.signed_urls import UrlSigner, load_or_create_key
+from service.clock import utc_now
+from service.deck import Deck
+from service.dev_credentials import ensure_dev_credentials
+from service.followers.projector import Projector
+from service.followers.stage_follower import StageFollower, Work
+from service.followers.supervision import keep_running
+from service.metrics import Metrics
+from service.processing import StageWork
+from service.recordings import Recordings
+from service.retry import RetryPolicy
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class DataDirInUse(Exception):
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            f"Another tapedeck is running on {data_dir}; stop it, or give this one another TAPEDECK_DATA_DIR."
+        )
+
+
+@asynccontextmanager
+async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
+    """The service's parts with every follower running, until the block ends. Raises: DataDirInUse; OSError."""
+    async with AsyncExitStack() as parts:
+        parts.enter_context(_owned_data_dir(settings.data_dir))
+        metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+
+        blobs = open_store(settings.blob_store_url)
+        parts.push_async_callback(blobs.close)
+        blobs.recover()
+        settings.log_path.parent.mkdir(parents=True, exist_ok=True)
+        log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
+        parts.push_async_callback(log.close)
+        keys = KeyStore(settings.data_dir / "keys.sqlite3", clock=utc_now)
+        parts.callback(keys.close)
+        summaries = SummaryStore(settings.data_dir / "views.sqlite3")
+        parts.callback(summaries.close)
+        positions = PositionStore(settings.data_dir / "followers.sqlite3")
+        parts.callback(positions.close)
+
+        recordings = Recordings(log)
+        projector = Projector(log, summaries)
+        deck = Deck(
+            settings=settings,
+            limits=Limits.from_settings(settings),
+            clock=utc_now,
+            new_id=lambda: token_hex(16),
+            log=log,
+            recordings=recordings,
+            blobs=blobs,
+            keys=keys,
+            summaries=summaries,
+            projector=projector,
+            signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
+            metrics=metrics,
+        )
+        ensure_dev_credentials(settings, keys, new_id=deck.new_id)
+
+        workers = WorkerProcesses(settings.workers)
+        parts.push_async_callback(workers.close)
+        work = StageWork(
+            workers,
+            blob_store_url=settings.blob_store_url,
+            scratch_dir=_empty_scratch_dir(settings.data_dir),
+            engine=_engine_spec(settings),
+            language=settings.language,
+            clock=deck.clock,
+        )
+        followers = [("summaries", projector.run)]
+        stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
+        for stage, its_work in stages:
+            follower = StageFollower(
+                stage,
+                its_work,
+                log=log,
+                recordings=recordings,
+                positions=positions,
+                policy=RetryPolicy(
+                    first=timedelta(seconds=1),
+                    factor=3,
+                    longest=timedelta(minutes=5),
+                    attempts=settings.stage_attempts,
+                ),
+                clock=deck.clock,
+                random=random,
+                metrics=metrics,
+            )
+            followers.append((follower.name, follower.run))
+        tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
+        parts.push_async_callback(_cancel, tasks)
+        yield deck
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _owned_data_dir(data_dir: Path) -> Iterator[None]:
+    """The directory is this process's until the block ends, also when it is killed: the lock dies with it."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataDirInUse(data_dir) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def _empty_scratch_dir(data_dir: Path) -> Path:
+    """Where workers build files, on the disk they end up on. What a crash left there is worth nothing."""
+    scratch = data_dir / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    return scratch
+
+
+def _engine_spec(settings: Settings) -> EngineSpec:
+    api_key = settings.transcriber_api_key
+    return EngineSpec(
+        kind=settings.transcriber,
+        model=settings.transcriber_model,
+        base_url=settings.transcriber_url,
+        api_key=api_key.get_secret_value() if api_key else None,
+    )

@@ -1,0 +1,55 @@
+"""The command line `tapedeck`. A command's module is imported when it is run, so that every start is quick."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+# name -> (module, its click command, one line for the list). A new command is one more line here.
+COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "upload": ("service.cli.upload", "upload", "Upload a recording in chunks and print its transcript."),
+    "show": ("service.cli.show", "show", "Show how a recording stands."),
+    "transcript": ("service.cli.show", "transcript", "Print a recording's transcript."),
+    "events": ("service.cli.events", "events", "Print a recording's history, a line an event."),
+    "retry": ("service.cli.retry", "retry", "Let a failed recording go on from where it failed."),
+    "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),
+    "serve": ("service.cli.serve", "serve", "Run the service."),
+    "rebuild": ("service.cli.rebuild", "rebuild", "Make a read model again from the log."),
+    "demo": ("service.cli.demo", "demo", "Start a service of its own, upload the speech sample, show what happens."),
+}
+
+
+class CommandLine(click.Group):
+    """A group whose commands are found in COMMANDS, besides those added to it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, for running it or for its own help."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of the table's."""
+        added = ((name, self.get_command(ctx, name)) for name in super().list_commands(ctx))
+        rows = [(name, line) for name, (_, _, line) in COMMANDS.items()]
+        rows += [(name, command.get_short_help_str(100)) for name, command in added if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(
+    name="tapedeck",
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(package_name="tapedeck", prog_name="tapedeck")
+def main() -> None:
+    """Takes recordings in chunks over bad networks, never loses one, stitches and transcribes them."""

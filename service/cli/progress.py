@@ -1,0 +1,118 @@
+"""Progress, always on stderr: bars on a terminal, plain lines elsewhere, so that stdout is the result alone."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+from service.cli import wording
+from service.cli.show import print_transcript
+from service.client import Recording, RecordingsClient
+from service.client.slices import CutFile, Slice
+from service.client.upload import settled
+from service.retry import RetryPolicy
+
+# No bound: a long recording is transcribed in minutes, and Ctrl-C ends the wait without harm.
+WAITING = RetryPolicy(
+    first=timedelta(milliseconds=100), factor=1.5, longest=timedelta(seconds=2), patience=None, jitter=0.1
+)
+_PLAIN_STEP = 0.25
+
+
+def say(line: str, *, quiet: bool = False) -> None:
+    """Write a line about what is going on, unless nobody wants to hear."""
+    if not quiet:
+        click.echo(line, err=True)
+
+
+@contextmanager
+def upload_progress(file: CutFile, already: int, *, quiet: bool) -> Iterator[Callable[[Slice], None]]:
+    """Show an upload of which `already` bytes are stored; yields what to call for each slice stored."""
+    if quiet:
+        yield lambda _piece: None
+    elif not sys.stderr.isatty():
+        yield lambda piece: say(f"chunk {piece.number} of {len(file.slices)} stored, {wording.size(piece.size_bytes)}")
+    else:
+        with _bar() as bar:
+            task = bar.add_task("uploading", total=file.size_bytes, completed=already)
+            yield lambda piece: bar.advance(task, piece.size_bytes)
+
+
+@contextmanager
+def download_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a download; yields what to call with the bytes that have arrived, and of how many."""
+    if quiet:
+        yield lambda _arrived, _total: None
+    elif not sys.stderr.isatty():
+        yield _Quarters().heard
+    else:
+        with _bar() as bar:
+            task = bar.add_task("downloading", total=None)
+            yield lambda arrived, total: bar.update(task, completed=arrived, total=total)
+
+
+async def wait_and_print(client: RecordingsClient, recording_id: str, *, quiet: bool = False) -> str:
+    """Wait until a recording is settled, saying what it is at, and print its transcript to stdout; returns it.
+
+    Raises: ClientFailure.
+    """
+    with _stages(quiet=quiet) as on_news:
+        recording = await settled(client, recording_id, WAITING, on_news)
+    return await print_transcript(client, recording)
+
+
+@contextmanager
+def _stages(*, quiet: bool) -> Iterator[Callable[[Recording], None]]:
+    if quiet:
+        yield lambda _recording: None
+    elif not sys.stderr.isatty():
+        yield _Stages().heard
+    else:
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_stderr(), transient=True) as spinner:
+            task = spinner.add_task("finalized", total=None)
+            yield lambda recording: spinner.update(task, description=_stage(recording))
+
+
+def _stage(recording: Recording) -> str:
+    if recording.is_settled:
+        return recording.status
+    return "stitching" if recording.content_sha256 is None else "transcribing"
+
+
+class _Stages:
+    """Says each stage once."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def heard(self, recording: Recording) -> None:
+        if (stage := _stage(recording)) != self._said:
+            self._said = stage
+            say(stage)
+
+
+class _Quarters:
+    """Says a line for each quarter of a download."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def heard(self, arrived: int, total: int) -> None:
+        if total and arrived / total >= self._next:
+            say(f"{wording.size(arrived)} of {wording.size(total)}")
+            self._next = (arrived / total // _PLAIN_STEP + 1) * _PLAIN_STEP
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(),
+        console=_stderr(),
+    )  # fmt: skip
+
+
+def _stderr() -> Console:
+    return Console(stderr=True)

@@ -1,0 +1,34 @@
+"""`tapedeck rebuild`: make a read model again from the log's first event."""
+
+import click
+
+from service.settings import BadSettings, load_settings
+
+VIEWS = ("summaries",)
+
+
+@click.command()
+@click.argument("view", type=click.Choice(VIEWS))
+def rebuild(view: str) -> None:
+    """Make VIEW again from the log's first event, in the data directory of this environment's settings.
+
+    The service may be running meanwhile: queries see the old rows until the new ones are whole.
+    """
+    from adapters.event_log.reader import EventReader  # noqa: PLC0415
+    from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
+    from adapters.summaries import SummaryStore  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    if not settings.log_path.exists():
+        raise click.ClickException(
+            f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
+        )
+    recorder = SQLiteLogRecorder(settings.log_path)
+    summaries = SummaryStore(settings.data_dir / "views.sqlite3")
+    position = summaries.rebuild(EventReader(recorder).after)
+    click.echo(f"{view}: made again from {position} events.")
+    summaries.close()
+    recorder.close()

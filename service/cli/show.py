@@ -1,0 +1,99 @@
+"""`tapedeck show` and `tapedeck transcript`."""
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from service.cli import wording
+from service.cli.connection import Connection, connected, run
+from service.client import ClientFailure, Recording, RecordingsClient
+
+READ_PATIENCE_SECONDS = 10
+_DOING = {"stitch": "stitching", "transcribe": "transcribing"}
+
+
+@click.command()
+@click.argument("recording_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print the service's own answer.")
+@connected(patience_seconds=READ_PATIENCE_SECONDS)
+def show(connection: Connection, recording_id: str, as_json: bool) -> None:
+    """Show how a recording stands: its status, audio and transcription."""
+    run(_show(connection, recording_id, as_json))
+
+
+@click.command()
+@click.argument("recording_id", metavar="ID")
+@connected(patience_seconds=READ_PATIENCE_SECONDS)
+def transcript(connection: Connection, recording_id: str) -> None:
+    """Print a recording's transcript."""
+    run(_transcript(connection, recording_id))
+
+
+async def print_transcript(client: RecordingsClient, recording: Recording) -> str:
+    """Print the transcript of a completed recording to stdout, and return it.
+
+    Raises: ClientFailure when there is none (yet).
+    """
+    if recording.has_failed:
+        raise ClientFailure(failure_sentence(recording))
+    if recording.transcription_id is None or not recording.is_settled:
+        raise ClientFailure(f"{recording.id} has no transcript yet: its status is {recording.status}.")
+    text = (await client.transcription(recording.transcription_id)).text or ""
+    click.echo(text)
+    if not text.strip():
+        click.echo("(no speech was found in it)", err=True)
+    return text
+
+
+def failure_sentence(recording: Recording) -> str:
+    """Say in one sentence why a recording failed."""
+    failure = recording.failure
+    if failure is None:
+        return f"{recording.id} failed ({recording.status})."
+    doing = _DOING.get(failure.stage or "", failure.stage)
+    why = failure.message or failure.reason or recording.status
+    return f"{recording.id} failed{f' while {doing}' if doing else ''}: {why.rstrip('.')}."
+
+
+async def _show(connection: Connection, recording_id: str, as_json: bool) -> None:
+    async with connection.client() as client:
+        if as_json:
+            document = await client.document("GET", f"/v1/recordings/{recording_id}")
+            click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        else:
+            recording = await client.recording(recording_id)
+            Console(soft_wrap=True).print(_table(recording))
+
+
+async def _transcript(connection: Connection, recording_id: str) -> None:
+    async with connection.client() as client:
+        await print_transcript(client, await client.recording(recording_id))
+
+
+def _table(recording: Recording) -> Table:
+    rows = {
+        "recording": recording.id,
+        "name": recording.name,
+        "status": recording.status,
+        "failure": failure_sentence(recording) if recording.has_failed else None,
+        "started": recording.started_at and wording.local_time(recording.started_at),
+        "duration": recording.duration_ms and wording.duration(recording.duration_ms),
+        "audio": _audio(recording),
+        "sha256": recording.content_sha256,
+        "transcription": recording.transcription_status,
+        "transcript": recording.transcription_id,
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, str(value))
+    return table
+
+
+def _audio(recording: Recording) -> str | None:
+    if recording.file_size_bytes is None:
+        return recording.mime_type
+    return f"{recording.mime_type or 'audio'}, {wording.size(recording.file_size_bytes)}"

@@ -1,0 +1,114 @@
+"""The API's answers, as far as the client reads them. Fields that it does not know are kept out of its way."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """An answer's body; unknown fields are ignored so that the service can say more later."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Created(Answer):
+    """A recording just created. `chunk_upload_url_template` holds the literal `{part}`."""
+
+    id: str
+    chunk_upload_url_template: str
+    max_chunks: int
+
+
+class Failure(Answer):
+    """Why a recording failed: at which stage, a short name for the reason, and a sentence."""
+
+    stage: str | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class Recording(Answer):
+    """How a recording stands."""
+
+    id: str
+    status: str
+    transcription_status: str | None = None
+    transcription_id: str | None = None
+    name: str | None = None
+    duration_ms: int | None = None
+    file_size_bytes: int | None = None
+    mime_type: str | None = None
+    content_sha256: str | None = None
+    started_at: datetime | None = None
+    failure: Failure | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Nothing more happens to it by itself."""
+        return self.status in ("failed", "integrity_failure") or self.transcription_status == "failed"
+
+    @property
+    def is_settled(self) -> bool:
+        """It has failed, or its transcript is there."""
+        transcribed = self.transcription_status in (None, "completed")
+        return self.has_failed or (self.status == "completed" and transcribed)
+
+
+class Segment(Answer):
+    """A stretch of speech; `start` and `end` in seconds from the beginning."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Transcription(Answer):
+    """A transcript: its text, and the segments it was joined from."""
+
+    id: str
+    status: str
+    text: str | None = None
+    word_count: int | None = None
+    confidence: float | None = None
+    engine: str | None = None
+    segments: list[Segment] = Field(default_factory=list)
+
+
+class Chunk(Answer):
+    """A chunk that the service holds; digests in lower-case hex."""
+
+    number: int
+    size_bytes: int
+    md5: str
+
+
+class ChunkListing(Answer):
+    """What has arrived of a recording; the template is there while it can still take chunks."""
+
+    id: str
+    status: str
+    max_chunks: int
+    chunk_upload_url_template: str | None = None
+    data: list[Chunk]
+
+
+class HistoryEntry(Answer):
+    """One event of a recording, with its public facts in `data`."""
+
+    type: str
+    at: datetime
+    data: dict[str, object] = Field(default_factory=dict)
+
+
+class History(Answer):
+    """A recording's events, oldest first."""
+
+    data: list[HistoryEntry]
+
+
+class DownloadLink(Answer):
+    """A signed address of the stitched file, good for `expires_in` seconds."""
+
+    download_url: str
+    content_type: str | None = None
+    file_size_bytes: int

@@ -1,0 +1,103 @@
+"""Downloading a recording so that a broken connection, or a broken run, costs only what had not arrived."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+
+from service.client.answers import DownloadLink, Recording
+from service.client.api import RecordingsClient
+from service.client.attempts import Setback
+from service.client.errors import ClientFailure, CorruptDownload
+from service.client.transport import server_of
+
+BLOCK_BYTES = 256 * 1024
+
+
+async def download(
+    client: RecordingsClient, recording: Recording, target: Path, on_bytes: Callable[[int, int], None]
+) -> None:
+    """Fetch the stitched file to `target`, which appears (or is replaced) only when all of it is there and verified.
+
+    It is written to a hidden file beside it, named for its content, so that a later run goes on where this one
+    stopped. `on_bytes` hears how many bytes have arrived, and of how many.
+    Raises: ClientFailure when there is nothing to download yet or the service cannot be reached; CorruptDownload;
+    OSError from the disk.
+    """
+    if recording.content_sha256 is None:
+        raise ClientFailure(f"{recording.id} has no audio to download: its status is {recording.status}.")
+    part = target.with_name(f".{target.name}.{recording.content_sha256[:16]}.part")
+    fetch = _Fetch(client, recording.content_sha256, part, on_bytes)
+    while not await fetch.advance(await client.download_link(recording.id)):
+        pass
+    await asyncio.to_thread(_publish, part, target, recording.content_sha256)
+
+
+class _Fetch:
+    """The way of one file into its `.part`."""
+
+    def __init__(self, client: RecordingsClient, sha256: str, part: Path, on_bytes: Callable[[int, int], None]) -> None:
+        self._client = client
+        self._etag = f'"{sha256}"'
+        self._part = part
+        self._on_bytes = on_bytes
+
+    async def advance(self, link: DownloadLink) -> bool:
+        """Fetch until everything is there (True) or the connection breaks after some progress (False).
+
+        Progress renews the patience: only a service that gives nothing at all is given up.
+        """
+
+        async def attempt() -> bool:
+            had = await asyncio.to_thread(self._arrived)
+            try:
+                return await self._fetch_rest(link, had)
+            except Setback:
+                if await asyncio.to_thread(self._arrived) > had:
+                    return False
+                raise
+
+        return await self._client.attempts.until_done(server_of(link.download_url), attempt)
+
+    async def _fetch_rest(self, link: DownloadLink, had: int) -> bool:
+        self._on_bytes(had, link.file_size_bytes)
+        if had == link.file_size_bytes:
+            return True
+        # If-Range: should the file be another one after all, the whole of it comes, with 200.
+        headers = {"Range": f"bytes={had}-", "If-Range": self._etag} if had else {}
+        async with self._client.stream(link.download_url, headers) as response:
+            if response.status == HTTPStatus.PARTIAL_CONTENT:
+                await self._write(response, had, link.file_size_bytes)
+            elif response.status == HTTPStatus.OK:
+                await self._write(response, 0, link.file_size_bytes)
+            else:
+                await asyncio.to_thread(self._part.unlink)
+                raise Setback("it did not know the range that was missing")
+        return True
+
+    async def _write(self, response: aiohttp.ClientResponse, offset: int, size_bytes: int) -> None:
+        with await asyncio.to_thread(self._part.open, "r+b" if offset else "wb") as file:
+            await asyncio.to_thread(file.seek, offset)
+            async for block in response.content.iter_chunked(BLOCK_BYTES):
+                await asyncio.to_thread(file.write, block)
+                offset += len(block)
+                self._on_bytes(offset, size_bytes)
+        if offset < size_bytes:
+            raise Setback("the answer was cut short")
+
+    def _arrived(self) -> int:
+        return self._part.stat().st_size if self._part.exists() else 0
+
+
+def _publish(part: Path, target: Path, sha256: str) -> None:
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    if found != sha256:
+        part.unlink()
+        raise CorruptDownload(f"What was downloaded has the SHA-256 {found}, not {sha256}; it was thrown away.")
+    part.replace(target)

@@ -1,0 +1,37 @@
+"""The running service's parts, put together once and handed to whatever serves requests or follows the log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.blobs.store import BlobStore
+from adapters.event_log.log import EventLog
+from adapters.keys import KeyStore
+from adapters.summaries import SummaryStore
+from service.api.limits import Limits
+from service.api.signed_urls import UrlSigner
+from service.clock import Clock
+from service.followers.projector import Projector
+from service.metrics import Metrics
+from service.recordings import Recordings
+from service.settings import Settings
+
+NewId = Callable[[], str]
+"""Gives a new random name of 128 bits, letters and digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deck:
+    """Everything a request handler may need. Nothing in it is global, so several services can run in one process."""
+
+    settings: Settings
+    limits: Limits
+    clock: Clock
+    new_id: NewId
+    log: EventLog
+    recordings: Recordings
+    blobs: BlobStore
+    keys: KeyStore
+    summaries: SummaryStore
+    projector: Projector
+    signer: UrlSigner
+    metrics: Metrics

@@ -1,0 +1,193 @@
+"""Does one stage of processing for every recording whose turn it is, several side by side.
+
+An event only says where to look: whether the stage is due is asked of the recording itself, so an event read twice,
+or again after a crash, does no work twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
+from random import Random
+from uuid import UUID
+
+from adapters.audio.errors import AudioError
+from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
+from adapters.event_log.recorder import LogUnavailable
+from adapters.positions import PositionStore
+from adapters.speech.engine import EngineRefused, SpeechError, UnsupportedLanguage
+from domain.commands import Command, RecordFailure
+from domain.errors import RecordingError
+from domain.events import FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched
+from domain.recording import Recording
+from service.clock import Clock
+from service.logs import trace_id
+from service.metrics import Metrics
+from service.recordings import Contended, Recordings
+from service.retry import RetryPolicy
+
+logger = logging.getLogger(__name__)
+
+MOST_UNFINISHED = 1_000
+"""Jobs begun and not ended; beyond it the follower reads no further."""
+
+WAKING_EVENTS: dict[Stage, frozenset[type[RecordingEvent]]] = {
+    Stage.STITCH: frozenset({FinalizeRequested, RetryRequested}),
+    Stage.TRANSCRIBE: frozenset({Stitched, RetryRequested}),
+}
+"""After which events a stage may be due."""
+
+Work = Callable[[UUID, Recording], Awaitable[Command]]
+"""Does the stage's work and gives the command that records it. What it writes is idempotent by name.
+
+Raises: what is BEYOND_HELP, what is OUT_OF_SERVICE, or anything else, which is tried again a few times.
+"""
+
+BEYOND_HELP = (AudioError, EngineRefused, UnsupportedLanguage)
+"""Trying again cannot help."""
+
+OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
+"""Not the recording's fault: waited out, however long it takes, and never counted as an attempt."""
+
+WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))
+
+
+class StageFollower:
+    """One stage's follower. Its saved position is that before the first event whose job has not ended."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        work: Work,
+        *,
+        log: EventLog,
+        recordings: Recordings,
+        positions: PositionStore,
+        policy: RetryPolicy,
+        clock: Clock,
+        random: Random,
+        metrics: Metrics,
+    ) -> None:
+        self.name = stage.value
+        self._stage = stage
+        self._work = work
+        self._log = log
+        self._recordings = recordings
+        self._positions = positions
+        self._policy = policy
+        self._clock = clock
+        self._random = random
+        self._metrics = metrics
+        self._read_up_to = 0
+        self._saved = 0
+        self._unfinished: dict[int, asyncio.Task[None]] = {}
+        self._newest: dict[UUID, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(MOST_UNFINISHED)
+
+    async def run(self) -> None:
+        """Follow the log for ever."""
+        self._read_up_to = self._saved = self._positions.load(self.name)
+        try:
+            async for events in self._log.follow(after=self._read_up_to):
+                for recorded in events:
+                    if type(recorded.event) in WAKING_EVENTS[self._stage]:
+                        await self._room.acquire()
+                        self._begin(recorded)
+                self._read_up_to = events[-1].position
+                self._save_position()
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        jobs = list(self._unfinished.values())
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    def _begin(self, recorded: RecordedEvent) -> None:
+        """Start a job; jobs of one recording run one after another."""
+        before = self._newest.get(recorded.recording_id)
+        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.recording_id}")
+        self._unfinished[recorded.position] = job
+        self._newest[recorded.recording_id] = job
+        job.add_done_callback(lambda job: self._ended(recorded, job))
+
+    def _ended(self, recorded: RecordedEvent, job: asyncio.Task[None]) -> None:
+        self._room.release()
+        del self._unfinished[recorded.position]
+        if self._newest.get(recorded.recording_id) is job:
+            del self._newest[recorded.recording_id]
+        if not job.cancelled():
+            self._save_position()
+
+    def _save_position(self) -> None:
+        position = min(self._unfinished, default=self._read_up_to + 1) - 1
+        if position > self._saved:
+            self._positions.save(self.name, position)
+            self._saved = position
+            self._metrics.follower_position.labels(self.name).set(position)
+
+    async def _run_job(self, recorded: RecordedEvent, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        trace_id.set(recorded.trace_id)
+        delays = WAITING.delays(self._random)
+        while True:
+            try:
+                await self._do_stage(recorded)
+            except OUT_OF_SERVICE as error:
+                logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
+                await asyncio.sleep(next(delays).total_seconds())
+            except RecordingError as error:  # deleted, or ended by someone else meanwhile: nothing is left to do
+                logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
+                return
+            else:
+                return
+
+    async def _do_stage(self, recorded: RecordedEvent) -> None:
+        recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
+        if recording.due_stage is self._stage:
+            command = await self._attempt(recorded, recording)
+            await self._recordings.execute(recorded.recording_id, command, trace_id=recorded.trace_id)
+
+    async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
+        """Try until the work is done, cannot be done, or has been tried often enough."""
+        delays = self._policy.delays(self._random)
+        for attempt in count(1):
+            try:
+                command = await self._work(recorded.recording_id, recording)
+            except BEYOND_HELP as error:
+                self._count("failed")
+                logger.info("stage failed for good", extra={**self._about(recorded), "reason": error.reason})
+                return self._failure(error.reason, str(error), attempt)
+            except OUT_OF_SERVICE:
+                raise
+            except Exception as error:  # whatever broke: the audio stays, and the stage can be retried
+                self._count("broken")
+                logger.exception("stage broke", extra={**self._about(recorded), "attempt": attempt})
+                delay = next(delays, None)
+                if delay is None:
+                    return self._given_up(error, attempt)
+                await asyncio.sleep(delay.total_seconds())
+            else:
+                self._count("done")
+                return command
+        raise AssertionError("counting does not end")
+
+    def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
+        if isinstance(error, SpeechError):
+            return self._failure(error.reason, str(error), attempts)
+        broke = f"Stage {self.name} was tried {attempts} times and broke each time, last with {type(error).__name__}."
+        return self._failure("internal_error", broke, attempts)
+
+    def _failure(self, reason: str, message: str, attempts: int) -> RecordFailure:
+        return RecordFailure(at=self._clock(), stage=self._stage, reason=reason, message=message, attempts=attempts)
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.stage_attempts.labels(self.name, outcome).inc()
+
+    def _about(self, recorded: RecordedEvent) -> dict[str, str]:
+        return {"stage": self.name, "recording_id": recorded.recording_id.hex}

@@ -1,0 +1,40 @@
+"""What `/metrics` shows, in Prometheus' format."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """One registry a service, so that several can run in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.commits = Counter("tapedeck_log_commits", "Transactions of the event log", registry=self.registry)
+        self.events = Counter("tapedeck_log_events", "Events committed to the event log", registry=self.registry)
+        self.events_per_commit = Histogram(
+            "tapedeck_log_events_per_commit",
+            "How many events shared one transaction",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+            registry=self.registry,
+        )
+        self.chunk_bytes = Counter(
+            "tapedeck_chunk_bytes", "Bytes of chunks that were acknowledged", ["dialect"], registry=self.registry
+        )
+        self.requests = Counter(
+            "tapedeck_http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self.follower_position = Gauge(
+            "tapedeck_follower_position",
+            "Log position that a follower has reached",
+            ["follower"],
+            registry=self.registry,
+        )
+        self.log_position = Gauge("tapedeck_log_position", "Position of the log's last event", registry=self.registry)
+        self.stage_attempts = Counter(
+            "tapedeck_stage_attempts", "Attempts at a stage", ["stage", "outcome"], registry=self.registry
+        )
+
+    def committed(self, _appends: int, events: int) -> None:
+        """Count one commit of the event log."""
+        self.commits.inc()
+        self.events.inc(events)
+        self.events_per_commit.observe(events)

@@ -1,0 +1,151 @@
+"""The work of the stages: what a worker process does, and how a follower gets it done there.
+
+An order and its result cross a process boundary, so they are plain values.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache, partial
+from pathlib import Path
+from uuid import UUID
+
+from adapters.audio.stitching import StitchedAudio, stitch
+from adapters.blobs.arrival import storage_errors
+from adapters.blobs.store import BlobStore, StoredBlob, open_store
+from adapters.speech.engine import EngineSpec, SpeechEngine, build_engine
+from adapters.speech.transcript import Transcript
+from adapters.worker_processes import WorkerProcesses
+from domain.commands import RecordStitched, RecordTranscribed
+from domain.recording import Recording
+from service.clock import Clock
+
+STITCHING_TIMEOUT = timedelta(hours=1)
+
+TRANSCRIBING_TIMEOUT = timedelta(minutes=10)
+"""To which three times the audio's duration is added: the embedded engine needs a tenth of it on a free core."""
+
+
+def blob_prefix(recording_id: UUID, kind: str) -> str:
+    """Where a recording's blobs of one kind are: everything of a recording begins with the same path."""
+    return f"recordings/{recording_id.hex}/{kind}-"
+
+
+@dataclass(frozen=True, slots=True)
+class StitchOrder:
+    blob_store_url: str
+    scratch_dir: Path
+    chunk_keys: Sequence[str]
+    checksum_md5: str | None
+    prefix: str
+
+
+def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
+    """In a worker: make one audio blob of chunk blobs. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
+    store = _store(order.blob_store_url)
+    with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
+        output = Path(scratch) / "audio"
+        chunks = [partial(store.open, key) for key in order.chunk_keys]
+        stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
+        return store.put_file(order.prefix, output), stitched
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOrder:
+    blob_store_url: str
+    audio_key: str
+    engine: EngineSpec
+    language: str
+    prefix: str
+
+
+def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
+    """In a worker: make a transcript blob of an audio blob.
+
+    Raises: AudioError; EngineUnavailable; StorageFull, StorageUnavailable.
+    """
+    store = _store(order.blob_store_url)
+    transcript = _engine(order.engine).transcribe(partial(store.open, order.audio_key), language=order.language)
+    return store.put_bytes(order.prefix, transcript.to_json()), transcript
+
+
+@lru_cache(maxsize=1)
+def _store(url: str) -> BlobStore:
+    return open_store(url)
+
+
+@lru_cache(maxsize=1)
+def _engine(spec: EngineSpec) -> SpeechEngine:
+    return build_engine(spec)
+
+
+class StageWork:
+    """What the stage followers have done in worker processes: each method is a `Work`."""
+
+    def __init__(
+        self,
+        workers: WorkerProcesses,
+        *,
+        blob_store_url: str,
+        scratch_dir: Path,
+        engine: EngineSpec,
+        language: str,
+        clock: Clock,
+    ) -> None:
+        self._workers = workers
+        self._blob_store_url = blob_store_url
+        self._scratch_dir = scratch_dir
+        self._engine = engine
+        self._language = language
+        self._clock = clock
+
+    async def stitch(self, recording_id: UUID, recording: Recording) -> RecordStitched:
+        chunks = recording.chunks.in_order()
+        order = StitchOrder(
+            blob_store_url=self._blob_store_url,
+            scratch_dir=self._scratch_dir,
+            chunk_keys=[chunk.blob_key for chunk in chunks],
+            checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
+            prefix=blob_prefix(recording_id, "audio"),
+        )
+        blob, stitched = await self._workers.run(stitch_blobs, order, timeout=STITCHING_TIMEOUT)
+        return RecordStitched(
+            at=self._clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            content_type=stitched.content_type,
+            codec=stitched.codec,
+            method=stitched.method,
+            duration_ms=stitched.duration_ms,
+            chunk_count=len(chunks),
+            chunks_md5=stitched.chunks_md5,
+        )
+
+    async def transcribe(self, recording_id: UUID, recording: Recording) -> RecordTranscribed:
+        stitched = recording.stitched
+        if stitched is None:
+            raise ValueError("only a stitched recording can be transcribed")
+        order = TranscribeOrder(
+            blob_store_url=self._blob_store_url,
+            audio_key=stitched.blob_key,
+            engine=self._engine,
+            language=self._language,
+            prefix=blob_prefix(recording_id, "transcript"),
+        )
+        timeout = TRANSCRIBING_TIMEOUT + 3 * timedelta(milliseconds=stitched.duration_ms)
+        blob, transcript = await self._workers.run(transcribe_blob, order, timeout=timeout)
+        return RecordTranscribed(
+            at=self._clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            language=transcript.language,
+            engine=transcript.engine,
+            provider=transcript.provider,
+            word_count=transcript.word_count,
+            segment_count=len(transcript.segments),
+            confidence=transcript.confidence,
+            duration_ms=transcript.duration_ms,
+        )

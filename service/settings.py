@@ -1,0 +1,153 @@
+"""All settings, from the environment with the prefix TAPEDECK_. `tapedeck serve --help` lists them from here."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Each field's description is what the README's table and the command line show. Raises: ValidationError."""
+
+    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
+
+    data_dir: Annotated[Path, Field(description="where everything is kept")] = Path(".data")
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
+    public_url: Annotated[
+        str | None, Field(description="the service's address as its clients see it; signed URLs begin with it")
+    ] = None
+    database_url: Annotated[
+        str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
+    ] = None
+    blob_url: Annotated[
+        str | None, Field(description="audio and transcripts: file:///PATH; blobs/ in DATA_DIR unless set")
+    ] = None
+    transcriber: Annotated[
+        Literal["pocketsphinx", "faster-whisper", "openai"], Field(description="the speech engine")
+    ] = "pocketsphinx"
+    transcriber_model: Annotated[
+        str | None, Field(description="faster-whisper: path of a local model; openai: the model's name")
+    ] = None
+    transcriber_url: Annotated[
+        str | None, Field(description="openai: base URL of any endpoint that speaks its protocol")
+    ] = None
+    transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
+    language: Annotated[str, Field(description="language of speech, such as en or en-US")] = "en"
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="processes that stitch and transcribe; one less than cores unless set")
+    ] = max(1, (os.cpu_count() or 2) - 1)
+    max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
+    upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
+    max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
+    chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
+    json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
+    download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    stage_attempts: Annotated[
+        int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
+    ] = 6
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
+    ] = "INFO"
+    tls_cert: Annotated[
+        Path | None, Field(description="PEM file of the certificate chain; with TLS_KEY, serves HTTPS")
+    ] = None
+    tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, data_dir: Path) -> Path:
+        return data_dir.expanduser().absolute()
+
+    @field_validator("public_url", "transcriber_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an http:// or https:// address")
+        return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
+            raise ValueError("must be sqlite:///PATH")
+        return url
+
+    @field_validator("blob_url")
+    @classmethod
+    def _local_files(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("file:///"):
+            raise ValueError("must be file:///PATH")
+        return url
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
+        if self.transcriber == "faster-whisper" and not self.transcriber_model:
+            raise ValueError(
+                "TAPEDECK_TRANSCRIBER=faster-whisper needs TAPEDECK_TRANSCRIBER_MODEL, a local model's path"
+            )
+        if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
+            raise ValueError(
+                "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
+            )
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or what follows from host and port."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+    @property
+    def log_path(self) -> Path:
+        return Path((self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3").removeprefix("sqlite:///"))
+
+    @property
+    def blob_store_url(self) -> str:
+        return self.blob_url or (self.data_dir / "blobs").as_uri()
+
+    @property
+    def upload_window(self) -> timedelta:
+        return timedelta(hours=self.upload_hours)
+
+    @property
+    def download_window(self) -> timedelta:
+        return timedelta(hours=self.download_hours)
+
+
+class BadSettings(Exception):
+    """The environment holds a setting that cannot be used; one line a mistake."""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this environment. Raises: BadSettings."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as invalid:
+        raise BadSettings(
+            "\n".join(_sentence(error["loc"], error["msg"], error["input"]) for error in invalid.errors())
+        ) from None
+
+
+def _sentence(location: tuple[int | str, ...], problem: str, given: Any) -> str:
+    problem = problem.removeprefix("Value error, ")
+    if not location:
+        return f"{problem}."
+    name = f"TAPEDECK_{str(location[0]).upper()}"
+    shown = "" if "key" in name.lower() else f" is {given!r}, which"
+    return f"{name}{shown} cannot be used: {problem[0].lower()}{problem[1:]}."

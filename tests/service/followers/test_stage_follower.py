@@ -1,0 +1,246 @@
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from adapters.audio.errors import NotAudio
+from adapters.blobs.store import StorageFull
+from adapters.event_log.log import EventLog
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.positions import PositionStore
+from adapters.speech.engine import EngineUnavailable
+from domain.events import Failed, RetryRequested, Stage, Stitched
+from service.followers import stage_follower
+from service.followers.stage_follower import StageFollower
+from service.metrics import Metrics
+from service.recordings import Recordings
+from service.retry import RetryPolicy
+from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
+
+AT_ONCE = RetryPolicy(first=timedelta(0), longest=timedelta(0), attempts=3)
+
+
+class Rig:
+    """A log, and a stitching follower over it whose work is the test's own."""
+
+    def __init__(self, tmp_path):
+        self.log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+        self.recordings = Recordings(self.log)
+        self.positions = PositionStore(tmp_path / "followers.sqlite3")
+        self.worked = []
+        self._tasks = []
+
+    def follow(self, work):
+        async def counted(recording_id, recording):
+            self.worked.append(recording_id)
+            return await work(recording_id, recording)
+
+        follower = StageFollower(
+            Stage.STITCH,
+            counted,
+            log=self.log,
+            recordings=self.recordings,
+            positions=self.positions,
+            policy=AT_ONCE,
+            clock=lambda: at(5),
+            random=Random(1),
+            metrics=Metrics(),
+        )
+        self._tasks.append(asyncio.create_task(follower.run()))
+        return self._tasks[-1]
+
+    async def finalized(self):
+        its_id = uuid4()
+        for command in (open_recording(), store_chunk(1), finalize(1)):
+            await self.recordings.execute(its_id, command)
+        return its_id
+
+    async def types(self, its_id):
+        return [type(recorded.event) for recorded in await self.log.history(its_id)][3:]
+
+    async def until(self, condition):
+        async with asyncio.timeout(20):
+            while not await condition():
+                await asyncio.sleep(0.001)
+
+    async def until_types(self, its_id, *types):
+        async def reached():
+            return await self.types(its_id) == list(types)
+
+        await self.until(reached)
+
+    async def close(self):
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.log.close()
+        self.positions.close()
+
+
+@pytest.fixture
+async def rig(tmp_path):
+    rig = Rig(tmp_path)
+    yield rig
+    await rig.close()
+
+
+async def stitched(_, __):
+    return record_stitched()
+
+
+async def test_work_that_is_due_is_done_once_and_recorded(rig):
+    before = await rig.finalized()
+    rig.follow(stitched)
+    after = await rig.finalized()
+    for its_id in (before, after):
+        await rig.until_types(its_id, Stitched)
+    assert sorted(rig.worked) == sorted([before, after])
+
+
+async def test_a_follower_that_starts_again_goes_on_and_does_nothing_twice(rig):
+    ids = [await rig.finalized() for _ in range(3)]
+    running = rig.follow(stitched)
+    for its_id in ids:
+        await rig.until_types(its_id, Stitched)
+    running.cancel()
+    await asyncio.wait([running])
+    rig.positions.save("stitch", 0)  # as after a crash that lost the last positions
+    rig.follow(stitched)
+    newest = await rig.finalized()
+    await rig.until_types(newest, Stitched)
+    assert rig.worked == [*ids, newest]
+
+
+async def test_a_job_cut_off_in_the_middle_is_done_by_the_next_follower(rig):
+    its_id = await rig.finalized()
+    begun = asyncio.Event()
+
+    async def stuck(_, __):
+        begun.set()
+        await asyncio.Event().wait()
+
+    running = rig.follow(stuck)
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert rig.positions.load("stitch") < rig.log.head
+    rig.follow(stitched)
+    await rig.until_types(its_id, Stitched)
+
+
+async def test_what_cannot_be_helped_fails_at_the_first_attempt(rig):
+    async def not_audio(_, __):
+        raise NotAudio(chunk_number=1, detail="is not audio")
+
+    its_id = await rig.finalized()
+    rig.follow(not_audio)
+    await rig.until_types(its_id, Failed)
+    failed = (await rig.recordings.find(its_id)).failed
+    assert (failed.stage, failed.reason, failed.attempts) == (Stage.STITCH, "not_audio", 1)
+    assert failed.message == "Chunk 1 is not audio."
+    assert len(rig.worked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("secret words"), "internal_error"),
+        (EngineUnavailable("openai", "it is away"), "engine_unavailable"),
+    ],
+)
+async def test_what_breaks_is_tried_as_often_as_the_policy_says_and_then_given_up(rig, error, reason):
+    async def broken(_, __):
+        raise error
+
+    its_id = await rig.finalized()
+    rig.follow(broken)
+    await rig.until_types(its_id, Failed)
+    failed = (await rig.recordings.find(its_id)).failed
+    assert (failed.reason, failed.attempts, len(rig.worked)) == (reason, 3, 3)
+    assert "secret" not in failed.message
+
+
+async def test_what_breaks_once_is_done_at_the_next_attempt(rig):
+    async def broken_once(_, __):
+        if len(rig.worked) == 1:
+            raise RuntimeError
+        return record_stitched()
+
+    its_id = await rig.finalized()
+    rig.follow(broken_once)
+    await rig.until_types(its_id, Stitched)
+
+
+async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkeypatch):
+    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+
+    async def full_for_a_while(_, __):
+        if len(rig.worked) < 20:
+            raise StorageFull
+        return record_stitched()
+
+    its_id = await rig.finalized()
+    rig.follow(full_for_a_while)
+    await rig.until_types(its_id, Stitched)
+
+
+async def test_a_retry_is_taken_up(rig):
+    async def fails_first(_, __):
+        if len(rig.worked) == 1:
+            raise NotAudio(chunk_number=1, detail="is not audio")
+        return record_stitched()
+
+    its_id = await rig.finalized()
+    rig.follow(fails_first)
+    await rig.until_types(its_id, Failed)
+    await rig.recordings.execute(its_id, retry())
+    await rig.until_types(its_id, Failed, RetryRequested, Stitched)
+
+
+async def test_recordings_are_worked_on_side_by_side_and_a_slow_one_holds_nobody_up(rig):
+    slow = await rig.finalized()
+    go_on = asyncio.Event()
+
+    async def slow_for_one(its_id, _):
+        if its_id == slow:
+            await go_on.wait()
+        return record_stitched()
+
+    rig.follow(slow_for_one)
+    others = [await rig.finalized() for _ in range(5)]
+    for its_id in others:
+        await rig.until_types(its_id, Stitched)
+    assert await rig.types(slow) == []
+    position_of_slow = 3
+    assert rig.positions.load("stitch") < position_of_slow
+    go_on.set()
+    await rig.until_types(slow, Stitched)
+
+    async def caught_up():
+        return rig.positions.load("stitch") == rig.log.head
+
+    await rig.until(caught_up)
+
+
+async def test_two_followers_of_one_stage_record_one_end(rig):
+    async def slowly(_, __):
+        await asyncio.sleep(0)
+        return record_stitched()
+
+    rig.follow(slowly)
+    rig.follow(slowly)
+    ids = [await rig.finalized() for _ in range(10)]
+    for its_id in ids:
+        await rig.until_types(its_id, Stitched)
+
+
+async def test_positions_are_saved_in_order(rig, monkeypatch):
+    saved, save = [], rig.positions.save
+    monkeypatch.setattr(rig.positions, "save", lambda name, position: (saved.append(position), save(name, position)))
+    rig.follow(stitched)
+    for _ in range(10):
+        await rig.until_types(await rig.finalized(), Stitched)
+    assert all(earlier < later for earlier, later in pairwise(saved))
