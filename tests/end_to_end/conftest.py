@@ -1,0 +1,27 @@
+import asyncio
+
+import pytest
+
+from tests.end_to_end.service_process import Api, ServiceProcess
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
+    """One running service for all tests that do not harm it."""
+    service = ServiceProcess(tmp_path_factory.mktemp("service") / "data")
+    asyncio.run(service.start())
+    yield service
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def api(service) -> Api:
+    return service.api()
+
+
+@pytest.fixture
+def own_service(tmp_path):
+    """A service of the test's own, to be started, killed and started again by it."""
+    service = ServiceProcess(tmp_path / "data")
+    yield service
+    service.kill()

@@ -1,0 +1,204 @@
+"""The service as its users run it: a real process on a real port, which tests can kill and start again."""
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import wave
+from base64 import b64encode
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import orjson
+import psutil
+
+import service.sample
+
+SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
+START_SECONDS = 60
+
+
+@cache
+def short_speech() -> bytes:
+    """The first three seconds of the sample as a WAV file: enough to be transcribed, and quickly."""
+    output = io.BytesIO()
+    with av.open(SAMPLE) as sample, wave.open(output, "wb") as wav:
+        wav.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
+        resampler = av.AudioResampler("s16", "mono", 16_000)
+        for frame in sample.decode(audio=0):
+            for resampled in resampler.resample(frame):
+                wav.writeframes(resampled.to_ndarray().tobytes())
+            if wav.tell() >= 3 * 16_000:
+                break
+    return output.getvalue()
+
+
+ENDED = ("completed", "failed", "integrity_failure")
+
+
+@dataclass
+class ServiceProcess:
+    """`settings`: further TAPEDECK_ variables, without the prefix."""
+
+    data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = (sys.executable, "-m", "service.cli", "serve")
+
+    def __post_init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_file = self.data_dir.parent / f"{self.data_dir.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> "ServiceProcess":
+        """Start it and wait until it says that it can store."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")}
+        environment |= {f"TAPEDECK_{name}": value for name, value in self.settings.items()}
+        environment |= {"TAPEDECK_DATA_DIR": str(self.data_dir), "TAPEDECK_PORT": str(self.port)}
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=environment, stdin=subprocess.DEVNULL, stderr=log)
+        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
+            while True:
+                assert self.process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
+                try:
+                    async with session.get(f"{self.url}/readyz") as response:
+                        if response.status == HTTPStatus.OK:
+                            return self
+                except aiohttp.ClientConnectionError:
+                    pass
+                await asyncio.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a power cut would, in the middle of whatever it does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end; gives its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, signal_number: int) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal_number)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    async def restart(self) -> None:
+        self.kill()
+        await self.start()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return orjson.loads((self.data_dir / "dev-credentials.json").read_bytes())["bota"]
+
+    def api(self, token: str | None = None) -> "Api":
+        return Api(self.url, token or self.credentials["api_key"], self.credentials["end_user_id"])
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.log_file.read_bytes().splitlines()]
+
+    def workers(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: Any
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        assert self.status >= 400, self
+        return self.json["error"]
+
+
+class Api:
+    """Bota's API as a client speaks it, a connection a call. Only what a vendor's client would do is hidden here."""
+
+    def __init__(self, url: str, token: str, end_user_id: str) -> None:
+        self.url = url
+        self._token = token
+        self._end_user_id = end_user_id
+
+    async def call(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None, key: bool = True
+    ) -> Answer:
+        """`path`: below the service, or a whole URL. `body`: bytes, or anything to be sent as JSON."""
+        url = path if path.startswith("http") else self.url + path
+        sent = body if body is None or isinstance(body, bytes | AsyncIterable) else json.dumps(body).encode()
+        sent = io.BytesIO(sent) if isinstance(sent, bytes) else sent
+        authorization = {"Authorization": f"Bearer {self._token}"} if key else {}
+        async with (
+            aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session,
+            session.request(
+                method, aiohttp.client.URL(url, encoded=True), data=sent, headers=authorization | (headers or {})
+            ) as answer,
+        ):
+            return Answer(answer.status, await answer.read(), answer.headers.copy())
+
+    async def create(self, **fields: Any) -> dict[str, Any]:
+        asked = {"streaming": True, "end_user_id": self._end_user_id, "codec": "opus"} | fields
+        answer = await self.call("POST", "/v1/recordings", body=asked)
+        assert answer.status == 201, answer
+        return answer.json
+
+    async def put(self, recording: dict[str, Any], part: int | str, body: Any, **headers: str) -> Answer:
+        url = recording["chunk_upload_url_template"].replace("{part}", str(part))
+        return await self.call("PUT", url, body=body, headers=headers, key=False)
+
+    async def upload(self, chunks: list[bytes], **fields: Any) -> dict[str, Any]:
+        recording = await self.create(**fields)
+        for number, chunk in enumerate(chunks, 1):
+            md5 = b64encode(hashlib.md5(chunk).digest()).decode()
+            assert (await self.put(recording, number, chunk, **{"Content-MD5": md5})).status == 200
+        return recording
+
+    async def finalize(self, recording: dict[str, Any], total: Any, **fields: Any) -> Answer:
+        asked = {"total_chunks": total, "final_duration_ms": 1000} | fields
+        return await self.call("POST", f"/v1/recordings/{recording['id']}/finalize", body=asked)
+
+    async def get(self, recording: dict[str, Any], below: str = "") -> Any:
+        answer = await self.call("GET", f"/v1/recordings/{recording['id']}{below}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def ended(self, recording: dict[str, Any], *, seconds: float = 120) -> dict[str, Any]:
+        """The recording once its processing has come to an end, good or bad."""
+        async with asyncio.timeout(seconds):
+            while (found := await self.get(recording))["status"] not in ENDED:
+                await asyncio.sleep(0.05)
+        return found
+
+    async def transcript(self, recording: dict[str, Any]) -> dict[str, Any]:
+        found = await self.ended(recording)
+        answer = await self.call("GET", f"/v1/transcriptions/{found['transcription_id']}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def event_types(self, recording: dict[str, Any]) -> list[str]:
+        return [event["type"] for event in (await self.get(recording, "/events"))["data"]]
+
+
+def slices(body: bytes, count: int) -> list[bytes]:
+    size = -(-len(body) // count)
+    return [body[start : start + size] for start in range(0, len(body), size)]

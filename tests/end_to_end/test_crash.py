@@ -1,0 +1,176 @@
+"""Nothing acknowledged is ever lost: the real process is killed with SIGKILL and started again."""
+
+import asyncio
+import hashlib
+import os
+import random
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.end_to_end.service_process import short_speech, slices
+
+WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
+
+
+async def test_killed_right_after_a_chunks_200_the_chunk_is_there(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.create()
+    chunks = [os.urandom(size) for size in (1, 70_000, 3_000_000)]
+    for number, chunk in enumerate(chunks, 1):
+        assert (await api.put(recording, number, chunk)).status == 200
+        await own_service.restart()
+    found = (await api.get(recording, "/chunks"))["data"]
+    assert [chunk["sha256"] for chunk in found] == [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
+
+
+async def test_killed_right_after_finalizes_200_it_is_processed_by_itself(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    await own_service.restart()
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await api.event_types(recording) == WHOLE_LIFE
+
+
+async def reached(api, recording, event_type):
+    async with asyncio.timeout(60):
+        while event_type not in await api.event_types(recording):
+            await asyncio.sleep(0.002)
+
+
+async def test_killed_during_stitching_it_is_stitched_once(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    async with asyncio.timeout(60):
+        while not own_service.workers():
+            await asyncio.sleep(0.002)
+    await own_service.restart()
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await api.event_types(recording) == WHOLE_LIFE
+
+
+async def test_killed_during_transcription_it_is_transcribed_once(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    await reached(api, recording, "Stitched")
+    await own_service.restart()
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await api.event_types(recording) == WHOLE_LIFE
+
+
+async def test_no_worker_outlives_a_killed_service(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    await reached(api, recording, "Stitched")
+    workers = own_service.workers()
+    assert workers
+    own_service.kill()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, workers, 30)
+    assert alive == []
+
+
+async def test_a_killed_worker_costs_an_attempt_and_not_the_recording(own_service):
+    api = (await own_service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    await reached(api, recording, "Stitched")
+    for worker in own_service.workers():
+        worker.kill()
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await api.event_types(recording) == WHOLE_LIFE
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_killed_at_random_moments_under_load_everything_acknowledged_is_there(own_service, seed):
+    """Clients go on through every kill; what any of them got a 200 for must be there at the end, and nothing else."""
+    chance = random.Random(seed)
+    api = (await own_service.start()).api()
+    recordings = [await api.create() for _ in range(6)]
+    acknowledged = {}
+    done = asyncio.Event()
+
+    async def upload(session, recording):
+        for number in range(1, 31):
+            body = random.Random(f"{seed} {recording['id']} {number}").randbytes(20_000)
+            url = aiohttp.client.URL(
+                recording["chunk_upload_url_template"].replace("{part}", str(number)), encoded=True
+            )
+            while True:
+                try:
+                    async with session.put(url, data=body) as answer:
+                        assert answer.status == 200
+                        acknowledged[recording["id"], number] = hashlib.sha256(body).hexdigest()
+                        break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.01)
+
+    async def kill():
+        while not done.is_set():
+            await asyncio.sleep(chance.uniform(0.02, 0.3))
+            await own_service.restart()
+
+    killing = asyncio.create_task(kill())
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(upload(session, recording) for recording in recordings))
+    done.set()
+    await killing
+    stored = {
+        (recording["id"], chunk["number"]): chunk["sha256"]
+        for recording in recordings
+        for chunk in (await api.get(recording, "/chunks"))["data"]
+    }
+    assert stored == acknowledged
+    for recording in recordings:
+        assert (await api.event_types(recording)).count("ChunkStored") == 30
+
+
+async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_service):
+    await own_service.start()
+    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir)}
+    second = await asyncio.create_subprocess_exec(
+        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    _, stderr = await second.communicate()
+    assert second.returncode == 1
+    assert b"Another tapedeck is running" in stderr
+    assert len(stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "0"),
+        ("TRANSCRIBER", "magic"),
+        ("BLOB_URL", "ftp://x"),
+        ("PUBLIC_URL", "here"),
+        ("MAX_CHUNKS", "0"),
+    ],
+)
+async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, name, value):
+    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir), f"TAPEDECK_{name}": value}
+    process = await asyncio.create_subprocess_exec(
+        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert f"TAPEDECK_{name} is '{value}'".encode() in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not own_service.data_dir.exists()
+
+
+async def test_an_address_that_is_taken_stops_the_start_with_one_clear_line(own_service, tmp_path):
+    await own_service.start()
+    environment = os.environ | {"TAPEDECK_DATA_DIR": str(tmp_path / "other"), "TAPEDECK_PORT": str(own_service.port)}
+    process = await asyncio.create_subprocess_exec(
+        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert b"cannot start" in stderr.splitlines()[-1]
+    assert b"Traceback" not in stderr
