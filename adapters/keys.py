@@ -5,17 +5,16 @@ A token is a prefix that tells its kind, 12 letters and digits that are its id, 
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import sqlite3
 import string
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+
+from adapters.sqlite_file import connect, writing
 
 SCHEMA_VERSION = 1
 
@@ -105,12 +104,7 @@ class KeyStore:
         """`random_text` gives that many letters and digits that nobody can guess. Raises: KeyFileTooNew."""
         self._clock = clock
         self._random_text = random_text
-        # SQLite gives its -wal and -shm files the mode of the database, so this one is made first. One that exists is
-        # not opened: closing it would drop the POSIX locks of every other connection in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        path.chmod(0o600)
-        self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+        self._database = connect(path, durable=True)
         try:
             self._prepare()
         except BaseException:
@@ -199,10 +193,7 @@ class KeyStore:
         self._database.close()
 
     def _prepare(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")  # two processes may start on a new file at once
+        with writing(self._database):  # two processes may start on a new file at once
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 self._database.execute(_SCHEMA)

@@ -1,8 +1,9 @@
 """Opens SQLite files the way this project uses them: WAL, private to the owner, transactions begun by hand."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -10,7 +11,11 @@ LOCK_TIMEOUT_SECONDS = 10
 
 def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     """A connection for any one thread at a time. Not `durable`: a power cut may take the last commits."""
-    path.touch(mode=0o600, exist_ok=True)
+    # SQLite gives its -wal and -shm files the mode of the database, so this one is made first. One that exists is not
+    # opened: closing it would drop the POSIX locks of every other connection in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
     connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")

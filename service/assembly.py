@@ -58,9 +58,9 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         settings.log_path.parent.mkdir(parents=True, exist_ok=True)
         log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
         parts.push_async_callback(log.close)
-        keys = KeyStore(settings.data_dir / "keys.sqlite3", clock=utc_now)
+        keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
-        summaries = SummaryStore(settings.data_dir / "views.sqlite3")
+        summaries = SummaryStore(settings.views_path)
         parts.callback(summaries.close)
         positions = PositionStore(settings.data_dir / "followers.sqlite3")
         parts.callback(positions.close)
@@ -83,7 +83,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         )
         ensure_dev_credentials(settings, keys, new_id=deck.new_id)
 
-        workers = WorkerProcesses(settings.workers)
+        workers = WorkerProcesses(settings.worker_count)
         parts.push_async_callback(workers.close)
         work = StageWork(
             workers,

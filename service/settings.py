@@ -41,8 +41,9 @@ class Settings(BaseSettings):
     transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
     language: Annotated[str, Field(description="language of speech, such as en or en-US")] = "en"
     workers: Annotated[
-        int, Field(ge=1, le=256, description="processes that stitch and transcribe; one less than cores unless set")
-    ] = max(1, (os.cpu_count() or 2) - 1)
+        int | None,
+        Field(ge=1, le=256, description="processes that stitch and transcribe; one less than cores unless set"),
+    ] = None
     max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
     upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
@@ -118,8 +119,20 @@ class Settings(BaseSettings):
         return Path((self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3").removeprefix("sqlite:///"))
 
     @property
+    def keys_path(self) -> Path:
+        return self.data_dir / "keys.sqlite3"
+
+    @property
+    def views_path(self) -> Path:
+        return self.data_dir / "views.sqlite3"
+
+    @property
     def blob_store_url(self) -> str:
         return self.blob_url or (self.data_dir / "blobs").as_uri()
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or max(1, (os.cpu_count() or 2) - 1)
 
     @property
     def upload_window(self) -> timedelta:

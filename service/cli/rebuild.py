@@ -27,7 +27,7 @@ def rebuild(view: str) -> None:
             f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
         )
     recorder = SQLiteLogRecorder(settings.log_path)
-    summaries = SummaryStore(settings.data_dir / "views.sqlite3")
+    summaries = SummaryStore(settings.views_path)
     position = summaries.rebuild(EventReader(recorder).after)
     click.echo(f"{view}: made again from {position} events.")
     summaries.close()
