@@ -1,0 +1,77 @@
+"""Decodes any audio to what speech engines read, 16 kHz mono, block by block; memory does not grow with its length."""
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from adapters.audio.chunk_bytes import ChunkRun, OpenChunk
+from adapters.audio.container import container_of
+from adapters.audio.demuxing import track_of
+from adapters.audio.errors import NotAudio
+from adapters.audio.whole_files import WholeFile
+
+SAMPLE_RATE = 16_000
+
+Samples = npt.NDArray[np.int16]
+
+
+def pcm_blocks(
+    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
+) -> Iterator[Samples]:
+    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is there like any other sound.
+
+    Raises: AudioError when it is no audio or damaged from its start, OSError when it can not be read.
+    """
+    run = ChunkRun.of_file(open_audio)
+    with run.open() as reader:
+        container = container_of(reader, run.size_bytes)
+    if container is None:
+        raise NotAudio(chunk_number=None, detail="is in no format that is known")
+    held: list[Samples] = []
+    held_samples = 0
+    for frame in decoded(WholeFile(container, run), rate=rate, layout="mono", sample_format="s16"):
+        held.append(frame.to_ndarray().reshape(-1).astype(np.int16, copy=False))
+        held_samples += frame.samples
+        if held_samples >= block_samples:
+            joined = np.concatenate(held)
+            whole = held_samples - held_samples % block_samples
+            yield from joined[:whole].reshape(-1, block_samples)
+            held = [joined[whole:]]
+            held_samples -= whole
+    if held_samples:
+        yield np.concatenate(held)
+
+
+def decoded(file: WholeFile, *, rate: int, layout: str, sample_format: str) -> Iterator[AudioFrame]:
+    """The sound of a file in the form asked for. Its own form may change on the way, as in chained Ogg.
+
+    FFmpeg gives up (UnsupportedAudio) where chained Opus changes its count of channels.
+    """
+    resampler: AudioResampler | None = None
+    form: tuple[str, str, int] | None = None
+    with track_of(file) as track:
+        for frame in track.frames():
+            found = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler is None or found != form:
+                yield from _flushed(resampler)
+                resampler, form = AudioResampler(sample_format, layout, rate), found
+            frame.pts = None  # gaps on a file's clock are no sound, and a resampler needs no clock
+            yield from resampler.resample(frame)
+        yield from _flushed(resampler)
+
+
+def layout_of(channels: int) -> str:
+    """FFmpeg's name of the usual layout of so many channels."""
+    return av.AudioLayout(_LAYOUTS.get(channels, f"{channels} channels")).name
+
+
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+def _flushed(resampler: AudioResampler | None) -> Iterator[AudioFrame]:
+    if resampler is not None:
+        yield from resampler.resample(None)

@@ -1,0 +1,53 @@
+"""Why audio can not be stitched or decoded: errors that the bytes themselves cause, so that trying again can not help.
+
+Trouble of the machine (a full disk, an unreadable file) is never one of these: it stays an `OSError`.
+"""
+
+from typing import ClassVar
+
+
+class AudioError(Exception):
+    """The audio is at fault. `reason` is a code for programs, `str(error)` one sentence for people.
+
+    The fields are also the exception's `args`, so that it crosses from one process to another whole.
+    """
+
+    reason: ClassVar[str]
+
+
+class _ChunkError(AudioError):
+    def __init__(self, chunk_number: int | None, detail: str) -> None:
+        """`chunk_number` counts from 1; it is None when the audio as a whole is meant. `detail` goes on from there."""
+        super().__init__(chunk_number, detail)
+        self.chunk_number = chunk_number
+        self.detail = detail
+
+    def __str__(self) -> str:
+        subject = "The audio" if self.chunk_number is None else f"Chunk {self.chunk_number}"
+        return f"{subject} {self.detail}."
+
+
+class NotAudio(_ChunkError):
+    """Bytes that are no audio at all, or audio too damaged to be told as such."""
+
+    reason = "not_audio"
+
+
+class UnsupportedAudio(_ChunkError):
+    """A recording of a kind this service does not read, or one without a sound track."""
+
+    reason = "unsupported_audio"
+
+
+class ChecksumMismatch(AudioError):
+    """The chunks' bytes, one after another, have another MD5 than the recording was declared with. Both in hex."""
+
+    reason = "integrity_failure"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(expected, actual)
+        self.expected = expected
+        self.actual = actual
+
+    def __str__(self) -> str:
+        return f"The chunks together have the MD5 {self.actual}, not {self.expected} as declared."

@@ -1,0 +1,194 @@
+"""Ogg pages, read and written byte for byte (RFC 3533)."""
+
+# ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+CAPTURE = b"OggS"
+HEADER_SIZE = 27
+LARGEST_PAGE = HEADER_SIZE + 255 + 255 * 255
+NO_PACKET_ENDS_HERE = -1
+
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page. `granule` is its granule position: for Opus, samples at 48 kHz up to the last packet that ends here."""
+
+    position: int
+    granule: int
+    serial: int
+    is_continued: bool
+    is_first: bool
+    is_last: bool
+    lacing: bytes
+    body: bytes
+
+    @property
+    def end(self) -> int:
+        return self.position + HEADER_SIZE + len(self.lacing) + len(self.body)
+
+    def packets(self) -> Iterator[tuple[bytes, bool]]:
+        """The packets, or parts of packets, of this page, each with whether it ends here."""
+        start = size = 0
+        for value in self.lacing:
+            size += value
+            if value < 255:
+                yield self.body[start : start + size], True
+                start += size
+                size = 0
+        if self.lacing and self.lacing[-1] == 255:
+            yield self.body[start:], False
+
+
+def pages(reader: BinaryIO) -> Iterator[Page]:
+    """Every whole page from the reader's position on. Bytes in no page with a right checksum are skipped."""
+    position = reader.tell()
+    while True:
+        page = page_at(reader, position)
+        if page is None:
+            following = _next_capture(reader, position + 1)
+            if following is None:
+                return
+            position = following
+        else:
+            yield page
+            position = page.end
+
+
+def page_at(reader: BinaryIO, position: int) -> Page | None:
+    """The page that begins at `position`; None when there is none, or it is cut off, or its checksum is wrong."""
+    reader.seek(position)
+    header = reader.read(HEADER_SIZE)
+    if len(header) < HEADER_SIZE or header[:5] != CAPTURE + b"\0":
+        return None
+    lacing = reader.read(header[26])
+    body = reader.read(sum(lacing))
+    if len(lacing) < header[26] or len(body) < sum(lacing):
+        return None
+    if _checksum(header[:22] + bytes(4) + header[26:] + lacing + body) != header[22:26]:
+        return None
+    return Page(
+        position=position,
+        granule=int.from_bytes(header[6:14], "little", signed=True),
+        serial=int.from_bytes(header[14:18], "little"),
+        is_continued=bool(header[5] & _CONTINUED),
+        is_first=bool(header[5] & _FIRST),
+        is_last=bool(header[5] & _LAST),
+        lacing=lacing,
+        body=body,
+    )
+
+
+def begins_page(head: bytes) -> bool:
+    return head[:5] == CAPTURE + b"\0"
+
+
+def begins_stream(head: bytes) -> bool:
+    """Whether a page begins here that is the first of a stream, and so holds a header and not a slice's middle."""
+    return begins_page(head) and len(head) > 5 and bool(head[5] & _FIRST)
+
+
+class PageWriter:
+    """Writes packets of one stream as pages."""
+
+    def __init__(self, output: BinaryIO, *, serial: int, packets_per_page: int = 50) -> None:
+        self._output = output
+        self._serial = serial
+        self._packets_per_page = packets_per_page
+        self._sequence = 0
+        self._lacing = bytearray()
+        self._body = bytearray()
+        self._granule = NO_PACKET_ENDS_HERE
+        self._packets = 0
+        self._continued = False
+
+    def write(self, packet: bytes, *, granule: int, ends_page: bool = False) -> None:
+        """Add a packet that ends at `granule`. With `ends_page` its page is written at once, as header packets need it.
+
+        A full page waits for the next packet: the last page must hold a packet, for the end trim to count.
+        """
+        if self._packets >= self._packets_per_page or len(self._lacing) == 255:
+            self._flush()
+        rest = memoryview(packet)
+        lacing = b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])
+        while lacing:
+            taken = lacing[: 255 - len(self._lacing)]
+            lacing = lacing[len(taken) :]
+            size = sum(taken)
+            self._lacing += taken
+            self._body += rest[:size]
+            rest = rest[size:]
+            if lacing:
+                self._flush()
+                self._continued = True
+        self._granule = granule
+        self._packets += 1
+        if ends_page:
+            self._flush()
+
+    def close(self, *, granule: int) -> None:
+        """End the stream at `granule`, which may lie before the end of the last packet: the rest is trimmed."""
+        self._granule = granule
+        self._flush(flags=_LAST)
+
+    def _flush(self, flags: int = 0) -> None:
+        flags |= _FIRST if self._sequence == 0 else 0
+        flags |= _CONTINUED if self._continued else 0
+        header = b"".join(
+            (
+                CAPTURE,
+                bytes([0, flags]),
+                self._granule.to_bytes(8, "little", signed=True),
+                self._serial.to_bytes(4, "little"),
+                self._sequence.to_bytes(4, "little"),
+            )
+        )
+        rest = bytes([len(self._lacing)]) + self._lacing + self._body
+        self._output.write(header + _checksum(header + bytes(4) + rest) + rest)
+        self._sequence += 1
+        self._lacing.clear()
+        self._body.clear()
+        self._granule = NO_PACKET_ENDS_HERE
+        self._packets = 0
+        self._continued = False
+
+
+def packets(stream: Iterable[Page]) -> Iterator[tuple[bytes, Page]]:
+    """The packets of one stream's pages, each with the page it ends on. One that lost a part is left out."""
+    part: bytes | None = None
+    for page in stream:
+        if not page.is_continued:
+            part = None
+        skip_rest = page.is_continued and part is None
+        for piece, ends in page.packets():
+            whole = piece if part is None else part + piece
+            part = None if ends else whole
+            if ends and not skip_rest:
+                yield whole, page
+            skip_rest = skip_rest and not ends
+        if skip_rest:
+            part = None
+
+
+def _next_capture(reader: BinaryIO, position: int) -> int | None:
+    reader.seek(position)
+    block = b""
+    while more := reader.read(1 << 16):
+        block = block[-3:] + more
+        found = block.find(CAPTURE)
+        if found >= 0:
+            return reader.tell() - len(block) + found
+    return None
+
+
+def _checksum(page: bytes) -> bytes:
+    # Ogg's CRC-32 has zlib's polynomial, but takes bits the other way round and starts from zero. Reversing the bits of
+    # what goes in and of what comes out makes zlib's fast one serve.
+    reflected = zlib.crc32(page.translate(_BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return reflected.to_bytes(4, "big").translate(_BITS_REVERSED)

@@ -1,0 +1,100 @@
+"""Stitches a recording's chunks into one file with PyAV; promises the same bytes for the same chunks, in flat memory.
+
+Chunks are whole files, slices of one file, or some of both: see `whole_files`.
+
+- One file, whole or in slices, is its chunks' bytes one after another, and so byte for byte the file that was recorded.
+- Several files of one codec are remuxed, their packets untouched. WAV and FLAC are exact to the sample. Ogg Opus is
+  within 20 ms a join; the other codecs add their encoder's run-up and padding at each join, and no packet is lost.
+- Files too unlike for that (codec, rate, channels) are decoded and encoded as one FLAC file.
+
+A WAV of more than 4 GiB is written as RF64. Synchronous: it runs in a worker process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from adapters.audio.chunk_bytes import READ_SIZE_BYTES, ChunkRun, MeasuredChunks, OpenChunk
+from adapters.audio.container import Container
+from adapters.audio.demuxing import Sound, sound_of
+from adapters.audio.errors import ChecksumMismatch
+from adapters.audio.reencoding import reencode
+from adapters.audio.remuxing import CanNotRemux, remux
+from adapters.audio.whole_files import WholeFile, whole_files
+
+Method = Literal["concatenated", "remuxed", "reencoded"]
+
+_CONTENT_TYPES = {
+    Container.OGG: "audio/ogg",
+    Container.WAV: "audio/wav",
+    Container.FLAC: "audio/flac",
+    Container.MP3: "audio/mpeg",
+    Container.ADTS: "audio/aac",
+    Container.MP4: "audio/mp4",
+    Container.MATROSKA: "audio/webm",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StitchedAudio:
+    """What was written. `codec` is FFmpeg's name for it; `chunks_md5` is the hex MD5 of the chunks' bytes in order."""
+
+    duration_ms: int
+    content_type: str
+    codec: str
+    method: Method
+    chunks_md5: str
+
+
+def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | None = None) -> StitchedAudio:
+    """Write the chunks, given in order, as one file to `output`, which is there afterwards only if all went well.
+
+    Raises: ChecksumMismatch, NotAudio, UnsupportedAudio (see `AudioError`: trying again can not help); OSError when a
+    chunk can not be read or the output not be written. Making the output durable is the caller's business.
+    """
+    measured = MeasuredChunks.of(chunks)
+    if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
+        raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
+    files = whole_files(measured)
+    sounds = [sound_of(file) for file in files]
+    try:
+        with output.open("w+b") as written:
+            container, method = _write(files, sounds, written)
+        sound = sounds[0] if method == "concatenated" else sound_of(_written_file(container, output))
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
+    return StitchedAudio(
+        duration_ms=round(sound.seconds * 1000),
+        content_type=_CONTENT_TYPES[container],
+        codec=sound.codec,
+        method=method,
+        chunks_md5=measured.md5,
+    )
+
+
+def _write(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> tuple[Container, Method]:
+    if len(files) == 1:
+        _concatenate(files[0].run, output)
+        return files[0].container, "concatenated"
+    try:
+        container = remux(files, sounds, output)
+    except CanNotRemux:
+        container = None
+    if container is not None:
+        return container, "remuxed"
+    output.seek(0)
+    output.truncate()
+    reencode(files, sounds, output)
+    return Container.FLAC, "reencoded"
+
+
+def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
+    with run.open() as reader:
+        while block := reader.read(READ_SIZE_BYTES):
+            output.write(block)
+
+
+def _written_file(container: Container, path: Path) -> WholeFile:
+    return WholeFile(container, ChunkRun.of_file(lambda: path.open("rb")))

@@ -1,0 +1,142 @@
+"""The port to speech engines: what turns a recording into a transcript, and how it says that it can not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import BinaryIO, ClassVar, Literal, Protocol
+
+from adapters.speech.transcript import Transcript
+
+EngineKind = Literal["pocketsphinx", "faster-whisper", "openai"]
+
+OpenAudio = Callable[[], BinaryIO]
+"""Opens a seekable reader of a recording; whoever calls it closes the reader."""
+
+
+class SpeechEngine(Protocol):
+    """Transcribes recordings, one at a time and synchronously: it runs in a worker process of its own."""
+
+    @property
+    def name(self) -> str:
+        """What transcripts call the engine."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Language tags it understands; empty when it does not say."""
+
+    def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
+        """The transcript of a recording; `language` is a tag like "en" or "en-US". No speech gives an empty one.
+
+        Raises: UnsupportedLanguage, EngineRefused, AudioError (trying again can not help); EngineUnavailable, OSError
+        (it can).
+        """
+
+
+class SpeechError(Exception):
+    """A transcription failed for another reason than its audio. `str(error)` is one sentence for people.
+
+    The fields are also the exception's `args`, so that it crosses from one process to another whole.
+    """
+
+    reason: ClassVar[str]
+    is_retryable: ClassVar[bool]
+
+
+class UnsupportedLanguage(SpeechError):
+    reason = "unsupported_language"
+    is_retryable = False
+
+    def __init__(self, language: str, engine: str, supported: tuple[str, ...]) -> None:
+        super().__init__(language, engine, supported)
+        self.language = language
+        self.engine = engine
+        self.supported = supported
+
+    def __str__(self) -> str:
+        return f"The {self.engine} engine does not understand {self.language!r}, only {', '.join(self.supported)}."
+
+
+class EngineUnavailable(SpeechError):
+    """The engine can not be reached, is overloaded, or is not installed: a later try may succeed."""
+
+    reason = "engine_unavailable"
+    is_retryable = True
+
+    def __init__(self, engine: str, detail: str) -> None:
+        super().__init__(engine, detail)
+        self.engine = engine
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"The {self.engine} engine is not available: {self.detail}."
+
+
+class EngineRefused(SpeechError):
+    """The engine was reached and turned the request down, as it will again."""
+
+    reason = "engine_refused"
+    is_retryable = False
+
+    def __init__(self, engine: str, detail: str) -> None:
+        super().__init__(engine, detail)
+        self.engine = engine
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"The {self.engine} engine refused the recording: {self.detail}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """Which engine, and where it is: small and picklable, so that each worker process builds its own.
+
+    `model` is a folder for faster-whisper and a model's name for an endpoint. `largest_upload_bytes` and
+    `timeout_seconds` (for one request) are for an endpoint only.
+    """
+
+    kind: EngineKind = "pocketsphinx"
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    largest_upload_bytes: int = 25_000_000
+    timeout_seconds: float = 600.0
+
+
+@cache
+def build_engine(spec: EngineSpec) -> SpeechEngine:
+    """The engine, the same one for the same spec: its model is loaded once a process.
+
+    Raises: EngineUnavailable when it is not installed or its model is not there; ValueError for a spec that lacks what
+    its kind needs.
+    """
+    # Imported here, so that a process loads only the engine it uses.
+    match spec.kind:
+        case "pocketsphinx":
+            from adapters.speech.pocketsphinx_engine import PocketsphinxEngine  # noqa: PLC0415
+
+            return PocketsphinxEngine()
+        case "faster-whisper":
+            from adapters.speech.faster_whisper_engine import FasterWhisperEngine  # noqa: PLC0415
+
+            if not spec.model:
+                raise ValueError("faster-whisper needs the path of a model.")
+            return FasterWhisperEngine(spec.model)
+        case "openai":
+            from adapters.speech.openai_engine import OpenAIEngine  # noqa: PLC0415
+
+            if not spec.base_url:
+                raise ValueError("An OpenAI-compatible endpoint needs a base URL.")
+            return OpenAIEngine(
+                base_url=spec.base_url,
+                model=spec.model or "whisper-1",
+                api_key=spec.api_key,
+                largest_upload_bytes=spec.largest_upload_bytes,
+                timeout_seconds=spec.timeout_seconds,
+            )
+
+
+def require_language(language: str, engine: SpeechEngine) -> None:
+    """Raises UnsupportedLanguage unless the engine understands the language, or a regional form of it."""
+    known = {tag.lower() for tag in engine.languages}
+    if known and language.lower() not in known:
+        raise UnsupportedLanguage(language, engine.name, engine.languages)

@@ -1,0 +1,208 @@
+"""Speech engine at any OpenAI-compatible endpoint, over HTTP; promises flat memory and never to show its key.
+
+`POST {base_url}/audio/transcriptions`, as OpenAI's API reference has it. A recording within the endpoint's limit is
+sent as it is. A longer one, or one in a format that endpoints do not take, goes as pieces, cut where it is quietest and
+coded as Opus.
+"""
+
+import asyncio
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, BinaryIO, cast
+
+import aiohttp
+import av
+import orjson
+
+from adapters.audio.chunk_bytes import ChunkRun
+from adapters.audio.container import Container, container_of
+from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
+from adapters.audio.demuxing import sound_of
+from adapters.audio.errors import NotAudio
+from adapters.audio.whole_files import WholeFile
+from adapters.speech.cutting import Span, pieces
+from adapters.speech.engine import EngineRefused, EngineUnavailable, OpenAudio
+from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
+
+_CONNECT_TIMEOUT_SECONDS = 10.0
+_LARGEST_ANSWER_BYTES = 64_000_000
+_LONGEST_SHOWN = 200
+_OPUS_BITS_PER_SECOND = 32_000
+_LONGEST_PIECE_SECONDS = 600
+_WORTH_ANOTHER_TRY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+
+# Endpoints go by the name's ending.
+_FILE_NAMES = {
+    Container.OGG: "recording.ogg",
+    Container.WAV: "recording.wav",
+    Container.FLAC: "recording.flac",
+    Container.MP3: "recording.mp3",
+    Container.MP4: "recording.m4a",
+    Container.MATROSKA: "recording.webm",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    file: BinaryIO
+    name: str
+    start_seconds: float
+    end_seconds: float
+
+
+class OpenAIEngine:
+    """One endpoint and one model there."""
+
+    name = "openai"
+    languages: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None,
+        largest_upload_bytes: int = 25_000_000,
+        timeout_seconds: float = 600.0,
+    ) -> None:
+        self._url = base_url.rstrip("/") + "/audio/transcriptions"
+        self._model = model
+        self._api_key = api_key
+        self._largest_upload_bytes = largest_upload_bytes
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=_CONNECT_TIMEOUT_SECONDS)
+
+    @property
+    def provider(self) -> str | None:
+        return "whisper" if "whisper" in self._model.lower() else None
+
+    def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
+        """The endpoint's segments, or one a piece where it gives only text. See `SpeechEngine` for what it raises."""
+        segments: list[TranscriptSegment] = []
+        duration_seconds = 0.0
+        for upload in self._uploads(open_audio):
+            with upload.file:
+                answer = asyncio.run(self._post(upload, language))
+            segments += self._segments(answer, upload)
+            duration_seconds = upload.end_seconds
+        return Transcript.of_segments(
+            segments,
+            language=language,
+            engine=self.name,
+            provider=self.provider,
+            duration_ms=round(duration_seconds * 1000),
+        )
+
+    def _uploads(self, open_audio: OpenAudio) -> Iterator[_Upload]:
+        run = ChunkRun.of_file(open_audio)
+        with run.open() as reader:
+            container = container_of(reader, run.size_bytes)
+        if container is None:
+            raise NotAudio(chunk_number=None, detail="is in no format that is known")
+        if container in _FILE_NAMES and run.size_bytes <= self._largest_upload_bytes:
+            seconds = float(sound_of(WholeFile(container, run)).seconds)
+            yield _Upload(open_audio(), _FILE_NAMES[container], 0.0, seconds)
+            return
+        # A tenth less than fits, for Ogg's own bytes and for Opus varying its rate.
+        fitting_seconds = self._largest_upload_bytes * 8 * 9 // 10 // _OPUS_BITS_PER_SECOND
+        longest_seconds = max(1, min(_LONGEST_PIECE_SECONDS, fitting_seconds))
+        for piece in pieces(pcm_blocks(open_audio), longest_seconds=longest_seconds):
+            yield _Upload(_as_opus(piece), "piece.ogg", piece.start_seconds, piece.end_seconds)
+
+    async def _post(self, upload: _Upload, language: str) -> dict[str, Any]:
+        form = aiohttp.FormData()
+        form.add_field("model", self._model)
+        form.add_field("response_format", "verbose_json")
+        form.add_field("timestamp_granularities[]", "segment")
+        form.add_field("language", language.partition("-")[0].lower())
+        form.add_field("file", upload.file, filename=upload.name, content_type="application/octet-stream")
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        try:
+            # A redirect is not followed: it would take the key, and the recording, to who knows where.
+            async with (
+                aiohttp.ClientSession(timeout=self._timeout) as session,
+                session.post(self._url, data=form, headers=headers, allow_redirects=False) as response,
+            ):
+                body = await _body(response)
+                status = response.status
+        except TimeoutError as error:
+            raise EngineUnavailable(self.name, "it did not answer in time") from error
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise EngineUnavailable(self.name, f"the connection failed ({type(error).__name__})") from error
+        return self._answer(status, body)
+
+    def _answer(self, status: int, body: bytes) -> dict[str, Any]:
+        try:
+            answer = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            answer = None
+        if status == HTTPStatus.OK:
+            if isinstance(answer, dict) and isinstance(answer.get("text"), str):
+                return answer
+            raise EngineUnavailable(self.name, "its answer is no transcription")
+        detail = f"it answered {status}{self._message(answer)}"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _WORTH_ANOTHER_TRY:
+            raise EngineUnavailable(self.name, detail)
+        raise EngineRefused(self.name, detail)
+
+    def _segments(self, answer: dict[str, Any], upload: _Upload) -> list[TranscriptSegment]:
+        try:
+            return _segments_of(answer, upload)
+        except (TypeError, KeyError, ValueError) as error:
+            raise EngineUnavailable(self.name, "its answer is no transcription") from error
+
+    def _message(self, answer: Any) -> str:
+        error = answer.get("error") if isinstance(answer, dict) else None
+        message = error.get("message") if isinstance(error, dict) else error
+        if not isinstance(message, str):
+            return ""
+        # Some servers repeat a wrong key in what they say about it.
+        hidden = message.replace(self._api_key, "…") if self._api_key else message
+        return f", {' '.join(hidden.split())[:_LONGEST_SHOWN]}".rstrip(".")
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for block in response.content.iter_any():
+        body += block
+        if len(body) > _LARGEST_ANSWER_BYTES:
+            raise aiohttp.ClientPayloadError("an answer larger than any transcript")
+    return bytes(body)
+
+
+def _segments_of(answer: dict[str, Any], upload: _Upload) -> list[TranscriptSegment]:
+    reported = answer.get("segments") or [
+        {"start": 0, "end": upload.end_seconds - upload.start_seconds, "text": answer["text"]}
+    ]
+    segments = (
+        segment_of(
+            start=upload.start_seconds + float(segment["start"]),
+            end=upload.start_seconds + float(segment["end"]),
+            text=str(segment["text"]),
+            confidence=_confidence(segment),
+        )
+        for segment in reported
+    )
+    return [segment for segment in segments if segment is not None]
+
+
+def _confidence(segment: dict[str, Any]) -> float | None:
+    """From the mean log probability of the segment's tokens, where the endpoint gives it."""
+    log_probability = segment.get("avg_logprob")
+    return math.exp(min(0.0, log_probability)) if isinstance(log_probability, int | float) else None
+
+
+def _as_opus(piece: Span) -> BinaryIO:
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libopus", rate=SAMPLE_RATE, options={"application": "voip"})
+        stream.codec_context.bit_rate = _OPUS_BITS_PER_SECOND
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(piece.samples.reshape(1, -1), "s16", "mono")
+        frame.rate, frame.pts = SAMPLE_RATE, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    file.seek(0)
+    return cast(BinaryIO, file)

@@ -1,0 +1,116 @@
+"""What was said: a transcript and its segments, as engines give it and as it is stored."""
+
+from typing import Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class TranscriptSegment(BaseModel):
+    """Something said in one go. `start` and `end` are seconds from the recording's start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+    start: float = Field(ge=0)
+    end: float
+    text: str = Field(min_length=1)
+    speaker: str | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("a segment must end after it starts")
+        return self
+
+
+class Transcript(BaseModel):
+    """A completed transcription. Without speech its text is empty and it has no segments: that is no failure.
+
+    `engine` names what transcribed; `provider` is the vendor name that clients know it by, None where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    text: str
+    language: str
+    engine: str
+    provider: str | None
+    duration_ms: int = Field(ge=0)
+    segments: tuple[TranscriptSegment, ...]
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+    @classmethod
+    def of_segments(
+        cls,
+        segments: list[TranscriptSegment],
+        *,
+        language: str,
+        engine: str,
+        provider: str | None,
+        duration_ms: int,
+    ) -> Self:
+        """From segments in any order. Its confidence is theirs, each counted by its words."""
+        ordered = tuple(sorted(segments, key=lambda segment: (segment.start, segment.end)))
+        return cls(
+            text=_joined(ordered),
+            language=language,
+            engine=engine,
+            provider=provider,
+            duration_ms=duration_ms,
+            segments=ordered,
+            confidence=_confidence(ordered),
+        )
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> Self:
+        """Raises ValueError when it is no transcript."""
+        return cls.model_validate(orjson.loads(stored))
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(self.model_dump(mode="json"))
+
+    @property
+    def word_count(self) -> int:
+        return len(self.text.split())
+
+    @model_validator(mode="after")
+    def _agrees_with_its_segments(self) -> Self:
+        if list(self.segments) != sorted(self.segments, key=lambda segment: segment.start):
+            raise ValueError("segments must be ordered by their start")
+        if self.text != _joined(self.segments):
+            raise ValueError("the text must be the segments' texts, joined by one space")
+        return self
+
+
+def segment_of(
+    *, start: float, end: float, text: str, confidence: float | None = None, speaker: str | None = None
+) -> TranscriptSegment | None:
+    """A segment from what an engine reports, which may be empty, end before it starts or be sure by 1.0001.
+
+    None when nothing was said.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return None
+    start = max(0.0, start)
+    return TranscriptSegment(
+        start=round(start, 3),
+        end=round(max(end, start + _SHORTEST_SECONDS), 3),
+        text=text,
+        speaker=speaker,
+        confidence=None if confidence is None else round(min(1.0, max(0.0, confidence)), 4),
+    )
+
+
+_SHORTEST_SECONDS = 0.01
+
+
+def _joined(segments: tuple[TranscriptSegment, ...]) -> str:
+    return " ".join(segment.text for segment in segments)
+
+
+def _confidence(segments: tuple[TranscriptSegment, ...]) -> float | None:
+    known = [(segment.confidence, len(segment.text.split())) for segment in segments if segment.confidence is not None]
+    words = sum(count for _, count in known)
+    return round(sum(confidence * count for confidence, count in known) / words, 4) if words else None
