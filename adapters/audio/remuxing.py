@@ -17,6 +17,9 @@ from adapters.audio.ogg_opus import join_opus, opus_streams
 from adapters.audio.wav import Wave, join_waves, read_wave
 from adapters.audio.whole_files import WholeFile
 
+WEBM_CODECS = ("opus", "vorbis")
+"""What WebM may hold; with another codec the same container is plain Matroska."""
+
 
 class CanNotRemux(Exception):
     """The container takes these packets no other way than encoded anew."""
@@ -103,7 +106,7 @@ def _remux_packets(files: Sequence[WholeFile], container: Container, codec: str,
 
 def _muxer(container: Container, codec: str) -> str:
     if container is Container.MATROSKA:
-        return "webm" if codec in ("opus", "vorbis") else "matroska"
+        return "webm" if codec in WEBM_CODECS else "matroska"
     return {Container.MP4: "mp4", Container.OGG: "ogg"}[container]
 
 

@@ -20,7 +20,7 @@ from adapters.audio.container import Container
 from adapters.audio.demuxing import Sound, sound_of
 from adapters.audio.errors import ChecksumMismatch
 from adapters.audio.reencoding import reencode
-from adapters.audio.remuxing import CanNotRemux, remux
+from adapters.audio.remuxing import WEBM_CODECS, CanNotRemux, remux
 from adapters.audio.whole_files import WholeFile, whole_files
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
@@ -67,11 +67,17 @@ def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | Non
         raise
     return StitchedAudio(
         duration_ms=round(sound.seconds * 1000),
-        content_type=_CONTENT_TYPES[container],
+        content_type=_content_type(container, sound.codec),
         codec=sound.codec,
         method=method,
         chunks_md5=measured.md5,
     )
+
+
+def _content_type(container: Container, codec: str) -> str:
+    if container is Container.MATROSKA and codec not in WEBM_CODECS:
+        return "audio/matroska"
+    return _CONTENT_TYPES[container]
 
 
 def _write(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> tuple[Container, Method]:

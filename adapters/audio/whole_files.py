@@ -77,6 +77,8 @@ def _begins_file(measured: MeasuredChunks, current: Container, start: int, index
         found = container_of(reader, rest.size_bytes)
         if found is None:
             return False
+        if found is Container.MP4 and head[4:8] != b"ftyp":
+            return False  # any top-level box may begin an old QuickTime file, and a slice too
         if found.is_bare_frames:
             return current.is_bare_frames and _begins_other_frames(before, reader, rest.size_bytes)
     return not (current is Container.OGG and _has_only_first_pages(before))

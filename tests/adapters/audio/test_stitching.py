@@ -133,6 +133,23 @@ def test_flac_files_whose_last_blocks_are_short_stay_playable_from_any_point(tmp
         assert np.array_equal(frame.to_ndarray(), expected[:, start : start + frame.samples])
 
 
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        (samples.OGG_OPUS, "audio/ogg"),
+        (samples.WAV, "audio/wav"),
+        (samples.FLAC, "audio/flac"),
+        (samples.MP3, "audio/mpeg"),
+        (samples.ADTS, "audio/aac"),
+        (samples.M4A, "audio/mp4"),
+        (samples.WEBM, "audio/webm"),
+        ("matroska aac", "audio/matroska"),
+    ],
+)
+def test_the_content_type_is_that_of_the_bytes(kind: str, content_type: str, tmp_path: Path) -> None:
+    assert stitched([encoded(kind, tone(48_000))] * 2, tmp_path)[0].content_type == content_type
+
+
 def test_slices_of_several_files_make_one_recording(tmp_path: Path) -> None:
     first, second = (wav(tone(length)) for length in (30_000, 20_000))
     result, content = stitched([*cut(first, 9_000, 20_000), *cut(second, 15_000)], tmp_path)
@@ -191,6 +208,12 @@ class TestHeadersThatLie:
         whole = FILES[samples.OGG_OPUS][0]
         pages = [at for at in range(1, len(whole)) if whole.startswith(b"OggS", at)]
         result, content = stitched(cut(whole, *pages), tmp_path)
+        assert (result.method, content) == ("concatenated", whole)
+
+    def test_a_slice_that_begins_with_a_box_is_no_new_file(self, tmp_path: Path) -> None:
+        whole = FILES[samples.M4A][0]
+        boxes = [whole.index(name) - 4 for name in (b"free", b"mdat", b"moov")]
+        result, content = stitched(cut(whole, *boxes), tmp_path)
         assert (result.method, content) == ("concatenated", whole)
 
     @pytest.mark.parametrize("kind", [samples.MP3, samples.ADTS])
