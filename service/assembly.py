@@ -26,6 +26,8 @@ from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck
 from service.dev_credentials import ensure_dev_credentials
+from service.followers.eraser import Eraser
+from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
@@ -93,12 +95,15 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             language=settings.language,
             clock=deck.clock,
         )
-        followers = [("summaries", projector.run)]
+        eraser = Eraser(blobs, log=log, positions=positions)
+        expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
+        followers = [(follower.name, follower.run) for follower in (projector, eraser, expirer)]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:
             follower = StageFollower(
                 stage,
                 its_work,
+                on_gone=eraser.erase,
                 log=log,
                 recordings=recordings,
                 positions=positions,

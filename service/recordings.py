@@ -13,10 +13,10 @@ from uuid import UUID
 from adapters.event_log.log import EventLog
 from adapters.event_log.recorder import VersionConflict
 from domain.commands import Command
-from domain.decisions import decide
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RecordingEvent
-from domain.recording import Recording, fold
+from domain.life import decide
+from domain.recording import Phase, Recording, fold
 
 HOT_CHUNKS = 200_000
 """Chunks kept in memory over all recordings, about 1 KiB each; a recording counts as one more. The recordings used
@@ -130,9 +130,14 @@ class Recordings:
         except Exception:
             self._forget(recording_id, hot)
             raise
-        if recording is None:
+        if recording is None or recording.phase is Phase.DELETED:
             raise RecordingNotFound
         return recording
+
+    def in_memory(self, recording_id: UUID) -> Recording | None:
+        """The recording if it is hot: perhaps ahead of the log, and with no promise to be the newest."""
+        hot = self._hot.get(recording_id)
+        return hot.recording if hot else None
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)

@@ -8,7 +8,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.summaries import PositionMoved, SummaryStore
 from domain.events import Stage
-from domain.summary import Phase, evolve_summary
+from domain.summary import Standing, evolve_summary
 from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
@@ -33,7 +33,7 @@ def test_rows_and_position_move_together(store):
     its_id = uuid4()
     store.apply(recorded(its_id, LIFE[:3]), after=0)
     assert store.position() == 3
-    assert store.find(its_id).phase is Phase.FINALIZED
+    assert store.find(its_id).standing is Standing.FINALIZED
     assert store.find(uuid4()) is None
 
 
@@ -43,7 +43,7 @@ def test_events_that_do_not_follow_are_refused_whole(store, after):
     store.apply(recorded(its_id, LIFE[:3]), after=0)
     with pytest.raises(PositionMoved):
         store.apply(recorded(its_id, LIFE[3:], first_position=4), after=after)
-    assert (store.position(), store.find(its_id).phase) == (3, Phase.FINALIZED)
+    assert (store.position(), store.find(its_id).standing) == (3, Standing.FINALIZED)
 
 
 def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
@@ -88,12 +88,12 @@ def test_a_rebuild_mends_what_is_wrong_and_queries_see_the_old_rows_until_it_is_
     seen = []
 
     def read(after):
-        seen.append((store.position(), store.find(its_id).phase))
+        seen.append((store.position(), store.find(its_id).standing))
         return events[after : after + 3]
 
     assert store.rebuild(read) == 8
-    assert set(seen) == {(7, Phase.COMPLETED)}
-    assert store.find(lost).phase is Phase.OPEN
+    assert set(seen) == {(7, Standing.COMPLETED)}
+    assert store.find(lost).standing is Standing.OPEN
 
 
 def test_a_rebuild_that_was_cut_off_is_begun_again(store):
@@ -107,7 +107,7 @@ def test_a_rebuild_that_was_cut_off_is_begun_again(store):
 
     with pytest.raises(ConnectionError):
         store.rebuild(broken)
-    assert (store.position(), store.find(its_id).phase) == (7, Phase.COMPLETED)
+    assert (store.position(), store.find(its_id).standing) == (7, Standing.COMPLETED)
     assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
 
 

@@ -10,10 +10,21 @@ from pydantic import ValidationError
 from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.events import EVENT_TYPES, Stage
 from domain.upcasts import UPCASTS, UnknownEventVersion
-from tests.domain.histories import at, chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.histories import (
+    at,
+    chunk,
+    deleted,
+    failed,
+    finalized,
+    note_written,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
-ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH)]
+ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted()]
 
 
 def test_there_is_an_example_of_every_event():
