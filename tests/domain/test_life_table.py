@@ -62,7 +62,7 @@ def everything() -> tuple[Tried, ...]:
             for event in events:
                 after = evolve(after, event)
             tried.append(Tried(before, command, events, refusal, after))
-            if identity(after) not in seen:
+            if events and identity(after) not in seen:
                 seen.add(identity(after))
                 waiting.append(after)
     return tuple(tried)
