@@ -50,7 +50,11 @@ class RecordingOpened(Event):
 
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content.
+
+    Version 1 knew no notes.
     """
+
+    VERSION: ClassVar[int] = 2
 
     dialect: str
     tenant_id: str

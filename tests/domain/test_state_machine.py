@@ -26,8 +26,9 @@ from tests.domain.histories import EXPIRY, NOTE_FACTS, START, STITCHED_FACTS, TR
 from tests.domain.history_kit import BODIES, COMMANDS, declare, store_body
 from tests.domain.naive_model import NOTHING, NaiveDeck, due, is_complete
 
-WRITERS = 3
+WRITERS = 2
 RECORDINGS = 3
+FURTHEST = 5
 
 
 class Conflict(Exception):
@@ -158,24 +159,42 @@ class RecordingMachine(RuleBasedStateMachine):
         policies=st.lists(st.sampled_from(FinalizePolicy), min_size=RECORDINGS, max_size=RECORDINGS),
         max_chunks=st.integers(1, 5),
         note_wanted=st.booleans(),
+        progress=st.lists(st.integers(0, FURTHEST), min_size=RECORDINGS, max_size=RECORDINGS),
     )
-    def announce(self, policies: list[FinalizePolicy], max_chunks: int, note_wanted: bool) -> object:
+    def announce(
+        self, policies: list[FinalizePolicy], max_chunks: int, note_wanted: bool, progress: list[int]
+    ) -> object:
+        """Each recording has come some way when the run begins, or few runs would see the later stages."""
         self.max_chunks = max_chunks
         facts = {"max_chunks": max_chunks, "note_wanted": note_wanted}
         commands = [ask.OpenRecording(**opening(finalize_policy=policy, **facts)) for policy in policies]
         for its_id, command in enumerate(commands):
             self.tell(0, its_id, command)
+            steps = [self.store_all_that_is_missing, self.declare_all, *[self.do_what_is_due] * 3]
+            for step in steps[: progress[its_id]]:
+                step(writer=0, its_id=its_id)
         return multiple(*commands)
 
     @rule(target=sent, writer=writers, its_id=ids, number=st.integers(0, 5), body=st.sampled_from([None, *BODIES]))
     def store(self, writer: int, its_id: int, number: int, body: bytes | None) -> Command:
         return self.tell(writer, its_id, store_body(number + 1, body))
 
-    @rule(writer=writers, its_id=ids, body=st.sampled_from(BODIES))
-    def store_all_that_is_missing(self, writer: int, its_id: int, body: bytes) -> None:
+    @rule(writer=writers, its_id=ids)
+    def store_all_that_is_missing(self, writer: int, its_id: int) -> None:
         for number in range(self.max_chunks, 0, -1):
             if number not in self.model.recordings[its_id]["chunks"]:
-                self.tell(writer, its_id, store_body(number, body))
+                self.tell(writer, its_id, store_body(number, b"one"))
+
+    @rule(writer=writers, its_id=ids)
+    def declare_all(self, writer: int, its_id: int) -> None:
+        self.tell(writer, its_id, declare(self.max_chunks))
+
+    @rule(writer=writers, its_id=ids)
+    def do_what_is_due(self, writer: int, its_id: int) -> None:
+        begun = len(self.work)
+        self.begin_work(writer=writer, its_id=its_id)
+        for work in self.work[begun:]:
+            self.tell(writer, *work)
 
     @rule(target=sent, writer=writers, its_id=ids, less=st.integers(0, 2))
     def finalize(self, writer: int, its_id: int, less: int) -> Command:
@@ -223,7 +242,7 @@ class RecordingMachine(RuleBasedStateMachine):
         self.writers[writer].reload(its_id, snapshot_at)
         assert self.writers[writer].seen[its_id][1] == self.states[its_id][-1]
 
-    @rule(pause=st.sampled_from([timedelta(minutes=1), timedelta(minutes=50), EXPIRY - START]))
+    @rule(pause=st.sampled_from([timedelta(seconds=1), *[timedelta(minutes=9)] * 9, EXPIRY - START]))
     def let_time_pass(self, pause: timedelta) -> None:
         self.now += pause
 
