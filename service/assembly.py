@@ -14,7 +14,8 @@ from secrets import token_hex
 
 from adapters.blobs.store import open_store
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.snapshots import SnapshotStore
+from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.keys import KeyStore
 from adapters.positions import PositionStore
 from adapters.speech.engine import EngineSpec
@@ -58,7 +59,8 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.push_async_callback(blobs.close)
         blobs.recover()
         settings.log_path.parent.mkdir(parents=True, exist_ok=True)
-        log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
+        recorder = SQLiteLogRecorder(settings.log_path)
+        log = EventLog(recorder, on_commit=metrics.committed)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
@@ -67,7 +69,8 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         positions = PositionStore(settings.data_dir / "followers.sqlite3")
         parts.callback(positions.close)
 
-        recordings = Recordings(log)
+        recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+        parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
         deck = Deck(
             settings=settings,
