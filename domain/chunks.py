@@ -5,7 +5,7 @@ one dict; an entry remembers at which revision it came, and a table sees only wh
 to a table that has already been added to (a second future from one past) copies the dict: rare, and correct.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 from domain.events import ChunkStored
@@ -46,6 +46,14 @@ class ChunkTable(Mapping[int, ChunkStored]):
         self._count = 0
         self.highest = 0
         self.size_bytes = 0
+
+    @classmethod
+    def of(cls, chunks: Iterable[ChunkStored]) -> Self:
+        """A table of `chunks`, added one after another."""
+        table = cls()
+        for chunk in chunks:
+            table = table.with_chunk(chunk)
+        return table
 
     def with_chunk(self, chunk: ChunkStored) -> Self:
         """This table and `chunk` under its number; this one is unchanged."""

@@ -29,14 +29,15 @@ class OpenRecording(Command):
     device_id: str | None = None
     end_user_id: str | None = None
     details_key: str | None = None
+    note_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChunk(Command):
-    """The blob is durable already; this makes it the recording's."""
+    """The blob is durable already; this makes it the recording's. No `blob_key`: the chunk is metadata only."""
 
     number: int
-    blob_key: str
+    blob_key: str | None
     size_bytes: int
     sha256: str
     md5: str
@@ -45,7 +46,7 @@ class StoreChunk(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalizeRecording(Command):
     total_chunks: int
-    final_duration_ms: int
+    final_duration_ms: int | None = None
     checksum_md5: str | None = None
 
 
@@ -77,6 +78,15 @@ class RecordTranscribed(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordNote(Command):
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    language: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFailure(Command):
     stage: Stage
     reason: str
@@ -86,4 +96,14 @@ class RecordFailure(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRecording(Command):
-    pass
+    """Take a failed recording up again from the stage that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireRecording(Command):
+    """Close a recording that was never completed, if its time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteRecording(Command):
+    """Make the recording as if it had never been, for everyone but its history."""

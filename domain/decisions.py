@@ -1,17 +1,19 @@
-"""What may happen to a recording: a command and the state give events, or a named refusal.
+"""How each command is decided: the events that it causes, or a named refusal.
 
-No events means that the command changes nothing: idempotence is a consequence of the state, never a side table.
+No events means that the command changes nothing: idempotence is a consequence of the state, never a side table. Which
+of these decisions stands for a command in which phase is said by the table in `domain.life`.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from domain.commands import (
     Command,
+    DeleteRecording,
+    ExpireRecording,
     FinalizeRecording,
     OpenRecording,
     RecordFailure,
+    RecordNote,
     RecordStitched,
     RecordTranscribed,
     RetryRecording,
@@ -19,6 +21,7 @@ from domain.commands import (
 )
 from domain.errors import (
     AlreadyFinalized,
+    ChunkBeyondTotal,
     ChunkMismatch,
     ChunkNumberOutOfRange,
     NotFailed,
@@ -32,7 +35,10 @@ from domain.errors import (
 from domain.events import (
     ChunkStored,
     Failed,
+    FinalizePolicy,
     FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
     RetryRequested,
@@ -42,26 +48,19 @@ from domain.events import (
 )
 from domain.recording import Recording
 
-
-def decide(recording: Recording | None, command: Command) -> Sequence[RecordingEvent]:
-    """The events that `command` causes; none when it changes nothing. Costs the same whatever is already there.
-
-    Raises: a RecordingError, named by each decision below.
-    """
-    if type(command) is OpenRecording:
-        return open_recording(recording, command)
-    if recording is None:
-        raise RecordingNotFound
-    return _DECISIONS[type(command)](recording, command)
+Events = list[RecordingEvent]
 
 
-def open_recording(recording: Recording | None, command: OpenRecording) -> list[RecordingEvent]:
-    """Announce a recording. The same announcement again changes nothing, however much later it comes.
+def open_first(_: None, command: OpenRecording) -> Events:
+    """Announce a recording."""
+    return [RecordingOpened(**asdict(command))]
+
+
+def open_again(recording: Recording, command: OpenRecording) -> Events:
+    """The same announcement again changes nothing, however much later it comes.
 
     Raises: RecordingAlreadyOpened when it was announced with other facts.
     """
-    if recording is None:
-        return [RecordingOpened(**asdict(command))]
     chosen_by_the_service = {"at", "expires_at", "max_chunks"}
     asked = asdict(command)
     if any(getattr(recording.opened, name) != asked[name] for name in asked.keys() - chosen_by_the_service):
@@ -69,45 +68,71 @@ def open_recording(recording: Recording | None, command: OpenRecording) -> list[
     return []
 
 
-def store_chunk(recording: Recording, command: StoreChunk) -> list[RecordingEvent]:
-    """Accept one chunk. The same bytes again change nothing; until finalize, later bytes replace earlier ones.
+def find_nothing(_: Recording | None, __: Command) -> Events:
+    """There is no such recording, or not any more. Raises: RecordingNotFound."""
+    raise RecordingNotFound
 
-    Raises: ChunkNumberOutOfRange; RecordingClosed once finalized; RecordingExpired.
+
+def store_chunk(recording: Recording, command: StoreChunk) -> Events:
+    """Accept one chunk while chunks are taken. The same bytes again change nothing; other bytes replace them.
+
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal once a total is declared; RecordingExpired.
+    """
+    if _is_stored(recording, command):
+        return []
+    _check_not_beyond_total(recording, command)
+    _check_not_expired(recording, command)
+    return [ChunkStored(**asdict(command))]
+
+
+def _is_stored(recording: Recording, command: StoreChunk) -> bool:
+    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that is there already.
+
+    Raises: ChunkNumberOutOfRange.
     """
     if not 1 <= command.number <= recording.opened.max_chunks:
         raise ChunkNumberOutOfRange(command.number, recording.opened.max_chunks)
     stored = recording.chunks.get(command.number)
-    if stored is not None and stored.sha256 == command.sha256:
-        return []
-    if recording.finalized is not None:
-        raise RecordingClosed(command.number)
-    _check_not_expired(recording, command)
-    return [
-        ChunkStored(
-            at=command.at,
-            number=command.number,
-            blob_key=command.blob_key,
-            size_bytes=command.size_bytes,
-            sha256=command.sha256,
-            md5=command.md5,
-        )
-    ]
+    if stored is None:
+        return False
+    # Metadata may have announced the digest of bytes that had yet to come; only bytes make bytes a repetition.
+    return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
 
 
-def finalize(recording: Recording, command: FinalizeRecording) -> list[RecordingEvent]:
-    """Declare the recording complete. The same declaration again changes nothing.
+def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
+    finalized = recording.finalized
+    if finalized is not None and command.number > finalized.total_chunks:
+        raise ChunkBeyondTotal(command.number, finalized.total_chunks)
 
-    Raises: AlreadyFinalized with other parameters; TotalChunksOutOfRange; RecordingExpired;
-    ChunkMismatch when chunks are missing or more than declared.
+
+def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
+    """Welcome the same bytes again, and no others any more.
+
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
     """
-    if recording.finalized is not None:
-        if _same_finalize(recording.finalized, command):
-            return []
-        raise AlreadyFinalized(recording.finalized.total_chunks)
+    if _is_stored(recording, command):
+        return []
+    _check_not_beyond_total(recording, command)
+    raise RecordingClosed(command.number)
+
+
+def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
+    """As `keep_chunk`, for a recording whose time is over. Raises: ChunkNumberOutOfRange; RecordingExpired."""
+    if _is_stored(recording, command):
+        return []
+    raise _expired(recording)
+
+
+def finalize(recording: Recording, command: FinalizeRecording) -> Events:
+    """Declare how many chunks there are.
+
+    Raises: TotalChunksOutOfRange; RecordingExpired; ChunkMismatch when there are more chunks than declared and, with
+    the policy *reject*, when some are missing.
+    """
     if not 1 <= command.total_chunks <= recording.opened.max_chunks:
         raise TotalChunksOutOfRange(command.total_chunks, recording.opened.max_chunks)
     _check_not_expired(recording, command)
-    _check_complete(recording, command.total_chunks)
+    _check_chunks(recording, command.total_chunks)
     return [
         FinalizeRequested(
             at=command.at,
@@ -119,78 +144,117 @@ def finalize(recording: Recording, command: FinalizeRecording) -> list[Recording
     ]
 
 
-def _same_finalize(finalized: FinalizeRequested, command: FinalizeRecording) -> bool:
-    return (finalized.total_chunks, finalized.final_duration_ms, finalized.checksum_md5) == (
-        command.total_chunks,
-        command.final_duration_ms,
-        command.checksum_md5,
-    )
+def _check_chunks(recording: Recording, total_chunks: int) -> None:
+    chunks = recording.chunks
+    is_strict = recording.opened.finalize_policy is FinalizePolicy.REJECT
+    has_extra = chunks.highest > total_chunks
+    has_missing = is_strict and (has_extra or len(chunks) < total_chunks)
+    if has_extra or has_missing:
+        # Only what is refused is listed, so that accepting costs the same however many chunks there are.
+        expected = range(1, total_chunks + 1) if has_missing else ()
+        raise ChunkMismatch(
+            missing=tuple(number for number in expected if number not in chunks),
+            extra=tuple(sorted(number for number in chunks if number > total_chunks)),
+        )
+
+
+def finalize_again(recording: Recording, command: FinalizeRecording) -> Events:
+    """The same declaration again changes nothing, whatever happened since.
+
+    Raises: AlreadyFinalized with other parameters; RecordingExpired when time was over before any declaration.
+    """
+    finalized = recording.finalized
+    if finalized is None:
+        raise _expired(recording)
+    declared = (finalized.total_chunks, finalized.final_duration_ms, finalized.checksum_md5)
+    if declared != (command.total_chunks, command.final_duration_ms, command.checksum_md5):
+        raise AlreadyFinalized(finalized.total_chunks)
+    return []
 
 
 def _check_not_expired(recording: Recording, command: Command) -> None:
     if recording.has_expired(command.at):
-        raise RecordingExpired(recording.opened.expires_at.isoformat())
+        raise _expired(recording)
 
 
-def _check_complete(recording: Recording, total_chunks: int) -> None:
-    """Numbers are unique and from 1: `total_chunks` of them with none above it are all, and no list is walked."""
-    if len(recording.chunks) == total_chunks and recording.chunks.highest == total_chunks:
-        return
-    raise ChunkMismatch(
-        missing=tuple(number for number in range(1, total_chunks + 1) if number not in recording.chunks),
-        extra=tuple(sorted(number for number in recording.chunks if number > total_chunks)),
-    )
+def _expired(recording: Recording) -> RecordingExpired:
+    return RecordingExpired(recording.opened.expires_at.isoformat())
 
 
-def record_stitched(recording: Recording, command: RecordStitched) -> list[RecordingEvent]:
-    """Note that the chunks are one file now. Raises: StageNotDue."""
-    if recording.stitched is not None:
-        return []
-    _check_due(recording, Stage.STITCH)
+def record_stitched(_: Recording, command: RecordStitched) -> Events:
+    """The chunks are one file now."""
     return [Stitched(**asdict(command))]
 
 
-def record_transcribed(recording: Recording, command: RecordTranscribed) -> list[RecordingEvent]:
-    """Note that the audio is text now. Raises: StageNotDue."""
-    if recording.transcribed is not None:
-        return []
-    _check_due(recording, Stage.TRANSCRIBE)
+def record_transcribed(_: Recording, command: RecordTranscribed) -> Events:
+    """The audio is text now."""
     return [Transcribed(**asdict(command))]
 
 
-def record_failure(recording: Recording, command: RecordFailure) -> list[RecordingEvent]:
-    """Give the due stage up; what was stored stays. A stage that has ended, or failed, already is left as it is.
-
-    Raises: StageNotDue before the stage's turn.
-    """
-    if recording.failed is not None or _has_ended(recording, command.stage):
-        return []
-    _check_due(recording, command.stage)
-    return [Failed(**asdict(command))]
+def record_note(_: Recording, command: RecordNote) -> Events:
+    """The text is a note now."""
+    return [NoteWritten(**asdict(command))]
 
 
-def _has_ended(recording: Recording, stage: Stage) -> bool:
-    end = {Stage.STITCH: recording.stitched, Stage.TRANSCRIBE: recording.transcribed}
-    return end[stage] is not None
+StageEnd = RecordStitched | RecordTranscribed | RecordNote
+
+_STAGE_OF: dict[type[StageEnd], Stage] = {
+    RecordStitched: Stage.STITCH,
+    RecordTranscribed: Stage.TRANSCRIBE,
+    RecordNote: Stage.NOTE,
+}
 
 
-def _check_due(recording: Recording, stage: Stage) -> None:
-    if recording.due_stage is not stage:
+def end_stage_again(recording: Recording, command: StageEnd) -> Events:
+    """A stage that has ended has ended. Raises: StageNotDue when it has not."""
+    return _unless_ended(recording, _STAGE_OF[type(command)])
+
+
+def _unless_ended(recording: Recording, stage: Stage) -> Events:
+    end = {Stage.STITCH: recording.stitched, Stage.TRANSCRIBE: recording.transcribed, Stage.NOTE: recording.note}
+    if end.get(stage) is None:
         raise StageNotDue(stage)
+    return []
 
 
-def retry(recording: Recording, command: RetryRecording) -> list[RecordingEvent]:
-    """Take a failed recording up again from the stage that failed. Raises: NotFailed."""
+def record_failure(recording: Recording, command: RecordFailure) -> Events:
+    """Give the due stage up; what was stored stays. A stage that has ended is left as it is. Raises: StageNotDue."""
+    if command.stage is recording.due_stage:
+        return [Failed(**asdict(command))]
+    return _unless_ended(recording, command.stage)
+
+
+def fail_again(recording: Recording, command: RecordFailure) -> Events:
+    """A stage that failed, or has ended, is left as it is. Raises: StageNotDue for a later one."""
+    if recording.failed is not None and command.stage is recording.failed.stage:
+        return []
+    return _unless_ended(recording, command.stage)
+
+
+def retry(recording: Recording, command: RetryRecording) -> Events:
+    """Take the recording up again from the stage that failed. Raises: NotFailed."""
     if recording.failed is None:
         raise NotFailed
     return [RetryRequested(at=command.at, stage=recording.failed.stage)]
 
 
-_DECISIONS: dict[type[Command], Callable[[Recording, Any], Sequence[RecordingEvent]]] = {
-    StoreChunk: store_chunk,
-    FinalizeRecording: finalize,
-    RecordStitched: record_stitched,
-    RecordTranscribed: record_transcribed,
-    RecordFailure: record_failure,
-    RetryRecording: retry,
-}
+def retry_expired(recording: Recording, _: RetryRecording) -> Events:
+    """What was never completed cannot be: its time is over. Raises: RecordingExpired."""
+    raise _expired(recording)
+
+
+def expire(recording: Recording, command: ExpireRecording) -> Events:
+    """Close a recording that was never completed, once its time is over; before that, nothing."""
+    if not recording.has_expired(command.at):
+        return []
+    message = "The recording was not completed before its time was over."
+    return [Failed(at=command.at, stage=Stage.UPLOAD, reason="expired", message=message, attempts=1)]
+
+
+def leave_as_it_is(_: Recording, __: Command) -> Events:
+    return []
+
+
+def delete(_: Recording, command: DeleteRecording) -> Events:
+    """Make the recording gone."""
+    return [RecordingDeleted(at=command.at)]

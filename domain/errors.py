@@ -22,11 +22,11 @@ class RecordingExpired(RecordingError):
 
 
 class RecordingClosed(RecordingError):
-    """Other bytes came for a chunk after the recording was finalized."""
+    """Other bytes came for a chunk after the recording was complete: stitching may have begun."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"The recording is finalized, and chunk {number} is not what was stored; it takes no other bytes now."
+            f"The recording is complete, and chunk {number} is not what was stored; it takes no other bytes now."
         )
         self.number = number
 
@@ -36,6 +36,15 @@ class ChunkNumberOutOfRange(RecordingError):
         super().__init__(f"Chunk number {number} is not in 1 to {max_chunks}.")
         self.number = number
         self.max_chunks = max_chunks
+
+
+class ChunkBeyondTotal(RecordingError):
+    """A chunk came with a number above the declared total."""
+
+    def __init__(self, number: int, total_chunks: int) -> None:
+        super().__init__(f"Chunk number {number} is above the {total_chunks} chunks that were declared.")
+        self.number = number
+        self.total_chunks = total_chunks
 
 
 class TotalChunksOutOfRange(RecordingError):

@@ -21,16 +21,19 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class FinalizePolicy(StrEnum):
-    """What a finalize does while chunks are missing."""
+    """What a finalize does while chunks are missing: refuse, or accept and wait for them."""
 
     REJECT = "reject"
+    RECONCILE = "reconcile"
 
 
 class Stage(StrEnum):
-    """A step of processing; each ends in its own event or in `Failed`."""
+    """A step of a recording's life; each ends in its own event or in `Failed`."""
 
+    UPLOAD = "upload"
     STITCH = "stitch"
     TRANSCRIBE = "transcribe"
+    NOTE = "note"
 
 
 class Event(BaseModel):
@@ -47,7 +50,11 @@ class RecordingOpened(Event):
 
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content.
+
+    Version 1 knew no notes.
     """
+
+    VERSION: ClassVar[int] = 2
 
     dialect: str
     tenant_id: str
@@ -63,24 +70,31 @@ class RecordingOpened(Event):
     device_id: str | None
     end_user_id: str | None
     details_key: BlobKey | None
+    note_wanted: bool
 
 
 class ChunkStored(Event):
-    """The bytes of chunk `number` are durable under `blob_key`. A later one for the same number replaces it."""
+    """The bytes of chunk `number` are durable under `blob_key`. A later one for the same number replaces it.
+
+    Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes.
+    """
 
     number: Positive
-    blob_key: BlobKey
+    blob_key: BlobKey | None
     size_bytes: Count
     sha256: Sha256
     md5: Md5
 
 
 class FinalizeRequested(Event):
-    """The caller declared the recording complete with `total_chunks` chunks. The answer is computed from this event."""
+    """The caller declared how many chunks there are. The answer, then and later, is computed from this event.
+
+    `chunks_received` of them had arrived by then; with the policy *reject* that is all of them.
+    """
 
     total_chunks: Positive
     chunks_received: Count
-    final_duration_ms: Count
+    final_duration_ms: Count | None
     checksum_md5: Md5 | None
 
 
@@ -113,8 +127,21 @@ class Transcribed(Event):
     duration_ms: Count
 
 
+class NoteWritten(Event):
+    """The transcript became a note."""
+
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+
+
 class Failed(Event):
-    """A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
+    """A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content.
+
+    An upload that was never completed fails with the reason `expired`, and for good.
+    """
 
     stage: Stage
     reason: str
@@ -128,7 +155,21 @@ class RetryRequested(Event):
     stage: Stage
 
 
-RecordingEvent = RecordingOpened | ChunkStored | FinalizeRequested | Stitched | Transcribed | Failed | RetryRequested
+class RecordingDeleted(Event):
+    """Someone asked for the recording to be gone. Its blobs are erased; this history keeps the facts."""
+
+
+RecordingEvent = (
+    RecordingOpened
+    | ChunkStored
+    | FinalizeRequested
+    | Stitched
+    | Transcribed
+    | NoteWritten
+    | Failed
+    | RetryRequested
+    | RecordingDeleted
+)
 
 EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     event_type.__name__: event_type
@@ -138,7 +179,9 @@ EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         FinalizeRequested,
         Stitched,
         Transcribed,
+        NoteWritten,
         Failed,
         RetryRequested,
+        RecordingDeleted,
     )
 }

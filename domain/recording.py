@@ -6,6 +6,7 @@ The state keeps the events themselves as its facts, so evolving is naming the ne
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import reduce
 from typing import Any
 
@@ -14,6 +15,8 @@ from domain.events import (
     ChunkStored,
     Failed,
     FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
     RetryRequested,
@@ -21,6 +24,28 @@ from domain.events import (
     Stitched,
     Transcribed,
 )
+
+
+class Phase(StrEnum):
+    """Where a recording is in its life. What may happen in each phase stands in `domain.life`."""
+
+    UNOPENED = "unopened"
+    OPEN = "open"
+    AWAITING_CHUNKS = "awaiting_chunks"
+    STITCHING = "stitching"
+    TRANSCRIBING = "transcribing"
+    WRITING_NOTE = "writing_note"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+
+
+DUE_STAGE = {
+    Phase.STITCHING: Stage.STITCH,
+    Phase.TRANSCRIBING: Stage.TRANSCRIBE,
+    Phase.WRITING_NOTE: Stage.NOTE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +57,43 @@ class Recording:
     finalized: FinalizeRequested | None = None
     stitched: Stitched | None = None
     transcribed: Transcribed | None = None
+    note: NoteWritten | None = None
     failed: Failed | None = None
+    deleted: RecordingDeleted | None = None
+
+    @property
+    def phase(self) -> Phase:
+        if self.deleted is not None:
+            return Phase.DELETED
+        if self.failed is not None:
+            return Phase.EXPIRED if self.failed.stage is Stage.UPLOAD else Phase.FAILED
+        if self.finalized is None:
+            return Phase.OPEN
+        if self.stitched is None:
+            return Phase.STITCHING if self._has_all_chunks(self.finalized.total_chunks) else Phase.AWAITING_CHUNKS
+        if self.transcribed is None:
+            return Phase.TRANSCRIBING
+        return Phase.WRITING_NOTE if self.opened.note_wanted and self.note is None else Phase.COMPLETED
+
+    def _has_all_chunks(self, total_chunks: int) -> bool:
+        """Numbers are unique and from 1: `total_chunks` of them with none above it are all, and no list is walked."""
+        return len(self.chunks) == total_chunks and self.chunks.highest == total_chunks
 
     @property
     def due_stage(self) -> Stage | None:
-        """The stage whose turn it is: None while chunks come in, after the end, and when failed."""
-        if self.finalized is None or self.failed is not None:
-            return None
-        if self.stitched is None:
-            return Stage.STITCH
-        if self.transcribed is None:
-            return Stage.TRANSCRIBE
-        return None
+        """The stage whose turn it is: what followers act on. None while chunks come in, after the end, when failed."""
+        return DUE_STAGE.get(self.phase)
 
     def has_expired(self, at: datetime) -> bool:
         return at >= self.opened.expires_at
+
+    def chunks_to_stitch(self) -> list[ChunkStored]:
+        """The chunks that have bytes, by number."""
+        return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
+
+
+def phase_of(recording: Recording | None) -> Phase:
+    return Phase.UNOPENED if recording is None else recording.phase
 
 
 def fold(events: Iterable[RecordingEvent], recording: Recording | None = None) -> Recording | None:
@@ -88,6 +135,10 @@ def _transcribed(recording: Recording, event: Transcribed) -> Recording:
     return replace(recording, transcribed=event)
 
 
+def _note_written(recording: Recording, event: NoteWritten) -> Recording:
+    return replace(recording, note=event)
+
+
 def _failed(recording: Recording, event: Failed) -> Recording:
     return replace(recording, failed=event)
 
@@ -96,12 +147,18 @@ def _retry_requested(recording: Recording, _: RetryRequested) -> Recording:
     return replace(recording, failed=None)
 
 
+def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
+    return replace(recording, deleted=event)
+
+
 _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     RecordingOpened: _opened,
     ChunkStored: _chunk_stored,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,
+    NoteWritten: _note_written,
     Failed: _failed,
     RetryRequested: _retry_requested,
+    RecordingDeleted: _deleted,
 }

@@ -14,23 +14,28 @@ from domain.events import (
     ChunkStored,
     Failed,
     FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
     RetryRequested,
+    Stage,
     Stitched,
     Transcribed,
 )
 from domain.recording import CorruptHistory
 
 
-class Phase(StrEnum):
-    """Where a recording is in its life; each dialect has its own words for these."""
+class Standing(StrEnum):
+    """How a recording stands for those who ask; each dialect has its own words for these."""
 
     OPEN = "open"
     FINALIZED = "finalized"
     STITCHED = "stitched"
+    TRANSCRIBED = "transcribed"
     COMPLETED = "completed"
     FAILED = "failed"
+    DELETED = "deleted"
 
 
 class RecordingSummary(BaseModel):
@@ -41,7 +46,7 @@ class RecordingSummary(BaseModel):
     dialect: str
     tenant_id: str
     external_id: str
-    phase: Phase
+    standing: Standing
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
@@ -52,11 +57,13 @@ class RecordingSummary(BaseModel):
     device_id: str | None
     end_user_id: str | None
     details_key: str | None
+    note_wanted: bool
     total_chunks: int | None = None
     final_duration_ms: int | None = None
     finalized_at: datetime | None = None
     stitched: Stitched | None = None
     transcribed: Transcribed | None = None
+    note: NoteWritten | None = None
     failed: Failed | None = None
 
 
@@ -75,7 +82,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         dialect=event.dialect,
         tenant_id=event.tenant_id,
         external_id=event.external_id,
-        phase=Phase.OPEN,
+        standing=Standing.OPEN,
         created_at=event.at,
         updated_at=event.at,
         expires_at=event.expires_at,
@@ -86,6 +93,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         device_id=event.device_id,
         end_user_id=event.end_user_id,
         details_key=event.details_key,
+        note_wanted=event.note_wanted,
     )
 
 
@@ -95,7 +103,7 @@ def _chunk_stored(_: RecordingSummary, __: ChunkStored) -> dict[str, Any]:
 
 def _finalize_requested(_: RecordingSummary, event: FinalizeRequested) -> dict[str, Any]:
     return {
-        "phase": Phase.FINALIZED,
+        "standing": Standing.FINALIZED,
         "total_chunks": event.total_chunks,
         "final_duration_ms": event.final_duration_ms,
         "finalized_at": event.at,
@@ -103,19 +111,35 @@ def _finalize_requested(_: RecordingSummary, event: FinalizeRequested) -> dict[s
 
 
 def _stitched(_: RecordingSummary, event: Stitched) -> dict[str, Any]:
-    return {"phase": Phase.STITCHED, "stitched": event}
+    return {"standing": Standing.STITCHED, "stitched": event}
 
 
-def _transcribed(_: RecordingSummary, event: Transcribed) -> dict[str, Any]:
-    return {"phase": Phase.COMPLETED, "transcribed": event}
+def _transcribed(summary: RecordingSummary, event: Transcribed) -> dict[str, Any]:
+    standing = Standing.TRANSCRIBED if summary.note_wanted else Standing.COMPLETED
+    return {"standing": standing, "transcribed": event}
+
+
+def _note_written(_: RecordingSummary, event: NoteWritten) -> dict[str, Any]:
+    return {"standing": Standing.COMPLETED, "note": event}
 
 
 def _failed(_: RecordingSummary, event: Failed) -> dict[str, Any]:
-    return {"phase": Phase.FAILED, "failed": event}
+    return {"standing": Standing.FAILED, "failed": event}
 
 
-def _retry_requested(summary: RecordingSummary, _: RetryRequested) -> dict[str, Any]:
-    return {"phase": Phase.STITCHED if summary.stitched else Phase.FINALIZED, "failed": None}
+_STANDING_AT_RETRY = {
+    Stage.STITCH: Standing.FINALIZED,
+    Stage.TRANSCRIBE: Standing.STITCHED,
+    Stage.NOTE: Standing.TRANSCRIBED,
+}
+
+
+def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, Any]:
+    return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None}
+
+
+def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
+    return {"standing": Standing.DELETED}
 
 
 _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str, Any]]] = {
@@ -123,6 +147,8 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,
+    NoteWritten: _note_written,
     Failed: _failed,
     RetryRequested: _retry_requested,
+    RecordingDeleted: _deleted,
 }

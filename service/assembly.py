@@ -14,7 +14,8 @@ from secrets import token_hex
 
 from adapters.blobs.store import open_store
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.snapshots import SnapshotStore
+from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.keys import KeyStore
 from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
@@ -27,6 +28,8 @@ from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck
 from service.dev_credentials import settle_dev_credentials
+from service.followers.eraser import Eraser
+from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
@@ -60,7 +63,8 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.push_async_callback(blobs.close)
         blobs.recover()
         make_private_directory(settings.log_path.parent)
-        log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
+        recorder = SQLiteLogRecorder(settings.log_path)
+        log = EventLog(recorder, on_commit=metrics.committed)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
@@ -71,7 +75,8 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         for made_from_the_log in (summaries, positions):
             made_from_the_log.use_for(log.identity, log.head)
 
-        recordings = Recordings(log)
+        recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+        parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
         deck = Deck(
             settings=settings,
@@ -101,12 +106,15 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             language=settings.language,
             clock=deck.clock,
         )
-        followers = [("summaries", projector.run)]
+        eraser = Eraser(blobs, log=log, positions=positions)
+        expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
+        followers = [(follower.name, follower.run) for follower in (projector, eraser, expirer)]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:
             follower = StageFollower(
                 stage,
                 its_work,
+                on_gone=eraser.erase,
                 log=log,
                 recordings=recordings,
                 positions=positions,

@@ -27,9 +27,14 @@ TRANSCRIBING_TIMEOUT = timedelta(minutes=10)
 """To which three times the audio's duration is added: the embedded engine needs a tenth of it on a free core."""
 
 
+def recording_prefix(recording_id: UUID) -> str:
+    """What the keys of all blobs of a recording begin with, and of no other's."""
+    return f"recordings/{recording_id.hex}/"
+
+
 def blob_prefix(recording_id: UUID, kind: str) -> str:
-    """Where a recording's blobs of one kind are: everything of a recording begins with the same path."""
-    return f"recordings/{recording_id.hex}/{kind}-"
+    """What the keys of a recording's blobs of one kind begin with."""
+    return f"{recording_prefix(recording_id)}{kind}-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,11 @@ class StageWork:
         self._clock = clock
 
     async def stitch(self, recording_id: UUID, recording: Recording) -> RecordStitched:
-        chunks = recording.chunks.in_order()
+        chunks = recording.chunks_to_stitch()
         order = StitchOrder(
             blob_store_url=self._blob_store_url,
             scratch_dir=self._scratch_dir,
-            chunk_keys=[chunk.blob_key for chunk in chunks],
+            chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
             prefix=blob_prefix(recording_id, "audio"),
         )
@@ -114,7 +119,7 @@ class StageWork:
             codec=stitched.codec,
             method=stitched.method,
             duration_ms=stitched.duration_ms,
-            chunk_count=len(chunks),
+            chunk_count=len(recording.chunks),
             chunks_md5=stitched.chunks_md5,
         )
 

@@ -5,6 +5,7 @@ each other's commit, they share it. Nothing is answered, though, before all that
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.recorder import VersionConflict
+from adapters.event_log.snapshots import SnapshotNotKept, SnapshotOf, SnapshotStore, SnapshotUnreadable
 from domain.commands import Command
-from domain.decisions import decide
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RecordingEvent
-from domain.recording import Recording, fold
+from domain.life import decide
+from domain.recording import Phase, Recording, fold
+from domain.snapshots import Snapshot, take_snapshot
+
+logger = logging.getLogger(__name__)
 
 HOT_CHUNKS = 200_000
 """Chunks kept in memory over all recordings, about 1 KiB each; a recording counts as one more. The recordings used
@@ -24,6 +29,9 @@ least recently are let go first."""
 
 DECISIONS_PER_COMMAND = 20
 """How often a command is decided again when others keep being faster, before it is given up."""
+
+SNAPSHOT_AFTER = 500
+"""A cold recording that took more events than this to fold has a snapshot taken, and takes fewer the next time."""
 
 
 class Contended(Exception):
@@ -53,8 +61,10 @@ class _Hot:
 class Recordings:
     """All recordings, by id. Used from one event loop."""
 
-    def __init__(self, log: EventLog, *, hot_chunks: int = HOT_CHUNKS) -> None:
+    def __init__(self, log: EventLog, *, snapshots: SnapshotStore | None = None, hot_chunks: int = HOT_CHUNKS) -> None:
         self._log = log
+        self._snapshots = snapshots
+        self._keeping: set[asyncio.Task[None]] = set()
         self._hot: OrderedDict[UUID, _Hot] = OrderedDict()
         self._hot_chunks = hot_chunks
         self._held = 0
@@ -129,9 +139,14 @@ class Recordings:
         except Exception:
             self._forget(recording_id, hot)
             raise
-        if recording is None:
+        if recording is None or recording.phase is Phase.DELETED:
             raise RecordingNotFound
         return recording
+
+    def in_memory(self, recording_id: UUID) -> Recording | None:
+        """The recording if it is hot: perhaps ahead of the log, and with no promise to be the newest."""
+        hot = self._hot.get(recording_id)
+        return hot.recording if hot else None
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -145,12 +160,50 @@ class Recordings:
         return await asyncio.shield(loading)
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
-        history = await self._log.history(recording_id)
-        hot = _Hot(fold(recorded.event for recorded in history), version=len(history))
+        snapshot = await self._newest_snapshot(recording_id)
+        begun, after = (snapshot.recording, snapshot.version) if snapshot else (None, 0)
+        history = await self._log.history(recording_id, after_version=after)
+        hot = _Hot(fold((recorded.event for recorded in history), begun), version=after + len(history))
+        if len(history) > SNAPSHOT_AFTER:
+            self._keep_snapshot(recording_id, hot)
         self._hot[recording_id] = hot
         self._held += _weight(hot.recording)
         self._evict(newest=hot)
         return hot
+
+    async def _newest_snapshot(self, recording_id: UUID) -> SnapshotOf | None:
+        if self._snapshots is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._snapshots.newest, recording_id)
+        except SnapshotUnreadable as error:
+            about = {"recording_id": recording_id.hex, "because": str(error)}
+            logger.warning("snapshot left aside; the history is folded instead", extra=about)
+            return None
+
+    def _keep_snapshot(self, recording_id: UUID, hot: _Hot) -> None:
+        """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""
+        if self._snapshots is None or hot.recording is None:
+            return
+        # Taken here and only written in a thread: states of one history share a dict, which grows in this one.
+        snapshot = take_snapshot(hot.recording)
+        task = asyncio.create_task(self._write_snapshot(self._snapshots, recording_id, hot.version, snapshot))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _write_snapshot(
+        self, snapshots: SnapshotStore, recording_id: UUID, version: int, snapshot: Snapshot
+    ) -> None:
+        try:
+            await asyncio.to_thread(snapshots.keep, recording_id, version, snapshot)
+        except SnapshotNotKept as error:
+            about = {"recording_id": recording_id.hex, "because": str(error)}
+            logger.warning("snapshot not kept", extra=about)
+
+    async def close(self) -> None:
+        """Wait for the snapshots that are being written. The log is its owner's to close, after this."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
 
     def _evict(self, *, newest: _Hot) -> None:
         if self._held <= self._hot_chunks:

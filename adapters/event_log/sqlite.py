@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
+    SQLiteAggregateRecorder,
     SQLiteApplicationRecorder,
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -89,6 +91,24 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
 
     def close(self) -> None:
         self.datastore.close()
+
+
+class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
+    """Snapshots beside their log, in one file: a copy of it never has one that is ahead of its history.
+
+    Of each recording only the newest is kept.
+    """
+
+    def __init__(self, log: SQLiteLogRecorder) -> None:
+        super().__init__(log.datastore, events_table_name="snapshots")
+        self.create_table()
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        replaced = [(cast("UUID", stored.originator_id).hex, stored.originator_version) for stored in stored_events]
+        c.executemany("DELETE FROM snapshots WHERE originator_id=? AND originator_version<=?", replaced)
+        return super()._insert_events(c, stored_events, **kwargs)
 
 
 class _DurableDatastore(SQLiteDatastore):

@@ -20,8 +20,8 @@ from adapters.event_log.recorder import LogUnavailable
 from adapters.positions import PositionStore
 from adapters.speech.engine import SpeechError
 from domain.commands import Command, RecordFailure
-from domain.errors import RecordingError
-from domain.events import FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched
+from domain.errors import RecordingError, RecordingNotFound
+from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
 from domain.recording import Recording
 from service.clock import Clock
 from service.logs import trace_id
@@ -37,8 +37,9 @@ MOST_UNFINISHED = 1_000
 WAKING_EVENTS: dict[Stage, frozenset[type[RecordingEvent]]] = {
     Stage.STITCH: frozenset({FinalizeRequested, RetryRequested}),
     Stage.TRANSCRIBE: frozenset({Stitched, RetryRequested}),
+    Stage.NOTE: frozenset({Transcribed, RetryRequested}),
 }
-"""After which events a stage may be due."""
+"""After which events a stage may be due. Stitching may be due after a chunk, too: the last one that was declared."""
 
 Work = Callable[[UUID, Recording], Awaitable[Command]]
 """Does the stage's work and gives the command that records it. What it writes is idempotent by name.
@@ -53,13 +54,17 @@ WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))
 
 
 class StageFollower:
-    """One stage's follower. Its saved position is that before the first event whose job has not ended."""
+    """One stage's follower. Its saved position is that before the first event whose job has not ended.
+
+    `on_gone` is told of a recording that turned out to be deleted, after a job on it.
+    """
 
     def __init__(
         self,
         stage: Stage,
         work: Work,
         *,
+        on_gone: Callable[[UUID], Awaitable[None]],
         log: EventLog,
         recordings: Recordings,
         positions: PositionStore,
@@ -71,6 +76,7 @@ class StageFollower:
         self.name = stage.value
         self._stage = stage
         self._work = work
+        self._on_gone = on_gone
         self._log = log
         self._recordings = recordings
         self._positions = positions
@@ -92,13 +98,20 @@ class StageFollower:
         try:
             async for events in self._log.follow(after=self._read_up_to):
                 for recorded in events:
-                    if type(recorded.event) in WAKING_EVENTS[self._stage]:
+                    if self._may_be_due(recorded):
                         await self._room.acquire()
                         self._begin(recorded)
                 self._read_up_to = events[-1].position
                 self._save_position()
         finally:
             await self._stop()
+
+    def _may_be_due(self, recorded: RecordedEvent) -> bool:
+        if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
+            # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
+            recording = self._recordings.in_memory(recorded.recording_id)
+            return recording is None or recording.due_stage is Stage.STITCH
+        return type(recorded.event) in WAKING_EVENTS[self._stage]
 
     async def _stop(self) -> None:
         self._stopping = True
@@ -141,7 +154,10 @@ class StageFollower:
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
                 await asyncio.sleep(next(delays).total_seconds())
-            except RecordingError as error:  # deleted, or ended by someone else meanwhile: nothing is left to do
+            except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
+                await self._on_gone(recorded.recording_id)
+                return
+            except RecordingError as error:  # ended by someone else meanwhile
                 logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
                 return
             except Exception:  # a job that is given up here would be passed over for ever

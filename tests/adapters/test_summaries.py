@@ -8,8 +8,10 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
 from domain.events import Stage
-from domain.summary import Phase, evolve_summary
+from domain.recording import Phase, evolve
+from domain.summary import Standing, evolve_summary
 from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.history_kit import histories, logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
 LIFE += [transcribed()]
@@ -33,7 +35,7 @@ def test_rows_and_position_move_together(store):
     its_id = uuid4()
     store.apply(recorded(its_id, LIFE[:3]), after=0)
     assert store.position() == 3
-    assert store.find(its_id).phase is Phase.FINALIZED
+    assert store.find(its_id).standing is Standing.FINALIZED
     assert store.find(uuid4()) is None
 
 
@@ -43,7 +45,7 @@ def test_events_that_do_not_follow_are_refused_whole(store, after):
     store.apply(recorded(its_id, LIFE[:3]), after=0)
     with pytest.raises(PositionMoved):
         store.apply(recorded(its_id, LIFE[3:], first_position=4), after=after)
-    assert (store.position(), store.find(its_id).phase) == (3, Phase.FINALIZED)
+    assert (store.position(), store.find(its_id).standing) == (3, Standing.FINALIZED)
 
 
 def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
@@ -54,15 +56,13 @@ def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
     assert store.position() == 1
 
 
-@given(data=st.data())
+@given(log=logs(), data=st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path, data):
-    ids = [uuid4() for _ in range(3)]
-    left = {its_id: list(LIFE[: data.draw(st.integers(1, len(LIFE)))]) for its_id in ids}
-    events = []
-    while any(left.values()):
-        its_id = data.draw(st.sampled_from([its_id for its_id in ids if left[its_id]]))
-        events.append(RecordedEvent(len(events) + 1, its_id, 1, left[its_id].pop(0), None))
+def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path, log, data):
+    events = [
+        RecordedEvent(position, logged.recording_id, logged.version, logged.event, None)
+        for position, logged in enumerate(log, 1)
+    ]
     expected = {}
     for event in events:
         expected[event.recording_id] = evolve_summary(expected.get(event.recording_id), event.event)
@@ -73,12 +73,41 @@ def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path
         end = data.draw(st.integers(position + 1, len(events)))
         store.apply(events[position:end], after=position)
         position = end
-    assert {its_id: store.find(its_id) for its_id in ids} == expected
+    assert {its_id: store.find(its_id) for its_id in expected} == expected
 
     assert store.rebuild(lambda after: events[after : after + 2]) == len(events)
-    assert {its_id: store.find(its_id) for its_id in ids} == expected
+    assert {its_id: store.find(its_id) for its_id in expected} == expected
     assert store.position() == len(events)
     store.close()
+
+
+STANDINGS = {
+    Phase.OPEN: Standing.OPEN,
+    Phase.AWAITING_CHUNKS: Standing.FINALIZED,
+    Phase.STITCHING: Standing.FINALIZED,
+    Phase.TRANSCRIBING: Standing.STITCHED,
+    Phase.WRITING_NOTE: Standing.TRANSCRIBED,
+    Phase.COMPLETED: Standing.COMPLETED,
+    Phase.FAILED: Standing.FAILED,
+    Phase.EXPIRED: Standing.FAILED,
+    Phase.DELETED: Standing.DELETED,
+}
+
+
+@given(histories())
+def test_a_row_says_of_any_history_what_the_recording_itself_says(history):
+    summary, recording = None, None
+    for event in history:
+        summary, recording = evolve_summary(summary, event), evolve(recording, event)
+        assert summary.standing is STANDINGS[recording.phase]
+        assert (summary.stitched, summary.transcribed, summary.note) == (
+            recording.stitched,
+            recording.transcribed,
+            recording.note,
+        )
+        assert summary.failed == recording.failed
+        assert summary.total_chunks == (recording.finalized.total_chunks if recording.finalized else None)
+        assert (summary.created_at, summary.updated_at) == (recording.opened.at, event.at)
 
 
 def test_a_rebuild_mends_what_is_wrong_and_queries_see_the_old_rows_until_it_is_whole(store):
@@ -88,12 +117,12 @@ def test_a_rebuild_mends_what_is_wrong_and_queries_see_the_old_rows_until_it_is_
     seen = []
 
     def read(after):
-        seen.append((store.position(), store.find(its_id).phase))
+        seen.append((store.position(), store.find(its_id).standing))
         return events[after : after + 3]
 
     assert store.rebuild(read) == 8
-    assert set(seen) == {(7, Phase.COMPLETED)}
-    assert store.find(lost).phase is Phase.OPEN
+    assert set(seen) == {(7, Standing.COMPLETED)}
+    assert store.find(lost).standing is Standing.OPEN
 
 
 def test_a_rebuild_that_was_cut_off_is_begun_again(store):
@@ -107,7 +136,7 @@ def test_a_rebuild_that_was_cut_off_is_begun_again(store):
 
     with pytest.raises(ConnectionError):
         store.rebuild(broken)
-    assert (store.position(), store.find(its_id).phase) == (7, Phase.COMPLETED)
+    assert (store.position(), store.find(its_id).standing) == (7, Standing.COMPLETED)
     assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
 
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain import commands
-from domain.decisions import decide
 from domain.events import (
     ChunkStored,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
     RetryRequested,
@@ -19,6 +20,7 @@ from domain.events import (
     Stitched,
     Transcribed,
 )
+from domain.life import decide
 from domain.recording import Recording, fold
 
 START = datetime(2026, 1, 13, 10, 0, tzinfo=UTC)
@@ -54,6 +56,7 @@ def opening(**changes: Any) -> dict[str, Any]:
         "device_id": "dev_1",
         "end_user_id": "eu_1",
         "details_key": None,
+        "note_wanted": False,
     } | changes
 
 
@@ -86,9 +89,26 @@ def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -
     return commands.StoreChunk(**chunk_facts(number, body, minutes))
 
 
-def finalized(total: int, *, md5: str | None = None) -> FinalizeRequested:
+def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
+    """A chunk of metadata only; its digest is that of the bytes it speaks `about`."""
+    return chunk_facts(number, about) | {"blob_key": None, "size_bytes": 0}
+
+
+def placeholder(number: int, about: bytes = b"") -> ChunkStored:
+    return ChunkStored(**placeholder_facts(number, about))
+
+
+def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
+    return commands.StoreChunk(**placeholder_facts(number, about))
+
+
+def finalized(total: int, *, received: int | None = None, md5: str | None = None) -> FinalizeRequested:
     return FinalizeRequested(
-        at=at(2), total_chunks=total, chunks_received=total, final_duration_ms=9_000, checksum_md5=md5
+        at=at(2),
+        total_chunks=total,
+        chunks_received=total if received is None else received,
+        final_duration_ms=9_000,
+        checksum_md5=md5,
     )
 
 
@@ -141,6 +161,24 @@ def record_transcribed() -> commands.RecordTranscribed:
     return commands.RecordTranscribed(**TRANSCRIBED_FACTS)
 
 
+NOTE_FACTS: dict[str, Any] = {
+    "at": at(5),
+    "blob_key": "note-1",
+    "size_bytes": 100,
+    "sha256": "d" * 64,
+    "language": "en",
+    "engine": "extractive",
+}
+
+
+def note_written() -> NoteWritten:
+    return NoteWritten(**NOTE_FACTS)
+
+
+def record_note() -> commands.RecordNote:
+    return commands.RecordNote(**NOTE_FACTS)
+
+
 def failure_facts(stage: Stage, reason: str = "not_audio") -> dict[str, Any]:
     return {"at": at(5), "stage": stage, "reason": reason, "message": "Chunk 1 is not audio.", "attempts": 1}
 
@@ -155,6 +193,23 @@ def record_failure(stage: Stage) -> commands.RecordFailure:
 
 def retry_requested(stage: Stage) -> RetryRequested:
     return RetryRequested(at=at(6), stage=stage)
+
+
+def expired() -> Failed:
+    message = "The recording was not completed before its time was over."
+    return Failed(at=EXPIRY, stage=Stage.UPLOAD, reason="expired", message=message, attempts=1)
+
+
+def expire(moment: datetime = EXPIRY) -> commands.ExpireRecording:
+    return commands.ExpireRecording(at=moment)
+
+
+def deleted() -> RecordingDeleted:
+    return RecordingDeleted(at=at(7))
+
+
+def delete() -> commands.DeleteRecording:
+    return commands.DeleteRecording(at=at(7))
 
 
 def retry() -> commands.RetryRecording:

@@ -6,7 +6,7 @@ from domain.chunks import ChunkTable
 from domain.events import Stage
 from domain.identity import recording_id
 from domain.recording import CorruptHistory, evolve, fold
-from domain.summary import Phase, evolve_summary
+from domain.summary import Standing, evolve_summary
 from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
 from tests.domain.histories import (
     chunk,
@@ -76,15 +76,15 @@ def test_a_summary_follows_the_recording_through_its_life():
     summary = None
     for event in LIFE:
         summary = evolve_summary(summary, event)
-        phases.append(summary.phase)
+        phases.append(summary.standing)
         assert summary.updated_at == event.at
     assert phases == [
-        *[Phase.OPEN] * 3,
-        Phase.FINALIZED,
-        Phase.STITCHED,
-        Phase.FAILED,
-        Phase.STITCHED,
-        Phase.COMPLETED,
+        *[Standing.OPEN] * 3,
+        Standing.FINALIZED,
+        Standing.STITCHED,
+        Standing.FAILED,
+        Standing.STITCHED,
+        Standing.COMPLETED,
     ]
     assert summary.failed is None
     assert summary.transcribed == transcribed()
@@ -94,7 +94,7 @@ def test_a_failure_before_stitching_goes_back_to_finalized():
     summary = None
     for event in [opened(), chunk(1), finalized(1), failed(Stage.STITCH), retry_requested(Stage.STITCH)]:
         summary = evolve_summary(summary, event)
-    assert summary.phase is Phase.FINALIZED
+    assert summary.standing is Standing.FINALIZED
 
 
 def test_a_summary_cannot_begin_in_the_middle():

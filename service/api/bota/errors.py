@@ -74,6 +74,7 @@ _ANSWERS: dict[type[Exception], _Answer] = {
     domain.RecordingClosed: _Answer(409, "already_finalized"),
     domain.AlreadyFinalized: _Answer(409, "already_finalized"),
     domain.ChunkNumberOutOfRange: _Answer(400, "invalid_request"),
+    domain.ChunkBeyondTotal: _Answer(409, "already_finalized"),
     domain.TotalChunksOutOfRange: _Answer(400, "invalid_request"),
     domain.ChunkMismatch: _Answer(409, "chunk_mismatch"),
     domain.NotFailed: _Answer(409, "not_failed"),

@@ -1,5 +1,6 @@
 """Bota's words for a recording and its transcription (P): every field there, null where nothing is known."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,30 +8,27 @@ import orjson
 
 from adapters.speech.transcript import Transcript
 from domain.recording import Recording
-from domain.summary import Phase, RecordingSummary
+from domain.summary import RecordingSummary, Standing
 from service.api.bota.identifiers import public_recording_id, public_transcription_id, stitching_job_id
 from service.api.json_answers import utc_text
 
 STATUS = {
-    Phase.OPEN: "streaming",
-    Phase.FINALIZED: "uploaded",
-    Phase.STITCHED: "processing",
-    Phase.COMPLETED: "completed",
-    Phase.FAILED: "failed",
+    Standing.OPEN: "streaming",
+    Standing.FINALIZED: "uploaded",
+    Standing.STITCHED: "processing",
+    Standing.TRANSCRIBED: "processing",
+    Standing.COMPLETED: "completed",
+    Standing.FAILED: "failed",
 }
 TRANSCRIPTION_STATUS_OF_RECORDING = {
-    Phase.OPEN: None,
-    Phase.FINALIZED: "queued",
-    Phase.STITCHED: "processing",
-    Phase.COMPLETED: "completed",
-    Phase.FAILED: "failed",
+    Standing.OPEN: None,
+    Standing.FINALIZED: "queued",
+    Standing.STITCHED: "processing",
+    Standing.TRANSCRIBED: "completed",
+    Standing.COMPLETED: "completed",
+    Standing.FAILED: "failed",
 }
-STATUS_OF_TRANSCRIPTION = {
-    Phase.FINALIZED: "pending",
-    Phase.STITCHED: "processing",
-    Phase.COMPLETED: "completed",
-    Phase.FAILED: "failed",
-}
+STATUS_OF_TRANSCRIPTION = TRANSCRIPTION_STATUS_OF_RECORDING | {Standing.FINALIZED: "pending"}
 INTEGRITY_FAILURE = "integrity_failure"
 
 MEDIA_TYPES = {
@@ -52,7 +50,7 @@ def recording_object(recording_id: UUID, summary: RecordingSummary, details: byt
     said: JsonObject = orjson.loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
-    has_transcription = summary.phase is not Phase.OPEN
+    has_transcription = summary.finalized_at is not None
     return {
         "id": public_recording_id(recording_id),
         "project_id": summary.tenant_id,
@@ -69,7 +67,7 @@ def recording_object(recording_id: UUID, summary: RecordingSummary, details: byt
         "ended_at": utc_text(summary.ended_at),
         "recorded_at": utc_text(summary.started_at),
         "transcription_id": public_transcription_id(recording_id) if has_transcription else None,
-        "transcription_status": TRANSCRIPTION_STATUS_OF_RECORDING[summary.phase],
+        "transcription_status": _transcription_status(summary, TRANSCRIPTION_STATUS_OF_RECORDING),
         "content_sha256": stitched.sha256 if stitched else None,
         "content_sha256_verified_at": utc_text(stitched.at) if stitched else None,
         "metadata": said.get("metadata") or {},
@@ -87,7 +85,14 @@ def recording_object(recording_id: UUID, summary: RecordingSummary, details: byt
 def recording_status(summary: RecordingSummary) -> str:
     if summary.failed is not None and summary.failed.reason == INTEGRITY_FAILURE:
         return INTEGRITY_FAILURE
-    return STATUS[summary.phase]
+    return STATUS[summary.standing]
+
+
+def _transcription_status(summary: RecordingSummary, words: Mapping[Standing, str | None]) -> str | None:
+    """A recording that never got to its transcription has none; a note that failed does not undo a transcript."""
+    if summary.finalized_at is None:
+        return None
+    return "completed" if summary.transcribed else words[summary.standing]
 
 
 def transcription_object(recording_id: UUID, summary: RecordingSummary, transcript: Transcript | None) -> JsonObject:
@@ -97,7 +102,7 @@ def transcription_object(recording_id: UUID, summary: RecordingSummary, transcri
     return {
         "id": public_transcription_id(recording_id),
         "recording_id": public_recording_id(recording_id),
-        "status": STATUS_OF_TRANSCRIPTION[summary.phase],
+        "status": _transcription_status(summary, STATUS_OF_TRANSCRIPTION),
         "language": transcribed.language if transcribed else None,
         "provider": transcribed.provider if transcribed else None,
         "engine": transcribed.engine if transcribed else None,

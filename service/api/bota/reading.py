@@ -7,10 +7,10 @@ from aiohttp import web
 
 from adapters.keys import Key
 from adapters.speech.transcript import Transcript
-from domain.commands import RetryRecording
+from domain.commands import DeleteRecording, RetryRecording
 from domain.errors import RecordingNotFound
 from domain.events import RecordingEvent, Stitched
-from domain.summary import Phase, RecordingSummary
+from domain.summary import RecordingSummary, Standing
 from service.api.bota import access
 from service.api.bota.errors import NotReady, TranscriptionNotFound, ViewBehind
 from service.api.bota.identifiers import public_recording_id, recording_id_of, recording_id_of_transcription
@@ -45,6 +45,7 @@ class Reading:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/recordings/{recording_id}", self.recording)
+        router.add_delete("/v1/recordings/{recording_id}", self.delete)
         router.add_get("/v1/recordings/{recording_id}/events", self.events)
         router.add_post("/v1/recordings/{recording_id}/retry", self.retry)
         router.add_get("/v1/recordings/{recording_id}/download-url", self.download_url)
@@ -68,7 +69,7 @@ class Reading:
             summary = await self._summary(key, its_id)
         except RecordingNotFound:
             raise TranscriptionNotFound from None
-        if summary.phase is Phase.OPEN:
+        if summary.finalized_at is None:
             raise TranscriptionNotFound
         transcribed = summary.transcribed
         transcript = Transcript.from_json(await self._blob(transcribed.blob_key)) if transcribed else None
@@ -90,6 +91,14 @@ class Reading:
         await self._summary(key, its_id)
         await self._deck.recordings.execute(its_id, RetryRecording(at=self._deck.clock()), trace_id=trace_id.get())
         return await self._recording_answer(key, public_id, status=202)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """The recording is gone when this answers; its bytes are erased right after (P)."""
+        key = access.permitted(request, self._deck, access.RECORDINGS_WRITE)
+        its_id = recording_id_of(request.match_info["recording_id"])
+        await self._summary(key, its_id)
+        await self._deck.recordings.execute(its_id, DeleteRecording(at=self._deck.clock()), trace_id=trace_id.get())
+        return web.Response(status=204)
 
     async def download_url(self, request: web.Request) -> web.Response:
         key = access.permitted(request, self._deck, access.RECORDINGS_READ)
@@ -134,7 +143,7 @@ class Reading:
         except TimeoutError:
             raise ViewBehind from None
         summary = self._deck.summaries.find(its_id)
-        if summary is None:
+        if summary is None or summary.standing is Standing.DELETED:
             raise RecordingNotFound
         access.check_owner(key, tenant_id=summary.tenant_id, device_id=summary.device_id)
         return summary

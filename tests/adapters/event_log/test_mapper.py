@@ -10,10 +10,21 @@ from pydantic import ValidationError
 from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.events import EVENT_TYPES, Stage
 from domain.upcasts import UPCASTS, UnknownEventVersion
-from tests.domain.histories import at, chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.histories import (
+    at,
+    chunk,
+    deleted,
+    failed,
+    finalized,
+    note_written,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
-ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH)]
+ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted()]
 
 
 def test_there_is_an_example_of_every_event():
@@ -26,7 +37,7 @@ def test_every_event_comes_back_as_it_was_stored(event, trace_id):
     mapper, its_id = EventMapper(), uuid4()
     stored = mapper.to_stored_event(VersionedEvent(its_id, 3, event, trace_id))
     assert stored.topic == type(event).__name__
-    assert orjson.loads(stored.state)["version"] == 1
+    assert orjson.loads(stored.state)["version"] == type(event).VERSION
     assert astuple(mapper.to_recorded_event(stored, position=9)) == (9, its_id, 3, event, trace_id)
 
 

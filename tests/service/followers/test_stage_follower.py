@@ -13,7 +13,8 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.engine import EngineUnavailable
-from domain.events import Failed, RetryRequested, Stage, Stitched
+from domain.commands import DeleteRecording
+from domain.events import Failed, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.followers import stage_follower
 from service.followers.stage_follower import StageFollower
 from service.metrics import Metrics
@@ -32,6 +33,7 @@ class Rig:
         self.recordings = Recordings(self.log)
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.worked = []
+        self.gone = []
         self._tasks = []
 
     def follow(self, work):
@@ -42,6 +44,7 @@ class Rig:
         follower = StageFollower(
             Stage.STITCH,
             counted,
+            on_gone=self.note_gone,
             log=self.log,
             recordings=self.recordings,
             positions=self.positions,
@@ -52,6 +55,9 @@ class Rig:
         )
         self._tasks.append(asyncio.create_task(follower.run()))
         return self._tasks[-1]
+
+    async def note_gone(self, recording_id):
+        self.gone.append(recording_id)
 
     async def finalized(self):
         its_id = uuid4()
@@ -260,3 +266,18 @@ async def test_positions_are_saved_in_order(rig, monkeypatch):
     for _ in range(10):
         await rig.until_types(await rig.finalized(), Stitched)
     assert all(earlier < later for earlier, later in pairwise(saved))
+
+
+async def test_what_a_job_stored_for_a_recording_deleted_meanwhile_is_erased(rig):
+    async def deleted_meanwhile(its_id, _):
+        await rig.recordings.execute(its_id, DeleteRecording(at=at(6)))
+        return record_stitched()
+
+    its_id = await rig.finalized()
+    rig.follow(deleted_meanwhile)
+    await rig.until_types(its_id, RecordingDeleted)
+
+    async def told():
+        return set(rig.gone) == {its_id}
+
+    await rig.until(told)

@@ -1,0 +1,196 @@
+"""The whole life of a recording in one table: phase by command -> what decides it, and what may come of it.
+
+`decide` looks here and nowhere else, the README's diagram is drawn from here, and a test holds every outcome that
+histories reach against what is declared.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain import decisions as do
+from domain import errors
+from domain.commands import (
+    Command,
+    DeleteRecording,
+    ExpireRecording,
+    FinalizeRecording,
+    OpenRecording,
+    RecordFailure,
+    RecordNote,
+    RecordStitched,
+    RecordTranscribed,
+    RetryRecording,
+    StoreChunk,
+)
+from domain.errors import RecordingError
+from domain.events import (
+    ChunkStored,
+    Failed,
+    FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
+    RecordingEvent,
+    RecordingOpened,
+    RetryRequested,
+    Stitched,
+    Transcribed,
+)
+from domain.recording import Phase, Recording, phase_of
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """The event `event`, after which the recording is in one of `phases`."""
+
+    event: type[RecordingEvent]
+    phases: tuple[Phase, ...]
+
+
+class Nothing:
+    """The command changes nothing."""
+
+
+Outcome = To | type[Nothing] | type[RecordingError]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What decides a command in a phase, and everything that may come of it."""
+
+    decision: Callable[[Any, Any], Sequence[RecordingEvent]]
+    outcomes: tuple[Outcome, ...]
+
+
+def decide(recording: Recording | None, command: Command) -> Sequence[RecordingEvent]:
+    """The events that `command` causes; none when it changes nothing. Costs the same whatever is already there.
+
+    Raises: a RecordingError, one of those that LIFE declares for the phase and the command.
+    """
+    return LIFE[phase_of(recording)][type(command)].decision(recording, command)
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    OpenRecording,
+    StoreChunk,
+    FinalizeRecording,
+    RecordStitched,
+    RecordTranscribed,
+    RecordNote,
+    RecordFailure,
+    RetryRecording,
+    ExpireRecording,
+    DeleteRecording,
+)
+
+_NOT_FOUND = Rule(do.find_nothing, (errors.RecordingNotFound,))
+_OPEN_AGAIN = Rule(do.open_again, (Nothing, errors.RecordingAlreadyOpened))
+_KEEP_CHUNK = Rule(
+    do.keep_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.ChunkBeyondTotal, errors.RecordingClosed)
+)
+_FINALIZE_AGAIN = Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized))
+_ENDED = Rule(do.end_stage_again, (Nothing,))
+_NOT_DUE = Rule(do.end_stage_again, (errors.StageNotDue,))
+_ENDED_OR_NOT_DUE = Rule(do.end_stage_again, (Nothing, errors.StageNotDue))
+_NO_FAILURE = Rule(do.fail_again, (errors.StageNotDue,))
+_FAIL_AGAIN = Rule(do.fail_again, (Nothing, errors.StageNotDue))
+_NOT_FAILED = Rule(do.retry, (errors.NotFailed,))
+_STAYS = Rule(do.leave_as_it_is, (Nothing,))
+_DELETE = Rule(do.delete, (To(RecordingDeleted, (Phase.DELETED,)),))
+_FAIL = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), Nothing, errors.StageNotDue))
+_FAIL_FIRST_STAGE = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), errors.StageNotDue))
+_EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
+
+# What holds in every phase after opening, unless the phase says otherwise below.
+_OPENED: Mapping[type[Command], Rule] = {
+    OpenRecording: _OPEN_AGAIN,
+    StoreChunk: _KEEP_CHUNK,
+    FinalizeRecording: _FINALIZE_AGAIN,
+    RecordStitched: _NOT_DUE,
+    RecordTranscribed: _NOT_DUE,
+    RecordNote: _NOT_DUE,
+    RecordFailure: _NO_FAILURE,
+    RetryRecording: _NOT_FAILED,
+    ExpireRecording: _STAYS,
+    DeleteRecording: _DELETE,
+}
+
+LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
+    Phase.UNOPENED: {
+        **dict.fromkeys(COMMANDS, _NOT_FOUND),
+        OpenRecording: Rule(do.open_first, (To(RecordingOpened, (Phase.OPEN,)),)),
+    },
+    Phase.OPEN: {
+        **_OPENED,
+        StoreChunk: Rule(
+            do.store_chunk,
+            (To(ChunkStored, (Phase.OPEN,)), Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired),
+        ),
+        FinalizeRecording: Rule(
+            do.finalize,
+            (
+                To(FinalizeRequested, (Phase.STITCHING, Phase.AWAITING_CHUNKS)),
+                errors.TotalChunksOutOfRange,
+                errors.ChunkMismatch,
+                errors.RecordingExpired,
+            ),
+        ),
+        ExpireRecording: _EXPIRE,
+    },
+    Phase.AWAITING_CHUNKS: {
+        **_OPENED,
+        StoreChunk: Rule(
+            do.store_chunk,
+            (
+                To(ChunkStored, (Phase.AWAITING_CHUNKS, Phase.STITCHING)),
+                Nothing,
+                errors.ChunkNumberOutOfRange,
+                errors.ChunkBeyondTotal,
+                errors.RecordingExpired,
+            ),
+        ),
+        ExpireRecording: _EXPIRE,
+    },
+    Phase.STITCHING: {
+        **_OPENED,
+        RecordStitched: Rule(do.record_stitched, (To(Stitched, (Phase.TRANSCRIBING,)),)),
+        RecordFailure: _FAIL_FIRST_STAGE,
+    },
+    Phase.TRANSCRIBING: {
+        **_OPENED,
+        RecordStitched: _ENDED,
+        RecordTranscribed: Rule(do.record_transcribed, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)),)),
+        RecordFailure: _FAIL,
+    },
+    Phase.WRITING_NOTE: {
+        **_OPENED,
+        RecordStitched: _ENDED,
+        RecordTranscribed: _ENDED,
+        RecordNote: Rule(do.record_note, (To(NoteWritten, (Phase.COMPLETED,)),)),
+        RecordFailure: _FAIL,
+    },
+    Phase.COMPLETED: {
+        **_OPENED,
+        RecordStitched: _ENDED,
+        RecordTranscribed: _ENDED,
+        RecordNote: _ENDED_OR_NOT_DUE,
+        RecordFailure: _FAIL_AGAIN,
+    },
+    Phase.FAILED: {
+        **_OPENED,
+        RecordStitched: _ENDED_OR_NOT_DUE,
+        RecordTranscribed: _ENDED_OR_NOT_DUE,
+        RecordFailure: _FAIL_AGAIN,
+        RetryRecording: Rule(
+            do.retry, (To(RetryRequested, (Phase.STITCHING, Phase.TRANSCRIBING, Phase.WRITING_NOTE)),)
+        ),
+    },
+    Phase.EXPIRED: {
+        **_OPENED,
+        StoreChunk: Rule(do.keep_expired_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired)),
+        FinalizeRecording: Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized, errors.RecordingExpired)),
+        RecordFailure: _FAIL_AGAIN,
+        RetryRecording: Rule(do.retry_expired, (errors.RecordingExpired,)),
+    },
+    Phase.DELETED: dict.fromkeys(COMMANDS, _NOT_FOUND),
+}
