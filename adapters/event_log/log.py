@@ -161,7 +161,9 @@ class EventLog:
         if self._head > after:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(grown.wait(), FOREIGN_COMMIT_CHECK_SECONDS)
+            # Not wait_for: Python 3.11's forgets a cancellation that comes together with the wake-up.
+            async with asyncio.timeout(FOREIGN_COMMIT_CHECK_SECONDS):
+                await grown.wait()
             return
         await self.refresh_head()
 

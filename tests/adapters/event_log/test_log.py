@@ -124,6 +124,19 @@ async def test_what_another_process_commits_is_followed_too_and_in_order(log, tm
     await other.close()
 
 
+@pytest.mark.parametrize("steps_later", range(4))
+async def test_a_follower_cancelled_while_it_is_woken_stops(log, steps_later):
+    waiting = asyncio.create_task(log.wait_for_growth(0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    log._wake()
+    for _ in range(steps_later):
+        await asyncio.sleep(0)
+    if waiting.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
 async def test_closing_waits_for_the_commit_under_way(recorder, monkeypatch):
     insert, go_on = recorder.insert_batch, threading.Event()
 
