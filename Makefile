@@ -27,6 +27,9 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+schemas: .venv/installed ## write what is generated from the code: event schemas, the README's drawing
+	@$(BIN)/python -m service.life_diagram
+
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

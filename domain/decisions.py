@@ -80,28 +80,39 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     """
     if _is_stored(recording, command):
         return []
-    finalized = recording.finalized
-    if finalized is not None and command.number > finalized.total_chunks:
-        raise ChunkBeyondTotal(command.number, finalized.total_chunks)
+    _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
     return [ChunkStored(**asdict(command))]
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
-    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that has bytes.
+    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that is there already.
 
     Raises: ChunkNumberOutOfRange.
     """
     if not 1 <= command.number <= recording.opened.max_chunks:
         raise ChunkNumberOutOfRange(command.number, recording.opened.max_chunks)
     stored = recording.chunks.get(command.number)
-    return stored is not None and (command.blob_key is None or stored.sha256 == command.sha256)
+    if stored is None:
+        return False
+    # Metadata may have announced the digest of bytes that had yet to come; only bytes make bytes a repetition.
+    return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
+
+
+def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
+    finalized = recording.finalized
+    if finalized is not None and command.number > finalized.total_chunks:
+        raise ChunkBeyondTotal(command.number, finalized.total_chunks)
 
 
 def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Welcome the same bytes again, and no others any more. Raises: ChunkNumberOutOfRange; RecordingClosed."""
+    """Welcome the same bytes again, and no others any more.
+
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
+    """
     if _is_stored(recording, command):
         return []
+    _check_not_beyond_total(recording, command)
     raise RecordingClosed(command.number)
 
 
@@ -221,15 +232,10 @@ def fail_again(recording: Recording, command: RecordFailure) -> Events:
 
 
 def retry(recording: Recording, command: RetryRecording) -> Events:
-    """Take the recording up again from the stage that failed."""
+    """Take the recording up again from the stage that failed. Raises: NotFailed."""
     if recording.failed is None:
         raise NotFailed
     return [RetryRequested(at=command.at, stage=recording.failed.stage)]
-
-
-def retry_nothing(_: Recording, __: RetryRecording) -> Events:
-    """Raises: NotFailed."""
-    raise NotFailed
 
 
 def retry_expired(recording: Recording, _: RetryRecording) -> Events:

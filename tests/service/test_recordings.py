@@ -6,7 +6,7 @@ import pytest
 from adapters.event_log.log import EventLog
 from adapters.event_log.recorder import LogFull
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from domain.errors import ChunkMismatch, RecordingClosed, RecordingNotFound
+from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
 from domain.events import FinalizeRequested
 from service.recordings import Recordings
 from tests.domain.histories import chunk, finalize, finalized, open_recording, opened, store_chunk
@@ -84,7 +84,7 @@ async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path
         await other.execute(its_id, store_chunk(number))
     assert (await recordings.execute(its_id, store_chunk(4))).events == [chunk(4)]
     await other.execute(its_id, finalize(4))
-    with pytest.raises(RecordingClosed):
+    with pytest.raises(ChunkBeyondTotal):
         await recordings.execute(its_id, store_chunk(5))
     assert await events_of(log, its_id) == [opened(), chunk(1), chunk(2), chunk(3), chunk(4), finalized(4)]
     await other_log.close()
