@@ -91,7 +91,9 @@ class Recordings:
             raise
         if events:
             hot.recording = self._fold(hot, events)
-            rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id)
+            rests_on = hot.commit = self._log.append(
+                recording_id, hot.version, events, trace_id=trace_id, rests_on=rests_on
+            )
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
