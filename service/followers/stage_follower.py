@@ -110,7 +110,7 @@ class StageFollower:
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
         if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
             # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
-            recording = self._recordings.in_memory(recorded.recording_id)
+            recording = self._recordings.in_memory(recorded.recording_id, at_least=recorded.version)
             return recording is None or recording.due_stage is Stage.STITCH
         return type(recorded.event) in WAKING_EVENTS[self._stage]
 
