@@ -147,21 +147,24 @@ class StageFollower:
         if before is not None:
             await asyncio.wait([before])
         trace_id.set(recorded.trace_id)
-        delays = WAITING.delays(self._random)
-        while True:
+        for delay in WAITING.delays(self._random):
             try:
-                await self._do_stage(recorded)
+                await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-                await asyncio.sleep(next(delays).total_seconds())
-            except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
-                await self._on_gone(recorded.recording_id)
-                return
-            except RecordingError as error:  # ended by someone else meanwhile
-                logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
-                return
+            except Exception:  # a job given up here would be a recording lost: its position would be passed
+                logger.exception("stage stopped; it starts again", extra=self._about(recorded))
             else:
                 return
+            await asyncio.sleep(delay.total_seconds())
+
+    async def _do_job(self, recorded: RecordedEvent) -> None:
+        try:
+            await self._do_stage(recorded)
+        except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
+            await self._on_gone(recorded.recording_id)
+        except RecordingError as error:  # ended by someone else meanwhile
+            logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
         recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
