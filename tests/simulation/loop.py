@@ -27,6 +27,8 @@ class Owner(Protocol):
 OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
 """The simulated process that runs; None for the world outside."""
 
+MOST_STEPS = 100_000
+
 Latency = Callable[[str], tuple[float, float]]
 """Seconds until a thread of this name has done its work, and from then until the event loop has the result."""
 
@@ -89,6 +91,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._lost.append(handle)
             return
         self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise RuntimeError("The simulation does not come to rest.")
         stream = self._stream = deque()
         handle._run()
         self._stream = None

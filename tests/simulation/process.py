@@ -145,11 +145,16 @@ class Process:
         """End in order, as the service does: requests first, then followers, then the log."""
         self.open = False
         self._world.trace(f"{self.name} stops")
-        await self._context.run(self._world.loop.create_task, self._stop())
+        stopping = self._context.run(self._world.loop.create_task, self._stop())
+        while self.alive and not stopping.done():
+            await asyncio.sleep(0.1)
 
     async def _stop(self) -> None:
-        for tasks in (list(self._requests), self._followers):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        self.cancel_all()
+        await asyncio.gather(*self._requests, *self._followers, return_exceptions=True)
         await self.log.close()
+
+    def cancel_all(self) -> None:
+        """End every request and every follower. What they wait for (a commit, a reading) comes to its own end."""
+        for task in (*self._requests, *self._followers):
+            task.cancel()
