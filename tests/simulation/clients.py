@@ -31,7 +31,7 @@ class GaveUp(Exception):
 
 @dataclass
 class Client:
-    """One recording's uploader, and those who delete it, ask for it and retry it. `acknowledged` is what it was told."""
+    """One recording's uploader, and those who delete it, ask for it and retry it. `acknowledged`: what it was told."""
 
     world: World
     name: str
@@ -70,23 +70,31 @@ class Client:
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
         """The answer, at the latest try. Raises: RecordingError; GaveUp."""
         for _ in range(8):
-            process = self.choose_process()
             try:
-                if process is None:
-                    raise ConnectionLost
-                answer = await process.ask(request)
-            except WORTH_A_RETRY:
+                answer = await self._ask_once(request)
+            except WORTH_A_RETRY as error:
+                self.world.answers[type(error).__name__] += 1
                 await asyncio.sleep(self._random.random() * 2)
             except errors.RecordingError as refusal:
-                self.world.trace(f"{self.name} {_word(request)} {type(refusal).__name__}")
+                self._note(request, type(refusal).__name__)
                 raise
             except Exception as error:
                 self.world.accuse(f"{self.name} {_word(request)} was answered with {error!r}")
                 raise GaveUp from error
             else:
-                self.world.trace(f"{self.name} {_word(request)} OK")
+                self._note(request, "OK")
                 return answer
         raise GaveUp
+
+    async def _ask_once(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
+        process = self.choose_process()
+        if process is None:
+            raise ConnectionLost
+        return await process.ask(request)
+
+    def _note(self, request: Any, answer: str) -> None:
+        self.world.answers[answer] += 1
+        self.world.trace(f"{self.name} {_word(request)} {answer}")
 
     def _open(self, process: Process) -> Coroutine[Any, Any, Any]:
         now = self.world.clock()

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, drawn from its seed. Each run has its own choice of kinds, so that rare pairs meet often."""
+"""What goes wrong in a run, drawn from its seed. Each run has its own choice of kinds, so that rare pairs meet."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -70,7 +70,7 @@ class MemoryBlobStore:
 
     async def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if start < 0 or (length is not None and length < 0):
-            raise ValueError("a range begins at 0 or later and has a length of 0 or more")
+            raise ValueError("a range has no negative start or length")
         with await asyncio.to_thread(self.open, key) as reader:
             reader.seek(start)
             left = len(self._bodies.get(key, b"")) if length is None else length

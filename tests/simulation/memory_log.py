@@ -1,6 +1,7 @@
 """The event log in memory: what is committed outlives the process that wrote it, and may fail as a real store does."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -21,13 +22,15 @@ class MemoryLog:
         self.notifications: list[Notification] = []
         self.by_recording: dict[UUID, list[StoredEvent]] = {}
         self._trace = trace
+        self._lock = threading.Lock()
         self._mapper = EventMapper()
         self._states: dict[UUID, list[Recording | None]] = {}
         self._histories: dict[UUID, list[RecordingEvent]] = {}
         self._decoded: list[RecordedEvent] = []
 
     def insert(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
-        return [self._insert(append) for append in appends]
+        with self._lock:
+            return [self._insert(append) for append in appends]
 
     def _insert(self, append: Append) -> int | VersionConflict:
         history = self.by_recording.setdefault(append.recording_id, [])

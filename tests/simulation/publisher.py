@@ -1,4 +1,4 @@
-"""What stands in for the Kafka publisher: the log, in order, into a topic that commits messages and position at once."""
+"""What stands in for the Kafka publisher: the log, in order, into a topic that commits its position with messages."""
 
 import asyncio
 

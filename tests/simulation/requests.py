@@ -1,4 +1,4 @@
-"""What the handlers of the HTTP API do, without HTTP: the same calls in the same order as `service.api.bota.streaming`."""
+"""What the handlers of the HTTP API do, without HTTP: the same calls in the order of `service.api.bota.streaming`."""
 
 from collections.abc import AsyncIterator
 from typing import Any

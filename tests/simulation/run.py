@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from uuid import UUID
@@ -13,6 +13,7 @@ from eventsourcing.persistence import PersistenceError
 
 from adapters.blobs.store import BlobNotFound, StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
+from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable
 from adapters.speech.engine import EngineUnavailable
 from adapters.worker_processes import WorkerDied
@@ -53,9 +54,10 @@ class Run:
     violations: list[str]
     lines: list[str]
     trace_hash: str
-    events: int
+    log: list[RecordedEvent]
     steps: int
-    counts: Counter[str]
+    faults: Counter[str]
+    answers: Counter[str]
 
 
 def simulate(seed: int) -> Run:
@@ -76,9 +78,10 @@ def simulate(seed: int) -> Run:
         violations=violations,
         lines=lines,
         trace_hash=trace_hash,
-        events=len(world.log.notifications),
+        log=world.log.recorded(),
         steps=steps,
-        counts=world.faults.counts,
+        faults=world.faults.counts,
+        answers=world.answers,
     )
 
 
@@ -142,11 +145,14 @@ class Simulation:
             await asyncio.sleep(random.random() * 2)
 
     async def _stop(self, process: Process) -> None:
+        """Stop it in order, and see that nothing of it goes on; its threads may take a moment to come to their end."""
         await process.stop()
-        await asyncio.sleep(5)  # threads that were reading come to their end
-        left = [task for task in process.tasks if not task.done()]
-        if process.alive and left:
-            self._world.accuse(f"{process.name} left tasks behind: {left}")
+        for _ in range(10):
+            left = [task for task in process.tasks if not task.done()]
+            if not left or not process.alive:
+                return
+            await asyncio.sleep(0.5)
+        self._world.accuse(f"{process.name} left tasks behind: {left}")
 
     async def _settle(self) -> None:
         """Wait until nothing is left to do. It is given time enough; what is not settled then never will be."""
@@ -177,10 +183,9 @@ class Simulation:
         loop.release_lost()
         for task in asyncio.all_tasks(loop) - {task for process in self._ever for task in process.tasks}:
             task.cancel()
-        with suppress(RuntimeError):
-            while left := asyncio.all_tasks(loop):
-                loop.run_until_complete(asyncio.wait(left))
-            loop.run_until_complete(loop.shutdown_asyncgens())
+        while left := asyncio.all_tasks(loop):
+            loop.run_until_complete(asyncio.wait(left))
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 

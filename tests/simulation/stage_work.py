@@ -16,8 +16,6 @@ from service.processing import blob_prefix
 from tests.simulation import faults as fault
 from tests.simulation.faults import Faults
 
-BREAKS = (lambda: EngineUnavailable("simulated", "it is away"), WorkerDied, lambda: OSError("broken pipe"))
-
 
 class SimulatedWork:
     """Each method is a `Work` of a stage. Its result is made of the bytes it is given, so that it can be checked."""
@@ -84,7 +82,12 @@ class SimulatedWork:
         if self._faults.happens(fault.ENGINE_REFUSED):
             raise refusal()
         if self._faults.happens(fault.ENGINE_BROKE):
-            raise self._faults.random.choice(BREAKS)()
+            raise self._breakage()
+
+    def _breakage(self) -> Exception:
+        return self._faults.random.choice(
+            (EngineUnavailable("simulated", "it is away"), WorkerDied(), OSError("broken pipe"))
+        )
 
     async def _read(self, key: str) -> bytes:
         return b"".join([block async for block in self._blobs.read(key)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -22,6 +23,9 @@ class World:
     seed: int
     violations: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    """What clients were told, and how often."""
+
     in_doubt: set[str] = field(default_factory=set)
     """Blobs of requests that were cut off between storing bytes and recording them."""
 
