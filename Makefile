@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test lint bench format lock schemas clean
+.PHONY: help run demo test soak faults lint bench format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,6 +17,12 @@ demo: .venv/installed ## a recording all the way through: chunks in, transcript 
 
 test: .venv/installed ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: .venv/installed ## the simulation over 10 000 seeds, or SIMULATION_SEEDS of them
+	@$(BIN)/python -m tests.simulation
+
+faults: .venv/installed ## plant faults in a copy of the code, one at a time; the tests must notice each
+	@$(BIN)/python -m tests.simulation.planted_faults $(ARGS)
 
 lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 	$(BIN)/ruff format --check .

@@ -91,32 +91,38 @@ class Recordings:
         raise Contended
 
     async def _decide(self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None) -> Outcome:
-        rests_on = hot.commit
+        rests_on, decided_at = hot.commit, hot.version
         try:
             events = decide(hot.recording, command)
         except RecordingError:
             await _settled(rests_on)  # a refusal, too, must not rest on what may yet fail to be committed
-            await self._check_newest(recording_id, hot)
+            await self._check_newest(recording_id, hot, decided_at)
             raise
         if events:
             hot.recording = self._fold(hot, events)
-            rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id)
+            rests_on = hot.commit = self._log.append(
+                recording_id, hot.version, events, trace_id=trace_id, rests_on=rests_on
+            )
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
         await _settled(rests_on)
         if not events:
-            await self._check_newest(recording_id, hot)
+            await self._check_newest(recording_id, hot, decided_at)
         return Outcome(recording, events)
 
-    async def _check_newest(self, recording_id: UUID, hot: _Hot) -> None:
+    async def _check_newest(self, recording_id: UUID, hot: _Hot, decided_at: int) -> None:
         """An append is checked by the log; what is answered without one must be checked against other processes here.
 
-        Raises: VersionConflict when one of them has written to the recording.
+        Raises: VersionConflict when one of them has written to the recording after version `decided_at`; what keeps
+        the commands decided here since then from being committed.
         """
-        newer = await self._log.history(recording_id, after_version=hot.version)
-        if newer and newer[-1].version > hot.version:
+        newer = await self._log.history(recording_id, after_version=decided_at)
+        if not newer:
+            return
+        if newer[-1].version > hot.version:
             raise VersionConflict
+        await _settled(hot.commit)  # the newer events are this process's own, if what it has queued is committed
 
     def _fold(self, hot: _Hot, events: Sequence[RecordingEvent]) -> Recording | None:
         before = _weight(hot.recording)
@@ -127,26 +133,31 @@ class Recordings:
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
         """The recording with every event of it durable, and not older than version `at_least`.
 
-        Another process may have taken it further meanwhile. Raises: RecordingNotFound; LogUnavailable.
+        Another process may have taken it further meanwhile. Raises: RecordingNotFound; LogFull, LogUnavailable;
+        Contended.
         """
-        hot = await self._load(recording_id)
-        if hot.version < at_least or hot.recording is None:  # another process may have written to it
-            self._forget(recording_id, hot)
+        for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(recording_id)
-        recording = hot.recording
-        try:
-            await _settled(hot.commit)
-        except Exception:
-            self._forget(recording_id, hot)
-            raise
-        if recording is None or recording.phase is Phase.DELETED:
-            raise RecordingNotFound
-        return recording
+            if hot.version < at_least or hot.recording is None:  # another process may have written to it
+                self._forget(recording_id, hot)
+                hot = await self._load(recording_id)
+            recording = hot.recording
+            try:
+                await _settled(hot.commit)
+            except Exception as error:
+                self._forget(recording_id, hot)
+                if isinstance(error, VersionConflict):
+                    continue
+                raise
+            if recording is None or recording.phase is Phase.DELETED:
+                raise RecordingNotFound
+            return recording
+        raise Contended
 
-    def in_memory(self, recording_id: UUID) -> Recording | None:
-        """The recording if it is hot: perhaps ahead of the log, and with no promise to be the newest."""
+    def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
+        """The recording if it is hot and not older than version `at_least`: perhaps ahead of the log."""
         hot = self._hot.get(recording_id)
-        return hot.recording if hot else None
+        return hot.recording if hot and hot.version >= at_least else None
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)

@@ -109,7 +109,7 @@ class StageFollower:
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
         if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
             # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
-            recording = self._recordings.in_memory(recorded.recording_id)
+            recording = self._recordings.in_memory(recorded.recording_id, at_least=recorded.version)
             return recording is None or recording.due_stage is Stage.STITCH
         return type(recorded.event) in WAKING_EVENTS[self._stage]
 
@@ -147,24 +147,24 @@ class StageFollower:
         if before is not None:
             await asyncio.wait([before])
         trace_id.set(recorded.trace_id)
-        delays = WAITING.delays(self._random)
-        while True:
+        for delay in WAITING.delays(self._random):
             try:
-                await self._do_stage(recorded)
+                await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-                await asyncio.sleep(next(delays).total_seconds())
-            except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
-                await self._on_gone(recorded.recording_id)
-                return
-            except RecordingError as error:  # ended by someone else meanwhile
-                logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
-                return
-            except Exception:  # a job that is given up here would be passed over for ever
-                logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
-                await asyncio.sleep(next(delays).total_seconds())
+            except Exception:  # a job given up here would be a recording lost: its position would be passed
+                logger.exception("stage stopped; it starts again", extra=self._about(recorded))
             else:
                 return
+            await asyncio.sleep(delay.total_seconds())
+
+    async def _do_job(self, recorded: RecordedEvent) -> None:
+        try:
+            await self._do_stage(recorded)
+        except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
+            await self._on_gone(recorded.recording_id)
+        except RecordingError as error:  # ended by someone else meanwhile
+            logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
         recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)

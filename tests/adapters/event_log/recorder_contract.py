@@ -128,7 +128,12 @@ class RecorderContract(ABC):
             st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 3)), max_size=6), max_size=6
         )
     )
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        deadline=None,
+        # One suite runs for many recorders, each with its own place.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     def test_any_batches_leave_each_recording_without_a_gap(self, tmp_path, batches):
         """Checked against a plain dict of versions: what fits goes in, in order; the rest is told so."""
         recorder = self.open(tmp_path)
