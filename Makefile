@@ -35,6 +35,9 @@ lock: .venv/installed ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
+schemas: .venv/installed ## write schemas/ anew from the code
+	@$(BIN)/python -m service.schemas
+
 clean: ## remove what the targets made, but never .data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
 

@@ -17,12 +17,17 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     broker.stop()
 
 
-@pytest.fixture
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A running broker of the test's own, to be stopped, killed and started again by it."""
+@pytest.fixture(scope="session")
+def breakable_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     broker = open_broker(tmp_path_factory)
-    yield broker.start()
+    yield broker
     broker.kill()
+
+
+@pytest.fixture
+def own_kafka(breakable_kafka: KafkaBroker) -> KafkaBroker:
+    """A running broker to be stopped, killed and started again by the test, which may leave it down."""
+    return breakable_kafka if breakable_kafka.is_running else breakable_kafka.start()
 
 
 def open_broker(tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:

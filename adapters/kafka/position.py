@@ -19,7 +19,7 @@ from adapters.kafka.errors import KafkaFailed
 POSITION_HEADER = "ce_logposition"
 READ_SECONDS = 60
 FIRST_TAIL_OFFSETS = 64
-POLL_MS = 200
+POLL_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def _consumer(connection: KafkaConnection, topic: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="none",
+        fetch_max_wait_ms=POLL_MS,
     )
 
 
@@ -87,36 +88,41 @@ async def _committed(consumer: AIOKafkaConsumer, topic: str) -> int:
 
 
 async def _last_message(consumer: AIOKafkaConsumer, topic: str) -> ConsumerRecord | None:
-    """The message furthest in the log among the last of every partition."""
-    await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - a consumer that is assigned fetches none by itself
-    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    consumer.assign(partitions)
-    first, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    tails = [await _tail(consumer, partition, first[partition], end[partition]) for partition in partitions]
-    return max((last for last in tails if last is not None), key=_log_position, default=None)
-
-
-async def _tail(consumer: AIOKafkaConsumer, partition: TopicPartition, first: int, end: int) -> ConsumerRecord | None:
-    """The last committed message of one partition.
+    """The committed message furthest in the log: the last of its partition.
 
     Markers and aborted messages have offsets too, so the way back is lengthened until there is a message.
     """
-    consumer.pause(*(consumer.assignment() - {partition}))
-    consumer.resume(partition)
+    await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - a consumer that is assigned fetches none by itself
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+    consumer.assign(partitions)
+    first, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    found: list[ConsumerRecord] = []
     way_back = FIRST_TAIL_OFFSETS
-    start = end
-    while start > first:
-        start = max(first, end - way_back)
-        consumer.seek(partition, start)
-        last = None
-        while await consumer.position(partition) < end:
-            batches = await consumer.getmany(partition, timeout_ms=POLL_MS)
-            for records in batches.values():
-                last = records[-1]
-        if last is not None:
-            return last
+    unfinished = [partition for partition in partitions if end[partition] > first[partition]]
+    while unfinished:
+        starts = {partition: max(first[partition], end[partition] - way_back) for partition in unfinished}
+        last = await _read_between(consumer, starts, end)
+        found += last.values()
+        unfinished = [each for each in unfinished if each not in last and starts[each] > first[each]]
         way_back *= 16
-    return None
+    return max(found, key=_log_position, default=None)
+
+
+async def _read_between(
+    consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int], end: dict[TopicPartition, int]
+) -> dict[TopicPartition, ConsumerRecord]:
+    """The last message of each partition from its start to its end; none for those that hold no message there."""
+    consumer.pause(*consumer.assignment())
+    consumer.resume(*starts)
+    for partition, start in starts.items():
+        consumer.seek(partition, start)
+    last: dict[TopicPartition, ConsumerRecord] = {}
+    unread = set(starts)
+    while unread:
+        for partition, records in (await consumer.getmany(*unread, timeout_ms=POLL_MS)).items():
+            last[partition] = records[-1]
+        unread = {partition for partition in unread if await consumer.position(partition) < end[partition]}
+    return last
 
 
 def _log_position(record: ConsumerRecord) -> int:

@@ -58,8 +58,8 @@ async def _consume(
     """How many messages did not keep the contract."""
     broken = 0
     async with _consumer(settings, group, from_beginning=from_beginning) as consumer:
-        ends = await _ends(consumer) if until_end else {}
-        while not until_end or await _is_before(consumer, ends):
+        ends: dict[Any, int] = {}
+        while not (until_end and await _is_at_end(consumer, ends)):
             batches = await consumer.getmany(timeout_ms=POLL_MS)
             broken += sum(_tell(record, wanted) for records in batches.values() for record in records)
             if group is not None and batches:
@@ -77,7 +77,7 @@ async def _commit(consumer: Any) -> None:
 
 @asynccontextmanager
 async def _consumer(settings: Settings, group: str | None, *, from_beginning: bool) -> AsyncIterator[Any]:
-    from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
     assert settings.kafka is not None  # noqa: S101 - checked by the command
@@ -93,12 +93,7 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
         await consumer.start()
         if topic not in await consumer.topics():
             _cannot(settings, f"there is no topic {topic} yet")
-        if group is not None:
-            assigned = asyncio.Event()
-            consumer.subscribe([topic], listener=_telling(assigned))
-            await assigned.wait()
-        else:
-            consumer.assign([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)])
+        consumer.subscribe([topic])
         yield consumer
     except (KafkaError, OSError) as error:
         _cannot(settings, str(error))
@@ -107,29 +102,15 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
             await consumer.stop()
 
 
-def _telling(assigned: asyncio.Event) -> Any:
-    from aiokafka import ConsumerRebalanceListener  # noqa: PLC0415
-
-    class Telling(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-        def on_partitions_assigned(self, _: Any) -> None:
-            assigned.set()
-
-        def on_partitions_revoked(self, _: Any) -> None:
-            """Nothing is kept for a partition that goes to someone else."""
-
-    return Telling()
-
-
 def _cannot(settings: Settings, because: str) -> NoReturn:
     fail(f"Kafka at {settings.kafka_bootstrap_servers} cannot be followed: {because}.")
 
 
-async def _ends(consumer: Any) -> dict[Any, int]:
-    return dict(await consumer.end_offsets(list(consumer.assignment())))
-
-
-async def _is_before(consumer: Any, ends: dict[Any, int]) -> bool:
-    return any([await consumer.position(partition) < end for partition, end in ends.items()])
+async def _is_at_end(consumer: Any, ends: dict[Any, int]) -> bool:
+    """Whether everything was read that was there when the partitions were assigned; `ends` is filled in then."""
+    if consumer.assignment() and not ends:
+        ends.update(await consumer.end_offsets(list(consumer.assignment())))
+    return bool(ends) and all([await consumer.position(partition) >= end for partition, end in ends.items()])
 
 
 def _tell(record: Any, wanted: frozenset[str]) -> bool:

@@ -150,6 +150,7 @@ async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_serv
         ("BLOB_URL", "ftp://x"),
         ("PUBLIC_URL", "here"),
         ("MAX_CHUNKS", "0"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka://broker"),
     ],
 )
 async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, name, value):

@@ -58,6 +58,10 @@ class KafkaBroker:
         self._format()
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self._port}"
 

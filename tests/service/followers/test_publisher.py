@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from adapters.event_log.log import EventLog
@@ -15,12 +17,15 @@ from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic
 from adapters.positions import PositionStore
+from domain.recording import fold
 from service.followers import publisher as publisher_module
 from service.followers.publisher import Publisher
 from service.metrics import Metrics
 from service.recordings import Recordings
 from service.retry import RetryPolicy
 from tests.domain.histories import at, finalize, open_recording, store_chunk
+from tests.kafka.folding import folded
+from tests.kafka.histories import valid_histories
 from tests.kafka.reading import read_committed
 
 SOON = timedelta(milliseconds=300)
@@ -197,7 +202,7 @@ async def test_publishers_that_keep_fencing_each_other_publish_everything_once(r
     for publisher in publishers:
         publisher._take_over_after = timedelta(milliseconds=1)  # nobody has patience
         rig.run(publisher)
-    await rig.grow(recordings=30)
+    await rig.grow(recordings=12)
     await rig.until_published(*publishers)
     await rig.close()
     rig.log = EventLog(SQLiteLogRecorder(rig.log_path))
@@ -322,3 +327,25 @@ async def test_a_transaction_that_fails_is_counted_and_its_events_come_with_the_
     await rig.until_published(publisher)
     assert sample(publisher, "aborts_total") == 2
     await rig.assert_exactly_the_log()
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(valid_histories(), min_size=5, max_size=30))
+def test_histories_published_and_consumed_fold_to_the_same_state_as_the_logs(kafka, tmp_path_factory, drawn):
+    async def published_and_consumed():
+        rig = Rig(tmp_path_factory.mktemp("histories"), kafka.bootstrap_servers)
+        for events in drawn:
+            await rig.log.append(uuid4(), 0, events, trace_id=None)
+        publisher = rig.publisher()
+        rig.run(publisher)
+        await rig.until_published(publisher)
+        seen, logged = await rig.seen(), await rig.logged()
+        await rig.close()
+        by_recording = {event.recording_id: [] for event in logged}
+        for event in logged:
+            by_recording[event.recording_id].append(event.event)
+        assert folded(message.form for message in seen) == {
+            its_id: fold(events) for its_id, events in by_recording.items()
+        }
+
+    asyncio.run(published_and_consumed())
