@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test lint bench format lock schemas clean
+.PHONY: help run demo test lint bench bench-kafka kafka soak-kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,15 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
+	@$(BIN)/python -m tests.bench.kafka
+
+kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
+	@exec $(BIN)/python -m tests.kafka $(ARGS)
+
+soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
+	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
+
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -39,7 +48,7 @@ schemas: .venv/installed ## write schemas/ anew from the code
 	@$(BIN)/python -m service.schemas
 
 clean: ## remove what the targets made, but never .data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 LARGEST_BATCH = 1_000
 """Events in one transaction at the most. A transaction takes 30 ms whatever is in it."""
 
+SLICE = 100
+"""Events read and made into messages at a time."""
+
 WAITING = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=5))
 
 TAKE_OVER_AFTER = timedelta(seconds=10)
@@ -51,6 +54,7 @@ class AnotherLog(Exception):
 class _Batch:
     messages: Sequence[Message]
     position: int
+    oldest: RecordedEvent | None
 
 
 class Publisher:
@@ -137,6 +141,7 @@ class Publisher:
             await producer.close()
 
     async def _publish_batch(self, producer: TransactionalProducer, batch: _Batch) -> None:
+        self._oldest_unpublished = batch.oldest
         try:
             await producer.publish(batch.messages, position=batch.position)
         except BaseException:
@@ -167,14 +172,21 @@ class Publisher:
     async def _next_batch(self, after: int) -> _Batch:
         """Raises: LogUnavailable."""
         renewed_at = self._clock() + POSITION_RENEWAL
-        while not (events := await self._log.read(after=after, limit=LARGEST_BATCH)):
+        while self._log.head <= after:
             await self._log.wait_for_growth(after)
             if self._clock() >= renewed_at:
-                return _Batch((), after)
-        if self.position == after:
-            self._oldest_unpublished = events[0]
-        # In a thread, so that a thousand of them do not hold up the requests that are being served.
-        return _Batch(await asyncio.to_thread(_messages, events), events[-1].position)
+                return _Batch((), after, None)
+        messages: list[Message] = []
+        oldest = None
+        # Slice by slice, so that a thousand events do not hold up the requests that are being served.
+        while len(messages) < LARGEST_BATCH:
+            events = await self._log.read(after=after, limit=min(SLICE, LARGEST_BATCH))
+            if not events:
+                break
+            messages += [to_message(recorded) for recorded in events]
+            oldest, after = oldest or events[0], events[-1].position
+            await asyncio.sleep(0)
+        return _Batch(messages, after, oldest)
 
     async def _check_same_log(self, published: Published) -> None:
         """Raises: AnotherLog; LogUnavailable."""
@@ -228,7 +240,3 @@ def open_publisher(
         name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
     )
     return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)
-
-
-def _messages(events: Sequence[RecordedEvent]) -> list[Message]:
-    return [to_message(recorded) for recorded in events]
