@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak faults lint bench format lock schemas clean
+.PHONY: help run demo test soak soak-kafka faults lint bench bench-kafka kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,8 +33,17 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-schemas: .venv/installed ## write what is generated from the code: event schemas, the README's drawing
+bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
+	@$(BIN)/python -m tests.bench.kafka
+
+kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
+	@exec $(BIN)/python -m tests.kafka $(ARGS)
+
+soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
+	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
+schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
 	@$(BIN)/python -m service.event_schemas
+	@$(BIN)/python -m service.schemas
 	@$(BIN)/python -m service.life_diagram
 
 format: .venv/installed ## rewrite the code as lint wants it
@@ -46,7 +55,7 @@ lock: .venv/installed ## resolve the dependencies anew into requirements.lock
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets made, but never .data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }

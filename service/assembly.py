@@ -31,6 +31,7 @@ from service.dev_credentials import settle_dev_credentials
 from service.followers.eraser import Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
+from service.followers.publisher import open_publisher
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
 from service.metrics import Metrics
@@ -70,7 +71,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.callback(keys.close)
         summaries = SummaryStore(settings.views_path)
         parts.callback(summaries.close)
-        positions = PositionStore(settings.data_dir / "followers.sqlite3")
+        positions = PositionStore(settings.positions_path)
         parts.callback(positions.close)
         for made_from_the_log in (summaries, positions):
             made_from_the_log.use_for(log.identity, log.head)
@@ -129,6 +130,9 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
                 metrics=metrics,
             )
             followers.append((follower.name, follower.run))
+        if settings.kafka is not None:
+            publisher = open_publisher(settings, log, positions=positions, random=random, metrics=metrics)
+            followers.append((publisher.name, publisher.run))
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)
         yield deck

@@ -53,3 +53,5 @@ def log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # It tells of every try to reach a broker, ten times a second while there is none; the publisher says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

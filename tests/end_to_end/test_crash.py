@@ -166,6 +166,7 @@ async def refused_start(own_service, **settings):
         ("BLOB_URL", "ftp://x"),
         ("PUBLIC_URL", "here"),
         ("MAX_CHUNKS", "0"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka://broker"),
     ],
 )
 async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, name, value):

@@ -15,7 +15,6 @@ from domain.recording import Recording, evolve
 from tests.simulation import faults as fault
 from tests.simulation.faults import Faults
 
-
 _NUMBERS = count(1)
 
 
