@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import KafkaFailed
+from adapters.kafka.starting import start
 
 POSITION_HEADER = "ce_logposition"
 READ_SECONDS = 60
@@ -40,7 +41,7 @@ async def read_position(connection: KafkaConnection, topic: str) -> int:
     consumer = _consumer(connection, topic)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            await consumer.start()
+            await start(consumer)
             return await _committed(consumer, topic)
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailed(f"Kafka does not say how far {topic} is published: {error!r}") from error
@@ -56,7 +57,7 @@ async def read_published(connection: KafkaConnection, topic: str) -> Published:
     consumer = _consumer(connection, topic)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            await consumer.start()
+            await start(consumer)
             committed = await _committed(consumer, topic)
             last = await _last_message(consumer, topic)
     except (KafkaError, OSError, TimeoutError) as error:
@@ -114,8 +115,8 @@ async def _read_between(
     """The last message of each partition from its start to its end; none for those that hold no message there."""
     consumer.pause(*consumer.assignment())
     consumer.resume(*starts)
-    for partition, start in starts.items():
-        consumer.seek(partition, start)
+    for partition, offset in starts.items():
+        consumer.seek(partition, offset)
     last: dict[TopicPartition, ConsumerRecord] = {}
     unread = set(starts)
     while unread:

@@ -19,6 +19,7 @@ from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import Fenced, KafkaFailed
 from adapters.kafka.message import Message
 from adapters.kafka.position import position_group
+from adapters.kafka.starting import start
 
 TRANSACTION_SECONDS = 30
 """After this, Kafka aborts a transaction that its producer left, and a publisher gives one up."""
@@ -49,7 +50,7 @@ class TransactionalProducer:
         opened = cls(producer, topic)
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS):
-                await producer.start()
+                await start(producer)
                 opened._partitions = len(await producer.partitions_for(topic))
         except BaseException as error:
             await opened.close()
@@ -156,6 +157,7 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         sender.cancel()
         await asyncio.wait([sender], timeout=0.01)
     await producer.client.close()
+    await asyncio.sleep(0)  # a connection closes its socket in the next round of the loop
     _fetch_exceptions(producer)
 
 

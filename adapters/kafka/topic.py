@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import KafkaFailed
+from adapters.kafka.starting import start
 
 USUAL_REPLICATION = 3
 
@@ -24,7 +25,7 @@ async def ensure_topic(connection: KafkaConnection, topic: Topic) -> None:
     """Return once the topic exists. Raises: KafkaFailed."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
-        await admin.start()
+        await start(admin)
         if topic.name not in await admin.list_topics():
             await _create(admin, topic)
     except (KafkaError, OSError, TimeoutError) as error:

@@ -80,6 +80,8 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
+    from adapters.kafka.starting import start  # noqa: PLC0415
+
     assert settings.kafka is not None  # noqa: S101 - checked by the command
     topic = settings.kafka_topic
     consumer = AIOKafkaConsumer(
@@ -90,7 +92,7 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
         auto_offset_reset="earliest" if from_beginning else "latest",
     )
     try:
-        await consumer.start()
+        await start(consumer)
         if topic not in await consumer.topics():
             _cannot(settings, f"there is no topic {topic} yet")
         consumer.subscribe([topic])

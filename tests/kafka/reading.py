@@ -3,6 +3,7 @@
 Every message read here is checked against its committed JSON Schema and the CloudEvents headers of the contract.
 """
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from service.messages.reading import read_form
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 POLL_SECONDS = 0.5
+READ_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -46,29 +48,27 @@ class Seen:
 
 
 def read_committed(servers: str, topic: str, *, keeps_contract: bool = True) -> list[Seen]:
-    """Every committed message up to the topic's end, partition by partition in order. Blocking."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": f"reading-{uuid4()}",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "log_level": 0,
-        }
-    )
+    """Every committed message up to the topic's end, partition by partition in order. Blocking.
+
+    A commit is answered before every partition shows it, so the end is asked without regard to transactions, and the
+    reading goes on until it is reached.
+    """
+    ends = _ends(servers, topic)
+    consumer = _consumer(servers, "read_committed")
+    deadline = time.monotonic() + READ_SECONDS
     try:
-        partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        unread, seen = set(partitions), defaultdict[int, list[Seen]](list)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
+        unread = {number for number, end in ends.items() if end > 0}
+        seen = defaultdict[int, list[Seen]](list)
         while unread:
+            assert time.monotonic() < deadline, f"a transaction in {topic} comes to no end"
             message = consumer.poll(POLL_SECONDS)
             if message is None:
                 continue
             if message.error() is None:
                 seen[message.partition()].append(_seen(message))
             elif message.error().code() == KafkaError._PARTITION_EOF:
-                unread.discard(message.partition())
+                unread -= {message.partition()} if message.offset() >= ends[message.partition()] else set()
     finally:
         consumer.close()
     found = [message for number in sorted(seen) for message in seen[number]]
@@ -76,6 +76,30 @@ def read_committed(servers: str, topic: str, *, keeps_contract: bool = True) -> 
         for message in found:
             check_contract(message)
     return found
+
+
+def _ends(servers: str, topic: str) -> dict[int, int]:
+    consumer = _consumer(servers, "read_uncommitted")
+    try:
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
+            for number in consumer.list_topics(topic, timeout=30).topics[topic].partitions
+        }
+    finally:
+        consumer.close()
+
+
+def _consumer(servers: str, isolation: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": f"reading-{uuid4()}",
+            "isolation.level": isolation,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 0,
+        }
+    )
 
 
 def check_contract(message: Seen) -> None:

@@ -274,7 +274,7 @@ async def test_the_topic_is_made_as_the_settings_say_and_kept_for_ever(rig):
     assert (await asyncio.to_thread(described.result))["retention.ms"].value == "-1"
 
 
-async def test_the_metrics_tell_position_lag_transactions_aborts_and_fencings(rig):
+async def test_the_metrics_tell_position_lag_transactions_aborts_and_fencings(rig, caplog):
     publisher = rig.publisher()
     running = rig.run(publisher)
     await rig.grow()
@@ -284,8 +284,9 @@ async def test_the_metrics_tell_position_lag_transactions_aborts_and_fencings(ri
     assert f'tapedeck_follower_position{{follower="kafka"}} {float(rig.log.head)}' in shown
     assert sample(publisher, "lag_events") == 0
     assert sample(publisher, "lag_seconds") == 0
-    assert sample(publisher, "events_total") == rig.log.head
-    assert (sample(publisher, "aborts_total"), sample(publisher, "fencings_total")) == (0, 0)
+    assert 0 < sample(publisher, "events_total") <= rig.log.head  # less where the answer to a commit was lost
+    assert sample(publisher, "aborts_total") == sum(line.message == "publishing waits" for line in caplog.records)
+    assert sample(publisher, "fencings_total") == 0
 
 
 async def test_while_kafka_is_away_the_lag_is_told_and_nothing_is_held_in_memory(rig):
