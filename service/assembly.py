@@ -17,7 +17,8 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.keys import KeyStore
 from adapters.positions import PositionStore
-from adapters.speech.engine import EngineSpec
+from adapters.private_files import make_private_directory
+from adapters.speech.engine import EngineSpec, build_engine, require_language
 from adapters.summaries import SummaryStore
 from adapters.worker_processes import WorkerProcesses
 from domain.events import Stage
@@ -25,7 +26,7 @@ from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck
-from service.dev_credentials import ensure_dev_credentials
+from service.dev_credentials import settle_dev_credentials
 from service.followers.eraser import Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -49,7 +50,10 @@ class DataDirInUse(Exception):
 
 @asynccontextmanager
 async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
-    """The service's parts with every follower running, until the block ends. Raises: DataDirInUse; OSError."""
+    """The service's parts with every follower running, until the block ends.
+
+    Raises: what `service.server` calls START_FAILURES.
+    """
     async with AsyncExitStack() as parts:
         parts.enter_context(_owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
@@ -57,7 +61,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         blobs = open_store(settings.blob_store_url)
         parts.push_async_callback(blobs.close)
         blobs.recover()
-        settings.log_path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(settings.log_path.parent)
         log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
@@ -66,6 +70,8 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.callback(summaries.close)
         positions = PositionStore(settings.data_dir / "followers.sqlite3")
         parts.callback(positions.close)
+        for made_from_the_log in (summaries, positions):
+            made_from_the_log.use_for(log.identity, log.head)
 
         recordings = Recordings(log)
         projector = Projector(log, summaries)
@@ -83,15 +89,17 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
             metrics=metrics,
         )
-        ensure_dev_credentials(settings, keys, new_id=deck.new_id)
+        settle_dev_credentials(settings, keys, new_id=deck.new_id)
 
+        engine = _engine_spec(settings)
+        require_language(settings.language, build_engine(engine))
         workers = WorkerProcesses(settings.worker_count)
         parts.push_async_callback(workers.close)
         work = StageWork(
             workers,
             blob_store_url=settings.blob_store_url,
             scratch_dir=_empty_scratch_dir(settings.data_dir),
-            engine=_engine_spec(settings),
+            engine=engine,
             language=settings.language,
             clock=deck.clock,
         )
@@ -132,7 +140,7 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
 @contextmanager
 def _owned_data_dir(data_dir: Path) -> Iterator[None]:
     """The directory is this process's until the block ends, also when it is killed: the lock dies with it."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(data_dir)
     lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -1,33 +1,65 @@
 """Credentials for development: made at the first start on a loopback address, when there are none at all.
 
-They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them.
+They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them. On any other
+address they are revoked and the file is removed.
 """
 
 import ipaddress
-import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from adapters.keys import KeyKind, KeyStore
+from adapters.private_files import write_private_file
 from service.settings import Settings
 
 FILE_NAME = "dev-credentials.json"
 
 
-def ensure_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: Callable[[], str]) -> Path | None:
-    """Write the credentials if this is the place and the time for it; says where they are, if anywhere."""
+class BadDevCredentials(Exception):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} cannot be read as JSON; remove it, and `tapedeck keys create` makes a key.")
+
+
+def settle_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: Callable[[], str]) -> Path | None:
+    """Make the credentials where they are wanted, and revoke them where they must not be; says where they are, if so.
+
+    Raises: BadDevCredentials; OSError.
+    """
     path = settings.data_dir / FILE_NAME
     if not _is_loopback(settings.host):
+        if path.exists():
+            _revoke(_read(path), keys)
+            path.unlink()
         return None
     if path.exists():
-        _write(path, {**orjson.loads(path.read_bytes()), "base_url": settings.base_url})  # the port may have changed
+        _write(path, {**_read(path), "base_url": settings.base_url})  # the port may have changed
         return path
-    if keys.list_keys():
+    if any(key.revoked_at is None for key in keys.list_keys()):
         return None
     _write(path, {"base_url": settings.base_url, "bota": _bota(keys, new_id)})
     return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        credentials = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        raise BadDevCredentials(path) from None
+    if not isinstance(credentials, dict):
+        raise BadDevCredentials(path)
+    return credentials
+
+
+def _revoke(credentials: dict[str, Any], keys: KeyStore) -> None:
+    bota = credentials.get("bota", {})
+    for token in (bota.get("api_key"), bota.get("device_token")):
+        key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
+        if key is not None:
+            keys.revoke(key.id)
 
 
 def _bota(keys: KeyStore, new_id: Callable[[], str]) -> dict[str, str]:
@@ -52,13 +84,5 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _write(path: Path, credentials: dict[str, object]) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(orjson.dumps(credentials, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+def _write(path: Path, credentials: dict[str, Any]) -> None:
+    write_private_file(path, orjson.dumps(credentials, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

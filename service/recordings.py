@@ -35,11 +35,10 @@ class Contended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command led to, all of it durable. `position`: of the last event it rests on, in this process's view."""
+    """What a command led to, all of it durable."""
 
     recording: Recording
     events: Sequence[RecordingEvent]
-    position: int
 
 
 @dataclass(slots=True)
@@ -97,10 +96,10 @@ class Recordings:
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
-        position = await _settled(rests_on)
+        await _settled(rests_on)
         if not events:
             await self._check_newest(recording_id, hot, decided_at)
-        return Outcome(recording, events, position or self._log.head)
+        return Outcome(recording, events)
 
     async def _check_newest(self, recording_id: UUID, hot: _Hot, decided_at: int) -> None:
         """An append is checked by the log; what is answered without one must be checked against other processes here.
@@ -166,17 +165,23 @@ class Recordings:
         hot = _Hot(fold(recorded.event for recorded in history), version=len(history))
         self._hot[recording_id] = hot
         self._held += _weight(hot.recording)
-        self._evict()
+        self._evict(newest=hot)
         return hot
 
-    def _evict(self) -> None:
+    def _evict(self, *, newest: _Hot) -> None:
         if self._held <= self._hot_chunks:
             return
-        for recording_id, hot in list(self._hot.items())[:-1]:
-            if hot.commit is None or hot.commit.done():
-                self._forget(recording_id, hot)
-            if self._held <= self._hot_chunks:
-                return
+        idle = (
+            (recording_id, hot) for recording_id, hot in self._hot.items() if hot.commit is None or hot.commit.done()
+        )
+        excess, leaving = self._held - self._hot_chunks, []
+        for recording_id, hot in idle:
+            if excess <= 0 or hot is newest:
+                break
+            leaving.append((recording_id, hot))
+            excess -= _weight(hot.recording)
+        for recording_id, hot in leaving:
+            self._forget(recording_id, hot)
 
     def _forget(self, recording_id: UUID, hot: _Hot) -> None:
         """Drop this state, if it is still the one in use: the next command folds what is really in the log."""
@@ -189,6 +194,7 @@ def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
-async def _settled(commit: asyncio.Future[int] | None) -> int | None:
-    """The position of a queued append once it is durable. Raises what kept it from that."""
-    return None if commit is None else await asyncio.shield(commit)
+async def _settled(commit: asyncio.Future[int] | None) -> None:
+    """Wait until a queued append is durable. Raises what kept it from that."""
+    if commit is not None:
+        await asyncio.shield(commit)

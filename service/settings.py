@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
+        if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
+            raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
         if self.transcriber == "faster-whisper" and not self.transcriber_model:
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=faster-whisper needs TAPEDECK_TRANSCRIBER_MODEL, a local model's path"

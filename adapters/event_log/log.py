@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar, cast
@@ -57,6 +56,11 @@ class EventLog:
         self._recent: deque[RecordedEvent] = deque(maxlen=RECENT_EVENTS)
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
+
+    @property
+    def identity(self) -> str:
+        """What tells this log from every other."""
+        return self._recorder.identity
 
     @property
     def head(self) -> int:
@@ -183,12 +187,11 @@ class EventLog:
         grown = self._grown
         if self._head > after:
             return
-        with suppress(TimeoutError):
-            # Not wait_for: Python 3.11's forgets a cancellation that comes together with the wake-up.
-            async with asyncio.timeout(FOREIGN_COMMIT_CHECK_SECONDS):
+        try:
+            async with asyncio.timeout(FOREIGN_COMMIT_CHECK_SECONDS):  # wait_for may swallow a cancellation in 3.11
                 await grown.wait()
-            return
-        await self.refresh_head()
+        except TimeoutError:
+            await self.refresh_head()
 
     async def refresh_head(self) -> int:
         """Ask the store for the last position, which another process may have moved. Raises: LogUnavailable."""

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from eventsourcing.persistence import OperationalError, PersistenceError
+from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -17,6 +17,7 @@ from eventsourcing.sqlite import (
 )
 
 from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.sqlite_file import make_private_file
 
 LOCK_TIMEOUT_SECONDS = 10
 
@@ -25,9 +26,17 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     """The log in one SQLite file, created when it is not there. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
+        make_private_file(path)
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
         self.insert_events_statement = f"INSERT INTO {self.events_table_name} VALUES (?,?,?,?,?)"  # noqa: S608
-        self.create_table()
+        with _errors_named():
+            self.create_table()
+            with self.datastore.transaction(commit=True) as cursor:
+                cursor.execute(
+                    "INSERT INTO log_identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM log_identity)", (uuid4().hex,)
+                )
+                cursor.execute("SELECT id FROM log_identity")
+                self.identity: str = cursor.fetchone()[0]
 
     def construct_create_table_statements(self) -> list[str]:
         """The library's table with an explicit integer key.
@@ -42,7 +51,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 originator_version INTEGER NOT NULL,
                 topic TEXT NOT NULL,
                 state BLOB NOT NULL,
-                UNIQUE (originator_id, originator_version))"""
+                UNIQUE (originator_id, originator_version))""",
+            "CREATE TABLE IF NOT EXISTS log_identity (id TEXT NOT NULL)",
         ]
 
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
@@ -121,6 +131,4 @@ def _errors_named() -> Iterator[None]:
         code = getattr(cause, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL:
             raise LogFull("The event log has no room to grow.") from error
-        if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise LogUnavailable(f"The event log cannot be written: {cause}.") from error
-        raise
+        raise LogUnavailable(f"The event log cannot be used: {cause or error}.") from error

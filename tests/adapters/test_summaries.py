@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
-from adapters.summaries import PositionMoved, SummaryStore
+from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary
 from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
@@ -130,3 +130,33 @@ def test_each_follower_has_its_own_position(tmp_path):
     again = PositionStore(tmp_path / "followers.sqlite3")
     assert (again.load("stitch"), again.load("transcribe"), again.load("other")) == (9, 3, 0)
     again.close()
+
+
+@pytest.mark.parametrize(("identity", "head", "kept"), [("log a", 7, True), ("log a", 6, False), ("log b", 7, False)])
+def test_what_was_made_from_another_log_or_a_later_state_of_it_is_made_again(store, tmp_path, identity, head, kept):
+    """As after the log was restored from a backup: positions of before would skip events for ever."""
+    positions = PositionStore(tmp_path / "followers.sqlite3")
+    its_id = uuid4()
+    for made_from_the_log in (store, positions):
+        made_from_the_log.use_for("log a", 0)
+    store.apply(recorded(its_id, LIFE), after=0)
+    positions.save("stitch", 7)
+    for made_from_the_log in (store, positions):
+        made_from_the_log.use_for(identity, head)
+    assert store.position() == positions.load("stitch") == (7 if kept else 0)
+    assert (store.find(its_id) is not None) is kept
+    positions.close()
+
+
+def test_two_rebuilds_at_once_are_refused(store, tmp_path):
+    other, its_id = SummaryStore(tmp_path / "views.sqlite3"), uuid4()
+    store.apply(recorded(its_id, LIFE), after=0)
+
+    def read(after):
+        with pytest.raises(RebuildRunning):
+            other.rebuild(lambda _: [])
+        return recorded(its_id, LIFE)[after:]
+
+    assert store.rebuild(read) == 7
+    assert other.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
+    other.close()

@@ -18,7 +18,8 @@ from tests.simulation.faults import Faults
 class MemoryLog:
     """The durable part, and what an all-knowing observer sees of it."""
 
-    def __init__(self, *, trace: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, *, identity: str = "simulated", trace: Callable[[str], None] = lambda _: None) -> None:
+        self.identity = identity
         self.notifications: list[Notification] = []
         self.by_recording: dict[UUID, list[StoredEvent]] = {}
         self._trace = trace
@@ -73,6 +74,7 @@ class MemoryLogRecorder:
     """One process's way to a `MemoryLog`: a `LogRecorder`."""
 
     def __init__(self, log: MemoryLog, faults: Faults) -> None:
+        self.identity = log.identity
         self._log = log
         self._faults = faults
 

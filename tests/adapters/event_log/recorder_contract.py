@@ -41,6 +41,14 @@ class RecorderContract(ABC):
         assert recorder.select_notifications(0, 10) == []
         assert recorder.select_events(uuid4()) == []
 
+    def test_a_log_has_a_name_of_its_own_for_ever(self, tmp_path):
+        (tmp_path / "other").mkdir()
+        one, other = self.open(tmp_path), self.open(tmp_path / "other")
+        again = self.open(tmp_path)
+        assert one.identity == again.identity != other.identity
+        for recorder in (one, other, again):
+            recorder.close()
+
     def test_positions_count_from_one_over_all_recordings(self, recorder):
         one, other = uuid4(), uuid4()
         assert recorder.insert_batch([append(one, 0, 2), append(other, 0)]) == [2, 3]
