@@ -152,8 +152,8 @@ class StageFollower:
                 await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-            except Exception:  # a job given up here would be a recording lost: its position would be passed
-                logger.exception("stage stopped; it starts again", extra=self._about(recorded))
+            except Exception:  # a job that is given up here would be passed over for ever
+                logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
             else:
                 return
             await asyncio.sleep(delay.total_seconds())

@@ -38,9 +38,8 @@ class Totals:
             self.failed.append(run)
 
     def show(self, seconds: float) -> None:
-        print(
-            f"{self.runs} runs in {seconds:.0f} s: {self.event_types.total()} events, {self.steps} steps of the event loop"
-        )
+        events = self.event_types.total()
+        print(f"{self.runs} runs in {seconds:.0f} s: {events} events, {self.steps} steps of the event loop")
         shown = {"events": self.event_types, "answers to clients": self.answers, "faults": self.faults}
         for title, counts in shown.items():
             print(f"{title}:")
@@ -56,8 +55,11 @@ def main() -> int:
     """The exit code: 0 when every run was without fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="run this one alone and print its trace")
-    seed = parser.parse_args().seed
-    return soak() if seed is None else show(seed)
+    parser.add_argument("--until-failure", action="store_true", help="end with the first run that fails")
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        return show(arguments.seed)
+    return soak(until_failure=arguments.until_failure)
 
 
 def show(seed: int) -> int:
@@ -69,13 +71,15 @@ def show(seed: int) -> int:
     return 1 if run.violations else 0
 
 
-def soak() -> int:
+def soak(*, until_failure: bool) -> int:
     first = int(os.environ.get("SIMULATION_FIRST_SEED", "0"))
     seeds = range(first, first + int(os.environ.get("SIMULATION_SEEDS", "10000")))
     began, totals = time.monotonic(), Totals()
     with multiprocessing.Pool(int(os.environ.get("SIMULATION_PROCESSES", "2"))) as processes:
-        for run in processes.imap_unordered(simulate_briefly, seeds, chunksize=20):
+        for run in processes.imap_unordered(simulate_briefly, seeds, chunksize=5):
             totals.add(run)
+            if until_failure and totals.failed:
+                break
             if sys.stdout.isatty():
                 print(f"\r{totals.runs} of {len(seeds)}, {len(totals.failed)} failed", end="", flush=True)
     totals.show(time.monotonic() - began)

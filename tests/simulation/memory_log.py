@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from itertools import count
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, OperationalError, StoredEvent
@@ -15,14 +14,12 @@ from domain.recording import Recording, evolve
 from tests.simulation import faults as fault
 from tests.simulation.faults import Faults
 
-_NUMBERS = count(1)
-
 
 class MemoryLog:
     """The durable part, and what an all-knowing observer sees of it."""
 
-    def __init__(self, *, trace: Callable[[str], None] = lambda _: None) -> None:
-        self.identity = f"log {next(_NUMBERS)} in memory"
+    def __init__(self, *, identity: str = "simulated", trace: Callable[[str], None] = lambda _: None) -> None:
+        self.identity = identity
         self.notifications: list[Notification] = []
         self.by_recording: dict[UUID, list[StoredEvent]] = {}
         self._trace = trace

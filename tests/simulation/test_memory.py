@@ -23,7 +23,7 @@ class TestMemoryLogRecorder(RecorderContract):
     logs: ClassVar[dict[str, MemoryLog]] = {}
 
     def open(self, place):
-        return MemoryLogRecorder(self.logs.setdefault(str(place), MemoryLog()), without_faults())
+        return MemoryLogRecorder(self.logs.setdefault(str(place), MemoryLog(identity=str(place))), without_faults())
 
 
 class TestMemoryBlobStore(BlobStoreContract):

@@ -194,19 +194,17 @@ async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkey
     await rig.until_types(its_id, Stitched)
 
 
-async def test_a_job_that_stops_for_no_known_reason_is_begun_again(rig, monkeypatch):
-    """Given up, its position would be passed, and nobody would ever come back to the recording."""
+async def test_a_log_that_cannot_be_read_for_a_moment_does_not_cost_a_recording_its_stage(rig, monkeypatch):
     monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
-    find, calls = rig.recordings.find, []
+    find, failures = rig.recordings.find, iter([sqlite3.OperationalError("disk I/O error")] * 3)
 
-    async def fails_first(*arguments, **options):
-        calls.append(arguments)
-        if len(calls) <= 2:
-            raise RuntimeError
-        return await find(*arguments, **options)
+    async def find_or_fail(recording_id, **options):
+        for failure in failures:
+            raise failure
+        return await find(recording_id, **options)
 
-    monkeypatch.setattr(rig.recordings, "find", fails_first)
     its_id = await rig.finalized()
+    monkeypatch.setattr(rig.recordings, "find", find_or_fail)
     rig.follow(stitched)
     await rig.until_types(its_id, Stitched)
 
