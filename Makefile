@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test lint bench format lock schemas clean
+.PHONY: help run demo test soak mutate lint bench format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,6 +17,15 @@ demo: .venv/installed ## a recording all the way through: chunks in, transcript 
 
 test: .venv/installed ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: .venv/installed ## the properties over very many runs: some ten minutes
+	SOAK_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
+
+mutate: .venv/installed ## change the domain's code in every small way, and see that a test notices: some half an hour
+	$(BIN)/mutmut run
+	@$(BIN)/mutmut export-cicd-stats > /dev/null
+	@$(BIN)/mutmut results
+	@$(BIN)/python -m tests.mutation_score
 
 lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 	$(BIN)/ruff format --check .
@@ -40,7 +49,7 @@ lock: .venv/installed ## resolve the dependencies anew into requirements.lock
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets made, but never .data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -110,10 +110,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         if stop is not None or topics:
             return super().select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
         first = 0 if start is None else start if inclusive_of_start else start + 1
-        statement = (
-            "SELECT rowid, originator_id, originator_version, topic, state "
-            f"FROM {self.events_table_name} WHERE rowid>=? ORDER BY rowid LIMIT ?"
-        )
+        columns = "rowid, originator_id, originator_version, topic, state"
+        statement = f"SELECT {columns} FROM {self.events_table_name} WHERE rowid>=? ORDER BY rowid LIMIT ?"  # noqa: S608
         with self.datastore.transaction(commit=False) as cursor:
             cursor.sqlite_cursor.row_factory = None
             cursor.execute(statement, (first, limit))
