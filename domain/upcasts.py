@@ -36,7 +36,7 @@ def upcast(name: str, fields: Fields, *, version: int, to_version: int) -> Field
     """
     while version != to_version:
         lift = UPCASTS.get((name, version))
-        if lift is None or version > to_version:
+        if lift is None:
             raise UnknownEventVersion(name, version)
         fields = lift(fields)
         version += 1

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
+from adapters.event_log.reader import BEGINNING, StateAt
 from adapters.event_log.recorder import VersionConflict
-from adapters.event_log.snapshots import SnapshotNotKept, SnapshotOf, SnapshotStore, SnapshotUnreadable
+from adapters.event_log.snapshots import SnapshotNotKept, SnapshotStore, SnapshotUnreadable
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RecordingEvent
@@ -171,26 +172,25 @@ class Recordings:
         return await asyncio.shield(loading)
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
-        snapshot = await self._newest_snapshot(recording_id)
-        begun, after = (snapshot.recording, snapshot.version) if snapshot else (None, 0)
-        history = await self._log.history(recording_id, after_version=after)
-        hot = _Hot(fold((recorded.event for recorded in history), begun), version=after + len(history))
-        if len(history) > SNAPSHOT_AFTER:
+        begun = await self._newest_snapshot(recording_id)
+        state = await self._log.state(recording_id, after=begun)
+        hot = _Hot(state.recording, state.version)
+        if state.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(recording_id, hot)
         self._hot[recording_id] = hot
         self._held += _weight(hot.recording)
         self._evict(newest=hot)
         return hot
 
-    async def _newest_snapshot(self, recording_id: UUID) -> SnapshotOf | None:
+    async def _newest_snapshot(self, recording_id: UUID) -> StateAt:
         if self._snapshots is None:
-            return None
+            return BEGINNING
         try:
-            return await asyncio.to_thread(self._snapshots.newest, recording_id)
+            return await asyncio.to_thread(self._snapshots.newest, recording_id) or BEGINNING
         except SnapshotUnreadable as error:
             about = {"recording_id": recording_id.hex, "because": str(error)}
             logger.warning("snapshot left aside; the history is folded instead", extra=about)
-            return None
+            return BEGINNING
 
     def _keep_snapshot(self, recording_id: UUID, hot: _Hot) -> None:
         """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""

@@ -13,7 +13,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import PersistenceError
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
-from adapters.event_log.reader import EventReader
+from adapters.event_log.reader import BEGINNING, EventReader, StateAt
 from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
 from domain.events import RecordingEvent
 
@@ -161,6 +161,13 @@ class EventLog:
         Raises: LogUnavailable.
         """
         return await self._read(lambda: self._reader.history(recording_id, after_version=after_version))
+
+    async def state(self, recording_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
+        """One recording's state, folded in a thread from its events `after` an earlier state, which is given up to it.
+
+        Raises: LogUnavailable.
+        """
+        return await self._read(lambda: self._reader.state(recording_id, after=after))
 
     async def read(self, *, after: int, limit: int = 512) -> list[RecordedEvent]:
         """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""

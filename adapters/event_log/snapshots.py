@@ -3,24 +3,15 @@
 Not to be relied on: a snapshot may be lost, or unreadable, at no cost but the time to fold the history instead.
 """
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, PersistenceError, StoredEvent
 from pydantic import ValidationError
 
-from domain.recording import Recording
+from adapters.event_log.reader import StateAt
 from domain.snapshots import Snapshot, restore
 
 _TOPIC = "RecordingSnapshot"
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotOf:
-    """The state after the event of `version`."""
-
-    version: int
-    recording: Recording
 
 
 class SnapshotUnreadable(Exception):
@@ -37,7 +28,7 @@ class SnapshotStore:
     def __init__(self, recorder: AggregateRecorder) -> None:
         self._recorder = recorder
 
-    def newest(self, recording_id: UUID) -> SnapshotOf | None:
+    def newest(self, recording_id: UUID) -> StateAt | None:
         """Raises: SnapshotUnreadable."""
         try:
             rows = self._recorder.select_events(recording_id, desc=True, limit=1)
@@ -51,7 +42,7 @@ class SnapshotStore:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise SnapshotUnreadable(f"{place}: {first['msg']}") from error
-        return SnapshotOf(rows[0].originator_version, restore(snapshot))
+        return StateAt(rows[0].originator_version, restore(snapshot))
 
     def keep(self, recording_id: UUID, version: int, snapshot: Snapshot) -> None:
         """Keep the snapshot of `version`; older ones of the recording may go. Raises: SnapshotNotKept."""

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteAggregateRecorder,
     SQLiteApplicationRecorder,
@@ -22,6 +23,8 @@ from adapters.event_log.recorder import Append, LogFull, LogUnavailable, Version
 from adapters.sqlite_file import make_private_file
 
 LOCK_TIMEOUT_SECONDS = 10
+_LARGEST = 2**63 - 1
+_uuid = lru_cache(maxsize=4_096)(UUID)
 
 
 class SQLiteLogRecorder(SQLiteApplicationRecorder):
@@ -81,6 +84,51 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             outcomes.append(position)
         cursor.executemany(self.insert_events_statement, rows)
         return outcomes
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """As the library's, without making the recording's id anew of every row: a third of the time of reading."""
+        recording_id = cast("UUID", originator_id)
+        statement = (
+            f"SELECT originator_version, topic, state FROM {self.events_table_name} "  # noqa: S608
+            "WHERE originator_id=? AND originator_version>? AND originator_version<=? "
+            f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT ?"
+        )
+        bounds = (recording_id.hex, gt or 0, _LARGEST if lte is None else lte, -1 if limit is None else limit)
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None  # plain tuples; the library's rows by name take twice as long
+            cursor.execute(statement, bounds)
+            return [StoredEvent(recording_id, version, topic, state) for version, topic, state in cursor.fetchall()]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """As the library's, and for the same reason quicker; a page has few recordings and many events of each."""
+        if stop is not None or topics:
+            return super().select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
+        first = 0 if start is None else start if inclusive_of_start else start + 1
+        columns = "rowid, originator_id, originator_version, topic, state"
+        statement = f"SELECT {columns} FROM {self.events_table_name} WHERE rowid>=? ORDER BY rowid LIMIT ?"  # noqa: S608
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(statement, (first, limit))
+            return [
+                Notification(_uuid(its_id), version, topic, state, position)
+                for position, its_id, version, topic, state in cursor.fetchall()
+            ]
 
     def _max_version(self, cursor: SQLiteCursor, recording_id: UUID) -> int:
         cursor.execute(

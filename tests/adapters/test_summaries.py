@@ -8,10 +8,9 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
 from domain.events import Stage
-from domain.recording import Phase, evolve
 from domain.summary import Standing, evolve_summary
 from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
-from tests.domain.history_kit import histories, logs
+from tests.domain.history_kit import logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
 LIFE += [transcribed()]
@@ -79,35 +78,6 @@ def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path
     assert {its_id: store.find(its_id) for its_id in expected} == expected
     assert store.position() == len(events)
     store.close()
-
-
-STANDINGS = {
-    Phase.OPEN: Standing.OPEN,
-    Phase.AWAITING_CHUNKS: Standing.FINALIZED,
-    Phase.STITCHING: Standing.FINALIZED,
-    Phase.TRANSCRIBING: Standing.STITCHED,
-    Phase.WRITING_NOTE: Standing.TRANSCRIBED,
-    Phase.COMPLETED: Standing.COMPLETED,
-    Phase.FAILED: Standing.FAILED,
-    Phase.EXPIRED: Standing.FAILED,
-    Phase.DELETED: Standing.DELETED,
-}
-
-
-@given(histories())
-def test_a_row_says_of_any_history_what_the_recording_itself_says(history):
-    summary, recording = None, None
-    for event in history:
-        summary, recording = evolve_summary(summary, event), evolve(recording, event)
-        assert summary.standing is STANDINGS[recording.phase]
-        assert (summary.stitched, summary.transcribed, summary.note) == (
-            recording.stitched,
-            recording.transcribed,
-            recording.note,
-        )
-        assert summary.failed == recording.failed
-        assert summary.total_chunks == (recording.finalized.total_chunks if recording.finalized else None)
-        assert (summary.created_at, summary.updated_at) == (recording.opened.at, event.at)
 
 
 def test_a_rebuild_mends_what_is_wrong_and_queries_see_the_old_rows_until_it_is_whole(store):

@@ -274,7 +274,7 @@ def over(chunks: dict[int, str | None]) -> str:
 
 TestRecordings = RecordingMachine.TestCase
 TestRecordings.settings = settings(
-    max_examples=int(os.environ.get("SOAK_EXAMPLES", "80")),
+    max_examples=int(os.environ.get("SOAK_EXAMPLES", settings.default.max_examples)),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -25,14 +25,14 @@ class Restarts:
         self.recorder = SQLiteLogRecorder(path)
         self.log = EventLog(self.recorder)
         self.read = []
-        history = self.log.history
+        state = self.log.state
 
-        async def counted(recording_id, *, after_version=0):
-            events = await history(recording_id, after_version=after_version)
-            self.read.append(len(events))
-            return events
+        async def counted(recording_id, *, after):
+            reached = await state(recording_id, after=after)
+            self.read.append(reached.version - after.version)
+            return reached
 
-        self.log.history = counted
+        self.log.state = counted
 
     def restarted(self):
         self.read.clear()

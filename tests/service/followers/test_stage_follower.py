@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
