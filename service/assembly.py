@@ -21,6 +21,7 @@ from adapters.speech.engine import EngineSpec
 from adapters.summaries import SummaryStore
 from adapters.worker_processes import WorkerProcesses
 from domain.events import Stage
+from service.api.bota.objects import recording_status
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
@@ -62,7 +63,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
-        summaries = SummaryStore(settings.views_path)
+        summaries = SummaryStore(settings.views_path, status_of=recording_status)
         parts.callback(summaries.close)
         positions = PositionStore(settings.data_dir / "followers.sqlite3")
         parts.callback(positions.close)

@@ -17,6 +17,7 @@ def rebuild(view: str) -> None:
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.summaries import SummaryStore  # noqa: PLC0415
+    from service.api.bota.objects import recording_status  # noqa: PLC0415
 
     try:
         settings = load_settings()
@@ -27,7 +28,7 @@ def rebuild(view: str) -> None:
             f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
         )
     recorder = SQLiteLogRecorder(settings.log_path)
-    summaries = SummaryStore(settings.views_path)
+    summaries = SummaryStore(settings.views_path, status_of=recording_status)
     position = summaries.rebuild(EventReader(recorder).after)
     click.echo(f"{view}: made again from {position} events.")
     summaries.close()

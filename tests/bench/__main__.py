@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.bench import lists
 from tests.end_to_end.service_process import ServiceProcess
 
 CLIENTS = 16
@@ -28,6 +29,9 @@ async def main() -> None:
     print(f"  time a chunk, the last {EDGE} : the first {EDGE}   {spread(ratios)}")
     print(f"  chunks a second                            {spread([1 / statistics.mean(row[:2]) for row in rows])}")
     print(f"  events a commit                            {spread([row[2] for row in rows])}")
+    print(f"A page of a list of {lists.SIZES[1]} recordings : of one of {lists.SIZES[0]}")
+    for query, (short, long) in (await lists.page_seconds()).items():
+        print(f"  GET /v1/recordings{query:<34} {long / short:.2f}")
 
 
 def spread(values: list[float]) -> str:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from domain.errors import RecordingNotFound
 
+DIALECT = "bota"
+
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -17,6 +19,10 @@ def public_recording_id(recording_id: UUID) -> str:
 
 def public_transcription_id(recording_id: UUID) -> str:
     return f"txn_{recording_id.hex}"
+
+
+def public_media_id(recording_id: UUID) -> str:
+    return f"med_{recording_id.hex}"
 
 
 def stitching_job_id(recording_id: UUID) -> str:
