@@ -3,7 +3,6 @@
 They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them.
 """
 
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ FILE_NAME = "dev-credentials.json"
 def ensure_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: Callable[[], str]) -> Path | None:
     """Write the credentials if this is the place and the time for it; says where they are, if anywhere."""
     path = settings.data_dir / FILE_NAME
-    if not _is_loopback(settings.host):
+    if not settings.is_development:
         return None
     if path.exists():
         _write(path, {**orjson.loads(path.read_bytes()), "base_url": settings.base_url})  # the port may have changed
@@ -43,13 +42,6 @@ def _bota(keys: KeyStore, new_id: Callable[[], str]) -> dict[str, str]:
         "device_id": device_id,
         "project_id": project_id,
     }
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _write(path: Path, credentials: dict[str, object]) -> None:

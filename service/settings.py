@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
+    webhook_private_addresses: Annotated[
+        bool | None,
+        Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
     ] = "INFO"
@@ -113,6 +118,19 @@ class Settings(BaseSettings):
             return self.public_url
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether nobody but this machine can reach the service."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def allows_private_webhooks(self) -> bool:
+        allowed = self.webhook_private_addresses
+        return self.is_development if allowed is None else allowed
 
     @property
     def log_path(self) -> Path:

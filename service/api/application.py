@@ -9,6 +9,7 @@ from service.api.bota.errors import bota_errors, error_answer
 from service.api.bota.reading import Reading
 from service.api.bota.streaming import Streaming
 from service.api.bota.transcriptions import Transcriptions
+from service.api.bota.webhooks import Webhooks
 from service.api.bota.whole_file import WholeFile
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
     app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors])
-    for part in (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Operations(deck)):
+    parts = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck), Operations(deck))
+    for part in parts:
         part.add_routes(app.router)
     return app
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from service.api.bota.answers import EventType
+
 CODECS = ("opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm")
 """What a client may announce. What the chunks really are is told by their bytes."""
 
@@ -78,6 +80,13 @@ class CreateTranscription(_Request):
 
     recording_id: RecordingId
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
+
+
+class CreateWebhook(_Request):
+    """POST /v1/webhooks (P)."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
 
 
 def query_of(model: type[M], query: Mapping[str, str]) -> M:
