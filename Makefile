@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test lint bench format lock schemas clean
+.PHONY: help run demo test lint bench soak-webhooks format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,12 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak-webhooks: .venv/installed ## 10 000 webhook deliveries, two receivers dead, a kill -9 in the middle
+	@$(BIN)/python -m tests.soak.webhooks $(ARGS)
+
+schemas: .venv/installed ## generate schemas/ from the code
+	@$(BIN)/python -m service.openapi
 
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -17,8 +17,18 @@ LOOKUP_THREADS = 64
 
 Address = IPv4Address | IPv6Address
 
-_CLOUD_HOSTS = frozenset({ip_address("168.63.129.16")})
-"""Public by its number, and yet a cloud's own metadata and name server (Azure)."""
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        "168.63.129.16/32",  # a cloud's metadata and name server (Azure), public by its number
+        "192.0.0.0/24",  # protocol assignments, and a cloud's metadata (Oracle)
+        "2001::/23",  # protocol assignments, and Teredo
+        "64:ff9b:1::/48",  # local translation
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+    )
+)
+"""What not every version of Python knows to be reserved, and what is public by its number alone."""
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
@@ -35,7 +45,9 @@ def is_public(address: Address) -> bool:
     inner = _carried(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved and address not in _CLOUD_HOSTS
+    if address.is_multicast or address.is_reserved or any(address in network for network in _NEVER):
+        return False
+    return address.is_global
 
 
 def _carried(address: Address) -> IPv4Address | None:
@@ -44,7 +56,7 @@ def _carried(address: Address) -> IPv4Address | None:
         return None
     if address in _TRANSLATED:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    return address.ipv4_mapped or address.sixtofour
 
 
 @dataclass(frozen=True, slots=True)

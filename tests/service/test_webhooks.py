@@ -479,3 +479,18 @@ async def test_an_endpoint_that_cannot_be_told_is_not_made(service, body, field)
     answer = await service.api.call("POST", "/v1/webhooks", body=body)
     assert (answer.status, answer.error["details"]["field"]) == (400, field)
     assert (await service.api.call("GET", "/v1/webhooks")).json["data"] == []
+
+
+async def test_without_the_setting_a_private_address_is_refused_when_registered_and_when_sent(
+    tmp_path, clock, receiving
+):
+    receiver = await receiving()
+    async with running_deck(tmp_path / "data", clock) as service:
+        webhook = await register(service, receiver)
+    async with running_deck(tmp_path / "data", clock, webhook_private_addresses=False) as service:
+        answer = await service.api.call("POST", "/v1/webhooks", body={"url": receiver.url, "events": ALL})
+        assert (answer.status, answer.error["details"]["field"]) == (400, "url")
+        await service.api.create()
+        delivery = await until(service, webhook, attempted(1))
+        assert (delivery["status"], delivery["attempts"][0]["status_code"]) == ("pending", None)
+        assert receiver.received == []
