@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, description="what a key, or an address without one, may ask of Bota's API in a minute")
+    ] = None
     webhook_private_addresses: Annotated[
         bool | None,
         Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),

@@ -5,7 +5,7 @@ It works beside a running service, which asks the same file at every request: a 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 
 import click
@@ -14,6 +14,16 @@ from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
 from service.clock import utc_now
 from service.settings import BadSettings, load_settings
 
+SCOPES = (
+    "recordings:read",
+    "recordings:write",
+    "transcriptions:read",
+    "transcriptions:write",
+    "webhooks:read",
+    "webhooks:write",
+)
+LONGEST_ID = 64
+
 
 @click.group()
 def keys() -> None:
@@ -21,13 +31,19 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--kind", type=click.Choice(["secret", "restricted", "device"]), default="secret", show_default=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in KeyKind]), default="secret", show_default=True)
 @click.option("--project", help="The project it is for, proj_ and letters and digits; a new one unless given.")
 @click.option(
-    "--scope", "scopes", multiple=True, help="What a restricted key may do, such as recordings:read; repeatable."
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="What a restricted key may do, such as recordings:read; repeatable.",
 )
 @click.option("--device", help="The device of a device token, dev_ and letters and digits.")
 @click.option("--end-user", help="The end user of a device token, eu_ and letters and digits.")
+@click.option("--recording", help="The recording of an upload token, rec_ and letters and digits.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="After how many minutes it expires.")
 @click.option(
     "--days", type=click.FloatRange(min=0, min_open=True), help="After how many days it expires; never unless given."
 )
@@ -40,11 +56,16 @@ def create(
     scopes: tuple[str, ...],
     device: str | None,
     end_user: str | None,
+    recording: str | None,
+    minutes: float | None,
     days: float | None,
     name: str | None,
     test: bool,
 ) -> None:
     """Make a key and print it. It is kept as a hash, so this is the only time it can be seen."""
+    _check_forms(project, device, end_user, recording)
+    if recording and not project:
+        raise click.ClickException("Give --project, too: that of the recording.")
     with _key_store() as store:
         try:
             new = store.create(
@@ -53,7 +74,8 @@ def create(
                 scopes=frozenset(scopes),
                 device_id=device,
                 end_user_id=end_user,
-                expires_at=utc_now() + timedelta(days=days) if days else None,
+                recording_id=recording,
+                expires_at=_end(minutes, days),
                 name=name,
                 live=not test,
             )
@@ -61,6 +83,28 @@ def create(
             raise click.ClickException(str(error)) from None
     click.echo(new.token)
     click.echo(f"{new.key.kind} key {new.key.id} of {new.key.project_id}; it is not shown again.", err=True)
+
+
+def _check_forms(project: str | None, device: str | None, end_user: str | None, recording: str | None) -> None:
+    """Raises: click.ClickException for an id that no answer of the API would have."""
+    given = {"proj_": project, "dev_": device, "eu_": end_user, "rec_": recording}
+    for prefix, value in given.items():
+        suffix = (value or "").removeprefix(prefix)
+        well_formed = value == prefix + suffix and suffix.isascii() and suffix.isalnum() and len(value) <= LONGEST_ID
+        if value is not None and not well_formed:
+            raise click.ClickException(f"{value!r} is not {prefix} and then letters and digits only.")
+
+
+def _end(minutes: float | None, days: float | None) -> datetime | None:
+    """Raises: click.ClickException when both are given, or it is too far away to be a date."""
+    if minutes and days:
+        raise click.ClickException("Give --minutes or --days, not both.")
+    if not minutes and not days:
+        return None
+    try:
+        return utc_now() + timedelta(days=days or 0, minutes=minutes or 0)
+    except OverflowError:
+        raise click.ClickException("That is too far away to be a date.") from None
 
 
 @keys.command("list")
@@ -81,7 +125,13 @@ def _standing(key: Key) -> str:
 
 
 def _restrictions(key: Key) -> str:
-    return " ".join([*sorted(key.scopes), *filter(None, (key.device_id, key.end_user_id, key.name))])
+    return " ".join(
+        [*sorted(key.scopes), *filter(None, (key.device_id, key.end_user_id, key.recording_id, _until(key), key.name))]
+    )
+
+
+def _until(key: Key) -> str | None:
+    return None if key.expires_at is None else f"until {key.expires_at.isoformat(timespec='seconds')}"
 
 
 @keys.command()

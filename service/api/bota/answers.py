@@ -5,7 +5,7 @@ Times are ISO 8601 texts in UTC with milliseconds and Z.
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 RECORDING_STATUSES = ("pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure")
 RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure"]
@@ -242,3 +242,7 @@ class ErrorBody(BaseModel):
 
 class ErrorAnswer(Answer):
     error: ErrorBody
+
+
+class CreatedAnswer(RootModel[StreamingCreatedAnswer | RecordingAnswer]):
+    """A streaming recording's template, or, without `streaming`, the recording."""
