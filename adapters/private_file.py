@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from adapters.blobs.arrival import sync_directory
+
 
 def load_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     """What is in the file; what `make` gives, if there is none yet."""
@@ -20,4 +22,5 @@ def load_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     with suppress(FileExistsError):  # another process was faster: its key is the key
         os.link(unfinished, path)
     unfinished.unlink(missing_ok=True)
+    sync_directory(path.parent)
     return path.read_bytes()
