@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka faults mutate lint bench bench-kafka kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-webhooks faults mutate lint bench bench-kafka kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,10 +47,14 @@ kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ct
 
 soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
+
 schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
 	@$(BIN)/python -m service.event_schemas
 	@$(BIN)/python -m service.schemas
+	@$(BIN)/python -m service.openapi
 	@$(BIN)/python -m service.life_diagram
+soak-webhooks: .venv/installed ## 10 000 webhook deliveries, two receivers dead, a kill -9 in the middle
+	@$(BIN)/python -m tests.soak.webhooks $(ARGS)
 
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,7 @@
 """Keeps the status view in SQLite: rows and the log position they stand for change in one transaction.
 
 So an event's effect is there exactly once. The view can always be made again from the log; a commit is therefore not
-waited for until it is on disk.
+waited for until it is on disk, and a file of another schema version is emptied, to be filled from the log again.
 """
 
 import fcntl
@@ -16,12 +16,19 @@ from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.sqlite_file import connect, is_of_log, writing
+from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
 from domain.summary import RecordingSummary, evolve_summary
+
+SCHEMA_VERSION = 2
+"""To be raised with every change of the columns, of the summary's own fields, or of what `status_of` says."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"
 
 ReadEvents = Callable[[int], Sequence[RecordedEvent]]
 """Gives the next events after a position, in order; none at the end."""
+
+StatusOf = Callable[[RecordingSummary], str]
+"""The one word that a recording's status is in lists, where it can be asked for."""
 
 
 class PositionMoved(Exception):
@@ -34,20 +41,32 @@ class RebuildRunning(Exception):
 
 
 class SummaryStore:
-    """Recording summaries in one file. Blocking: writes belong into a thread, `find` is one quick look-up.
+    """Recording summaries in one file. Blocking: writes belong into a thread, `find` and `page` are quick look-ups.
 
     Several processes may write: each says which position it goes on from, and only one of them is right.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, status_of: StatusOf = attrgetter("standing")) -> None:
         self._path = path
+        self._status_of = status_of
         self._writer = connect(path, durable=False)
         self._reader = connect(path, durable=False)
         with writing(self._writer):
-            _create_rows(self._writer, _LIVE)
             self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             if _position(self._writer) is None:
                 self._writer.execute("INSERT INTO summaries_position VALUES (0)")
+            if _schema_version(self._writer) != SCHEMA_VERSION:
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        for table in (_LIVE, _NEXT):
+            self._writer.execute(f"DROP TABLE IF EXISTS {table}")
+        _create_rows(self._writer, _LIVE)
+        create_indexes(self._writer, _LIVE)
+        _set_position(self._writer, 0)
+        self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
+        self._writer.execute("DELETE FROM summaries_schema")
+        self._writer.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA_VERSION,))
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Begin anew when the rows stand for another log, or for a later state of this one, as after a restore."""
@@ -63,6 +82,10 @@ class SummaryStore:
     def find(self, recording_id: UUID) -> RecordingSummary | None:
         return _find(self._reader, _LIVE, recording_id)
 
+    def page(self, query: PageQuery) -> Page:
+        """The recordings that `query` asks for, newest first. Costs the same however many there are."""
+        return select_page(self._reader, _LIVE, query)
+
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
@@ -71,7 +94,7 @@ class SummaryStore:
         with writing(self._writer):
             if _position(self._writer) != after:
                 raise PositionMoved
-            _fold_into(self._writer, _LIVE, events)
+            self._fold_into(_LIVE, events)
             _set_position(self._writer, events[-1].position)
 
     def rebuild(self, read: ReadEvents) -> int:
@@ -101,14 +124,15 @@ class SummaryStore:
         position = 0
         while events := read(position):
             with writing(self._writer):
-                _fold_into(self._writer, _NEXT, events)
+                self._fold_into(_NEXT, events)
             position = events[-1].position
         with writing(self._writer):  # what was recorded meanwhile, with every other writer of the view held off
             while events := read(position):
-                _fold_into(self._writer, _NEXT, events)
+                self._fold_into(_NEXT, events)
                 position = events[-1].position
             self._writer.execute(f"DROP TABLE {_LIVE}")
             self._writer.execute(f"ALTER TABLE {_NEXT} RENAME TO {_LIVE}")
+            create_indexes(self._writer, _LIVE)
             _set_position(self._writer, position)
         return position
 
@@ -116,11 +140,35 @@ class SummaryStore:
         self._reader.close()
         self._writer.close()
 
+    def _fold_into(self, table: str, events: Sequence[RecordedEvent]) -> None:
+        """One read and one write for each recording that the events touch, however many of its events there are."""
+        by_recording = attrgetter("recording_id")
+        rows = []
+        for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
+            summary = _find(self._writer, table, recording_id)
+            for recorded in its_events:
+                summary = evolve_summary(summary, recorded.event)
+            if summary is not None:
+                listed = listed_columns(summary, self._status_of(summary))
+                rows.append((recording_id.bytes, *listed, summary.model_dump_json().encode()))
+        places = ",".join("?" * (len(COLUMNS) + 2))
+        self._writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608
+
 
 def _create_rows(connection: sqlite3.Connection, table: str) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {table} (recording_id BLOB PRIMARY KEY, summary BLOB NOT NULL) WITHOUT ROWID"
+        f"CREATE TABLE {table} (recording_id BLOB PRIMARY KEY, {columns}, summary BLOB NOT NULL) WITHOUT ROWID"
     )
+
+
+def _schema_version(connection: sqlite3.Connection) -> int | None:
+    """None for a file from before there were versions, and for a new one."""
+    query = "SELECT 1 FROM sqlite_master WHERE name='summaries_schema'"
+    if connection.execute(query).fetchone() is None:
+        return None
+    row = connection.execute("SELECT version FROM summaries_schema").fetchone()
+    return None if row is None else int(row[0])
 
 
 def _position(connection: sqlite3.Connection) -> int | None:
@@ -136,16 +184,3 @@ def _find(connection: sqlite3.Connection, table: str, recording_id: UUID) -> Rec
     query = f"SELECT summary FROM {table} WHERE recording_id=?"  # noqa: S608 - one of two names above
     row = connection.execute(query, (recording_id.bytes,)).fetchone()
     return None if row is None else RecordingSummary.model_validate_json(row[0])
-
-
-def _fold_into(connection: sqlite3.Connection, table: str, events: Sequence[RecordedEvent]) -> None:
-    """One read and one write for each recording that the events touch, however many of its events there are."""
-    by_recording = attrgetter("recording_id")
-    rows = []
-    for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
-        summary = _find(connection, table, recording_id)
-        for recorded in its_events:
-            summary = evolve_summary(summary, recorded.event)
-        if summary is not None:
-            rows.append((recording_id.bytes, summary.model_dump_json().encode()))
-    connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", rows)  # noqa: S608

@@ -17,16 +17,23 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.keys import KeyStore
+from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
 from adapters.speech.engine import EngineSpec, build_engine, require_language
 from adapters.summaries import SummaryStore
+from adapters.webhooks.addresses import AddressPolicy
+from adapters.webhooks.sender import WebhookSender
+from adapters.webhooks.signing import Sealer
+from adapters.webhooks.store import WebhookStore
 from adapters.worker_processes import WorkerProcesses
 from domain.events import Stage
+from service.api.bota.objects import recording_status
+from service.api.bota.webhook_messages import messages_of
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
-from service.clock import utc_now
-from service.deck import Deck
+from service.clock import Clock, utc_now
+from service.deck import Deck, WebhookParts
 from service.dev_credentials import settle_dev_credentials
 from service.followers.eraser import Eraser
 from service.followers.expirer import Expirer
@@ -34,11 +41,13 @@ from service.followers.projector import Projector
 from service.followers.publisher import open_publisher
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
+from service.followers.webhook_follower import WebhookFollower
 from service.metrics import Metrics
 from service.processing import StageWork
 from service.recordings import Recordings
 from service.retry import RetryPolicy
 from service.settings import Settings
+from service.webhook_delivery import WebhookDelivery
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +60,7 @@ class DataDirInUse(Exception):
 
 
 @asynccontextmanager
-async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
+async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Deck]:
     """The service's parts with every follower running, until the block ends.
 
     Raises: what `service.server` calls START_FAILURES.
@@ -67,9 +76,9 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         recorder = SQLiteLogRecorder(settings.log_path)
         log = EventLog(recorder, on_commit=metrics.committed)
         parts.push_async_callback(log.close)
-        keys = KeyStore(settings.keys_path, clock=utc_now)
+        keys = KeyStore(settings.keys_path, clock=clock)
         parts.callback(keys.close)
-        summaries = SummaryStore(settings.views_path)
+        summaries = SummaryStore(settings.views_path, status_of=recording_status)
         parts.callback(summaries.close)
         positions = PositionStore(settings.positions_path)
         parts.callback(positions.close)
@@ -79,10 +88,11 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
         parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
+        webhooks = _open_webhooks(parts, settings, clock=clock, metrics=metrics)
         deck = Deck(
             settings=settings,
             limits=Limits.from_settings(settings),
-            clock=utc_now,
+            clock=clock,
             new_id=lambda: token_hex(16),
             log=log,
             recordings=recordings,
@@ -92,6 +102,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             projector=projector,
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
             metrics=metrics,
+            webhooks=webhooks,
         )
         settle_dev_credentials(settings, keys, new_id=deck.new_id)
 
@@ -109,7 +120,11 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         )
         eraser = Eraser(blobs, log=log, positions=positions)
         expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
-        followers = [(follower.name, follower.run) for follower in (projector, eraser, expirer)]
+        told = WebhookFollower(
+            webhooks.store, webhooks.thread, webhooks.delivery, messages_of, log=log, clock=deck.clock
+        )
+        always = (projector, eraser, expirer, told, webhooks.delivery)
+        followers = [(follower.name, follower.run) for follower in always]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:
             follower = StageFollower(
@@ -136,6 +151,18 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)
         yield deck
+
+
+def _open_webhooks(parts: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> WebhookParts:
+    sealer = Sealer.with_key_file(settings.data_dir / "webhooks.key")
+    store = WebhookStore(settings.data_dir / "webhooks.sqlite3", sealer)
+    parts.callback(store.close)
+    thread = OneThread("webhooks")
+    parts.callback(thread.close)
+    sender = WebhookSender(AddressPolicy(allow_private=settings.allows_private_webhooks))
+    parts.push_async_callback(sender.close)
+    delivery = WebhookDelivery(store, thread, sender, clock=clock, metrics=metrics)
+    return WebhookParts(store=store, thread=thread, sender=sender, delivery=delivery)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

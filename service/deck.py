@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from adapters.blobs.store import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.keys import KeyStore
+from adapters.one_thread import OneThread
 from adapters.summaries import SummaryStore
+from adapters.webhooks.sender import WebhookSender
+from adapters.webhooks.store import WebhookStore
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner
 from service.clock import Clock
@@ -14,9 +17,20 @@ from service.followers.projector import Projector
 from service.metrics import Metrics
 from service.recordings import Recordings
 from service.settings import Settings
+from service.webhook_delivery import WebhookDelivery
 
 NewId = Callable[[], str]
 """Gives a new random name of 128 bits, letters and digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookParts:
+    """What webhooks need. The store is for the one thread."""
+
+    store: WebhookStore
+    thread: OneThread
+    sender: WebhookSender
+    delivery: WebhookDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +49,4 @@ class Deck:
     projector: Projector
     signer: UrlSigner
     metrics: Metrics
+    webhooks: WebhookParts

@@ -4,7 +4,6 @@ They are random, stand in `dev-credentials.json` in the data directory, and only
 address they are revoked and the file is removed.
 """
 
-import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ def settle_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: Callab
     Raises: BadDevCredentials; OSError.
     """
     path = settings.data_dir / FILE_NAME
-    if not _is_loopback(settings.host):
+    if not settings.is_development:
         if path.exists():
             _revoke(_read(path), keys)
             path.unlink()
@@ -75,13 +74,6 @@ def _bota(keys: KeyStore, new_id: Callable[[], str]) -> dict[str, str]:
         "device_id": device_id,
         "project_id": project_id,
     }
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _write(path: Path, credentials: dict[str, Any]) -> None:

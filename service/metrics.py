@@ -35,6 +35,10 @@ class Metrics:
             "tapedeck_stage_attempts", "Attempts at a stage", ["stage", "outcome"], registry=self.registry
         )
 
+        self.webhook_attempts = Counter(
+            "tapedeck_webhook_attempts", "Attempts at a webhook delivery", ["outcome"], registry=self.registry
+        )
+
     def committed(self, _appends: int, events: int) -> None:
         """Count one commit of the event log."""
         self.commits.inc()

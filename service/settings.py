@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -89,6 +90,13 @@ class Settings(BaseSettings):
     ] = None
     kafka_ssl_key: Annotated[
         Path | None, Field(description="PEM file of that certificate's private key, without a passphrase")
+    ] = None
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, description="what a key, or an address without one, may ask of Bota's API in a minute")
+    ] = None
+    webhook_private_addresses: Annotated[
+        bool | None,
+        Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
@@ -179,6 +187,19 @@ class Settings(BaseSettings):
             return self.public_url
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether nobody but this machine can reach the service."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def allows_private_webhooks(self) -> bool:
+        allowed = self.webhook_private_addresses
+        return self.is_development if allowed is None else allowed
 
     @property
     def log_path(self) -> Path:

@@ -6,10 +6,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.api.bota.errors import bota_errors, error_answer
+from service.api.bota.rate_limits import rate_limits, tell_rate
 from service.api.bota.reading import Reading
 from service.api.bota.streaming import Streaming
+from service.api.bota.transcriptions import Transcriptions
+from service.api.bota.webhooks import Webhooks
+from service.api.bota.whole_file import WholeFile
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
+from service.api.reference import Reference
 from service.api.tracing import tracing
 from service.deck import Deck
 
@@ -18,9 +23,12 @@ logger = logging.getLogger(__name__)
 
 def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
-    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors])
-    for part in (Streaming(deck), Reading(deck), Operations(deck)):
+    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors, rate_limits(deck)])
+    app.on_response_prepare.append(tell_rate)
+    parts = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck), Operations(deck))
+    for part in parts:
         part.add_routes(app.router)
+    Reference().add_routes(app.router)
     return app
 
 

@@ -1,19 +1,25 @@
 """JSON in and out of the HTTP API: one codec, times as ISO 8601 with Z."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 import orjson
 from aiohttp import web
+from pydantic import BaseModel
 
 
 def json_answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """`body` as JSON. The same value always gives the same bytes."""
+    sent = body.model_dump() if isinstance(body, BaseModel) else body
     return web.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json", charset="utf-8", headers=headers
+        body=orjson.dumps(sent), status=status, content_type="application/json", charset="utf-8", headers=headers
     )
 
 
+@overload
+def utc_text(moment: datetime) -> str: ...
+@overload
+def utc_text(moment: datetime | None) -> str | None: ...
 def utc_text(moment: datetime | None) -> str | None:
     """A time as its vendors' clients expect it: milliseconds, Z; null for none."""
     if moment is None:

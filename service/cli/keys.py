@@ -3,18 +3,26 @@
 It works beside a running service, which asks the same file at every request: a revoked key is refused from then on.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 
 import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
-from service.api.bota.identifiers import DEVICE_ID, END_USER_ID, PROJECT_ID, SCOPES
 from service.clock import utc_now
 from service.settings import BadSettings, load_settings
+
+SCOPES = (
+    "recordings:read",
+    "recordings:write",
+    "transcriptions:read",
+    "transcriptions:write",
+    "webhooks:read",
+    "webhooks:write",
+)
+LONGEST_ID = 64
 
 
 @click.group()
@@ -23,13 +31,19 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--kind", type=click.Choice(["secret", "restricted", "device"]), default="secret", show_default=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in KeyKind]), default="secret", show_default=True)
 @click.option("--project", help="The project it is for, proj_ and letters and digits; a new one unless given.")
 @click.option(
-    "--scope", "scopes", multiple=True, help="What a restricted key may do, such as recordings:read; repeatable."
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="What a restricted key may do, such as recordings:read; repeatable.",
 )
 @click.option("--device", help="The device of a device token, dev_ and letters and digits.")
 @click.option("--end-user", help="The end user of a device token, eu_ and letters and digits.")
+@click.option("--recording", help="The recording of an upload token, rec_ and letters and digits.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="After how many minutes it expires.")
 @click.option(
     "--days",
     type=click.FloatRange(min=0, max=36_500, min_open=True),
@@ -44,21 +58,28 @@ def create(
     scopes: tuple[str, ...],
     device: str | None,
     end_user: str | None,
+    recording: str | None,
+    minutes: float | None,
     days: float | None,
     name: str | None,
     test: bool,
 ) -> None:
     """Make a key and print it. It is kept as a hash, so this is the only time it can be seen."""
+    _check_forms(project, device, end_user, recording)
+    if kind == KeyKind.RESTRICTED and not scopes:
+        raise click.ClickException("A restricted key without a --scope could do nothing.")
+    if recording and not project:
+        raise click.ClickException("Give --project, too: that of the recording.")
     with _key_store() as store:
         try:
-            _check_names(project=project, device=device, end_user=end_user, scopes=scopes, kind=kind)
             new = store.create(
                 KeyKind(kind),
                 project_id=project or f"proj_{token_hex(16)}",
                 scopes=frozenset(scopes),
                 device_id=device,
                 end_user_id=end_user,
-                expires_at=utc_now() + timedelta(days=days) if days else None,
+                recording_id=recording,
+                expires_at=_end(minutes, days),
                 name=name,
                 live=not test,
             )
@@ -68,21 +89,26 @@ def create(
     click.echo(f"{new.key.kind} key {new.key.id} of {new.key.project_id}; it is not shown again.", err=True)
 
 
-def _check_names(
-    *, project: str | None, device: str | None, end_user: str | None, scopes: tuple[str, ...], kind: str
-) -> None:
-    """Raises: ValueError for what no request could ever match."""
-    for given, pattern, shape in (
-        (project, PROJECT_ID, "proj_"),
-        (device, DEVICE_ID, "dev_"),
-        (end_user, END_USER_ID, "eu_"),
-    ):
-        if given is not None and not re.fullmatch(pattern, given):
-            raise ValueError(f"{given!r} is not {shape} and letters and digits, at most 64 characters.")
-    if unknown := sorted(set(scopes) - SCOPES):
-        raise ValueError(f"There is no scope {unknown[0]!r}; there are {', '.join(sorted(SCOPES))}.")
-    if kind == KeyKind.RESTRICTED and not scopes:
-        raise ValueError("A restricted key without a --scope could do nothing.")
+def _check_forms(project: str | None, device: str | None, end_user: str | None, recording: str | None) -> None:
+    """Raises: click.ClickException for an id that no answer of the API would have."""
+    given = {"proj_": project, "dev_": device, "eu_": end_user, "rec_": recording}
+    for prefix, value in given.items():
+        suffix = (value or "").removeprefix(prefix)
+        well_formed = value == prefix + suffix and suffix.isascii() and suffix.isalnum() and len(value) <= LONGEST_ID
+        if value is not None and not well_formed:
+            raise click.ClickException(f"{value!r} is not {prefix} and then letters and digits only.")
+
+
+def _end(minutes: float | None, days: float | None) -> datetime | None:
+    """Raises: click.ClickException when both are given, or it is too far away to be a date."""
+    if minutes and days:
+        raise click.ClickException("Give --minutes or --days, not both.")
+    if not minutes and not days:
+        return None
+    try:
+        return utc_now() + timedelta(days=days or 0, minutes=minutes or 0)
+    except OverflowError:
+        raise click.ClickException("That is too far away to be a date.") from None
 
 
 @keys.command("list")
@@ -103,7 +129,13 @@ def _standing(key: Key) -> str:
 
 
 def _restrictions(key: Key) -> str:
-    return " ".join([*sorted(key.scopes), *filter(None, (key.device_id, key.end_user_id, key.name))])
+    return " ".join(
+        [*sorted(key.scopes), *filter(None, (key.device_id, key.end_user_id, key.recording_id, _until(key), key.name))]
+    )
+
+
+def _until(key: Key) -> str | None:
+    return None if key.expires_at is None else f"until {key.expires_at.isoformat(timespec='seconds')}"
 
 
 @keys.command()

@@ -12,7 +12,7 @@ def main(folder: Path) -> None:
     """Make the folder's JSON files exactly the generated ones."""
     written = documents()
     folder.mkdir(exist_ok=True)
-    for path in folder.glob("*.json"):
+    for path in folder.glob("tapedeck.*.json"):
         if path.name not in written:
             path.unlink()
     for name, content in written.items():

@@ -1,3 +1,4 @@
+import sqlite3
 from uuid import uuid4
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
+from adapters.summary_pages import Order, PageQuery, Place
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary
-from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.histories import START, chunk, failed, finalized, opened, retry_requested, stitched, transcribed
 from tests.domain.history_kit import logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
@@ -117,6 +119,55 @@ def test_the_view_is_there_when_it_is_opened_again_and_only_its_owner_can_read_i
     assert again.find(its_id) == store.find(its_id)
     assert (tmp_path / "views.sqlite3").stat().st_mode & 0o777 == 0o600
     again.close()
+
+
+@pytest.mark.parametrize("spoil", ["UPDATE summaries_schema SET version=1", "DROP TABLE summaries_schema"])
+def test_a_file_of_another_schema_version_is_emptied_to_be_filled_from_the_log(store, tmp_path, spoil):
+    its_id = uuid4()
+    store.apply(recorded(its_id, LIFE), after=0)
+    with sqlite3.connect(tmp_path / "views.sqlite3") as old:
+        old.execute(spoil)
+    old.close()
+    again = SummaryStore(tmp_path / "views.sqlite3")
+    assert (again.position(), again.find(its_id)) == (0, None)
+    again.apply(recorded(its_id, LIFE), after=0)
+    assert again.find(its_id).standing is Standing.COMPLETED
+    again.close()
+
+
+def test_a_file_from_before_there_were_lists_is_made_anew(tmp_path):
+    path = tmp_path / "views.sqlite3"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE summaries (recording_id BLOB PRIMARY KEY, summary BLOB NOT NULL) WITHOUT ROWID")
+        old.execute("CREATE TABLE summaries_position (position INTEGER NOT NULL)")
+        old.execute("INSERT INTO summaries_position VALUES (7)")
+    old.close()
+    store = SummaryStore(path)
+    its_id = uuid4()
+    assert store.position() == 0
+    store.apply(recorded(its_id, LIFE), after=0)
+    assert [row.recording_id for row in store.page(asking()).rows] == [its_id]
+    assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
+    assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
+    assert [row.recording_id for row in store.page(asking()).rows] == [its_id]
+    store.close()
+
+
+def asking(**changes):
+    return PageQuery(**({"dialect": "bota", "tenant_id": "proj_1", "limit": 10} | changes))
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("filtered", [{}, {"device_id": "d"}, {"end_user_id": "e"}, {"status": "failed"}])
+@pytest.mark.parametrize("after", [None, Place(START, uuid4())])
+def test_every_page_is_read_off_an_index_and_nothing_is_sorted(store, order, filtered, after):
+    plans = []
+    store._reader.set_trace_callback(plans.append)
+    store.page(asking(order=order, after=after, **filtered))
+    store._reader.set_trace_callback(None)
+    plan = " ".join(row[3] for row in store._reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
+    assert "USING INDEX" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_each_follower_has_its_own_position(tmp_path):

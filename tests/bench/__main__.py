@@ -6,12 +6,13 @@
 import asyncio
 import sys
 
-from tests.bench import deciding, replaying, uploading
+from tests.bench import deciding, lists, replaying, uploading
 
 BENCHES = {
     "deciding": deciding.measure,
     "replaying": replaying.measure,
     "uploading": lambda: asyncio.run(uploading.measure()),
+    "lists": lambda: asyncio.run(lists.measure()),
 }
 
 if __name__ == "__main__":

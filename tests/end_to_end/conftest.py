@@ -1,7 +1,10 @@
 import asyncio
+from secrets import token_hex
 
 import pytest
 
+from adapters.keys import KeyKind, KeyStore
+from service.clock import utc_now
 from tests.end_to_end.service_process import Api, ServiceProcess
 
 
@@ -25,3 +28,17 @@ def own_service(tmp_path):
     service = ServiceProcess(tmp_path / "data")
     yield service
     service.kill()
+
+
+@pytest.fixture
+def new_key(service):
+    """Makes keys of the running service, as `tapedeck keys create` does: kind, project_id, and what the kind needs."""
+    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    yield lambda kind, **facts: keys.create(KeyKind(kind), **facts).token
+    keys.close()
+
+
+@pytest.fixture
+def project(service, new_key) -> Api:
+    """A secret key of a project that nobody else uses."""
+    return service.api(new_key("secret", project_id=f"proj_{token_hex(8)}"))

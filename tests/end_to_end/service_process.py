@@ -47,6 +47,12 @@ def short_speech() -> bytes:
 ENDED = ("completed", "failed", "integrity_failure")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @dataclass
 class ServiceProcess:
     """`settings`: further TAPEDECK_ variables, without the prefix."""
@@ -56,9 +62,7 @@ class ServiceProcess:
     command: tuple[str, ...] = (sys.executable, "-m", "service.cli", "serve")
 
     def __post_init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = self.data_dir.parent / f"{self.data_dir.name}.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -38,6 +38,40 @@ class TranscriptionNotFound(Exception):
         super().__init__("There is no such transcription.")
 
 
+class NotStreamingRecording(Exception):
+    def __init__(self) -> None:
+        super().__init__("The recording is uploaded as one file; use upload-url and upload-complete.")
+
+
+class NotWholeFileRecording(Exception):
+    def __init__(self) -> None:
+        super().__init__("The recording is streamed in chunks; use its chunk_upload_url_template and finalize.")
+
+
+class UploadNotVerified(Exception):
+    def __init__(self) -> None:
+        super().__init__("The file has not arrived whole yet, so nothing is verified; ask again after its PUT.")
+
+
+class ContentDiffers(Exception):
+    """What arrived is not what the client says it sent."""
+
+
+class WebhookNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook.")
+
+
+class DeliveryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such delivery.")
+
+
+class TooManyRequests(Exception):
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"There were too many requests; the next is taken in {seconds} seconds.")
+
+
 class ViewBehind(Exception):
     def __init__(self) -> None:
         super().__init__("The status view is behind; try again.")
@@ -67,7 +101,14 @@ _ANSWERS: dict[type[Exception], _Answer] = {
     Contended: _Answer(503, "busy", _RETRY_SOON),
     ViewBehind: _Answer(503, "busy", _RETRY_SOON),
     TranscriptionNotFound: _Answer(404, "not_found"),
+    WebhookNotFound: _Answer(404, "not_found"),
+    DeliveryNotFound: _Answer(404, "not_found"),
+    TooManyRequests: _Answer(429, "rate_limit_exceeded"),
     NotReady: _Answer(409, "not_ready"),
+    NotStreamingRecording: _Answer(400, "not_streaming_recording"),
+    NotWholeFileRecording: _Answer(400, "invalid_request"),
+    UploadNotVerified: _Answer(425, "verification_pending", _RETRY_SOON),
+    ContentDiffers: _Answer(409, "integrity_failure"),
     domain.RecordingNotFound: _Answer(404, "recording_not_found"),
     domain.RecordingAlreadyOpened: _Answer(409, "idempotency_conflict"),
     domain.RecordingExpired: _Answer(409, "recording_expired"),

@@ -12,10 +12,7 @@ PROJECT_ID = r"^proj_[A-Za-z0-9]{1,59}$"
 DEVICE_ID = r"^dev_[A-Za-z0-9]{1,60}$"
 END_USER_ID = r"^eu_[A-Za-z0-9]{1,61}$"
 
-RECORDINGS_READ = "recordings:read"
-RECORDINGS_WRITE = "recordings:write"
-TRANSCRIPTIONS_READ = "transcriptions:read"
-SCOPES = frozenset({RECORDINGS_READ, RECORDINGS_WRITE, TRANSCRIPTIONS_READ})
+DIALECT = "bota"
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -26,6 +23,10 @@ def public_recording_id(recording_id: UUID) -> str:
 
 def public_transcription_id(recording_id: UUID) -> str:
     return f"txn_{recording_id.hex}"
+
+
+def public_media_id(recording_id: UUID) -> str:
+    return f"med_{recording_id.hex}"
 
 
 def stitching_job_id(recording_id: UUID) -> str:

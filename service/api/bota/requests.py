@@ -1,6 +1,7 @@
 """What Bota's clients send, checked strictly: a number is a number, and an error names its field."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -16,14 +17,16 @@ from pydantic import (
     field_validator,
 )
 
+from service.api.bota.answers import EventType
 from service.api.bota.identifiers import DEVICE_ID, END_USER_ID
 
-MOST_MILLISECONDS = 2**53
+MOST_EXACT_INTEGER = 2**53
 """Up to here a JSON number is an integer for every client."""
 
 DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
 EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
-Milliseconds = Annotated[int, Field(ge=0, le=MOST_MILLISECONDS)]
+RecordingId = Annotated[str, Field(pattern=r"^rec_[A-Za-z0-9]{1,60}$")]
+Milliseconds = Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)]
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -63,10 +66,11 @@ class _Request(BaseModel):
 class CreateRecording(_Request):
     """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
 
-    `codec` is what the client announces; what the chunks really are is told by their bytes.
+    `codec` is what the client announces; what the chunks really are is told by their bytes. Without `streaming` it is
+    to be uploaded as one file (P); then what it says of chunks and codec means nothing.
     """
 
-    streaming: bool
+    streaming: bool = False
     codec: Literal["opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm"] = "opus"
     started_at: Moment | None = None
     ended_at: Moment | None = None
@@ -86,13 +90,6 @@ class CreateRecording(_Request):
             raise ValueError("Input should be nested less deeply") from None
         return metadata
 
-    @field_validator("streaming")
-    @classmethod
-    def _is_streaming(cls, streaming: bool) -> bool:
-        if not streaming:
-            raise ValueError("Input should be true: only streaming recordings are taken here")
-        return streaming
-
 
 class FinalizeRecording(_Request):
     """POST /v1/recordings/{id}/finalize (S)."""
@@ -100,6 +97,39 @@ class FinalizeRecording(_Request):
     total_chunks: Annotated[int, Field(ge=1, le=2**31 - 1)]
     final_duration_ms: Milliseconds
     checksum_md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
+
+
+class RequestUploadUrl(_Request):
+    """POST /v1/recordings/{id}/upload-url (P)."""
+
+    content_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}$")]
+    file_size_bytes: Annotated[int, Field(ge=1, le=MOST_EXACT_INTEGER)]
+
+
+class CompleteUpload(_Request):
+    """POST /v1/recordings/{id}/upload-complete (P). What is given is compared with what the service has seen."""
+
+    content_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    file_size_bytes: Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)] | None = None
+
+
+class CreateTranscription(_Request):
+    """POST /v1/transcriptions (P)."""
+
+    recording_id: RecordingId
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
+
+
+class CreateWebhook(_Request):
+    """POST /v1/webhooks (P)."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+
+
+def query_of(model: type[M], query: Mapping[str, str]) -> M:
+    """The request in a URL's query; an empty value is none at all. Raises: InvalidRequest."""
+    return _checked(model, {name: query[name] for name in model.model_fields if query.get(name)})
 
 
 def parse(model: type[M], body: bytes) -> M:
@@ -110,6 +140,10 @@ def parse(model: type[M], body: bytes) -> M:
         raise InvalidRequest("", f"The body is not JSON: {error}.") from None
     if not isinstance(given, dict):
         raise InvalidRequest("", "The body must be a JSON object.")
+    return _checked(model, given)
+
+
+def _checked(model: type[M], given: dict[str, Any]) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as invalid:

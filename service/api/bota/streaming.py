@@ -29,16 +29,18 @@ from domain.events import FinalizePolicy, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
 from service.api.bota import access
-from service.api.bota.identifiers import public_recording_id, recording_id_of
-from service.api.bota.objects import chunk_objects, finalize_answer
+from service.api.bota.answers import ChunksAnswer, StreamingCreatedAnswer
+from service.api.bota.errors import NotStreamingRecording
+from service.api.bota.identifiers import DIALECT, public_recording_id, recording_id_of
+from service.api.bota.objects import chunk_objects, finalize_answer, is_whole_file
 from service.api.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
+from service.api.bota.whole_file import pending_answer
 from service.api.json_answers import json_answer, utc_text
 from service.api.limits import body_pieces, check_announced_size, continue_later, tell_to_continue, whole_body
 from service.deck import Deck
 from service.logs import trace_id
 from service.processing import blob_prefix
 
-DIALECT = "bota"
 _LONGEST_IDEMPOTENCY_KEY = 255
 _CHUNK_FILE = re.compile(r"chunk_(.*)\.[a-z0-9]+", re.ASCII)
 _PART = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -60,7 +62,7 @@ class Streaming:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /v1/recordings. With an `Idempotency-Key`, the same request again gives the same recording (D)."""
-        key = access.permitted(request, self._deck, access.RECORDINGS_WRITE)
+        key = access.permitted(request, self._deck, access.CREATE_RECORDING)
         asked = parse(CreateRecording, await self._json_body(request))
         external_id = self._external_id(request, key)
         its_id = recording_id(DIALECT, key.project_id, external_id)
@@ -68,13 +70,15 @@ class Streaming:
             its_id, await self._open_command(its_id, external_id, key, asked), trace_id=trace_id.get()
         )
         opened = outcome.recording.opened
-        answer = {
-            "id": public_recording_id(its_id),
-            "status": "streaming",
-            "chunk_upload_url_template": self._upload_template(its_id, opened),
-            "max_chunks": opened.max_chunks,
-            "expires_at": utc_text(opened.expires_at),
-        }
+        if not asked.streaming:
+            return json_answer(pending_answer(its_id, opened, asked), status=201)
+        answer = StreamingCreatedAnswer(
+            id=public_recording_id(its_id),
+            status="streaming",
+            chunk_upload_url_template=self._upload_template(its_id, opened),
+            max_chunks=opened.max_chunks,
+            expires_at=utc_text(opened.expires_at),
+        )
         return json_answer(answer, status=201)
 
     def _external_id(self, request: web.Request, key: Key) -> str:
@@ -100,9 +104,9 @@ class Streaming:
             tenant_id=key.project_id,
             external_id=external_id,
             finalize_policy=FinalizePolicy.REJECT,
-            max_chunks=self._deck.settings.max_chunks,
+            max_chunks=self._deck.settings.max_chunks if asked.streaming else 1,
             expires_at=(now + self._deck.settings.upload_window).replace(microsecond=0),
-            codec=asked.codec,
+            codec=asked.codec if asked.streaming else None,
             started_at=asked.started_at,
             ended_at=asked.ended_at,
             estimated_duration_ms=asked.estimated_duration_ms,
@@ -167,10 +171,11 @@ class Streaming:
 
     async def finalize(self, request: web.Request) -> web.Response:
         """POST /v1/recordings/{id}/finalize (S). The same call again gives the same bytes, whatever happened since."""
-        key = access.permitted(request, self._deck, access.RECORDINGS_WRITE)
+        key = access.permitted(request, self._deck, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._json_body(request))
         its_id = recording_id_of(request.match_info["recording_id"])
-        await self._owned(key, its_id)
+        if is_whole_file((await self._owned(key, its_id)).opened.codec):
+            raise NotStreamingRecording
         command = commands.FinalizeRecording(
             at=self._deck.clock(),
             total_chunks=asked.total_chunks,
@@ -182,28 +187,28 @@ class Streaming:
 
     async def chunks(self, request: web.Request) -> web.Response:
         """GET /v1/recordings/{id}/chunks (D): what has arrived, and while it is open a template to send the rest."""
-        key = access.authenticated(request, self._deck)
-        if key.kind is not KeyKind.DEVICE:  # a device resumes its own upload with the token that began it
-            key = access.permitted(request, self._deck, access.RECORDINGS_READ)
+        key = access.permitted(request, self._deck, access.RESUME_UPLOAD)
         its_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._owned(key, its_id)
         opened, finalized = recording.opened, recording.finalized
-        takes_chunks = finalized is None and not recording.has_expired(self._deck.clock())
-        answer = {
-            "id": public_recording_id(its_id),
-            "status": "streaming" if finalized is None else "uploaded",
-            "chunks_received": len(recording.chunks),
-            "total_chunks": finalized.total_chunks if finalized else None,
-            "max_chunks": opened.max_chunks,
-            "chunk_upload_url_template": self._upload_template(its_id, opened) if takes_chunks else None,
-            "expires_at": utc_text(opened.expires_at),
-            "data": chunk_objects(recording),
-        }
+        is_file = is_whole_file(opened.codec)
+        takes_chunks = not is_file and finalized is None and not recording.has_expired(self._deck.clock())
+        answer = ChunksAnswer(
+            id=public_recording_id(its_id),
+            status="uploaded" if finalized else "pending" if is_file else "streaming",
+            chunks_received=len(recording.chunks),
+            total_chunks=finalized.total_chunks if finalized else None,
+            max_chunks=opened.max_chunks,
+            chunk_upload_url_template=self._upload_template(its_id, opened) if takes_chunks else None,
+            expires_at=utc_text(opened.expires_at),
+            data=chunk_objects(recording),
+        )
         return json_answer(answer)
 
     async def _owned(self, key: Key, its_id: UUID) -> Recording:
         recording = await self._deck.recordings.find(its_id)
-        access.check_owner(key, tenant_id=recording.opened.tenant_id, device_id=recording.opened.device_id)
+        opened = recording.opened
+        access.check_owner(key, its_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
         return recording
 
     async def _json_body(self, request: web.Request) -> bytes:

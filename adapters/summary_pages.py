@@ -1,0 +1,123 @@
+"""The columns and indexes by which the status view is listed, and a page of it. Every page is read off one index.
+
+Pages are cut by key, not by number: a recording's place, its time and its id, never changes, so a list that grows
+while it is paged through repeats nothing and skips nothing.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.summary import RecordingSummary, Standing
+
+COLUMNS = {
+    "dialect": "TEXT NOT NULL",
+    "tenant_id": "TEXT NOT NULL",
+    "device_id": "TEXT",
+    "end_user_id": "TEXT",
+    "status": "TEXT NOT NULL",
+    "created_at": "TEXT NOT NULL",
+    "finalized_at": "TEXT",
+    "is_deleted": "INTEGER NOT NULL",
+}
+"""Times are texts of one length in UTC, which sort as the times do."""
+
+_FILTERS = ("device_id", "end_user_id", "status")
+
+
+class Order(StrEnum):
+    """What "newest" is measured by. By finalizing, only what is finalized is listed."""
+
+    CREATED = "created_at"
+    FINALIZED = "finalized_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recording stands in a list."""
+
+    time: datetime
+    recording_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageQuery:
+    """Up to `limit` recordings of one tenant, those after the place `after` or after the first `offset`."""
+
+    dialect: str
+    tenant_id: str
+    limit: int
+    order: Order = Order.CREATED
+    device_id: str | None = None
+    end_user_id: str | None = None
+    status: str | None = None
+    after: Place | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    recording_id: UUID
+    summary: RecordingSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next_after`: the place of the last one, when there are more after it."""
+
+    rows: list[Listed]
+    next_after: Place | None
+
+
+def listed_columns(summary: RecordingSummary, status: str) -> tuple[str | int | None, ...]:
+    """The values of COLUMNS."""
+    return (
+        summary.dialect,
+        summary.tenant_id,
+        summary.device_id,
+        summary.end_user_id,
+        status,
+        _stored(summary.created_at),
+        None if summary.finalized_at is None else _stored(summary.finalized_at),
+        int(summary.standing is Standing.DELETED),
+    )
+
+
+def create_indexes(connection: sqlite3.Connection, table: str) -> None:
+    """An index for every filter, so that none of them walks past rows it does not want."""
+    for order in Order:
+        for filtered in ("", *_FILTERS) if order is Order.CREATED else ("",):
+            columns = ", ".join(filter(None, ("tenant_id", "dialect", filtered, f"{order} DESC", "recording_id DESC")))
+            name = f"{table}_by_{filtered or 'tenant'}_{order}"
+            connection.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE is_deleted=0 AND {order} IS NOT NULL")
+
+
+def select_page(connection: sqlite3.Connection, table: str, query: PageQuery) -> Page:
+    """Reads one more row than the page has, to know whether there are more."""
+    order = query.order.value
+    conditions = ["is_deleted=0", f"{order} IS NOT NULL", "tenant_id=?", "dialect=?"]
+    values: list[str | bytes | int] = [query.tenant_id, query.dialect]
+    for name in _FILTERS:
+        wanted = getattr(query, name)
+        if wanted is not None:
+            conditions.append(f"{name}=?")
+            values.append(wanted)
+    if query.after is not None:
+        conditions.append(f"({order}, recording_id) < (?, ?)")
+        values += [_stored(query.after.time), query.after.recording_id.bytes]
+    found = connection.execute(
+        f"SELECT recording_id, {order}, summary FROM {table} WHERE {' AND '.join(conditions)} "  # noqa: S608
+        f"ORDER BY {order} DESC, recording_id DESC LIMIT ? OFFSET ?",
+        (*values, query.limit + 1, query.offset),
+    ).fetchall()
+    shown = found[: query.limit]
+    rows = [Listed(UUID(bytes=row[0]), RecordingSummary.model_validate_json(row[2])) for row in shown]
+    has_more = len(found) > query.limit
+    last = Place(datetime.fromisoformat(shown[-1][1]), UUID(bytes=shown[-1][0])) if has_more else None
+    return Page(rows, last)
+
+
+def _stored(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

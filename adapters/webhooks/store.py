@@ -1,0 +1,378 @@
+"""Webhook endpoints, what is to be delivered to them and what came of it, in one SQLite file.
+
+Deliveries and the log position they were made up to change in one transaction, so each event's are made once. An
+endpoint is durable when it is answered. The last results before a power cut may be lost: what they were of is sent
+again, under the same event id.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from adapters.sqlite_file import connect, writing
+from adapters.webhooks.schema import SCHEMA
+from adapters.webhooks.sender import Sent
+from adapters.webhooks.signing import Sealer
+
+
+class State(StrEnum):
+    """WAITING: an earlier event of the same recording is not through with the same endpoint yet."""
+
+    WAITING = "waiting"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a project wants what sent. `after_position`: only events after it, which is where the log was."""
+
+    id: str
+    project_id: str
+    url: str
+    events: tuple[str, ...]
+    created_at: datetime
+    after_position: int
+    failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What every endpoint of the project that subscribed to `type` is to be told, once, with this very body."""
+
+    event_id: str
+    type: str
+    project_id: str
+    recording_id: UUID
+    position: int
+    created_at: datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery to be attempted. `tries`: attempts since it was made, or sent again by hand."""
+
+    sequence: int
+    event_id: str
+    body: bytes
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    number: int
+    at: datetime
+    duration: timedelta
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as it is shown. `next_attempt_at`: while it is pending."""
+
+    sequence: int
+    id: str
+    event_id: str
+    type: str
+    recording_id: UUID
+    state: State
+    created_at: datetime
+    next_attempt_at: datetime | None
+    attempts: tuple[Attempt, ...] = ()
+
+
+class WebhookStore:
+    """Blocking, and for one caller at a time. Secrets are kept sealed and leave by `secret_of` alone."""
+
+    def __init__(self, path: Path, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._database = connect(path, durable=False)
+        self._durable = connect(path, durable=True)
+        with writing(self._durable):
+            for statement in SCHEMA:
+                self._durable.execute(statement)
+
+    def close(self) -> None:
+        self._database.close()
+        self._durable.close()
+
+    # --- endpoints
+
+    def add(self, endpoint: Endpoint, secret: str) -> None:
+        """Keep an endpoint; durable on return."""
+        with writing(self._durable):
+            self._durable.execute(
+                "INSERT INTO endpoints VALUES (?,?,?,?,?,?,NULL,?)",
+                (
+                    endpoint.id,
+                    endpoint.project_id,
+                    endpoint.url,
+                    " ".join(endpoint.events),
+                    _micros(endpoint.created_at),
+                    endpoint.after_position,
+                    self._sealer.seal(secret, name=endpoint.id),
+                ),
+            )
+
+    def remove(self, endpoint_id: str) -> None:
+        """Forget an endpoint, its secret and its deliveries; durable on return."""
+        with writing(self._durable):
+            for statement in (
+                "DELETE FROM attempts WHERE sequence IN (SELECT sequence FROM deliveries WHERE endpoint_id=?)",
+                "DELETE FROM deliveries WHERE endpoint_id=?",
+                "DELETE FROM endpoints WHERE id=?",
+            ):
+                self._durable.execute(statement, (endpoint_id,))
+
+    def endpoints(self, project_id: str | None = None) -> list[Endpoint]:
+        """All, or a project's, newest first."""
+        rows = self._database.execute(
+            "SELECT id, project_id, url, events, created_at, after_position, failing_since FROM endpoints "
+            "WHERE ?1 IS NULL OR project_id=?1 ORDER BY created_at DESC, id",
+            (project_id,),
+        )
+        return [_endpoint(row) for row in rows]
+
+    def find(self, project_id: str, endpoint_id: str) -> Endpoint | None:
+        return next((one for one in self.endpoints(project_id) if one.id == endpoint_id), None)
+
+    def secret_of(self, endpoint_id: str) -> str:
+        """Raises: LookupError where the endpoint is gone; InvalidTag where the key file is another."""
+        row = self._database.execute("SELECT secret FROM endpoints WHERE id=?", (endpoint_id,)).fetchone()
+        if row is None:
+            raise LookupError(endpoint_id)
+        return self._sealer.unseal(row[0], name=endpoint_id)
+
+    # --- making deliveries
+
+    def position(self) -> int:
+        """Of the last event whose deliveries are made."""
+        row = self._database.execute("SELECT position FROM webhook_position").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def enqueue(self, messages: Sequence[Message], *, position: int, now: datetime) -> set[str]:
+        """Make the deliveries of `messages`, and go on to `position`. Returns: the endpoints that have some now."""
+        touched: set[str] = set()
+        with writing(self._database):
+            endpoints = [_endpoint(row) for row in self._database.execute(_ENDPOINTS)] if messages else []
+            for message in messages:
+                wanting = [one.id for one in endpoints if _wants(one, message)]
+                if wanting:
+                    self._keep(message)
+                for endpoint_id in wanting:
+                    self._make(endpoint_id, message, now)
+                touched.update(wanting)
+            self._database.execute("DELETE FROM webhook_position")
+            self._database.execute("INSERT INTO webhook_position VALUES (?)", (position,))
+        return touched
+
+    def _keep(self, message: Message) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO messages VALUES (?,?,?,?,?)",
+            (
+                message.event_id,
+                message.type,
+                message.recording_id.bytes,
+                _micros(message.created_at),
+                message.body,
+            ),
+        )
+
+    def _make(self, endpoint_id: str, message: Message, now: datetime) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO deliveries (id, endpoint_id, event_id, recording_id, state, tries, next_at) "
+            "SELECT ?1, ?2, ?3, ?4, CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE endpoint_id=?2 AND "
+            "recording_id=?4 AND state IN ('waiting', 'pending')) THEN 'waiting' ELSE 'pending' END, 0, ?5",
+            (
+                delivery_id(endpoint_id, message.event_id),
+                endpoint_id,
+                message.event_id,
+                message.recording_id.bytes,
+                _micros(now),
+            ),
+        )
+
+    # --- sending them
+
+    def due(self, endpoint_id: str, *, now: datetime, limit: int) -> list[Due]:
+        """Up to `limit` deliveries whose time has come, the longest due first."""
+        rows = self._database.execute(
+            "SELECT d.sequence, d.event_id, m.body, d.tries FROM deliveries d JOIN messages m USING (event_id) "
+            "WHERE d.endpoint_id=? AND d.state='pending' AND d.next_at<=? ORDER BY d.next_at, d.sequence LIMIT ?",
+            (endpoint_id, _micros(now), limit),
+        )
+        return [Due(*row) for row in rows]
+
+    def next_due_at(self, endpoint_id: str, *, after: datetime) -> datetime | None:
+        """When the next delivery is due that is not due yet."""
+        (micros,) = self._database.execute(
+            "SELECT MIN(next_at) FROM deliveries WHERE endpoint_id=? AND state='pending' AND next_at>?",
+            (endpoint_id, _micros(after)),
+        ).fetchone()
+        return None if micros is None else _time(micros)
+
+    def record(
+        self, sequence: int, attempt_at: datetime, ended_at: datetime, sent: Sent, retry: datetime | None
+    ) -> None:
+        """What came of an attempt; then it is delivered, or to be tried again at `retry`, or has failed for good."""
+        state = State.DELIVERED if sent.is_accepted else State.FAILED if retry is None else State.PENDING
+        with writing(self._database):
+            row = self._database.execute(
+                "UPDATE deliveries SET state=?, next_at=?, tries=tries+1 WHERE sequence=? AND state='pending' "
+                "RETURNING endpoint_id, recording_id",
+                (state, _micros(retry or ended_at), sequence),
+            ).fetchone()
+            if row is None:  # the endpoint is gone
+                return
+            endpoint_id, recording_id = row
+            self._database.execute(
+                "INSERT INTO attempts SELECT ?1, COUNT(*)+1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE sequence=?1",
+                (
+                    sequence,
+                    _micros(attempt_at),
+                    _micros(ended_at),
+                    sent.status_code,
+                    sent.response_body,
+                    sent.error,
+                ),
+            )
+            if state is not State.PENDING:
+                self._promote(endpoint_id, recording_id, ended_at)
+                self._mark(endpoint_id, None if state is State.DELIVERED else ended_at)
+
+    def _promote(self, endpoint_id: str, recording_id: bytes, now: datetime) -> None:
+        """Let the recording's next event go to the endpoint."""
+        self._database.execute(
+            "UPDATE deliveries SET state='pending', next_at=? WHERE sequence=(SELECT MIN(sequence) FROM deliveries "
+            "WHERE endpoint_id=? AND recording_id=? AND state IN ('waiting', 'pending')) AND state='waiting'",
+            (_micros(now), endpoint_id, recording_id),
+        )
+
+    def _mark(self, endpoint_id: str, failing_since: datetime | None) -> None:
+        if failing_since is None:
+            query = "UPDATE endpoints SET failing_since=NULL WHERE id=? AND failing_since IS NOT NULL"
+            self._database.execute(query, (endpoint_id,))
+        else:
+            query = "UPDATE endpoints SET failing_since=coalesce(failing_since, ?) WHERE id=?"
+            self._database.execute(query, (_micros(failing_since), endpoint_id))
+
+    # --- showing them, and sending them again
+
+    def page(self, endpoint_id: str, *, limit: int, before: int | None = None) -> list[Delivery]:
+        """Up to `limit` deliveries, newest first, those before the sequence `before`."""
+        rows = self._database.execute(
+            "SELECT d.sequence, d.id, d.event_id, m.type, d.recording_id, d.state, m.created_at, d.next_at "
+            "FROM deliveries d JOIN messages m USING (event_id) WHERE d.endpoint_id=? AND d.sequence<? "
+            "ORDER BY d.sequence DESC LIMIT ?",
+            (endpoint_id, 2**62 if before is None else before, limit),
+        )
+        return [replace(delivery, attempts=self._attempts(delivery.sequence)) for delivery in map(_delivery, rows)]
+
+    def _attempts(self, sequence: int) -> tuple[Attempt, ...]:
+        rows = self._database.execute(
+            "SELECT number, began_at, ended_at, status_code, response_body, error FROM attempts WHERE sequence=? "
+            "ORDER BY number",
+            (sequence,),
+        )
+        return tuple(
+            Attempt(number, _time(began), timedelta(microseconds=ended - began), Sent(status, body, error))
+            for number, began, ended, status, body, error in rows
+        )
+
+    def send_again(self, endpoint_id: str, its_id: str, *, now: datetime) -> Delivery | None:
+        """Begin a delivery's attempts anew, at once, whatever came of it; None where there is none such.
+
+        One that waits for an earlier event of its recording goes on waiting.
+        """
+        with writing(self._database):
+            row = self._database.execute(
+                "UPDATE deliveries SET state=CASE state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, "
+                "next_at=?, tries=0 WHERE endpoint_id=? AND id=? "
+                "RETURNING sequence",
+                (_micros(now), endpoint_id, its_id),
+            ).fetchone()
+        return None if row is None else self.page(endpoint_id, limit=1, before=row[0] + 1)[0]
+
+    def send_failed_again(self, endpoint_id: str, *, now: datetime) -> int:
+        """Begin the attempts of every failed delivery anew. Returns: how many they are."""
+        with writing(self._database):
+            query = "UPDATE deliveries SET state='pending', next_at=?, tries=0 WHERE endpoint_id=? AND state='failed'"
+            return self._database.execute(query, (_micros(now), endpoint_id)).rowcount
+
+    def prune(self, *, before: datetime) -> int:
+        """Forget what was delivered, or given up, of events older than that. Returns: how many deliveries."""
+        limit = (_micros(before),)
+        with writing(self._database):
+            self._database.execute(f"DELETE FROM attempts WHERE sequence IN ({_OVER})", limit)  # noqa: S608
+            query = f"DELETE FROM deliveries WHERE sequence IN ({_OVER})"  # noqa: S608
+            gone = self._database.execute(query, limit).rowcount
+            self._database.execute(
+                "DELETE FROM messages WHERE created_at<? AND event_id NOT IN (SELECT event_id FROM deliveries)",
+                limit,
+            )
+        return gone
+
+
+def delivery_id(endpoint_id: str, event_id: str) -> str:
+    return f"del_{hashlib.sha256(f'{endpoint_id} {event_id}'.encode()).hexdigest()[:32]}"
+
+
+_OVER = (
+    "SELECT d.sequence FROM deliveries d JOIN messages m USING (event_id) "
+    "WHERE m.created_at<? AND d.state IN ('delivered', 'failed')"
+)
+_ENDPOINTS = "SELECT id, project_id, url, events, created_at, after_position, failing_since FROM endpoints"
+
+
+def _wants(endpoint: Endpoint, message: Message) -> bool:
+    return (
+        endpoint.project_id == message.project_id
+        and message.type in endpoint.events
+        and message.position > endpoint.after_position
+    )
+
+
+def _endpoint(row: Sequence[Any]) -> Endpoint:
+    id_, project_id, url, events, created_at, after_position, failing_since = row
+    return Endpoint(
+        id=id_,
+        project_id=project_id,
+        url=url,
+        events=tuple(events.split()),
+        created_at=_time(created_at),
+        after_position=after_position,
+        failing_since=None if failing_since is None else _time(failing_since),
+    )
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    sequence, id_, event_id, type_, recording_id, state, created_at, next_at = row
+    shown = State(state)
+    return Delivery(
+        sequence=sequence,
+        id=id_,
+        event_id=event_id,
+        type=type_,
+        recording_id=UUID(bytes=recording_id),
+        state=shown,
+        created_at=_time(created_at),
+        next_attempt_at=_time(next_at) if shown is State.PENDING else None,
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _micros(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def _time(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,248 @@
+"""What Bota's API answers, as models (P, S): every field is always there, null where nothing is known.
+
+Times are ISO 8601 texts in UTC with milliseconds and Z.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+RECORDING_STATUSES = ("pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure")
+RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure"]
+TranscriptionStatusOfRecording = Literal["queued", "processing", "completed", "failed"]
+TranscriptionStatus = Literal["pending", "processing", "completed", "failed"]
+Provider = Literal["whisper", "deepgram", "assemblyai", "elevenlabs"]
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+EventType = Literal[
+    "recording.created",
+    "recording.uploaded",
+    "recording.deleted",
+    "transcription.queued",
+    "transcription.started",
+    "transcription.completed",
+    "transcription.failed",
+]
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, pattern=r"Z$")]
+RecordingId = Annotated[str, Field(pattern=r"^rec_[A-Za-z0-9]{1,60}$")]
+TranscriptionId = Annotated[str, Field(pattern=r"^txn_[A-Za-z0-9]{1,60}$")]
+WebhookId = Annotated[str, Field(pattern=r"^wh_[A-Za-z0-9]{1,61}$")]
+EventId = Annotated[str, Field(pattern=r"^evt_[A-Za-z0-9]{1,60}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Item = TypeVar("Item")
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListAnswer(Answer, Generic[Item]):
+    """A page of a list, newest first; `next_cursor` asks for the next one."""
+
+    data: list[Item]
+    has_more: bool
+    next_cursor: str | None
+
+
+class FailureAnswer(Answer):
+    """Why a recording failed (D): at which stage, a code, a sentence."""
+
+    stage: str
+    reason: str
+    message: str
+    at: Time
+
+
+class RecordingAnswer(Answer):
+    id: RecordingId
+    project_id: str
+    device_id: str | None
+    end_user_id: str | None
+    name: str | None
+    source: Literal["device", "api_upload"]
+    status: RecordingStatus
+    duration_ms: Count | None
+    duration_seconds: Count | None
+    file_size_bytes: Count | None
+    mime_type: str | None
+    started_at: Time | None
+    ended_at: Time | None
+    recorded_at: Time | None
+    transcription_id: TranscriptionId | None
+    transcription_status: TranscriptionStatusOfRecording | None
+    content_sha256: Sha256 | None
+    content_sha256_verified_at: Time | None
+    metadata: dict[str, Any]
+    media: list[Any]
+    failure: FailureAnswer | None
+    created_at: Time
+    updated_at: Time
+    uploaded_at: Time | None
+    deleted_at: None
+
+
+class StreamingCreatedAnswer(Answer):
+    """The template holds the literal `{part}` and its own signature (S)."""
+
+    id: RecordingId
+    status: Literal["streaming"]
+    chunk_upload_url_template: str
+    max_chunks: int
+    expires_at: Time
+
+
+class FinalizedAnswer(Answer):
+    id: RecordingId
+    status: Literal["uploaded"]
+    transcription_status: Literal["queued"]
+    chunks_received: Count
+    stitching_job_id: str
+
+
+class ChunkAnswer(Answer):
+    number: int
+    size_bytes: Count
+    sha256: Sha256
+    md5: str
+    uploaded_at: Time
+
+
+class ChunksAnswer(Answer):
+    """What has arrived (D), and a fresh template while more can be taken."""
+
+    id: RecordingId
+    status: Literal["pending", "streaming", "uploaded"]
+    chunks_received: Count
+    total_chunks: int | None
+    max_chunks: int
+    chunk_upload_url_template: str | None
+    expires_at: Time
+    data: list[ChunkAnswer]
+
+
+class HistoryEntryAnswer(Answer):
+    version: int
+    type: str
+    at: Time
+    data: dict[str, Any]
+
+
+class HistoryAnswer(Answer):
+    data: list[HistoryEntryAnswer]
+
+
+class DownloadUrlAnswer(Answer):
+    download_url: str
+    expires_in: Annotated[int, Field(ge=1, le=86_400)]
+    content_type: str
+    file_size_bytes: Count
+
+
+class UploadUrlAnswer(Answer):
+    """Where to PUT the file, with which headers. No Authorization is sent with it."""
+
+    media_id: str
+    upload_url: str
+    content_type: str
+    headers: dict[str, str]
+    expires_at: Time
+
+
+class SegmentAnswer(Answer):
+    """Times in seconds from the start."""
+
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+    confidence: float | None
+
+
+class TranscriptionAnswer(Answer):
+    """`text` and `full_text` are both the transcript; `engine` (D) names what made it."""
+
+    id: TranscriptionId
+    recording_id: RecordingId
+    status: TranscriptionStatus
+    language: str | None
+    provider: Provider | None
+    engine: str | None
+    duration_ms: Count | None
+    text: str | None
+    full_text: str | None
+    segments: list[SegmentAnswer]
+    word_count: Count | None
+    confidence: float | None
+    error: str | None
+    created_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+    updated_at: Time
+
+
+class WebhookAnswer(Answer):
+    """An endpoint. It is `failing` from a delivery that failed in all its attempts until the next that succeeds (D)."""
+
+    id: WebhookId
+    url: str
+    events: list[EventType]
+    status: Literal["active", "failing"]
+    failing_since: Time | None
+    created_at: Time
+
+
+class WebhookCreatedAnswer(WebhookAnswer):
+    """The secret is shown here and never again."""
+
+    secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/=]+$")]
+
+
+class AttemptAnswer(Answer):
+    """One sending: the receiver's status and the beginning of its body, or what went wrong."""
+
+    number: int
+    at: Time
+    duration_ms: Count
+    status_code: int | None
+    response_body: str | None
+    error: str | None
+
+
+class DeliveryAnswer(Answer):
+    id: str
+    event_id: EventId
+    type: EventType
+    recording_id: RecordingId
+    status: DeliveryStatus
+    attempts: list[AttemptAnswer]
+    next_attempt_at: Time | None
+    created_at: Time
+
+
+class RedeliveredAnswer(Answer):
+    redelivered: Count
+
+
+class HealthAnswer(Answer):
+    status: Literal["healthy", "unhealthy"]
+    database: Literal["connected", "disconnected"]
+    billing: Literal["disabled"]
+
+
+class ErrorBody(BaseModel):
+    """`type` and `code` are equal; some types say more in fields of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+    code: str
+    message: str
+
+
+class ErrorAnswer(Answer):
+    error: ErrorBody
+
+
+class CreatedAnswer(RootModel[StreamingCreatedAnswer | RecordingAnswer]):
+    """A streaming recording's template, or, without `streaming`, the recording."""

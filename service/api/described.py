@@ -1,0 +1,50 @@
+"""How an HTTP operation is described for the API reference. Each dialect keeps a list of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A body that is not JSON."""
+
+    media_type: str = "application/octet-stream"
+
+
+Body = type[BaseModel] | Bytes | None
+"""What a request or an answer holds; None: nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method at one path.
+
+    `security`: the name of a security scheme, with the scope that is needed; None for what needs no key. `query` and
+    `headers` are models whose fields are the parameters; `path` gives each of the path's parameters its pattern.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[int, Body]
+    security: str | None = None
+    scope: str | None = None
+    body: Body = None
+    body_is_optional: bool = False
+    query: type[BaseModel] | None = None
+    headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    path_patterns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A vendor's API. `security_schemes`: as OpenAPI writes them; `answer_headers`: those of every answer."""
+
+    name: str
+    summary: str
+    operations: tuple[Operation, ...]
+    security_schemes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

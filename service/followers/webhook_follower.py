@@ -1,0 +1,80 @@
+"""Makes the webhook deliveries of what happens: each event's once, in the transaction that moves its position."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
+from adapters.one_thread import OneThread
+from adapters.webhooks.store import Message, WebhookStore
+from domain.events import ChunkStored
+from domain.summary import RecordingSummary, evolve_summary
+from service.clock import Clock
+from service.webhook_delivery import WebhookDelivery
+
+KEPT_SUMMARIES = 10_000
+"""Recordings whose facts are at hand; what is needed of another is folded from its history."""
+
+MessagesOf = Callable[[RecordedEvent, RecordingSummary], Sequence[Message]]
+"""What a dialect tells its endpoints of an event, given the recording as it stood right after it."""
+
+
+class WebhookFollower:
+    """Follows the log. Sending is not its business, so no receiver holds it up."""
+
+    name = "webhooks"
+
+    def __init__(
+        self,
+        store: WebhookStore,
+        thread: OneThread,
+        delivery: WebhookDelivery,
+        messages_of: MessagesOf,
+        *,
+        log: EventLog,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._thread = thread
+        self._delivery = delivery
+        self._messages_of = messages_of
+        self._log = log
+        self._clock = clock
+        self._summaries: OrderedDict[UUID, RecordingSummary] = OrderedDict()
+
+    async def run(self) -> None:
+        """Follow the log for ever."""
+        self._summaries.clear()
+        async for events in self._log.follow(after=await self._thread.run(self._store.position)):
+            messages: list[Message] = []
+            # An endpoint made after this is told of later events only.
+            if await self._thread.run(self._store.endpoints):
+                for recorded in events:
+                    messages += await self._messages(recorded)
+            position = events[-1].position
+            touched = await self._thread.run(self._store.enqueue, messages, position=position, now=self._clock())
+            self._delivery.wake(touched)
+
+    async def _messages(self, recorded: RecordedEvent) -> Sequence[Message]:
+        if type(recorded.event) is ChunkStored:  # nobody is told of a chunk
+            return ()
+        summary = self._summaries.pop(recorded.recording_id, None)
+        if summary is not None or recorded.version == 1:
+            summary = evolve_summary(summary, recorded.event)
+        else:
+            summary = await self._folded(recorded)
+        self._summaries[recorded.recording_id] = summary
+        if len(self._summaries) > KEPT_SUMMARIES:
+            self._summaries.popitem(last=False)
+        return self._messages_of(recorded, summary)
+
+    async def _folded(self, recorded: RecordedEvent) -> RecordingSummary:
+        """The recording up to this event, from its history."""
+        summary = None
+        for earlier in await self._log.history(recorded.recording_id):
+            if earlier.version <= recorded.version:
+                summary = evolve_summary(summary, earlier.event)
+        if summary is None:
+            raise LookupError(f"the log has no history of recording {recorded.recording_id}")
+        return summary

@@ -1,0 +1,138 @@
+"""The API reference: the committed document is the code's, its reader needs no network, and what it says is so."""
+
+import asyncio
+import re
+from collections import Counter, defaultdict
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CHECKS
+from schemathesis.config import SchemathesisConfig
+
+from service.openapi import FILE, document, rendered
+from tests.end_to_end.service_process import short_speech
+
+CASES_PER_OPERATION = 110
+LEAST_CASES = 2_000
+
+
+def test_the_committed_document_is_the_codes():
+    assert FILE.read_bytes() == rendered(), "run `make schemas` and commit what it writes"
+
+
+async def test_the_reader_and_the_document_are_served_and_refer_to_nothing_elsewhere(api):
+    page = await api.call("GET", "/docs", key=False)
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert not re.search(rb"https?://|src=|@import|url\(", page.body)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    served = await api.call("GET", "/openapi.json", key=False)
+    assert served.body == FILE.read_bytes()
+
+
+OPERATIONS = [(method.upper(), path) for path, methods in document()["paths"].items() for method in methods]
+CASES: Counter[str] = Counter()
+STATUSES: dict[str, set[int]] = defaultdict(set)
+
+
+@pytest.fixture(scope="module")
+def there(service):
+    """Ids of what exists, and requests that are right, so that not all that is asked is refused."""
+    return asyncio.run(_made(service))
+
+
+async def _made(service):
+    api = service.api()
+    done, failed, whole = await api.upload([short_speech()], codec="wav"), await api.upload([b"x"]), await api.create()
+    for recording in (done, failed):
+        await api.finalize(recording, 1)
+        await api.ended(recording)
+    pending = await api.create(streaming=False)
+    asked = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
+    webhook = (await api.call("POST", "/v1/webhooks", body=asked)).json["id"]
+    await api.create()
+    deliveries = {"data": []}
+    while not deliveries["data"]:
+        deliveries = (await api.call("GET", f"/v1/webhooks/{webhook}/deliveries")).json
+    recordings = [one["id"] for one in (done, failed, whole, pending)]
+    ready, arrived = await api.upload([b"x"]), await api.create(streaming=False)
+    file = {"content_type": "audio/wav", "file_size_bytes": 9}
+    offered = await api.call("POST", f"/v1/recordings/{arrived['id']}/upload-url", body=file)
+    await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
+    download = (await api.get(done, "/download-url"))["download_url"]
+    return {
+        "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
+        "right": {
+            "POST /v1/webhooks": ("", asked),
+            "POST /v1/transcriptions": ("", {"recording_id": done["id"]}),
+            "POST /v1/recordings/{recording_id}/upload-url": (arrived["id"], file),
+            "POST /v1/recordings/{recording_id}/upload-complete": (arrived["id"], {}),
+            "POST /v1/recordings/{recording_id}/finalize": (ready["id"], {"total_chunks": 1, "final_duration_ms": 1}),
+        },
+        "recording_id": recordings,
+        "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
+        "webhook_id": [webhook],
+        "delivery_id": [one["id"] for one in deliveries["data"]],
+        "to be deleted": {
+            "recording_id": [(await api.create())["id"] for _ in range(3)],
+            "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
+        },
+    }
+
+
+def signed(url):
+    """What a signed URL says of where it leads, and its signature."""
+    path, query = urlsplit(url).path, dict(parse_qsl(urlsplit(url).query))
+    *_, project_id, recording_id, file = path.split("/")
+    if project_id == "v1":
+        recording_id, ending = file.split(".")
+        return {"recording_id": recording_id, "ending": ending}, query
+    return {"project_id": project_id, "recording_id": recording_id, "file": file}, query
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(operation) for operation in OPERATIONS])
+def test_every_operation_answers_as_documented_whatever_it_is_asked(service, there, method, path):
+    operation = f"{method} {path}"
+    schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig())
+    headers = {"Authorization": f"Bearer {service.credentials['api_key']}"}
+    checks = CHECKS.get_by_names(
+        ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
+    )
+    ids = there["to be deleted"] if method == "DELETE" else there
+    cases = schema[path][method].as_strategy()
+
+    @settings(
+        max_examples=CASES_PER_OPERATION,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+    @given(case=cases, known=st.booleans(), place=st.integers(0, 9))
+    def ask(case, known, place):
+        for name in list(case.path_parameters or {}) if known else []:
+            if name in ids:
+                case.path_parameters[name] = ids[name][place % len(ids[name])]
+        if known and case.query.keys() >= {"signature"}:
+            case.path_parameters, case.query = map(dict, there["signed"][method])
+        if known and place == 0 and operation in there["right"]:
+            its_id, case.body = there["right"][operation]
+            case.path_parameters = {"recording_id": its_id} if its_id else case.path_parameters
+        CASES[operation] += 1
+        response = case.call(base_url=service.url, headers=headers, session=session)
+        case.validate_response(response, checks=checks)
+        STATUSES[operation].add(response.status_code)
+
+    with requests.Session() as session:
+        ask()
+
+
+def test_enough_cases_were_tried_that_this_means_something():
+    print(f"\n{sum(CASES.values())} cases over {len(CASES)} operations")
+    assert sum(CASES.values()) >= LEAST_CASES
+    assert len(CASES) == len(OPERATIONS)
+    unanswered = {name for name, statuses in STATUSES.items() if not any(200 <= status < 300 for status in statuses)}
+    assert unanswered == set()

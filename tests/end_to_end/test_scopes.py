@@ -1,0 +1,156 @@
+"""Who may do what: a table of key kind by endpoint, every cell of it tried on the running service."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from secrets import token_hex
+
+import pytest
+
+from service.api.bota.described import BOTA
+from service.clock import utc_now
+from tests.end_to_end.service_process import short_speech
+
+SCOPES = [f"{what}:{how}" for what in ("recordings", "transcriptions", "webhooks") for how in ("read", "write")]
+
+# method and path -> the scope it needs, and the tokens that may, too, for what is theirs
+TABLE = {
+    "POST /v1/recordings": ("recordings:write", ["device"]),
+    "GET /v1/recordings": ("recordings:read", []),
+    "GET /v1/recordings/{recording_id}": ("recordings:read", []),
+    "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
+    "POST /v1/recordings/{recording_id}/finalize": ("recordings:write", ["device"]),
+    "GET /v1/recordings/{recording_id}/chunks": ("recordings:read", ["device", "upload"]),
+    "POST /v1/recordings/{recording_id}/upload-url": ("recordings:write", ["device", "upload"]),
+    "POST /v1/recordings/{recording_id}/upload-complete": ("recordings:write", ["device", "upload"]),
+    "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
+    "POST /v1/recordings/{recording_id}/retry": ("recordings:write", []),
+    "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
+    "POST /v1/transcriptions": ("transcriptions:write", []),
+    "GET /v1/transcriptions": ("transcriptions:read", []),
+    "GET /v1/transcriptions/{transcription_id}": ("transcriptions:read", []),
+    "POST /v1/webhooks": ("webhooks:write", []),
+    "GET /v1/webhooks": ("webhooks:read", []),
+    "GET /v1/webhooks/{webhook_id}": ("webhooks:read", []),
+    "DELETE /v1/webhooks/{webhook_id}": ("webhooks:write", []),
+    "GET /v1/webhooks/{webhook_id}/deliveries": ("webhooks:read", []),
+    "POST /v1/webhooks/{webhook_id}/redeliver": ("webhooks:write", []),
+    "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": ("webhooks:write", []),
+}
+OWN_ID = ("/finalize", "/chunks", "/upload-url", "/upload-complete")
+
+
+@dataclass
+class Things:
+    """What there is in a project, made anew for a cell, so that no cell spoils the next."""
+
+    service: object
+    new_key: object
+    project_id: str
+
+    async def made(self, operation):
+        """The path of the operation with ids of what exists, and a body that is right."""
+        method, path = operation.split()
+        api = self.service.api(self.new_key("secret", project_id=self.project_id))
+        whole = path.endswith(("/upload-url", "/upload-complete"))
+        facts = {"device_id": "dev_own", "end_user_id": "eu_own"}
+        recording = await api.create(streaming=not whole, **facts)
+        path = path.replace("{recording_id}", recording["id"])
+        path = path.replace("{transcription_id}", recording["id"].replace("rec_", "txn_"))
+        if whole:
+            asked = {"content_type": "audio/wav", "file_size_bytes": 9}
+            offered = await api.call("POST", f"/v1/recordings/{recording['id']}/upload-url", body=asked)
+            await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
+        else:
+            await api.put(recording, 1, short_speech())
+        if "transcription" in path:
+            await api.finalize(recording, 1)
+        if "{webhook_id}" in path:
+            path = path.replace("{webhook_id}", await self._webhook(api))
+        if "{delivery_id}" in path:
+            await api.create(**facts)
+            found = {"data": []}
+            while not found["data"]:
+                found = (await api.call("GET", path.split("/deliveries/")[0] + "/deliveries")).json
+            path = path.replace("{delivery_id}", found["data"][0]["id"])
+        return method, path, _body(operation, recording["id"]), recording["id"]
+
+    async def _webhook(self, api):
+        body = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
+        return (await api.call("POST", "/v1/webhooks", body=body)).json["id"]
+
+
+def _body(operation, recording_id):
+    return {
+        "POST /v1/recordings": {"streaming": True, "end_user_id": "eu_own"},
+        "POST /v1/recordings/{recording_id}/finalize": {"total_chunks": 1, "final_duration_ms": 1},
+        "POST /v1/recordings/{recording_id}/upload-url": {"content_type": "audio/wav", "file_size_bytes": 9},
+        "POST /v1/recordings/{recording_id}/upload-complete": {},
+        "POST /v1/transcriptions": {"recording_id": recording_id},
+        "POST /v1/webhooks": {"url": "http://127.0.0.1:9/", "events": ["recording.created"]},
+    }.get(operation)
+
+
+@pytest.fixture
+def things(service, new_key):
+    return Things(service, new_key, f"proj_{token_hex(8)}")
+
+
+def test_the_table_has_every_operation_that_needs_a_key():
+    assert set(TABLE) == {f"{one.method} {one.path}" for one in BOTA.operations if one.security}
+
+
+async def status(things, operation, kind, made=None, **facts):
+    """What a key of this kind is answered. Facts given as callables are made of the recording's id."""
+    method, path, body, recording_id = made or await things.made(operation)
+    project_id = facts.pop("project_id", things.project_id)
+    facts = {name: fact(recording_id) if callable(fact) else fact for name, fact in facts.items()}
+    token = things.new_key(kind, project_id=project_id, **facts)
+    answer = await things.service.api(token).call(method, path, body=body)
+    if answer.status == 403:
+        assert answer.error["type"] == answer.error["code"] == "forbidden"
+    return answer.status
+
+
+PERMITTED = {200, 201, 202, 204, 409}
+"""409: a recording that is not what the endpoint is for; which says that the key was let in."""
+
+
+@pytest.mark.parametrize("operation", TABLE)
+async def test_without_a_key_or_with_an_unknown_one_nothing_is_done(things, operation):
+    method, path, body, _ = await things.made(operation)
+    for api, key in [(things.service.api("sk_live_" + "a" * 45), True), (things.service.api(), False)]:
+        answer = await api.call(method, path, body=body, key=key)
+        assert (answer.status, answer.error["type"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("operation", TABLE)
+async def test_a_secret_key_may_and_a_restricted_one_as_its_scope_says(things, operation):
+    needed, _ = TABLE[operation]
+    assert await status(things, operation, "secret") in PERMITTED
+    assert await status(things, operation, "restricted", scopes=frozenset({needed})) in PERMITTED
+    made = await things.made(operation)
+    for scopes in [frozenset(), *(frozenset({scope}) for scope in SCOPES if scope != needed)]:
+        assert await status(things, operation, "restricted", made, scopes=scopes) == 403, scopes
+
+
+@pytest.mark.parametrize("operation", TABLE)
+async def test_a_device_token_may_what_its_own_device_needs(things, operation):
+    allowed = "device" in TABLE[operation][1]
+    own = await status(things, operation, "device", device_id="dev_own", end_user_id="eu_own")
+    assert (own in PERMITTED) if allowed else (own == 403)
+    other = await status(things, operation, "device", device_id="dev_other", end_user_id="eu_own")
+    assert other == (404 if operation.endswith(OWN_ID) else own)
+
+
+@pytest.mark.parametrize("operation", TABLE)
+async def test_an_upload_token_may_upload_to_its_one_recording(things, operation):
+    expires_at = utc_now() + timedelta(minutes=5)
+    own = await status(things, operation, "upload", recording_id=lambda its_id: its_id, expires_at=expires_at)
+    assert (own in PERMITTED) if "upload" in TABLE[operation][1] else (own == 403)
+    other = await status(things, operation, "upload", recording_id="rec_1", expires_at=expires_at)
+    assert other == (404 if "upload" in TABLE[operation][1] else 403)
+
+
+@pytest.mark.parametrize("operation", [one for one in TABLE if "{" in one or one == "POST /v1/transcriptions"])
+async def test_another_projects_ids_are_not_found(things, operation):
+    assert await status(things, operation, "secret", project_id="proj_another") == 404

@@ -1,0 +1,53 @@
+"""The service within the test's own process, with a clock that the test turns."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from aiohttp import web
+from orjson import loads
+
+from service.api.application import runner
+from service.assembly import open_deck
+from service.clock import utc_now
+from service.deck import Deck
+from service.settings import Settings
+from tests.end_to_end.service_process import Api, free_port
+
+
+class TurnedClock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class RunningDeck:
+    deck: Deck
+    clock: TurnedClock
+    api: Api
+
+    def turn(self, **by: float) -> None:
+        """Turn the clock on, and let everyone who waits for it look."""
+        self.clock.now += timedelta(**by)
+        self.deck.webhooks.delivery.wake()
+
+
+@asynccontextmanager
+async def running_deck(data_dir: Path, clock: TurnedClock, **settings: object) -> AsyncIterator[RunningDeck]:
+    chosen = Settings(data_dir=data_dir, port=free_port(), workers=1, **settings)
+    async with open_deck(chosen, clock=clock) as deck:
+        server = runner(deck)
+        await server.setup()
+        try:
+            await web.TCPSite(server, chosen.host, chosen.port).start()
+            written = loads((data_dir / "dev-credentials.json").read_bytes())["bota"]
+            yield RunningDeck(deck, clock, Api(chosen.base_url, written["api_key"], written["end_user_id"]))
+        finally:
+            await server.cleanup()

@@ -1,0 +1,1 @@
+"""Tests at full size, too long for every run: `make soak-webhooks`."""
