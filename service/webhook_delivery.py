@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from adapters.one_thread import OneThread
+from adapters.webhooks.deliveries import Due, Endpoint
 from adapters.webhooks.sender import Sent, WebhookSender
 from adapters.webhooks.signing import signed_headers
-from adapters.webhooks.store import Due, Endpoint, WebhookStore
+from adapters.webhooks.store import WebhookStore
 from service.clock import Clock
 from service.metrics import Metrics
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.one_thread import OneThread
-from adapters.webhooks.store import Message, WebhookStore
+from adapters.webhooks.deliveries import Message
+from adapters.webhooks.store import WebhookStore
 from domain.events import ChunkStored
 from domain.summary import RecordingSummary, evolve_summary
 from service.clock import Clock

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from adapters.event_log.mapper import RecordedEvent
-from adapters.webhooks.store import Message
+from adapters.webhooks.deliveries import Message
 from domain.events import (
     Failed,
     FinalizeRequested,

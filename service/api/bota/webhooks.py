@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from adapters.keys import Key
+from adapters.webhooks.deliveries import Delivery, Endpoint, State
 from adapters.webhooks.sender import UrlRefused
 from adapters.webhooks.signing import new_secret
-from adapters.webhooks.store import Delivery, Endpoint, State
 from service.api.bota import access
 from service.api.bota.answers import (
     AttemptAnswer,

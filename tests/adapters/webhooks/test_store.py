@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from adapters.webhooks.deliveries import Endpoint, Message, State
 from adapters.webhooks.sender import Sent
 from adapters.webhooks.signing import Sealer, new_secret
-from adapters.webhooks.store import Endpoint, Message, State, WebhookStore
+from adapters.webhooks.store import WebhookStore
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = new_secret()
