@@ -46,7 +46,7 @@ def keys() -> None:
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="After how many minutes it expires.")
 @click.option(
     "--days",
-    type=click.FloatRange(min=0, max=36_500, min_open=True),
+    type=click.FloatRange(min=0, min_open=True),
     help="Days until it expires; it never does unless given.",
 )
 @click.option("--name", help="What it is for, so that a list tells it apart.")

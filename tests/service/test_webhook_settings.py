@@ -19,4 +19,5 @@ from service.settings import Settings
     ],
 )
 def test_private_addresses_are_allowed_in_development_only(host, said, allowed):
-    assert Settings(host=host, webhook_private_addresses=said).allows_private_webhooks is allowed
+    settings = Settings(host=host, public_url="https://tapedeck.example", webhook_private_addresses=said)
+    assert settings.allows_private_webhooks is allowed

@@ -10,8 +10,8 @@ from service.schemas.documents import documents
 
 
 def test_the_committed_documents_are_the_generated_ones():
-    """`make schemas` writes them."""
-    committed = {path.name: path.read_bytes() for path in FOLDER.glob("*.json")}
+    """`make schemas` writes them. The reference of the HTTP API has a test of its own."""
+    committed = {path.name: path.read_bytes() for path in FOLDER.glob("*.json") if path.name != "openapi.json"}
     assert committed.keys() == documents().keys()
     assert committed == documents()
 
