@@ -90,6 +90,12 @@ def test_finalizing_with_chunks_missing_is_refused_and_names_them():
     assert refusal.value.extra == ()
 
 
+def test_the_first_and_the_last_chunk_may_be_the_missing_ones():
+    with pytest.raises(errors.ChunkMismatch) as refusal:
+        when(given(opened(), chunk(2)), finalize(3))
+    assert refusal.value.missing == (1, 3)
+
+
 def test_finalizing_with_more_chunks_than_declared_is_refused_and_names_them():
     with pytest.raises(errors.ChunkMismatch) as refusal:
         when(given(opened(), chunk(9), chunk(1), chunk(5)), finalize(2))
@@ -108,8 +114,9 @@ def test_after_the_missing_chunks_have_come_finalizing_succeeds():
 
 @pytest.mark.parametrize("total", [0, -1, 101, 2**31])
 def test_totals_out_of_range_are_refused(total):
-    with pytest.raises(errors.TotalChunksOutOfRange):
+    with pytest.raises(errors.TotalChunksOutOfRange) as refusal:
         when(given(opened(max_chunks=100), chunk(1)), finalize(total))
+    assert (refusal.value.total_chunks, refusal.value.max_chunks) == (total, 100)
 
 
 @pytest.mark.parametrize("later", [[], [stitched()], [stitched(), transcribed()], [failed(Stage.STITCH)]], ids=len)

@@ -53,6 +53,16 @@ def test_a_history_that_no_decision_can_have_made_is_refused(history, misplaced)
     assert str(refusal.value) == f"{misplaced} cannot stand here in a recording's history"
 
 
+def test_every_earlier_table_still_has_the_chunk_that_stood_there_then():
+    tables = [ChunkTable()]
+    for body in (b"one", b"two", b"three", b"four"):
+        tables.append(tables[-1].with_chunk(chunk(1, body)))
+    assert [dict(table) for table in tables] == [
+        {},
+        *({1: chunk(1, body)} for body in (b"one", b"two", b"three", b"four")),
+    ]
+
+
 Steps = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8), st.binary(max_size=4)), max_size=60)
 
 
