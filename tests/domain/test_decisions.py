@@ -83,6 +83,12 @@ def test_finalizing_with_all_chunks_there_is_recorded():
     assert when(given(opened(), chunk(2), chunk(1)), finalize(2)) == [finalized(2)]
 
 
+def test_what_was_declared_is_recorded_in_full():
+    [event] = when(given(opened(), chunk(1)), finalize(1, md5="e" * 32, duration_ms=7, minutes=3))
+    assert (event.at, event.total_chunks, event.chunks_received) == (at(3), 1, 1)
+    assert (event.final_duration_ms, event.checksum_md5) == (7, "e" * 32)
+
+
 def test_finalizing_with_chunks_missing_is_refused_and_names_them():
     with pytest.raises(errors.ChunkMismatch) as refusal:
         when(given(opened(), chunk(1), chunk(3), chunk(12)), finalize(12))
