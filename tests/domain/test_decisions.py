@@ -83,11 +83,23 @@ def test_finalizing_with_all_chunks_there_is_recorded():
     assert when(given(opened(), chunk(2), chunk(1)), finalize(2)) == [finalized(2)]
 
 
+def test_what_was_declared_is_recorded_in_full():
+    [event] = when(given(opened(), chunk(1)), finalize(1, md5="e" * 32, duration_ms=7, minutes=3))
+    assert (event.at, event.total_chunks, event.chunks_received) == (at(3), 1, 1)
+    assert (event.final_duration_ms, event.checksum_md5) == (7, "e" * 32)
+
+
 def test_finalizing_with_chunks_missing_is_refused_and_names_them():
     with pytest.raises(errors.ChunkMismatch) as refusal:
         when(given(opened(), chunk(1), chunk(3), chunk(12)), finalize(12))
     assert refusal.value.missing == (2, 4, 5, 6, 7, 8, 9, 10, 11)
     assert refusal.value.extra == ()
+
+
+def test_the_first_and_the_last_chunk_may_be_the_missing_ones():
+    with pytest.raises(errors.ChunkMismatch) as refusal:
+        when(given(opened(), chunk(2)), finalize(3))
+    assert refusal.value.missing == (1, 3)
 
 
 def test_finalizing_with_more_chunks_than_declared_is_refused_and_names_them():
@@ -108,8 +120,9 @@ def test_after_the_missing_chunks_have_come_finalizing_succeeds():
 
 @pytest.mark.parametrize("total", [0, -1, 101, 2**31])
 def test_totals_out_of_range_are_refused(total):
-    with pytest.raises(errors.TotalChunksOutOfRange):
+    with pytest.raises(errors.TotalChunksOutOfRange) as refusal:
         when(given(opened(max_chunks=100), chunk(1)), finalize(total))
+    assert (refusal.value.total_chunks, refusal.value.max_chunks) == (total, 100)
 
 
 @pytest.mark.parametrize("later", [[], [stitched()], [stitched(), transcribed()], [failed(Stage.STITCH)]], ids=len)

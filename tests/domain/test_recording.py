@@ -11,9 +11,11 @@ from domain.recording import CorruptHistory, evolve, fold
 from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
 from tests.domain.histories import (
     chunk,
+    deleted,
     failed,
     finalized,
     given,
+    note_written,
     opened,
     retry_requested,
     stitched,
@@ -51,6 +53,31 @@ def test_a_history_that_no_decision_can_have_made_is_refused(history, misplaced)
     with pytest.raises(CorruptHistory) as refusal:
         fold(history)
     assert str(refusal.value) == f"{misplaced} cannot stand here in a recording's history"
+
+
+def test_the_next_chunk_of_a_history_copies_nothing_however_many_there_are(monkeypatch):
+    monkeypatch.setattr(ChunkTable, "_fork", lambda _: pytest.fail("copied"))
+    table = ChunkTable.of(chunk(number) for number in (1, 3, 2, 3, 1))
+    assert list(table) == [1, 3, 2]
+
+
+def test_a_chunk_changes_nothing_but_the_chunks():
+    history = [opened(), chunk(1), finalized(1), stitched(), transcribed(), note_written()]
+    recording = given(*history, failed(Stage.NOTE), deleted())
+    after = evolve(recording, chunk(2))
+    assert dict(after.chunks) == {1: chunk(1), 2: chunk(2)}
+    for fact in ("opened", "finalized", "stitched", "transcribed", "note", "failed", "deleted"):
+        assert getattr(after, fact) is getattr(recording, fact) is not None
+
+
+def test_every_earlier_table_still_has_the_chunk_that_stood_there_then():
+    tables = [ChunkTable()]
+    for body in (b"one", b"two", b"three", b"four"):
+        tables.append(tables[-1].with_chunk(chunk(1, body)))
+    assert [dict(table) for table in tables] == [
+        {},
+        *({1: chunk(1, body)} for body in (b"one", b"two", b"three", b"four")),
+    ]
 
 
 Steps = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8), st.binary(max_size=4)), max_size=60)
