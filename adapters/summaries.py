@@ -13,6 +13,7 @@ from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.sqlite_file import connect, writing
+from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
 _LIVE, _NEXT = "summaries", "summaries_next"
@@ -113,7 +114,8 @@ def _fold_into(connection: sqlite3.Connection, table: str, events: Sequence[Reco
     for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
         summary = _find(connection, table, recording_id)
         for recorded in its_events:
-            summary = evolve_summary(summary, recorded.event)
+            if isinstance(recorded.event, RecordingEvent):
+                summary = evolve_summary(summary, recorded.event)
         if summary is not None:
             rows.append((recording_id.bytes, summary.model_dump_json().encode()))
     connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", rows)  # noqa: S608

@@ -19,13 +19,16 @@ from adapters.keys import KeyStore
 from adapters.positions import PositionStore
 from adapters.speech.engine import EngineSpec
 from adapters.summaries import SummaryStore
+from adapters.tokens.signing import SigningKey
 from adapters.worker_processes import WorkerProcesses
 from domain.events import Stage
+from service.ambient_sessions import AmbientSessions
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
-from service.deck import Deck
-from service.dev_credentials import ensure_dev_credentials
+from service.deck import Deck, NewId
+from service.dev_credentials import development_client, ensure_dev_credentials
+from service.dev_issuer import DevIssuer, signing_key_path
 from service.followers.eraser import Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -36,6 +39,7 @@ from service.processing import StageWork
 from service.recordings import Recordings
 from service.retry import RetryPolicy
 from service.settings import Settings
+from service.trust import open_trust
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,10 @@ class DataDirInUse(Exception):
 
 @asynccontextmanager
 async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
-    """The service's parts with every follower running, until the block ends. Raises: DataDirInUse; OSError."""
+    """The service's parts with every follower running, until the block ends.
+
+    Raises: DataDirInUse; AllowListUnusable; OSError.
+    """
     async with AsyncExitStack() as parts:
         parts.enter_context(_owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
@@ -67,23 +74,27 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         positions = PositionStore(settings.data_dir / "followers.sqlite3")
         parts.callback(positions.close)
 
+        dev_issuer = _dev_issuer(settings, keys, new_id=_new_id)
+        tokens = await parts.enter_async_context(open_trust(settings, dev_issuer, clock=utc_now))
         recordings = Recordings(log)
         projector = Projector(log, summaries)
         deck = Deck(
             settings=settings,
             limits=Limits.from_settings(settings),
             clock=utc_now,
-            new_id=lambda: token_hex(16),
+            new_id=_new_id,
             log=log,
             recordings=recordings,
+            sessions=AmbientSessions(log),
             blobs=blobs,
             keys=keys,
+            tokens=tokens,
+            dev_issuer=dev_issuer,
             summaries=summaries,
             projector=projector,
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
             metrics=metrics,
         )
-        ensure_dev_credentials(settings, keys, new_id=deck.new_id)
 
         workers = WorkerProcesses(settings.worker_count)
         parts.push_async_callback(workers.close)
@@ -121,6 +132,19 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)
         yield deck
+
+
+def _new_id() -> str:
+    return token_hex(16)
+
+
+def _dev_issuer(settings: Settings, keys: KeyStore, *, new_id: NewId) -> DevIssuer | None:
+    """The development issuer, where there are development credentials; which are made first if it is time."""
+    credentials = ensure_dev_credentials(settings, keys, new_id=new_id)
+    if credentials is None:
+        return None
+    key = SigningKey.load_or_create(signing_key_path(settings.data_dir))
+    return DevIssuer(settings.base_url, development_client(credentials), key, clock=utc_now, new_id=new_id)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

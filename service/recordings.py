@@ -152,7 +152,10 @@ class Recordings:
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
         history = await self._log.history(recording_id)
-        hot = _Hot(fold(recorded.event for recorded in history), version=len(history))
+        hot = _Hot(
+            fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent)),
+            version=len(history),
+        )
         self._hot[recording_id] = hot
         self._held += _weight(hot.recording)
         self._evict()

@@ -16,7 +16,7 @@ from eventsourcing.persistence import PersistenceError
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.reader import EventReader
 from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
-from domain.events import RecordingEvent
+from domain.events import LoggedEvent
 
 LARGEST_COMMIT = 1_024
 """Appends in one transaction at the most, so that one commit does not keep its first caller waiting for long."""
@@ -63,7 +63,7 @@ class EventLog:
         return self._head
 
     def append(
-        self, recording_id: UUID, expected_version: int, events: Sequence[RecordingEvent], *, trace_id: str | None
+        self, recording_id: UUID, expected_version: int, events: Sequence[LoggedEvent], *, trace_id: str | None
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 

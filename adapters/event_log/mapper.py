@@ -8,7 +8,7 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
-from domain.events import EVENT_TYPES, RecordingEvent
+from domain.events import EVENT_TYPES, LoggedEvent
 from domain.upcasts import UnknownEventVersion, upcast
 
 
@@ -18,18 +18,18 @@ class VersionedEvent:
 
     originator_id: UUID
     originator_version: int
-    event: RecordingEvent
+    event: LoggedEvent
     trace_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event in the log. `position` counts over all recordings, `version` within one; both from 1."""
+    """An event in the log. `position` counts over all of it, `version` within one recording or session; both from 1."""
 
     position: int
     recording_id: UUID
     version: int
-    event: RecordingEvent
+    event: LoggedEvent
     trace_id: str | None
 
 

@@ -6,8 +6,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.api.bota.errors import bota_errors, error_answer
+from service.api.bota.external_ids import ExternalIds
 from service.api.bota.reading import Reading
 from service.api.bota.streaming import Streaming
+from service.api.dev_issuer import DevIssuerApi
+from service.api.dragon import errors as dragon
+from service.api.dragon.audio import Audio
+from service.api.dragon.sessions import Sessions
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
 from service.api.tracing import tracing
@@ -18,9 +23,12 @@ logger = logging.getLogger(__name__)
 
 def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
-    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors])
-    for part in (Streaming(deck), Reading(deck), Operations(deck)):
+    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors, dragon.dragon_errors])
+    reading = Reading(deck)
+    for part in (Streaming(deck), reading, ExternalIds(deck, reading), Audio(deck), Sessions(deck), Operations(deck)):
         part.add_routes(app.router)
+    if deck.dev_issuer is not None:
+        DevIssuerApi(deck.dev_issuer, deck.limits).add_routes(app.router)
     return app
 
 
@@ -50,4 +58,9 @@ async def unexpected_errors(request: web.Request, handler: Handler) -> web.Strea
         raise  # the client went away while it was being answered
     except Exception:
         logger.exception("request failed unexpectedly")
-        return error_answer(500, "internal_error", "The service failed at this request; try again.")
+        sentence = "The service failed at this request; try again."
+        return (
+            dragon.error_answer(500, sentence)
+            if dragon.is_dragon(request)
+            else error_answer(500, "internal_error", sentence)
+        )

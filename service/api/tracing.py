@@ -4,8 +4,9 @@ It is in the answer, in every log line of the request, and in the metadata of th
 """
 
 import logging
+import re
 import time
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,7 @@ from service.metrics import Metrics
 
 TRACE_HEADER = "x-correlation-id"
 logger = logging.getLogger("tapedeck.http")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def tracing(metrics: Metrics) -> Middleware:
@@ -55,11 +57,13 @@ def tracing(metrics: Metrics) -> Middleware:
     return trace
 
 
+def is_trace_id(given: str | None) -> bool:
+    """Whether it is a UUID as they are usually written, in any case; it is passed on as it was given."""
+    return given is not None and _UUID.fullmatch(given) is not None
+
+
 def _trace_id(given: str | None) -> str:
-    try:
-        return str(UUID(given))
-    except (ValueError, TypeError, AttributeError):
-        return str(uuid4())
+    return given if given is not None and is_trace_id(given) else str(uuid4())
 
 
 def _route(request: web.Request) -> str:

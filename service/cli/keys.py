@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from secrets import token_hex
+from uuid import UUID
 
 import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
+from service.api.dragon.names import tenant_of_customer
 from service.clock import utc_now
 from service.settings import BadSettings, load_settings
 
@@ -23,6 +25,7 @@ def keys() -> None:
 @keys.command()
 @click.option("--kind", type=click.Choice(["secret", "restricted", "device"]), default="secret", show_default=True)
 @click.option("--project", help="The project it is for, proj_ and letters and digits; a new one unless given.")
+@click.option("--customer", type=click.UUID, help="Instead of a project: the Dragon customer whose recordings it sees.")
 @click.option(
     "--scope", "scopes", multiple=True, help="What a restricted key may do, such as recordings:read; repeatable."
 )
@@ -37,6 +40,7 @@ def create(
     *,
     kind: str,
     project: str | None,
+    customer: UUID | None,
     scopes: tuple[str, ...],
     device: str | None,
     end_user: str | None,
@@ -45,6 +49,9 @@ def create(
     test: bool,
 ) -> None:
     """Make a key and print it. It is kept as a hash, so this is the only time it can be seen."""
+    if customer is not None and project is not None:
+        raise click.UsageError("Give --project or --customer, not both: a customer is a project.")
+    project = tenant_of_customer(str(customer)) if customer else project
     with _key_store() as store:
         try:
             new = store.create(

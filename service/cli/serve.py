@@ -40,7 +40,8 @@ def serve(host: str | None, port: int | None) -> None:
         settings = load_settings(**overrides)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    from service.assembly import DataDirInUse  # noqa: PLC0415 - what serving needs takes a while to import
+    from adapters.tokens.allow_list_file import AllowListUnusable  # noqa: PLC0415 - serving takes a while to import
+    from service.assembly import DataDirInUse  # noqa: PLC0415
     from service.logs import log_to_stderr  # noqa: PLC0415
     from service.server import serve as run_server  # noqa: PLC0415
 
@@ -48,7 +49,7 @@ def serve(host: str | None, port: int | None) -> None:
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(run_server(settings))
-    except DataDirInUse as error:
+    except (DataDirInUse, AllowListUnusable) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"The service cannot start: {error}.") from None

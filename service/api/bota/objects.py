@@ -79,7 +79,13 @@ def recording_object(recording_id: UUID, summary: RecordingSummary, details: byt
         "updated_at": utc_text(summary.updated_at),
         "uploaded_at": utc_text(summary.finalized_at),
         "deleted_at": None,
+        **_names_elsewhere(summary),
     }
+
+
+def _names_elsewhere(summary: RecordingSummary) -> JsonObject:
+    """(D) What a recording that came by another dialect is called there; Bota's own have no such fields."""
+    return {} if summary.dialect == "bota" else {"dialect": summary.dialect, "external_id": summary.external_id}
 
 
 def recording_status(summary: RecordingSummary) -> str:

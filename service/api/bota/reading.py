@@ -9,7 +9,7 @@ from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from domain.commands import DeleteRecording, RetryRecording
 from domain.errors import RecordingNotFound
-from domain.events import RecordingEvent, Stitched
+from domain.events import LoggedEvent, Stitched
 from domain.summary import RecordingSummary, Standing
 from service.api.bota import access
 from service.api.bota.errors import NotReady, TranscriptionNotFound, ViewBehind
@@ -58,7 +58,7 @@ class Reading:
 
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
         its_id = recording_id_of(public_id)
-        summary = await self._summary(key, its_id)
+        summary = await self.summary(key, its_id)
         details = await self._blob(summary.details_key) if summary.details_key else None
         return json_answer(recording_object(its_id, summary, details), status=status)
 
@@ -66,7 +66,7 @@ class Reading:
         key = access.permitted(request, self._deck, access.TRANSCRIPTIONS_READ)
         try:
             its_id = recording_id_of_transcription(request.match_info["transcription_id"])
-            summary = await self._summary(key, its_id)
+            summary = await self.summary(key, its_id)
         except RecordingNotFound:
             raise TranscriptionNotFound from None
         if summary.finalized_at is None:
@@ -79,7 +79,7 @@ class Reading:
         """The history (D), one fact after another, without what only we need to find the content."""
         key = access.permitted(request, self._deck, access.RECORDINGS_READ)
         its_id = recording_id_of(request.match_info["recording_id"])
-        await self._summary(key, its_id)
+        await self.summary(key, its_id)
         history = await self._deck.log.history(its_id)
         return json_answer({"data": [_event_object(recorded.version, recorded.event) for recorded in history]})
 
@@ -88,7 +88,7 @@ class Reading:
         key = access.permitted(request, self._deck, access.RECORDINGS_WRITE)
         public_id = request.match_info["recording_id"]
         its_id = recording_id_of(public_id)
-        await self._summary(key, its_id)
+        await self.summary(key, its_id)
         await self._deck.recordings.execute(its_id, RetryRecording(at=self._deck.clock()), trace_id=trace_id.get())
         return await self._recording_answer(key, public_id, status=202)
 
@@ -96,14 +96,14 @@ class Reading:
         """The recording is gone when this answers; its bytes are erased right after (P)."""
         key = access.permitted(request, self._deck, access.RECORDINGS_WRITE)
         its_id = recording_id_of(request.match_info["recording_id"])
-        await self._summary(key, its_id)
+        await self.summary(key, its_id)
         await self._deck.recordings.execute(its_id, DeleteRecording(at=self._deck.clock()), trace_id=trace_id.get())
         return web.Response(status=204)
 
     async def download_url(self, request: web.Request) -> web.Response:
         key = access.permitted(request, self._deck, access.RECORDINGS_READ)
         its_id = recording_id_of(request.match_info["recording_id"])
-        summary = await self._summary(key, its_id)
+        summary = await self.summary(key, its_id)
         stitched = summary.stitched
         if stitched is None:
             raise NotReady("The recording's audio is not stitched yet; ask again when its status is processing.")
@@ -136,7 +136,7 @@ class Reading:
         )
         return await serve_blob(request, self._deck.blobs, blob)
 
-    async def _summary(self, key: Key, its_id: UUID) -> RecordingSummary:
+    async def summary(self, key: Key, its_id: UUID) -> RecordingSummary:
         """The view's row, which has seen every write answered before. Raises: RecordingNotFound; ViewBehind."""
         try:
             await self._deck.projector.wait_for(self._deck.log.head, seconds=VIEW_SECONDS)
@@ -156,7 +156,7 @@ def _file_name(its_id: UUID, stitched: Stitched) -> str:
     return f"{public_recording_id(its_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
 
 
-def _event_object(version: int, event: RecordingEvent) -> dict[str, Any]:
+def _event_object(version: int, event: LoggedEvent) -> dict[str, Any]:
     return {
         "version": version,
         "type": type(event).__name__,

@@ -1,0 +1,72 @@
+"""Signs tokens with a key of our own: a P-256 key in a file, made on first use, readable by its owner alone."""
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jose import jwk, jws
+
+from adapters.tokens.public_keys import KeySet
+
+ALGORITHM = "ES256"
+
+
+class SigningKey:
+    """One key; `jwks` is the set that verifies what it signs."""
+
+    def __init__(self, pem: bytes) -> None:
+        self._key = jwk.construct(pem, ALGORITHM)
+        public = self._key.public_key().to_dict()
+        self._kid = _name(pem)
+        members = {name: _text(public[name]) for name in ("kty", "crv", "x", "y")}
+        self.jwks: dict[str, Any] = {"keys": [members | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> "SigningKey":
+        """The key in the file at `path`. Raises: OSError; ValueError for a file that is no key."""
+        if not path.exists():
+            _write(path, _new_pem())
+        return cls(path.read_bytes())
+
+    def key_set(self) -> KeySet:
+        return KeySet.from_jwks(self.jwks)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A token that says `claims`."""
+        headers = {"kid": self._kid}
+        token: str = jws.sign(dict(claims), self._key, headers=headers, algorithm=ALGORITHM)
+        return token
+
+
+def _name(pem: bytes) -> str:
+    """The same key has the same name for ever, and another key another one."""
+    public = serialization.load_pem_private_key(pem, password=None).public_key()
+    raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(raw)
+    return urlsafe_b64encode(digest.finalize()).rstrip(b"=").decode()
+
+
+def _text(member: bytes | str) -> str:
+    return member.decode() if isinstance(member, bytes) else member
+
+
+def _new_pem() -> bytes:
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, pem: bytes) -> None:
+    """Whole or not at all: a half-written key would keep the service from starting again."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
