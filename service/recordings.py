@@ -147,11 +147,14 @@ class Recordings:
         loading = self._loading.get(recording_id)
         if loading is None:
             loading = self._loading[recording_id] = asyncio.create_task(self._load_cold(recording_id))
-            loading.add_done_callback(lambda _: self._loading.pop(recording_id))
         return await asyncio.shield(loading)
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
-        history = await self._log.history(recording_id)
+        try:
+            history = await self._log.history(recording_id)
+        finally:
+            # Here and not in a callback: who asks when this task is done must not get what it once loaded.
+            del self._loading[recording_id]
         hot = _Hot(
             fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent)),
             version=len(history),

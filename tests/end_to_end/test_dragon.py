@@ -5,7 +5,10 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.event_log.reader import EventReader
+from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.keys import KeyKind, KeyStore
+from service.api.dragon.names import recording_named
 from service.clock import utc_now
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, found, sha256
 from tests.end_to_end.service_process import short_speech, slices
@@ -162,9 +165,16 @@ async def test_the_trace_id_is_in_the_answer_the_log_and_the_events(dragon, api,
         assert (lines[0]["path"], lines[0]["status"]) == ("/audio/storeChunk", 200)
     trace = str(uuid4())
     await dragon.finalize(1, trace=trace)
-    recording = await ended(api, dragon.correlation_id)
-    history = await api.get(recording, "/events")
-    assert [event["trace_id"] for event in history["data"]][-3:] == [trace] * 3
+    await ended(api, dragon.correlation_id)
+    tenant = service.credentials["project_id"]
+    assert logged_traces(service, recording_named(tenant, dragon.correlation_id, 1))[-3:] == [trace] * 3
+
+
+def logged_traces(service, its_id):
+    recorder = SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3")
+    traces = [recorded.trace_id for recorded in EventReader(recorder).history(its_id)]
+    recorder.close()
+    return traces
 
 
 async def test_nothing_of_what_a_partner_says_about_an_encounter_is_in_the_log_or_its_lines(dragon, service):

@@ -166,13 +166,13 @@ class IssuerServer:
 def issuer_in_a_thread() -> Iterator[IssuerServer]:
     """An issuer that answers also while the test itself does something that blocks."""
     server, loop = IssuerServer(), asyncio.new_event_loop()
-    loop.run_until_complete(server.start())
     thread = threading.Thread(target=loop.run_forever, name="issuer")
     thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
     try:
         yield server
     finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(server.stop())
         loop.close()
