@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import io
 import json
+from collections.abc import AsyncIterable
 from typing import Any
 from uuid import uuid4
 
@@ -61,13 +63,15 @@ class Dragon:
         trace: str | None = "new",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """`body`: bytes, a form, or anything to be sent as JSON."""
+        """`body`: bytes, pieces of them, a form, or anything to be sent as JSON."""
         sent = dict(headers or {})
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token if token == 'own' else token}")  # noqa: S105
         if trace is not None:
             sent.setdefault("x-correlation-id", str(uuid4()) if trace == "new" else trace)
-        data = body if body is None or isinstance(body, bytes | aiohttp.FormData) else json.dumps(body).encode()
+        body = io.BytesIO(body) if isinstance(body, bytes) else body
+        is_raw = body is None or isinstance(body, io.BytesIO | aiohttp.FormData | AsyncIterable)
+        data = body if is_raw else json.dumps(body).encode()
         async with (
             aiohttp.ClientSession() as http,
             http.request(method, aiohttp.client.URL(self.url + path, encoded=True), data=data, headers=sent) as answer,

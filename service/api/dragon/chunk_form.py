@@ -18,6 +18,9 @@ from service.api.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits
 FRAME_BYTES = 64 * 1024
 """What a form may have around its two parts: boundaries and part headers."""
 
+LINES = 64
+"""How many lines a form may have around its two parts, so that empty ones cannot keep the service busy."""
+
 PART_HEADERS = 16
 PART_HEADER_BYTES = 4 * 1024
 PIECE_BYTES = 64 * 1024
@@ -126,12 +129,16 @@ class _BoundedBody:
         self._seconds = limits.chunk_seconds
         self._deadline = asyncio.get_running_loop().time() + limits.chunk_seconds
         self._read_bytes = 0
+        self._lines_left = LINES
         self.limit_bytes = limit_bytes
 
     async def read(self, size: int) -> bytes:
         return await self._bounded(self._stream.read(size))
 
     async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        self._lines_left -= 1
+        if self._lines_left < 0:
+            raise InvalidRequest(f"The form has more than {LINES} lines around its parts")
         longest = PART_HEADER_BYTES if max_line_length is None else max_line_length
         return await self._bounded(self._stream.readline(max_line_length=longest))
 
