@@ -49,7 +49,7 @@ def tracing(metrics: Metrics) -> Middleware:
                     "path": request.path,  # never with the query: it may hold a signature
                     "status": status,
                     "milliseconds": round((time.perf_counter() - began) * 1000, 1),
-                    **({"recording_id": request.match_info["recording_id"]} if _names_recording(request) else {}),
+                    **_about(request),
                 },
             )
             trace_id.reset(token)
@@ -72,5 +72,7 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unknown"
 
 
-def _names_recording(request: web.Request) -> bool:
-    return "recording_id" in request.match_info
+def _about(request: web.Request) -> dict[str, str]:
+    """The recording that the request is about: named by its path, or found in its body by its handler."""
+    recording_id = request.match_info.get("recording_id") or request.get("recording_id")
+    return {"recording_id": recording_id} if recording_id else {}

@@ -163,6 +163,8 @@ async def test_the_trace_id_is_in_the_answer_the_log_and_the_events(dragon, api,
         lines = [line for line in service.log_lines() if line.get("trace_id") == trace]
         assert [line["message"] for line in lines] == ["request"]
         assert (lines[0]["path"], lines[0]["status"]) == ("/audio/storeChunk", 200)
+        its_id = recording_named(service.credentials["project_id"], dragon.correlation_id, 1)
+        assert lines[0]["recording_id"] == its_id.hex
     trace = str(uuid4())
     await dragon.finalize(1, trace=trace)
     await ended(api, dragon.correlation_id)

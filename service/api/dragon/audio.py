@@ -55,7 +55,7 @@ class Audio:
         tell_to_continue(request)
         max_chunks = self._deck.settings.dragon_max_chunks
         asked = parse_chunk_metadata(await form.metadata(), request.query, max_chunks=max_chunks)
-        its_id = await self._permitted(caller, asked)
+        its_id = await self._permitted(request, caller, asked)
         content = await form.content()
         if content is None:
             if asked.chunk_number != METADATA_ONLY_CHUNK:
@@ -100,18 +100,19 @@ class Audio:
         tell_to_continue(request)
         body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
         asked = parse_finalize(body, request.query, max_chunks=self._deck.settings.dragon_max_chunks)
-        its_id = await self._permitted(caller, asked)
+        its_id = await self._permitted(request, caller, asked)
         await self._open(its_id, asked)
         command = commands.FinalizeRecording(at=self._deck.clock(), total_chunks=asked.total_chunks)
         await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
         return _success()
 
-    async def _permitted(self, caller: Application, asked: RecordingPart) -> UUID:
+    async def _permitted(self, request: web.Request, caller: Application, asked: RecordingPart) -> UUID:
         """The recording's id, where the caller may write to it. Raises: NotYours; AmbientSessionNotFound."""
         access.check_tenant(
             caller, customer_id=asked.customer_id, partner_id=asked.partner_id, product_id=asked.product_id
         )
         its_id = recording_named(asked.session.tenant_id, asked.correlation_id, asked.recording_number)
+        request["recording_id"] = its_id.hex  # for the request's log line
         await self._check_session(its_id, asked)
         return its_id
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from aiohttp import web
 
-from domain.ambient_session import AmbientSession, AmbientSessionNotFound, AnnounceSession, EndSession
+from domain.ambient_session import (
+    AmbientSession,
+    AmbientSessionNotFound,
+    AmbientSessionOfAnother,
+    AnnounceSession,
+    EndSession,
+)
 from service.api.dragon import access
 from service.api.dragon.names import DIALECT, SessionName
 from service.api.dragon.requests import (
@@ -54,7 +60,11 @@ class Sessions:
             ehr_instance_id=asked.ehr_instance_id,
             details_key=await self._store_data(asked),
         )
-        session = await self._deck.sessions.execute(asked.session.id, command, trace_id=trace_id.get())
+        try:
+            session = await self._deck.sessions.execute(asked.session.id, command, trace_id=trace_id.get())
+        except AmbientSessionOfAnother:
+            await self._forget_data(asked, command.details_key)
+            raise
         return json_answer(_session_object(asked.session, session))
 
     async def _store_data(self, asked: Session) -> str | None:
@@ -64,6 +74,12 @@ class Sessions:
         prefix = blob_prefix(asked.session.id, "data")
         blob = await asyncio.to_thread(self._deck.blobs.put_bytes, prefix, asked.data.encode())
         return blob.key
+
+    async def _forget_data(self, asked: Session, key: str | None) -> None:
+        """Remove what a refused announcement said, unless the session that is there said the same."""
+        session = await self._deck.sessions.find(asked.session.id)
+        if key is not None and session.details_key != key:
+            await self._deck.blobs.delete(key)
 
     async def end(self, request: web.Request) -> web.Response:
         """DELETE /ambient-sessions/{correlationId} (P). Ending it again gives the same answer."""
