@@ -97,5 +97,8 @@ class Discovery:
 
 def _may_hold_keys(issuer: Issuer, address: str) -> bool:
     """Whether keys at `address` may be believed: on the issuer's own host and port, or one that is named for it."""
-    own, parts = urlsplit(issuer.name), urlsplit(address)
+    try:
+        own, parts = urlsplit(issuer.name), urlsplit(address)
+    except ValueError:
+        return False
     return is_web_address(parts) and parts.netloc in {own.netloc, *issuer.key_hosts}

@@ -133,3 +133,10 @@ async def ended(api: Api, correlation_id: str, recording_id: int = 1, *, seconds
 
 def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+def silence(tenths: int = 1) -> bytes:
+    """Tenths of a second of nothing as a WAV file, for where the speech engine is not what is tried."""
+    size = 3_200 * tenths
+    head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0"
+    return head + b"data" + size.to_bytes(4, "little") + bytes(size)

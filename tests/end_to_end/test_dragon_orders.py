@@ -5,19 +5,12 @@ from random import Random
 
 import pytest
 
-from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, sha256
+from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, sha256, silence
 from tests.end_to_end.service_process import ServiceProcess, slices
 
 ORDERS = 200
 SIDE_BY_SIDE = 8
 PIECES = 3
-
-
-def tone_free_wav() -> bytes:
-    """A tenth of a second of silence: what is tried here is the order of calls, not the speech engine."""
-    size = 3_200
-    head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0"
-    return head + b"data" + size.to_bytes(4, "little") + bytes(size)
 
 
 @pytest.fixture
@@ -30,7 +23,7 @@ async def dragon(service: ServiceProcess) -> Dragon:
 async def send_in_random_order(dragon: Dragon, recording_id: int) -> None:
     """The placeholder, the chunks and finalize, shuffled, some of them twice or thrice, up to three at once."""
     random = Random(recording_id)
-    pieces = slices(tone_free_wav(), PIECES)
+    pieces = slices(silence(), PIECES)
     calls = [(1, None), *enumerate(pieces, 2), (None, None)]
     calls += random.choices(calls, k=random.randint(0, 3))
     random.shuffle(calls)
@@ -54,7 +47,7 @@ async def test_two_hundred_random_orders_end_in_one_stitched_and_the_same_bytes(
     await asyncio.gather(*(one(number) for number in range(1, ORDERS + 1)))
     for number in range(1, ORDERS + 1):
         recording = await ended(api, dragon.correlation_id, number)
-        assert (recording["status"], recording["content_sha256"]) == ("completed", sha256(tone_free_wav())), number
+        assert (recording["status"], recording["content_sha256"]) == ("completed", sha256(silence())), number
         types = await api.event_types(recording)
         assert types.count("Stitched") == types.count("FinalizeRequested") == types.count("Transcribed") == 1, types
         assert types.count("ChunkStored") == PIECES + 1, types

@@ -167,6 +167,7 @@ async def test_keys_on_a_host_that_the_allow_list_does_not_name_are_not_fetched(
         f"http://{own_host}.example.com/keys",
         f"ftp://{own_host}/keys",
         "file:///etc/passwd",
+        "http://[",
         "/keys",
         7,
         None,
