@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from tests.end_to_end.service_process import Answer, Api, ServiceProcess
 
 AUDIO = "api-version=2025-07-15"
 SESSIONS = "api-version=2"
+JSON = "application/json; charset=utf-8"
 SUCCESS = b'{"error":null}'
 
 
@@ -140,3 +141,11 @@ def silence(tenths: int = 1) -> bytes:
     size = 3_200 * tenths
     head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0"
     return head + b"data" + size.to_bytes(4, "little") + bytes(size)
+
+
+async def error_of(answering: Awaitable[Answer], status: int) -> str:
+    """The one string of an answer that is refused with `status`, in Dragon's form."""
+    answer = await answering
+    assert (answer.status, answer.headers["Content-Type"]) == (status, JSON)
+    assert set(answer.json) == {"error"}
+    return answer.json["error"]
