@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test lint bench format lock schemas clean
+.PHONY: help run demo test soak soak-kafka faults mutate lint bench bench-kafka kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,18 @@ demo: .venv/installed ## a recording all the way through: chunks in, transcript 
 test: .venv/installed ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
+faults: .venv/installed ## plant faults in a copy of the code, one at a time; the tests must notice each
+	@$(BIN)/python -m tests.simulation.planted_faults $(ARGS)
+soak: .venv/installed ## the simulation over 10 000 seeds (or SIMULATION_SEEDS), the properties over 20 000 runs
+	@$(BIN)/python -m tests.simulation
+	SOAK_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
+
+mutate: .venv/installed ## change the domain's code in every small way, and see that a test notices: some half an hour
+	$(BIN)/mutmut run
+	@$(BIN)/mutmut export-cicd-stats > /dev/null
+	@$(BIN)/mutmut results
+	@$(BIN)/python -m tests.mutation_score
+
 lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -26,6 +38,19 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
+	@$(BIN)/python -m tests.bench.kafka
+
+kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
+	@exec $(BIN)/python -m tests.kafka $(ARGS)
+
+soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
+	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
+schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
+	@$(BIN)/python -m service.event_schemas
+	@$(BIN)/python -m service.schemas
+	@$(BIN)/python -m service.life_diagram
 
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .
@@ -36,7 +61,7 @@ lock: .venv/installed ## resolve the dependencies anew into requirements.lock
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets made, but never .data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -6,7 +6,7 @@ idempotent, and is done again from there.
 
 from pathlib import Path
 
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, is_of_log, writing
 
 
 class PositionStore:
@@ -17,6 +17,13 @@ class PositionStore:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS positions (follower TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID"
         )
+
+    def use_for(self, log_identity: str, head: int) -> None:
+        """Forget positions of another log, or of a later state of this one: after a restore, they would skip events."""
+        with writing(self._connection):
+            (furthest,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM positions").fetchone()
+            if not is_of_log(self._connection, log_identity) or furthest > head:
+                self._connection.execute("DELETE FROM positions")
 
     def load(self, follower: str) -> int:
         """The position saved last; 0 for a follower that has saved none."""

@@ -11,15 +11,20 @@ LOCK_TIMEOUT_SECONDS = 10
 
 def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     """A connection for any one thread at a time. Not `durable`: a power cut may take the last commits."""
+    make_private_file(path)
+    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    return connection
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty database file that only its owner can read, or close an existing one to others."""
     # SQLite gives its -wal and -shm files the mode of the database, so this one is made first. One that exists is not
     # opened: closing it would drop the POSIX locks of every other connection in this process.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    return connection
 
 
 @contextmanager
@@ -33,3 +38,14 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def is_of_log(connection: sqlite3.Connection, identity: str) -> bool:
+    """Whether what the file holds was made from the log of this identity. From now on, it is. In a transaction."""
+    connection.execute("CREATE TABLE IF NOT EXISTS made_from (log_identity TEXT NOT NULL)")
+    row = connection.execute("SELECT log_identity FROM made_from").fetchone()
+    if row is not None and row[0] == identity:
+        return True
+    connection.execute("DELETE FROM made_from")
+    connection.execute("INSERT INTO made_from VALUES (?)", (identity,))
+    return False

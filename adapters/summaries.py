@@ -4,15 +4,18 @@ So an event's effect is there exactly once. The view can always be made again fr
 waited for until it is on disk.
 """
 
+import fcntl
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, is_of_log, writing
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
@@ -26,6 +29,11 @@ class PositionMoved(Exception):
     """Another writer has moved the view; read its position again and go on from there."""
 
 
+class RebuildRunning(Exception):
+    def __init__(self) -> None:
+        super().__init__("The view is being rebuilt already; wait for that to end.")
+
+
 class SummaryStore:
     """Recording summaries in one file. Blocking: writes belong into a thread, `find` is one quick look-up.
 
@@ -33,6 +41,7 @@ class SummaryStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = connect(path, durable=False)
         self._reader = connect(path, durable=False)
         with writing(self._writer):
@@ -40,6 +49,13 @@ class SummaryStore:
             self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             if _position(self._writer) is None:
                 self._writer.execute("INSERT INTO summaries_position VALUES (0)")
+
+    def use_for(self, log_identity: str, head: int) -> None:
+        """Begin anew when the rows stand for another log, or for a later state of this one, as after a restore."""
+        with writing(self._writer):
+            if not is_of_log(self._writer, log_identity) or (_position(self._writer) or 0) > head:
+                self._writer.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
+                _set_position(self._writer, 0)
 
     def position(self) -> int:
         """The position of the last event that the rows stand for; 0 for an empty view."""
@@ -62,8 +78,24 @@ class SummaryStore:
     def rebuild(self, read: ReadEvents) -> int:
         """Make the view again from the log's first event; queries see the old rows until the new ones are whole.
 
-        Returns: the position it stands for then.
+        Returns: the position it stands for then. Raises: RebuildRunning.
         """
+        with self._one_rebuild():
+            return self._rebuild(read)
+
+    @contextmanager
+    def _one_rebuild(self) -> Iterator[None]:
+        """Two at once would write into the same new rows. The lock dies with its process."""
+        lock = os.open(self._path.with_name(f"{self._path.name}.rebuild"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise RebuildRunning from None
+        finally:
+            os.close(lock)
+
+    def _rebuild(self, read: ReadEvents) -> int:
         with writing(self._writer):
             self._writer.execute(f"DROP TABLE IF EXISTS {_NEXT}")
             _create_rows(self._writer, _NEXT)

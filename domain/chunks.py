@@ -1,34 +1,40 @@
 """A map of chunks that never changes, and still costs the same to add to at chunk 10 and at chunk 10 000.
 
 Each `ChunkTable` is a value: adding gives a new one and the old one stays as it was. All tables of one history share
-one dict; an entry remembers at which revision it came, and a table sees only what is not younger than itself. Adding
-to a table that has already been added to (a second future from one past) copies the dict: rare, and correct.
+one dict; of each entry it is known at which revision it came, and a table sees only what is not younger than itself.
+Adding to a table that has already been added to (a second future from one past) copies the dict: rare, and correct.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 from domain.events import ChunkStored
 
 
-class _Entry:
-    """The chunk stored at `revision`, and what stood under its number before."""
+class _Replaced:
+    """A chunk that another came after, the revision it had come at, and what stood under its number before."""
 
-    __slots__ = ("chunk", "older", "revision")
+    __slots__ = ("before", "came_at", "chunk")
 
-    def __init__(self, chunk: ChunkStored, revision: int, older: "_Entry | None") -> None:
+    def __init__(self, chunk: ChunkStored, came_at: int, before: "_Replaced | None") -> None:
         self.chunk = chunk
-        self.revision = revision
-        self.older = older
+        self.came_at = came_at
+        self.before = before
 
 
 class _Shared:
-    """The dict that all tables of one history share, and the revision of the youngest of them."""
+    """What all tables of one history share: the youngest chunk of each number, at which revision it came, and the rest.
 
-    __slots__ = ("entries", "youngest")
+    Two plain dicts and no object a chunk: an object would be one more for the garbage collector to look at, again and
+    again while a long history is read.
+    """
+
+    __slots__ = ("came_at", "chunks", "replaced", "youngest")
 
     def __init__(self) -> None:
-        self.entries: dict[int, _Entry] = {}
+        self.chunks: dict[int, ChunkStored] = {}
+        self.came_at: dict[int, int] = {}
+        self.replaced: dict[int, _Replaced] = {}
         self.youngest = 0
 
 
@@ -47,25 +53,43 @@ class ChunkTable(Mapping[int, ChunkStored]):
         self.highest = 0
         self.size_bytes = 0
 
+    @classmethod
+    def of(cls, chunks: Iterable[ChunkStored]) -> Self:
+        """A table of `chunks`, added one after another."""
+        table = cls()
+        for chunk in chunks:
+            table = table.with_chunk(chunk)
+        return table
+
     def with_chunk(self, chunk: ChunkStored) -> Self:
         """This table and `chunk` under its number; this one is unchanged."""
         shared = self._shared if self._shared.youngest == self._revision else self._fork()
-        before = shared.entries.get(chunk.number)
+        number = chunk.number
+        before = shared.chunks.get(number)
+        if before is not None:
+            shared.replaced[number] = _Replaced(before, shared.came_at[number], shared.replaced.get(number))
         revision = shared.youngest = shared.youngest + 1
-        shared.entries[chunk.number] = _Entry(chunk, revision, before)
+        shared.chunks[number] = chunk
+        shared.came_at[number] = revision
 
         table = object.__new__(type(self))
         table._shared = shared
         table._revision = revision
-        table._count = self._count if before else self._count + 1
-        table.highest = max(self.highest, chunk.number)
-        table.size_bytes = self.size_bytes + chunk.size_bytes - (before.chunk.size_bytes if before else 0)
+        if before is None:
+            table._count = self._count + 1
+            table.highest = max(self.highest, number)
+            table.size_bytes = self.size_bytes + chunk.size_bytes
+        else:
+            table._count = self._count
+            table.highest = self.highest
+            table.size_bytes = self.size_bytes + chunk.size_bytes - before.size_bytes
         return table
 
     def _fork(self) -> _Shared:
         shared = _Shared()
-        for number, chunk in self.items():
-            shared.entries[number] = _Entry(chunk, 0, None)
+        shared.chunks = dict(self)
+        shared.came_at = dict.fromkeys(shared.chunks, self._revision)
+        shared.youngest = self._revision
         return shared
 
     def in_order(self) -> list[ChunkStored]:
@@ -73,15 +97,19 @@ class ChunkTable(Mapping[int, ChunkStored]):
         return [self[number] for number in sorted(self)]
 
     def __getitem__(self, number: int) -> ChunkStored:
-        entry = self._shared.entries.get(number)
-        while entry is not None and entry.revision > self._revision:
-            entry = entry.older
-        if entry is None:
+        shared = self._shared
+        chunk = shared.chunks[number]
+        if shared.came_at[number] <= self._revision:
+            return chunk
+        older = shared.replaced.get(number)
+        while older is not None and older.came_at > self._revision:
+            older = older.before
+        if older is None:
             raise KeyError(number)
-        return entry.chunk
+        return older.chunk
 
     def __iter__(self) -> Iterator[int]:
-        return (number for number in self._shared.entries if number in self)
+        return (number for number in self._shared.chunks if number in self)
 
     def __len__(self) -> int:
         return self._count

@@ -4,7 +4,7 @@ No events means that the command changes nothing: idempotence is a consequence o
 of these decisions stands for a command in which phase is said by the table in `domain.life`.
 """
 
-from dataclasses import asdict
+from typing import Any
 
 from domain.commands import (
     Command,
@@ -53,7 +53,12 @@ Events = list[RecordingEvent]
 
 def open_first(_: None, command: OpenRecording) -> Events:
     """Announce a recording."""
-    return [RecordingOpened(**asdict(command))]
+    return [RecordingOpened(**_facts(command))]
+
+
+def _facts(command: Command) -> dict[str, Any]:
+    """What the command says, by name. (`dataclasses.asdict` copies every value, and costs more than the decision.)"""
+    return {name: getattr(command, name) for name in command.__dataclass_fields__}
 
 
 def open_again(recording: Recording, command: OpenRecording) -> Events:
@@ -62,7 +67,7 @@ def open_again(recording: Recording, command: OpenRecording) -> Events:
     Raises: RecordingAlreadyOpened when it was announced with other facts.
     """
     chosen_by_the_service = {"at", "expires_at", "max_chunks"}
-    asked = asdict(command)
+    asked = _facts(command)
     if any(getattr(recording.opened, name) != asked[name] for name in asked.keys() - chosen_by_the_service):
         raise RecordingAlreadyOpened
     return []
@@ -80,28 +85,39 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     """
     if _is_stored(recording, command):
         return []
-    finalized = recording.finalized
-    if finalized is not None and command.number > finalized.total_chunks:
-        raise ChunkBeyondTotal(command.number, finalized.total_chunks)
+    _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
-    return [ChunkStored(**asdict(command))]
+    return [ChunkStored(**_facts(command))]
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
-    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that has bytes.
+    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that is there already.
 
     Raises: ChunkNumberOutOfRange.
     """
     if not 1 <= command.number <= recording.opened.max_chunks:
         raise ChunkNumberOutOfRange(command.number, recording.opened.max_chunks)
     stored = recording.chunks.get(command.number)
-    return stored is not None and (command.blob_key is None or stored.sha256 == command.sha256)
+    if stored is None:
+        return False
+    # Metadata may have announced the digest of bytes that had yet to come; only bytes make bytes a repetition.
+    return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
+
+
+def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
+    finalized = recording.finalized
+    if finalized is not None and command.number > finalized.total_chunks:
+        raise ChunkBeyondTotal(command.number, finalized.total_chunks)
 
 
 def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Welcome the same bytes again, and no others any more. Raises: ChunkNumberOutOfRange; RecordingClosed."""
+    """Welcome the same bytes again, and no others any more.
+
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
+    """
     if _is_stored(recording, command):
         return []
+    _check_not_beyond_total(recording, command)
     raise RecordingClosed(command.number)
 
 
@@ -172,17 +188,17 @@ def _expired(recording: Recording) -> RecordingExpired:
 
 def record_stitched(_: Recording, command: RecordStitched) -> Events:
     """The chunks are one file now."""
-    return [Stitched(**asdict(command))]
+    return [Stitched(**_facts(command))]
 
 
 def record_transcribed(_: Recording, command: RecordTranscribed) -> Events:
     """The audio is text now."""
-    return [Transcribed(**asdict(command))]
+    return [Transcribed(**_facts(command))]
 
 
 def record_note(_: Recording, command: RecordNote) -> Events:
     """The text is a note now."""
-    return [NoteWritten(**asdict(command))]
+    return [NoteWritten(**_facts(command))]
 
 
 StageEnd = RecordStitched | RecordTranscribed | RecordNote
@@ -209,7 +225,7 @@ def _unless_ended(recording: Recording, stage: Stage) -> Events:
 def record_failure(recording: Recording, command: RecordFailure) -> Events:
     """Give the due stage up; what was stored stays. A stage that has ended is left as it is. Raises: StageNotDue."""
     if command.stage is recording.due_stage:
-        return [Failed(**asdict(command))]
+        return [Failed(**_facts(command))]
     return _unless_ended(recording, command.stage)
 
 
@@ -221,15 +237,10 @@ def fail_again(recording: Recording, command: RecordFailure) -> Events:
 
 
 def retry(recording: Recording, command: RetryRecording) -> Events:
-    """Take the recording up again from the stage that failed."""
+    """Take the recording up again from the stage that failed. Raises: NotFailed."""
     if recording.failed is None:
         raise NotFailed
     return [RetryRequested(at=command.at, stage=recording.failed.stage)]
-
-
-def retry_nothing(_: Recording, __: RetryRecording) -> Events:
-    """Raises: NotFailed."""
-    raise NotFailed
 
 
 def retry_expired(recording: Recording, _: RetryRecording) -> Events:

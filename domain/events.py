@@ -50,7 +50,11 @@ class RecordingOpened(Event):
 
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content.
+
+    Version 1 knew no notes.
     """
+
+    VERSION: ClassVar[int] = 2
 
     dialect: str
     tenant_id: str
@@ -200,7 +204,7 @@ AmbientSessionEvent = AmbientSessionOpened | AmbientSessionUpdated | AmbientSess
 
 LoggedEvent = RecordingEvent | AmbientSessionEvent
 
-EVENT_TYPES: dict[str, type[LoggedEvent]] = {
+RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     event_type.__name__: event_type
     for event_type in (
         RecordingOpened,
@@ -212,8 +216,12 @@ EVENT_TYPES: dict[str, type[LoggedEvent]] = {
         Failed,
         RetryRequested,
         RecordingDeleted,
-        AmbientSessionOpened,
-        AmbientSessionUpdated,
-        AmbientSessionEnded,
     )
 }
+
+SESSION_EVENT_TYPES: dict[str, type[AmbientSessionEvent]] = {
+    event_type.__name__: event_type for event_type in (AmbientSessionOpened, AmbientSessionUpdated, AmbientSessionEnded)
+}
+
+EVENT_TYPES: dict[str, type[LoggedEvent]] = {**RECORDING_EVENT_TYPES, **SESSION_EVENT_TYPES}
+"""Every event that the log can hold, by its name."""

@@ -85,13 +85,16 @@ COMMANDS: tuple[type[Command], ...] = (
 
 _NOT_FOUND = Rule(do.find_nothing, (errors.RecordingNotFound,))
 _OPEN_AGAIN = Rule(do.open_again, (Nothing, errors.RecordingAlreadyOpened))
-_KEEP_CHUNK = Rule(do.keep_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.RecordingClosed))
+_KEEP_CHUNK = Rule(
+    do.keep_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.ChunkBeyondTotal, errors.RecordingClosed)
+)
 _FINALIZE_AGAIN = Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized))
 _ENDED = Rule(do.end_stage_again, (Nothing,))
 _NOT_DUE = Rule(do.end_stage_again, (errors.StageNotDue,))
 _ENDED_OR_NOT_DUE = Rule(do.end_stage_again, (Nothing, errors.StageNotDue))
 _NO_FAILURE = Rule(do.fail_again, (errors.StageNotDue,))
-_NOT_FAILED = Rule(do.retry_nothing, (errors.NotFailed,))
+_FAIL_AGAIN = Rule(do.fail_again, (Nothing, errors.StageNotDue))
+_NOT_FAILED = Rule(do.retry, (errors.NotFailed,))
 _STAYS = Rule(do.leave_as_it_is, (Nothing,))
 _DELETE = Rule(do.delete, (To(RecordingDeleted, (Phase.DELETED,)),))
 _FAIL = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), Nothing, errors.StageNotDue))
@@ -171,13 +174,13 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
         RecordNote: _ENDED_OR_NOT_DUE,
-        RecordFailure: Rule(do.fail_again, (Nothing, errors.StageNotDue)),
+        RecordFailure: _FAIL_AGAIN,
     },
     Phase.FAILED: {
         **_OPENED,
         RecordStitched: _ENDED_OR_NOT_DUE,
         RecordTranscribed: _ENDED_OR_NOT_DUE,
-        RecordFailure: Rule(do.fail_again, (Nothing, errors.StageNotDue)),
+        RecordFailure: _FAIL_AGAIN,
         RetryRecording: Rule(
             do.retry, (To(RetryRequested, (Phase.STITCHING, Phase.TRANSCRIBING, Phase.WRITING_NOTE)),)
         ),
@@ -186,6 +189,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
         **_OPENED,
         StoreChunk: Rule(do.keep_expired_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired)),
         FinalizeRecording: Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized, errors.RecordingExpired)),
+        RecordFailure: _FAIL_AGAIN,
         RetryRecording: Rule(do.retry_expired, (errors.RecordingExpired,)),
     },
     Phase.DELETED: dict.fromkeys(COMMANDS, _NOT_FOUND),

@@ -106,9 +106,10 @@ def evolve(recording: Recording | None, event: RecordingEvent) -> Recording:
 
     Raises: CorruptHistory where the first event is not RecordingOpened, or a later one is.
     """
-    if (recording is None) is not (type(event) is RecordingOpened):
-        raise CorruptHistory(f"{type(event).__name__} cannot stand here in a recording's history")
-    return _EVOLUTIONS[type(event)](recording, event)
+    event_type = type(event)
+    if (recording is None) is not (event_type is RecordingOpened):
+        raise CorruptHistory(f"{event_type.__name__} cannot stand here in a recording's history")
+    return _EVOLUTIONS[event_type](recording, event)
 
 
 class CorruptHistory(Exception):
@@ -120,7 +121,17 @@ def _opened(_: None, event: RecordingOpened) -> Recording:
 
 
 def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
-    return replace(recording, chunks=recording.chunks.with_chunk(event))
+    # Written out, because nearly every event is one of these and `replace` takes twice as long.
+    return Recording(
+        recording.opened,
+        recording.chunks.with_chunk(event),
+        recording.finalized,
+        recording.stitched,
+        recording.transcribed,
+        recording.note,
+        recording.failed,
+        recording.deleted,
+    )
 
 
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:

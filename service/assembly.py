@@ -14,10 +14,12 @@ from secrets import token_hex
 
 from adapters.blobs.store import open_store
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.snapshots import SnapshotStore
+from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.keys import KeyStore
 from adapters.positions import PositionStore
-from adapters.speech.engine import EngineSpec
+from adapters.private_files import make_private_directory
+from adapters.speech.engine import EngineSpec, build_engine, require_language
 from adapters.summaries import SummaryStore
 from adapters.tokens.signing import SigningKey
 from adapters.worker_processes import WorkerProcesses
@@ -27,11 +29,12 @@ from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck, NewId
-from service.dev_credentials import development_client, ensure_dev_credentials
+from service.dev_credentials import development_client, settle_dev_credentials
 from service.dev_issuer import DevIssuer, signing_key_path
 from service.followers.eraser import Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
+from service.followers.publisher import open_publisher
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
 from service.metrics import Metrics
@@ -55,7 +58,7 @@ class DataDirInUse(Exception):
 async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
     """The service's parts with every follower running, until the block ends.
 
-    Raises: DataDirInUse; AllowListUnusable; OSError.
+    Raises: what `service.server` calls START_FAILURES.
     """
     async with AsyncExitStack() as parts:
         parts.enter_context(_owned_data_dir(settings.data_dir))
@@ -64,19 +67,23 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         blobs = open_store(settings.blob_store_url)
         parts.push_async_callback(blobs.close)
         blobs.recover()
-        settings.log_path.parent.mkdir(parents=True, exist_ok=True)
-        log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
+        make_private_directory(settings.log_path.parent)
+        recorder = SQLiteLogRecorder(settings.log_path)
+        log = EventLog(recorder, on_commit=metrics.committed)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
         summaries = SummaryStore(settings.views_path)
         parts.callback(summaries.close)
-        positions = PositionStore(settings.data_dir / "followers.sqlite3")
+        positions = PositionStore(settings.positions_path)
         parts.callback(positions.close)
+        for made_from_the_log in (summaries, positions):
+            made_from_the_log.use_for(log.identity, log.head)
 
         dev_issuer = _dev_issuer(settings, keys, new_id=_new_id)
         tokens = await parts.enter_async_context(open_trust(settings, dev_issuer, clock=utc_now))
-        recordings = Recordings(log)
+        recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+        parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
         deck = Deck(
             settings=settings,
@@ -96,13 +103,15 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             metrics=metrics,
         )
 
+        engine = _engine_spec(settings)
+        require_language(settings.language, build_engine(engine))
         workers = WorkerProcesses(settings.worker_count)
         parts.push_async_callback(workers.close)
         work = StageWork(
             workers,
             blob_store_url=settings.blob_store_url,
             scratch_dir=_empty_scratch_dir(settings.data_dir),
-            engine=_engine_spec(settings),
+            engine=engine,
             language=settings.language,
             clock=deck.clock,
         )
@@ -129,6 +138,9 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
                 metrics=metrics,
             )
             followers.append((follower.name, follower.run))
+        if settings.kafka is not None:
+            publisher = open_publisher(settings, log, positions=positions, random=random, metrics=metrics)
+            followers.append((publisher.name, publisher.run))
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)
         yield deck
@@ -140,7 +152,7 @@ def _new_id() -> str:
 
 def _dev_issuer(settings: Settings, keys: KeyStore, *, new_id: NewId) -> DevIssuer | None:
     """The development issuer, where there are development credentials; which are made first if it is time."""
-    credentials = ensure_dev_credentials(settings, keys, new_id=new_id)
+    credentials = settle_dev_credentials(settings, keys, new_id=new_id)
     if credentials is None:
         return None
     key = SigningKey.load_or_create(signing_key_path(settings.data_dir))
@@ -156,7 +168,7 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
 @contextmanager
 def _owned_data_dir(data_dir: Path) -> Iterator[None]:
     """The directory is this process's until the block ends, also when it is killed: the lock dies with it."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(data_dir)
     lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

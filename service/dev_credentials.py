@@ -1,12 +1,13 @@
 """Credentials for development: made at the first start on a loopback address, when there are none at all.
 
 They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them. A file of an
-older version, which lacks a dialect's entry, gets it added.
+older version, which lacks a dialect's entry, gets it added. On any other address they are revoked: the file is removed,
+and with it the development issuer's key.
 """
 
 import ipaddress
-import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,8 @@ from uuid import UUID
 import orjson
 
 from adapters.keys import KeyKind, KeyStore
-from service.dev_issuer import AUDIENCE, ISSUER_PATH, TOKEN_PATH, DevClient
+from adapters.private_files import write_private_file
+from service.dev_issuer import AUDIENCE, ISSUER_PATH, TOKEN_PATH, DevClient, signing_key_path
 from service.settings import Settings
 
 FILE_NAME = "dev-credentials.json"
@@ -23,16 +25,32 @@ NewId = Callable[[], str]
 
 Entry = dict[str, str]
 
+_CLIENT = ("client_id", "client_secret", "customer_id", "partner_id", "product_id")
+_NEEDED = {"bota": ("api_key", "device_token", "project_id"), "dragon": _CLIENT}
 
-def ensure_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: NewId) -> Path | None:
-    """Write the credentials if this is the place and the time for it; says where they are, if anywhere."""
+
+class BadDevCredentials(Exception):
+    def __init__(self, path: Path, *, because: str = "cannot be read as JSON") -> None:
+        super().__init__(f"{path} {because}; remove it, and `tapedeck keys create` makes a key.")
+
+
+def settle_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: NewId) -> Path | None:
+    """Make the credentials where they are wanted, and revoke them where they must not be; says where they are, if so.
+
+    Raises: BadDevCredentials; OSError.
+    """
     path = settings.data_dir / FILE_NAME
     if not is_loopback(settings.host):
+        if path.exists():
+            _revoke(_read(path), keys)
+            path.unlink()
+        # Without the key, what it has signed is void for good, and not only until the service is on loopback again.
+        signing_key_path(settings.data_dir).unlink(missing_ok=True)
         return None
     written: dict[str, Any] = {}
     if path.exists():
-        written = orjson.loads(path.read_bytes())
-    elif keys.list_keys():
+        written = _read(path)
+    elif any(key.revoked_at is None for key in keys.list_keys()):
         return None
     bota = written.get("bota") or _bota(keys, new_id)
     dragon = written.get("dragon") or _dragon(bota["project_id"], new_id)
@@ -43,10 +61,32 @@ def ensure_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: NewId)
 
 
 def development_client(path: Path) -> DevClient:
-    """The Dragon client that the credentials at `path` describe."""
-    dragon = orjson.loads(path.read_bytes())["dragon"]
-    names = ("client_id", "client_secret", "customer_id", "partner_id", "product_id")
-    return DevClient(**{name: dragon[name] for name in names})
+    """The Dragon client that the credentials at `path` describe. Raises: BadDevCredentials; OSError."""
+    dragon = _read(path)["dragon"]
+    return DevClient(**{name: dragon[name] for name in _CLIENT})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What is written there; an entry that there is, is whole. Raises: BadDevCredentials; OSError."""
+    try:
+        credentials = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        raise BadDevCredentials(path) from None
+    if not isinstance(credentials, dict):
+        raise BadDevCredentials(path, because="is not a JSON object")
+    for entry, names in _NEEDED.items():
+        held = credentials.get(entry, {})
+        if not isinstance(held, dict) or (held and not all(isinstance(held.get(name), str) for name in names)):
+            raise BadDevCredentials(path, because=f"lacks something in {entry!r}")
+    return credentials
+
+
+def _revoke(credentials: dict[str, Any], keys: KeyStore) -> None:
+    bota = credentials.get("bota", {})
+    for token in (bota.get("api_key"), bota.get("device_token")):
+        key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
+        if key is not None:
+            keys.revoke(key.id)
 
 
 def _bota(keys: KeyStore, new_id: NewId) -> Entry:
@@ -94,13 +134,5 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _write(path: Path, credentials: dict[str, object]) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(orjson.dumps(credentials, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+def _write(path: Path, credentials: dict[str, Any]) -> None:
+    write_private_file(path, orjson.dumps(credentials, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -1,5 +1,7 @@
 """What `/metrics` shows, in Prometheus' format."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -38,3 +40,30 @@ class Metrics:
         self.commits.inc()
         self.events.inc(events)
         self.events_per_commit.observe(events)
+
+
+class PublisherMetrics:
+    """What is known of the publisher; there only where one runs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.transactions = Counter(
+            "tapedeck_publisher_transactions", "Kafka transactions committed", registry=registry
+        )
+        self.events = Counter("tapedeck_publisher_events", "Events published to Kafka", registry=registry)
+        self.aborts = Counter(
+            "tapedeck_publisher_aborts", "Kafka transactions given up before their commit was known", registry=registry
+        )
+        self.fencings = Counter(
+            "tapedeck_publisher_fencings", "Times that Kafka shut this publisher out for another", registry=registry
+        )
+        self._lag_events = Gauge(
+            "tapedeck_publisher_lag_events", "Events of the log that are not published yet", registry=registry
+        )
+        self._lag_seconds = Gauge(
+            "tapedeck_publisher_lag_seconds", "Age of the oldest event that is not published yet", registry=registry
+        )
+
+    def measure_lag(self, events: Callable[[], float], seconds: Callable[[], float]) -> None:
+        """Ask these whenever the metrics are read."""
+        self._lag_events.set_function(events)
+        self._lag_seconds.set_function(seconds)

@@ -14,7 +14,7 @@ from uuid import UUID
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.arrival import storage_errors
 from adapters.blobs.store import BlobStore, StoredBlob, open_store
-from adapters.speech.engine import EngineSpec, SpeechEngine, build_engine
+from adapters.speech.engine import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from domain.commands import RecordStitched, RecordTranscribed
@@ -71,18 +71,13 @@ def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
     Raises: AudioError; EngineUnavailable; StorageFull, StorageUnavailable.
     """
     store = _store(order.blob_store_url)
-    transcript = _engine(order.engine).transcribe(partial(store.open, order.audio_key), language=order.language)
+    transcript = build_engine(order.engine).transcribe(partial(store.open, order.audio_key), language=order.language)
     return store.put_bytes(order.prefix, transcript.to_json()), transcript
 
 
 @lru_cache(maxsize=1)
 def _store(url: str) -> BlobStore:
     return open_store(url)
-
-
-@lru_cache(maxsize=1)
-def _engine(spec: EngineSpec) -> SpeechEngine:
-    return build_engine(spec)
 
 
 class StageWork:

@@ -5,18 +5,24 @@ each other's commit, they share it. Nothing is answered, though, before all that
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
+from adapters.event_log.reader import BEGINNING, StateAt
 from adapters.event_log.recorder import VersionConflict
+from adapters.event_log.snapshots import SnapshotNotKept, SnapshotStore, SnapshotUnreadable
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RecordingEvent
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
+from domain.snapshots import Snapshot, take_snapshot
+
+logger = logging.getLogger(__name__)
 
 HOT_CHUNKS = 200_000
 """Chunks kept in memory over all recordings, about 1 KiB each; a recording counts as one more. The recordings used
@@ -24,6 +30,9 @@ least recently are let go first."""
 
 DECISIONS_PER_COMMAND = 20
 """How often a command is decided again when others keep being faster, before it is given up."""
+
+SNAPSHOT_AFTER = 500
+"""A cold recording that took more events than this to fold has a snapshot taken, and takes fewer the next time."""
 
 
 class Contended(Exception):
@@ -35,11 +44,10 @@ class Contended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command led to, all of it durable. `position`: of the last event it rests on, in this process's view."""
+    """What a command led to, all of it durable."""
 
     recording: Recording
     events: Sequence[RecordingEvent]
-    position: int
 
 
 @dataclass(slots=True)
@@ -54,8 +62,10 @@ class _Hot:
 class Recordings:
     """All recordings, by id. Used from one event loop."""
 
-    def __init__(self, log: EventLog, *, hot_chunks: int = HOT_CHUNKS) -> None:
+    def __init__(self, log: EventLog, *, snapshots: SnapshotStore | None = None, hot_chunks: int = HOT_CHUNKS) -> None:
         self._log = log
+        self._snapshots = snapshots
+        self._keeping: set[asyncio.Task[None]] = set()
         self._hot: OrderedDict[UUID, _Hot] = OrderedDict()
         self._hot_chunks = hot_chunks
         self._held = 0
@@ -82,32 +92,38 @@ class Recordings:
         raise Contended
 
     async def _decide(self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None) -> Outcome:
-        rests_on = hot.commit
+        rests_on, decided_at = hot.commit, hot.version
         try:
             events = decide(hot.recording, command)
         except RecordingError:
             await _settled(rests_on)  # a refusal, too, must not rest on what may yet fail to be committed
-            await self._check_newest(recording_id, hot)
+            await self._check_newest(recording_id, hot, decided_at)
             raise
         if events:
             hot.recording = self._fold(hot, events)
-            rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id)
+            rests_on = hot.commit = self._log.append(
+                recording_id, hot.version, events, trace_id=trace_id, rests_on=rests_on
+            )
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
-        position = await _settled(rests_on)
+        await _settled(rests_on)
         if not events:
-            await self._check_newest(recording_id, hot)
-        return Outcome(recording, events, position or self._log.head)
+            await self._check_newest(recording_id, hot, decided_at)
+        return Outcome(recording, events)
 
-    async def _check_newest(self, recording_id: UUID, hot: _Hot) -> None:
+    async def _check_newest(self, recording_id: UUID, hot: _Hot, decided_at: int) -> None:
         """An append is checked by the log; what is answered without one must be checked against other processes here.
 
-        Raises: VersionConflict when one of them has written to the recording.
+        Raises: VersionConflict when one of them has written to the recording after version `decided_at`; what keeps
+        the commands decided here since then from being committed.
         """
-        newer = await self._log.history(recording_id, after_version=hot.version)
-        if newer and newer[-1].version > hot.version:
+        newer = await self._log.history(recording_id, after_version=decided_at)
+        if not newer:
+            return
+        if newer[-1].version > hot.version:
             raise VersionConflict
+        await _settled(hot.commit)  # the newer events are this process's own, if what it has queued is committed
 
     def _fold(self, hot: _Hot, events: Sequence[RecordingEvent]) -> Recording | None:
         before = _weight(hot.recording)
@@ -118,26 +134,31 @@ class Recordings:
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
         """The recording with every event of it durable, and not older than version `at_least`.
 
-        Another process may have taken it further meanwhile. Raises: RecordingNotFound; LogUnavailable.
+        Another process may have taken it further meanwhile. Raises: RecordingNotFound; LogFull, LogUnavailable;
+        Contended.
         """
-        hot = await self._load(recording_id)
-        if hot.version < at_least or hot.recording is None:  # another process may have written to it
-            self._forget(recording_id, hot)
+        for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(recording_id)
-        recording = hot.recording
-        try:
-            await _settled(hot.commit)
-        except Exception:
-            self._forget(recording_id, hot)
-            raise
-        if recording is None or recording.phase is Phase.DELETED:
-            raise RecordingNotFound
-        return recording
+            if hot.version < at_least or hot.recording is None:  # another process may have written to it
+                self._forget(recording_id, hot)
+                hot = await self._load(recording_id)
+            recording = hot.recording
+            try:
+                await _settled(hot.commit)
+            except Exception as error:
+                self._forget(recording_id, hot)
+                if isinstance(error, VersionConflict):
+                    continue
+                raise
+            if recording is None or recording.phase is Phase.DELETED:
+                raise RecordingNotFound
+            return recording
+        raise Contended
 
-    def in_memory(self, recording_id: UUID) -> Recording | None:
-        """The recording if it is hot: perhaps ahead of the log, and with no promise to be the newest."""
+    def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
+        """The recording if it is hot and not older than version `at_least`: perhaps ahead of the log."""
         hot = self._hot.get(recording_id)
-        return hot.recording if hot else None
+        return hot.recording if hot and hot.version >= at_least else None
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -151,27 +172,67 @@ class Recordings:
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
         try:
-            history = await self._log.history(recording_id)
+            begun = await self._newest_snapshot(recording_id)
+            state = await self._log.state(recording_id, after=begun)
         finally:
             # Here and not in a callback: who asks when this task is done must not get what it once loaded.
             del self._loading[recording_id]
-        hot = _Hot(
-            fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent)),
-            version=len(history),
-        )
+        hot = _Hot(state.recording, state.version)
+        if state.version - begun.version > SNAPSHOT_AFTER:
+            self._keep_snapshot(recording_id, hot)
         self._hot[recording_id] = hot
         self._held += _weight(hot.recording)
-        self._evict()
+        self._evict(newest=hot)
         return hot
 
-    def _evict(self) -> None:
+    async def _newest_snapshot(self, recording_id: UUID) -> StateAt:
+        if self._snapshots is None:
+            return BEGINNING
+        try:
+            return await asyncio.to_thread(self._snapshots.newest, recording_id) or BEGINNING
+        except SnapshotUnreadable as error:
+            about = {"recording_id": recording_id.hex, "because": str(error)}
+            logger.warning("snapshot left aside; the history is folded instead", extra=about)
+            return BEGINNING
+
+    def _keep_snapshot(self, recording_id: UUID, hot: _Hot) -> None:
+        """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""
+        if self._snapshots is None or hot.recording is None:
+            return
+        # Taken here and only written in a thread: states of one history share a dict, which grows in this one.
+        snapshot = take_snapshot(hot.recording)
+        task = asyncio.create_task(self._write_snapshot(self._snapshots, recording_id, hot.version, snapshot))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _write_snapshot(
+        self, snapshots: SnapshotStore, recording_id: UUID, version: int, snapshot: Snapshot
+    ) -> None:
+        try:
+            await asyncio.to_thread(snapshots.keep, recording_id, version, snapshot)
+        except SnapshotNotKept as error:
+            about = {"recording_id": recording_id.hex, "because": str(error)}
+            logger.warning("snapshot not kept", extra=about)
+
+    async def close(self) -> None:
+        """Wait for the snapshots that are being written. The log is its owner's to close, after this."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
+
+    def _evict(self, *, newest: _Hot) -> None:
         if self._held <= self._hot_chunks:
             return
-        for recording_id, hot in list(self._hot.items())[:-1]:
-            if hot.commit is None or hot.commit.done():
-                self._forget(recording_id, hot)
-            if self._held <= self._hot_chunks:
-                return
+        idle = (
+            (recording_id, hot) for recording_id, hot in self._hot.items() if hot.commit is None or hot.commit.done()
+        )
+        excess, leaving = self._held - self._hot_chunks, []
+        for recording_id, hot in idle:
+            if excess <= 0 or hot is newest:
+                break
+            leaving.append((recording_id, hot))
+            excess -= _weight(hot.recording)
+        for recording_id, hot in leaving:
+            self._forget(recording_id, hot)
 
     def _forget(self, recording_id: UUID, hot: _Hot) -> None:
         """Drop this state, if it is still the one in use: the next command folds what is really in the log."""
@@ -184,6 +245,7 @@ def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
-async def _settled(commit: asyncio.Future[int] | None) -> int | None:
-    """The position of a queued append once it is durable. Raises what kept it from that."""
-    return None if commit is None else await asyncio.shield(commit)
+async def _settled(commit: asyncio.Future[int] | None) -> None:
+    """Wait until a queued append is durable. Raises what kept it from that."""
+    if commit is not None:
+        await asyncio.shield(commit)

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -68,6 +70,39 @@ class Settings(BaseSettings):
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
+    kafka_bootstrap_servers: Annotated[
+        str | None, Field(description="Kafka as host:port, several with commas; once set, the log is published there")
+    ] = None
+    kafka_topic: Annotated[
+        str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="topic that the log is published to")
+    ] = "tapedeck.recordings"
+    kafka_partitions: Annotated[
+        int, Field(ge=1, le=10_000, description="partitions of the topic when the service creates it")
+    ] = 6
+    kafka_replication: Annotated[
+        int | None,
+        Field(
+            ge=1, le=100, description="copies of each partition then; 3, or as many as there are brokers, unless set"
+        ),
+    ] = None
+    kafka_security_protocol: Annotated[
+        SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    ] = "PLAINTEXT"
+    kafka_sasl_mechanism: Annotated[
+        SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    ] = None
+    kafka_sasl_username: Annotated[str | None, Field(description="user that Kafka knows the service by")] = None
+    kafka_sasl_password: Annotated[SecretStr | None, Field(description="that user's password")] = None
+    kafka_ssl_ca: Annotated[
+        Path | None,
+        Field(description="PEM file of the authorities that sign Kafka's certificate; the system's unless set"),
+    ] = None
+    kafka_ssl_cert: Annotated[
+        Path | None, Field(description="PEM file of the service's own certificate, where Kafka asks for one")
+    ] = None
+    kafka_ssl_key: Annotated[
+        Path | None, Field(description="PEM file of that certificate's private key, without a passphrase")
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
     ] = "INFO"
@@ -105,10 +140,19 @@ class Settings(BaseSettings):
             raise ValueError("must be file:///PATH")
         return url
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _servers(cls, servers: str | None) -> str | None:
+        if servers is not None:
+            parse_servers(servers)
+        return servers
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
+        if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
+            raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
         if self.transcriber == "faster-whisper" and not self.transcriber_model:
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=faster-whisper needs TAPEDECK_TRANSCRIBER_MODEL, a local model's path"
@@ -117,7 +161,29 @@ class Settings(BaseSettings):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
             )
+        if self.kafka is not None:
+            try:
+                self.kafka.options()
+            except BadConnection as error:
+                raise ValueError(str(error).replace("KAFKA_", "TAPEDECK_KAFKA_")) from None
         return self
+
+    @property
+    def kafka(self) -> KafkaConnection | None:
+        """Where the log is published, if anywhere."""
+        if self.kafka_bootstrap_servers is None:
+            return None
+        password = self.kafka_sasl_password
+        return KafkaConnection(
+            bootstrap_servers=parse_servers(self.kafka_bootstrap_servers),
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            sasl_username=self.kafka_sasl_username,
+            sasl_password=password.get_secret_value() if password else None,
+            ssl_ca=self.kafka_ssl_ca,
+            ssl_cert=self.kafka_ssl_cert,
+            ssl_key=self.kafka_ssl_key,
+        )
 
     @property
     def base_url(self) -> str:
@@ -138,6 +204,10 @@ class Settings(BaseSettings):
     @property
     def views_path(self) -> Path:
         return self.data_dir / "views.sqlite3"
+
+    @property
+    def positions_path(self) -> Path:
+        return self.data_dir / "followers.sqlite3"
 
     @property
     def blob_store_url(self) -> str:
@@ -179,5 +249,5 @@ def _sentence(location: tuple[int | str, ...], problem: str, given: Any) -> str:
     if not location:
         return f"{problem}."
     name = f"TAPEDECK_{str(location[0]).upper()}"
-    shown = "" if "key" in name.lower() else f" is {given!r}, which"
+    shown = "" if any(secret in name for secret in ("KEY", "PASSWORD")) else f" is {given!r}, which"
     return f"{name}{shown} cannot be used: {problem[0].lower()}{problem[1:]}."

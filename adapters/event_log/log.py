@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar, cast
@@ -14,7 +13,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import PersistenceError
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
-from adapters.event_log.reader import EventReader
+from adapters.event_log.reader import BEGINNING, EventReader, StateAt
 from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
 from domain.events import LoggedEvent
 
@@ -34,6 +33,7 @@ T = TypeVar("T")
 class _Waiting:
     append: Append
     events: Sequence[RecordedEvent]
+    rests_on: asyncio.Future[int] | None
     done: asyncio.Future[int]
 
 
@@ -58,17 +58,32 @@ class EventLog:
         self._grown = asyncio.Event()
 
     @property
+    def identity(self) -> str:
+        """What tells this log from every other."""
+        return self._recorder.identity
+
+    @property
     def head(self) -> int:
         """The position of the last event this process knows to be committed; 0 while there is none."""
         return self._head
 
     def append(
-        self, recording_id: UUID, expected_version: int, events: Sequence[LoggedEvent], *, trace_id: str | None
+        self,
+        recording_id: UUID,
+        expected_version: int,
+        events: Sequence[LoggedEvent],
+        *,
+        trace_id: str | None,
+        rests_on: asyncio.Future[int] | None = None,
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 
+        `rests_on`: the append whose events these were decided on, when it may not be committed yet. The two are
+        committed in this order or not at all: another process's events may have the version that those were to get.
+
         The future gives the position of the last of them once they are durable. It raises VersionConflict when the
-        recording is not at `expected_version`; LogFull or LogUnavailable when the commit failed as a whole.
+        recording is not at `expected_version`, or `rests_on` failed; LogFull or LogUnavailable when the commit failed
+        as a whole.
         """
         versions = range(expected_version + 1, expected_version + 1 + len(events))
         versioned = [
@@ -80,7 +95,7 @@ class EventLog:
         unplaced = [
             RecordedEvent(0, recording_id, event.originator_version, event.event, trace_id) for event in versioned
         ]
-        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, done))
+        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, rests_on, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="log commit")
         return done
@@ -95,7 +110,10 @@ class EventLog:
             self._committing = None
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        appends = [waiting.append for waiting in batch]
+        chains = _chains(batch)
+        if not chains:
+            return
+        appends = [_joined(chain) for chain in chains]
         loop = asyncio.get_running_loop()
         try:
             outcomes = await loop.run_in_executor(self._writer, self._recorder.insert_batch, appends)
@@ -104,17 +122,26 @@ class EventLog:
                 _fail(waiting.done, error)
             return
         committed = 0
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+        for chain, outcome in zip(chains, outcomes, strict=True):
             if isinstance(outcome, VersionConflict):
-                _fail(waiting.done, outcome)
-                continue
-            self._remember(waiting.events, last_position=outcome)
-            committed += len(waiting.events)
-            if not waiting.done.done():
-                waiting.done.set_result(outcome)
+                for waiting in chain:
+                    _fail(waiting.done, outcome)
+            else:
+                committed += self._place(chain, last_position=outcome)
         if self._on_commit is not None and committed:
             self._on_commit(len(batch), committed)
         self._wake()
+
+    def _place(self, chain: list[_Waiting], *, last_position: int) -> int:
+        """Tell each append of a committed chain where it stands; gives the number of events."""
+        count = sum(len(waiting.events) for waiting in chain)
+        position = last_position - count
+        for waiting in chain:
+            position += len(waiting.events)
+            self._remember(waiting.events, last_position=position)
+            if not waiting.done.done():
+                waiting.done.set_result(position)
+        return count
 
     def _remember(self, events: Sequence[RecordedEvent], *, last_position: int) -> None:
         first_position = last_position - len(events) + 1
@@ -134,6 +161,13 @@ class EventLog:
         Raises: LogUnavailable.
         """
         return await self._read(lambda: self._reader.history(recording_id, after_version=after_version))
+
+    async def state(self, recording_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
+        """One recording's state, folded in a thread from its events `after` an earlier state, which is given up to it.
+
+        Raises: LogUnavailable.
+        """
+        return await self._read(lambda: self._reader.state(recording_id, after=after))
 
     async def read(self, *, after: int, limit: int = 512) -> list[RecordedEvent]:
         """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""
@@ -160,10 +194,11 @@ class EventLog:
         grown = self._grown
         if self._head > after:
             return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(grown.wait(), FOREIGN_COMMIT_CHECK_SECONDS)
-            return
-        await self.refresh_head()
+        try:
+            async with asyncio.timeout(FOREIGN_COMMIT_CHECK_SECONDS):  # wait_for may swallow a cancellation in 3.11
+                await grown.wait()
+        except TimeoutError:
+            await self.refresh_head()
 
     async def refresh_head(self) -> int:
         """Ask the store for the last position, which another process may have moved. Raises: LogUnavailable."""
@@ -181,6 +216,29 @@ class EventLog:
         self._writer.shutdown()
         self._readers.shutdown()
         self._recorder.close()
+
+
+def _chains(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
+    """The batch's appends, each together with those that rest on it; what rests on a failed one fails here."""
+    chains: dict[asyncio.Future[int], list[_Waiting]] = {}
+    for waiting in batch:
+        rests_on = waiting.rests_on
+        if rests_on is not None and rests_on in chains:
+            chain = chains.pop(rests_on)
+        elif rests_on is not None and rests_on.done() and rests_on.exception() is not None:
+            _fail(waiting.done, VersionConflict())
+            continue
+        else:
+            chain = []
+        chain.append(waiting)
+        chains[waiting.done] = chain
+    return list(chains.values())
+
+
+def _joined(chain: Sequence[_Waiting]) -> Append:
+    first = chain[0].append
+    stored_events = [stored for waiting in chain for stored in waiting.append.stored_events]
+    return Append(first.recording_id, first.expected_version, stored_events)
 
 
 def _reading(query: Callable[[], T]) -> T:

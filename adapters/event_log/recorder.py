@@ -36,6 +36,11 @@ class LogFull(LogUnavailable):
 class LogRecorder(Protocol):
     """Durable and ordered: positions grow by 1 in the order of commits, and never change."""
 
+    @property
+    def identity(self) -> str:
+        """A name that this log got when it was made, and no other log has: positions mean nothing in another."""
+        ...
+
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
         """Insert all appends that fit, in one transaction, durable on return.
 

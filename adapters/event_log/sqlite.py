@@ -3,11 +3,14 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from uuid import UUID
+from typing import Any, cast
+from uuid import UUID, uuid4
 
-from eventsourcing.persistence import OperationalError, PersistenceError
+from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
+    SQLiteAggregateRecorder,
     SQLiteApplicationRecorder,
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -17,17 +20,28 @@ from eventsourcing.sqlite import (
 )
 
 from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.sqlite_file import make_private_file
 
 LOCK_TIMEOUT_SECONDS = 10
+_LARGEST = 2**63 - 1
+_uuid = lru_cache(maxsize=4_096)(UUID)
 
 
 class SQLiteLogRecorder(SQLiteApplicationRecorder):
     """The log in one SQLite file, created when it is not there. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
+        make_private_file(path)
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
         self.insert_events_statement = f"INSERT INTO {self.events_table_name} VALUES (?,?,?,?,?)"  # noqa: S608
-        self.create_table()
+        with _errors_named():
+            self.create_table()
+            with self.datastore.transaction(commit=True) as cursor:
+                cursor.execute(
+                    "INSERT INTO log_identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM log_identity)", (uuid4().hex,)
+                )
+                cursor.execute("SELECT id FROM log_identity")
+                self.identity: str = cursor.fetchone()[0]
 
     def construct_create_table_statements(self) -> list[str]:
         """The library's table with an explicit integer key.
@@ -42,7 +56,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 originator_version INTEGER NOT NULL,
                 topic TEXT NOT NULL,
                 state BLOB NOT NULL,
-                UNIQUE (originator_id, originator_version))"""
+                UNIQUE (originator_id, originator_version))""",
+            "CREATE TABLE IF NOT EXISTS log_identity (id TEXT NOT NULL)",
         ]
 
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
@@ -70,6 +85,51 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         cursor.executemany(self.insert_events_statement, rows)
         return outcomes
 
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """As the library's, without making the recording's id anew of every row: a third of the time of reading."""
+        recording_id = cast("UUID", originator_id)
+        statement = (
+            f"SELECT originator_version, topic, state FROM {self.events_table_name} "  # noqa: S608
+            "WHERE originator_id=? AND originator_version>? AND originator_version<=? "
+            f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT ?"
+        )
+        bounds = (recording_id.hex, gt or 0, _LARGEST if lte is None else lte, -1 if limit is None else limit)
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None  # plain tuples; the library's rows by name take twice as long
+            cursor.execute(statement, bounds)
+            return [StoredEvent(recording_id, version, topic, state) for version, topic, state in cursor.fetchall()]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """As the library's, and for the same reason quicker; a page has few recordings and many events of each."""
+        if stop is not None or topics:
+            return super().select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
+        first = 0 if start is None else start if inclusive_of_start else start + 1
+        columns = "rowid, originator_id, originator_version, topic, state"
+        statement = f"SELECT {columns} FROM {self.events_table_name} WHERE rowid>=? ORDER BY rowid LIMIT ?"  # noqa: S608
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(statement, (first, limit))
+            return [
+                Notification(_uuid(its_id), version, topic, state, position)
+                for position, its_id, version, topic, state in cursor.fetchall()
+            ]
+
     def _max_version(self, cursor: SQLiteCursor, recording_id: UUID) -> int:
         cursor.execute(
             f"SELECT MAX(originator_version) FROM {self.events_table_name} WHERE originator_id=?",  # noqa: S608
@@ -79,6 +139,24 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
 
     def close(self) -> None:
         self.datastore.close()
+
+
+class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
+    """Snapshots beside their log, in one file: a copy of it never has one that is ahead of its history.
+
+    Of each recording only the newest is kept.
+    """
+
+    def __init__(self, log: SQLiteLogRecorder) -> None:
+        super().__init__(log.datastore, events_table_name="snapshots")
+        self.create_table()
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        replaced = [(cast("UUID", stored.originator_id).hex, stored.originator_version) for stored in stored_events]
+        c.executemany("DELETE FROM snapshots WHERE originator_id=? AND originator_version<=?", replaced)
+        return super()._insert_events(c, stored_events, **kwargs)
 
 
 class _DurableDatastore(SQLiteDatastore):
@@ -121,6 +199,4 @@ def _errors_named() -> Iterator[None]:
         code = getattr(cause, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL:
             raise LogFull("The event log has no room to grow.") from error
-        if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise LogUnavailable(f"The event log cannot be written: {cause}.") from error
-        raise
+        raise LogUnavailable(f"The event log cannot be used: {cause or error}.") from error

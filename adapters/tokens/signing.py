@@ -1,6 +1,5 @@
 """Signs tokens with a key of our own: a P-256 key in a file, made on first use, readable by its owner alone."""
 
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
 
+from adapters.private_files import write_private_file
 from adapters.tokens.public_keys import KeySet
 
 ALGORITHM = "ES256"
@@ -29,7 +29,7 @@ class SigningKey:
     def load_or_create(cls, path: Path) -> "SigningKey":
         """The key in the file at `path`. Raises: OSError; ValueError for a file that is no key."""
         if not path.exists():
-            _write(path, _new_pem())
+            write_private_file(path, _new_pem())
         return cls(path.read_bytes())
 
     def key_set(self) -> KeySet:
@@ -59,14 +59,3 @@ def _new_pem() -> bytes:
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, pem: bytes) -> None:
-    """Whole or not at all: a half-written key would keep the service from starting again."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

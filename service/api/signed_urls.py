@@ -5,12 +5,13 @@ The signature is an HMAC-SHA256 over the purpose, the subject and the expiry, ea
 
 import hashlib
 import hmac
-import os
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+
+from adapters.private_files import write_private_file
 
 KEY_BYTES = 32
 
@@ -48,14 +49,22 @@ class UrlSigner:
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
+class BadSigningKey(Exception):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is not a signing key of {KEY_BYTES} bytes; restore it, or remove it: then a new one is made, "
+            "and URLs signed before are void."
+        )
+
+
 def load_or_create_key(path: Path) -> bytes:
-    """The signing key of a data directory; made on the first start, readable by its owner alone."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
+    """The signing key of a data directory; made on the first start, readable by its owner alone.
+
+    Raises: BadSigningKey; OSError.
+    """
+    if not path.exists():
+        write_private_file(path, secrets.token_bytes(KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:  # an empty key would sign, too, and anyone could
+        raise BadSigningKey(path)
+    return key

@@ -14,6 +14,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "retry": ("service.cli.retry", "retry", "Let a failed recording go on from where it failed."),
     "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
+    "publish": ("service.cli.publish", "publish", "Publish the log to Kafka, in a process of its own."),
+    "consume": ("service.cli.consume", "consume", "Follow the topic and print a line an event."),
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys and device tokens."),
     "rebuild": ("service.cli.rebuild", "rebuild", "Make a read model again from the log."),
     "demo": ("service.cli.demo", "demo", "Start a service of its own, upload the speech sample, show what happens."),

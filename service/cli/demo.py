@@ -71,7 +71,7 @@ async def _show_the_way(out: Console, service: OwnService) -> None:
 
 _WHERE_TO_GO_NEXT = """
 Next:
-  tapedeck serve              a service that stays: http://127.0.0.1:8080, data in .data
-  tapedeck upload FILE        your own recording: Opus, Ogg, WAV, FLAC, MP3, AAC, M4A, WebM
-  tapedeck show | events ID   how it stands, and how it came to be so
+  make run                              a service that stays: http://127.0.0.1:8080, data in .data
+  .venv/bin/tapedeck upload FILE        your own recording: Opus, Ogg, WAV, FLAC, MP3, AAC, M4A, WebM
+  .venv/bin/tapedeck show | events ID   how it stands, and how it came to be so
 README.md goes on from here, with the same by curl."""

@@ -29,7 +29,7 @@ def history_lines(entries: Iterable[HistoryEntry]) -> list[str]:
     """Write a line an event, aligned: local time, type, facts."""
     listed = list(entries)
     width = max((len(entry.type) for entry in listed), default=0)
-    return [f"{wording.local_time(entry.at)}  {entry.type:<{width}}  {_facts(entry.data)}".rstrip() for entry in listed]
+    return [f"{wording.local_time(entry.at)}  {entry.type:<{width}}  {facts(entry.data)}".rstrip() for entry in listed]
 
 
 async def _events(connection: Connection, recording_id: str, as_json: bool) -> None:
@@ -45,7 +45,8 @@ async def _events(connection: Connection, recording_id: str, as_json: bool) -> N
         click.echo(line)
 
 
-def _facts(data: dict[str, object]) -> str:
+def facts(data: dict[str, object]) -> str:
+    """Write an event's facts in one line, without those that are true of every event of its recording."""
     return "  ".join(_fact(name, value) for name, value in data.items() if value is not None and name not in _LEFT_OUT)
 
 

@@ -3,6 +3,7 @@
 It works beside a running service, which asks the same file at every request: a revoked key is refused from then on.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from uuid import UUID
 import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
+from service.api.bota.identifiers import DEVICE_ID, END_USER_ID, PROJECT_ID, SCOPES
 from service.api.dragon.names import tenant_of_customer
 from service.clock import utc_now
 from service.settings import BadSettings, load_settings
@@ -32,7 +34,9 @@ def keys() -> None:
 @click.option("--device", help="The device of a device token, dev_ and letters and digits.")
 @click.option("--end-user", help="The end user of a device token, eu_ and letters and digits.")
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="After how many days it expires; never unless given."
+    "--days",
+    type=click.FloatRange(min=0, max=36_500, min_open=True),
+    help="Days until it expires; it never does unless given.",
 )
 @click.option("--name", help="What it is for, so that a list tells it apart.")
 @click.option("--test", is_flag=True, help="Make it an sk_test_ or rk_test_ key.")
@@ -54,6 +58,7 @@ def create(
     project = tenant_of_customer(str(customer)) if customer else project
     with _key_store() as store:
         try:
+            _check_names(project=project, device=device, end_user=end_user, scopes=scopes, kind=kind)
             new = store.create(
                 KeyKind(kind),
                 project_id=project or f"proj_{token_hex(16)}",
@@ -68,6 +73,23 @@ def create(
             raise click.ClickException(str(error)) from None
     click.echo(new.token)
     click.echo(f"{new.key.kind} key {new.key.id} of {new.key.project_id}; it is not shown again.", err=True)
+
+
+def _check_names(
+    *, project: str | None, device: str | None, end_user: str | None, scopes: tuple[str, ...], kind: str
+) -> None:
+    """Raises: ValueError for what no request could ever match."""
+    for given, pattern, shape in (
+        (project, PROJECT_ID, "proj_"),
+        (device, DEVICE_ID, "dev_"),
+        (end_user, END_USER_ID, "eu_"),
+    ):
+        if given is not None and not re.fullmatch(pattern, given):
+            raise ValueError(f"{given!r} is not {shape} and letters and digits, at most 64 characters.")
+    if unknown := sorted(set(scopes) - SCOPES):
+        raise ValueError(f"There is no scope {unknown[0]!r}; there are {', '.join(sorted(SCOPES))}.")
+    if kind == KeyKind.RESTRICTED and not scopes:
+        raise ValueError("A restricted key without a --scope could do nothing.")
 
 
 @keys.command("list")

@@ -1,5 +1,7 @@
 """`tapedeck rebuild`: make a read model again from the log's first event."""
 
+import sqlite3
+
 import click
 
 from service.settings import BadSettings, load_settings
@@ -15,8 +17,9 @@ def rebuild(view: str) -> None:
     The service may be running meanwhile: queries see the old rows until the new ones are whole.
     """
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
+    from adapters.event_log.recorder import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
-    from adapters.summaries import SummaryStore  # noqa: PLC0415
+    from adapters.summaries import RebuildRunning, SummaryStore  # noqa: PLC0415
 
     try:
         settings = load_settings()
@@ -26,9 +29,12 @@ def rebuild(view: str) -> None:
         raise click.ClickException(
             f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
         )
-    recorder = SQLiteLogRecorder(settings.log_path)
-    summaries = SummaryStore(settings.views_path)
-    position = summaries.rebuild(EventReader(recorder).after)
+    try:
+        recorder = SQLiteLogRecorder(settings.log_path)
+        summaries = SummaryStore(settings.views_path)
+        position = summaries.rebuild(EventReader(recorder).after)
+    except (OSError, sqlite3.Error, LogUnavailable, RebuildRunning) as error:
+        raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None
     click.echo(f"{view}: made again from {position} events.")
     summaries.close()
     recorder.close()

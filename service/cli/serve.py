@@ -40,19 +40,16 @@ def serve(host: str | None, port: int | None) -> None:
         settings = load_settings(**overrides)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    from adapters.tokens.allow_list_file import AllowListUnusable  # noqa: PLC0415 - serving takes a while to import
-    from service.assembly import DataDirInUse  # noqa: PLC0415
-    from service.logs import log_to_stderr  # noqa: PLC0415
+    from service.logs import log_to_stderr  # noqa: PLC0415 - what serving needs takes a while to import
+    from service.server import StartRefused  # noqa: PLC0415
     from service.server import serve as run_server  # noqa: PLC0415
 
     log_to_stderr(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(run_server(settings))
-    except (DataDirInUse, AllowListUnusable) as error:
+    except StartRefused as error:
         raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(f"The service cannot start: {error}.") from None
 
 
 def _fast_loop() -> Any:

@@ -4,6 +4,7 @@ import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
@@ -95,8 +96,13 @@ def _table(recording: Recording) -> Table:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         if value:
-            table.add_row(name, str(value))
+            table.add_row(name, Text(_printable(str(value))))
     return table
+
+
+def _printable(text: str) -> str:
+    """Without what would steer the terminal: a recording's name is whatever its client said."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _audio(recording: Recording) -> str | None:

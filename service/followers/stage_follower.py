@@ -18,7 +18,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable
 from adapters.positions import PositionStore
-from adapters.speech.engine import EngineRefused, SpeechError, UnsupportedLanguage
+from adapters.speech.engine import SpeechError
 from domain.commands import Command, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
@@ -44,11 +44,8 @@ WAKING_EVENTS: dict[Stage, frozenset[type[RecordingEvent]]] = {
 Work = Callable[[UUID, Recording], Awaitable[Command]]
 """Does the stage's work and gives the command that records it. What it writes is idempotent by name.
 
-Raises: what is BEYOND_HELP, what is OUT_OF_SERVICE, or anything else, which is tried again a few times.
+Raises: what is OUT_OF_SERVICE or beyond help, or anything else, which is tried again a few times.
 """
-
-BEYOND_HELP = (AudioError, EngineRefused, UnsupportedLanguage)
-"""Trying again cannot help."""
 
 OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
 """Not the recording's fault: waited out, however long it takes, and never counted as an attempt."""
@@ -89,6 +86,7 @@ class StageFollower:
         self._metrics = metrics
         self._read_up_to = 0
         self._saved = 0
+        self._stopping = False
         self._unfinished: dict[int, asyncio.Task[None]] = {}
         self._newest: dict[UUID, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(MOST_UNFINISHED)
@@ -96,6 +94,7 @@ class StageFollower:
     async def run(self) -> None:
         """Follow the log for ever."""
         self._read_up_to = self._saved = self._positions.load(self.name)
+        self._stopping = False
         try:
             async for events in self._log.follow(after=self._read_up_to):
                 for recorded in events:
@@ -110,11 +109,12 @@ class StageFollower:
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
         if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
             # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
-            recording = self._recordings.in_memory(recorded.recording_id)
+            recording = self._recordings.in_memory(recorded.recording_id, at_least=recorded.version)
             return recording is None or recording.due_stage is Stage.STITCH
         return type(recorded.event) in WAKING_EVENTS[self._stage]
 
     async def _stop(self) -> None:
+        self._stopping = True
         jobs = list(self._unfinished.values())
         for job in jobs:
             job.cancel()
@@ -133,7 +133,7 @@ class StageFollower:
         del self._unfinished[recorded.position]
         if self._newest.get(recorded.recording_id) is job:
             del self._newest[recorded.recording_id]
-        if not job.cancelled():
+        if not (self._stopping or job.cancelled()):  # jobs that were stopped have not ended
             self._save_position()
 
     def _save_position(self) -> None:
@@ -147,21 +147,24 @@ class StageFollower:
         if before is not None:
             await asyncio.wait([before])
         trace_id.set(recorded.trace_id)
-        delays = WAITING.delays(self._random)
-        while True:
+        for delay in WAITING.delays(self._random):
             try:
-                await self._do_stage(recorded)
+                await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-                await asyncio.sleep(next(delays).total_seconds())
-            except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
-                await self._on_gone(recorded.recording_id)
-                return
-            except RecordingError as error:  # ended by someone else meanwhile
-                logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
-                return
+            except Exception:  # a job that is given up here would be passed over for ever
+                logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
             else:
                 return
+            await asyncio.sleep(delay.total_seconds())
+
+    async def _do_job(self, recorded: RecordedEvent) -> None:
+        try:
+            await self._do_stage(recorded)
+        except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
+            await self._on_gone(recorded.recording_id)
+        except RecordingError as error:  # ended by someone else meanwhile
+            logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
         recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
@@ -175,13 +178,13 @@ class StageFollower:
         for attempt in count(1):
             try:
                 command = await self._work(recorded.recording_id, recording)
-            except BEYOND_HELP as error:
-                self._count("failed")
-                logger.info("stage failed for good", extra={**self._about(recorded), "reason": error.reason})
-                return self._failure(error.reason, str(error), attempt)
             except OUT_OF_SERVICE:
                 raise
             except Exception as error:  # whatever broke: the audio stays, and the stage can be retried
+                if is_beyond_help(error):
+                    self._count("failed")
+                    logger.info("stage failed for good", extra={**self._about(recorded), "reason": _reason(error)})
+                    return self._failure(_reason(error), str(error), attempt)
                 self._count("broken")
                 logger.exception("stage broke", extra={**self._about(recorded), "attempt": attempt})
                 delay = next(delays, None)
@@ -195,7 +198,7 @@ class StageFollower:
 
     def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
         if isinstance(error, SpeechError):
-            return self._failure(error.reason, str(error), attempts)
+            return self._failure(_reason(error), str(error), attempts)
         broke = f"Stage {self.name} was tried {attempts} times and broke each time, last with {type(error).__name__}."
         return self._failure("internal_error", broke, attempts)
 
@@ -207,3 +210,12 @@ class StageFollower:
 
     def _about(self, recorded: RecordedEvent) -> dict[str, str]:
         return {"stage": self.name, "recording_id": recorded.recording_id.hex}
+
+
+def is_beyond_help(error: Exception) -> bool:
+    """Whether trying again cannot help."""
+    return isinstance(error, AudioError) or (isinstance(error, SpeechError) and not error.is_retryable)
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, AudioError | SpeechError) else "internal_error"

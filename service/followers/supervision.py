@@ -10,15 +10,22 @@ from service.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
 
+HEALTHY_SECONDS = 60
+"""A follower that ran this long was well: its next restart is quick again."""
+
 RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=10))
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]], random: Random) -> None:
     """Run for ever, until cancelled."""
+    clock = asyncio.get_running_loop()
+    delays = RESTARTS.delays(random)
     while True:
-        for delay in RESTARTS.delays(random):
-            try:
-                await run()
-            except Exception:
-                logger.exception("follower stopped; it starts again", extra={"follower": name})
-            await asyncio.sleep(delay.total_seconds())
+        began = clock.time()
+        try:
+            await run()
+        except Exception:
+            logger.exception("follower stopped; it starts again", extra={"follower": name})
+        if clock.time() - began > HEALTHY_SECONDS:
+            delays = RESTARTS.delays(random)
+        await asyncio.sleep(next(delays).total_seconds())

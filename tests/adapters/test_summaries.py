@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
-from adapters.summaries import PositionMoved, SummaryStore
+from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary
 from tests.domain.histories import chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.history_kit import logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
 LIFE += [transcribed()]
@@ -54,15 +55,13 @@ def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
     assert store.position() == 1
 
 
-@given(data=st.data())
+@given(log=logs(), data=st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path, data):
-    ids = [uuid4() for _ in range(3)]
-    left = {its_id: list(LIFE[: data.draw(st.integers(1, len(LIFE)))]) for its_id in ids}
-    events = []
-    while any(left.values()):
-        its_id = data.draw(st.sampled_from([its_id for its_id in ids if left[its_id]]))
-        events.append(RecordedEvent(len(events) + 1, its_id, 1, left[its_id].pop(0), None))
+def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path, log, data):
+    events = [
+        RecordedEvent(position, logged.recording_id, logged.version, logged.event, None)
+        for position, logged in enumerate(log, 1)
+    ]
     expected = {}
     for event in events:
         expected[event.recording_id] = evolve_summary(expected.get(event.recording_id), event.event)
@@ -73,10 +72,10 @@ def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path
         end = data.draw(st.integers(position + 1, len(events)))
         store.apply(events[position:end], after=position)
         position = end
-    assert {its_id: store.find(its_id) for its_id in ids} == expected
+    assert {its_id: store.find(its_id) for its_id in expected} == expected
 
     assert store.rebuild(lambda after: events[after : after + 2]) == len(events)
-    assert {its_id: store.find(its_id) for its_id in ids} == expected
+    assert {its_id: store.find(its_id) for its_id in expected} == expected
     assert store.position() == len(events)
     store.close()
 
@@ -130,3 +129,33 @@ def test_each_follower_has_its_own_position(tmp_path):
     again = PositionStore(tmp_path / "followers.sqlite3")
     assert (again.load("stitch"), again.load("transcribe"), again.load("other")) == (9, 3, 0)
     again.close()
+
+
+@pytest.mark.parametrize(("identity", "head", "kept"), [("log a", 7, True), ("log a", 6, False), ("log b", 7, False)])
+def test_what_was_made_from_another_log_or_a_later_state_of_it_is_made_again(store, tmp_path, identity, head, kept):
+    """As after the log was restored from a backup: positions of before would skip events for ever."""
+    positions = PositionStore(tmp_path / "followers.sqlite3")
+    its_id = uuid4()
+    for made_from_the_log in (store, positions):
+        made_from_the_log.use_for("log a", 0)
+    store.apply(recorded(its_id, LIFE), after=0)
+    positions.save("stitch", 7)
+    for made_from_the_log in (store, positions):
+        made_from_the_log.use_for(identity, head)
+    assert store.position() == positions.load("stitch") == (7 if kept else 0)
+    assert (store.find(its_id) is not None) is kept
+    positions.close()
+
+
+def test_two_rebuilds_at_once_are_refused(store, tmp_path):
+    other, its_id = SummaryStore(tmp_path / "views.sqlite3"), uuid4()
+    store.apply(recorded(its_id, LIFE), after=0)
+
+    def read(after):
+        with pytest.raises(RebuildRunning):
+            other.rebuild(lambda _: [])
+        return recorded(its_id, LIFE)[after:]
+
+    assert store.rebuild(read) == 7
+    assert other.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
+    other.close()

@@ -92,9 +92,26 @@ def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -
     return commands.StoreChunk(**chunk_facts(number, body, minutes))
 
 
-def finalized(total: int, *, md5: str | None = None) -> FinalizeRequested:
+def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
+    """A chunk of metadata only; its digest is that of the bytes it speaks `about`."""
+    return chunk_facts(number, about) | {"blob_key": None, "size_bytes": 0}
+
+
+def placeholder(number: int, about: bytes = b"") -> ChunkStored:
+    return ChunkStored(**placeholder_facts(number, about))
+
+
+def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
+    return commands.StoreChunk(**placeholder_facts(number, about))
+
+
+def finalized(total: int, *, received: int | None = None, md5: str | None = None) -> FinalizeRequested:
     return FinalizeRequested(
-        at=at(2), total_chunks=total, chunks_received=total, final_duration_ms=9_000, checksum_md5=md5
+        at=at(2),
+        total_chunks=total,
+        chunks_received=total if received is None else received,
+        final_duration_ms=9_000,
+        checksum_md5=md5,
     )
 
 

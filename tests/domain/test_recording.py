@@ -1,3 +1,5 @@
+from uuid import UUID
+
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -6,7 +8,6 @@ from domain.chunks import ChunkTable
 from domain.events import Stage
 from domain.identity import recording_id
 from domain.recording import CorruptHistory, evolve, fold
-from domain.summary import Standing, evolve_summary
 from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
 from tests.domain.histories import (
     chunk,
@@ -45,10 +46,11 @@ def test_a_state_stays_as_it_was_when_it_is_evolved():
     assert dict(before.chunks) == {1: chunk(1)}
 
 
-@pytest.mark.parametrize("history", [[chunk(1)], [opened(), opened()]])
-def test_a_history_that_no_decision_can_have_made_is_refused(history):
-    with pytest.raises(CorruptHistory):
+@pytest.mark.parametrize(("history", "misplaced"), [([chunk(1)], "ChunkStored"), ([opened()] * 2, "RecordingOpened")])
+def test_a_history_that_no_decision_can_have_made_is_refused(history, misplaced):
+    with pytest.raises(CorruptHistory) as refusal:
         fold(history)
+    assert str(refusal.value) == f"{misplaced} cannot stand here in a recording's history"
 
 
 Steps = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8), st.binary(max_size=4)), max_size=60)
@@ -71,37 +73,6 @@ def test_a_chunk_table_is_a_value_however_its_futures_branch(steps):
             assert [stored.number for stored in table.in_order()] == sorted(model)
 
 
-def test_a_summary_follows_the_recording_through_its_life():
-    phases = []
-    summary = None
-    for event in LIFE:
-        summary = evolve_summary(summary, event)
-        phases.append(summary.standing)
-        assert summary.updated_at == event.at
-    assert phases == [
-        *[Standing.OPEN] * 3,
-        Standing.FINALIZED,
-        Standing.STITCHED,
-        Standing.FAILED,
-        Standing.STITCHED,
-        Standing.COMPLETED,
-    ]
-    assert summary.failed is None
-    assert summary.transcribed == transcribed()
-
-
-def test_a_failure_before_stitching_goes_back_to_finalized():
-    summary = None
-    for event in [opened(), chunk(1), finalized(1), failed(Stage.STITCH), retry_requested(Stage.STITCH)]:
-        summary = evolve_summary(summary, event)
-    assert summary.standing is Standing.FINALIZED
-
-
-def test_a_summary_cannot_begin_in_the_middle():
-    with pytest.raises(CorruptHistory):
-        evolve_summary(None, chunk(1))
-
-
 Name = st.text(max_size=6)
 
 
@@ -118,5 +89,36 @@ def test_stored_fields_are_lifted_a_version_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize("version", [0, 2, 99])
 def test_a_version_that_cannot_be_lifted_is_named(version):
-    with pytest.raises(UnknownEventVersion, match=f"ChunkStored in version {version}"):
+    with pytest.raises(UnknownEventVersion) as refusal:
         upcast("ChunkStored", {}, version=version, to_version=1)
+    assert (refusal.value.name, refusal.value.version) == ("ChunkStored", version)
+    assert str(refusal.value) == (
+        f"The log holds ChunkStored in version {version}, which this version of tapedeck cannot read; "
+        "start the version that wrote it, or a newer one."
+    )
+
+
+def test_a_version_of_today_is_not_touched():
+    assert upcast("ChunkStored", {"one": 1}, version=1, to_version=1) == {"one": 1}
+
+
+def test_a_recording_keeps_its_id_for_ever_because_logs_and_blobs_are_named_by_it():
+    assert recording_id("bota", "proj_1", "a") == UUID("b5029317-18b3-50ea-bf23-b2f8be1c4155")
+    assert recording_id("dragon", "", "ab", "c") == UUID("4ad6e432-7b61-5fe9-9c36-645641ff81d6")
+
+
+def test_a_table_of_chunks_tells_itself_briefly():
+    assert (
+        repr(ChunkTable.of([chunk(1, b"one"), chunk(2, b"two"), chunk(2, b"three")])) == "ChunkTable(2 chunks, 8 bytes)"
+    )
+
+
+def test_a_chunk_that_is_not_in_a_table_is_named():
+    with pytest.raises(KeyError) as missing:
+        ChunkTable.of([chunk(1)])[2]
+    assert missing.value.args == (2,)
+    older = ChunkTable()
+    older.with_chunk(chunk(1)).with_chunk(chunk(1, b"better"))
+    with pytest.raises(KeyError) as missing:
+        older[1]
+    assert missing.value.args == (1,)

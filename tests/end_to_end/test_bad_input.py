@@ -25,6 +25,10 @@ async def test_what_is_not_a_json_object_is_refused(api, path, body):
     assert "JSON" in answer.error["message"]
 
 
+def nested(depth):
+    return {"deeper": nested(depth - 1)} if depth else {}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -41,12 +45,17 @@ async def test_what_is_not_a_json_object_is_refused(api, path, body):
         ("end_user_id", ""),
         ("started_at", "yesterday"),
         ("started_at", "2025-01-13T10:00:00"),
+        ("started_at", 5),
+        ("started_at", "5"),
+        ("started_at", "0001-01-01T00:00:00+23:59"),
+        ("ended_at", "9999-12-31T23:59:59-23:59"),
         ("estimated_duration_ms", "3600000"),
         ("estimated_duration_ms", -1),
         ("estimated_duration_ms", 1.5),
         ("chunk_duration_ms", True),
         ("name", ["a"]),
         ("metadata", "text"),
+        ("metadata", nested(300)),
     ],
 )
 async def test_a_field_of_the_wrong_type_or_value_is_named(api, service, field, value):
@@ -317,3 +326,18 @@ async def test_a_checksum_that_does_not_match_fails_the_recording_before_transcr
     failed = await api.ended(recording)
     assert (failed["status"], failed["failure"]["reason"]) == ("integrity_failure", "integrity_failure")
     assert await api.event_types(recording) == ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Failed"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\x01\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer {secret}\r\n\r\n",
+        "PUT /v1/uploads/a/b/chunk_1.opus?signature={secret} HTTP/9.9\r\nHost: x\r\n\r\n",
+    ],
+)
+async def test_a_request_that_is_not_http_is_refused_and_what_it_holds_is_not_logged(api, service, head):
+    secret = "sk_test_" + "s3cr3t" * 6
+    answer = await send_raw(api, head.format(secret=secret))
+    assert b" 400 Bad Request" in answer.splitlines()[0]
+    assert secret not in service.log_file.read_text()

@@ -110,9 +110,11 @@ async def test_killed_at_random_moments_under_load_everything_acknowledged_is_th
                     await asyncio.sleep(0.01)
 
     async def kill():
-        while not done.is_set():
+        kills = 0
+        while not (done.is_set() and kills):
             await asyncio.sleep(chance.uniform(0.02, 0.3))
             await own_service.restart()
+            kills += 1
 
     killing = asyncio.create_task(kill())
     async with aiohttp.ClientSession() as session:
@@ -141,6 +143,20 @@ async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_serv
     assert len(stderr.splitlines()) == 1
 
 
+async def refused_start(own_service, **settings):
+    """The one line that a start with these settings ends with."""
+    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir)}
+    environment |= {f"TAPEDECK_{name}": value for name, value in settings.items()}
+    process = await asyncio.create_subprocess_exec(
+        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 1
+    lines = [line for line in stderr.decode().splitlines() if not line.startswith('{"at":')]
+    assert len(lines) == 1, stderr.decode()
+    return lines[0]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -150,27 +166,89 @@ async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_serv
         ("BLOB_URL", "ftp://x"),
         ("PUBLIC_URL", "here"),
         ("MAX_CHUNKS", "0"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka://broker"),
     ],
 )
 async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, name, value):
-    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir), f"TAPEDECK_{name}": value}
-    process = await asyncio.create_subprocess_exec(
-        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, stderr = await process.communicate()
-    assert process.returncode == 1
-    assert f"TAPEDECK_{name} is '{value}'".encode() in stderr
-    assert len(stderr.splitlines()) == 1
+    assert f"TAPEDECK_{name} is '{value}'" in await refused_start(own_service, **{name: value})
     assert not own_service.data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"HOST": "0.0.0.0"}, "needs TAPEDECK_PUBLIC_URL"),
+        ({"LANGUAGE": "de"}, "does not understand 'de'"),
+        ({"BLOB_URL": "file:///tmp/x?y"}, "needs file:///absolute/path"),
+        ({"BLOB_URL": "file:///proc/blobs"}, "The blob storage cannot be used"),
+        ({"DATABASE_URL": "sqlite:////proc/log.sqlite3"}, "cannot start"),
+        ({"TLS_CERT": "/no/such/file", "TLS_KEY": "/no/such/file"}, "No such file"),
+    ],
+)
+async def test_what_cannot_work_stops_the_start_with_one_clear_line(own_service, settings, said):
+    assert said in await refused_start(own_service, **settings)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("tapedeck.sqlite3", "not a database"),
+        ("keys.sqlite3", "not a database"),
+        ("signing.key", "not a signing key"),
+        ("dev-credentials.json", "cannot be read as JSON"),
+    ],
+)
+async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, file, said):
+    await own_service.start()
+    own_service.stop()
+    for path in own_service.data_dir.glob(f"{file}-*"):
+        path.unlink()
+    (own_service.data_dir / file).write_bytes(b"damaged " * 1000)
+    assert said in await refused_start(own_service)
+
+
+@pytest.mark.parametrize("entry", [b'{"bota":{}}', b'{"dragon":{"client_id":7}}', b'{"dragon":"one"}', b"[]"])
+async def test_development_credentials_that_lack_something_are_completed_or_stop_the_start_with_one_clear_line(
+    own_service, entry
+):
+    (own_service.data_dir).mkdir(parents=True, exist_ok=True)
+    (own_service.data_dir / "dev-credentials.json").write_bytes(entry)
+    if entry == b'{"bota":{}}':
+        await own_service.start()
+    else:
+        assert "dev-credentials.json" in await refused_start(own_service)
+
+
+async def test_off_loopback_the_development_credentials_are_void_and_gone(own_service):
+    await own_service.start()
+    api = own_service.api()
+    await api.create()
+    own_service.stop()
+    own_service.settings |= {"HOST": "0.0.0.0", "PUBLIC_URL": own_service.url}
+    await own_service.start()
+    answer = await api.call("POST", "/v1/recordings", body={"streaming": True})
+    assert answer.status == 401
+    assert not (own_service.data_dir / "dev-credentials.json").exists()
+
+
+async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_service):
+    api = (await own_service.start()).api()
+    kept = await api.upload(slices(short_speech(), 3))
+    own_service.stop()
+    log = own_service.data_dir / "tapedeck.sqlite3"
+    backup = log.read_bytes()
+    await own_service.start()
+    for _ in range(5):
+        await api.create()
+    own_service.stop()
+    log.write_bytes(backup)
+    await own_service.start()
+    assert (await api.get(kept))["status"] == "streaming"
+    assert (await api.finalize(kept, 3)).status == 200
+    assert (await api.ended(kept))["status"] == "completed"
 
 
 async def test_an_address_that_is_taken_stops_the_start_with_one_clear_line(own_service, tmp_path):
     await own_service.start()
-    environment = os.environ | {"TAPEDECK_DATA_DIR": str(tmp_path / "other"), "TAPEDECK_PORT": str(own_service.port)}
-    process = await asyncio.create_subprocess_exec(
-        *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, stderr = await process.communicate()
-    assert process.returncode == 1
-    assert b"cannot start" in stderr.splitlines()[-1]
-    assert b"Traceback" not in stderr
+    said = await refused_start(own_service, DATA_DIR=str(tmp_path / "other"), PORT=str(own_service.port))
+    assert "address already in use" in said

@@ -74,7 +74,7 @@ async def test_a_malformed_authorization_gets_no_token(service, authorization):
 
 
 async def test_on_an_address_that_is_not_loopback_there_is_none(own_service):
-    own_service.settings["HOST"] = "0.0.0.0"  # noqa: S104 - so that it is not loopback
+    own_service.settings |= {"HOST": "0.0.0.0", "PUBLIC_URL": own_service.url}
     api_url = (await own_service.start()).url
     assert not (own_service.data_dir / "dev-credentials.json").exists()
     async with aiohttp.ClientSession() as http:
@@ -83,6 +83,21 @@ async def test_on_an_address_that_is_not_loopback_there_is_none(own_service):
                 assert answer.status == 404
         async with http.post(f"{api_url}/dev/issuer/token", data={"grant_type": "client_credentials"}) as answer:
             assert answer.status == 404
+
+
+async def test_off_loopback_the_development_client_and_its_tokens_are_void_for_good(own_service):
+    dragon = await Dragon.connect(await own_service.start())
+    assert (await dragon.announce()).status == 200
+    own_service.stop()
+    own_service.settings |= {"HOST": "0.0.0.0", "PUBLIC_URL": own_service.url}
+    await own_service.start()
+    assert (await dragon.announce()).status in (401, 403)
+    assert not (own_service.data_dir / "dev-issuer.pem").exists()
+    own_service.stop()
+    own_service.settings["HOST"] = "127.0.0.1"
+    await own_service.start()
+    assert (await dragon.announce()).status in (401, 403)
+    assert (await (await Dragon.connect(own_service)).announce()).status == 200
 
 
 async def test_credentials_of_an_older_version_get_what_they_lack_and_keep_what_they_have(own_service):

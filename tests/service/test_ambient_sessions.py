@@ -6,7 +6,9 @@ import pytest
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.ambient_session import AmbientSessionNotFound, AnnounceSession, EndSession
+from domain.errors import RecordingNotFound
 from service.ambient_sessions import AmbientSessions
+from service.recordings import Recordings
 from tests.domain.histories import START, session_opened
 
 
@@ -56,3 +58,10 @@ async def test_sessions_used_least_recently_are_let_go_and_come_back_from_the_lo
     assert len(sessions._known) == 3
     for its_id in ids:
         assert (await sessions.find(its_id)).external_user_id == "dr-1"
+
+
+async def test_the_id_of_a_session_is_that_of_no_recording(log):
+    its_id = uuid4()
+    await AmbientSessions(log).execute(its_id, announce())
+    with pytest.raises(RecordingNotFound):
+        await Recordings(log).find(its_id)

@@ -7,10 +7,10 @@ import pytest
 from adapters.event_log.log import EventLog
 from adapters.event_log.recorder import LogFull
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from domain.errors import ChunkMismatch, RecordingClosed, RecordingNotFound
+from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
 from domain.events import FinalizeRequested
-from service.recordings import Recordings
-from tests.domain.histories import chunk, finalize, finalized, open_recording, opened, store_chunk
+from service.recordings import Outcome, Recordings
+from tests.domain.histories import chunk, delete, finalize, finalized, open_recording, opened, store_chunk
 
 
 @pytest.fixture
@@ -38,7 +38,6 @@ async def test_a_command_is_answered_when_its_events_are_in_the_log(log, recordi
     its_id = uuid4()
     outcome = await recordings.execute(its_id, open_recording(), trace_id="t")
     assert outcome.events == [opened()]
-    assert outcome.position == 1
     assert await events_of(log, its_id) == [opened()]
 
 
@@ -85,9 +84,53 @@ async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path
         await other.execute(its_id, store_chunk(number))
     assert (await recordings.execute(its_id, store_chunk(4))).events == [chunk(4)]
     await other.execute(its_id, finalize(4))
-    with pytest.raises(RecordingClosed):
+    with pytest.raises(ChunkBeyondTotal):
         await recordings.execute(its_id, store_chunk(5))
     assert await events_of(log, its_id) == [opened(), chunk(1), chunk(2), chunk(3), chunk(4), finalized(4)]
+    await other_log.close()
+
+
+async def test_nothing_is_committed_that_was_decided_on_what_another_process_kept_out(tmp_path, log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(2))
+    answers = await asyncio.gather(
+        recordings.execute(its_id, store_chunk(1)),
+        recordings.execute(its_id, finalize(1)),  # decided on chunk 1 alone, and at the version that chunk 2 has made
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [Outcome, ChunkMismatch]
+    assert await events_of(log, its_id) == [opened(), chunk(2), chunk(1)]
+    await other_log.close()
+
+
+async def test_an_answer_without_events_is_not_older_than_another_process_though_more_is_queued_here(
+    tmp_path, recordings
+):
+    its_id = uuid4()
+    for command in (open_recording(), store_chunk(1)):
+        await recordings.execute(its_id, command)
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, delete())
+    answers = await asyncio.gather(
+        recordings.execute(its_id, store_chunk(1)),
+        recordings.execute(its_id, store_chunk(2)),  # queued at the version that the deletion has
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [RecordingNotFound, RecordingNotFound]
+    await other_log.close()
+
+
+async def test_finding_a_recording_that_another_process_was_faster_to_change_finds_what_that_made_of_it(
+    tmp_path, recordings
+):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(2))
+    _, found = await asyncio.gather(recordings.execute(its_id, store_chunk(1)), recordings.find(its_id))
+    assert 2 in found.chunks
     await other_log.close()
 
 

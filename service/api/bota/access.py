@@ -5,11 +5,10 @@ from aiohttp import web
 from adapters.keys import Key, KeyKind
 from domain.errors import RecordingNotFound
 from service.api.bota.errors import Forbidden, Unauthorized
+from service.api.bota.identifiers import RECORDINGS_READ, RECORDINGS_WRITE, TRANSCRIPTIONS_READ
 from service.deck import Deck
 
-RECORDINGS_READ = "recordings:read"
-RECORDINGS_WRITE = "recordings:write"
-TRANSCRIPTIONS_READ = "transcriptions:read"
+__all__ = ["RECORDINGS_READ", "RECORDINGS_WRITE", "TRANSCRIPTIONS_READ", "authenticated", "check_owner", "permitted"]
 
 
 def authenticated(request: web.Request, deck: Deck) -> Key:

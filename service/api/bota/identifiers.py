@@ -8,6 +8,15 @@ from uuid import UUID
 
 from domain.errors import RecordingNotFound
 
+PROJECT_ID = r"^proj_[A-Za-z0-9]{1,59}$"
+DEVICE_ID = r"^dev_[A-Za-z0-9]{1,60}$"
+END_USER_ID = r"^eu_[A-Za-z0-9]{1,61}$"
+
+RECORDINGS_READ = "recordings:read"
+RECORDINGS_WRITE = "recordings:write"
+TRANSCRIPTIONS_READ = "transcriptions:read"
+SCOPES = frozenset({RECORDINGS_READ, RECORDINGS_WRITE, TRANSCRIPTIONS_READ})
+
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 

@@ -1,20 +1,49 @@
 """What Bota's clients send, checked strictly: a number is a number, and an error names its field."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
-CODECS = ("opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm")
-"""What a client may announce. What the chunks really are is told by their bytes."""
+from service.api.bota.identifiers import DEVICE_ID, END_USER_ID
 
 MOST_MILLISECONDS = 2**53
 """Up to here a JSON number is an integer for every client."""
 
-DeviceId = Annotated[str, Field(pattern=r"^dev_[A-Za-z0-9]{1,60}$")]
-EndUserId = Annotated[str, Field(pattern=r"^eu_[A-Za-z0-9]{1,61}$")]
+DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
+EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
 Milliseconds = Annotated[int, Field(ge=0, le=MOST_MILLISECONDS)]
 M = TypeVar("M", bound=BaseModel)
+
+
+_DATE_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
+
+
+def _text_of_a_moment(given: Any) -> Any:
+    if not (isinstance(given, str) and _DATE_FIRST.match(given)):  # Pydantic would take "5" for a Unix time
+        raise ValueError("Input should be an ISO 8601 time with its zone")
+    return given
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Input should be a time between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_a_moment), AfterValidator(_in_utc)]
 
 
 class InvalidRequest(Exception):
@@ -32,18 +61,30 @@ class _Request(BaseModel):
 
 
 class CreateRecording(_Request):
-    """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids."""
+    """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
+
+    `codec` is what the client announces; what the chunks really are is told by their bytes.
+    """
 
     streaming: bool
     codec: Literal["opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm"] = "opus"
-    started_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
-    ended_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
     estimated_duration_ms: Milliseconds | None = None
     chunk_duration_ms: Milliseconds | None = None
     device_id: DeviceId | None = None
     end_user_id: EndUserId | None = None
     name: Annotated[str, Field(max_length=500)] | None = None
     metadata: dict[str, Any] | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _can_be_kept(cls, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            orjson.dumps(metadata)
+        except orjson.JSONEncodeError:
+            raise ValueError("Input should be nested less deeply") from None
+        return metadata
 
     @field_validator("streaming")
     @classmethod

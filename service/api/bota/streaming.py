@@ -18,7 +18,13 @@ from aiohttp import web
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
-from domain.errors import ChunkNumberOutOfRange, RecordingClosed, RecordingExpired, RecordingNotFound
+from domain.errors import (
+    ChunkBeyondTotal,
+    ChunkNumberOutOfRange,
+    RecordingClosed,
+    RecordingExpired,
+    RecordingNotFound,
+)
 from domain.events import FinalizePolicy, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
@@ -147,7 +153,7 @@ class Streaming:
         )
         try:
             await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
-        except (RecordingClosed, RecordingExpired, RecordingNotFound):
+        except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
             await self._deck.blobs.delete(blob.key)  # no recording can come to hold it any more
             raise
         self._deck.metrics.chunk_bytes.labels(DIALECT).inc(blob.size_bytes)

@@ -41,6 +41,14 @@ class RecorderContract(ABC):
         assert recorder.select_notifications(0, 10) == []
         assert recorder.select_events(uuid4()) == []
 
+    def test_a_log_has_a_name_of_its_own_for_ever(self, tmp_path):
+        (tmp_path / "other").mkdir()
+        one, other = self.open(tmp_path), self.open(tmp_path / "other")
+        again = self.open(tmp_path)
+        assert one.identity == again.identity != other.identity
+        for recorder in (one, other, again):
+            recorder.close()
+
     def test_positions_count_from_one_over_all_recordings(self, recorder):
         one, other = uuid4(), uuid4()
         assert recorder.insert_batch([append(one, 0, 2), append(other, 0)]) == [2, 3]
@@ -120,7 +128,12 @@ class RecorderContract(ABC):
             st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 3)), max_size=6), max_size=6
         )
     )
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60,
+        deadline=None,
+        # One suite runs for many recorders, each with its own place.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     def test_any_batches_leave_each_recording_without_a_gap(self, tmp_path, batches):
         """Checked against a plain dict of versions: what fits goes in, in order; the rest is told so."""
         recorder = self.open(tmp_path)

@@ -60,6 +60,39 @@ async def test_a_conflict_fails_only_the_append_that_caused_it(log):
     assert await fresh == 2
 
 
+@pytest.mark.parametrize("largest_commit", [1, 100])
+async def test_what_rests_on_an_append_that_failed_fails_too_even_where_its_version_would_fit(
+    log, monkeypatch, largest_commit
+):
+    """Another process's event has taken the version that the first append was to get."""
+    monkeypatch.setattr(log_module, "LARGEST_COMMIT", largest_commit)
+    contended = uuid4()
+    await log.append(contended, 0, [opened()], trace_id=NO_TRACE)
+    await log.append(contended, 1, [chunk(1)], trace_id=NO_TRACE)
+    stale = log.append(contended, 1, [chunk(2)], trace_id=NO_TRACE)
+    resting = log.append(contended, 2, [chunk(3)], trace_id=NO_TRACE, rests_on=stale)
+    outcomes = await asyncio.gather(stale, resting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [VersionConflict, VersionConflict]
+    assert [recorded.event for recorded in await log.history(contended)] == [opened(), chunk(1)]
+
+
+async def test_appends_that_rest_on_each_other_are_committed_in_order_and_each_is_told_its_position(log):
+    its_id = uuid4()
+    first = log.append(its_id, 0, [opened(), chunk(1)], trace_id=NO_TRACE)
+    second = log.append(its_id, 2, [chunk(2)], trace_id=NO_TRACE, rests_on=first)
+    other = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    third = log.append(its_id, 3, [chunk(3)], trace_id=NO_TRACE, rests_on=second)
+    positions = await asyncio.gather(first, second, third, other)
+    history = await log.read(after=0)
+    assert [recorded.position for recorded in history] == [1, 2, 3, 4, 5]
+    assert [(history[position - 1].event, history[position - 1].recording_id == its_id) for position in positions] == [
+        (chunk(1), True),
+        (chunk(2), True),
+        (chunk(3), True),
+        (opened(), False),
+    ]
+
+
 async def test_a_failed_commit_fails_everyone_in_it_and_nobody_after_it(log, recorder, monkeypatch):
     insert, failing = recorder.insert_batch, True
 
@@ -122,6 +155,19 @@ async def test_what_another_process_commits_is_followed_too_and_in_order(log, tm
             break
     assert seen == [1, 2, 3, 4, 5]
     await other.close()
+
+
+@pytest.mark.parametrize("steps_later", range(4))
+async def test_a_follower_cancelled_while_it_is_woken_stops(log, steps_later):
+    waiting = asyncio.create_task(log.wait_for_growth(0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    log._wake()
+    for _ in range(steps_later):
+        await asyncio.sleep(0)
+    if waiting.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
 
 
 async def test_closing_waits_for_the_commit_under_way(recorder, monkeypatch):

@@ -41,7 +41,7 @@ def test_every_event_comes_back_as_it_was_stored(event, trace_id):
     mapper, its_id = EventMapper(), uuid4()
     stored = mapper.to_stored_event(VersionedEvent(its_id, 3, event, trace_id))
     assert stored.topic == type(event).__name__
-    assert orjson.loads(stored.state)["version"] == 1
+    assert orjson.loads(stored.state)["version"] == type(event).VERSION
     assert astuple(mapper.to_recorded_event(stored, position=9)) == (9, its_id, 3, event, trace_id)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.signed_urls import SignatureRefused, UrlSigner, load_or_create_key
+from service.api.signed_urls import BadSigningKey, SignatureRefused, UrlSigner, load_or_create_key
 
 NOW = datetime(2026, 1, 13, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
@@ -64,3 +64,10 @@ def test_the_key_is_random_made_once_and_its_owners_alone(tmp_path):
     assert load_or_create_key(tmp_path / "two") != key
     assert len(key) == 32
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
+def test_a_key_that_is_none_is_refused_because_anyone_could_sign_with_it(tmp_path, content):
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(BadSigningKey, match="not a signing key"):
+        load_or_create_key(tmp_path / "key")

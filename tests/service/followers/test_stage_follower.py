@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
@@ -7,13 +8,14 @@ from uuid import uuid4
 import pytest
 
 from adapters.audio.errors import NotAudio
-from adapters.blobs.store import StorageFull
+from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.engine import EngineUnavailable
 from domain.commands import DeleteRecording
-from domain.events import Failed, RecordingDeleted, RetryRequested, Stage, Stitched
+from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.followers import stage_follower
 from service.followers.stage_follower import StageFollower
 from service.metrics import Metrics
@@ -193,6 +195,33 @@ async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkey
     await rig.until_types(its_id, Stitched)
 
 
+async def test_a_log_that_cannot_be_read_for_a_moment_does_not_cost_a_recording_its_stage(rig, monkeypatch):
+    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    find, failures = rig.recordings.find, iter([sqlite3.OperationalError("disk I/O error")] * 3)
+
+    async def find_or_fail(recording_id, **options):
+        for failure in failures:
+            raise failure
+        return await find(recording_id, **options)
+
+    its_id = await rig.finalized()
+    monkeypatch.setattr(rig.recordings, "find", find_or_fail)
+    rig.follow(stitched)
+    await rig.until_types(its_id, Stitched)
+
+
+async def test_the_last_chunk_is_noticed_though_another_process_took_it(rig, tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 0.01)
+    its_id = uuid4()
+    for command in (open_recording(finalize_policy=FinalizePolicy.RECONCILE), finalize(1)):
+        await rig.recordings.execute(its_id, command)
+    rig.follow(stitched)
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(1))
+    await rig.until_types(its_id, Stitched)
+    await other_log.close()
+
+
 async def test_a_retry_is_taken_up(rig):
     async def fails_first(_, __):
         if len(rig.worked) == 1:
@@ -250,6 +279,27 @@ async def test_positions_are_saved_in_order(rig, monkeypatch):
     for _ in range(10):
         await rig.until_types(await rig.finalized(), Stitched)
     assert all(earlier < later for earlier, later in pairwise(saved))
+
+
+async def test_erasing_what_a_job_stored_is_tried_until_the_storage_is_back(rig, monkeypatch):
+    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    note_gone, calls = rig.note_gone, []
+
+    async def away_at_first(its_id):
+        calls.append(its_id)
+        if len(calls) < 3:
+            raise StorageUnavailable("it does not answer")
+        await note_gone(its_id)
+
+    monkeypatch.setattr(rig, "note_gone", away_at_first)
+    its_id = await rig.finalized()
+    await rig.recordings.execute(its_id, DeleteRecording(at=at(6)))
+    rig.follow(stitched)
+
+    async def told():
+        return rig.gone == [its_id]
+
+    await rig.until(told)
 
 
 async def test_what_a_job_stored_for_a_recording_deleted_meanwhile_is_erased(rig):

@@ -1,0 +1,1 @@
+"""Kafka: `connection` says where, `producer` publishes in transactions, `position` says how far, `topic` makes it."""

@@ -1,0 +1,175 @@
+"""Publishes batches of messages to Kafka: each batch and the new position in one transaction, all of it or nothing.
+
+Whoever opens a producer for a topic fences the one before: what that one had under way is aborted, and it can never
+write again. Used until its first failure; what the failed transaction came to is then read by the next producer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.errors import Fenced, KafkaFailed
+from adapters.kafka.message import Message
+from adapters.kafka.position import position_group
+from adapters.kafka.starting import start
+
+TRANSACTION_SECONDS = 30
+"""After this, Kafka aborts a transaction that its producer left, and a publisher gives one up."""
+
+CLOSE_SECONDS = 3
+LARGEST_BATCH_BYTES = 512 * 1024
+"""Of one partition's messages in one request; brokers take 1 MiB unless they are set otherwise."""
+
+
+class TransactionalProducer:
+    """Open with `open`, close with `close`. One call at a time."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._group = position_group(topic)
+        self._partitions = 0
+
+    @classmethod
+    async def open(cls, connection: KafkaConnection, topic: str) -> Self:
+        """Connect and fence every producer that publishes to `topic`. Raises: KafkaFailed."""
+        producer = AIOKafkaProducer(
+            **connection.options(),
+            transactional_id=position_group(topic),
+            transaction_timeout_ms=TRANSACTION_SECONDS * 1000,
+            max_batch_size=LARGEST_BATCH_BYTES,
+        )
+        opened = cls(producer, topic)
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                await start(producer)
+                opened._partitions = len(await producer.partitions_for(topic))
+        except BaseException as error:
+            await opened.close()
+            if isinstance(error, (KafkaError, OSError, TimeoutError)):
+                raise KafkaFailed(f"Kafka does not take a producer for {topic}: {_said(error)}") from error
+            raise
+        return opened
+
+    async def publish(self, messages: Sequence[Message], *, position: int) -> None:
+        """Write `messages` in order, and that the log is published up to `position`, in one transaction.
+
+        Raises: Fenced; KafkaFailed, after which the transaction may have been committed or not.
+        """
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                await self._producer.begin_transaction()
+                # Every delivery is waited for before the commit: aiokafka commits a transaction also when a batch of
+                # it was refused, and the refused messages would be missing.
+                await asyncio.gather(*await self._send(messages))
+                # Not at the same time: while the coordinator adds the group, the broker refuses messages for 100 ms.
+                await self._send_position(position)
+                await self._producer.commit_transaction()
+        except (KafkaError, OSError, TimeoutError, AssertionError) as error:  # asserts guard aiokafka's transactions
+            raise self._named(error) from error
+
+    async def _send(self, messages: Sequence[Message]) -> list[Awaitable[Any]]:
+        """Queue the messages as whole batches: one future a batch and not one a message."""
+        by_partition: dict[int, list[Message]] = {}
+        for message in messages:
+            by_partition.setdefault(partition_of(message.key, self._partitions), []).append(message)
+        return [
+            await self._producer.send_batch(batch, self._topic, partition=partition)
+            for partition, its_messages in by_partition.items()
+            for batch in self._batches(its_messages)
+        ]
+
+    def _batches(self, messages: Sequence[Message]) -> Iterable[Any]:
+        batch = self._producer.create_batch()
+        for message in messages:
+            if not _append(batch, message):
+                yield batch
+                batch = self._producer.create_batch()
+                _append(batch, message)
+        batch.close()
+        yield batch
+
+    async def _send_position(self, position: int) -> None:
+        offset = OffsetAndMetadata(position, "position in tapedeck's log")
+        await self._producer.send_offsets_to_transaction({TopicPartition(self._topic, 0): offset}, self._group)
+
+    def _named(self, error: Exception) -> KafkaFailed:
+        sender = self._producer._sender.sender_task  # noqa: SLF001 - what ended it says more than what the call saw
+        ended = sender.exception() if sender is not None and sender.done() and not sender.cancelled() else None
+        for cause in (error, ended):
+            if isinstance(cause, (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping)):
+                return Fenced("Another producer has taken over, or Kafka gave the transaction up.")
+        return KafkaFailed(f"The transaction came to no end: {_said(error)}")
+
+    async def close(self) -> None:
+        """Abort what is under way, if Kafka answers soon, and let go of every connection."""
+        producer = self._producer
+        with suppress(TimeoutError, KafkaError, AssertionError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if _is_in_transaction(producer):
+                    await producer.abort_transaction()
+                await producer.stop()
+        await _abandon(producer)
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's own clients, in Java and elsewhere, choose for this key."""
+    everyone = range(partitions)
+    return int(DefaultPartitioner()(key, everyone, everyone))
+
+
+def _append(batch: Any, message: Message) -> bool:
+    appended = batch.append(
+        timestamp=message.timestamp_ms, key=message.key, value=message.value, headers=message.headers
+    )
+    return appended is not None
+
+
+def _said(error: BaseException) -> str:
+    return f"no answer within {TRANSACTION_SECONDS} s" if isinstance(error, TimeoutError) else repr(error)
+
+
+# What follows reaches into aiokafka 0.14, for want of another way. While a broker is away it retries for ever, told to
+# stop or not. It leaves futures whose exception nobody has asked for, which asyncio then reports as errors.
+
+
+def _is_in_transaction(producer: AIOKafkaProducer) -> bool:
+    sender = producer._sender.sender_task  # noqa: SLF001
+    return sender is not None and not sender.done() and bool(producer._txn_manager.is_in_transaction())  # noqa: SLF001
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """End every task of the producer, also those that wait for a broker that does not answer."""
+    producer._closed = True  # noqa: SLF001
+    await producer.client.close()
+    sender = producer._sender.sender_task  # noqa: SLF001
+    while sender is not None and not sender.done():
+        # The first cancel makes it wait for its requests one by one; each further one ends the request it waits for.
+        sender.cancel()
+        await asyncio.wait([sender], timeout=0.01)
+    await producer.client.close()
+    await asyncio.sleep(0)  # a connection closes its socket in the next round of the loop
+    _fetch_exceptions(producer)
+
+
+def _fetch_exceptions(producer: AIOKafkaProducer) -> None:
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    batches = [batch for queue in accumulator._batches.values() for batch in queue]  # noqa: SLF001
+    futures = [
+        producer._txn_manager.wait_for_transaction_end(),  # noqa: SLF001
+        producer._txn_manager._pid_waiter,  # noqa: SLF001
+        producer._sender.sender_task,  # noqa: SLF001
+        *(future for batch in batches for future in (batch.future, batch._drain_waiter)),  # noqa: SLF001
+    ]
+    for future in futures:
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()

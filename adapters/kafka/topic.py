@@ -1,0 +1,54 @@
+"""Creates the topic when it is missing. An existing one is left as it is."""
+
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.errors import KafkaFailed
+from adapters.kafka.starting import start
+
+USUAL_REPLICATION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """`partitions` and `replication` are for its creation; `replication` None: 3, or as many as there are brokers."""
+
+    name: str
+    partitions: int = 6
+    replication: int | None = None
+
+
+async def ensure_topic(connection: KafkaConnection, topic: Topic) -> None:
+    """Return once the topic exists. Raises: KafkaFailed."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    try:
+        await start(admin)
+        if topic.name not in await admin.list_topics():
+            await _create(admin, topic)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise KafkaFailed(f"Kafka does not give the topic {topic.name}: {error!r}") from error
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> None:
+    brokers = len((await admin.describe_cluster())["brokers"])
+    replication = topic.replication or min(USUAL_REPLICATION, brokers)
+    configuration = {
+        # A consumer that comes next year is to find the log from its first event; and the position of a publisher that
+        # rested for longer than Kafka keeps positions is read back from the last messages.
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "cleanup.policy": "delete",
+        "min.insync.replicas": str(max(1, replication - 1)),
+    }
+    created = await admin.create_topics(
+        [NewTopic(topic.name, topic.partitions, replication, topic_configs=configuration)]
+    )
+    for name, code, *_ in created.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise KafkaFailed(f"Kafka does not create the topic {name}: {error.__name__}, {error.description}")

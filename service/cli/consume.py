@@ -1,0 +1,145 @@
+"""`tapedeck consume`: follow the topic as a consumer downstream would, checking every message against its contract."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
+
+import click
+
+from service.cli import wording
+from service.cli.connection import INTERRUPTED, fail
+from service.cli.events import facts
+from service.settings import BadSettings, Settings, load_settings
+
+POLL_MS = 500
+
+
+@click.command()
+@click.option("--group", help="Consumer group: goes on where it stopped, and shares the topic with others in it.")
+@click.option("--from-beginning", is_flag=True, help="Begin with the first event; a group that has begun goes on.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type, such as stitched; repeatable.")
+@click.option("--until-end", is_flag=True, help="Stop at what is the end of the topic when the command starts.")
+def consume(group: str | None, from_beginning: bool, types: tuple[str, ...], until_end: bool) -> None:
+    """Follow the topic of this environment's settings and print a line an event, until Ctrl-C.
+
+    Every message is checked against its published form; one that does not keep it is told on stderr, and the exit
+    code is then 1 at the end. With --group the place is kept in Kafka.
+    """
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    if settings.kafka is None:
+        raise click.ClickException("TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?")
+    wanted = _wanted_types(types)
+    try:
+        broken = asyncio.run(_consume(settings, group, from_beginning, wanted, until_end))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(1 if broken else 0)
+
+
+def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
+    """Full types from short names. None given: none are left out."""
+    from service.messages.forms import FORMS  # noqa: PLC0415
+
+    short = {_short(name): name for name in FORMS}
+    unknown = [name for name in given if name not in short and name not in FORMS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(short)}.", param_hint="--type")
+    return frozenset(short.get(name, name) for name in given)
+
+
+async def _consume(
+    settings: Settings, group: str | None, from_beginning: bool, wanted: frozenset[str], until_end: bool
+) -> int:
+    """How many messages did not keep the contract."""
+    broken = 0
+    async with _consumer(settings, group, from_beginning=from_beginning) as consumer:
+        ends: dict[Any, int] = {}
+        while not (until_end and await _is_at_end(consumer, ends)):
+            batches = await consumer.getmany(timeout_ms=POLL_MS)
+            broken += sum(_tell(record, wanted) for records in batches.values() for record in records)
+            if group is not None and batches:
+                await _commit(consumer)
+    return broken
+
+
+async def _commit(consumer: Any) -> None:
+    """After printing, so that whoever takes a partition over may print some again, and misses none."""
+    from aiokafka.errors import CommitFailedError, RebalanceInProgressError  # noqa: PLC0415
+
+    with suppress(CommitFailedError, RebalanceInProgressError):  # some partition is someone else's by now
+        await consumer.commit()
+
+
+@asynccontextmanager
+async def _consumer(settings: Settings, group: str | None, *, from_beginning: bool) -> AsyncIterator[Any]:
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    from adapters.kafka.starting import start  # noqa: PLC0415
+
+    assert settings.kafka is not None  # noqa: S101 - checked by the command
+    topic = settings.kafka_topic
+    consumer = AIOKafkaConsumer(
+        **settings.kafka.options(),
+        group_id=group,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest" if from_beginning else "latest",
+    )
+    try:
+        await start(consumer)
+        if topic not in await consumer.topics():
+            _cannot(settings, f"there is no topic {topic} yet")
+        consumer.subscribe([topic])
+        yield consumer
+    except (KafkaError, OSError) as error:
+        _cannot(settings, str(error))
+    finally:
+        with suppress(KafkaError):
+            await consumer.stop()
+
+
+def _cannot(settings: Settings, because: str) -> NoReturn:
+    fail(f"Kafka at {settings.kafka_bootstrap_servers} cannot be followed: {because}.")
+
+
+async def _is_at_end(consumer: Any, ends: dict[Any, int]) -> bool:
+    """Whether everything was read that was there when the partitions were assigned; `ends` is filled in then."""
+    if consumer.assignment() and not ends:
+        ends.update(await consumer.end_offsets(list(consumer.assignment())))
+    return bool(ends) and all([await consumer.position(partition) >= end for partition, end in ends.items()])
+
+
+def _tell(record: Any, wanted: frozenset[str]) -> bool:
+    """Print one message; True when it does not keep the contract."""
+    from service.messages.reading import NotOurMessage, UnknownType, read_form  # noqa: PLC0415
+
+    try:
+        form = read_form(record.key, record.value, record.headers)
+    except UnknownType as unknown:
+        click.echo(f"Passed over {_where(record)}: {unknown}.", err=True)
+        return False
+    except NotOurMessage as problem:
+        click.echo(f"Broken {_where(record)}: {problem}.", err=True)
+        return True
+    if not wanted or form.TYPE in wanted:
+        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at"})
+        line = (
+            f"{wording.local_time(form.at)}  {form.subject_id}/{form.version:<4} {_short(form.TYPE):<18} {facts(data)}"
+        )
+        click.echo(line.rstrip())
+    return False
+
+
+def _short(message_type: str) -> str:
+    """Without what most types have in common: `stitched`, `ambient_session.opened`."""
+    return message_type.removeprefix("tapedeck.").removeprefix("recording.").rpartition(".")[0]
+
+
+def _where(record: Any) -> str:
+    return f"message {record.offset} of partition {record.partition}"

@@ -1,0 +1,52 @@
+"""`tapedeck publish`: the publisher alone, beside a service that does not publish, or as one more that stands by."""
+
+import asyncio
+import signal
+from random import Random
+
+import click
+
+from service.settings import BadSettings, Settings, load_settings
+
+
+@click.command()
+def publish() -> None:
+    """Publish the log of this environment's data directory to Kafka until Ctrl-C or SIGTERM.
+
+    In a process of its own, publishing can be stopped, moved and started without touching what serves requests. Any
+    number of publishers may run on one log: one is at work, the others stand by and take over when it stops.
+    """
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    if settings.kafka is None:
+        raise click.ClickException("TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?")
+    if not settings.log_path.exists():
+        raise click.ClickException(
+            f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
+        )
+    from service.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs takes a while to import
+
+    log_to_stderr(settings.log_level)
+    asyncio.run(_publish(settings))
+
+
+async def _publish(settings: Settings) -> None:
+    from adapters.event_log.log import EventLog  # noqa: PLC0415
+    from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
+    from adapters.positions import PositionStore  # noqa: PLC0415
+    from service.followers.publisher import open_publisher  # noqa: PLC0415
+    from service.followers.supervision import keep_running  # noqa: PLC0415
+    from service.metrics import Metrics  # noqa: PLC0415
+
+    log = EventLog(SQLiteLogRecorder(settings.log_path))
+    positions = PositionStore(settings.positions_path)
+    random = Random()  # noqa: S311 - for jitter
+    publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())
+    publishing = asyncio.create_task(keep_running(publisher.name, publisher.run, random))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, publishing.cancel)
+    await asyncio.wait([publishing])
+    positions.close()
+    await log.close()

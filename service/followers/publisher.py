@@ -1,0 +1,242 @@
+"""Publishes the log to Kafka: every event once, in order; how far it has come is kept by Kafka itself.
+
+Each batch of events is one transaction together with the new position, so a crash anywhere leaves both or neither. Any
+failure ends the session: the next one fences what is left of the last and asks Kafka where to go on. Nothing is read
+from the log before there is room for it, so an outage of Kafka costs no memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
+from adapters.event_log.recorder import LogUnavailable
+from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.errors import Fenced, KafkaFailed
+from adapters.kafka.message import Message
+from adapters.kafka.position import Published, read_position, read_published
+from adapters.kafka.producer import TransactionalProducer
+from adapters.kafka.topic import Topic, ensure_topic
+from adapters.positions import PositionStore
+from service.clock import Clock, utc_now
+from service.messages.publication import message_id, to_message
+from service.metrics import Metrics, PublisherMetrics
+from service.retry import RetryPolicy
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BATCH = 1_000
+"""Events in one transaction at the most. A transaction takes 30 ms whatever is in it."""
+
+SLICE = 100
+"""Events read and made into messages at a time."""
+
+WAITING = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=5))
+
+TAKE_OVER_AFTER = timedelta(seconds=10)
+"""How long events wait without being published before a publisher that was fenced takes over again."""
+
+POSITION_RENEWAL = timedelta(hours=12)
+"""A position is committed again when nothing happened for this long: Kafka forgets one that rests for a week."""
+
+
+class AnotherLog(Exception):
+    """The topic holds events that this log does not have: it belongs to another log, or this one was put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    messages: Sequence[Message]
+    position: int
+    oldest: RecordedEvent | None
+
+
+class Publisher:
+    """The follower. One for each topic is at work at any time; others that run stand by."""
+
+    name = "kafka"
+
+    def __init__(
+        self,
+        log: EventLog,
+        connection: KafkaConnection,
+        topic: Topic,
+        *,
+        positions: PositionStore,
+        clock: Clock,
+        random: Random,
+        metrics: Metrics,
+        take_over_after: timedelta = TAKE_OVER_AFTER,
+    ) -> None:
+        self._log = log
+        self._connection = connection
+        self._topic = topic
+        self._positions = positions
+        self._clock = clock
+        self._random = random
+        self._follower_position = metrics.follower_position.labels(self.name)
+        self._metrics = PublisherMetrics(metrics.registry)
+        self._take_over_after = take_over_after
+        # Kafka's own word counts; what is noted here only lets the metrics speak while Kafka is away.
+        self.position = positions.load(self.name)
+        self._oldest_unpublished: RecordedEvent | None = None
+        self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
+
+    @property
+    def lag_events(self) -> int:
+        """Events of the log that are not published yet."""
+        return max(0, self._log.head - self.position)
+
+    @property
+    def lag(self) -> timedelta:
+        """Age of the oldest event that is not published yet; zero when there is none."""
+        oldest = self._oldest_unpublished
+        if oldest is None or oldest.position <= self.position:
+            return timedelta()
+        return max(timedelta(), self._clock() - oldest.event.at)
+
+    def _lag_seconds(self) -> float:
+        return self.lag.total_seconds()
+
+    async def run(self) -> None:
+        """Follow the log for ever."""
+        delays, tried_from = WAITING.delays(self._random), self.position
+        is_fenced = False
+        while True:
+            try:
+                await self._look_at_oldest()
+                if is_fenced:
+                    await self._stand_by()
+                    is_fenced = False
+                await self._publish()
+            except Fenced as error:
+                is_fenced = True
+                self._metrics.fencings.inc()
+                logger.warning("fenced; standing by", extra={"position": self.position, "because": str(error)})
+            except (KafkaFailed, LogUnavailable, AnotherLog) as error:
+                if self.position != tried_from:
+                    delays, tried_from = WAITING.delays(self._random), self.position
+                logger.warning("publishing waits", extra={"position": self.position, "because": str(error)})
+                await asyncio.sleep(next(delays).total_seconds())
+
+    async def _publish(self) -> None:
+        """One session: take the topic over, ask how far it is, go on from there until something fails."""
+        await ensure_topic(self._connection, self._topic)
+        producer = await TransactionalProducer.open(self._connection, self._topic.name)
+        try:
+            published = await read_published(self._connection, self._topic.name)
+            await self._check_same_log(published)
+            self._moved_to(published.position)
+            logger.info("publishing", extra={"topic": self._topic.name, "position": published.position})
+            async with aclosing(self._batches(after=published.position)) as batches:
+                async for batch in batches:
+                    await self._publish_batch(producer, batch)
+        finally:
+            await producer.close()
+
+    async def _publish_batch(self, producer: TransactionalProducer, batch: _Batch) -> None:
+        self._oldest_unpublished = batch.oldest
+        try:
+            await producer.publish(batch.messages, position=batch.position)
+        except BaseException:
+            self._metrics.aborts.inc()
+            raise
+        self._metrics.transactions.inc()
+        self._metrics.events.inc(len(batch.messages))
+        self._moved_to(batch.position)
+
+    async def _batches(self, *, after: int) -> AsyncGenerator[_Batch]:
+        """What to publish, batch by batch, for ever. A batch without messages renews the position.
+
+        A whole batch is prepared while the one before it is being published; less than that is left to grow meanwhile.
+        """
+        ahead: asyncio.Task[_Batch] | None = None
+        try:
+            while True:
+                batch = await ahead if ahead is not None else await self._next_batch(after)
+                after = batch.position
+                is_whole_one_waiting = self._log.head - after >= LARGEST_BATCH
+                ahead = asyncio.create_task(self._next_batch(after)) if is_whole_one_waiting else None
+                yield batch
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+
+    async def _next_batch(self, after: int) -> _Batch:
+        """Raises: LogUnavailable."""
+        renewed_at = self._clock() + POSITION_RENEWAL
+        while self._log.head <= after:
+            await self._log.wait_for_growth(after)
+            if self._clock() >= renewed_at:
+                return _Batch((), after, None)
+        messages: list[Message] = []
+        oldest = None
+        # Slice by slice, so that a thousand events do not hold up the requests that are being served.
+        while len(messages) < LARGEST_BATCH:
+            events = await self._log.read(after=after, limit=min(SLICE, LARGEST_BATCH))
+            if not events:
+                break
+            messages += [to_message(recorded) for recorded in events]
+            oldest, after = oldest or events[0], events[-1].position
+            await asyncio.sleep(0)
+        return _Batch(messages, after, oldest)
+
+    async def _check_same_log(self, published: Published) -> None:
+        """Raises: AnotherLog; LogUnavailable."""
+        head = await self._log.refresh_head()
+        if published.position > head:
+            raise AnotherLog(
+                f"{self._topic.name} is published up to position {published.position}, and this log ends at {head}: "
+                "it belongs to another log, or this one was put back to an older state. Give this log another topic."
+            )
+        if published.last_id is None:
+            return
+        (event,) = await self._log.read(after=published.position - 1, limit=1)
+        if message_id(event) != published.last_id:
+            raise AnotherLog(
+                f"{self._topic.name} has another event at position {published.position} than this log: it belongs to "
+                "another log. Give this log another topic."
+            )
+
+    async def _stand_by(self) -> None:
+        """Return when events have waited for long without whoever took over publishing them. Raises: KafkaFailed."""
+        loop = asyncio.get_running_loop()
+        patience = self._take_over_after * (1 + self._random.random())  # two that stand by do not return together
+        moved_at = loop.time()
+        while loop.time() - moved_at < patience.total_seconds():
+            await asyncio.sleep(patience.total_seconds() / 10)
+            position = await read_position(self._connection, self._topic.name)
+            await self._log.refresh_head()
+            if position != self.position or position >= self._log.head:
+                moved_at = loop.time()
+            self._moved_to(position)
+            await self._look_at_oldest()
+
+    async def _look_at_oldest(self) -> None:
+        waiting = await self._log.read(after=self.position, limit=1)
+        self._oldest_unpublished = waiting[0] if waiting else None
+
+    def _moved_to(self, position: int) -> None:
+        if position != self.position:
+            self.position = position
+            self._positions.save(self.name, position)
+        self._follower_position.set(position)
+
+
+def open_publisher(
+    settings: Settings, log: EventLog, *, positions: PositionStore, random: Random, metrics: Metrics
+) -> Publisher:
+    """The publisher that the settings ask for. Raises: ValueError when they ask for none."""
+    if settings.kafka is None:
+        raise ValueError("no Kafka is set")
+    topic = Topic(
+        name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
+    )
+    return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)

@@ -1,0 +1,210 @@
+"""From an event in the log to the message about it: public form, key, CloudEvents 1.0 headers in binary mode.
+
+The same event makes the same message, byte for byte, on every attempt and in every process. Forms are written field by
+field, and not checked again here: that costs more than all the rest, and the tests check every message they see.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from adapters.event_log.mapper import RecordedEvent
+from adapters.kafka.message import Message
+from adapters.kafka.position import POSITION_HEADER
+from domain import events
+from service.messages import forms
+
+SOURCE = "/tapedeck"
+CONTENT_TYPE = "application/json"
+
+
+def to_message(recorded: RecordedEvent) -> Message:
+    """Raises: KeyError for an event type without a public form, which a test keeps from happening."""
+    event, subject_id = recorded.event, str(recorded.recording_id)
+    publication = PUBLIC_FORMS[type(event)]
+    value = {
+        publication.subject: subject_id,
+        "version": recorded.version,
+        "at": event.at.astimezone(UTC),
+        **publication.facts(event),
+    }
+    subject = subject_id.encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"%s/%d" % (subject, recorded.version)),
+        ("ce_source", SOURCE.encode()),
+        ("ce_type", publication.form.TYPE.encode()),
+        ("ce_subject", subject),
+        ("ce_time", _rfc3339(event.at).encode()),
+        ("content-type", CONTENT_TYPE.encode()),
+        (POSITION_HEADER, b"%d" % recorded.position),
+    ]
+    if recorded.trace_id is not None:
+        headers.append(("ce_traceid", recorded.trace_id.encode()))
+    return Message(
+        key=subject,
+        value=orjson.dumps(value, option=orjson.OPT_UTC_Z),
+        headers=headers,
+        timestamp_ms=int(event.at.timestamp() * 1000),
+    )
+
+
+def message_id(recorded: RecordedEvent) -> str:
+    """The `ce_id`: one for each event there will ever be."""
+    return f"{recorded.recording_id}/{recorded.version}"
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The form of an event type, and the facts that it takes from an event."""
+
+    form: type[forms.PublicForm]
+    facts: Callable[[Any], dict[str, Any]]
+    subject: str = "recording_id"
+    """The field with the id of what the event happened to."""
+
+
+def _recording_opened(event: events.RecordingOpened) -> dict[str, Any]:
+    return {
+        "dialect": event.dialect,
+        "tenant_id": event.tenant_id,
+        "external_id": event.external_id,
+        "finalize_policy": event.finalize_policy.value,
+        "max_chunks": event.max_chunks,
+        "codec": event.codec,
+        "started_at": event.started_at,
+        "ended_at": event.ended_at,
+        "expires_at": event.expires_at,
+        "estimated_duration_ms": event.estimated_duration_ms,
+        "chunk_duration_ms": event.chunk_duration_ms,
+        "device_id": event.device_id,
+        "end_user_id": event.end_user_id,
+        "details_key": event.details_key,
+        "note_wanted": event.note_wanted,
+    }
+
+
+def _chunk_stored(event: events.ChunkStored) -> dict[str, Any]:
+    return {
+        "number": event.number,
+        "blob_key": event.blob_key,
+        "size_bytes": event.size_bytes,
+        "sha256": event.sha256,
+        "md5": event.md5,
+    }
+
+
+def _finalize_requested(event: events.FinalizeRequested) -> dict[str, Any]:
+    return {
+        "total_chunks": event.total_chunks,
+        "chunks_received": event.chunks_received,
+        "final_duration_ms": event.final_duration_ms,
+        "checksum_md5": event.checksum_md5,
+    }
+
+
+def _stitched(event: events.Stitched) -> dict[str, Any]:
+    return {
+        "blob_key": event.blob_key,
+        "size_bytes": event.size_bytes,
+        "sha256": event.sha256,
+        "content_type": event.content_type,
+        "codec": event.codec,
+        "method": event.method,
+        "duration_ms": event.duration_ms,
+        "chunk_count": event.chunk_count,
+        "chunks_md5": event.chunks_md5,
+    }
+
+
+def _transcribed(event: events.Transcribed) -> dict[str, Any]:
+    return {
+        "blob_key": event.blob_key,
+        "size_bytes": event.size_bytes,
+        "sha256": event.sha256,
+        "language": event.language,
+        "engine": event.engine,
+        "provider": event.provider,
+        "word_count": event.word_count,
+        "segment_count": event.segment_count,
+        "confidence": event.confidence,
+        "duration_ms": event.duration_ms,
+    }
+
+
+def _note_written(event: events.NoteWritten) -> dict[str, Any]:
+    return {
+        "blob_key": event.blob_key,
+        "size_bytes": event.size_bytes,
+        "sha256": event.sha256,
+        "language": event.language,
+        "engine": event.engine,
+    }
+
+
+def _failed(event: events.Failed) -> dict[str, Any]:
+    return {
+        "stage": event.stage.value,
+        "reason": event.reason,
+        "message": event.message,
+        "attempts": event.attempts,
+    }
+
+
+def _retry_requested(event: events.RetryRequested) -> dict[str, Any]:
+    return {
+        "stage": event.stage.value,
+    }
+
+
+def _recording_deleted(_: events.RecordingDeleted) -> dict[str, Any]:
+    return {}
+
+
+def _session_opened(event: events.AmbientSessionOpened) -> dict[str, Any]:
+    return {
+        "dialect": event.dialect,
+        "tenant_id": event.tenant_id,
+        "correlation_id": event.correlation_id,
+        "partner_id": event.partner_id,
+        "product_id": event.product_id,
+        "external_user_id": event.external_user_id,
+        "ehr_instance_id": event.ehr_instance_id,
+        "details_key": event.details_key,
+    }
+
+
+def _session_updated(event: events.AmbientSessionUpdated) -> dict[str, Any]:
+    return {
+        "product_id": event.product_id,
+        "external_user_id": event.external_user_id,
+        "ehr_instance_id": event.ehr_instance_id,
+        "details_key": event.details_key,
+    }
+
+
+def _session_ended(_: events.AmbientSessionEnded) -> dict[str, Any]:
+    return {}
+
+
+PUBLIC_FORMS: dict[type[events.LoggedEvent], Publication] = {
+    events.RecordingOpened: Publication(forms.RecordingOpened, _recording_opened),
+    events.ChunkStored: Publication(forms.ChunkStored, _chunk_stored),
+    events.FinalizeRequested: Publication(forms.FinalizeRequested, _finalize_requested),
+    events.Stitched: Publication(forms.Stitched, _stitched),
+    events.Transcribed: Publication(forms.Transcribed, _transcribed),
+    events.NoteWritten: Publication(forms.NoteWritten, _note_written),
+    events.Failed: Publication(forms.Failed, _failed),
+    events.RetryRequested: Publication(forms.RetryRequested, _retry_requested),
+    events.RecordingDeleted: Publication(forms.RecordingDeleted, _recording_deleted),
+    events.AmbientSessionOpened: Publication(forms.AmbientSessionOpened, _session_opened, "session_id"),
+    events.AmbientSessionUpdated: Publication(forms.AmbientSessionUpdated, _session_updated, "session_id"),
+    events.AmbientSessionEnded: Publication(forms.AmbientSessionEnded, _session_ended, "session_id"),
+}

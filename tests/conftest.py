@@ -1,0 +1,40 @@
+"""What tests of several rooms share: a real Apache Kafka, one for the whole run."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka.broker import KafkaBroker
+from tests.kafka.jars import NoKafka
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A running broker that no test harms. Each test takes a topic of its own."""
+    broker = open_broker(tmp_path_factory)
+    yield broker.start()
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def breakable_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    broker = open_broker(tmp_path_factory)
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def own_kafka(breakable_kafka: KafkaBroker) -> KafkaBroker:
+    """A running broker to be stopped, killed and started again by the test, which may leave it down."""
+    return breakable_kafka if breakable_kafka.is_running else breakable_kafka.start()
+
+
+def open_broker(tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:
+    """Skips the test where Kafka cannot run; in CI nothing is left out."""
+    try:
+        return KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    except NoKafka as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"needs a real Kafka: {missing}")

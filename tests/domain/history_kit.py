@@ -1,0 +1,243 @@
+"""Histories as they really come about, for any test that needs some: hypothesis strategies that drive `decide`.
+
+    from hypothesis import given as for_all
+    from tests.domain.history_kit import histories, logs, walks
+
+    @for_all(histories())
+    def test_every_event_can_be_published(events): ...
+
+- `histories()`: the events of one recording, from its opening on. Every one is a history that the service could have
+  stored: nothing in it was put together by hand.
+- `walks()`: the same with the commands that led there, also those that were refused or changed nothing.
+- `session_histories()`: the same of one ambient session.
+- `logs()`: the events of several recordings, interleaved as a log has them, each with its recording and version.
+- `COMMANDS`: any command, fitting or not; `openings()`: announcements of a recording with all kinds of facts.
+
+All shrink towards few, plain events. Keyword arguments narrow what is drawn (`policies`, `most_commands`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from domain import commands as ask
+from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
+from domain.commands import Command
+from domain.errors import RecordingError
+from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, Stage
+from domain.life import decide
+from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
+from tests.domain.histories import (
+    EXPIRY,
+    NOTE_FACTS,
+    START,
+    STITCHED_FACTS,
+    TRANSCRIBED_FACTS,
+    failure_facts,
+)
+
+LARGEST_COUNT = 2**63 - 1
+"""What a stored count can be: events are stored by a codec of 64-bit integers."""
+
+BODIES = [b"", b"one", b"another", b"third"]
+MOST_CHUNKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command: the state that it met, and its events or what it was refused for."""
+
+    before: Recording | None
+    command: Command
+    events: Sequence[RecordingEvent]
+    refusal: RecordingError | None
+    after: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event at its place: `version` counts within the recording, from 1."""
+
+    recording_id: UUID
+    version: int
+    event: RecordingEvent
+
+
+def take(before: Recording | None, command: Command) -> Step:
+    """Decide `command` on `before`; a refusal is an outcome like any other."""
+    try:
+        events = decide(before, command)
+    except RecordingError as refusal:
+        return Step(before, command, [], refusal, before)
+    return Step(before, command, events, None, fold(events, before))
+
+
+@st.composite
+def walks(
+    draw: st.DrawFn, *, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy), most_commands: int = 25
+) -> list[Step]:
+    """Commands to one recording, one after another, the first of which opens it."""
+    steps = [take(None, draw(openings(policies=policies)))]
+    now = steps[0].command.at
+    for _ in range(draw(st.integers(0, most_commands))):
+        now += draw(PAUSES)
+        command = next_command(draw, steps[-1].after)
+        steps.append(take(steps[-1].after, replace(command, at=now)))
+    return steps
+
+
+def histories(**narrowing: Any) -> st.SearchStrategy[list[RecordingEvent]]:
+    """The events of one recording, from its opening on."""
+    return walks(**narrowing).map(lambda steps: [event for step in steps for event in step.events])
+
+
+@st.composite
+def session_histories(draw: st.DrawFn, *, most_commands: int = 8) -> list[AmbientSessionEvent]:
+    """The events of one ambient session, from its opening on; it may end and open again."""
+    now, session = START, None
+    history: list[AmbientSessionEvent] = []
+    for command in [draw(ANNOUNCEMENTS), *draw(st.lists(ANNOUNCEMENTS | ENDINGS, max_size=most_commands))]:
+        history += decide_session(session, replace(command, at=now))
+        session = fold_session(history)
+        now += draw(PAUSES)
+    return history
+
+
+@st.composite
+def logs(draw: st.DrawFn, *, most_recordings: int = 4, **narrowing: Any) -> list[Logged]:
+    """The events of up to `most_recordings` recordings in one order, that of each recording kept."""
+    its_histories = draw(st.lists(histories(**narrowing), min_size=1, max_size=most_recordings))
+    left = {UUID(int=number): list(history) for number, history in enumerate(its_histories, 1)}
+    turns = draw(st.permutations([its_id for its_id, history in left.items() for _ in history]))
+    versions = dict.fromkeys(left, 0)
+    log = []
+    for its_id in turns:
+        log.append(Logged(its_id, versions[its_id] + 1, left[its_id][versions[its_id]]))
+        versions[its_id] += 1
+    return log
+
+
+# Strategies are made once and not for every step: making one costs far more than drawing from it.
+
+PAUSES = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(minutes=7), timedelta(hours=3)])
+CHOICES = st.integers(0, 59)
+COUNTS = st.integers(0, LARGEST_COUNT)
+WORDS = st.text(max_size=8)
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))])
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=ZONES)  # noqa: DTZ001 - bounds
+DIGESTS = st.sampled_from([hashlib.sha256(body).hexdigest() for body in BODIES])
+
+
+def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> st.SearchStrategy[ask.OpenRecording]:
+    return st.builds(
+        ask.OpenRecording,
+        at=st.just(START),
+        dialect=st.sampled_from(["bota", "dragon", "dorsum"]),
+        tenant_id=WORDS,
+        external_id=WORDS,
+        finalize_policy=st.sampled_from(policies),
+        max_chunks=st.integers(1, MOST_CHUNKS),
+        expires_at=st.just(EXPIRY),
+        codec=st.none() | WORDS,
+        started_at=st.none() | MOMENTS,
+        ended_at=st.none() | MOMENTS,
+        estimated_duration_ms=st.none() | COUNTS,
+        chunk_duration_ms=st.none() | COUNTS,
+        device_id=st.none() | WORDS,
+        end_user_id=st.none() | WORDS,
+        details_key=st.sampled_from([None, "details-1"]),
+        note_wanted=st.booleans(),
+    )
+
+
+ANNOUNCEMENTS: st.SearchStrategy[SessionCommand] = st.builds(
+    AnnounceSession,
+    at=st.just(START),
+    dialect=st.just("dragon"),
+    tenant_id=st.just("proj_1"),
+    correlation_id=st.just("visit-1"),
+    partner_id=st.just("partner-1"),
+    product_id=WORDS,
+    external_user_id=st.none() | WORDS,
+    ehr_instance_id=st.none() | WORDS,
+    details_key=st.sampled_from([None, "data-1", "data-2"]),
+)
+ENDINGS: st.SearchStrategy[SessionCommand] = st.just(EndSession(at=START))
+
+
+def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
+    """Chunk `number` with `body`, or of metadata only."""
+    content = body or b""
+    digest = hashlib.sha256(content).hexdigest()
+    return ask.StoreChunk(
+        at=START,
+        number=number,
+        blob_key=None if body is None else f"chunk-{number}-{digest}",
+        size_bytes=len(content),
+        sha256=digest,
+        md5=hashlib.md5(content).hexdigest(),
+    )
+
+
+def declare(total: int, duration_ms: int | None = None, md5: str | None = None) -> ask.FinalizeRecording:
+    return ask.FinalizeRecording(at=START, total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5)
+
+
+def _with(command: type[Command], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(command, **{name: st.just(fact) for name, fact in facts.items()} | drawn)
+
+
+NUMBERS = st.integers(0, MOST_CHUNKS + 1)
+PARTS = st.none() | st.sampled_from(BODIES)
+ENDS = {
+    Phase.STITCHING: _with(ask.RecordStitched, STITCHED_FACTS, sha256=DIGESTS, duration_ms=COUNTS),
+    Phase.TRANSCRIBING: _with(
+        ask.RecordTranscribed, TRANSCRIBED_FACTS, confidence=st.none() | st.floats(0, 1), word_count=COUNTS
+    ),
+    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS),
+}
+FAILURES = _with(
+    ask.RecordFailure,
+    failure_facts(Stage.STITCH),
+    stage=st.sampled_from(Stage),
+    reason=WORDS,
+    attempts=st.integers(1, 9),
+)
+COMMANDS: st.SearchStrategy[Command] = st.one_of(
+    st.builds(store_body, NUMBERS, PARTS),
+    st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
+    *ENDS.values(),
+    FAILURES,
+    st.sampled_from([kind(at=START) for kind in (ask.RetryRecording, ask.ExpireRecording, ask.DeleteRecording)]),
+    openings(),
+)
+"""Any command, at any moment that the caller sets."""
+
+
+def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
+    """Any command; more often than not one that takes `recording` further, or else no history would get far."""
+    phase, choice = phase_of(recording), draw(CHOICES)
+    if recording is None or phase is Phase.DELETED or choice % 3 == 0:
+        return draw(COMMANDS)
+    if phase in ENDS:
+        stage = DUE_STAGE[phase]
+        return replace(draw(FAILURES), stage=stage) if choice % 4 == 1 else draw(ENDS[phase])
+    if phase is Phase.FAILED:
+        return ask.RetryRecording(at=START)
+    total = recording.finalized.total_chunks if recording.finalized else recording.opened.max_chunks
+    missing = [number for number in range(1, total + 1) if number not in recording.chunks]
+    if phase is Phase.OPEN and (choice % 4 == 1 or not missing):
+        return declare(max(recording.chunks.highest, 1) if choice % 8 < 6 else total)
+    if missing:
+        return store_body(missing[choice % len(missing)], draw(PARTS))
+    return _again(recording)
+
+
+def _again(recording: Recording) -> ask.OpenRecording:
+    """The announcement that the recording was opened with."""
+    return ask.OpenRecording(**vars(recording.opened))

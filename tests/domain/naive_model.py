@@ -1,0 +1,142 @@
+"""What a recording does, told a second time: from the words of the specification, in plain dicts, at any cost.
+
+It shares no code with `domain/` and knows neither events nor phases. A test that drives both and sees them differ has
+found a mistake in one of the two.
+"""
+
+from typing import Any
+
+from domain.commands import Command
+
+NOTHING = "nothing"
+
+
+class NaiveDeck:
+    """Recordings by name. Each `ask` answers with the name of the one event, of the refusal, or with NOTHING."""
+
+    def __init__(self) -> None:
+        self.recordings: dict[Any, dict[str, Any]] = {}
+
+    def ask(self, name: Any, command: Command) -> str:
+        asked = {field: getattr(command, field) for field in command.__dataclass_fields__}
+        recording = self.recordings.get(name)
+        kind = type(command).__name__
+        if recording is not None and recording["deleted"]:
+            return "RecordingNotFound"
+        if kind == "OpenRecording":
+            return self._open(name, recording, asked)
+        if recording is None:
+            return "RecordingNotFound"
+        if kind in STAGE_ENDS:
+            return self._end(recording, *STAGE_ENDS[kind])
+        return getattr(self, f"_{kind}")(recording, asked)
+
+    def _open(self, name: Any, recording: dict[str, Any] | None, asked: dict[str, Any]) -> str:
+        facts = {fact: asked[fact] for fact in asked if fact not in ("at", "expires_at", "max_chunks")}
+        if recording is not None:
+            return NOTHING if recording["facts"] == facts else "RecordingAlreadyOpened"
+        self.recordings[name] = {
+            "facts": facts,
+            "max": asked["max_chunks"],
+            "until": asked["expires_at"],
+            "chunks": {},
+            "declared": None,
+            "ended": [],
+            "failed": None,
+            "expired": False,
+            "deleted": False,
+        }
+        return "RecordingOpened"
+
+    def _StoreChunk(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802 - a command's name
+        number, chunks = asked["number"], recording["chunks"]
+        has_bytes = asked["blob_key"] is not None
+        if number < 1 or number > recording["max"]:
+            return "ChunkNumberOutOfRange"
+        if number in chunks and (not has_bytes or chunks[number] == asked["sha256"]):
+            return NOTHING
+        if recording["expired"]:
+            return "RecordingExpired"
+        if recording["declared"] and number > recording["declared"][0]:
+            return "ChunkBeyondTotal"
+        if is_complete(recording):
+            return "RecordingClosed"
+        if asked["at"] >= recording["until"]:
+            return "RecordingExpired"
+        chunks[number] = asked["sha256"] if has_bytes else None
+        return "ChunkStored"
+
+    def _FinalizeRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        declared = [asked["total_chunks"], asked["final_duration_ms"], asked["checksum_md5"]]
+        total = declared[0]
+        if recording["declared"]:
+            return NOTHING if recording["declared"] == declared else "AlreadyFinalized"
+        if recording["expired"]:
+            return "RecordingExpired"
+        if total < 1 or total > recording["max"]:
+            return "TotalChunksOutOfRange"
+        if asked["at"] >= recording["until"]:
+            return "RecordingExpired"
+        wanted, there = set(range(1, total + 1)), set(recording["chunks"])
+        if there - wanted:
+            return "ChunkMismatch"
+        if recording["facts"]["finalize_policy"] == "reject" and there != wanted:
+            return "ChunkMismatch"
+        recording["declared"] = declared
+        return "FinalizeRequested"
+
+    def _end(self, recording: dict[str, Any], stage: str, event: str) -> str:
+        if stage in recording["ended"]:
+            return NOTHING
+        if due(recording) != stage:
+            return "StageNotDue"
+        recording["ended"].append(stage)
+        return event
+
+    def _RecordFailure(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        stage = asked["stage"].value
+        given_up = "upload" if recording["expired"] else recording["failed"]
+        if stage in recording["ended"] or stage == given_up:
+            return NOTHING
+        if due(recording) != stage:
+            return "StageNotDue"
+        recording["failed"] = stage
+        return "Failed"
+
+    def _RetryRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
+        if recording["expired"]:
+            return "RecordingExpired"
+        if recording["failed"] is None:
+            return "NotFailed"
+        recording["failed"] = None
+        return "RetryRequested"
+
+    def _ExpireRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        if recording["expired"] or is_complete(recording) or asked["at"] < recording["until"]:
+            return NOTHING
+        recording["expired"] = True
+        return "Failed"
+
+    def _DeleteRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
+        recording["deleted"] = True
+        return "RecordingDeleted"
+
+
+STAGE_ENDS = {
+    "RecordStitched": ("stitch", "Stitched"),
+    "RecordTranscribed": ("transcribe", "Transcribed"),
+    "RecordNote": ("note", "NoteWritten"),
+}
+
+
+def is_complete(recording: dict[str, Any]) -> bool:
+    """Every declared chunk is there."""
+    return bool(recording["declared"]) and set(recording["chunks"]) == set(range(1, recording["declared"][0] + 1))
+
+
+def due(recording: dict[str, Any]) -> str | None:
+    """The stage whose turn it is."""
+    if recording["deleted"] or recording["expired"] or recording["failed"] or not is_complete(recording):
+        return None
+    stages = ["stitch", "transcribe", "note"] if recording["facts"]["note_wanted"] else ["stitch", "transcribe"]
+    return next((stage for stage in stages if stage not in recording["ended"]), None)

@@ -1,0 +1,67 @@
+"""What a person reads when a command is refused, and what a program finds in the refusal."""
+
+import pytest
+
+from domain import errors
+from domain.errors import RecordingError
+
+SENTENCES = [
+    (errors.RecordingNotFound(), {}, "There is no such recording."),
+    (
+        errors.RecordingAlreadyOpened(),
+        {},
+        "A recording of this name was created before with other facts; create it under another name.",
+    ),
+    (
+        errors.RecordingExpired("2026-01-13T14:00:00+00:00"),
+        {"expires_at": "2026-01-13T14:00:00+00:00"},
+        "The recording took uploads until 2026-01-13T14:00:00+00:00; create a new one.",
+    ),
+    (
+        errors.RecordingClosed(3),
+        {"number": 3},
+        "The recording is complete, and chunk 3 is not what was stored; it takes no other bytes now.",
+    ),
+    (
+        errors.ChunkNumberOutOfRange(0, 100),
+        {"number": 0, "max_chunks": 100},
+        "Chunk number 0 is not in 1 to 100.",
+    ),
+    (
+        errors.ChunkBeyondTotal(4, 3),
+        {"number": 4, "total_chunks": 3},
+        "Chunk number 4 is above the 3 chunks that were declared.",
+    ),
+    (
+        errors.TotalChunksOutOfRange(101, 100),
+        {"total_chunks": 101, "max_chunks": 100},
+        "total_chunks 101 is not in 1 to 100.",
+    ),
+    (
+        errors.ChunkMismatch(missing=(7, 11), extra=(13, 14)),
+        {"missing": (7, 11), "extra": (13, 14)},
+        "The chunks do not match total_chunks; missing: 7, 11; more than declared: 13, 14.",
+    ),
+    (
+        errors.ChunkMismatch(missing=(), extra=(13,)),
+        {"missing": (), "extra": (13,)},
+        "The chunks do not match total_chunks; more than declared: 13.",
+    ),
+    (
+        errors.AlreadyFinalized(3),
+        {"total_chunks": 3},
+        "The recording was finalized with other parameters (total_chunks 3); they cannot change.",
+    ),
+    (errors.NotFailed(), {}, "The recording has not failed, so there is nothing to retry."),
+    (errors.StageNotDue("stitch"), {"stage": "stitch"}, "Stage stitch is not due for this recording."),
+]
+
+
+def test_there_is_a_sentence_for_every_refusal():
+    assert {type(error) for error, _, _ in SENTENCES} == set(RecordingError.__subclasses__())
+
+
+@pytest.mark.parametrize(("error", "fields", "sentence"), SENTENCES, ids=lambda value: type(value).__name__)
+def test_a_refusal_says_what_in_a_sentence_and_in_its_fields(error, fields, sentence):
+    assert str(error) == sentence
+    assert vars(error) == fields

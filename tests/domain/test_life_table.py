@@ -1,0 +1,162 @@
+"""The table LIFE against everything that can happen in a small world, tried out without leaving anything out.
+
+The world has recordings of at most two chunks, two bodies for each, and two moments, before and after expiry; what is
+said here of every command in every state of it is said of all its histories.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given as for_all
+
+from domain import errors
+from domain.commands import Command
+from domain.errors import RecordingError
+from domain.events import FinalizePolicy, RecordingEvent, Stage
+from domain.life import COMMANDS, LIFE, Nothing, To, decide
+from domain.recording import Phase, Recording, evolve, phase_of
+from tests.domain.histories import (
+    delete,
+    expire,
+    finalize,
+    open_recording,
+    record_failure,
+    record_note,
+    record_stitched,
+    record_transcribed,
+    retry,
+    store_chunk,
+    store_placeholder,
+)
+from tests.domain.history_kit import Step, walks
+
+EARLY, LATE = 1, 300
+
+
+@dataclass(frozen=True)
+class Tried:
+    before: Recording | None
+    command: Command
+    events: tuple[RecordingEvent, ...]
+    refusal: RecordingError | None
+    after: Recording | None
+
+
+@cache
+def everything() -> tuple[Tried, ...]:
+    """Every command in every state that any commands lead to."""
+    tried, waiting, seen = [], deque([None]), {None}
+    while waiting:
+        before = waiting.popleft()
+        for command in alphabet():
+            events, refusal, after = (), None, before
+            try:
+                events = tuple(decide(before, command))
+            except RecordingError as error:
+                refusal = error
+            for event in events:
+                after = evolve(after, event)
+            tried.append(Tried(before, command, events, refusal, after))
+            if events and identity(after) not in seen:
+                seen.add(identity(after))
+                waiting.append(after)
+    return tuple(tried)
+
+
+@cache
+def alphabet() -> tuple[Command, ...]:
+    return tuple(_alphabet())
+
+
+def _alphabet() -> Iterator[Command]:
+    for policy, note_wanted in product(FinalizePolicy, (False, True)):
+        yield open_recording(finalize_policy=policy, note_wanted=note_wanted, max_chunks=2)
+    for number, minutes in product(range(4), (EARLY, LATE)):
+        yield store_chunk(number, b"one", minutes=minutes)
+        yield store_chunk(number, b"another", minutes=minutes)
+        yield finalize(number, minutes=minutes)
+    for number in range(4):
+        yield store_placeholder(number)
+    yield finalize(1, md5="d" * 32)
+    yield from (record_failure(stage) for stage in Stage)
+    yield from (record_stitched(), record_transcribed(), record_note(), retry(), delete())
+    yield from (expire(open_recording().at), expire())
+
+
+def identity(recording: Recording | None) -> Any:
+    """A state without its times."""
+    if recording is None:
+        return None
+    facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
+    facts += [recording.transcribed, recording.note, recording.failed, recording.deleted]
+    return tuple(
+        fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts
+    )
+
+
+def outcomes(tried: Tried | Step) -> set[Any]:
+    """What happened, in the table's words."""
+    if tried.refusal is not None:
+        return {type(tried.refusal)}
+    if not tried.events:
+        return {Nothing}
+    return {(type(event), phase_of(tried.after)) for event in tried.events}
+
+
+def declared(phase: Phase, command: type[Command]) -> set[Any]:
+    found = set()
+    for outcome in LIFE[phase][command].outcomes:
+        found |= {(outcome.event, to) for to in outcome.phases} if isinstance(outcome, To) else {outcome}
+    return found
+
+
+def test_there_is_a_rule_for_every_command_in_every_phase():
+    assert LIFE.keys() == set(Phase)
+    assert {command.__name__ for command in COMMANDS} == {command.__name__ for command in Command.__subclasses__()}
+    for rules in LIFE.values():
+        assert rules.keys() == set(COMMANDS)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_is_declared_of_a_phase_is_exactly_what_happens_in_it(phase):
+    happened = {command: set() for command in COMMANDS}
+    for tried in everything():
+        if phase_of(tried.before) is phase:
+            happened[type(tried.command)] |= outcomes(tried)
+    assert happened == {command: declared(phase, command) for command in COMMANDS}
+
+
+@for_all(walks())
+def test_nothing_undeclared_happens_in_any_history(steps):
+    for step in steps:
+        assert outcomes(step) <= declared(phase_of(step.before), type(step.command))
+
+
+def test_any_command_sent_again_right_away_yields_no_event():
+    for tried in everything():
+        if tried.events:
+            try:
+                assert decide(tried.after, tried.command) == []
+            except RecordingError as error:
+                assert type(error) in (errors.RecordingNotFound, errors.NotFailed)  # noqa: PT017 - either is right
+
+
+def test_a_refusal_says_why_in_one_sentence_to_a_person():
+    sentences = {str(tried.refusal) for tried in everything() if tried.refusal}
+    assert len(sentences) > len(RecordingError.__subclasses__())
+    for sentence in sentences:
+        assert sentence.endswith(".")
+        assert "None" not in sentence
+
+
+def test_what_has_been_deleted_or_stitched_or_declared_stays_so():
+    for tried in everything():
+        if tried.before is not None:
+            for fact in ("opened", "finalized", "stitched", "transcribed", "note", "deleted"):
+                before = getattr(tried.before, fact)
+                assert before is None or getattr(tried.after, fact) is before

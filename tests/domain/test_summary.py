@@ -1,0 +1,130 @@
+import pytest
+from hypothesis import given as for_all
+
+from domain.events import FinalizePolicy, Stage
+from domain.recording import CorruptHistory, Phase, evolve
+from domain.summary import Standing, evolve_summary
+from tests.domain.histories import (
+    EXPIRY,
+    START,
+    at,
+    chunk,
+    deleted,
+    failed,
+    finalized,
+    note_written,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
+from tests.domain.history_kit import histories
+
+
+def summary_of(*events):
+    summary = None
+    for event in events:
+        summary = evolve_summary(summary, event)
+        assert summary.updated_at == event.at
+    return summary
+
+
+FACTS = {
+    "dialect": "dragon",
+    "tenant_id": "customer",
+    "external_id": "visit",
+    "max_chunks": 7,
+    "codec": "wav",
+    "started_at": at(-5),
+    "ended_at": at(-1),
+    "device_id": "device",
+    "end_user_id": "user",
+    "details_key": "details-1",
+    "note_wanted": True,
+}
+
+
+def test_an_opened_recording_stands_as_it_was_announced():
+    row = summary_of(opened(**FACTS, finalize_policy=FinalizePolicy.RECONCILE)).model_dump()
+    not_yet = ("total_chunks", "final_duration_ms", "finalized_at", "stitched", "transcribed", "note", "failed")
+    assert row == FACTS | dict.fromkeys(not_yet) | {
+        "standing": Standing.OPEN,
+        "created_at": START,
+        "updated_at": START,
+        "expires_at": EXPIRY,
+    }
+
+
+def test_a_finalized_recording_says_what_was_declared_and_when():
+    summary = summary_of(opened(), chunk(1), finalized(1))
+    assert (summary.total_chunks, summary.final_duration_ms, summary.finalized_at) == (1, 9_000, finalized(1).at)
+
+
+WITH_NOTE = [opened(note_wanted=True), chunk(1), finalized(1), stitched(), transcribed(), note_written()]
+
+
+@pytest.mark.parametrize(
+    ("history", "standing"),
+    [
+        (WITH_NOTE[:1], Standing.OPEN),
+        (WITH_NOTE[:2], Standing.OPEN),
+        (WITH_NOTE[:3], Standing.FINALIZED),
+        (WITH_NOTE[:4], Standing.STITCHED),
+        (WITH_NOTE[:5], Standing.TRANSCRIBED),
+        (WITH_NOTE, Standing.COMPLETED),
+        ([*WITH_NOTE, deleted()], Standing.DELETED),
+        ([opened(), *WITH_NOTE[1:5]], Standing.COMPLETED),
+    ],
+)
+def test_a_summary_follows_the_recording_through_its_life(history, standing):
+    summary = summary_of(*history)
+    assert summary.standing is standing
+    assert summary.stitched == (stitched() if stitched() in history else None)
+    assert summary.transcribed == (transcribed() if transcribed() in history else None)
+    assert summary.note == (note_written() if note_written() in history else None)
+
+
+@pytest.mark.parametrize(
+    ("ended", "stage", "standing"),
+    [
+        (3, Stage.STITCH, Standing.FINALIZED),
+        (4, Stage.TRANSCRIBE, Standing.STITCHED),
+        (5, Stage.NOTE, Standing.TRANSCRIBED),
+    ],
+)
+def test_a_failure_stands_until_the_retry_and_then_all_is_as_before(ended, stage, standing):
+    broken = summary_of(*WITH_NOTE[:ended], failed(stage))
+    assert (broken.standing, broken.failed) == (Standing.FAILED, failed(stage))
+    again = evolve_summary(broken, retry_requested(stage))
+    assert (again.standing, again.failed) == (standing, None)
+
+
+def test_a_summary_cannot_begin_in_the_middle():
+    with pytest.raises(CorruptHistory) as refusal:
+        evolve_summary(None, chunk(1))
+    assert str(refusal.value) == "ChunkStored cannot be the first event of a recording"
+
+
+STANDINGS = {
+    Phase.OPEN: Standing.OPEN,
+    Phase.AWAITING_CHUNKS: Standing.FINALIZED,
+    Phase.STITCHING: Standing.FINALIZED,
+    Phase.TRANSCRIBING: Standing.STITCHED,
+    Phase.WRITING_NOTE: Standing.TRANSCRIBED,
+    Phase.COMPLETED: Standing.COMPLETED,
+    Phase.FAILED: Standing.FAILED,
+    Phase.EXPIRED: Standing.FAILED,
+    Phase.DELETED: Standing.DELETED,
+}
+
+
+@for_all(histories())
+def test_a_summary_says_of_any_history_what_the_recording_itself_says(history):
+    summary, recording = None, None
+    for event in history:
+        summary, recording = evolve_summary(summary, event), evolve(recording, event)
+        assert summary.standing is STANDINGS[recording.phase]
+        for fact in ("stitched", "transcribed", "note", "failed"):
+            assert getattr(summary, fact) == getattr(recording, fact)
+        assert summary.total_chunks == (recording.finalized.total_chunks if recording.finalized else None)
+        assert (summary.created_at, summary.updated_at) == (recording.opened.at, event.at)

@@ -1,0 +1,96 @@
+"""`tapedeck publish` as a process that tests can kill, pause and start again, and what to compare its work with."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
+
+from adapters.event_log.mapper import RecordedEvent
+from adapters.event_log.reader import EventReader
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.kafka.connection import KafkaConnection, parse_servers
+from adapters.kafka.errors import KafkaFailed
+from adapters.kafka.position import read_position
+from tests.kafka.reading import Seen, read_committed
+
+PUBLISHED_SECONDS = 120
+
+
+class PublisherProcess:
+    """Publishes the log in `data_dir` to `topic`."""
+
+    def __init__(self, data_dir: Path, servers: str, topic: str) -> None:
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")} | {
+            "TAPEDECK_DATA_DIR": str(data_dir),
+            "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS": servers,
+            "TAPEDECK_KAFKA_TOPIC": topic,
+        }
+        self.log_file = data_dir.parent / f"publisher-{id(self)}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "PublisherProcess":
+        command = (sys.executable, "-m", "service.cli", "publish")
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, stderr=log)
+        return self
+
+    def signal(self, number: Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def said(self, message: str) -> int:
+        """How often a line with this message is in its log."""
+        return self.log_file.read_text().count(f'"message":"{message}"') if self.log_file.exists() else 0
+
+    def kill(self) -> None:
+        self._end(SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(SIGTERM)
+
+    def _end(self, number: Signals) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+
+def log_of(data_dir: Path) -> list[RecordedEvent]:
+    """Every event of the log, in order, from another process than the one that writes it."""
+    recorder = SQLiteLogRecorder(data_dir / "tapedeck.sqlite3")
+    try:
+        return EventReader(recorder).after(0, limit=10_000_000)
+    finally:
+        recorder.close()
+
+
+async def until_published(data_dir: Path, servers: str, topic: str) -> None:
+    """Return once Kafka says that the log is published up to its end."""
+    connection = KafkaConnection(bootstrap_servers=parse_servers(servers))
+    async with asyncio.timeout(PUBLISHED_SECONDS):
+        while await _position(connection, topic) != (await asyncio.to_thread(log_of, data_dir))[-1].position:
+            await asyncio.sleep(0.05)
+
+
+async def _position(connection: KafkaConnection, topic: str) -> int:
+    try:
+        return await read_position(connection, topic)
+    except KafkaFailed:
+        return -1
+
+
+async def assert_exactly_the_log(data_dir: Path, servers: str, topic: str) -> list[Seen]:
+    """Every event of the log once, nothing that the log does not have, and in log order in each partition."""
+    seen = await asyncio.to_thread(read_committed, servers, topic)
+    logged = [(f"{event.recording_id}/{event.version}", event.position) for event in log_of(data_dir)]
+    assert Counter((message.id, message.log_position) for message in seen) == Counter(logged)
+    assert {message.key for message in seen} == {message.id.partition("/")[0] for message in seen}
+    for partition in {message.partition for message in seen}:
+        positions = [message.log_position for message in seen if message.partition == partition]
+        assert positions == sorted(positions)
+    return seen

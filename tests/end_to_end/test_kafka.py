@@ -1,0 +1,247 @@
+"""The service and its publisher as processes, with a real Apache Kafka: exactly once, whatever is killed.
+
+`make soak-kafka` runs the same tests at the size of the promise; here they are small.
+"""
+
+import asyncio
+import os
+import random
+import re
+import signal
+from dataclasses import dataclass
+from uuid import uuid4
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_the_log, until_published
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Size:
+    recordings: int
+    kills: int
+    broker_restarts: int
+    outage_seconds: float
+
+
+SIZE = (
+    Size(recordings=200, kills=50, broker_restarts=5, outage_seconds=120)
+    if os.environ.get("KAFKA_SOAK") == "full"
+    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=4)
+)
+SOAK_SECONDS = 1_800
+
+
+@pytest.fixture
+def topic():
+    return f"test-{uuid4()}"
+
+
+@pytest.fixture
+def publishers(own_service):
+    """Makes publishers of the service's log; ends them all."""
+    made = []
+
+    def make(servers, topic):
+        made.append(PublisherProcess(own_service.data_dir, servers, topic))
+        return made[-1]
+
+    yield make
+    for publisher in made:
+        if publisher.process is not None:
+            publisher.signal(signal.SIGCONT)
+            publisher.kill()
+
+
+async def upload(api):
+    """One recording that comes to its end quickly: its audio is none. Any refusal by the service fails the test."""
+    recording = await api.upload([b"not audio", os.urandom(3_000), b"nor this"])
+    assert (await api.finalize(recording, 3)).status == 200
+    return recording
+
+
+async def until(condition, seconds=60):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_without_kafka_all_works_and_once_it_is_set_the_log_is_published_from_its_first_event(
+    own_service, kafka, topic
+):
+    api = (await own_service.start()).api()
+    before = await upload(api)
+    await api.ended(before)
+    assert "tapedeck_publisher" not in (await api.call("GET", "/metrics")).body.decode()
+    own_service.stop()
+    own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
+    await own_service.start()
+    after = await upload(api)
+    await api.ended(after)
+    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    seen = await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+    types = [message.headers["ce_type"].split(".")[2] for message in sorted(seen, key=lambda one: one.log_position)]
+    assert types == ["opened", *["chunk_stored"] * 3, "finalize_requested", "failed"] * 2
+    metrics = (await api.call("GET", "/metrics")).body.decode()
+    assert re.search(r"^tapedeck_publisher_lag_events 0\.0$", metrics, re.MULTILINE)
+    assert re.search(r"^tapedeck_publisher_transactions_total [1-9]", metrics, re.MULTILINE)
+
+
+async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_service):
+    own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    api = (await own_service.start()).api()
+    recording = await upload(api)
+    await api.ended(recording)
+    metrics = (await api.call("GET", "/metrics")).body.decode()
+    assert re.search(r"^tapedeck_publisher_lag_events [1-9]", metrics, re.MULTILINE)
+    assert own_service.stop() == 0
+    waits = [line for line in own_service.log_lines() if line["message"] == "publishing waits"]
+    assert waits
+    assert not any("exception" in line for line in own_service.log_lines())
+
+
+@pytest.mark.timeout(SOAK_SECONDS)
+async def test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once(
+    own_service, own_kafka, topic, publishers
+):
+    chance = random.Random(8)
+    api = (await own_service.start()).api()
+    publisher = publishers(own_kafka.bootstrap_servers, topic)
+    restart_every = SIZE.kills // SIZE.broker_restarts
+    recordings, sessions = [], 0
+    for kill in range(SIZE.kills):
+        publisher.start()
+        uploads = [asyncio.create_task(upload(api)) for _ in range(SIZE.recordings // SIZE.kills)]
+        if kill % restart_every == restart_every // 2:
+            await asyncio.to_thread(chance.choice([own_kafka.kill, own_kafka.stop]))
+            await asyncio.to_thread(own_kafka.start)
+        if chance.random() < 0.7:  # in the middle of publishing; else while it starts, or takes over
+            await until(lambda before=sessions: publisher.said("publishing") > before or publisher.process.poll())
+        await asyncio.sleep(chance.uniform(0.0, 0.4))
+        publisher.kill()
+        sessions = publisher.said("publishing")
+        recordings += await asyncio.gather(*uploads)
+    for recording in recordings:
+        await api.ended(recording)
+    publisher.start()
+    await until(lambda: publisher.said("publishing") > sessions)
+    await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    assert publisher.stop() == 0
+    seen = await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    assert len(recordings) == SIZE.recordings
+    assert sessions >= SIZE.kills // 2
+    print(f"\n{len(seen)} events once; {SIZE.kills} kills, {sessions} sessions, {SIZE.broker_restarts} broker restarts")
+
+
+async def test_a_publisher_that_is_paused_through_a_takeover_and_woken_adds_nothing(
+    own_service, kafka, topic, publishers
+):
+    api = (await own_service.start()).api()
+    stopped = asyncio.Event()
+
+    async def load():
+        while not stopped.is_set():
+            await upload(api)
+
+    loading = asyncio.create_task(load())
+    first, second = publishers(kafka.bootstrap_servers, topic), publishers(kafka.bootstrap_servers, topic)
+    first.start()
+    await until(lambda: first.said("publishing") == 1)
+    for _ in range(3):
+        await upload(api)
+    first.signal(signal.SIGSTOP)
+    second.start()
+    await until(lambda: second.said("publishing") == 1)
+    for _ in range(3):
+        await upload(api)
+    first.signal(signal.SIGCONT)
+    await until(lambda: first.said("fenced; standing by") == 1)
+    for _ in range(3):
+        await upload(api)
+    second.kill()
+    await until(lambda: first.said("publishing") == 2)
+    stopped.set()
+    await loading
+    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    assert (first.stop(), second.stop()) == (0, 0)
+    await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+
+
+@pytest.mark.timeout(SOAK_SECONDS)
+async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_up_in_order(
+    own_service, own_kafka, topic
+):
+    own_service.settings |= {
+        "KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap_servers,
+        "KAFKA_TOPIC": topic,
+        "MAX_CHUNKS": "1000000",
+    }
+    api = (await own_service.start()).api()
+    recordings = [await api.create() for _ in range(4)]
+    process = psutil.Process(own_service.process.pid)
+    stopped, stored = asyncio.Event(), [0]
+
+    async def load(session, recording):
+        for number in range(1, 1_000_000):
+            if stopped.is_set():
+                return
+            url = recording["chunk_upload_url_template"].replace("{part}", str(number))
+            async with session.put(aiohttp.client.URL(url, encoded=True), data=bytes(2_000)) as answer:
+                assert answer.status == 200
+            stored[0] += 1
+
+    async def rate(seconds):
+        before = stored[0]
+        await asyncio.sleep(seconds)
+        return (stored[0] - before) / seconds
+
+    async with aiohttp.ClientSession() as session:
+        loads = [asyncio.create_task(load(session, recording)) for recording in recordings]
+        await until(lambda: stored[0] >= 2_000)  # what is cached has its size by now
+        memory, chunks = process.memory_info().rss, stored[0]
+        usual = await rate(SIZE.outage_seconds / 4)
+        usual_growth = (process.memory_info().rss - memory) / (stored[0] - chunks)
+        memory, chunks = process.memory_info().rss, stored[0]
+        await asyncio.to_thread(own_kafka.kill)
+        during = await rate(SIZE.outage_seconds)
+        grown, missed = process.memory_info().rss - memory, stored[0] - chunks
+        await asyncio.to_thread(own_kafka.start)
+        await rate(1)
+        stopped.set()
+        await asyncio.gather(*loads)
+    print(
+        f"\nchunks a second: {usual:.0f} before, {during:.0f} during the outage ({during / usual:.2f}); "
+        f"{missed} events waited; memory {grown / MEBIBYTE:+.1f} MiB, {grown / missed:.0f} bytes an event "
+        f"({usual_growth:.0f} before: the state of hot recordings)"
+    )
+    assert during / usual > 0.7
+    # The state of hot recordings is kept, about 1 KiB a chunk. Messages waiting for Kafka would come on top.
+    assert grown < 16 * MEBIBYTE + 1_500 * missed
+    await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+
+
+async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers(own_service, kafka, topic):
+    own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
+    api = (await own_service.start()).api()
+    await api.ended(await upload(api))
+    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    options = "--isolation-level read_committed --from-beginning --max-messages 6 --timeout-ms 30000"
+    shown = await asyncio.to_thread(
+        kafka.tool,
+        *["--bootstrap-server", kafka.bootstrap_servers, "--topic", topic, *options.split()],
+        *[part for name in ("key", "headers") for part in ("--property", f"print.{name}=true")],
+        main="org.apache.kafka.tools.consumer.ConsoleConsumer",
+    )
+    print(f"\n{shown}")
+    lines = shown.splitlines()
+    assert len(lines) == 6
+    for line, name in zip(lines, ["opened", *["chunk_stored"] * 3, "finalize_requested", "failed"], strict=True):
+        headers, key, value = line.split("\t")
+        assert f"ce_type:tapedeck.recording.{name}.v1" in headers.split(",")
+        assert f"ce_subject:{key}" in headers.split(",")
+        assert value.startswith(f'{{"recording_id":"{key}"')

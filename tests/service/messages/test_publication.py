@@ -1,0 +1,170 @@
+import dataclasses
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+
+from adapters.event_log.mapper import RecordedEvent
+from domain.ambient_session import fold_session
+from domain.events import EVENT_TYPES
+from domain.recording import fold
+from service.messages.forms import FORMS
+from service.messages.publication import PUBLIC_FORMS, to_message
+from service.messages.reading import NotOurMessage, UnknownType, read_form
+from tests.domain import histories
+from tests.domain.history_kit import histories as valid_histories
+from tests.domain.history_kit import session_histories
+from tests.kafka.folding import folded
+from tests.kafka.reading import Seen, check_contract
+
+RECORDING = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
+SESSION = UUID("5e3d0c1a-7c2b-5a49-9d18-2b6f0a7e4c93")
+PROMISED = Path(__file__).with_name("promised_v1.jsonl")
+EXAMPLES = [
+    histories.opened(external_id="visit-7", started_at=histories.at(-1), details_key="details-1"),
+    histories.chunk(1),
+    histories.finalized(1, md5="d" * 32),
+    histories.failed(histories.Stage.STITCH),
+    histories.retry_requested(histories.Stage.STITCH),
+    histories.stitched(),
+    histories.transcribed(),
+    histories.note_written(),
+    histories.deleted(),
+]
+SESSION_EXAMPLES = [histories.session_opened(), histories.session_updated(), histories.session_ended()]
+
+
+def recorded(events, *, recording_id=RECORDING, trace_id="4f0c2a52-0d0e-4a9d-9a63-0c9c7a0e1b11", after=0):
+    return [
+        RecordedEvent(after + number, recording_id, number, event, trace_id) for number, event in enumerate(events, 1)
+    ]
+
+
+def seen(message):
+    headers = {name: content.decode() for name, content in message.headers}
+    return Seen(0, 0, message.key.decode(), message.value, headers, message.timestamp_ms)
+
+
+def test_every_event_type_has_a_public_form_and_every_form_is_of_an_event():
+    assert set(PUBLIC_FORMS) == set(EVENT_TYPES.values())
+    assert {form.__name__ for form in FORMS.values()} == set(EVENT_TYPES)
+
+
+def test_there_is_an_example_of_every_event_type():
+    assert {type(event) for event in EXAMPLES + SESSION_EXAMPLES} == set(EVENT_TYPES.values())
+
+
+def test_a_message_has_the_recordings_id_as_key_and_is_a_cloud_event_in_binary_mode():
+    message = to_message(recorded(EXAMPLES, after=40)[1])
+    assert message.key == str(RECORDING).encode()
+    assert dict(message.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": b"0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11/2",
+        "ce_source": b"/tapedeck",
+        "ce_type": b"tapedeck.recording.chunk_stored.v1",
+        "ce_subject": b"0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11",
+        "ce_time": b"2026-01-13T10:01:00Z",
+        "content-type": b"application/json",
+        "ce_logposition": b"42",
+        "ce_traceid": b"4f0c2a52-0d0e-4a9d-9a63-0c9c7a0e1b11",
+    }
+    assert message.timestamp_ms == 1_768_298_460_000
+
+
+def test_without_a_trace_id_there_is_no_header_for_one():
+    message = to_message(recorded(EXAMPLES, trace_id=None)[0])
+    assert "ce_traceid" not in dict(message.headers)
+    check_contract(seen(message))
+
+
+@pytest.mark.parametrize(
+    "event",
+    recorded(EXAMPLES) + recorded(SESSION_EXAMPLES, recording_id=SESSION),
+    ids=lambda event: type(event.event).__name__,
+)
+def test_what_was_promised_is_kept(event):
+    """What a type's first version published, it publishes for ever. New fields may join; change none of these lines."""
+    promised = {line["ce_type"]: line["value"] for line in map(orjson.loads, PROMISED.read_bytes().splitlines())}
+    message = to_message(event)
+    value = orjson.loads(message.value)
+    expected = promised[dict(message.headers)["ce_type"].decode()]
+    assert {name: value.get(name) for name in expected} == expected
+
+
+def test_what_was_promised_can_still_be_read():
+    for line in map(orjson.loads, PROMISED.read_bytes().splitlines()):
+        headers = [(f"ce_{name}", value.encode()) for name, value in line["headers"].items()]
+        form = read_form(line["headers"]["subject"].encode(), orjson.dumps(line["value"]), headers)
+        assert line["ce_type"] == form.TYPE
+
+
+@given(valid_histories())
+def test_any_history_keeps_the_contract_and_folds_to_the_same_state(events):
+    messages = [seen(to_message(event)) for event in recorded(events)]
+    for message in messages:
+        check_contract(message)
+    assert folded(message.form for message in messages) == {RECORDING: fold(events)}
+
+
+@given(session_histories())
+def test_any_sessions_history_keeps_the_contract_and_folds_to_the_same_state(events):
+    messages = [seen(to_message(event)) for event in recorded(events)]
+    for message in messages:
+        check_contract(message)
+    assert folded(message.form for message in messages) == {RECORDING: fold_session(events)}
+
+
+def test_a_sessions_message_is_about_the_session_and_names_no_recording():
+    message = to_message(recorded(SESSION_EXAMPLES)[0])
+    value = orjson.loads(message.value)
+    assert message.key == dict(message.headers)["ce_subject"] == value["session_id"].encode()
+    assert "recording_id" not in value
+
+
+@given(valid_histories() | session_histories())
+def test_the_same_event_makes_the_same_bytes(events):
+    for event in recorded(events):
+        assert to_message(event) == to_message(event)
+
+
+def test_fields_that_a_reader_does_not_know_are_passed_over():
+    message = to_message(recorded(EXAMPLES)[1])
+    value = orjson.dumps(orjson.loads(message.value) | {"invented_later": 1})
+    assert read_form(message.key, value, message.headers) == read_form(message.key, message.value, message.headers)
+
+
+def changed(message, **headers):
+    kept = {**dict(message.headers), **headers}
+    return dataclasses.replace(message, headers=[(name, value) for name, value in kept.items() if value is not None])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda message: changed(message, ce_id=None), "it lacks the header ce_id"),
+        (lambda message: changed(message, ce_specversion=b"0.3"), "it is CloudEvents 0.3, not 1.0"),
+        (lambda message: changed(message, ce_id=b"other"), "its ce_id is not its key and the version"),
+        (
+            lambda message: dataclasses.replace(message, key=b"other"),
+            "its key is not the id of its recording or session",
+        ),
+        (
+            lambda message: dataclasses.replace(message, value=message.value.replace(b'"number":1', b'"number":0')),
+            "number is not as tapedeck.recording.chunk_stored.v1 says: Input should be greater than or equal to 1",
+        ),
+        (lambda message: dataclasses.replace(message, value=b"{"), "its value is not as"),
+    ],
+)
+def test_a_message_that_does_not_keep_the_contract_is_refused_in_one_sentence(change, sentence):
+    message = change(to_message(recorded(EXAMPLES)[1]))
+    with pytest.raises(NotOurMessage) as refusal:
+        read_form(message.key, message.value, message.headers)
+    assert sentence in str(refusal.value)
+
+
+def test_a_newer_publishers_type_is_unknown_and_not_wrong():
+    message = changed(to_message(recorded(EXAMPLES)[1]), ce_type=b"tapedeck.recording.chunk_stored.v2")
+    with pytest.raises(UnknownType, match=r"chunk_stored\.v2 is not known"):
+        read_form(message.key, message.value, message.headers)

@@ -1,0 +1,127 @@
+"""The plainest possible picture of what a recording may live through, written independently of `domain`'s decisions."""
+
+from collections.abc import Callable, Sequence
+
+from domain.events import (
+    ChunkStored,
+    Failed,
+    FinalizePolicy,
+    FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
+    RecordingEvent,
+    RecordingOpened,
+    RetryRequested,
+    Stage,
+    Stitched,
+    Transcribed,
+)
+
+STAGE_ENDED_BY: dict[type[RecordingEvent], Stage] = {
+    Stitched: Stage.STITCH,
+    Transcribed: Stage.TRANSCRIBE,
+    NoteWritten: Stage.NOTE,
+}
+
+
+def check_life(history: Sequence[RecordingEvent], accuse: Callable[[str], None]) -> None:
+    """Tell of every event that must not stand where it stands, and of a life that has not come to an end."""
+    opened = history[0]
+    if not isinstance(opened, RecordingOpened):
+        accuse("its first event is not its opening")
+        return
+    life = PlainLife(opened, accuse)
+    for event in history[1:]:
+        life.live_through(event)
+    if not life.has_ended:
+        accuse(f"it never came to its end: {[type(event).__name__ for event in history]}")
+
+
+class PlainLife:
+    """One recording, event after event. `accuse` is told of what must not be."""
+
+    def __init__(self, opened: RecordingOpened, accuse: Callable[[str], None]) -> None:
+        self._opened = opened
+        self._accuse = accuse
+        self._wanted = [Stage.STITCH, Stage.TRANSCRIBE, *([Stage.NOTE] if opened.note_wanted else [])]
+        self._done: list[Stage] = []
+        self._chunks: dict[int, ChunkStored] = {}
+        self._total: int | None = None
+        self._failed: Failed | None = None
+        self._deleted = False
+
+    @property
+    def has_ended(self) -> bool:
+        return self._deleted or self._failed is not None or self._done == self._wanted
+
+    def live_through(self, event: RecordingEvent) -> None:
+        self._never(self._deleted, f"{event} came after its deletion")
+        match event:
+            case ChunkStored():
+                self._store_chunk(event)
+            case FinalizeRequested():
+                self._finalize(event)
+            case Stitched() | Transcribed() | NoteWritten():
+                self._end_stage(event)
+            case Failed():
+                self._fail(event)
+            case RetryRequested():
+                failed_stage = self._failed.stage if self._failed else None
+                self._never(failed_stage in (None, Stage.UPLOAD), "it was retried without a failure")
+                self._never(failed_stage is not event.stage, f"{event.stage} was retried without a failure of it")
+                self._failed = None
+            case RecordingDeleted():
+                self._deleted = True
+            case RecordingOpened():
+                self._accuse("it was opened twice")
+
+    def _never(self, wrong: bool, what: str) -> None:
+        if wrong:
+            self._accuse(what)
+
+    def _is_complete(self) -> bool:
+        return self._total is not None and set(self._chunks) == set(range(1, self._total + 1))
+
+    def _due_stage(self) -> Stage | None:
+        is_due = self._is_complete() and len(self._done) < len(self._wanted)
+        return self._wanted[len(self._done)] if is_due else None
+
+    def _is_over(self, event: RecordingEvent) -> bool:
+        return self._failed is not None or event.at >= self._opened.expires_at
+
+    def _store_chunk(self, event: ChunkStored) -> None:
+        name, before = f"chunk {event.number}", self._chunks.get(event.number)
+        self._never(self._is_complete(), f"{name} was taken after it was complete")
+        self._never(self._is_over(event), f"{name} was taken after its time")
+        highest = self._opened.max_chunks if self._total is None else self._total
+        self._never(event.number > highest, f"{name} was taken beyond the total")
+        if before is not None:
+            same = (before.blob_key, before.sha256) == (event.blob_key, event.sha256)
+            self._never(same, f"{name} was stored again with the same bytes")
+            self._never(event.blob_key is None, f"{name} lost its bytes")
+        self._chunks[event.number] = event
+
+    def _finalize(self, event: FinalizeRequested) -> None:
+        self._never(self._total is not None, "it was finalized twice")
+        self._never(self._is_over(event), "it was finalized after its time")
+        self._total = event.total_chunks
+        self._never(max(self._chunks, default=0) > self._total, "it was finalized with chunks beyond its total")
+        if self._opened.finalize_policy is FinalizePolicy.REJECT:
+            self._never(not self._is_complete(), "it was finalized with chunks missing")
+        self._never(event.chunks_received != len(self._chunks), "its finalize counts other chunks than there were")
+
+    def _end_stage(self, event: Stitched | Transcribed | NoteWritten) -> None:
+        stage = STAGE_ENDED_BY[type(event)]
+        is_due = stage is self._due_stage() and self._failed is None
+        self._never(not is_due, f"{stage} ended when it was not due")
+        if isinstance(event, Stitched):
+            self._never(event.chunk_count != self._total, "it was stitched of other chunks than were declared")
+        self._done.append(stage)
+
+    def _fail(self, event: Failed) -> None:
+        self._never(self._failed is not None, "it failed twice")
+        if event.stage is Stage.UPLOAD:
+            self._never(self._is_complete() or not self._is_over(event), "it expired when it must not")
+        else:
+            self._never(event.stage is not self._due_stage(), f"{event.stage} failed when it was not due")
+        self._failed = event
