@@ -56,7 +56,11 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         parts.push_async_callback(blobs.close)
         blobs.recover()
         settings.log_path.parent.mkdir(parents=True, exist_ok=True)
-        log = EventLog(SQLiteLogRecorder(settings.log_path), on_commit=metrics.committed)
+        log = EventLog(
+            SQLiteLogRecorder(settings.log_path),
+            on_commit=metrics.committed,
+            on_commit_bytes=metrics.committed_bytes,
+        )
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.event_log.log import EventLog
+from adapters.event_log.log import Bytes, EventLog
 from adapters.event_log.recorder import VersionConflict
 from domain.commands import Command
 from domain.decisions import decide
@@ -61,17 +61,21 @@ class Recordings:
         self._held = 0
         self._loading: dict[UUID, asyncio.Task[_Hot]] = {}
 
-    async def execute(self, recording_id: UUID, command: Command, *, trace_id: str | None = None) -> Outcome:
+    async def execute(
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+    ) -> Outcome:
         """Decide `command` and wait until its events, and all before them, are durable.
 
-        Raises: a RecordingError of the domain; LogFull, LogUnavailable; Contended.
+        `after`: bytes that its events speak of, made durable by the same commit; left alone when there are no events.
+
+        Raises: a RecordingError of the domain; LogFull, LogUnavailable; Contended; what `after` raises.
         """
         for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(recording_id)
             if self._hot.get(recording_id) is not hot:
                 continue  # let go while this call was waking up
             try:
-                return await self._decide(recording_id, hot, command, trace_id)
+                return await self._decide(recording_id, hot, command, trace_id, after)
             except VersionConflict:
                 self._forget(recording_id, hot)
             except RecordingError:
@@ -81,7 +85,9 @@ class Recordings:
                 raise
         raise Contended
 
-    async def _decide(self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None) -> Outcome:
+    async def _decide(
+        self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None, after: Bytes | None
+    ) -> Outcome:
         rests_on = hot.commit
         try:
             events = decide(hot.recording, command)
@@ -91,7 +97,7 @@ class Recordings:
             raise
         if events:
             hot.recording = self._fold(hot, events)
-            rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id)
+            rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id, after=after)
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording

@@ -27,7 +27,11 @@ class Settings(BaseSettings):
         str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
     ] = None
     blob_url: Annotated[
-        str | None, Field(description="audio and transcripts: file:///PATH; blobs/ in DATA_DIR unless set")
+        str | None,
+        Field(
+            description="audio and transcripts: segments:///PATH (small bodies share files and syncs) or file:///PATH "
+            "(a file each); segments in blobs/ in DATA_DIR unless set"
+        ),
     ] = None
     transcriber: Annotated[
         Literal["pocketsphinx", "faster-whisper", "openai"], Field(description="the speech engine")
@@ -88,8 +92,8 @@ class Settings(BaseSettings):
     @field_validator("blob_url")
     @classmethod
     def _local_files(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("file:///"):
-            raise ValueError("must be file:///PATH")
+        if url is not None and not url.startswith(("segments:///", "file:///")):
+            raise ValueError("must be segments:///PATH or file:///PATH")
         return url
 
     @model_validator(mode="after")
@@ -128,7 +132,7 @@ class Settings(BaseSettings):
 
     @property
     def blob_store_url(self) -> str:
-        return self.blob_url or (self.data_dir / "blobs").as_uri()
+        return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property
     def worker_count(self) -> int:

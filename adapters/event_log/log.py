@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -15,7 +15,7 @@ from eventsourcing.persistence import PersistenceError
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.reader import EventReader
-from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
+from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable
 from domain.events import RecordingEvent
 
 LARGEST_COMMIT = 1_024
@@ -30,25 +30,47 @@ FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 T = TypeVar("T")
 
 
+class Bytes(Protocol):
+    """What an event speaks of and what must be durable before it."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def make_durable(self) -> None:
+        """Blocking; cheap for all but the first of those that share a commit. What it raises fails its append alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     append: Append
     events: Sequence[RecordedEvent]
+    bytes: Bytes | None
     done: asyncio.Future[int]
 
 
 CommitObserver = Callable[[int, int], None]
 """Told after each commit: how many appends and how many events were in it."""
 
+BytesObserver = Callable[[int], None]
+"""Told after each commit: how many bytes became durable with it."""
+
 
 class EventLog:
     """Everything that was ever recorded, in order. Open it within a running event loop; close it when done."""
 
-    def __init__(self, recorder: LogRecorder, *, on_commit: CommitObserver | None = None) -> None:
+    def __init__(
+        self,
+        recorder: LogRecorder,
+        *,
+        on_commit: CommitObserver | None = None,
+        on_commit_bytes: BytesObserver | None = None,
+    ) -> None:
         self._recorder = recorder
         self._reader = EventReader(recorder)
         self._mapper = EventMapper()
         self._on_commit = on_commit
+        self._on_commit_bytes = on_commit_bytes
         self._waiting: deque[_Waiting] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
@@ -63,12 +85,21 @@ class EventLog:
         return self._head
 
     def append(
-        self, recording_id: UUID, expected_version: int, events: Sequence[RecordingEvent], *, trace_id: str | None
+        self,
+        recording_id: UUID,
+        expected_version: int,
+        events: Sequence[RecordingEvent],
+        *,
+        trace_id: str | None,
+        after: Bytes | None = None,
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 
+        `after`: bytes that are made durable first; those of all events that wait together share one sync.
+
         The future gives the position of the last of them once they are durable. It raises VersionConflict when the
-        recording is not at `expected_version`; LogFull or LogUnavailable when the commit failed as a whole.
+        recording is not at `expected_version`; LogFull or LogUnavailable when the commit failed as a whole; and what
+        kept the bytes from being durable.
         """
         versions = range(expected_version + 1, expected_version + 1 + len(events))
         versioned = [
@@ -80,7 +111,7 @@ class EventLog:
         unplaced = [
             RecordedEvent(0, recording_id, event.originator_version, event.event, trace_id) for event in versioned
         ]
-        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, done))
+        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, after, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="log commit")
         return done
@@ -95,26 +126,35 @@ class EventLog:
             self._committing = None
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        appends = [waiting.append for waiting in batch]
         loop = asyncio.get_running_loop()
         try:
-            outcomes = await loop.run_in_executor(self._writer, self._recorder.insert_batch, appends)
+            outcomes = await loop.run_in_executor(self._writer, self._make_durable, batch)
         except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
             for waiting in batch:
                 _fail(waiting.done, error)
             return
-        committed = 0
+        committed = committed_bytes = 0
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, VersionConflict):
+            if isinstance(outcome, Exception):
                 _fail(waiting.done, outcome)
                 continue
             self._remember(waiting.events, last_position=outcome)
             committed += len(waiting.events)
+            committed_bytes += waiting.bytes.size_bytes if waiting.bytes is not None else 0
             if not waiting.done.done():
                 waiting.done.set_result(outcome)
         if self._on_commit is not None and committed:
             self._on_commit(len(batch), committed)
+        if self._on_commit_bytes is not None and committed_bytes:
+            self._on_commit_bytes(committed_bytes)
         self._wake()
+
+    def _make_durable(self, batch: Sequence[_Waiting]) -> list[int | Exception]:
+        """In the writer's thread: the bytes first, then the transaction. An event without its bytes is left out."""
+        failures = [_bytes_failure(waiting.bytes) for waiting in batch]
+        appends = [waiting.append for waiting, failure in zip(batch, failures, strict=True) if failure is None]
+        outcomes = iter(self._recorder.insert_batch(appends) if appends else ())
+        return [next(outcomes) if failure is None else failure for failure in failures]
 
     def _remember(self, events: Sequence[RecordedEvent], *, last_position: int) -> None:
         first_position = last_position - len(events) + 1
@@ -181,6 +221,16 @@ class EventLog:
         self._writer.shutdown()
         self._readers.shutdown()
         self._recorder.close()
+
+
+def _bytes_failure(waited_for: Bytes | None) -> Exception | None:
+    if waited_for is None:
+        return None
+    try:
+        waited_for.make_durable()
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose bytes they are
+        return error
+    return None
 
 
 def _reading(query: Callable[[], T]) -> T:

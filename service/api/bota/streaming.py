@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from adapters.blobs.staging import Staged, staged
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
@@ -132,11 +133,21 @@ class Streaming:
         check = _chunk_check(request.headers.get("Content-MD5"))
         check_announced_size(request, limits.chunk_bytes)
         tell_to_continue(request)
-        blob = await self._deck.blobs.put(
+        body = body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds)
+        async with staged(
+            self._deck.blobs,
             blob_prefix(its_id, f"chunk-{number}"),
-            body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds),
+            body,
+            announced_bytes=request.content_length,
             check=check,
-        )
+        ) as chunk:
+            await self._record_chunk(its_id, number, chunk)
+        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(chunk.size_bytes)
+        return web.Response(headers={"ETag": f'"{chunk.blob.md5}"'})
+
+    async def _record_chunk(self, its_id: UUID, number: int, chunk: Staged) -> None:
+        """Bytes and event become durable with one commit."""
+        blob = chunk.blob
         command = commands.StoreChunk(
             at=self._deck.clock(),
             number=number,
@@ -146,12 +157,16 @@ class Streaming:
             md5=blob.md5,
         )
         try:
-            await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
+            outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
         except (RecordingClosed, RecordingExpired):
             await self._deck.blobs.delete(blob.key)  # no recording can come to hold it any more
             raise
-        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(blob.size_bytes)
-        return web.Response(headers={"ETag": f'"{blob.md5}"'})
+        if outcome.events:
+            return
+        if outcome.recording.stitched is None:
+            await asyncio.to_thread(chunk.make_durable)  # known already; in case its first bytes have been lost since
+        elif chunk.is_new:
+            await self._deck.blobs.delete(blob.key)  # its retention is over: the bytes are in the audio
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""

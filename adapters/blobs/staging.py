@@ -1,0 +1,84 @@
+"""An extension of the port: a body that is taken in now and made durable later, together with what is said about it.
+
+So bytes and the events that speak of them can share one commit. A store that cannot do so has made the body durable
+when it gives it out, and `make_durable` has nothing left to do.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from adapters.blobs.store import BlobStore, StoredBlob
+
+
+class Staged(Protocol):
+    """A body that has been taken in."""
+
+    @property
+    def blob(self) -> StoredBlob: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def is_new(self) -> bool:
+        """Whether its bytes have been written; a blob that was there already is left as it is."""
+        ...
+
+    def make_durable(self) -> None:
+        """Blocking; cheap for all but the first of those that wait together. Raises: StorageFull, StorageUnavailable.
+
+        After it has raised, the body counts as never stored.
+        """
+        ...
+
+
+@runtime_checkable
+class StagingStore(Protocol):
+    """A store whose small bodies become durable together."""
+
+    def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AbstractAsyncContextManager[Staged]:
+        """Take a body in as `put` does, but for its durability; its share of the waiting bytes ends with the block.
+
+        `announced_bytes`: how large the body is going to be, where that is known.
+        """
+        ...
+
+
+@asynccontextmanager
+async def staged(
+    store: BlobStore,
+    prefix: str,
+    body: AsyncIterable[bytes],
+    *,
+    announced_bytes: int | None = None,
+    check: Callable[[StoredBlob], None] | None = None,
+) -> AsyncIterator[Staged]:
+    """`stage` of any store. Raises: as `put`."""
+    if isinstance(store, StagingStore):
+        async with store.stage(prefix, body, announced_bytes=announced_bytes, check=check) as taken_in:
+            yield taken_in
+    else:
+        yield _Durable(await store.put(prefix, body, check=check))
+
+
+@dataclass(frozen=True, slots=True)
+class _Durable:
+    blob: StoredBlob
+    is_new: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        return self.blob.size_bytes
+
+    def make_durable(self) -> None:
+        pass
