@@ -18,7 +18,7 @@ from adapters.blobs.segment_file import segment_path, segments_in
 from adapters.blobs.segment_format import ERASED, HEADER_BYTES, LIVE, STATE_OFFSET, is_whole, records
 from adapters.blobs.segment_index import Erasure, SegmentIndex, SegmentStanding
 from adapters.blobs.segment_tails import place_of
-from adapters.blobs.segment_writer import SegmentWriter
+from adapters.blobs.segment_writer import Copied, SegmentWriter
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ MOST_SMALL_SEGMENTS = 16
 """Beyond so many sealed segments of less than an eighth of the usual size, as restarts leave them, they are merged."""
 
 _BLOCK_BYTES = 512 * 1024
+_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class SegmentSpace:
     def _move_out(self, segment: int) -> None:
         """Copy what lives in a segment to the open one. What cannot be read as it was written is left where it is."""
         descriptor = os.open(segment_path(self._directory, segment), os.O_RDONLY | os.O_CLOEXEC)
+        copied: list[Copied] = []
         try:
             for record in records(descriptor, 0):
                 place = place_of(segment, record)
@@ -129,7 +131,11 @@ class SegmentSpace:
                     self._damaged.add(segment)
                     logger.error("a blob is damaged; its segment is left alone", extra={"key": record.key})
                     continue
-                self._writer.copy(record.key, _read(descriptor, place.body_offset, place.size_bytes), place)
+                copied.append(Copied(record.key, _read(descriptor, place.body_offset, place.size_bytes), place))
+                if sum(len(each.body) for each in copied) >= _BYTES_AT_ONCE:
+                    self._writer.copy(copied)
+                    copied = []
+            self._writer.copy(copied)
         finally:
             os.close(descriptor)
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from adapters.blobs.arrival import Directories, storage_errors
+from adapters.blobs.arrival import Digests, Directories, storage_errors
 from adapters.blobs.files import BLOCK_BYTES, FileBlobStore
 from adapters.blobs.gathering import Gathering
 from adapters.blobs.segment_file import segment_path
@@ -21,7 +21,8 @@ from adapters.blobs.segment_reading import BlobInSegment
 from adapters.blobs.segment_recovery import recover_segments
 from adapters.blobs.segment_space import SegmentSpace, SpaceUsage
 from adapters.blobs.segment_tails import SegmentTails
-from adapters.blobs.segment_writer import SEGMENT_BYTES, STEP_BYTES, Body, SegmentWriter, StagedBlob
+from adapters.blobs.segment_writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
+from adapters.blobs.staging import DurableBlob
 from adapters.blobs.store import (
     BlobFailure,
     BlobNotFound,
@@ -36,6 +37,9 @@ T = TypeVar("T")
 
 SMALL_BYTES = 256 * 1024
 """Up to here a body goes into a segment."""
+
+QUICKLY_HASHED_BYTES = 16 * 1024
+"""Up to here taking the digests costs less than a hop to a thread and back."""
 
 WAITING_BYTES = 32 * 1024 * 1024
 """Bodies on their way, together; beyond this, requests wait."""
@@ -84,7 +88,7 @@ class SegmentBlobStore:
         limit_bytes: int | None = None,
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
-    ) -> AsyncIterator[StagedBlob]:
+    ) -> AsyncIterator[StagedBody | DurableBlob]:
         """See `StagingStore.stage`."""
         self._check_open()
         gathering = Gathering(
@@ -97,27 +101,21 @@ class SegmentBlobStore:
         try:
             await gathering.take(body, announced_bytes=announced_bytes)
             if not gathering.is_small:
-                yield StagedBlob(await gathering.publish(), None)
+                yield DurableBlob(await gathering.publish())
                 return
             if not gathering.is_in_memory:
                 await gathering.fetch_back()
-            staged = await self._append(prefix, gathering.pieces, gathering.size_bytes, check)
-            gathering.pieces = []
-            yield staged
+            blob = await self._described(prefix, gathering.pieces, gathering.size_bytes)
+            if check is not None:
+                check(blob)
+            yield StagedBody(blob, gathering.pieces, self._writer)
         finally:
             await gathering.leave()
 
-    async def _append(
-        self, prefix: str, pieces: Sequence[bytes], size_bytes: int, check: Callable[[StoredBlob], None] | None
-    ) -> StagedBlob:
-        loop = asyncio.get_running_loop()
-        appended: asyncio.Future[StagedBlob] = loop.create_future()
-
-        def answer(staged: StagedBlob | None, error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(_settle, appended, staged, error)
-
-        self._writer.submit(Body(prefix, pieces, size_bytes, check, answer))
-        return await appended
+    async def _described(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
+        if size_bytes <= QUICKLY_HASHED_BYTES:
+            return _describe(prefix, pieces)
+        return await self._files.in_thread(_describe, prefix, pieces)
 
     async def put(
         self,
@@ -128,7 +126,10 @@ class SegmentBlobStore:
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
         async with self.stage(prefix, body, limit_bytes=limit_bytes, check=check) as staged:
-            await self._files.in_thread(staged.make_durable)
+            if isinstance(staged, StagedBody):
+                (failure,) = await self._files.in_thread(self._writer.make_durable, [staged])
+                if failure is not None:
+                    raise failure
             return staged.blob
 
     def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
@@ -260,11 +261,8 @@ def _tolerant(work: Callable[[], None]) -> None:
         work()
 
 
-def _settle(future: "asyncio.Future[StagedBlob]", staged: StagedBlob | None, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if staged is not None:
-        future.set_result(staged)
-    else:
-        assert error is not None  # noqa: S101 - one of the two is given
-        future.set_exception(error)
+def _describe(prefix: str, pieces: Sequence[bytes]) -> StoredBlob:
+    digests = Digests()
+    for piece in pieces:
+        digests.update(piece)
+    return digests.blob(prefix)

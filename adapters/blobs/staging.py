@@ -1,19 +1,19 @@
 """An extension of the port: a body that is taken in now and made durable later, together with what is said about it.
 
 So bytes and the events that speak of them can share one commit. A store that cannot do so has made the body durable
-when it gives it out, and `make_durable` has nothing left to do.
+when it gives it out.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from adapters.blobs.store import BlobStore, StoredBlob
 
 
 class Staged(Protocol):
-    """A body that has been taken in."""
+    """A body that has been taken in. `keeper` makes it durable, together with others; None: it is durable already."""
 
     @property
     def blob(self) -> StoredBlob: ...
@@ -22,14 +22,16 @@ class Staged(Protocol):
     def size_bytes(self) -> int: ...
 
     @property
-    def is_new(self) -> bool:
-        """Whether its bytes have been written; a blob that was there already is left as it is."""
-        ...
+    def keeper(self) -> "Keeper | None": ...
 
-    def make_durable(self) -> None:
-        """Blocking; cheap for all but the first of those that wait together. Raises: StorageFull, StorageUnavailable.
 
-        After it has raised, the body counts as never stored.
+class Keeper(Protocol):
+    """Whoever keeps bodies that have been staged."""
+
+    def make_durable(self, bodies: Sequence[Any], /) -> Sequence[Exception | None]:
+        """Make these bodies of its own durable at one go. Blocking. Says for each what kept it from that, if anything.
+
+        A body that failed counts as never stored. One that is never made durable was never stored either.
         """
         ...
 
@@ -68,17 +70,16 @@ async def staged(
         async with store.stage(prefix, body, announced_bytes=announced_bytes, check=check) as taken_in:
             yield taken_in
     else:
-        yield _Durable(await store.put(prefix, body, check=check))
+        yield DurableBlob(await store.put(prefix, body, check=check))
 
 
 @dataclass(frozen=True, slots=True)
-class _Durable:
+class DurableBlob:
+    """A staged body that is a blob already."""
+
     blob: StoredBlob
-    is_new: bool = False
+    keeper: None = None
 
     @property
     def size_bytes(self) -> int:
         return self.blob.size_bytes
-
-    def make_durable(self) -> None:
-        pass

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -30,14 +30,23 @@ FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 T = TypeVar("T")
 
 
+class Keeper(Protocol):
+    """Keeps bytes that events speak of."""
+
+    def make_durable(self, bodies: Sequence[Any], /) -> Sequence[Exception | None]:
+        """Blocking: make all of these durable at one go. Says for each what kept it from that; it fails its append."""
+        ...
+
+
 class Bytes(Protocol):
     """What an event speaks of and what must be durable before it."""
 
     @property
     def size_bytes(self) -> int: ...
 
-    def make_durable(self) -> None:
-        """Blocking; cheap for all but the first of those that share a commit. What it raises fails its append alone."""
+    @property
+    def keeper(self) -> Keeper | None:
+        """None: they are durable already."""
         ...
 
 
@@ -151,7 +160,7 @@ class EventLog:
 
     def _make_durable(self, batch: Sequence[_Waiting]) -> list[int | Exception]:
         """In the writer's thread: the bytes first, then the transaction. An event without its bytes is left out."""
-        failures = [_bytes_failure(waiting.bytes) for waiting in batch]
+        failures = _bytes_failures([waiting.bytes for waiting in batch])
         appends = [waiting.append for waiting, failure in zip(batch, failures, strict=True) if failure is None]
         outcomes = iter(self._recorder.insert_batch(appends) if appends else ())
         return [next(outcomes) if failure is None else failure for failure in failures]
@@ -223,14 +232,17 @@ class EventLog:
         self._recorder.close()
 
 
-def _bytes_failure(waited_for: Bytes | None) -> Exception | None:
-    if waited_for is None:
-        return None
-    try:
-        waited_for.make_durable()
-    except Exception as error:  # noqa: BLE001 - handed to the caller whose bytes they are
-        return error
-    return None
+def _bytes_failures(waited_for: Sequence[Bytes | None]) -> list[Exception | None]:
+    failures: list[Exception | None] = [None] * len(waited_for)
+    by_keeper: dict[Keeper, list[int]] = {}
+    for position, waited in enumerate(waited_for):
+        if waited is not None and waited.keeper is not None:
+            by_keeper.setdefault(waited.keeper, []).append(position)
+    for keeper, positions in by_keeper.items():
+        its_failures = keeper.make_durable([waited_for[position] for position in positions])
+        for position, failure in zip(positions, its_failures, strict=True):
+            failures[position] = failure
+    return failures
 
 
 def _reading(query: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from adapters.blobs.staging import Staged, staged
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
-from domain.errors import ChunkNumberOutOfRange, RecordingClosed, RecordingExpired
+from domain.errors import ChunkNumberOutOfRange, RecordingError
 from domain.events import FinalizePolicy, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
@@ -157,16 +157,11 @@ class Streaming:
             md5=blob.md5,
         )
         try:
-            outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
-        except (RecordingClosed, RecordingExpired):
-            await self._deck.blobs.delete(blob.key)  # no recording can come to hold it any more
+            await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
+        except RecordingError:
+            if chunk.keeper is None:  # it is a blob already, which no recording can come to hold any more
+                await self._deck.blobs.delete(blob.key)
             raise
-        if outcome.events:
-            return
-        if outcome.recording.stitched is None:
-            await asyncio.to_thread(chunk.make_durable)  # known already; in case its first bytes have been lost since
-        elif chunk.is_new:
-            await self._deck.blobs.delete(blob.key)  # its retention is over: the bytes are in the audio
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""
