@@ -15,7 +15,7 @@ from adapters.event_log.recorder import VersionConflict
 from domain.commands import Command
 from domain.decisions import decide
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import RecordingEvent
+from domain.events import RecordingEvent, RecordingOpened
 from domain.recording import Recording, fold
 
 HOT_CHUNKS = 200_000
@@ -49,6 +49,7 @@ class _Hot:
     recording: Recording | None
     version: int
     commit: asyncio.Future[int] | None = None
+    opening: asyncio.Future[int] | None = None
 
 
 class Recordings:
@@ -98,6 +99,8 @@ class Recordings:
         if events:
             hot.recording = self._fold(hot, events)
             rests_on = hot.commit = self._log.append(recording_id, hot.version, events, trace_id=trace_id, after=after)
+            if hot.version == 0:
+                hot.opening = hot.commit
             hot.version += len(events)
         recording = hot.recording
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
@@ -120,6 +123,16 @@ class Recordings:
         after = fold(events, hot.recording)
         self._held += _weight(after) - before
         return after
+
+    async def opened(self, recording_id: UUID) -> RecordingOpened:
+        """How the recording was opened, which never changes: unlike `find`, this waits for no other commit.
+
+        Raises: RecordingNotFound; LogUnavailable.
+        """
+        hot = await self._load(recording_id)
+        if hot.recording is None or (hot.opening is not None and not hot.opening.done()):
+            return (await self.find(recording_id)).opened
+        return hot.recording.opened
 
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
         """The recording with every event of it durable, and not older than version `at_least`.
@@ -181,4 +194,6 @@ def _weight(recording: Recording | None) -> int:
 
 async def _settled(commit: asyncio.Future[int] | None) -> int | None:
     """The position of a queued append once it is durable. Raises what kept it from that."""
-    return None if commit is None else await asyncio.shield(commit)
+    if commit is None:
+        return None
+    return commit.result() if commit.done() else await asyncio.shield(commit)

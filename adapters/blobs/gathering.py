@@ -24,14 +24,15 @@ class Gathering:
     def __init__(
         self,
         room: WaitingRoom,
-        arrival: Arrival,
+        new_arrival: Callable[[], Arrival],
         in_thread: Callable[..., Awaitable[object]],
         *,
         small_bytes: int,
         limit_bytes: int | None,
     ) -> None:
         self._room = room
-        self._arrival = arrival
+        self._new_arrival = new_arrival
+        self._arrival: Arrival | None = None
         self._in_thread = in_thread
         self._small_bytes = small_bytes
         self._limit_bytes = limit_bytes
@@ -74,13 +75,13 @@ class Gathering:
         """Have a small body, which was slow to come, in memory again."""
         await self._reserve(self.size_bytes)
         rest = b"".join(self.pieces)
-        written = await self._in_thread(self._arrival.written)
+        written = await self._in_thread(self._file().written)
         self.pieces = [written, rest] if isinstance(written, bytes) else [rest]
-        await self._in_thread(self._arrival.discard)
+        await self._in_thread(self._file().discard)
 
     async def publish(self) -> StoredBlob:
         """Make a large body's file a blob. Raises: what its check does; StorageFull, StorageUnavailable."""
-        blob = await self._in_thread(self._arrival.publish, b"".join(self.pieces))
+        blob = await self._in_thread(self._file().publish, b"".join(self.pieces))
         assert isinstance(blob, StoredBlob)  # noqa: S101 - what `publish` gives
         self.pieces = []
         return blob
@@ -92,8 +93,13 @@ class Gathering:
         self.pieces = []
         if self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])
-        if self._arrival.has_file:
+        if self._arrival is not None and self._arrival.has_file:
             await self._in_thread(self._arrival.discard)
+
+    def _file(self) -> Arrival:
+        if self._arrival is None:
+            self._arrival = self._new_arrival()
+        return self._arrival
 
     async def _reserve(self, size_bytes: int) -> None:
         self._reserved_bytes += await self._room.enter(min(size_bytes, self._small_bytes))
@@ -129,4 +135,4 @@ class Gathering:
     async def _write(self, pieces: Sequence[bytes], before: "asyncio.Task[None] | None") -> None:
         if before is not None:
             await before
-        await self._in_thread(self._arrival.write, b"".join(pieces))
+        await self._in_thread(self._file().write, b"".join(pieces))

@@ -7,7 +7,7 @@ when it gives it out.
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast
 
 from adapters.blobs.store import BlobStore, StoredBlob
 
@@ -36,7 +36,6 @@ class Keeper(Protocol):
         ...
 
 
-@runtime_checkable
 class StagingStore(Protocol):
     """A store whose small bodies become durable together."""
 
@@ -56,21 +55,25 @@ class StagingStore(Protocol):
         ...
 
 
-@asynccontextmanager
-async def staged(
+def staged(
     store: BlobStore,
     prefix: str,
     body: AsyncIterable[bytes],
     *,
     announced_bytes: int | None = None,
     check: Callable[[StoredBlob], None] | None = None,
-) -> AsyncIterator[Staged]:
+) -> AbstractAsyncContextManager[Staged]:
     """`stage` of any store. Raises: as `put`."""
-    if isinstance(store, StagingStore):
-        async with store.stage(prefix, body, announced_bytes=announced_bytes, check=check) as taken_in:
-            yield taken_in
-    else:
-        yield DurableBlob(await store.put(prefix, body, check=check))
+    if hasattr(store, "stage"):
+        return cast("StagingStore", store).stage(prefix, body, announced_bytes=announced_bytes, check=check)
+    return _put(store, prefix, body, check)
+
+
+@asynccontextmanager
+async def _put(
+    store: BlobStore, prefix: str, body: AsyncIterable[bytes], check: Callable[[StoredBlob], None] | None
+) -> AsyncIterator[Staged]:
+    yield DurableBlob(await store.put(prefix, body, check=check))
 
 
 @dataclass(frozen=True, slots=True)

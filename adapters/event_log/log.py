@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -26,6 +25,9 @@ RECENT_EVENTS = 4_096
 
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 """How often the log is asked for commits of other processes, which cannot wake this one."""
+
+SECONDS_BETWEEN_WAKES = 0.005
+"""Under load, followers are woken once for the commits of this time: waking each of them costs as much as a commit."""
 
 T = TypeVar("T")
 
@@ -84,9 +86,11 @@ class EventLog:
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="log-reader")
-        self._recent: deque[RecordedEvent] = deque(maxlen=RECENT_EVENTS)
+        self._recent: list[RecordedEvent] = []
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
+        self._woken_at = 0.0
+        self._waking: asyncio.TimerHandle | None = None
 
     @property
     def head(self) -> int:
@@ -156,7 +160,7 @@ class EventLog:
             self._on_commit(len(batch), committed)
         if self._on_commit_bytes is not None and committed_bytes:
             self._on_commit_bytes(committed_bytes)
-        self._wake()
+        self._wake_soon()
 
     def _make_durable(self, batch: Sequence[_Waiting]) -> list[int | Exception]:
         """In the writer's thread: the bytes first, then the transaction. An event without its bytes is left out."""
@@ -171,9 +175,24 @@ class EventLog:
             self._recent.clear()  # another process wrote in between
         for position, event in enumerate(events, first_position):
             self._recent.append(replace(event, position=position))
+        if len(self._recent) > 2 * RECENT_EVENTS:
+            del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)
 
-    def _wake(self) -> None:
+    def _wake_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._waking is None:
+            if loop.time() - self._woken_at >= SECONDS_BETWEEN_WAKES:
+                self.wake()
+            else:
+                self._waking = loop.call_later(SECONDS_BETWEEN_WAKES, self.wake)
+
+    def wake(self) -> None:
+        """Let followers read now what has been committed, for someone who waits for them."""
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        self._woken_at = asyncio.get_running_loop().time()
         self._grown.set()
         self._grown = asyncio.Event()
 
@@ -191,7 +210,7 @@ class EventLog:
         recent = self._recent
         if recent and recent[0].position <= after + 1 <= recent[-1].position:
             offset = after + 1 - recent[0].position
-            return list(islice(recent, offset, offset + limit))
+            return recent[offset : offset + limit]
         return await self._read(lambda: self._reader.after(after, limit=limit))
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
@@ -227,6 +246,8 @@ class EventLog:
         """Wait for the commits under way, then let go of the store."""
         while self._committing is not None:
             await asyncio.wait([self._committing])
+        if self._waking is not None:
+            self._waking.cancel()
         self._writer.shutdown()
         self._readers.shutdown()
         self._recorder.close()

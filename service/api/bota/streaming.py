@@ -127,8 +127,8 @@ class Streaming:
         (D) 200 with the MD5 as ETag, as object stores do; `Content-MD5` (RFC 1864) is checked when sent.
         """
         its_id = self._check_upload_signature(request)
-        recording = await self._deck.recordings.find(its_id)
-        number = _part_number(request.match_info["file"], recording.opened.max_chunks)
+        opened = await self._deck.recordings.opened(its_id)
+        number = _part_number(request.match_info["file"], opened.max_chunks)
         limits = self._deck.limits
         check = _chunk_check(request.headers.get("Content-MD5"))
         check_announced_size(request, limits.chunk_bytes)
@@ -166,7 +166,7 @@ class Streaming:
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""
         directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
-        self._deck.signer.check("upload", directory, request.query, now=self._deck.clock())
+        self._deck.signer.check_query("upload", directory, request.query_string, now=self._deck.clock())
         return recording_id_of(request.match_info["recording_id"])
 
     async def finalize(self, request: web.Request) -> web.Response:
