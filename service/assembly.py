@@ -26,6 +26,7 @@ from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck
 from service.dev_credentials import ensure_dev_credentials
+from service.followers.eraser import STITCHED_CHUNKS, Eraser
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
@@ -97,7 +98,16 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             language=settings.language,
             clock=deck.clock,
         )
-        followers = [("summaries", projector.run)]
+        eraser = Eraser(
+            "erase-chunks",
+            STITCHED_CHUNKS,
+            settings.chunk_retention,
+            log=log,
+            blobs=blobs,
+            positions=positions,
+            clock=deck.clock,
+        )
+        followers = [("summaries", projector.run), (eraser.name, eraser.run)]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:
             follower = StageFollower(

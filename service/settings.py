@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    chunk_retention_hours: Annotated[
+        float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
+    ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
@@ -141,6 +144,10 @@ class Settings(BaseSettings):
     @property
     def upload_window(self) -> timedelta:
         return timedelta(hours=self.upload_hours)
+
+    @property
+    def chunk_retention(self) -> timedelta:
+        return timedelta(hours=self.chunk_retention_hours)
 
     @property
     def download_window(self) -> timedelta:

@@ -6,6 +6,7 @@ files of their own beside it, as `FileBlobStore` keeps them. A store of files ca
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -43,6 +44,9 @@ SMALL_BYTES = 256 * 1024
 QUICKLY_HASHED_BYTES = 16 * 1024
 """Up to here taking the digests costs less than a hop to a thread and back."""
 
+HASHING_THREADS = max(1, min(4, (os.cpu_count() or 2) - 1))
+"""One core is the event loop's; a thread more than there are cores only wakes another that is cold."""
+
 _HASHED_UNDER_THE_LOCK = 2047
 
 WAITING_BYTES = 32 * 1024 * 1024
@@ -79,6 +83,7 @@ class SegmentBlobStore:
         )
         self._space = SegmentSpace(self._directory, self._index, self._writer, segment_bytes=segment_bytes)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="segments")
+        self._hashers = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="digests")
         self._room = WaitingRoom(waiting_bytes)
         self._small_bytes = small_bytes
         self._closed = False
@@ -120,7 +125,7 @@ class SegmentBlobStore:
     async def _described(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
         if size_bytes <= QUICKLY_HASHED_BYTES:
             return _describe(prefix, _slices(pieces))
-        return await self._files.in_thread(_describe, prefix, pieces)
+        return await asyncio.get_running_loop().run_in_executor(self._hashers, _describe, prefix, pieces)
 
     async def put(
         self,
@@ -243,6 +248,7 @@ class SegmentBlobStore:
         if self._closed:
             return
         self._closed = True
+        await asyncio.to_thread(self._hashers.shutdown)
         await asyncio.to_thread(self._background.shutdown)
         await asyncio.to_thread(self._writer.close)
         self._index.close()

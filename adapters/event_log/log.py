@@ -228,8 +228,10 @@ class EventLog:
         grown = self._grown
         if self._head > after:
             return
+        # Not wait_for: Python 3.11's swallows a cancellation that comes in the moment of the wake-up.
         with suppress(TimeoutError):
-            await asyncio.wait_for(grown.wait(), FOREIGN_COMMIT_CHECK_SECONDS)
+            async with asyncio.timeout(FOREIGN_COMMIT_CHECK_SECONDS):
+                await grown.wait()
             return
         await self.refresh_head()
 

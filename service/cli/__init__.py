@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys and device tokens."),
+    "blobs": ("service.cli.blobs", "blobs", "Check the stored bytes against the log; say what room they take."),
     "rebuild": ("service.cli.rebuild", "rebuild", "Make a read model again from the log."),
     "demo": ("service.cli.demo", "demo", "Start a service of its own, upload the speech sample, show what happens."),
 }

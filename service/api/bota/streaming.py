@@ -157,11 +157,15 @@ class Streaming:
             md5=blob.md5,
         )
         try:
-            await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
+            outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
         except RecordingError:
             if chunk.keeper is None:  # it is a blob already, which no recording can come to hold any more
                 await self._deck.blobs.delete(blob.key)
             raise
+        stitched = outcome.recording.stitched
+        is_past_retention = stitched is not None and stitched.at + self._deck.settings.chunk_retention <= command.at
+        if chunk.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
+            await self._deck.blobs.delete(blob.key)
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -74,6 +75,71 @@ async def test_a_failed_commit_fails_everyone_in_it_and_nobody_after_it(log, rec
     assert [type(result) for result in results] == [LogFull, LogFull]
     failing = False
     assert await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE) == 1
+
+
+@dataclass
+class FakeBytes:
+    """Bytes that note when they are made durable, or fail to be."""
+
+    notes: list[str]
+    failure: Exception | None = None
+    size_bytes: int = 10
+
+    @property
+    def keeper(self):
+        return KEEPER
+
+
+class _Keeper:
+    def make_durable(self, bodies):
+        for body in bodies:
+            body.notes.append(f"bytes of {len(bodies)}")
+        return [body.failure for body in bodies]
+
+
+KEEPER = _Keeper()
+
+
+async def test_bytes_are_made_durable_together_and_before_the_events_that_speak_of_them(recorder, monkeypatch):
+    notes, insert = [], recorder.insert_batch
+    committed_bytes = []
+
+    def noted(appends):
+        notes.append(f"events of {len(appends)}")
+        return insert(appends)
+
+    monkeypatch.setattr(recorder, "insert_batch", noted)
+    log = EventLog(recorder, on_commit_bytes=committed_bytes.append)
+    await asyncio.gather(
+        *(log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes(notes)) for _ in range(3))
+    )
+    assert notes == ["bytes of 3"] * 3 + ["events of 3"]
+    assert committed_bytes == [30]
+    await log.close()
+
+
+async def test_bytes_that_failed_to_be_durable_fail_their_event_and_no_other(log):
+    lost = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([], OSError("lost")))
+    kept = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([]))
+    other = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    with pytest.raises(OSError, match="lost"):
+        await lost
+    assert await asyncio.gather(kept, other) == [1, 2]
+    assert log.head == 2
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_cancelling_a_follower_in_the_moment_it_is_woken_ends_it(log, turns):
+    waiting = asyncio.create_task(log.wait_for_growth(0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    log.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    had_ended = waiting.done()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() or had_ended
 
 
 async def test_followers_get_what_is_there_and_what_comes_in_order(log, monkeypatch):
