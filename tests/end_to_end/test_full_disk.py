@@ -22,8 +22,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path):
-    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": (small_disk / "blobs").as_uri()})
+@pytest.mark.parametrize("scheme", ["file", "segments"])
+async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, scheme):
+    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": f"{scheme}://{small_disk}/blobs"})
     service.data_dir = small_disk / "data"
     try:
         api = (await service.start()).api()
@@ -44,7 +45,8 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path):
             await api.finalize(recording, 1),
         ]
         assert {answer.status for answer in answers} <= {200, 503, 507}
-        assert answers[0].status == 507
+        if scheme == "file":  # a segment may have taken the room for a small body before
+            assert answers[0].status == 507
         assert answers[1].status == 503
 
         ballast.unlink()

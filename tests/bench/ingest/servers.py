@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -168,6 +169,16 @@ class Discarding(_Subprocess):
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "tests.bench.ingest.discarding", str(self.port)]
+
+
+def has_nginx() -> bool:
+    return shutil.which("nginx") is not None
+
+
+def can_sync_nginx() -> bool:
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
+        tried = subprocess.run(["chattr", "+S", folder], check=False, capture_output=True)
+        return tried.returncode == 0
 
 
 def _free_port() -> int:
