@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 
+import psutil
 import pytest
 
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
@@ -59,4 +60,6 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, schem
         assert found[0]["sha256"] == hashlib.sha256(stored[0]).hexdigest()
         assert not list((small_disk / "blobs" / ".incoming").iterdir())
     finally:
+        workers = service.workers()  # they have the store open, and end a moment after the service
         service.kill()
+        psutil.wait_procs(workers, 30)
