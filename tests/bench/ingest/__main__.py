@@ -87,7 +87,7 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
                 folder=folder,
             )
             row.measured.append(measured)
-            row.cpu_us.append((cpu_seconds(server) - spent) / measured.requests * 1e6)
+            row.cpu_us.append((cpu_seconds(server) - spent) / max(1, measured.requests) * 1e6)
         raw.append(appended_a_second(folder, size_bytes=size_bytes, at_a_time=clients, seconds=SECONDS / 3))
     after = commits(servers[0])
     print(f"\n{size_bytes // 1024} KiB, {clients} clients, {ROUNDS} rounds of {SECONDS} s")
@@ -95,7 +95,7 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
     ours = rows[servers[0].name]
     for server in servers:
         row = rows[server.name]
-        ratios = [mine.rate / its.rate for mine, its in zip(ours.measured, row.measured, strict=True)]
+        ratios = [mine.rate / max(1e-9, its.rate) for mine, its in zip(ours.measured, row.measured, strict=True)]
         print(
             f"  {server.name:<20}{median(each.rate for each in row.measured):>9.0f}"
             f"{median(each.p50_ms for each in row.measured):>9.1f}{median(each.p99_ms for each in row.measured):>9.1f}"
