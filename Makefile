@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka faults lint bench bench-kafka kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest faults lint bench bench-ingest bench-kafka kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,12 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-ingest: .venv/installed ## how fast chunks are taken in, beside nginx and others, as ratios
+	@$(BIN)/python -m tests.bench.ingest
+
+soak-ingest: .venv/installed ## kill -9, 200 times under load; and a million small chunks (half an hour)
+	@$(BIN)/python -m tests.bench.ingest.soak
+
 bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
 	@$(BIN)/python -m tests.bench.kafka
 
@@ -41,6 +47,7 @@ kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ct
 
 soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
+
 schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
 	@$(BIN)/python -m service.event_schemas
 	@$(BIN)/python -m service.schemas

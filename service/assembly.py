@@ -28,7 +28,7 @@ from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import utc_now
 from service.deck import Deck
 from service.dev_credentials import settle_dev_credentials
-from service.followers.eraser import Eraser
+from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.publisher import open_publisher
@@ -65,7 +65,7 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
         blobs.recover()
         make_private_directory(settings.log_path.parent)
         recorder = SQLiteLogRecorder(settings.log_path)
-        log = EventLog(recorder, on_commit=metrics.committed)
+        log = EventLog(recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=utc_now)
         parts.callback(keys.close)
@@ -107,9 +107,20 @@ async def open_deck(settings: Settings) -> AsyncIterator[Deck]:
             language=settings.language,
             clock=deck.clock,
         )
-        eraser = Eraser(blobs, log=log, positions=positions)
+        eraser = Eraser(
+            "erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=deck.clock
+        )
+        chunk_eraser = Eraser(
+            "erase-chunks",
+            STITCHED_CHUNKS,
+            settings.chunk_retention,
+            log=log,
+            blobs=blobs,
+            positions=positions,
+            clock=deck.clock,
+        )
         expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
-        followers = [(follower.name, follower.run) for follower in (projector, eraser, expirer)]
+        followers = [(follower.name, follower.run) for follower in (projector, eraser, chunk_eraser, expirer)]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:
             follower = StageFollower(

@@ -39,7 +39,8 @@ class Totals:
 
     def show(self, seconds: float) -> None:
         print(
-            f"{self.runs} runs in {seconds:.0f} s: {self.event_types.total()} events, {self.steps} steps of the event loop"
+            f"{self.runs} runs in {seconds:.0f} s: {self.event_types.total()} events, "
+            f"{self.steps} steps of the event loop"
         )
         shown = {"events": self.event_types, "answers to clients": self.answers, "faults": self.faults}
         for title, counts in shown.items():

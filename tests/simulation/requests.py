@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from adapters.blobs.staging import Staged, discard, staged
 from domain import commands
-from domain.errors import RecordingClosed, RecordingExpired, RecordingNotFound
+from domain.errors import RecordingError
 from service.api.bota.objects import finalize_answer
 from service.processing import blob_prefix
 from service.recordings import Outcome
@@ -25,11 +26,16 @@ class Handlers:
         return await process.recordings.execute(self._id, command)
 
     async def put_chunk(self, process: Process, number: int, body: bytes) -> None:
-        await process.recordings.find(self._id)
+        await process.recordings.opened(self._id)
         prefix = blob_prefix(self._id, f"chunk-{number}")
         would_be = described(prefix, body).key
         self._world.in_doubt.add(would_be)
-        blob = await process.blobs.put(prefix, _stream(body))
+        async with staged(process.blobs, prefix, _stream(body)) as chunk:
+            await self._record_chunk(process, number, chunk)
+        self._world.in_doubt.discard(would_be)
+
+    async def _record_chunk(self, process: Process, number: int, chunk: Staged) -> None:
+        blob = chunk.blob
         command = commands.StoreChunk(
             at=self._world.clock(),
             number=number,
@@ -39,12 +45,11 @@ class Handlers:
             md5=blob.md5,
         )
         try:
-            await process.recordings.execute(self._id, command)
-        except (RecordingClosed, RecordingExpired, RecordingNotFound):
-            await process.blobs.delete(blob.key)
-            self._world.in_doubt.discard(would_be)
+            await process.recordings.execute(self._id, command, after=chunk)
+        except RecordingError:
+            await discard(process.blobs, chunk)
+            self._world.in_doubt.discard(blob.key)
             raise
-        self._world.in_doubt.discard(would_be)
 
     async def put_metadata(self, process: Process, number: int, body: bytes) -> None:
         """Announce a chunk without its bytes: they may come later, or never."""
