@@ -38,10 +38,10 @@ FAULTS = (
     Fault(
         "finalize answered from the current state",
         "domain/recording.py",
-        "    return replace(recording, chunks=recording.chunks.with_chunk(event))",
-        "    chunks, finalized = recording.chunks.with_chunk(event), recording.finalized\n"
-        '    newest = finalized and finalized.model_copy(update={"chunks_received": len(chunks)})\n'
-        "    return replace(recording, chunks=chunks, finalized=newest)",
+        "        recording.finalized,\n        recording.stitched,",
+        "        recording.finalized\n"
+        '        and recording.finalized.model_copy(update={"chunks_received": len(recording.chunks) + 1}),\n'
+        "        recording.stitched,",
     ),
     Fault(
         "late bytes taken after the recording is complete",

@@ -64,7 +64,7 @@ class Handlers:
             at=self._world.clock(), total_chunks=total_chunks, final_duration_ms=duration_ms
         )
         outcome = await process.recordings.execute(self._id, command)
-        return finalize_answer(self._id, outcome.recording)
+        return finalize_answer(self._id, outcome.recording).model_dump()
 
     async def status(self, process: Process) -> Any:
         """What the view says, once it has seen all that this process had answered for by now."""
