@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import commands
-from domain.errors import RecordingClosed, RecordingExpired, RecordingNotFound
+from domain.errors import ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound
 from service.api.bota.objects import finalize_answer
 from service.processing import blob_prefix
 from service.recordings import Outcome
@@ -40,7 +40,7 @@ class Handlers:
         )
         try:
             await process.recordings.execute(self._id, command)
-        except (RecordingClosed, RecordingExpired, RecordingNotFound):
+        except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
             await process.blobs.delete(blob.key)
             self._world.in_doubt.discard(would_be)
             raise
