@@ -41,7 +41,7 @@ def check_blobs(world: World, recording_id: UUID) -> None:
     """What the history speaks of is stored, and made of the right bytes; what was deleted is gone."""
     history = world.log.history(recording_id)
     if isinstance(history[-1], RecordingDeleted):
-        left = {key for key in world.bodies if key.startswith(recording_prefix(recording_id))} - world.in_doubt
+        left = {key for key in world.bodies if key.startswith(recording_prefix(recording_id))} - world.in_doubt.keys()
         if left:
             _accuse(world, recording_id, f"blobs are left after its deletion: {sorted(left)}")
         return

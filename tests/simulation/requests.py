@@ -1,5 +1,6 @@
 """What the handlers of the HTTP API do, without HTTP: the same calls in the order of `service.api.bota.streaming`."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,7 @@ class Handlers:
         await process.recordings.find(self._id)
         prefix = blob_prefix(self._id, f"chunk-{number}")
         would_be = described(prefix, body).key
-        self._world.in_doubt.add(would_be)
+        self._world.in_doubt[would_be] += 1
         blob = await process.blobs.put(prefix, _stream(body))
         command = commands.StoreChunk(
             at=self._world.clock(),
@@ -42,9 +43,14 @@ class Handlers:
             await process.recordings.execute(self._id, command)
         except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
             await process.blobs.delete(blob.key)
-            self._world.in_doubt.discard(would_be)
+            self._settle(would_be)
             raise
-        self._world.in_doubt.discard(would_be)
+        self._settle(would_be)
+
+    def _settle(self, would_be: str) -> None:
+        """One put of the blob has ended in order; others of the same bytes may have been cut off."""
+        self._world.in_doubt[would_be] -= 1
+        self._world.in_doubt += Counter()  # forgets what is settled
 
     async def put_metadata(self, process: Process, number: int, body: bytes) -> None:
         """Announce a chunk without its bytes: they may come later, or never."""

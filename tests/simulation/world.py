@@ -26,7 +26,7 @@ class World:
     answers: Counter[str] = field(default_factory=Counter)
     """What clients were told, and how often."""
 
-    in_doubt: set[str] = field(default_factory=set)
+    in_doubt: Counter[str] = field(default_factory=Counter)
     """Blobs of requests that were cut off between storing bytes and recording them."""
 
     def __post_init__(self) -> None:
