@@ -200,7 +200,7 @@ async def test_publishers_that_keep_fencing_each_other_publish_everything_once(r
     other_log = EventLog(SQLiteLogRecorder(rig.log_path))
     publishers = [rig.publisher(), rig.publisher(log=other_log)]
     for publisher in publishers:
-        publisher._take_over_after = timedelta(milliseconds=1)  # nobody has patience
+        publisher._take_over_after = timedelta(seconds=1)  # little patience, yet more than a session needs to begin
         rig.run(publisher)
     await rig.grow(recordings=12)
     await rig.until_published(*publishers)
