@@ -6,40 +6,51 @@ Adding to a table that has already been added to (a second future from one past)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Self
-
-from domain.events import ChunkStored
+from typing import Generic, Protocol, Self, TypeVar
 
 
-class _Replaced:
+class Numbered(Protocol):
+    """What a table can hold."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
+C = TypeVar("C", bound=Numbered)
+
+
+class _Replaced(Generic[C]):
     """A chunk that another came after, the revision it had come at, and what stood under its number before."""
 
     __slots__ = ("before", "came_at", "chunk")
 
-    def __init__(self, chunk: ChunkStored, came_at: int, before: "_Replaced | None") -> None:
+    def __init__(self, chunk: C, came_at: int, before: "_Replaced[C] | None") -> None:
         self.chunk = chunk
         self.came_at = came_at
         self.before = before
 
 
-class _Shared:
+class _Shared(Generic[C]):
     """What all tables of one history share: the youngest chunk of each number, at which revision it came, and the rest.
 
     Two plain dicts and no object a chunk: an object would be one more for the garbage collector to look at, again and
     again while a long history is read.
     """
 
-    __slots__ = ("came_at", "chunks", "replaced", "youngest")
+    __slots__ = ("came_at", "chunks", "named", "replaced", "youngest")
 
     def __init__(self) -> None:
-        self.chunks: dict[int, ChunkStored] = {}
+        self.chunks: dict[int, C] = {}
         self.came_at: dict[int, int] = {}
-        self.replaced: dict[int, _Replaced] = {}
+        self.replaced: dict[int, _Replaced[C]] = {}
+        self.named: dict[str, int] = {}
         self.youngest = 0
 
 
-class ChunkTable(Mapping[int, ChunkStored]):
-    """Chunk number -> the `ChunkStored` in force. Iterates in the order of first arrival.
+class ChunkTable(Mapping[int, C]):
+    """Chunk number -> the event in force for it, such as its `ChunkStored`. Iterates in the order of first arrival.
 
     `size_bytes` is the sum over the chunks in force, `highest` the largest number (0 when empty).
     """
@@ -47,21 +58,21 @@ class ChunkTable(Mapping[int, ChunkStored]):
     __slots__ = ("_count", "_revision", "_shared", "highest", "size_bytes")
 
     def __init__(self) -> None:
-        self._shared = _Shared()
+        self._shared: _Shared[C] = _Shared()
         self._revision = 0
         self._count = 0
         self.highest = 0
         self.size_bytes = 0
 
     @classmethod
-    def of(cls, chunks: Iterable[ChunkStored]) -> Self:
+    def of(cls, chunks: Iterable[C]) -> Self:
         """A table of `chunks`, added one after another."""
         table = cls()
         for chunk in chunks:
             table = table.with_chunk(chunk)
         return table
 
-    def with_chunk(self, chunk: ChunkStored) -> Self:
+    def with_chunk(self, chunk: C) -> Self:
         """This table and `chunk` under its number; this one is unchanged."""
         shared = self._shared if self._shared.youngest == self._revision else self._fork()
         number = chunk.number
@@ -85,18 +96,30 @@ class ChunkTable(Mapping[int, ChunkStored]):
             table.size_bytes = self.size_bytes + chunk.size_bytes - before.size_bytes
         return table
 
-    def _fork(self) -> _Shared:
-        shared = _Shared()
+    def with_named_chunk(self, chunk: C, name: str) -> Self:
+        """As `with_chunk`, for a chunk that is to be found by `name`, too."""
+        table = self.with_chunk(chunk)
+        table._shared.named[name] = chunk.number  # noqa: SLF001 - a table of this very kind
+        return table
+
+    def named(self, name: str) -> C | None:
+        """The newest chunk that was added under `name`, or what replaced it. None where this table has none."""
+        number = self._shared.named.get(name)
+        return None if number is None else self.get(number)
+
+    def _fork(self) -> _Shared[C]:
+        shared: _Shared[C] = _Shared()
         shared.chunks = dict(self)
         shared.came_at = dict.fromkeys(shared.chunks, self._revision)
+        shared.named = {name: number for name, number in self._shared.named.items() if number in shared.chunks}
         shared.youngest = self._revision
         return shared
 
-    def in_order(self) -> list[ChunkStored]:
+    def in_order(self) -> list[C]:
         """The chunks in force, by number."""
         return [self[number] for number in sorted(self)]
 
-    def __getitem__(self, number: int) -> ChunkStored:
+    def __getitem__(self, number: int) -> C:
         shared = self._shared
         chunk = shared.chunks[number]
         if shared.came_at[number] <= self._revision:

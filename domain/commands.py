@@ -44,6 +44,36 @@ class StoreChunk(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppendChunk(Command):
+    """The blob is durable already; this makes it the recording's next chunk, and with `is_last` its last one.
+
+    `request_sha256`: what the request is known by when it comes again. A request that has a name of its own
+    (`is_named`) is known among all, any other only right after itself.
+    """
+
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    md5: str
+    request_sha256: str
+    is_named: bool
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordChunkTranscribed(Command):
+    number: int
+    chunk_sha256: str
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    language: str
+    engine: str
+    word_count: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalizeRecording(Command):
     total_chunks: int
     final_duration_ms: int | None = None
@@ -84,6 +114,7 @@ class RecordNote(Command):
     sha256: str
     language: str
     engine: str
+    fallback_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,13 @@ of these decisions stands for a command in which phase is said by the table in `
 from typing import Any
 
 from domain.commands import (
+    AppendChunk,
     Command,
     DeleteRecording,
     ExpireRecording,
     FinalizeRecording,
     OpenRecording,
+    RecordChunkTranscribed,
     RecordFailure,
     RecordNote,
     RecordStitched,
@@ -23,7 +25,9 @@ from domain.errors import (
     AlreadyFinalized,
     ChunkBeyondTotal,
     ChunkMismatch,
+    ChunkNotStored,
     ChunkNumberOutOfRange,
+    NamedRequestDiffers,
     NotFailed,
     RecordingAlreadyOpened,
     RecordingClosed,
@@ -34,6 +38,7 @@ from domain.errors import (
 )
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -87,7 +92,7 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
         return []
     _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
-    return [ChunkStored(**_facts(command))]
+    return [ChunkStored(**_facts(command), request_sha256=None)]
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
@@ -126,6 +131,87 @@ def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
     if _is_stored(recording, command):
         return []
     raise _expired(recording)
+
+
+def append_chunk(recording: Recording, command: AppendChunk) -> Events:
+    """Accept the next chunk; it gets the next number. The same request again changes nothing, unless it now says that
+    the chunk is the last: then that is declared.
+
+    Raises: ChunkNumberOutOfRange; NamedRequestDiffers; RecordingExpired; ChunkMismatch when, with the policy *reject*,
+    chunks before the last are missing.
+    """
+    stored = chunk_asked_for(recording, command)
+    number = recording.chunks.highest + 1 if stored is None else stored.number
+    is_declared = command.is_last and number >= recording.chunks.highest
+    if stored is not None and not is_declared:
+        return []
+    if number > recording.opened.max_chunks:
+        raise ChunkNumberOutOfRange(number, recording.opened.max_chunks)
+    _check_not_expired(recording, command)
+    events: Events = []
+    if stored is None:
+        events.append(_appended(number, command))
+    if is_declared:
+        events.append(_declared_by_its_last(recording, number, command, received=len(recording.chunks) + len(events)))
+    return events
+
+
+def _declared_by_its_last(
+    recording: Recording, total_chunks: int, command: AppendChunk, *, received: int
+) -> FinalizeRequested:
+    if received < total_chunks and recording.opened.finalize_policy is FinalizePolicy.REJECT:
+        missing = tuple(number for number in range(1, total_chunks) if number not in recording.chunks)
+        raise ChunkMismatch(missing=missing, extra=())
+    return FinalizeRequested(
+        at=command.at,
+        total_chunks=total_chunks,
+        chunks_received=received,
+        final_duration_ms=None,
+        checksum_md5=None,
+    )
+
+
+def chunk_asked_for(recording: Recording, command: AppendChunk) -> ChunkStored | None:
+    """The chunk that this very request has brought before. Raises: NamedRequestDiffers."""
+    chunks, request = recording.chunks, command.request_sha256
+    stored = chunks.named(request) if command.is_named else chunks.get(chunks.highest)
+    if stored is None or stored.request_sha256 != request:
+        return None
+    if stored.sha256 != command.sha256:
+        raise NamedRequestDiffers(stored.number)
+    return stored
+
+
+def _appended(number: int, command: AppendChunk) -> ChunkStored:
+    return ChunkStored(
+        at=command.at,
+        number=number,
+        blob_key=command.blob_key,
+        size_bytes=command.size_bytes,
+        sha256=command.sha256,
+        md5=command.md5,
+        request_sha256=command.request_sha256,
+    )
+
+
+def append_nothing(recording: Recording, command: AppendChunk) -> Events:
+    """Welcome the same request again, and no further chunk any more.
+
+    Raises: NamedRequestDiffers; AlreadyFinalized; RecordingExpired when time was over before the last chunk came.
+    """
+    if chunk_asked_for(recording, command) is not None:
+        return []
+    if recording.finalized is None:
+        raise _expired(recording)
+    raise AlreadyFinalized(recording.finalized.total_chunks)
+
+
+def record_chunk_transcribed(recording: Recording, command: RecordChunkTranscribed) -> Events:
+    """The words of a chunk alone are known. Once is enough. Raises: ChunkNotStored."""
+    chunk = recording.chunks.get(command.number)
+    if chunk is None or chunk.blob_key is None or chunk.sha256 != command.chunk_sha256:
+        raise ChunkNotStored(command.number)
+    return [] if recording.words_of(chunk) is not None else [ChunkTranscribed(**_facts(command))]
 
 
 def finalize(recording: Recording, command: FinalizeRecording) -> Events:

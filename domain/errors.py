@@ -47,6 +47,22 @@ class ChunkBeyondTotal(RecordingError):
         self.total_chunks = total_chunks
 
 
+class NamedRequestDiffers(RecordingError):
+    """A request came under the name of an earlier one, with another chunk."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Chunk {number} came under this Idempotency-Key, with other bytes; give each its own key.")
+        self.number = number
+
+
+class ChunkNotStored(RecordingError):
+    """Something was found out about bytes that are not those of the chunk."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Chunk {number} is not stored with the bytes that this is about.")
+        self.number = number
+
+
 class TotalChunksOutOfRange(RecordingError):
     def __init__(self, total_chunks: int, max_chunks: int) -> None:
         super().__init__(f"total_chunks {total_chunks} is not in 1 to {max_chunks}.")

@@ -76,14 +76,37 @@ class RecordingOpened(Event):
 class ChunkStored(Event):
     """The bytes of chunk `number` are durable under `blob_key`. A later one for the same number replaces it.
 
-    Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes.
+    Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes. `request_sha256` tells the
+    request that it came with from others, where chunks come without a number.
+
+    Version 1 knew only chunks with a number.
     """
+
+    VERSION: ClassVar[int] = 2
 
     number: Positive
     blob_key: BlobKey | None
     size_bytes: Count
     sha256: Sha256
     md5: Md5
+    request_sha256: Sha256 | None
+
+
+class ChunkTranscribed(Event):
+    """The words of chunk `number` alone are known, perhaps before the recording is whole.
+
+    `chunk_sha256` is that of the bytes that were heard.
+    """
+
+    number: Positive
+    chunk_sha256: Sha256
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+    word_count: Count
+    duration_ms: Count
 
 
 class FinalizeRequested(Event):
@@ -128,13 +151,21 @@ class Transcribed(Event):
 
 
 class NoteWritten(Event):
-    """The transcript became a note."""
+    """The transcript became a note, written by `engine`.
+
+    `fallback_reason`: why it is not the engine that was to write it; null when it is.
+
+    Version 1 knew no fallback.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     blob_key: BlobKey
     size_bytes: Count
     sha256: Sha256
     language: str
     engine: str
+    fallback_reason: str | None
 
 
 class Failed(Event):
@@ -162,6 +193,7 @@ class RecordingDeleted(Event):
 RecordingEvent = (
     RecordingOpened
     | ChunkStored
+    | ChunkTranscribed
     | FinalizeRequested
     | Stitched
     | Transcribed
@@ -176,6 +208,7 @@ EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     for event_type in (
         RecordingOpened,
         ChunkStored,
+        ChunkTranscribed,
         FinalizeRequested,
         Stitched,
         Transcribed,

@@ -11,11 +11,13 @@ from typing import Any
 from domain import decisions as do
 from domain import errors
 from domain.commands import (
+    AppendChunk,
     Command,
     DeleteRecording,
     ExpireRecording,
     FinalizeRecording,
     OpenRecording,
+    RecordChunkTranscribed,
     RecordFailure,
     RecordNote,
     RecordStitched,
@@ -26,6 +28,7 @@ from domain.commands import (
 from domain.errors import RecordingError
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -73,6 +76,8 @@ def decide(recording: Recording | None, command: Command) -> Sequence[RecordingE
 COMMANDS: tuple[type[Command], ...] = (
     OpenRecording,
     StoreChunk,
+    AppendChunk,
+    RecordChunkTranscribed,
     FinalizeRecording,
     RecordStitched,
     RecordTranscribed,
@@ -88,6 +93,7 @@ _OPEN_AGAIN = Rule(do.open_again, (Nothing, errors.RecordingAlreadyOpened))
 _KEEP_CHUNK = Rule(
     do.keep_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.ChunkBeyondTotal, errors.RecordingClosed)
 )
+_APPEND_NOTHING = Rule(do.append_nothing, (Nothing, errors.NamedRequestDiffers, errors.AlreadyFinalized))
 _FINALIZE_AGAIN = Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized))
 _ENDED = Rule(do.end_stage_again, (Nothing,))
 _NOT_DUE = Rule(do.end_stage_again, (errors.StageNotDue,))
@@ -101,10 +107,18 @@ _FAIL = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), Nothing, errors.St
 _FAIL_FIRST_STAGE = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), errors.StageNotDue))
 _EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
 
+
+def _hear_in(phase: Phase) -> Rule:
+    """Words of single chunks are welcome while the whole has not been transcribed."""
+    return Rule(do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored))
+
+
 # What holds in every phase after opening, unless the phase says otherwise below.
 _OPENED: Mapping[type[Command], Rule] = {
     OpenRecording: _OPEN_AGAIN,
     StoreChunk: _KEEP_CHUNK,
+    AppendChunk: _APPEND_NOTHING,
+    RecordChunkTranscribed: Rule(do.leave_as_it_is, (Nothing,)),
     FinalizeRecording: _FINALIZE_AGAIN,
     RecordStitched: _NOT_DUE,
     RecordTranscribed: _NOT_DUE,
@@ -126,6 +140,19 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
             do.store_chunk,
             (To(ChunkStored, (Phase.OPEN,)), Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired),
         ),
+        AppendChunk: Rule(
+            do.append_chunk,
+            (
+                To(ChunkStored, (Phase.OPEN, Phase.STITCHING, Phase.AWAITING_CHUNKS)),
+                To(FinalizeRequested, (Phase.STITCHING, Phase.AWAITING_CHUNKS)),
+                Nothing,
+                errors.ChunkNumberOutOfRange,
+                errors.ChunkMismatch,
+                errors.NamedRequestDiffers,
+                errors.RecordingExpired,
+            ),
+        ),
+        RecordChunkTranscribed: _hear_in(Phase.OPEN),
         FinalizeRecording: Rule(
             do.finalize,
             (
@@ -149,15 +176,18 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.RecordingExpired,
             ),
         ),
+        RecordChunkTranscribed: _hear_in(Phase.AWAITING_CHUNKS),
         ExpireRecording: _EXPIRE,
     },
     Phase.STITCHING: {
         **_OPENED,
+        RecordChunkTranscribed: _hear_in(Phase.STITCHING),
         RecordStitched: Rule(do.record_stitched, (To(Stitched, (Phase.TRANSCRIBING,)),)),
         RecordFailure: _FAIL_FIRST_STAGE,
     },
     Phase.TRANSCRIBING: {
         **_OPENED,
+        RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
         RecordTranscribed: Rule(do.record_transcribed, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)),)),
         RecordFailure: _FAIL,
@@ -188,6 +218,10 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.EXPIRED: {
         **_OPENED,
         StoreChunk: Rule(do.keep_expired_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired)),
+        AppendChunk: Rule(
+            do.append_nothing,
+            (Nothing, errors.NamedRequestDiffers, errors.AlreadyFinalized, errors.RecordingExpired),
+        ),
         FinalizeRecording: Rule(do.finalize_again, (Nothing, errors.AlreadyFinalized, errors.RecordingExpired)),
         RecordFailure: _FAIL_AGAIN,
         RetryRecording: Rule(do.retry_expired, (errors.RecordingExpired,)),

@@ -4,7 +4,7 @@ The state keeps the events themselves as its facts, so evolving is naming the ne
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
@@ -13,6 +13,7 @@ from typing import Any
 from domain.chunks import ChunkTable
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -53,13 +54,14 @@ class Recording:
     """What is known of one recording. The initial state, before `RecordingOpened`, is None."""
 
     opened: RecordingOpened
-    chunks: ChunkTable
+    chunks: ChunkTable[ChunkStored]
     finalized: FinalizeRequested | None = None
     stitched: Stitched | None = None
     transcribed: Transcribed | None = None
     note: NoteWritten | None = None
     failed: Failed | None = None
     deleted: RecordingDeleted | None = None
+    heard: ChunkTable[ChunkTranscribed] = field(default_factory=ChunkTable)
 
     @property
     def phase(self) -> Phase:
@@ -90,6 +92,11 @@ class Recording:
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
+
+    def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
+        """What is known of the words of these bytes alone."""
+        heard = self.heard.get(chunk.number)
+        return heard if heard is not None and heard.chunk_sha256 == chunk.sha256 else None
 
 
 def phase_of(recording: Recording | None) -> Phase:
@@ -124,14 +131,25 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
     # Written out, because nearly every event is one of these and `replace` takes twice as long.
     return Recording(
         recording.opened,
-        recording.chunks.with_chunk(event),
+        with_stored(recording.chunks, event),
         recording.finalized,
         recording.stitched,
         recording.transcribed,
         recording.note,
         recording.failed,
         recording.deleted,
+        recording.heard,
     )
+
+
+def with_stored(chunks: ChunkTable[ChunkStored], event: ChunkStored) -> ChunkTable[ChunkStored]:
+    """The table with this chunk, to be found also by the request that it came with."""
+    request = event.request_sha256
+    return chunks.with_chunk(event) if request is None else chunks.with_named_chunk(event, request)
+
+
+def _chunk_transcribed(recording: Recording, event: ChunkTranscribed) -> Recording:
+    return replace(recording, heard=recording.heard.with_chunk(event))
 
 
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:
@@ -165,6 +183,7 @@ def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
 _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     RecordingOpened: _opened,
     ChunkStored: _chunk_stored,
+    ChunkTranscribed: _chunk_transcribed,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,

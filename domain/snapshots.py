@@ -4,6 +4,7 @@ A snapshot holds the facts in force and nothing that was replaced. It can always
 does not know the shape of is not upcast, as an event is, but left aside.
 """
 
+from functools import reduce
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -12,6 +13,7 @@ from domain.chunks import ChunkTable
 from domain.events import (
     EVENT_TYPES,
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -20,7 +22,7 @@ from domain.events import (
     Stitched,
     Transcribed,
 )
-from domain.recording import Recording
+from domain.recording import Recording, with_stored
 
 
 def _event_versions() -> dict[str, int]:
@@ -52,6 +54,7 @@ class Snapshot(BaseModel):
     note: NoteWritten | None
     failed: Failed | None
     deleted: RecordingDeleted | None
+    heard: tuple[ChunkTranscribed, ...]
 
 
 def take_snapshot(recording: Recording) -> Snapshot:
@@ -65,6 +68,7 @@ def take_snapshot(recording: Recording) -> Snapshot:
         note=recording.note,
         failed=recording.failed,
         deleted=recording.deleted,
+        heard=tuple(recording.heard.values()),
     )
 
 
@@ -72,11 +76,12 @@ def restore(snapshot: Snapshot) -> Recording:
     """The state that the snapshot was taken of; later events fold into it as into any other."""
     return Recording(
         opened=snapshot.opened,
-        chunks=ChunkTable.of(snapshot.chunks),
+        chunks=reduce(with_stored, snapshot.chunks, ChunkTable()),
         finalized=snapshot.finalized,
         stitched=snapshot.stitched,
         transcribed=snapshot.transcribed,
         note=snapshot.note,
         failed=snapshot.failed,
         deleted=snapshot.deleted,
+        heard=ChunkTable.of(snapshot.heard),
     )

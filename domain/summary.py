@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -97,7 +98,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
     )
 
 
-def _chunk_stored(_: RecordingSummary, __: ChunkStored) -> dict[str, Any]:
+def _chunk_arrived(_: RecordingSummary, __: ChunkStored | ChunkTranscribed) -> dict[str, Any]:
     return {}
 
 
@@ -143,7 +144,8 @@ def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
 
 
 _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str, Any]]] = {
-    ChunkStored: _chunk_stored,
+    ChunkStored: _chunk_arrived,
+    ChunkTranscribed: _chunk_arrived,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,

@@ -11,8 +11,18 @@ def _opened_without_word_of_notes(fields: Fields) -> Fields:
     return {"note_wanted": False} | fields
 
 
+def _chunk_with_a_number(fields: Fields) -> Fields:
+    return fields | {"request_sha256": None}
+
+
+def _note_of_the_engine_that_was_to_write_it(fields: Fields) -> Fields:
+    return fields | {"fallback_reason": None}
+
+
 UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("RecordingOpened", 1): _opened_without_word_of_notes,
+    ("ChunkStored", 1): _chunk_with_a_number,
+    ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }
 """(event name, version it lifts from) -> the fields of the next version."""
 

@@ -78,6 +78,25 @@ class ChunkStored(PublicForm):
     size_bytes: Bytes
     sha256: Sha256
     md5: Md5
+    request_sha256: Annotated[
+        Sha256 | None, Field(description="tells its request from others, where chunks come without a number")
+    ] = None
+
+
+class ChunkTranscribed(PublicForm):
+    """The words of chunk `number` alone are known, perhaps before the recording is whole."""
+
+    TYPE = "tapedeck.recording.chunk_transcribed.v1"
+
+    number: Positive
+    chunk_sha256: Annotated[Sha256, Field(description="of the bytes that were heard")]
+    blob_key: BlobKey
+    size_bytes: Bytes
+    sha256: Sha256
+    language: str
+    engine: str
+    word_count: Count
+    duration_ms: Milliseconds
 
 
 class FinalizeRequested(PublicForm):
@@ -125,7 +144,7 @@ class Transcribed(PublicForm):
 
 
 class NoteWritten(PublicForm):
-    """The transcript became a note."""
+    """The transcript became a note, written by `engine`."""
 
     TYPE = "tapedeck.recording.note_written.v1"
 
@@ -134,6 +153,9 @@ class NoteWritten(PublicForm):
     sha256: Sha256
     language: str
     engine: str
+    fallback_reason: Annotated[
+        str | None, Field(description="why it is not the engine that was to write it; null when it is")
+    ] = None
 
 
 class Failed(PublicForm):
@@ -166,6 +188,7 @@ FORMS: dict[str, type[PublicForm]] = {
     for form in (
         RecordingOpened,
         ChunkStored,
+        ChunkTranscribed,
         FinalizeRequested,
         Stitched,
         Transcribed,

@@ -96,6 +96,21 @@ def _chunk_stored(event: events.ChunkStored) -> dict[str, Any]:
         "size_bytes": event.size_bytes,
         "sha256": event.sha256,
         "md5": event.md5,
+        "request_sha256": event.request_sha256,
+    }
+
+
+def _chunk_transcribed(event: events.ChunkTranscribed) -> dict[str, Any]:
+    return {
+        "number": event.number,
+        "chunk_sha256": event.chunk_sha256,
+        "blob_key": event.blob_key,
+        "size_bytes": event.size_bytes,
+        "sha256": event.sha256,
+        "language": event.language,
+        "engine": event.engine,
+        "word_count": event.word_count,
+        "duration_ms": event.duration_ms,
     }
 
 
@@ -144,6 +159,7 @@ def _note_written(event: events.NoteWritten) -> dict[str, Any]:
         "sha256": event.sha256,
         "language": event.language,
         "engine": event.engine,
+        "fallback_reason": event.fallback_reason,
     }
 
 
@@ -169,6 +185,7 @@ def _recording_deleted(_: events.RecordingDeleted) -> dict[str, Any]:
 PUBLIC_FORMS: dict[type[events.RecordingEvent], Publication] = {
     events.RecordingOpened: Publication(forms.RecordingOpened, _recording_opened),
     events.ChunkStored: Publication(forms.ChunkStored, _chunk_stored),
+    events.ChunkTranscribed: Publication(forms.ChunkTranscribed, _chunk_transcribed),
     events.FinalizeRequested: Publication(forms.FinalizeRequested, _finalize_requested),
     events.Stitched: Publication(forms.Stitched, _stitched),
     events.Transcribed: Publication(forms.Transcribed, _transcribed),

@@ -8,6 +8,7 @@ from typing import Any
 from domain import commands
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -82,7 +83,7 @@ def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> d
 
 
 def chunk(number: int, body: bytes | None = None) -> ChunkStored:
-    return ChunkStored(**chunk_facts(number, body))
+    return ChunkStored(**chunk_facts(number, body), request_sha256=None)
 
 
 def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -> commands.StoreChunk:
@@ -95,11 +96,52 @@ def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
 
 
 def placeholder(number: int, about: bytes = b"") -> ChunkStored:
-    return ChunkStored(**placeholder_facts(number, about))
+    return ChunkStored(**placeholder_facts(number, about), request_sha256=None)
 
 
 def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
     return commands.StoreChunk(**placeholder_facts(number, about))
+
+
+def appended(number: int, body: bytes | None = None, *, request: str = "a") -> ChunkStored:
+    facts = chunk_facts(number, body)
+    return ChunkStored(**facts | {"blob_key": f"chunk-{facts['sha256']}"}, request_sha256=request * 64)
+
+
+def append_chunk(
+    body: bytes, *, request: str = "a", is_named: bool = False, is_last: bool = False, minutes: float = 1
+) -> commands.AppendChunk:
+    facts = chunk_facts(0, body, minutes)
+    del facts["number"]
+    return commands.AppendChunk(
+        **facts | {"blob_key": f"chunk-{facts['sha256']}"},
+        request_sha256=request * 64,
+        is_named=is_named,
+        is_last=is_last,
+    )
+
+
+def heard_facts(number: int, body: bytes | None = None) -> dict[str, Any]:
+    return {
+        "at": at(1.5),
+        "number": number,
+        "chunk_sha256": chunk_facts(number, body)["sha256"],
+        "blob_key": f"words-{number}",
+        "size_bytes": 50,
+        "sha256": "f" * 64,
+        "language": "en",
+        "engine": "pocketsphinx",
+        "word_count": 2,
+        "duration_ms": 30_000,
+    }
+
+
+def chunk_transcribed(number: int, body: bytes | None = None) -> ChunkTranscribed:
+    return ChunkTranscribed(**heard_facts(number, body))
+
+
+def record_chunk_transcribed(number: int, body: bytes | None = None) -> commands.RecordChunkTranscribed:
+    return commands.RecordChunkTranscribed(**heard_facts(number, body))
 
 
 def finalized(total: int, *, received: int | None = None, md5: str | None = None) -> FinalizeRequested:
@@ -168,6 +210,7 @@ NOTE_FACTS: dict[str, Any] = {
     "sha256": "d" * 64,
     "language": "en",
     "engine": "extractive",
+    "fallback_reason": None,
 }
 
 

@@ -37,6 +37,7 @@ from tests.domain.histories import (
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
     failure_facts,
+    heard_facts,
 )
 
 LARGEST_COUNT = 2**63 - 1
@@ -155,6 +156,27 @@ def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
     )
 
 
+def append_body(body: bytes, request: str, is_named: bool = False, is_last: bool = False) -> ask.AppendChunk:
+    """The next chunk, with `body`; `request` is 64 hex digits."""
+    stored = store_body(0, body)
+    return ask.AppendChunk(
+        at=START,
+        blob_key=f"chunk-{stored.sha256}",
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        md5=stored.md5,
+        request_sha256=request,
+        is_named=is_named,
+        is_last=is_last,
+    )
+
+
+def hear_body(number: int, body: bytes) -> ask.RecordChunkTranscribed:
+    """The words of chunk `number`, if it has `body`."""
+    facts = heard_facts(number, body) | {"at": START}
+    return ask.RecordChunkTranscribed(**facts)
+
+
 def declare(total: int, duration_ms: int | None = None, md5: str | None = None) -> ask.FinalizeRecording:
     return ask.FinalizeRecording(at=START, total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5)
 
@@ -179,8 +201,11 @@ FAILURES = _with(
     reason=WORDS,
     attempts=st.integers(1, 9),
 )
+REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(store_body, NUMBERS, PARTS),
+    st.builds(append_body, st.sampled_from(BODIES), REQUESTS, st.booleans(), st.booleans()),
+    st.builds(hear_body, NUMBERS, st.sampled_from(BODIES)),
     st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
     *ENDS.values(),
     FAILURES,
@@ -204,6 +229,11 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     missing = [number for number in range(1, total + 1) if number not in recording.chunks]
     if phase is Phase.OPEN and (choice % 4 == 1 or not missing):
         return declare(max(recording.chunks.highest, 1) if choice % 8 < 6 else total)
+    if phase is Phase.OPEN and choice % 5 == 2:
+        return append_body(draw(st.sampled_from(BODIES)), draw(REQUESTS), choice < 30, choice % 7 == 0)
+    unheard = [chunk for chunk in recording.chunks.values() if recording.words_of(chunk) is None]
+    if unheard and choice % 5 == 0:
+        return replace(hear_body(unheard[0].number, b""), chunk_sha256=unheard[0].sha256)
     if missing:
         return store_body(missing[choice % len(missing)], draw(PARTS))
     return _again(recording)

@@ -40,6 +40,8 @@ class NaiveDeck:
             "max": asked["max_chunks"],
             "until": asked["expires_at"],
             "chunks": {},
+            "requests": {},
+            "heard": {},
             "declared": None,
             "ended": [],
             "failed": None,
@@ -64,7 +66,51 @@ class NaiveDeck:
         if asked["at"] >= recording["until"]:
             return "RecordingExpired"
         chunks[number] = asked["sha256"] if has_bytes else None
+        recording["requests"].pop(number, None)
         return "ChunkStored"
+
+    def _AppendChunk(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        chunks, requests = recording["chunks"], recording["requests"]
+        newest = max(chunks, default=0)
+        again = [
+            number
+            for number, request in requests.items()
+            if request == asked["request_sha256"] and (asked["is_named"] or number == newest)
+        ]
+        if again and chunks[again[-1]] != asked["sha256"]:
+            return "NamedRequestDiffers"
+        if recording["declared"] or recording["expired"]:
+            if again:
+                return NOTHING
+            return "AlreadyFinalized" if recording["declared"] else "RecordingExpired"
+        number = again[-1] if again else newest + 1
+        declares = asked["is_last"] and number >= newest
+        if again and not declares:
+            return NOTHING
+        if number > recording["max"]:
+            return "ChunkNumberOutOfRange"
+        if asked["at"] >= recording["until"]:
+            return "RecordingExpired"
+        is_strict = recording["facts"]["finalize_policy"] == "reject"
+        if declares and is_strict and {*chunks, number} != set(range(1, number + 1)):
+            return "ChunkMismatch"
+        if not again:
+            chunks[number] = asked["sha256"]
+            requests[number] = asked["request_sha256"]
+        if declares:
+            recording["declared"] = [number, None, None]
+        return " ".join([*([] if again else ["ChunkStored"]), *(["FinalizeRequested"] if declares else [])])
+
+    def _RecordChunkTranscribed(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        if recording["failed"] or recording["expired"] or "transcribe" in recording["ended"]:
+            return NOTHING
+        number, sha256 = asked["number"], asked["chunk_sha256"]
+        if recording["chunks"].get(number) != sha256:
+            return "ChunkNotStored"
+        if recording["heard"].get(number) == sha256:
+            return NOTHING
+        recording["heard"][number] = sha256
+        return "ChunkTranscribed"
 
     def _FinalizeRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         declared = [asked["total_chunks"], asked["final_duration_ms"], asked["checksum_md5"]]

@@ -33,6 +33,16 @@ SENTENCES = [
         "Chunk number 4 is above the 3 chunks that were declared.",
     ),
     (
+        lambda: errors.NamedRequestDiffers(3),
+        {"number": 3},
+        "Chunk 3 came under this Idempotency-Key, with other bytes; give each its own key.",
+    ),
+    (
+        lambda: errors.ChunkNotStored(3),
+        {"number": 3},
+        "Chunk 3 is not stored with the bytes that this is about.",
+    ),
+    (
         lambda: errors.TotalChunksOutOfRange(101, 100),
         {"total_chunks": 101, "max_chunks": 100},
         "total_chunks 101 is not in 1 to 100.",

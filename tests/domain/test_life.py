@@ -9,6 +9,7 @@ from domain.life import COMMANDS
 from domain.recording import Phase
 from tests.domain.histories import (
     EXPIRY,
+    append_chunk,
     at,
     chunk,
     delete,
@@ -24,6 +25,7 @@ from tests.domain.histories import (
     open_recording,
     opened,
     placeholder,
+    record_chunk_transcribed,
     record_failure,
     record_note,
     record_stitched,
@@ -320,6 +322,8 @@ EVERY_PHASE = {
 ONE_OF_EACH_COMMAND = [
     open_recording(),
     store_chunk(1),
+    append_chunk(b"one"),
+    record_chunk_transcribed(1),
     finalize(2),
     *ENDS.values(),
     record_failure(Stage.STITCH),

@@ -21,10 +21,12 @@ from domain.events import FinalizePolicy, RecordingEvent, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
 from domain.recording import Phase, Recording, evolve, phase_of
 from tests.domain.histories import (
+    append_chunk,
     delete,
     expire,
     finalize,
     open_recording,
+    record_chunk_transcribed,
     record_failure,
     record_note,
     record_stitched,
@@ -50,10 +52,14 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
+    return (*explored(alphabet()), *explored(tuple(chunks_with_and_without_numbers())))
+
+
+def explored(commands: tuple[Command, ...]) -> tuple[Tried, ...]:
     tried, waiting, seen = [], deque([None]), {None}
     while waiting:
         before = waiting.popleft()
-        for command in alphabet():
+        for command in commands:
             events, refusal, after = (), None, before
             try:
                 events = tuple(decide(before, command))
@@ -82,10 +88,23 @@ def _alphabet() -> Iterator[Command]:
         yield finalize(number, minutes=minutes)
     for number in range(4):
         yield store_placeholder(number)
+    for request, is_named, is_last in product("ab", (False, True), (False, True)):
+        yield append_chunk(b"one", request=request, is_named=is_named, is_last=is_last)
+    yield append_chunk(b"another", is_named=True)
+    yield append_chunk(b"one", request="c", minutes=LATE)
+    yield record_chunk_transcribed(1, b"one")
     yield finalize(1, md5="d" * 32)
     yield from (record_failure(stage) for stage in Stage)
     yield from (record_stitched(), record_transcribed(), record_note(), retry(), delete())
     yield from (expire(open_recording().at), expire())
+
+
+def chunks_with_and_without_numbers() -> Iterator[Command]:
+    """A world apart, of three chunks: only there can one be missing before an appended one."""
+    for policy in FinalizePolicy:
+        yield open_recording(finalize_policy=policy, max_chunks=3)
+    yield store_chunk(2)
+    yield from (append_chunk(b"one", is_last=is_last) for is_last in (False, True))
 
 
 def identity(recording: Recording | None) -> Any:
@@ -93,6 +112,7 @@ def identity(recording: Recording | None) -> Any:
     if recording is None:
         return None
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
+    facts += recording.heard.in_order()
     facts += [recording.transcribed, recording.note, recording.failed, recording.deleted]
     return tuple(
         fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts

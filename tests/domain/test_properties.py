@@ -166,6 +166,6 @@ def test_a_snapshot_of_another_format_or_of_other_events_is_not_read(change):
 
 def test_a_snapshot_from_before_an_event_changed_is_not_read(monkeypatch):
     stored = take_snapshot(given(opened(), chunk(1))).model_dump_json()
-    monkeypatch.setattr(EVENT_TYPES["ChunkStored"], "VERSION", 2)
+    monkeypatch.setattr(EVENT_TYPES["ChunkStored"], "VERSION", 3)
     with pytest.raises(ValidationError, match=r"error, the snapshot holds events in versions other than today's \["):
         Snapshot.model_validate_json(stored)

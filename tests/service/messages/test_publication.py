@@ -29,6 +29,7 @@ EXAMPLES = [
     histories.transcribed(),
     histories.note_written(),
     histories.deleted(),
+    histories.chunk_transcribed(1),
 ]
 
 
