@@ -30,6 +30,7 @@ class OpenRecording(Command):
     end_user_id: str | None = None
     details_key: str | None = None
     note_wanted: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

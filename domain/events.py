@@ -49,12 +49,12 @@ class RecordingOpened(Event):
     """A caller announced a recording and may send chunks of it until `expires_at`.
 
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
-    such text may name a patient, so it is content.
+    such text may name a patient, so it is content. `language` is what is spoken, where the caller says it.
 
-    Version 1 knew no notes.
+    Version 1 knew no notes, version 2 no language.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     dialect: str
     tenant_id: str
@@ -71,6 +71,7 @@ class RecordingOpened(Event):
     end_user_id: str | None
     details_key: BlobKey | None
     note_wanted: bool
+    language: str | None
 
 
 class ChunkStored(Event):

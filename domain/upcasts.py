@@ -11,6 +11,10 @@ def _opened_without_word_of_notes(fields: Fields) -> Fields:
     return {"note_wanted": False} | fields
 
 
+def _opened_without_word_of_language(fields: Fields) -> Fields:
+    return fields | {"language": None}
+
+
 def _chunk_with_a_number(fields: Fields) -> Fields:
     return fields | {"request_sha256": None}
 
@@ -21,6 +25,7 @@ def _note_of_the_engine_that_was_to_write_it(fields: Fields) -> Fields:
 
 UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("RecordingOpened", 1): _opened_without_word_of_notes,
+    ("RecordingOpened", 2): _opened_without_word_of_language,
     ("ChunkStored", 1): _chunk_with_a_number,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }

@@ -24,14 +24,15 @@ def diagram() -> str:
 
     An event that leads to one phase from wherever the recording is gets one arrow from all of them.
     """
-    arrows = [
+    found = (
         _Arrow(phase, outcome.event.__name__, end)
         for phase, rules in LIFE.items()
         for rule in rules.values()
         for outcome in rule.outcomes
         if isinstance(outcome, To)
         for end in outcome.phases
-    ]
+    )
+    arrows = list(dict.fromkeys(found))  # several commands may lead the same way
     alive = {arrow.start for arrow in arrows} - {Phase.UNOPENED}
     return "".join(f"{line}\n" for line in _lines(arrows, alive))
 

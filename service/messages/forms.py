@@ -63,6 +63,7 @@ class RecordingOpened(PublicForm):
     end_user_id: str | None
     details_key: BlobKey | None
     note_wanted: Annotated[bool, Field(description="whether a note is written after the transcript")] = False
+    language: Annotated[str | None, Field(description="what is spoken, where the caller says it")] = None
 
 
 class ChunkStored(PublicForm):

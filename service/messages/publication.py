@@ -86,6 +86,7 @@ def _recording_opened(event: events.RecordingOpened) -> dict[str, Any]:
         "end_user_id": event.end_user_id,
         "details_key": event.details_key,
         "note_wanted": event.note_wanted,
+        "language": event.language,
     }
 
 

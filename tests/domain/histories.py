@@ -58,6 +58,7 @@ def opening(**changes: Any) -> dict[str, Any]:
         "end_user_id": "eu_1",
         "details_key": None,
         "note_wanted": False,
+        "language": None,
     } | changes
 
 

@@ -139,6 +139,7 @@ def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> s
         end_user_id=st.none() | WORDS,
         details_key=st.sampled_from([None, "details-1"]),
         note_wanted=st.booleans(),
+        language=st.sampled_from([None, "en"]),
     )
 
 

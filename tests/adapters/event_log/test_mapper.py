@@ -13,6 +13,7 @@ from domain.upcasts import UPCASTS, UnknownEventVersion
 from tests.domain.histories import (
     at,
     chunk,
+    chunk_transcribed,
     deleted,
     failed,
     finalized,
@@ -24,7 +25,7 @@ from tests.domain.histories import (
 )
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
-ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted()]
+ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted(), chunk_transcribed(1)]
 
 
 def test_there_is_an_example_of_every_event():
@@ -55,7 +56,7 @@ def test_an_older_version_is_lifted_when_read(monkeypatch):
     assert read.event == retry_requested(Stage.STITCH)
 
 
-@pytest.mark.parametrize(("topic", "version"), [("ChunkStored", 2), ("Renamed", 1)])
+@pytest.mark.parametrize(("topic", "version"), [("ChunkStored", 3), ("Renamed", 1)])
 def test_what_a_newer_service_stored_is_refused_by_name(topic, version):
     state = orjson.dumps({"version": version, "event": {}})
     with pytest.raises(UnknownEventVersion, match=f"{topic} in version {version}"):

@@ -1,0 +1,74 @@
+"""Bare samples, 16-bit little-endian PCM at 16 kHz mono: chunks without any header, exact to the sample.
+
+What is heard of them goes through WAV, which every engine and player reads.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.audio.chunk_bytes import READ_SIZE_BYTES, MeasuredChunks, OpenChunk
+from adapters.audio.decoding import SAMPLE_RATE
+from adapters.audio.stitching import StitchedAudio
+from adapters.audio.wav import read_wave, wave_header
+
+PCM_CODEC = "pcm_s16le"
+"""FFmpeg's name for it; a recording that is opened with it has chunks of bare samples."""
+
+SAMPLE_BYTES = 2
+
+_FORMAT_CHUNK = b"".join(
+    number.to_bytes(size, "little")
+    for number, size in ((1, 2), (1, 2), (SAMPLE_RATE, 4), (SAMPLE_RATE * SAMPLE_BYTES, 4), (SAMPLE_BYTES, 2), (16, 2))
+)
+
+
+def pcm_file(samples: bytes) -> BinaryIO:
+    """The samples as a WAV file in memory."""
+    return io.BytesIO(wave_header(_FORMAT_CHUNK, len(samples)) + samples)
+
+
+def stitch_pcm(chunks: Sequence[OpenChunk], output: Path) -> StitchedAudio:
+    """Write the chunks' samples, in order, as one WAV file. Without any sample it is a WAV file without sound.
+
+    Raises: OSError when a chunk can not be read or the output not be written.
+    """
+    measured = MeasuredChunks.of(chunks)
+    size_bytes = sum(measured.sizes_bytes)
+    try:
+        with output.open("wb") as file:
+            file.write(wave_header(_FORMAT_CHUNK, size_bytes))
+            for open_chunk in chunks:
+                with open_chunk() as reader:
+                    while block := reader.read(READ_SIZE_BYTES):
+                        file.write(block)
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
+    return StitchedAudio(
+        duration_ms=round(size_bytes * 1000 / (SAMPLE_RATE * SAMPLE_BYTES)),
+        content_type="audio/wav",
+        codec=PCM_CODEC,
+        method="concatenated",
+        chunks_md5=measured.md5,
+    )
+
+
+class StitchedSamples:
+    """Any stretch of a WAV file that `stitch_pcm` wrote."""
+
+    def __init__(self, reader: BinaryIO) -> None:
+        """Raises: ValueError when it is no such file; OSError."""
+        size_bytes = reader.seek(0, io.SEEK_END)
+        wave = read_wave(reader, size_bytes)
+        if wave is None or wave.format.codec != PCM_CODEC:
+            raise ValueError("This is no WAV file of 16-bit samples.")
+        self._reader = reader
+        self._start = wave.data_start
+        self.count = wave.samples
+
+    def between(self, start: int, end: int) -> bytes:
+        """The samples from `start` to before `end`, counted from 0."""
+        self._reader.seek(self._start + start * SAMPLE_BYTES)
+        return self._reader.read(max(0, end - start) * SAMPLE_BYTES)

@@ -1,0 +1,112 @@
+"""Cuts a transcript into sentences. Every one is words of the transcript, next to each other and unchanged.
+
+Engines that write punctuation say themselves where a sentence ends. Others give words alone; there a sentence is taken
+to begin where words stand that usually begin one: "i will", "your blood pressure is", "please", "do you".
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.notes.note import Source
+from adapters.speech.transcript import Transcript, TranscriptSegment
+
+_END = re.compile(r"[.?!…。？！]['\"”’)]*$")  # noqa: RUF001 - other scripts end their sentences, too
+
+_PERSON = r"(?:i|we|you|he|she|they|it|there|this|that)"
+_VERB = (
+    r"(?:am|is|are|was|were|have|has|had|do|does|did|will|would|can|could|should|must|may|might|think|believe|feel|"
+    r"feels|felt|take|takes|took|give|gives|gave|eat|eats|ate|drink|drinks|drank|sleep|slept|need|needs|want|wants|"
+    r"forget|forgot|hurt|hurts|call|cried|cries|get|gets|got|started|began|noticed|recommend|suggest|suspect|see|hear|"
+    r"prescribe|prescribed|cannot|can't|don't|didn't|won't|isn't|wasn't|looks|look|sounds|seems|helped)"
+)
+_OWNER = r"(?:my|your|his|her|the|our|their)"
+_STATE = r"(?:is|are|was|were|has|have|had|looks?|sounds?|shows?|showed|gets?|feels?|hurts?|does|do|will)"
+_OPENERS = [
+    re.compile(rf"{_PERSON} (?:\w+ly |always |never |also |just )?{_VERB}\b"),
+    re.compile(r"(?:i'm|i've|i'll|i'd|we'll|we've|he's|she's|it's|there's|that's|you're|they're) "),
+    re.compile(rf"{_OWNER} (?:(?!(?:i|we|you|he|she|it|when|if|and|but)\b)\w+ ){{1,5}}?{_STATE}\b"),
+    re.compile(r"(?:please|let me|let us|let's|thank you|good (?:morning|afternoon|evening)|hello|yes|no|okay|well) "),
+    re.compile(r"if (?:the|you|it|he|she|there|your|his|her|this|that|they)\b"),
+    re.compile(r"(?:what|where|who|how|why|which) (?:\w+ )?(?:do|does|did|is|are|was|brings|should|can|have|has)\b"),
+    re.compile(r"when (?:do|does|did|should|can|will)\b"),
+    re.compile(
+        r"(?:do|does|did|are|is|was|have|has|can|could|will|would|should) (?:you|he|she|it|they|i|we|there|that|any)\b"
+    ),
+]
+_ORDER = re.compile(
+    r"(?:take|give him|give her|give them|come back|call us|drink|rest|continue|stop|keep|avoid|try) (?!of\b)"
+)
+_GOES_ON = re.compile(
+    r"(?:an?|the|and|or|but|so|because|if|when|while|that|which|who|whom|whose|what|where|how|why|since|until|than|as|"
+    r"of|in|on|at|to|for|with|by|from|about|into|over|under|after|before|between|like|think|hope|believe|know|sure|"
+    r"say|said|feel|i|i'd|i'll|i'm|i've|we|we'll|we've|he|she|they|there|my|your|his|her|our|their|this|is|are|was|were|be|been|am|do|does|"
+    r"did|not|no|always|never|will|would|can|could|should|must|may|might|have|has|had|please|let|very|too|every)",
+    re.IGNORECASE,
+)
+"""A word that no sentence ends with."""
+
+_CONDITION = re.compile(r"(?:if|when|while|since|because)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Some words of the transcript that belong together."""
+
+    text: str
+    source: Source
+
+
+def clauses(transcript: Transcript) -> Iterator[Clause]:
+    """All of the transcript, in order; no word is left out and none stands twice."""
+    word = 0
+    for segment in transcript.segments:
+        words = segment.text.split()
+        for start, end in _spans(words):
+            yield _clause(segment, words[start:end], from_word=word + start)
+        word += len(words)
+
+
+def _clause(segment: TranscriptSegment, words: Sequence[str], *, from_word: int) -> Clause:
+    return Clause(
+        " ".join(words),
+        Source(from_word=from_word, to_word=from_word + len(words), start=segment.start, end=segment.end),
+    )
+
+
+def _spans(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """From which word up to before which each sentence of a segment goes."""
+    begins = _after_an_end if any(_END.search(word) for word in words) else _with_an_opener
+    start = 0
+    for index in [*begins(words), len(words)]:
+        if index > start:
+            yield start, index
+        start = index
+
+
+def _after_an_end(words: Sequence[str]) -> Iterator[int]:
+    return (index for index in range(1, len(words)) if _END.search(words[index - 1]))
+
+
+def _with_an_opener(words: Sequence[str]) -> Iterator[int]:
+    # "if the pain gets worse | call us at once": what hangs on a condition stays with it.
+    is_condition = bool(words) and _CONDITION.fullmatch(words[0]) is not None
+    for index in range(1, len(words)):
+        if not _opens(words, index):
+            continue
+        if is_condition:
+            is_condition = False
+            continue
+        is_condition = _CONDITION.fullmatch(words[index]) is not None
+        yield index
+
+
+def _opens(words: Sequence[str], index: int) -> bool:
+    if _GOES_ON.fullmatch(words[index - 1]):
+        return False
+    rest = " ".join(words[index : index + _LONGEST_OPENER]).lower() + " "
+    is_order = _ORDER.match(rest) is not None and words[index - 1].lower() != "you"  # "do you take any medicine"
+    return is_order or any(opener.match(rest) for opener in _OPENERS)
+
+
+_LONGEST_OPENER = 8

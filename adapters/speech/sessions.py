@@ -1,0 +1,108 @@
+"""The transcript of a session that was recognized chunk by chunk: what was heard of each, mended where they meet.
+
+A cut goes through words. So around every cut the sound of both sides is recognized again, from the pause before it to
+the pause after it, and what the chunks alone had there is dropped. Everything else stays as it was heard.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.audio.decoding import SAMPLE_RATE
+from adapters.audio.pcm import pcm_file
+from adapters.speech.engine import SpeechEngine
+from adapters.speech.transcript import Transcript, TranscriptSegment
+
+NEAR_SECONDS = 1.0
+"""Speech that is this near to a cut may go on across it."""
+
+_RUN_UP_SECONDS = 0.3
+"""Of the silence before and after: an engine that looks for speech wants to hear it begin and end."""
+
+Between = Callable[[int, int], bytes]
+"""Gives the samples from one to before another, counted from the session's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardChunk:
+    """A chunk by its number of samples, and what was heard of it alone; None when nobody has listened yet."""
+
+    samples: int
+    transcript: Transcript | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A stretch that is heard again, in seconds."""
+
+    start: float
+    end: float
+
+
+def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -> Transcript:
+    """What is heard of bare samples. No sound at all is a transcript without words. Raises: as the engine does."""
+    if not samples:
+        return Transcript.of_segments([], language=language, engine=engine.name, provider=None, duration_ms=0)
+    return engine.transcribe(lambda: pcm_file(samples), language=language)
+
+
+def transcribe_session(
+    engine: SpeechEngine, between: Between, chunks: Sequence[HeardChunk], *, language: str
+) -> Transcript:
+    """The whole transcript. Raises: as the engine does; OSError."""
+    ends: list[int] = []
+    segments: list[TranscriptSegment] = []
+    provider = None
+    for chunk in chunks:
+        start = ends[-1] if ends else 0
+        ends.append(start + chunk.samples)
+        heard = chunk.transcript
+        if heard is None:
+            heard = transcribe_samples(engine, between(start, ends[-1]), language=language)
+        provider = provider or heard.provider
+        segments += _later(heard.segments, start / SAMPLE_RATE)
+    total = ends[-1] if ends else 0
+    cuts = [end / SAMPLE_RATE for end in ends[:-1] if 0 < end < total]
+    for window in _merged(_window(cut, segments, total / SAMPLE_RATE) for cut in cuts):
+        start, end = round(window.start * SAMPLE_RATE), round(window.end * SAMPLE_RATE)
+        again = transcribe_samples(engine, between(start, min(end, total)), language=language)
+        kept = [segment for segment in segments if not window.start <= _middle(segment) <= window.end]
+        segments = kept + list(_later(again.segments, window.start))
+    return Transcript.of_segments(
+        segments,
+        language=language,
+        engine=engine.name,
+        provider=provider,
+        duration_ms=round(total * 1000 / SAMPLE_RATE),
+    )
+
+
+def _window(cut: float, segments: Sequence[TranscriptSegment], duration: float) -> _Window:
+    """What must be heard again around a cut: all speech that may go on across it, from silence to silence."""
+    near = [one for one in segments if one.start < cut + NEAR_SECONDS and one.end > cut - NEAR_SECONDS]
+    start = min([cut - NEAR_SECONDS, *(one.start for one in near)])
+    end = max([cut + NEAR_SECONDS, *(one.end for one in near)])
+    before = max((one.end for one in segments if one.end <= start), default=0.0)
+    after = min((one.start for one in segments if one.start >= end), default=duration)
+    return _Window(max(before, start - _RUN_UP_SECONDS, 0.0), min(after, end + _RUN_UP_SECONDS, duration))
+
+
+def _merged(windows: Iterator[_Window]) -> list[_Window]:
+    """Windows that overlap are one: speech without a pause from cut to cut."""
+    merged: list[_Window] = []
+    for window in windows:
+        if merged and window.start < merged[-1].end:
+            merged[-1] = _Window(min(merged[-1].start, window.start), max(merged[-1].end, window.end))
+        else:
+            merged.append(window)
+    return merged
+
+
+def _middle(segment: TranscriptSegment) -> float:
+    return (segment.start + segment.end) / 2
+
+
+def _later(segments: Sequence[TranscriptSegment], seconds: float) -> Iterator[TranscriptSegment]:
+    return (
+        segment.model_copy(update={"start": round(segment.start + seconds, 3), "end": round(segment.end + seconds, 3)})
+        for segment in segments
+    )
