@@ -24,6 +24,7 @@ class KeyKind(StrEnum):
     RESTRICTED = "restricted"
     DEVICE = "device"
     UPLOAD = "upload"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Key:
     def allows(self, scope: str) -> bool:
         """Whether this key may do that in its project. (bota.md, "Keys")
 
+        A client key is good for nothing by itself: it goes with an API key and says which client uses that.
         For a device token that is for its own `device_id` and `end_user_id` alone, and an upload token is good for
         nothing but bytes for its `recording_id`: which one it is about, the caller has to compare.
         """
@@ -56,7 +58,7 @@ class Key:
                 return scope in self.scopes
             case KeyKind.DEVICE:
                 return scope == "recordings:write"
-            case KeyKind.UPLOAD:
+            case KeyKind.UPLOAD | KeyKind.CLIENT:
                 return False
 
 
@@ -205,7 +207,7 @@ class KeyStore:
 _ALPHABET = string.ascii_letters + string.digits
 _ID_LENGTH, _SECRET_LENGTH = 12, 33
 _TOKEN = re.compile(
-    rf"(?:[sr]k_(?:live|test)|dtok|up)_(?P<id>[A-Za-z0-9]{{{_ID_LENGTH}}})[A-Za-z0-9]{{{_SECRET_LENGTH}}}"
+    rf"(?:[sr]k_(?:live|test)|dtok|up|ck)_(?P<id>[A-Za-z0-9]{{{_ID_LENGTH}}})[A-Za-z0-9]{{{_SECRET_LENGTH}}}"
 )
 _LONGEST_TOKEN = len("sk_live_") + _ID_LENGTH + _SECRET_LENGTH
 _NO_DIGEST = bytes(32)
@@ -254,6 +256,8 @@ def _prefix(kind: KeyKind, *, live: bool) -> str:
             return "dtok_"
         case KeyKind.UPLOAD:
             return "up_"
+        case KeyKind.CLIENT:
+            return "ck_"
 
 
 def _digest(token: str) -> bytes:

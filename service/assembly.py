@@ -12,11 +12,14 @@ from pathlib import Path
 from random import Random
 from secrets import token_hex
 
-from adapters.blobs.store import open_store
+from adapters.blobs.store import BlobStore, open_store
 from adapters.event_log.log import EventLog
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.keys import KeyStore
+from adapters.notes.extractive import ExtractiveNoteWriter
+from adapters.notes.note import NoteWriter
+from adapters.notes.openai_writer import OpenAINoteWriter
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
@@ -33,6 +36,7 @@ from service.api.bota.webhook_messages import messages_of
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import Clock, utc_now
+from service.consultations import Consultations, SessionLimits
 from service.deck import Deck, WebhookParts
 from service.dev_credentials import settle_dev_credentials
 from service.followers.eraser import Eraser
@@ -41,8 +45,11 @@ from service.followers.projector import Projector
 from service.followers.publisher import open_publisher
 from service.followers.stage_follower import StageFollower, Work
 from service.followers.supervision import keep_running
+from service.followers.waker import Waker
 from service.followers.webhook_follower import WebhookFollower
+from service.live_recognition import LiveRecognition
 from service.metrics import Metrics
+from service.note_writing import NoteWork
 from service.processing import StageWork
 from service.recordings import Recordings
 from service.retry import RetryPolicy
@@ -89,6 +96,20 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
         webhooks = _open_webhooks(parts, settings, clock=clock, metrics=metrics)
+        engine = _engine_spec(settings)
+        require_language(settings.language, build_engine(engine))
+        recognition = LiveRecognition(
+            worker_count=settings.worker_count,
+            most_waiting=settings.dorsum_waiting,
+            blob_store_url=settings.blob_store_url,
+            engine=engine,
+        )
+        parts.push_async_callback(recognition.close)
+        waker = Waker(log, recordings)
+        consultations = Consultations(
+            recordings, blobs, recognition, waker, limits=_session_limits(settings), clock=clock, metrics=metrics
+        )
+        parts.push_async_callback(consultations.close)
         deck = Deck(
             settings=settings,
             limits=Limits.from_settings(settings),
@@ -103,15 +124,15 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
             metrics=metrics,
             webhooks=webhooks,
+            consultations=consultations,
         )
         settle_dev_credentials(settings, keys, new_id=deck.new_id)
 
-        engine = _engine_spec(settings)
-        require_language(settings.language, build_engine(engine))
         workers = WorkerProcesses(settings.worker_count)
         parts.push_async_callback(workers.close)
         work = StageWork(
             workers,
+            live_workers=recognition.workers,
             blob_store_url=settings.blob_store_url,
             scratch_dir=_empty_scratch_dir(settings.data_dir),
             engine=engine,
@@ -123,9 +144,11 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         told = WebhookFollower(
             webhooks.store, webhooks.thread, webhooks.delivery, messages_of, log=log, clock=deck.clock
         )
-        always = (projector, eraser, expirer, told, webhooks.delivery)
+        always = (projector, eraser, expirer, told, webhooks.delivery, waker)
+        notes = _note_work(settings, blobs, clock=clock, random=random)
         followers = [(follower.name, follower.run) for follower in always]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
+        stages.append((Stage.NOTE, notes.write_note))
         for stage, its_work in stages:
             follower = StageFollower(
                 stage,
@@ -192,6 +215,33 @@ def _empty_scratch_dir(data_dir: Path) -> Path:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     return scratch
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    return SessionLimits(
+        max_chunks=settings.dorsum_max_chunks,
+        upload_window=settings.upload_window,
+        answer_within=timedelta(seconds=settings.dorsum_seconds),
+    )
+
+
+def _note_work(settings: Settings, blobs: BlobStore, *, clock: Clock, random: Random) -> NoteWork:
+    policy = RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts)
+    return NoteWork(_note_writer(settings), blobs, policy=policy, clock=clock, random=random)
+
+
+def _note_writer(settings: Settings) -> NoteWriter:
+    if settings.note_writer == "extractive":
+        return ExtractiveNoteWriter()
+    if settings.note_writer_url is None or settings.note_writer_model is None:
+        raise ValueError("the settings' own check has seen to both")
+    api_key = settings.note_writer_api_key
+    return OpenAINoteWriter(
+        base_url=settings.note_writer_url,
+        model=settings.note_writer_model,
+        api_key=api_key.get_secret_value() if api_key else None,
+        timeout_seconds=settings.note_writer_seconds,
+    )
 
 
 def _engine_spec(settings: Settings) -> EngineSpec:

@@ -13,6 +13,7 @@ from adapters.webhooks.store import WebhookStore
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner
 from service.clock import Clock
+from service.consultations import Consultations
 from service.followers.projector import Projector
 from service.metrics import Metrics
 from service.recordings import Recordings
@@ -50,3 +51,4 @@ class Deck:
     signer: UrlSigner
     metrics: Metrics
     webhooks: WebhookParts
+    consultations: Consultations

@@ -39,7 +39,9 @@ def settle_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: Callab
         return path
     if any(key.revoked_at is None for key in keys.list_keys()):
         return None
-    _write(path, {"base_url": settings.base_url, "bota": _bota(keys, new_id)})
+    bota = _bota(keys, new_id)
+    dorsum = _dorsum(keys, project_id=bota["project_id"])
+    _write(path, {"base_url": settings.base_url, "bota": bota, "dorsum": dorsum})
     return path
 
 
@@ -54,8 +56,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _revoke(credentials: dict[str, Any], keys: KeyStore) -> None:
-    bota = credentials.get("bota", {})
-    for token in (bota.get("api_key"), bota.get("device_token")):
+    bota, dorsum = credentials.get("bota", {}), credentials.get("dorsum", {})
+    for token in (bota.get("api_key"), bota.get("device_token"), dorsum.get("api_key"), dorsum.get("client_key")):
         key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
         if key is not None:
             keys.revoke(key.id)
@@ -74,6 +76,16 @@ def _bota(keys: KeyStore, new_id: Callable[[], str]) -> dict[str, str]:
         "device_id": device_id,
         "project_id": project_id,
     }
+
+
+def _dorsum(keys: KeyStore, *, project_id: str) -> dict[str, str]:
+    """An API key that is good for consultations alone: it may stand in a browser."""
+    scopes = frozenset({"consultations:write"})
+    api_key = keys.create(
+        KeyKind.RESTRICTED, project_id=project_id, scopes=scopes, name="development, Dorsum", live=False
+    )
+    client_key = keys.create(KeyKind.CLIENT, project_id=project_id, name="development, Dorsum")
+    return {"api_key": api_key.token, "client_key": client_key.token}
 
 
 def _write(path: Path, credentials: dict[str, Any]) -> None:

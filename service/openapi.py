@@ -15,8 +15,9 @@ from pydantic.json_schema import models_json_schema
 
 from service.api.bota.described import BOTA
 from service.api.described import Body, Bytes, Dialect, Operation
+from service.api.dorsum.described import DORSUM
 
-DIALECTS: tuple[Dialect, ...] = (BOTA,)
+DIALECTS: tuple[Dialect, ...] = (BOTA, DORSUM)
 """A dialect that is added here is in the document."""
 
 FILE = Path(__file__).parents[1] / "schemas" / "openapi.json"
@@ -75,7 +76,8 @@ class _Described:
             "responses": {str(status): self._answer(status) for status in sorted(operation.answers)},
         }
         if operation.security is not None:
-            written["security"] = [{operation.security: []}]
+            schemes = (operation.security,) if isinstance(operation.security, str) else operation.security
+            written["security"] = [{scheme: [] for scheme in schemes}]
             written["description"] = f"Scope: `{operation.scope}`."
         if parameters := [*self._path(), *self._query(), *self._headers()]:
             written["parameters"] = parameters

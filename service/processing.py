@@ -7,19 +7,23 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from adapters.audio.pcm import PCM_CODEC, stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.arrival import storage_errors
-from adapters.blobs.store import BlobStore, StoredBlob, open_store
+from adapters.blobs.store import StoredBlob
 from adapters.speech.engine import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from domain.commands import RecordStitched, RecordTranscribed
 from domain.recording import Recording
 from service.clock import Clock
+from service.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
+from service.worker_store import store_at
 
 STITCHING_TIMEOUT = timedelta(hours=1)
 
@@ -44,15 +48,19 @@ class StitchOrder:
     chunk_keys: Sequence[str]
     checksum_md5: str | None
     prefix: str
+    are_samples: bool = False
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
     """In a worker: make one audio blob of chunk blobs. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
-    store = _store(order.blob_store_url)
+    store = store_at(order.blob_store_url)
     with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
-        stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
+        if order.are_samples:
+            stitched = stitch_pcm(chunks, output)
+        else:
+            stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
         return store.put_file(order.prefix, output), stitched
 
 
@@ -70,23 +78,26 @@ def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
 
     Raises: AudioError; EngineUnavailable; StorageFull, StorageUnavailable.
     """
-    store = _store(order.blob_store_url)
+    store = store_at(order.blob_store_url)
     transcript = build_engine(order.engine).transcribe(partial(store.open, order.audio_key), language=order.language)
     return store.put_bytes(order.prefix, transcript.to_json()), transcript
 
 
-@lru_cache(maxsize=1)
-def _store(url: str) -> BlobStore:
-    return open_store(url)
+def has_bare_samples(recording: Recording) -> bool:
+    return recording.opened.codec == PCM_CODEC
 
 
 class StageWork:
-    """What the stage followers have done in worker processes: each method is a `Work`."""
+    """What the stage followers have done in worker processes: each method is a `Work`.
+
+    `live_workers` are for recordings whose caller waits for the end: they stand in no queue behind long recordings.
+    """
 
     def __init__(
         self,
         workers: WorkerProcesses,
         *,
+        live_workers: WorkerProcesses,
         blob_store_url: str,
         scratch_dir: Path,
         engine: EngineSpec,
@@ -94,6 +105,7 @@ class StageWork:
         clock: Clock,
     ) -> None:
         self._workers = workers
+        self._live_workers = live_workers
         self._blob_store_url = blob_store_url
         self._scratch_dir = scratch_dir
         self._engine = engine
@@ -108,8 +120,9 @@ class StageWork:
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
             prefix=blob_prefix(recording_id, "audio"),
+            are_samples=has_bare_samples(recording),
         )
-        blob, stitched = await self._workers.run(stitch_blobs, order, timeout=STITCHING_TIMEOUT)
+        blob, stitched = await self._workers_for(recording).run(stitch_blobs, order, timeout=STITCHING_TIMEOUT)
         return RecordStitched(
             at=self._clock(),
             blob_key=blob.key,
@@ -127,15 +140,20 @@ class StageWork:
         stitched = recording.stitched
         if stitched is None:
             raise ValueError("only a stitched recording can be transcribed")
-        order = TranscribeOrder(
-            blob_store_url=self._blob_store_url,
-            audio_key=stitched.blob_key,
-            engine=self._engine,
-            language=self._language,
-            prefix=blob_prefix(recording_id, "transcript"),
-        )
         timeout = TRANSCRIBING_TIMEOUT + 3 * timedelta(milliseconds=stitched.duration_ms)
-        blob, transcript = await self._workers.run(transcribe_blob, order, timeout=timeout)
+        common: dict[str, Any] = {
+            "blob_store_url": self._blob_store_url,
+            "audio_key": stitched.blob_key,
+            "engine": self._engine,
+            "language": recording.opened.language or self._language,
+            "prefix": blob_prefix(recording_id, "transcript"),
+        }
+        workers = self._workers_for(recording)
+        if has_bare_samples(recording):
+            session = SessionOrder(chunks=_words_stored(recording), **common)
+            blob, transcript = await workers.run(transcribe_stitched_session, session, timeout=timeout)
+        else:
+            blob, transcript = await workers.run(transcribe_blob, TranscribeOrder(**common), timeout=timeout)
         return RecordTranscribed(
             at=self._clock(),
             blob_key=blob.key,
@@ -149,3 +167,12 @@ class StageWork:
             confidence=transcript.confidence,
             duration_ms=transcript.duration_ms,
         )
+
+    def _workers_for(self, recording: Recording) -> WorkerProcesses:
+        return self._live_workers if has_bare_samples(recording) else self._workers
+
+
+def _words_stored(recording: Recording) -> list[StoredWords]:
+    """Each chunk that has bytes, in order, and where the words of it alone are."""
+    chunks = [(chunk, recording.words_of(chunk)) for chunk in recording.chunks_to_stitch()]
+    return [StoredWords(chunk.size_bytes, words.blob_key if words else None) for chunk, words in chunks]

@@ -58,6 +58,33 @@ class Settings(BaseSettings):
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
+    note_writer: Annotated[
+        Literal["extractive", "openai"], Field(description="what writes notes: quotations only, or a language model")
+    ] = "extractive"
+    note_writer_model: Annotated[str | None, Field(description="openai: the model's name")] = None
+    note_writer_url: Annotated[
+        str | None, Field(description="openai: base URL of any endpoint that speaks its protocol")
+    ] = None
+    note_writer_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
+    note_writer_seconds: Annotated[
+        float, Field(gt=0, le=600, description="time in which a language model must have written a note")
+    ] = 15
+    note_writer_attempts: Annotated[
+        int, Field(ge=1, le=20, description="how often it is tried before the note is quotations only")
+    ] = 2
+    dorsum_max_chunks: Annotated[
+        int, Field(ge=1, le=100_000, description="Dorsum: chunks of 30 seconds that one session may have")
+    ] = 480
+    dorsum_body_bytes: Annotated[
+        int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is some 10 MB of JSON")
+    ] = 16 * MEBIBYTE
+    dorsum_waiting: Annotated[
+        int, Field(ge=0, le=10_000, description="Dorsum: chunks that may wait to be recognized; beyond it, 503")
+    ] = 16
+    dorsum_seconds: Annotated[
+        float,
+        Field(gt=0, le=600, description="Dorsum: time after which a chunk is answered with 503, to come again"),
+    ] = 55
     kafka_bootstrap_servers: Annotated[
         str | None, Field(description="Kafka as host:port, several with commas; once set, the log is published there")
     ] = None
@@ -111,7 +138,7 @@ class Settings(BaseSettings):
     def _absolute(cls, data_dir: Path) -> Path:
         return data_dir.expanduser().absolute()
 
-    @field_validator("public_url", "transcriber_url")
+    @field_validator("public_url", "transcriber_url", "note_writer_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -155,6 +182,10 @@ class Settings(BaseSettings):
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
+            )
+        if self.note_writer == "openai" and not (self.note_writer_url and self.note_writer_model):
+            raise ValueError(
+                "TAPEDECK_NOTE_WRITER=openai needs TAPEDECK_NOTE_WRITER_URL and TAPEDECK_NOTE_WRITER_MODEL"
             )
         if self.kafka is not None:
             try:

@@ -3,7 +3,7 @@
 import logging
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from service.api.bota.errors import bota_errors, error_answer
 from service.api.bota.rate_limits import rate_limits, tell_rate
@@ -12,6 +12,8 @@ from service.api.bota.streaming import Streaming
 from service.api.bota.transcriptions import Transcriptions
 from service.api.bota.webhooks import Webhooks
 from service.api.bota.whole_file import WholeFile
+from service.api.dorsum import errors as dorsum
+from service.api.dorsum.transcribe import Transcribe
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
 from service.api.reference import Reference
@@ -23,13 +25,17 @@ logger = logging.getLogger(__name__)
 
 def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
-    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors, rate_limits(deck)])
+    app = web.Application(middlewares=_middlewares(deck))
     app.on_response_prepare.append(tell_rate)
     parts = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck), Operations(deck))
-    for part in parts:
+    for part in (*parts, Transcribe(deck)):
         part.add_routes(app.router)
     Reference().add_routes(app.router)
     return app
+
+
+def _middlewares(deck: Deck) -> list[Middleware]:
+    return [tracing(deck.metrics), unexpected_errors, bota_errors, dorsum.dorsum_errors, rate_limits(deck)]
 
 
 def runner(deck: Deck) -> web.AppRunner:
@@ -58,4 +64,7 @@ async def unexpected_errors(request: web.Request, handler: Handler) -> web.Strea
         raise  # the client went away while it was being answered
     except Exception:
         logger.exception("request failed unexpectedly")
-        return error_answer(500, "internal_error", "The service failed at this request; try again.")
+        sentence = "The service failed at this request; try again."
+        if dorsum.is_dorsum(request):
+            return dorsum.error_answer(500, sentence)
+        return error_answer(500, "internal_error", sentence)

@@ -22,7 +22,8 @@ Body = type[BaseModel] | Bytes | None
 class Operation:
     """One method at one path.
 
-    `security`: the name of a security scheme, with the scope that is needed; None for what needs no key. `query` and
+    `security`: the name of a security scheme, or of several that go together, with the scope that is needed; None for
+    what needs no key. `query` and
     `headers` are models whose fields are the parameters; `path` gives each of the path's parameters its pattern.
     """
 
@@ -30,7 +31,7 @@ class Operation:
     path: str
     summary: str
     answers: Mapping[int, Body]
-    security: str | None = None
+    security: str | tuple[str, ...] | None = None
     scope: str | None = None
     body: Body = None
     body_is_optional: bool = False

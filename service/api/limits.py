@@ -23,6 +23,7 @@ class Limits:
     header_bytes: int
     chunk_seconds: float
     json_seconds: float
+    samples_bytes: int
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Limits":
@@ -32,6 +33,7 @@ class Limits:
             header_bytes=settings.max_header_bytes,
             chunk_seconds=settings.chunk_seconds,
             json_seconds=settings.json_seconds,
+            samples_bytes=settings.dorsum_body_bytes,
         )
 
 

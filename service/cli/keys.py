@@ -21,6 +21,7 @@ SCOPES = (
     "transcriptions:write",
     "webhooks:read",
     "webhooks:write",
+    "consultations:write",
 )
 LONGEST_ID = 64
 

@@ -1,0 +1,1 @@
+"""Dorsum's notes transcription: speech in, a clinical note out (reference `dorsum.md`)."""

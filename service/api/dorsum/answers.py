@@ -1,0 +1,46 @@
+"""What Dorsum's clients are answered, field by field."""
+
+from typing import Literal
+
+from pydantic import BaseModel, RootModel
+
+
+class ConsultationErrorAnswer(BaseModel):
+    """(D) Of every error. `code` is the HTTP status."""
+
+    message: str
+    code: int
+
+
+class ChunkWordsAnswer(BaseModel):
+    """(S) `transcription`: the words of this chunk alone."""
+
+    message: Literal["Chunk received successfully"] = "Chunk received successfully"
+    code: Literal[200] = 200
+    transcription: str
+
+
+class NoteAnswer(BaseModel):
+    """(S) `clinical_notes` is text, or one JSON object as text, as `output_format` asked."""
+
+    message: Literal["Clinical note generated."] = "Clinical note generated."
+    code: Literal[200] = 200
+    task_id: str
+    clinical_notes: str
+    full_transcript: str
+
+
+class TranscribeAnswer(RootModel[ChunkWordsAnswer | NoteAnswer]):
+    """The words of the chunk, or after the final chunk everything."""
+
+
+class ConsultationAnswer(BaseModel):
+    """(D) How far a session has come. `task_id`: that of the final answer, once the final chunk is stored."""
+
+    message: Literal["Session found."] = "Session found."
+    code: Literal[200] = 200
+    session_id: str
+    status: Literal["recording", "processing", "completed", "failed"]
+    chunks_received: int
+    transcript: str
+    task_id: str | None

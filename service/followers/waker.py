@@ -1,0 +1,54 @@
+"""Lets a request wait until its recording has come as far as it wants. Nothing is kept: who asks again waits anew."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from uuid import UUID
+
+from adapters.event_log.log import EventLog
+from domain.recording import Recording
+from service.recordings import Recordings
+
+
+class Waker:
+    """Follows the log and wakes those who wait for the recordings that it speaks of."""
+
+    name = "waker"
+
+    def __init__(self, log: EventLog, recordings: Recordings) -> None:
+        self._log = log
+        self._recordings = recordings
+        self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
+        self._versions: dict[UUID, int] = {}
+        self._position = log.head
+
+    async def run(self) -> None:
+        """Follow the log for ever, from where it stood when this was made."""
+        async for events in self._log.follow(after=self._position):
+            for recorded in events:
+                if recorded.recording_id in self._waiting:
+                    self._versions[recorded.recording_id] = recorded.version
+                    for woken in self._waiting[recorded.recording_id]:
+                        woken.set()
+            self._position = events[-1].position
+
+    async def until(self, recording_id: UUID, reached: Callable[[Recording], bool]) -> Recording:
+        """The recording, as soon as `reached` is true of it.
+
+        Raises: RecordingNotFound; LogUnavailable.
+        """
+        woken = asyncio.Event()
+        self._waiting[recording_id].add(woken)
+        try:
+            while True:
+                version = self._versions.get(recording_id, 0)
+                recording = await self._recordings.find(recording_id, at_least=version)
+                if reached(recording):
+                    return recording
+                await woken.wait()
+                woken.clear()
+        finally:
+            self._waiting[recording_id].discard(woken)
+            if not self._waiting[recording_id]:
+                del self._waiting[recording_id]
+                self._versions.pop(recording_id, None)

@@ -1,0 +1,10 @@
+"""The blob store of a worker process: opened once, by the URL that its orders name."""
+
+from functools import lru_cache
+
+from adapters.blobs.store import BlobStore, open_store
+
+
+@lru_cache(maxsize=1)
+def store_at(url: str) -> BlobStore:
+    return open_store(url)
