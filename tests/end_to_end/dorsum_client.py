@@ -1,0 +1,111 @@
+"""Dorsum's API as its clients speak it."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import numpy as np
+import orjson
+
+from tests.end_to_end.service_process import Answer, ServiceProcess
+
+CHUNK = 480_000
+PATH = "/api/consultations/transcribe"
+
+
+def silence(tag: int = 0) -> np.ndarray:
+    """Half a minute without speech, recognized in no time; each tag gives other bytes."""
+    samples = np.zeros(CHUNK, np.int16)
+    samples[:4] = (2, tag % 100, tag // 100, -2)
+    return samples
+
+
+@dataclass
+class Dorsum:
+    """One session. `keys`: the headers that say who calls."""
+
+    url: str
+    keys: dict[str, str]
+    session_id: str = field(default_factory=lambda: str(uuid4()))
+
+    @classmethod
+    def of(cls, service: ServiceProcess) -> "Dorsum":
+        return cls(service.url, keys_of(service))
+
+    def another(self) -> "Dorsum":
+        return Dorsum(self.url, self.keys)
+
+    async def post(self, body: Any, *, headers: dict[str, str] | None = None, keys: bool = True) -> Answer:
+        """`body`: bytes, or anything to be sent as JSON."""
+        sent = body if isinstance(body, bytes) else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        given = {"Content-Type": "application/json"} | (self.keys if keys else {}) | (headers or {})
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url + PATH, data=io.BytesIO(sent), headers=given) as answer,
+        ):
+            return Answer(answer.status, await answer.read(), answer.headers.copy())
+
+    async def send(self, chunk: Any, *, final: bool = False, key: str | None = None, **fields: Any) -> Answer:
+        body = {"session_id": self.session_id, "chunk": chunk, "is_final": final, **fields}
+        return await self.post(body, headers={"Idempotency-Key": key} if key else None)
+
+    async def send_all(self, samples: Sequence[int] | np.ndarray, **fields: Any) -> list[dict[str, Any]]:
+        """Everything in chunks, as the vendor's own client does it; the last answer is the final one."""
+        answers, transcript = [], ""
+        cuts = [*range(0, len(samples), CHUNK), len(samples)]
+        for start, end in pairwise(cuts):
+            final = end == len(samples)
+            answer = await self.send(samples[start:end], final=final, previous_transcript=transcript, **fields)
+            assert answer.status == 200, answer
+            answers.append(answer.json)
+            transcript = f"{transcript} {answer.json.get('transcription', '')}".strip()
+        return answers
+
+    async def state(self, session_id: str | None = None) -> Answer:
+        url = f"{self.url}/api/consultations/{session_id or self.session_id}"
+        async with aiohttp.ClientSession() as session, session.get(url, headers=self.keys) as answer:
+            return Answer(answer.status, await answer.read(), answer.headers.copy())
+
+
+def credentials_of(service: ServiceProcess) -> dict[str, str]:
+    return orjson.loads((service.data_dir / "dev-credentials.json").read_bytes())["dorsum"]
+
+
+def keys_of(service: ServiceProcess) -> dict[str, str]:
+    credentials = credentials_of(service)
+    return {"Api-Key": credentials["api_key"], "Client-Key": credentials["client_key"]}
+
+
+def stored_chunks(service: ServiceProcess, task_id: str) -> list[bytes]:
+    """The bytes of the recording's chunks as they lie in the store, in no promised order."""
+    folder = service.data_dir / "blobs" / "recordings" / UUID(task_id).hex
+    return [path.read_bytes() for path in folder.iterdir() if path.name.startswith("chunk-")]
+
+
+async def stitched_samples(service: ServiceProcess, task_id: str) -> np.ndarray:
+    """The session's sound, as whoever may download it gets it."""
+    api = service.api()
+    link = await api.call("GET", f"/v1/recordings/rec_{UUID(task_id).hex}/download-url")
+    assert link.status == 200, link
+    audio = await api.call("GET", link.json["download_url"], key=False)
+    assert audio.body[:4] == b"RIFF"
+    assert int.from_bytes(audio.body[40:44], "little") == len(audio.body) - 44
+    return np.frombuffer(audio.body[44:], "<i2")
+
+
+async def event_types(service: ServiceProcess, task_id: str) -> list[str]:
+    return await service.api().event_types({"id": f"rec_{UUID(task_id).hex}"})
+
+
+def sections_of(note: str) -> dict[str, list[str]]:
+    """The sentences of a note of text, without the times behind them."""
+    blocks = re.findall(r"^(\w+):\n((?:- .*\n?)+)", note, re.MULTILINE)
+    return {
+        title: [re.sub(r" \[[\d:]+-[\d:]+\]$", "", line.removeprefix("- ")) for line in lines.splitlines()]
+        for title, lines in blocks
+    }
