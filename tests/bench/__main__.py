@@ -6,13 +6,14 @@
 import asyncio
 import sys
 
-from tests.bench import deciding, lists, replaying, uploading
+from tests.bench import deciding, lists, replaying, samples, uploading
 
 BENCHES = {
     "deciding": deciding.measure,
     "replaying": replaying.measure,
     "uploading": lambda: asyncio.run(uploading.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
+    "samples": lambda: asyncio.run(samples.measure()),
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -35,7 +36,7 @@ class Dorsum:
 
     @classmethod
     def of(cls, service: ServiceProcess) -> "Dorsum":
-        return cls(service.url, keys_of(service))
+        return cls(service.url, keys_in(service.data_dir))
 
     def another(self) -> "Dorsum":
         return Dorsum(self.url, self.keys)
@@ -72,12 +73,13 @@ class Dorsum:
             return Answer(answer.status, await answer.read(), answer.headers.copy())
 
 
-def credentials_of(service: ServiceProcess) -> dict[str, str]:
-    return orjson.loads((service.data_dir / "dev-credentials.json").read_bytes())["dorsum"]
-
-
 def keys_of(service: ServiceProcess) -> dict[str, str]:
-    credentials = credentials_of(service)
+    return keys_in(service.data_dir)
+
+
+def keys_in(data_dir: Path) -> dict[str, str]:
+    """The headers that the development credentials give."""
+    credentials = orjson.loads((data_dir / "dev-credentials.json").read_bytes())["dorsum"]
     return {"Api-Key": credentials["api_key"], "Client-Key": credentials["client_key"]}
 
 

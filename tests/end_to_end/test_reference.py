@@ -14,6 +14,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
 from service.openapi import FILE, document, rendered
+from tests.end_to_end.dorsum_client import Dorsum, keys_of, silence
 from tests.end_to_end.service_process import short_speech
 
 CASES_PER_OPERATION = 110
@@ -62,11 +63,17 @@ async def _made(service):
     file = {"content_type": "audio/wav", "file_size_bytes": 9}
     offered = await api.call("POST", f"/v1/recordings/{arrived['id']}/upload-url", body=file)
     await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
+    consultation = Dorsum.of(service)
+    assert (await consultation.send(silence(), final=True)).status == 200
     download = (await api.get(done, "/download-url"))["download_url"]
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
             "POST /v1/webhooks": ("", asked),
+            "POST /api/consultations/transcribe": (
+                "",
+                {"session_id": consultation.session_id, "chunk": silence().tolist(), "is_final": True},
+            ),
             "POST /v1/transcriptions": ("", {"recording_id": done["id"]}),
             "POST /v1/recordings/{recording_id}/upload-url": (arrived["id"], file),
             "POST /v1/recordings/{recording_id}/upload-complete": (arrived["id"], {}),
@@ -75,6 +82,7 @@ async def _made(service):
         "recording_id": recordings,
         "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
         "webhook_id": [webhook],
+        "session_id": [consultation.session_id],
         "delivery_id": [one["id"] for one in deliveries["data"]],
         "to be deleted": {
             "recording_id": [(await api.create())["id"] for _ in range(3)],
@@ -97,7 +105,7 @@ def signed(url):
 def test_every_operation_answers_as_documented_whatever_it_is_asked(service, there, method, path):
     operation = f"{method} {path}"
     schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig())
-    headers = {"Authorization": f"Bearer {service.credentials['api_key']}"}
+    headers = {"Authorization": f"Bearer {service.credentials['api_key']}", **keys_of(service)}
     checks = CHECKS.get_by_names(
         ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
     )

@@ -1,0 +1,100 @@
+"""What is heard of a session chunk by chunk, and how the whole is mended where chunks meet.
+
+The engine here hears numbers: a stretch of equal samples is a word, and the whole word only if all of it is there.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
+from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
+from adapters.speech.transcript import Transcript, segment_of
+
+WORD_SECONDS = 0.5
+
+
+class NumberEngine:
+    """Each run of one number other than 0 is a word; half a word is heard as another."""
+
+    name = "numbers"
+    languages = ("en",)
+
+    def __init__(self):
+        self.heard_seconds = 0.0
+
+    def transcribe(self, open_audio, *, language):
+        sound = np.concatenate(list(pcm_blocks(open_audio)))
+        self.heard_seconds += len(sound) / SAMPLE_RATE
+        edges = np.flatnonzero(np.diff(sound, prepend=0, append=0))
+        runs = [(start, end, sound[start]) for start, end in itertools.pairwise(edges) if sound[start]]
+        segments = [
+            segment_of(
+                start=start / SAMPLE_RATE,
+                end=end / SAMPLE_RATE,
+                text=f"w{number}" if end - start == WORD_SECONDS * SAMPLE_RATE else "half",
+            )
+            for start, end, number in runs
+        ]
+        return Transcript.of_segments(
+            segments, language=language, engine=self.name, provider=None, duration_ms=len(sound) // 16
+        )
+
+
+def sound_of(seconds, *words):
+    """Silence of `seconds` with words that begin at the given seconds."""
+    sound = np.zeros(round(seconds * SAMPLE_RATE), "<i2")
+    for number, start in enumerate(words, 1):
+        sound[round(start * SAMPLE_RATE) : round((start + WORD_SECONDS) * SAMPLE_RATE)] = number
+    return sound
+
+
+def session(sound, *cuts, heard=True):
+    """The whole transcript of a sound that came cut, and how many seconds were listened to beyond the chunks."""
+    engine = NumberEngine()
+    parts = np.split(sound, [round(cut * SAMPLE_RATE) for cut in cuts])
+    chunks = [
+        HeardChunk(len(part), transcribe_samples(engine, part.tobytes(), language="en") if heard else None)
+        for part in parts
+    ]
+    engine.heard_seconds = 0.0
+    whole = transcribe_session(engine, lambda start, end: sound[start:end].tobytes(), chunks, language="en")
+    assert whole.duration_ms == len(sound) // 16
+    return whole, engine.heard_seconds
+
+
+@pytest.mark.parametrize("cut", np.arange(9.0, 11.1, 0.1))
+def test_a_word_at_a_cut_is_there_once_wherever_it_is_cut(cut):
+    whole, _ = session(sound_of(20, 3, 9.2, 10.1, 17), cut)
+    assert whole.text == "w1 w2 w3 w4"
+    starts = [segment.start for segment in whole.segments]
+    assert starts == pytest.approx([3, 9.2, 10.1, 17], abs=0.01)
+
+
+def test_only_what_is_around_a_cut_is_heard_again():
+    _, again = session(sound_of(60, 3, 29.8, 45, 58), 30)
+    assert 1 < again < 4
+
+
+def test_words_that_follow_one_another_from_cut_to_cut_are_heard_as_one_stretch():
+    sound = sound_of(12, *np.arange(0.25, 11.5, 0.5))
+    whole, again = session(sound, 3, 5, 7, 7.2)
+    assert whole.text == " ".join(f"w{number}" for number in range(1, 24))
+    assert again <= 12
+
+
+def test_a_chunk_that_nobody_heard_is_heard_with_the_whole():
+    sound = sound_of(20, 3, 9.8, 17)
+    assert session(sound, 10, heard=False)[0].text == session(sound, 10)[0].text == "w1 w2 w3"
+
+
+@pytest.mark.parametrize("cuts", [(), (0,), (10,), (0, 0, 10)])
+def test_empty_chunks_and_a_session_of_one_make_no_cut(cuts):
+    whole, again = session(sound_of(10, 3), *cuts)
+    assert (whole.text, again) == ("w1", 0)
+
+
+def test_a_session_without_sound_has_no_words():
+    whole, _ = session(np.zeros(0, "<i2"))
+    assert (whole.text, whole.segments, whole.engine) == ("", (), "numbers")
