@@ -14,7 +14,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from adapters.audio.pcm import PCM_CODEC
-from adapters.blobs.store import BlobNotFound, BlobStore
+from adapters.blobs.store import BlobNotFound, BlobStore, StoredBlob
 from adapters.notes.note import Note
 from adapters.speech.transcript import Transcript
 from domain.commands import AppendChunk, OpenRecording, RecordChunkTranscribed, RetryRecording
@@ -167,34 +167,48 @@ class Consultations:
                 del self._turns[session_id]
 
     async def _take(self, session: Session, chunk: ArrivedChunk) -> ChunkWords | Consultation:
-        recording = await self._opened(session)
-        recording, stored = await self._stored(session.id, recording, chunk)
+        recording, blob = await self._opened(session, chunk)
+        recording, stored = await self._stored(session.id, recording, chunk, blob)
         if recording.finalized is not None and stored.number == recording.chunks.highest:
             return await self._whole(session.id, recording)
         return ChunkWords(await self._words(session.id, recording, stored, session.language))
 
-    async def _opened(self, session: Session) -> Recording:
-        """The session's recording; its first chunk opens it."""
+    async def _opened(self, session: Session, chunk: ArrivedChunk) -> tuple[Recording, StoredBlob | None]:
+        """The session's recording. Its first chunk opens it, and is put while that is being committed."""
         try:
-            return await self._recordings.find(session.id)
+            return await self._recordings.find(session.id), None
         except RecordingNotFound:
-            now = self._clock()
-            command = OpenRecording(
-                at=now,
-                dialect=DIALECT,
-                tenant_id=session.tenant_id,
-                external_id=session.external_id,
-                finalize_policy=FinalizePolicy.RECONCILE,
-                max_chunks=self._limits.max_chunks,
-                expires_at=(now + self._limits.upload_window).replace(microsecond=0),
-                codec=PCM_CODEC,
-                note_wanted=True,
-                language=session.language,
-            )
-            return (await self._recordings.execute(session.id, command, trace_id=trace_id.get())).recording
+            opening = asyncio.create_task(self._open(session))
+            blob = await self._put(session.id, chunk)
+            try:
+                return await opening, blob
+            except RecordingError:
+                await self._erase_orphan(session.id, blob.key)
+                raise
 
-    async def _stored(self, its_id: UUID, recording: Recording, chunk: ArrivedChunk) -> tuple[Recording, ChunkStored]:
-        """The chunk as it is stored, now or before."""
+    async def _open(self, session: Session) -> Recording:
+        now = self._clock()
+        command = OpenRecording(
+            at=now,
+            dialect=DIALECT,
+            tenant_id=session.tenant_id,
+            external_id=session.external_id,
+            finalize_policy=FinalizePolicy.RECONCILE,
+            max_chunks=self._limits.max_chunks,
+            expires_at=(now + self._limits.upload_window).replace(microsecond=0),
+            codec=PCM_CODEC,
+            note_wanted=True,
+            language=session.language,
+        )
+        return (await self._recordings.execute(session.id, command, trace_id=trace_id.get())).recording
+
+    async def _put(self, its_id: UUID, chunk: ArrivedChunk) -> StoredBlob:
+        return await self._blobs.put(blob_prefix(its_id, "chunk"), _at_once(chunk.samples))
+
+    async def _stored(
+        self, its_id: UUID, recording: Recording, chunk: ArrivedChunk, blob: StoredBlob | None
+    ) -> tuple[Recording, ChunkStored]:
+        """The chunk as it is stored, now or before. `blob`: its bytes, if they have been put already."""
         prefix = blob_prefix(its_id, "chunk")
         command = AppendChunk(
             at=self._clock(),
@@ -207,7 +221,7 @@ class Consultations:
             is_last=chunk.is_last,
         )
         if any(type(event) is ChunkStored for event in decide(recording, command)):
-            blob = await self._blobs.put(prefix, _at_once(chunk.samples))
+            blob = blob or await self._put(its_id, chunk)
             command = replace(command, md5=blob.md5)
         try:
             outcome = await self._recordings.execute(its_id, command, trace_id=trace_id.get())
