@@ -47,6 +47,7 @@ def store(path: Path) -> Iterator[KeyStore]:
         (KeyKind.RESTRICTED, False, "rk_test_"),
         (KeyKind.DEVICE, True, "dtok_"),
         (KeyKind.UPLOAD, True, "up_"),
+        (KeyKind.CLIENT, True, "ck_"),
     ],
 )
 def test_a_token_tells_its_kind_and_then_has_letters_and_digits_only(

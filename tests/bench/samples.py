@@ -27,7 +27,7 @@ MEBIBYTE = 1024 * 1024
 
 
 async def measure() -> None:
-    print(f"One chunk of {CHUNK} samples, {REQUESTS} requests one after another")
+    print(f"Chunks of {CHUNK} samples, {REQUESTS} of one session one after another")
     for form, body in bodies().items():
         ratios = await handler_ratios(body)
         print(f"  the handler before recognition : orjson.loads, {form:<9} {spread(ratios)}   (at most 1.6)")
@@ -43,7 +43,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def _body(chunk: list[float]) -> bytes:
-    return orjson.dumps({"session_id": "SESSION", "chunk": chunk, "is_final": False, "previous_transcript": ""})
+    return orjson.dumps({"session_id": "SESSION", "chunk": chunk, "is_final": False, "previous_transcript": "WORDS"})
 
 
 async def handler_ratios(body: bytes) -> list[float]:
@@ -74,9 +74,9 @@ async def handler_ratios(body: bytes) -> list[float]:
             patch.object(LiveRecognition, "transcribe_chunk", nothing_heard),
         ):
             async with running_deck(Path(folder) / "data", TurnedClock()) as running:
-                keys = keys_in(Path(folder) / "data")
-                for _ in range(REQUESTS):
-                    sent = of_a_new_session(body)
+                keys, in_session = keys_in(Path(folder) / "data"), of_a_new_session(body)
+                for number in range(REQUESTS):
+                    sent = in_session.replace(b"WORDS", b"%d" % number)
                     began_parsing = time.perf_counter()
                     orjson.loads(sent)
                     parsing = time.perf_counter() - began_parsing

@@ -24,6 +24,8 @@ def keys(tmp_path, monkeypatch):
         (["--kind", "restricted", "--scope", "recordings:read", "--scope", "webhooks:write"], "rk_live_"),
         (["--kind", "device", "--device", "dev_1", "--end-user", "eu_1", "--days", "30"], "dtok_"),
         (["--kind", "upload", "--recording", "rec_1", "--minutes", "15"], "up_"),
+        (["--kind", "client"], "ck_"),
+        (["--kind", "restricted", "--scope", "consultations:write"], "rk_live_"),
     ],
 )
 def test_a_key_of_each_kind_is_made_listed_and_revoked_at_once(keys, tmp_path, options, prefix):

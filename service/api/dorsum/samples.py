@@ -28,7 +28,7 @@ _IN_PLACE = secrets.token_hex(16)
 _COMMA, _MINUS, _SPACE, _ZERO, _NINE = (np.uint8(code) for code in (0x2C, 0x2D, 0x20, 0x30, 9))
 _NOT_OF_NUMBERS = (b'"', b"t", b"f", b"n", b"[")
 _LONGEST_INTEGER = 5
-_PIECE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 15
 
 Pcm = npt.NDArray[np.int16]
 Integers = npt.NDArray[np.int32]
