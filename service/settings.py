@@ -63,8 +63,8 @@ class Settings(BaseSettings):
         bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
     ] = True
     dragon_max_chunks: Annotated[
-        int, Field(ge=1, le=1_000_000, description="Dragon: chunks that one recording may have")
-    ] = 100_000
+        int, Field(ge=1, le=2**31 - 1, description="Dragon: chunks that one recording may have")
+    ] = 2**31 - 1
     dragon_upload_hours: Annotated[
         float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
     ] = 168

@@ -1,6 +1,10 @@
 """A partner's client of Dragon's ambient audio: sessions, chunks and finalize in any order, progress for operators."""
 
+import asyncio
 import json
+import os
+import sys
+from asyncio.subprocess import PIPE
 from uuid import uuid4
 
 import pytest
@@ -186,6 +190,29 @@ async def test_nothing_of_what_a_partner_says_about_an_encounter_is_in_the_log_o
         content = path.read_bytes()
         assert said.encode() not in content
         assert dragon.token.encode() not in content
+
+
+async def test_the_command_line_takes_the_clients_own_ids(dragon, service):
+    await dragon.announce()
+    await dragon.store(1, short_speech(), 3)
+    await dragon.finalize(1, 3)
+    await ended(service.api(), dragon.correlation_id, 3)
+    environment = os.environ | {"TAPEDECK_DATA_DIR": str(service.data_dir), "TAPEDECK_URL": service.url}
+
+    async def said(*arguments):
+        command = (sys.executable, "-m", "service.cli", *arguments)
+        ran = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
+        output, error = await ran.communicate()
+        return ran.returncode, output.decode(), error.decode()
+
+    name = f"{dragon.correlation_id}/3"
+    shown = await said("show", "--json", name)
+    assert json.loads(shown[1])["external_id"] == name
+    assert "good morning" in (await said("transcript", name))[1]
+    assert "FinalizeRequested" in (await said("events", name))[1]
+    missing = await said("show", f"{dragon.correlation_id}/4")
+    assert missing[0] == 1
+    assert f"no recording 4 of a session {dragon.correlation_id}" in missing[2]
 
 
 async def test_the_projects_lists_hold_these_recordings_too_and_are_cut_by_their_names(dragon, api):

@@ -1,6 +1,7 @@
 """Clients that are not ours: Node's own fetch, and curl, with only the base URL changed."""
 
 import asyncio
+import io
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
+import av
 import pytest
 
 from tests.end_to_end.dragon_client import AUDIO, SESSIONS, dragon_credentials, ended, ids, sha256
@@ -34,6 +36,17 @@ async def output(*command: str, folder: Path | None = None) -> str:
     return ran.stdout
 
 
+def short_opus() -> bytes:
+    """The short speech as an Ogg Opus file, in several slices: at the highest rate there is."""
+    output = io.BytesIO()
+    with av.open(io.BytesIO(short_speech())) as wav, av.open(output, "w", "ogg") as ogg:
+        stream = ogg.add_stream("libopus", rate=16_000)
+        stream.bit_rate = 256_000
+        for frame in (*wav.decode(audio=0), None):
+            ogg.mux(stream.encode(frame))
+    return output.getvalue()
+
+
 @pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
 async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, api, tmp_path, backwards):
     node = needed("node")
@@ -57,9 +70,9 @@ async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, a
     assert text.split()[:2] == ["good", "morning"]
 
 
-async def test_curl_gets_to_a_transcript(service, api, tmp_path):
+async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
     curl, credentials = needed("curl"), dragon_credentials(service)
-    audio, named = short_speech(), ids(credentials) | {"correlationId": f"curl-{uuid4()}"}
+    audio, named = short_opus(), ids(credentials) | {"correlationId": f"curl-{uuid4()}"}
 
     async def answer(*arguments: str) -> str:
         return await output(curl, "-sS", "--fail-with-body", *arguments, folder=tmp_path)
@@ -87,8 +100,10 @@ async def test_curl_gets_to_a_transcript(service, api, tmp_path):
     declared = json.dumps(named | {"recordingId": 1, "totalChunks": len(pieces) + 1})
     finalize = f"{service.url}/audio/finalizeUpload?{AUDIO}"
     assert await answer(*traced, "--json", declared, finalize) == '{"error":null}'
+    assert len(pieces) > 1
     recording = await ended(api, named["correlationId"])
     assert (recording["status"], recording["content_sha256"]) == ("completed", sha256(audio))
+    assert recording["mime_type"] == "audio/ogg"
     text = (await api.call("GET", f"/v1/transcriptions/{recording['transcription_id']}")).json["text"]
     assert text.split()[:2] == ["good", "morning"]
 

@@ -15,6 +15,7 @@ import aiohttp
 import psutil
 import pytest
 
+from tests.end_to_end.dragon_client import Dragon, ended
 from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_the_log, until_published
 
 MEBIBYTE = 1024 * 1024
@@ -223,6 +224,26 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
     assert grown < 16 * MEBIBYTE + 1_500 * missed
     await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
     await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+
+
+async def test_the_trace_ids_of_a_dragon_client_are_in_the_headers(own_service, kafka, topic):
+    own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
+    dragon = await Dragon.connect(await own_service.start())
+    stored, finalized = str(uuid4()), str(uuid4())
+    announced = (await dragon.announce()).headers["x-correlation-id"]
+    assert (await dragon.store(1, b"not audio", trace=stored)).status == 200
+    assert (await dragon.finalize(1, trace=finalized)).status == 200
+    await ended(own_service.api(), dragon.correlation_id)
+    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    seen = await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+    seen.sort(key=lambda one: one.log_position)
+    assert [(one.headers["ce_type"].removeprefix("tapedeck."), one.headers["ce_traceid"]) for one in seen] == [
+        ("ambient_session.opened.v1", announced),
+        ("recording.opened.v1", stored),
+        ("recording.chunk_stored.v1", stored),
+        ("recording.finalize_requested.v1", finalized),
+        ("recording.failed.v1", finalized),
+    ]
 
 
 async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers(own_service, kafka, topic):

@@ -96,20 +96,25 @@ async def dragon_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def is_dragon(request: web.Request) -> bool:
-    """Whether it is Dragon's to answer: by its path, or because only a client lost from there calls by gRPC."""
-    return request.path.startswith(PATHS) or _is_grpc(request)
+    """Whether it is Dragon's to answer: by its path, or because only a client lost from there asks for a protocol that
+    Dragon has other hosts for."""
+    return request.path.startswith(PATHS) or _is_grpc(request) or _is_websocket(request)
 
 
 def check_protocol(request: web.Request) -> None:
     """(S) This is an HTTP-only host. Raises: ProtocolNotServed."""
     if _is_grpc(request):
         raise ProtocolNotServed("gRPC")
-    if "websocket" in request.headers.get(hdrs.UPGRADE, "").lower():
+    if _is_websocket(request):
         raise ProtocolNotServed("WebSocket")
 
 
 def _is_grpc(request: web.Request) -> bool:
     return request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc")
+
+
+def _is_websocket(request: web.Request) -> bool:
+    return "websocket" in request.headers.get(hdrs.UPGRADE, "").lower()
 
 
 def error_answer(status: int, sentence: str, *, headers: dict[str, str] | None = None) -> web.Response:

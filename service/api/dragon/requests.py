@@ -177,12 +177,13 @@ class _Fields:
 
     def positive(self, name: str, *, at_most: int = LARGEST_INT32) -> int:
         given = self._given.get(name)
-        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-            self.failures.append(f"{name} must be a positive integer (> 0)")
-            return 0
-        if given > at_most:
+        if isinstance(given, int | float) and given > at_most:  # an integer past 64 bits comes as a float
             self.failures.append(f"{name} must be at most {at_most}")
-        return given
+        elif isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            self.failures.append(f"{name} must be a positive integer (> 0)")
+        else:
+            return given
+        return 0
 
     def text(self, name: str) -> str | None:
         given = self._given.get(name)
