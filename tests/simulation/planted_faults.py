@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,8 +113,14 @@ FAULTS = (
     Fault(
         "the last chunk is judged by an older state in memory",
         "service/recordings.py",
-        "return hot.recording if hot and hot.version >= at_least else None",
-        "return hot.recording if hot else None",
+        "if hot is None or hot.version < at_least or not (",
+        "if hot is None or not (",
+    ),
+    Fault(
+        "the last chunk is judged by what has yet to be committed",
+        "service/recordings.py",
+        "not (hot.commit is None or _is_committed(hot.commit))",
+        "False",
     ),
     Fault(
         "what a job stores for a recording deleted meanwhile stays",
@@ -195,7 +202,8 @@ def _noticed_by_simulation(copy: Path) -> str | None:
 
 def _noticed_by_fast_tests(copy: Path) -> str | None:
     output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *FAST_TESTS)
-    return next((line.split(" ")[1] for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))), None)
+    failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
+    return failed and failed[1]
 
 
 def _run(copy: Path, *arguments: str) -> str:
