@@ -70,7 +70,7 @@ class KeySets:
             if begun_here:
                 break
         if cached.failure is not None:
-            raise cached.failure
+            raise cached.failure.with_traceback(None)  # it is raised many times, and must not gather their frames
         raise TokenRefused("The token is signed with a key that its issuer does not have.")
 
     def _begin_fetch(self, issuer: Issuer, cached: _Cached) -> asyncio.Task[None] | None:

@@ -1,6 +1,7 @@
 """Discovery and rotation: keys are found, renewed and kept, whatever an issuer or a client does."""
 
 import asyncio
+import traceback
 from datetime import timedelta
 
 import pytest
@@ -99,6 +100,21 @@ async def test_an_issuer_that_is_down_is_not_asked_with_every_request(trust, iss
         with pytest.raises(IssuerUnavailable):
             await trust.verify(issuer.token())
     assert len(issuer.fetches) <= 4
+
+
+async def test_an_issuers_failure_does_not_grow_with_the_requests_that_it_refuses(trust, issuer):
+    """It is one exception, raised for each of them: what it held on to would be all of their frames."""
+
+    async def broken(_):
+        return web.Response(status=500)
+
+    issuer.metadata_answer = broken
+    lengths = []
+    for _ in range(20):
+        with pytest.raises(IssuerUnavailable) as refusal:
+            await trust.verify(issuer.token())
+        lengths.append(len(list(traceback.walk_tb(refusal.value.__traceback__))))
+    assert lengths[-1] == lengths[-10]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
