@@ -27,7 +27,7 @@ from service.clock import Clock, utc_now
 from service.messages.publication import message_id, to_message
 from service.metrics import Metrics, PublisherMetrics
 from service.retry import RetryPolicy
-from service.settings import Settings
+from service.settings import Settings, as_set
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Publisher:
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
                 if self.position != tried_from:
                     delays, tried_from = WAITING.delays(self._random), self.position
-                logger.warning("publishing waits", extra={"position": self.position, "because": str(error)})
+                logger.warning("publishing waits", extra={"position": self.position, "because": as_set(str(error))})
                 await asyncio.sleep(next(delays).total_seconds())
 
     async def _publish(self) -> None:
