@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.tokens.allow_list import parse_allow_list
 from service.cli.serve import setting_rows
+from service.messages.forms import FORMS
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.service_process import short_speech
@@ -59,6 +60,11 @@ def test_the_allow_list_in_it_can_be_used():
 def test_the_settings_table_is_the_settings():
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", section("Settings"), re.MULTILINE)
     assert rows == [(name, what, f"`{default}`") for name, what, default in setting_rows()]
+
+
+def test_every_type_of_message_is_named():
+    (row,) = [line for line in section("Every event in Kafka").splitlines() if line.startswith("| `ce_type`")]
+    assert set(re.findall(r"`([a-z_]+)`", row)) - {"ce_type"} == {name.split(".")[2] for name in FORMS}
 
 
 def test_every_file_the_readme_names_exists():
