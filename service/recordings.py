@@ -156,9 +156,15 @@ class Recordings:
         raise Contended
 
     def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
-        """The recording if it is hot and not older than version `at_least`: perhaps ahead of the log."""
+        """The recording if it is hot, all in the log, and not older than version `at_least`.
+
+        A state with events that are yet to be committed will not do: another process may have been faster, and then
+        the events of its versions are others.
+        """
         hot = self._hot.get(recording_id)
-        return hot.recording if hot and hot.version >= at_least else None
+        if hot is None or hot.version < at_least or not (hot.commit is None or _is_committed(hot.commit)):
+            return None
+        return hot.recording
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -240,6 +246,10 @@ class Recordings:
 
 def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
+
+
+def _is_committed(commit: asyncio.Future[int]) -> bool:
+    return commit.done() and not commit.cancelled() and commit.exception() is None
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:
