@@ -156,9 +156,15 @@ class Recordings:
         raise Contended
 
     def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
-        """The recording if it is hot and not older than version `at_least`: perhaps ahead of the log."""
+        """The recording if it is hot, all in the log, and not older than version `at_least`.
+
+        A state with events that are yet to be committed will not do: another process may have been faster, and then
+        the events of its versions are others.
+        """
         hot = self._hot.get(recording_id)
-        return hot.recording if hot and hot.version >= at_least else None
+        if hot is None or hot.version < at_least or not (hot.commit is None or _is_committed(hot.commit)):
+            return None
+        return hot.recording
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -168,12 +174,15 @@ class Recordings:
         loading = self._loading.get(recording_id)
         if loading is None:
             loading = self._loading[recording_id] = asyncio.create_task(self._load_cold(recording_id))
-            loading.add_done_callback(lambda _: self._loading.pop(recording_id))
         return await asyncio.shield(loading)
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
-        begun = await self._newest_snapshot(recording_id)
-        state = await self._log.state(recording_id, after=begun)
+        try:
+            begun = await self._newest_snapshot(recording_id)
+            state = await self._log.state(recording_id, after=begun)
+        finally:
+            # Here and not in a callback: who asks when this task is done must not get what it once loaded.
+            del self._loading[recording_id]
         hot = _Hot(state.recording, state.version)
         if state.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(recording_id, hot)
@@ -240,6 +249,10 @@ class Recordings:
 
 def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
+
+
+def _is_committed(commit: asyncio.Future[int]) -> bool:
+    return commit.done() and not commit.cancelled() and commit.exception() is None
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:

@@ -16,9 +16,11 @@ from adapters.blobs.store import BlobFailure
 from adapters.event_log.recorder import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.speech.engine import SpeechError
+from adapters.tokens.allow_list_file import AllowListUnusable
 from service.api.application import runner
 from service.api.signed_urls import BadSigningKey
 from service.assembly import DataDirInUse, open_deck
+from service.collector import settle_collector
 from service.deck import Deck
 from service.dev_credentials import FILE_NAME, BadDevCredentials
 from service.settings import Settings
@@ -34,6 +36,7 @@ START_FAILURES = (
     KeyFileTooNew,
     BadSigningKey,
     BadDevCredentials,
+    AllowListUnusable,
     DataDirInUse,
     SpeechError,
 )
@@ -59,6 +62,7 @@ async def serve(settings: Settings) -> None:
         credentials = settings.data_dir / FILE_NAME
         if credentials.exists():
             logger.info("development credentials", extra={"file": str(credentials)})
+        settle_collector()
         await stopped.wait()
         logger.info("stopping")
 

@@ -15,6 +15,11 @@ from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechan
 MEBIBYTE = 1024 * 1024
 
 
+def as_set(sentence: str) -> str:
+    """The adapters' sentence about Kafka's settings, with their names as they are set."""
+    return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
+
+
 class Settings(BaseSettings):
     """Each field's description is what the README's table and the command line show. Raises: ValidationError."""
 
@@ -55,6 +60,19 @@ class Settings(BaseSettings):
     chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    allow_list: Annotated[
+        Path | None,
+        Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
+    ] = None
+    ambient_session_required: Annotated[
+        bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
+    ] = True
+    dragon_max_chunks: Annotated[
+        int, Field(ge=1, le=2**31 - 1, description="Dragon: chunks that one recording may have")
+    ] = 2**31 - 1
+    dragon_upload_hours: Annotated[
+        float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
+    ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
@@ -133,10 +151,10 @@ class Settings(BaseSettings):
     ] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "allow_list")
     @classmethod
-    def _absolute(cls, data_dir: Path) -> Path:
-        return data_dir.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
 
     @field_validator("public_url", "transcriber_url", "note_writer_url")
     @classmethod
@@ -191,7 +209,7 @@ class Settings(BaseSettings):
             try:
                 self.kafka.options()
             except BadConnection as error:
-                raise ValueError(str(error).replace("KAFKA_", "TAPEDECK_KAFKA_")) from None
+                raise ValueError(as_set(str(error))) from None
         return self
 
     @property
@@ -259,6 +277,10 @@ class Settings(BaseSettings):
     @property
     def upload_window(self) -> timedelta:
         return timedelta(hours=self.upload_hours)
+
+    @property
+    def dragon_upload_window(self) -> timedelta:
+        return timedelta(hours=self.dragon_upload_hours)
 
     @property
     def download_window(self) -> timedelta:

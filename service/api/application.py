@@ -12,8 +12,12 @@ from service.api.bota.streaming import Streaming
 from service.api.bota.transcriptions import Transcriptions
 from service.api.bota.webhooks import Webhooks
 from service.api.bota.whole_file import WholeFile
+from service.api.dev_issuer import DevIssuerApi
 from service.api.dorsum import errors as dorsum
 from service.api.dorsum.transcribe import Transcribe
+from service.api.dragon import errors as dragon
+from service.api.dragon.audio import Audio
+from service.api.dragon.sessions import Sessions
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
 from service.api.reference import Reference
@@ -27,15 +31,18 @@ def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
     app = web.Application(middlewares=_middlewares(deck))
     app.on_response_prepare.append(tell_rate)
-    parts = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck), Operations(deck))
-    for part in (*parts, Transcribe(deck)):
+    bota = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck))
+    for part in (*bota, Audio(deck), Sessions(deck), Transcribe(deck), Operations(deck)):
         part.add_routes(app.router)
     Reference().add_routes(app.router)
+    if deck.dev_issuer is not None:
+        DevIssuerApi(deck.dev_issuer, deck.limits).add_routes(app.router)
     return app
 
 
 def _middlewares(deck: Deck) -> list[Middleware]:
-    return [tracing(deck.metrics), unexpected_errors, bota_errors, dorsum.dorsum_errors, rate_limits(deck)]
+    dialects = (bota_errors, dragon.dragon_errors, dorsum.dorsum_errors)
+    return [tracing(deck.metrics), unexpected_errors, *dialects, rate_limits(deck)]
 
 
 def runner(deck: Deck) -> web.AppRunner:
@@ -67,4 +74,6 @@ async def unexpected_errors(request: web.Request, handler: Handler) -> web.Strea
         sentence = "The service failed at this request; try again."
         if dorsum.is_dorsum(request):
             return dorsum.error_answer(500, sentence)
+        if dragon.is_dragon(request):
+            return dragon.error_answer(500, sentence)
         return error_answer(500, "internal_error", sentence)

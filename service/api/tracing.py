@@ -4,8 +4,9 @@ It is in the answer, in every log line of the request, and in the metadata of th
 """
 
 import logging
+import re
 import time
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,7 @@ from service.metrics import Metrics
 
 TRACE_HEADER = "x-correlation-id"
 logger = logging.getLogger("tapedeck.http")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def tracing(metrics: Metrics) -> Middleware:
@@ -47,7 +49,7 @@ def tracing(metrics: Metrics) -> Middleware:
                     "path": request.path,  # never with the query: it may hold a signature
                     "status": status,
                     "milliseconds": round((time.perf_counter() - began) * 1000, 1),
-                    **({"recording_id": request.match_info["recording_id"]} if _names_recording(request) else {}),
+                    **_about(request),
                 },
             )
             trace_id.reset(token)
@@ -55,11 +57,13 @@ def tracing(metrics: Metrics) -> Middleware:
     return trace
 
 
+def is_trace_id(given: str | None) -> bool:
+    """Whether it is a UUID as they are usually written, in any case; it is passed on as it was given."""
+    return given is not None and _UUID.fullmatch(given) is not None
+
+
 def _trace_id(given: str | None) -> str:
-    try:
-        return str(UUID(given))
-    except (ValueError, TypeError, AttributeError):
-        return str(uuid4())
+    return given if given is not None and is_trace_id(given) else str(uuid4())
 
 
 def _route(request: web.Request) -> str:
@@ -68,5 +72,7 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unknown"
 
 
-def _names_recording(request: web.Request) -> bool:
-    return "recording_id" in request.match_info
+def _about(request: web.Request) -> dict[str, str]:
+    """The recording that the request is about: named by its path, or found in its body by its handler."""
+    recording_id = request.match_info.get("recording_id") or request.get("recording_id")
+    return {"recording_id": recording_id} if recording_id else {}

@@ -11,7 +11,7 @@ import click
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
-from service.settings import BadSettings, Settings, load_settings
+from service.settings import BadSettings, Settings, as_set, load_settings
 
 POLL_MS = 500
 
@@ -45,7 +45,7 @@ def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
     """Full types from short names. None given: none are left out."""
     from service.messages.forms import FORMS  # noqa: PLC0415
 
-    short = {name.removeprefix("tapedeck.recording.").rpartition(".")[0]: name for name in FORMS}
+    short = {_short(name): name for name in FORMS}
     unknown = [name for name in given if name not in short and name not in FORMS]
     if unknown:
         raise click.BadParameter(f"{unknown[0]} is none of {', '.join(short)}.", param_hint="--type")
@@ -78,9 +78,10 @@ async def _commit(consumer: Any) -> None:
 @asynccontextmanager
 async def _consumer(settings: Settings, group: str | None, *, from_beginning: bool) -> AsyncIterator[Any]:
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
+    from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: PLC0415
 
-    from adapters.kafka.starting import start  # noqa: PLC0415
+    from adapters.kafka.calling import close, start  # noqa: PLC0415
+    from adapters.kafka.diagnosis import why_unreachable  # noqa: PLC0415
 
     assert settings.kafka is not None  # noqa: S101 - checked by the command
     topic = settings.kafka_topic
@@ -97,11 +98,13 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
             _cannot(settings, f"there is no topic {topic} yet")
         consumer.subscribe([topic])
         yield consumer
+    except KafkaConnectionError:
+        fail(as_set(await why_unreachable(settings.kafka)))
     except (KafkaError, OSError) as error:
         _cannot(settings, str(error))
     finally:
         with suppress(KafkaError):
-            await consumer.stop()
+            await close(consumer.stop())
 
 
 def _cannot(settings: Settings, because: str) -> NoReturn:
@@ -128,11 +131,17 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
         click.echo(f"Broken {_where(record)}: {problem}.", err=True)
         return True
     if not wanted or form.TYPE in wanted:
-        name = form.TYPE.removeprefix("tapedeck.recording.").rpartition(".")[0]
-        data = form.model_dump(mode="json", exclude={"recording_id", "version", "at"})
-        line = f"{wording.local_time(form.at)}  {form.recording_id}/{form.version:<4} {name:<18} {facts(data)}"
+        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at"})
+        line = (
+            f"{wording.local_time(form.at)}  {form.subject_id}/{form.version:<4} {_short(form.TYPE):<18} {facts(data)}"
+        )
         click.echo(line.rstrip())
     return False
+
+
+def _short(message_type: str) -> str:
+    """Without what most types have in common: `stitched`, `ambient_session.opened`."""
+    return message_type.removeprefix("tapedeck.").removeprefix("recording.").rpartition(".")[0]
 
 
 def _where(record: Any) -> str:
