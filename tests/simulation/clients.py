@@ -38,6 +38,7 @@ class Client:
     choose_process: ChooseProcess
     acknowledged: list[tuple[int, bytes | None]] = field(default_factory=list)
     finalize_answers: list[dict[str, Any]] = field(default_factory=list)
+    appended: list[tuple[int, bytes]] = field(default_factory=list)
     opened: bool = False
     deleted: bool = False
 
@@ -47,6 +48,7 @@ class Client:
         self._handlers = Handlers(self.world, self.id)
         self._total = random.choice((1, 1, 2, 3, 3, 5, 8))
         self._abandons = random.random() < 0.2
+        self._appends = random.random() < 0.25
         self._window = timedelta(seconds=random.choice((10, 30, 45)))
         self._bodies = {
             number: [b"%s-%d-%d;" % (self.name.encode(), number, version) for version in range(2)]
@@ -60,7 +62,7 @@ class Client:
         with suppress(GaveUp):
             await self._ask(self._open)
             self.opened = True
-            jobs = [self._upload(), self._finalize()]
+            jobs = [self._append_all()] if self._appends else [self._upload(), self._finalize()]
             if random.random() < 0.25:
                 jobs.append(self._delete())
             if random.random() < 0.6:
@@ -131,6 +133,18 @@ class Client:
         lanes = random.randint(1, 4)
         pause = random.choice((0.0, 0.5, 2.0))
         await asyncio.gather(*(self._one_by_one(sends[lane::lanes], pause) for lane in range(lanes)))
+
+    async def _append_all(self) -> None:
+        """Chunks without numbers, one after another, each sent again until it is answered; the last one says so."""
+        for sent in range(1, self._total + 1):
+            body, is_last = self._bodies[sent][0], sent == self._total
+            with suppress(errors.RecordingError):
+                number = await self._ask(partial(self._handlers.append_chunk, body=body, is_last=is_last))
+                self.appended.append((number, body))
+                self.acknowledged.append((number, body))
+            if self._abandons:
+                return
+            await asyncio.sleep(self._random.random() * 2)
 
     async def _one_by_one(self, sends: list[Callable[[], Awaitable[None]]], pause: float) -> None:
         for send in sends:

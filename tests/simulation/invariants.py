@@ -90,6 +90,8 @@ def check_promises(world: World, client: Client) -> None:
             world.accuse(f"{client.name}: chunk {number} was acknowledged and is not in the history")
         elif body is not None and (number, hashlib.sha256(body).hexdigest()) not in with_bytes:
             world.accuse(f"{client.name}: the bytes of chunk {number} were acknowledged and are not in the history")
+    if [number for number, _ in client.appended] != list(range(1, len(client.appended) + 1)):
+        world.accuse(f"{client.name}: chunks that were sent in order got the numbers {client.appended}")
     if client.opened and not history:
         world.accuse(f"{client.name}: its opening was acknowledged and is not in the history")
     if client.deleted and not isinstance(history[-1], RecordingDeleted):

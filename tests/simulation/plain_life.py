@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from domain.events import (
     ChunkStored,
+    ChunkTranscribed,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -46,6 +47,7 @@ class PlainLife:
         self._wanted = [Stage.STITCH, Stage.TRANSCRIBE, *([Stage.NOTE] if opened.note_wanted else [])]
         self._done: list[Stage] = []
         self._chunks: dict[int, ChunkStored] = {}
+        self._heard: set[tuple[int, str]] = set()
         self._total: int | None = None
         self._failed: Failed | None = None
         self._deleted = False
@@ -59,6 +61,8 @@ class PlainLife:
         match event:
             case ChunkStored():
                 self._store_chunk(event)
+            case ChunkTranscribed():
+                self._hear(event)
             case FinalizeRequested():
                 self._finalize(event)
             case Stitched() | Transcribed() | NoteWritten():
@@ -100,6 +104,13 @@ class PlainLife:
             self._never(same, f"{name} was stored again with the same bytes")
             self._never(event.blob_key is None, f"{name} lost its bytes")
         self._chunks[event.number] = event
+
+    def _hear(self, event: ChunkTranscribed) -> None:
+        chunk = self._chunks.get(event.number)
+        self._never(chunk is None or chunk.sha256 != event.chunk_sha256, "other bytes were heard than were stored")
+        self._never((event.number, event.chunk_sha256) in self._heard, f"chunk {event.number} was heard twice")
+        self._never(Stage.TRANSCRIBE in self._done, "a chunk was heard after the whole")
+        self._heard.add((event.number, event.chunk_sha256))
 
     def _finalize(self, event: FinalizeRequested) -> None:
         self._never(self._total is not None, "it was finalized twice")

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from domain import commands
-from domain.errors import ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound
+from domain.decisions import chunk_asked_for
+from domain.errors import ChunkBeyondTotal, RecordingClosed, RecordingError, RecordingExpired, RecordingNotFound
+from domain.life import decide
 from service.api.bota.objects import finalize_answer
 from service.processing import blob_prefix
 from service.recordings import Outcome
@@ -51,6 +53,51 @@ class Handlers:
         """One put of the blob has ended in order; others of the same bytes may have been cut off."""
         self._world.in_doubt[would_be] -= 1
         self._world.in_doubt += Counter()  # forgets what is settled
+
+    async def append_chunk(self, process: Process, body: bytes, is_last: bool) -> int:
+        """As `service.consultations` takes a chunk without a number; gives the number that it got."""
+        recording = await process.recordings.find(self._id)
+        prefix = blob_prefix(self._id, "chunk")
+        would_be = described(prefix, body)
+        command = commands.AppendChunk(
+            at=self._world.clock(),
+            blob_key=would_be.key,
+            size_bytes=would_be.size_bytes,
+            sha256=would_be.sha256,
+            md5=would_be.md5,
+            request_sha256=would_be.sha256,
+            is_named=False,
+            is_last=is_last,
+        )
+        if decide(recording, command):
+            self._world.in_doubt[would_be.key] += 1
+            await process.blobs.put(prefix, _stream(body))
+        try:
+            outcome = await process.recordings.execute(self._id, command)
+        except RecordingError:
+            await process.blobs.delete(would_be.key)  # every chunk of a client here has other bytes
+            raise
+        stored = chunk_asked_for(outcome.recording, command)
+        assert stored is not None
+        await self.hear_chunk(process, stored.number, body)
+        return stored.number
+
+    async def hear_chunk(self, process: Process, number: int, body: bytes) -> None:
+        """Record what a chunk says, which is the chunk itself."""
+        heard = described(blob_prefix(self._id, "chunk"), body)
+        command = commands.RecordChunkTranscribed(
+            at=self._world.clock(),
+            number=number,
+            chunk_sha256=heard.sha256,
+            blob_key=heard.key,
+            size_bytes=heard.size_bytes,
+            sha256=heard.sha256,
+            language="en",
+            engine="simulated",
+            word_count=1,
+            duration_ms=len(body),
+        )
+        await process.recordings.execute(self._id, command)
 
     async def put_metadata(self, process: Process, number: int, body: bytes) -> None:
         """Announce a chunk without its bytes: they may come later, or never."""

@@ -26,7 +26,9 @@ _IN_PLACE = secrets.token_hex(16)
 """Stands in the body where the array was: nobody can send it."""
 
 _COMMA, _MINUS, _SPACE, _ZERO, _NINE = (np.uint8(code) for code in (0x2C, 0x2D, 0x20, 0x30, 9))
-_NOT_OF_NUMBERS = (b'"', b"t", b"f", b"n", b"[")
+_NOT_OF_NUMBERS = (b'"', b"t", b"f")
+"""Of strings, true and false. Null becomes NaN, and a bracket is no JSON in what has none to close it."""
+
 _LONGEST_INTEGER = 5
 _PIECE_BYTES = 1 << 15
 
@@ -166,7 +168,9 @@ def _pcm_or_none(pieces: Sequence[Numbers]) -> Pcm | None:
 def _scaled(floats: Numbers) -> Pcm:
     scaled = np.multiply(floats, FULL_SCALE, dtype=np.float64)
     np.rint(scaled, out=scaled)
-    return np.minimum(scaled, HIGHEST, out=scaled).astype("<i2")
+    if scaled.max() > HIGHEST:
+        np.minimum(scaled, HIGHEST, out=scaled)
+    return scaled.astype("<i2")
 
 
 def _are_whole(numbers: Numbers) -> bool:
