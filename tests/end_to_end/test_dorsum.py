@@ -202,7 +202,7 @@ async def test_when_too_much_waits_a_chunk_is_refused_and_can_be_sent_again(tmp_
         session = sessions[answers.index(refused)]
         assert (await session.state()).status == 404  # nothing of it was stored
         again = await session.send(speech)
-        assert again.json == next(answer for answer in answers if answer.status == 200).json
+        assert again.json["transcription"].startswith("good afternoon")
     finally:
         service.kill()
 
