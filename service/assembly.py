@@ -35,7 +35,7 @@ from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import Clock, utc_now
 from service.deck import Deck, WebhookParts
 from service.dev_credentials import settle_dev_credentials
-from service.followers.eraser import Eraser
+from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.publisher import open_publisher
@@ -74,7 +74,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         blobs.recover()
         make_private_directory(settings.log_path.parent)
         recorder = SQLiteLogRecorder(settings.log_path)
-        log = EventLog(recorder, on_commit=metrics.committed)
+        log = EventLog(recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=clock)
         parts.callback(keys.close)
@@ -118,12 +118,23 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             language=settings.language,
             clock=deck.clock,
         )
-        eraser = Eraser(blobs, log=log, positions=positions)
+        eraser = Eraser(
+            "erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=deck.clock
+        )
+        chunk_eraser = Eraser(
+            "erase-chunks",
+            STITCHED_CHUNKS,
+            settings.chunk_retention,
+            log=log,
+            blobs=blobs,
+            positions=positions,
+            clock=deck.clock,
+        )
         expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
         told = WebhookFollower(
             webhooks.store, webhooks.thread, webhooks.delivery, messages_of, log=log, clock=deck.clock
         )
-        always = (projector, eraser, expirer, told, webhooks.delivery)
+        always = (projector, eraser, chunk_eraser, expirer, told, webhooks.delivery)
         followers = [(follower.name, follower.run) for follower in always]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
         for stage, its_work in stages:

@@ -30,7 +30,11 @@ class Settings(BaseSettings):
         str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
     ] = None
     blob_url: Annotated[
-        str | None, Field(description="audio and transcripts: file:///PATH; blobs/ in DATA_DIR unless set")
+        str | None,
+        Field(
+            description="audio and transcripts: segments:///PATH (small bodies share files and syncs) or file:///PATH "
+            "(a file each); segments in blobs/ in DATA_DIR unless set"
+        ),
     ] = None
     transcriber: Annotated[
         Literal["pocketsphinx", "faster-whisper", "openai"], Field(description="the speech engine")
@@ -55,6 +59,9 @@ class Settings(BaseSettings):
     chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    chunk_retention_hours: Annotated[
+        float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
+    ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
@@ -131,8 +138,8 @@ class Settings(BaseSettings):
     @field_validator("blob_url")
     @classmethod
     def _local_files(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("file:///"):
-            raise ValueError("must be file:///PATH")
+        if url is not None and not url.startswith(("segments:///", "file:///")):
+            raise ValueError("must be segments:///PATH or file:///PATH")
         return url
 
     @field_validator("kafka_bootstrap_servers")
@@ -219,7 +226,7 @@ class Settings(BaseSettings):
 
     @property
     def blob_store_url(self) -> str:
-        return self.blob_url or (self.data_dir / "blobs").as_uri()
+        return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property
     def worker_count(self) -> int:
@@ -228,6 +235,10 @@ class Settings(BaseSettings):
     @property
     def upload_window(self) -> timedelta:
         return timedelta(hours=self.upload_hours)
+
+    @property
+    def chunk_retention(self) -> timedelta:
+        return timedelta(hours=self.chunk_retention_hours)
 
     @property
     def download_window(self) -> timedelta:

@@ -1,7 +1,7 @@
 """Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many recordings a transaction."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from adapters.sqlite_file import make_private_file
 LOCK_TIMEOUT_SECONDS = 10
 _LARGEST = 2**63 - 1
 _uuid = lru_cache(maxsize=4_096)(UUID)
+ROWS_A_STATEMENT = 100
 
 
 class SQLiteLogRecorder(SQLiteApplicationRecorder):
@@ -33,7 +34,6 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     def __init__(self, path: Path) -> None:
         make_private_file(path)
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
-        self.insert_events_statement = f"INSERT INTO {self.events_table_name} VALUES (?,?,?,?,?)"  # noqa: S608
         with _errors_named():
             self.create_table()
             with self.datastore.transaction(commit=True) as cursor:
@@ -67,13 +67,11 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
 
     def _insert_batch(self, cursor: SQLiteCursor, appends: Sequence[Append]) -> list[int | VersionConflict]:
         position = self._max_notification_id(cursor) or 0
-        versions: dict[UUID, int] = {}
+        versions = self._max_versions(cursor, {append.recording_id for append in appends})
         rows: list[tuple[int, str, int, str, bytes]] = []
         outcomes: list[int | VersionConflict] = []
         for append in appends:
             recording_id = append.recording_id
-            if recording_id not in versions:
-                versions[recording_id] = self._max_version(cursor, recording_id)
             if versions[recording_id] != append.expected_version:
                 outcomes.append(VersionConflict())
                 continue
@@ -82,7 +80,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 rows.append((position, recording_id.hex, stored.originator_version, stored.topic, stored.state))
             versions[recording_id] += len(append.stored_events)
             outcomes.append(position)
-        cursor.executemany(self.insert_events_statement, rows)
+        self._insert_rows(cursor, rows)
         return outcomes
 
     def select_events(
@@ -130,12 +128,27 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 for position, its_id, version, topic, state in cursor.fetchall()
             ]
 
-    def _max_version(self, cursor: SQLiteCursor, recording_id: UUID) -> int:
-        cursor.execute(
-            f"SELECT MAX(originator_version) FROM {self.events_table_name} WHERE originator_id=?",  # noqa: S608
-            (recording_id.hex,),
-        )
-        return cursor.fetchone()[0] or 0
+    def _insert_rows(self, cursor: SQLiteCursor, rows: Sequence[tuple[int, str, int, str, bytes]]) -> None:
+        """Many rows a statement: each one lets go of the interpreter's lock, and has to get it back."""
+        for start in range(0, len(rows), ROWS_A_STATEMENT):
+            some = rows[start : start + ROWS_A_STATEMENT]
+            marks = ",".join(["(?,?,?,?,?)"] * len(some))
+            values = [value for row in some for value in row]
+            cursor.execute(f"INSERT INTO {self.events_table_name} VALUES {marks}", values)  # noqa: S608
+
+    def _max_versions(self, cursor: SQLiteCursor, recording_ids: Collection[UUID]) -> dict[UUID, int]:
+        versions = dict.fromkeys(recording_ids, 0)
+        ids = list(recording_ids)
+        for start in range(0, len(ids), ROWS_A_STATEMENT):
+            some = [recording_id.hex for recording_id in ids[start : start + ROWS_A_STATEMENT]]
+            marks = ",".join("?" * len(some))
+            cursor.execute(
+                f"SELECT originator_id, MAX(originator_version) FROM {self.events_table_name} "  # noqa: S608
+                f"WHERE originator_id IN ({marks}) GROUP BY originator_id",
+                some,
+            )
+            versions.update((UUID(hex=row[0]), row[1]) for row in cursor.fetchall())
+        return versions
 
     def close(self) -> None:
         self.datastore.close()

@@ -69,22 +69,23 @@ def tell_to_continue(request: web.Request) -> None:
 async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float) -> AsyncIterator[bytes]:
     """The body as it arrives, a piece at a time. Raises: BodyTooLarge, BodyTooSlow, BodyCutOff."""
     check_announced_size(request, limit_bytes)
-    deadline = asyncio.get_running_loop().time() + seconds
+    # One timer for the whole body, which ends the wait for the next piece: a timeout around each costs more than it.
+    too_late = asyncio.get_running_loop().call_later(seconds, request.content.set_exception, BodyTooSlow(seconds))
     size_bytes = 0
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
+    try:
+        while True:
+            try:
                 piece = await request.content.readany()
-        except TimeoutError:
-            raise BodyTooSlow(seconds) from None
-        except (ConnectionError, web.RequestPayloadError):
-            raise BodyCutOff from None
-        if not piece:
-            return
-        size_bytes += len(piece)
-        if size_bytes > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        yield piece
+            except (ConnectionError, web.RequestPayloadError):
+                raise BodyCutOff from None
+            if not piece:
+                return
+            size_bytes += len(piece)
+            if size_bytes > limit_bytes:
+                raise BodyTooLarge(limit_bytes)
+            yield piece
+    finally:
+        too_late.cancel()
 
 
 async def whole_body(request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:

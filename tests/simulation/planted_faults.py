@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ("domain", "adapters", "service", "tests", "pyproject.toml")
+COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml")
 FAST_TESTS = ("tests/domain", "tests/service/followers", "tests/service/test_recordings.py")
 SEEDS = 600
 
@@ -70,20 +70,20 @@ FAULTS = (
     Fault(
         "answered before the commit",
         "service/recordings.py",
-        "        await _settled(rests_on)\n        if not events",
-        "        if not events",
+        "            await asyncio.shield(commit)\n        assert",
+        "        assert",
     ),
     Fault(
         "an answer without events does not wait for what it rests on",
         "service/recordings.py",
-        "        await _settled(rests_on)\n        if not events",
-        "        if events:\n            await _settled(rests_on)\n        if not events",
+        "            recording = hot.recording\n            await _settled(rests_on)",
+        "            recording = hot.recording",
     ),
     Fault(
         "an answer without events is not checked against other processes",
         "service/recordings.py",
-        "            await self._check_newest(recording_id, hot, decided_at)\n        return",
-        "            pass\n        return",
+        "            await self._check_newest(recording_id, hot, decided_at)\n        else",
+        "            pass\n        else",
     ),
     Fault(
         "a conflict is not decided again",
@@ -94,8 +94,8 @@ FAULTS = (
     Fault(
         "an append does not fall with the one it was decided on",
         "service/recordings.py",
-        "trace_id=trace_id, rests_on=rests_on\n",
-        "trace_id=trace_id\n",
+        "trace_id=trace_id, rests_on=rests_on, after=after\n",
+        "trace_id=trace_id, after=after\n",
     ),
     Fault(
         "position saved before the work",

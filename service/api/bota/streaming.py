@@ -15,16 +15,11 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from adapters.blobs.staging import Staged, discard, staged
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
-from domain.errors import (
-    ChunkBeyondTotal,
-    ChunkNumberOutOfRange,
-    RecordingClosed,
-    RecordingExpired,
-    RecordingNotFound,
-)
+from domain.errors import ChunkNumberOutOfRange, RecordingError
 from domain.events import FinalizePolicy, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
@@ -136,17 +131,27 @@ class Streaming:
         (D) 200 with the MD5 as ETag, as object stores do; `Content-MD5` (RFC 1864) is checked when sent.
         """
         its_id = self._check_upload_signature(request)
-        recording = await self._deck.recordings.find(its_id)
-        number = _part_number(request.match_info["file"], recording.opened.max_chunks)
+        opened = await self._deck.recordings.opened(its_id)
+        number = _part_number(request.match_info["file"], opened.max_chunks)
         limits = self._deck.limits
         check = _chunk_check(request.headers.get("Content-MD5"))
         check_announced_size(request, limits.chunk_bytes)
         tell_to_continue(request)
-        blob = await self._deck.blobs.put(
+        body = body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds)
+        async with staged(
+            self._deck.blobs,
             blob_prefix(its_id, f"chunk-{number}"),
-            body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds),
+            body,
+            announced_bytes=request.content_length,
             check=check,
-        )
+        ) as chunk:
+            await self._record_chunk(its_id, number, chunk)
+        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(chunk.size_bytes)
+        return web.Response(headers={"ETag": f'"{chunk.blob.md5}"'})
+
+    async def _record_chunk(self, its_id: UUID, number: int, chunk: Staged) -> None:
+        """Bytes and event become durable with one commit."""
+        blob = chunk.blob
         command = commands.StoreChunk(
             at=self._deck.clock(),
             number=number,
@@ -156,17 +161,19 @@ class Streaming:
             md5=blob.md5,
         )
         try:
-            await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
-        except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
-            await self._deck.blobs.delete(blob.key)  # no recording can come to hold it any more
+            outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
+        except RecordingError:
+            await discard(self._deck.blobs, chunk)  # no recording can come to hold it any more
             raise
-        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(blob.size_bytes)
-        return web.Response(headers={"ETag": f'"{blob.md5}"'})
+        stitched = outcome.recording.stitched
+        is_past_retention = stitched is not None and stitched.at + self._deck.settings.chunk_retention <= command.at
+        if chunk.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
+            await self._deck.blobs.delete(blob.key)
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""
         directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
-        self._deck.signer.check("upload", directory, request.query, now=self._deck.clock())
+        self._deck.signer.check_query("upload", directory, request.query_string, now=self._deck.clock())
         return recording_id_of(request.match_info["recording_id"])
 
     async def finalize(self, request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.blobs.files import FileBlobStore
+from adapters.blobs.segments import SegmentBlobStore
 from adapters.blobs.store import (
     BlobNotFound,
     BlobTooLarge,
@@ -34,6 +35,14 @@ def test_a_file_url_names_a_directory_escapes_and_all(tmp_path: Path) -> None:
     blob = open_store(f"file://{tmp_path}/with%20space").put_bytes("", b"here")
     assert (tmp_path / "with space" / blob.key).read_bytes() == b"here"
     assert isinstance(open_store(f"file://{tmp_path}"), FileBlobStore)
+
+
+async def test_segments_are_named_likewise_and_find_what_was_stored_as_files(tmp_path: Path) -> None:
+    blob = open_store(f"file://{tmp_path}").put_bytes("", b"here")
+    store = open_store(f"segments://{tmp_path}")
+    assert isinstance(store, SegmentBlobStore)
+    assert await store.size(blob.key) == 4
+    await store.close()
 
 
 @pytest.mark.parametrize(
