@@ -7,14 +7,15 @@ files of their own beside it, as `FileBlobStore` keeps them. A store of files ca
 import asyncio
 import io
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from adapters.blobs.arrival import Digests, Directories, storage_errors
+from adapters.blobs.arrival import Directories, storage_errors
+from adapters.blobs.digesting import Digesting, describe
 from adapters.blobs.files import BLOCK_BYTES, FileBlobStore
 from adapters.blobs.gathering import Gathering
 from adapters.blobs.segment_file import segment_path
@@ -83,7 +84,7 @@ class SegmentBlobStore:
         )
         self._space = SegmentSpace(self._directory, self._index, self._writer, segment_bytes=segment_bytes)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="segments")
-        self._hashers = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="digests")
+        self._digesting = Digesting(threads=HASHING_THREADS)
         self._room = WaitingRoom(waiting_bytes)
         self._small_bytes = small_bytes
         self._closed = False
@@ -124,8 +125,8 @@ class SegmentBlobStore:
 
     async def _described(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
         if size_bytes <= QUICKLY_HASHED_BYTES:
-            return _describe(prefix, _slices(pieces))
-        return await asyncio.get_running_loop().run_in_executor(self._hashers, _describe, prefix, pieces)
+            return describe(prefix, _slices(pieces))
+        return await self._digesting.described(prefix, pieces)
 
     async def put(
         self,
@@ -248,7 +249,7 @@ class SegmentBlobStore:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._hashers.shutdown)
+        await asyncio.to_thread(self._digesting.close)
         await asyncio.to_thread(self._background.shutdown)
         await asyncio.to_thread(self._writer.close)
         self._index.close()
@@ -277,10 +278,3 @@ def _slices(pieces: Sequence[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for start in range(0, len(piece), _HASHED_UNDER_THE_LOCK):
             yield piece[start : start + _HASHED_UNDER_THE_LOCK]
-
-
-def _describe(prefix: str, pieces: Iterable[bytes]) -> StoredBlob:
-    digests = Digests()
-    for piece in pieces:
-        digests.update(piece)
-    return digests.blob(prefix)

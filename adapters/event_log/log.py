@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
@@ -26,8 +26,9 @@ RECENT_EVENTS = 4_096
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 """How often the log is asked for commits of other processes, which cannot wake this one."""
 
-SECONDS_BETWEEN_WAKES = 0.005
-"""Under load, followers are woken once for the commits of this time: waking each of them costs as much as a commit."""
+SECONDS_BETWEEN_WAKES = 0.05
+"""Under load, followers are woken once for the commits of this time: waking all of them costs more than a commit.
+Whoever waits for one of them wakes it (`wake`)."""
 
 T = TypeVar("T")
 
@@ -196,7 +197,7 @@ class EventLog:
         if self._recent and self._recent[-1].position != first_position - 1:
             self._recent.clear()  # another process wrote in between
         for position, event in enumerate(events, first_position):
-            self._recent.append(replace(event, position=position))
+            self._recent.append(RecordedEvent(position, event.recording_id, event.version, event.event, event.trace_id))
         if len(self._recent) > 2 * RECENT_EVENTS:
             del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)

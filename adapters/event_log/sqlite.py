@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+import orjson
 from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteAggregateRecorder,
@@ -66,8 +67,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             return self._insert_batch(cursor, appends)
 
     def _insert_batch(self, cursor: SQLiteCursor, appends: Sequence[Append]) -> list[int | VersionConflict]:
-        position = self._max_notification_id(cursor) or 0
-        versions = self._max_versions(cursor, {append.recording_id for append in appends})
+        position, versions = self._newest(cursor, {append.recording_id for append in appends})
         rows: list[tuple[int, str, int, str, bytes]] = []
         outcomes: list[int | VersionConflict] = []
         for append in appends:
@@ -136,19 +136,20 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             values = [value for row in some for value in row]
             cursor.execute(f"INSERT INTO {self.events_table_name} VALUES {marks}", values)  # noqa: S608
 
-    def _max_versions(self, cursor: SQLiteCursor, recording_ids: Collection[UUID]) -> dict[UUID, int]:
-        versions = dict.fromkeys(recording_ids, 0)
-        ids = list(recording_ids)
-        for start in range(0, len(ids), ROWS_A_STATEMENT):
-            some = [recording_id.hex for recording_id in ids[start : start + ROWS_A_STATEMENT]]
-            marks = ",".join("?" * len(some))
-            cursor.execute(
-                f"SELECT originator_id, MAX(originator_version) FROM {self.events_table_name} "  # noqa: S608
-                f"WHERE originator_id IN ({marks}) GROUP BY originator_id",
-                some,
-            )
-            versions.update((UUID(hex=row[0]), row[1]) for row in cursor.fetchall())
-        return versions
+    def _newest(self, cursor: SQLiteCursor, recording_ids: Collection[UUID]) -> tuple[int, dict[UUID, int]]:
+        """The log's last position and each recording's last version.
+
+        One row for all: each step of a statement lets go of the interpreter's lock, and has to get it back. And one
+        look at the end of each history, however long that is.
+        """
+        table, by_hex = self.events_table_name, {recording_id.hex: recording_id for recording_id in recording_ids}
+        version = f"SELECT MAX(originator_version) FROM {table} WHERE originator_id=value"  # noqa: S608
+        cursor.execute(
+            f"SELECT (SELECT MAX(rowid) FROM {table}), json_group_object(value, ({version})) FROM json_each(?)",  # noqa: S608
+            (orjson.dumps(list(by_hex)).decode(),),
+        )
+        position, versions = cursor.fetchone()
+        return position or 0, {by_hex[its_hex]: version or 0 for its_hex, version in orjson.loads(versions).items()}
 
     def close(self) -> None:
         self.datastore.close()
