@@ -148,7 +148,7 @@ class Recordings:
         """
         hot = await self._load(recording_id)
         recording = hot.recording
-        if recording is None or recording.phase is Phase.DELETED or not _is_durable(hot.opening):
+        if recording is None or recording.phase is Phase.DELETED or not _is_committed(hot.opening):
             return (await self.find(recording_id)).opened
         return recording.opened
 
@@ -177,9 +177,15 @@ class Recordings:
         raise Contended
 
     def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
-        """The recording if it is hot and not older than version `at_least`: perhaps ahead of the log."""
+        """The recording if it is hot, all in the log, and not older than version `at_least`.
+
+        A state with events that are yet to be committed will not do: another process may have been faster, and then
+        the events of its versions are others.
+        """
         hot = self._hot.get(recording_id)
-        return hot.recording if hot and hot.version >= at_least else None
+        if hot is None or hot.version < at_least or not _is_committed(hot.commit):
+            return None
+        return hot.recording
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -263,8 +269,8 @@ def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
-def _is_durable(commit: asyncio.Future[int] | None) -> bool:
-    return commit is None or (commit.done() and commit.exception() is None)
+def _is_committed(commit: asyncio.Future[int] | None) -> bool:
+    return commit is None or (commit.done() and not commit.cancelled() and commit.exception() is None)
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:

@@ -20,6 +20,7 @@ from adapters.speech.engine import SpeechError
 from service.api.application import runner
 from service.api.signed_urls import BadSigningKey
 from service.assembly import DataDirInUse, open_deck
+from service.collector import settle_collector
 from service.deck import Deck
 from service.dev_credentials import FILE_NAME, BadDevCredentials
 from service.settings import Settings
@@ -64,6 +65,7 @@ async def serve(settings: Settings) -> None:
         credentials = settings.data_dir / FILE_NAME
         if credentials.exists():
             logger.info("development credentials", extra={"file": str(credentials)})
+        settle_collector()
         await stopped.wait()
         logger.info("stopping")
 

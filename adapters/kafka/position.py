@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from adapters.kafka.calling import call, close, start
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import KafkaFailed
-from adapters.kafka.starting import start
 
 POSITION_HEADER = "ce_logposition"
 READ_SECONDS = 60
@@ -42,11 +42,11 @@ async def read_position(connection: KafkaConnection, topic: str) -> int:
     try:
         async with asyncio.timeout(READ_SECONDS):
             await start(consumer)
-            return await _committed(consumer, topic)
+            return await call(_committed(consumer, topic))
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailed(f"Kafka does not say how far {topic} is published: {error!r}") from error
     finally:
-        await consumer.stop()
+        await close(consumer.stop())
 
 
 async def read_published(connection: KafkaConnection, topic: str) -> Published:
@@ -58,12 +58,12 @@ async def read_published(connection: KafkaConnection, topic: str) -> Published:
     try:
         async with asyncio.timeout(READ_SECONDS):
             await start(consumer)
-            committed = await _committed(consumer, topic)
-            last = await _last_message(consumer, topic)
+            committed = await call(_committed(consumer, topic))
+            last = await call(_last_message(consumer, topic))
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailed(f"Kafka does not say how far {topic} is published: {error!r}") from error
     finally:
-        await consumer.stop()
+        await close(consumer.stop())
     if last is None:
         return Published(committed, None)
     position = _log_position(last)

@@ -15,11 +15,11 @@ from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, Kafk
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from adapters.kafka.calling import call, close, start
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import Fenced, KafkaFailed
 from adapters.kafka.message import Message
 from adapters.kafka.position import position_group
-from adapters.kafka.starting import start
 
 TRANSACTION_SECONDS = 30
 """After this, Kafka aborts a transaction that its producer left, and a publisher gives one up."""
@@ -51,7 +51,7 @@ class TransactionalProducer:
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS):
                 await start(producer)
-                opened._partitions = len(await producer.partitions_for(topic))
+                opened._partitions = len(await call(producer.partitions_for(topic)))
         except BaseException as error:
             await opened.close()
             if isinstance(error, (KafkaError, OSError, TimeoutError)):
@@ -66,15 +66,18 @@ class TransactionalProducer:
         """
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS):
-                await self._producer.begin_transaction()
-                # Every delivery is waited for before the commit: aiokafka commits a transaction also when a batch of
-                # it was refused, and the refused messages would be missing.
-                await asyncio.gather(*await self._send(messages))
-                # Not at the same time: while the coordinator adds the group, the broker refuses messages for 100 ms.
-                await self._send_position(position)
-                await self._producer.commit_transaction()
+                await call(self._transaction(messages, position))
         except (KafkaError, OSError, TimeoutError, AssertionError) as error:  # asserts guard aiokafka's transactions
             raise self._named(error) from error
+
+    async def _transaction(self, messages: Sequence[Message], position: int) -> None:
+        await self._producer.begin_transaction()
+        # Every delivery is waited for before the commit: aiokafka commits a transaction also when a batch of it was
+        # refused, and the refused messages would be missing.
+        await asyncio.gather(*await self._send(messages))
+        # Not at the same time: while the coordinator adds the group, the broker refuses messages for 100 ms.
+        await self._send_position(position)
+        await self._producer.commit_transaction()
 
     async def _send(self, messages: Sequence[Message]) -> list[Awaitable[Any]]:
         """Queue the messages as whole batches: one future a batch and not one a message."""
@@ -111,13 +114,12 @@ class TransactionalProducer:
 
     async def close(self) -> None:
         """Abort what is under way, if Kafka answers soon, and let go of every connection."""
-        producer = self._producer
-        with suppress(TimeoutError, KafkaError, AssertionError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                if _is_in_transaction(producer):
-                    await producer.abort_transaction()
-                await producer.stop()
-        await _abandon(producer)
+        try:
+            with suppress(TimeoutError, KafkaError, AssertionError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await call(_finish(self._producer))
+        finally:
+            await close(_abandon(self._producer))
 
 
 @lru_cache(maxsize=65_536)
@@ -145,6 +147,12 @@ def _said(error: BaseException) -> str:
 def _is_in_transaction(producer: AIOKafkaProducer) -> bool:
     sender = producer._sender.sender_task  # noqa: SLF001
     return sender is not None and not sender.done() and bool(producer._txn_manager.is_in_transaction())  # noqa: SLF001
+
+
+async def _finish(producer: AIOKafkaProducer) -> None:
+    if _is_in_transaction(producer):
+        await producer.abort_transaction()
+    await producer.stop()
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

@@ -1,15 +1,17 @@
 """Creates the topic when it is missing. An existing one is left as it is."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from adapters.kafka.calling import call, close, start
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import KafkaFailed
-from adapters.kafka.starting import start
 
 USUAL_REPLICATION = 3
+TOPIC_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +27,18 @@ async def ensure_topic(connection: KafkaConnection, topic: Topic) -> None:
     """Return once the topic exists. Raises: KafkaFailed."""
     admin = AIOKafkaAdminClient(**connection.options())
     try:
-        await start(admin)
-        if topic.name not in await admin.list_topics():
-            await _create(admin, topic)
+        async with asyncio.timeout(TOPIC_SECONDS):
+            await start(admin)
+            await call(_create_missing(admin, topic))
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailed(f"Kafka does not give the topic {topic.name}: {error!r}") from error
     finally:
-        await admin.close()
+        await close(admin.close())
 
 
-async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> None:
+async def _create_missing(admin: AIOKafkaAdminClient, topic: Topic) -> None:
+    if topic.name in await admin.list_topics():
+        return
     brokers = len((await admin.describe_cluster())["brokers"])
     replication = topic.replication or min(USUAL_REPLICATION, brokers)
     configuration = {

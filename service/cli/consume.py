@@ -80,7 +80,7 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
-    from adapters.kafka.starting import start  # noqa: PLC0415
+    from adapters.kafka.calling import close, start  # noqa: PLC0415
 
     assert settings.kafka is not None  # noqa: S101 - checked by the command
     topic = settings.kafka_topic
@@ -101,7 +101,7 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
         _cannot(settings, str(error))
     finally:
         with suppress(KafkaError):
-            await consumer.stop()
+            await close(consumer.stop())
 
 
 def _cannot(settings: Settings, because: str) -> NoReturn:

@@ -21,6 +21,7 @@ def rebuild(view: str) -> None:
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.summaries import RebuildRunning, SummaryStore  # noqa: PLC0415
     from service.api.bota.objects import recording_status  # noqa: PLC0415
+    from service.collector import settle_collector  # noqa: PLC0415
 
     try:
         settings = load_settings()
@@ -33,6 +34,7 @@ def rebuild(view: str) -> None:
     try:
         recorder = SQLiteLogRecorder(settings.log_path)
         summaries = SummaryStore(settings.views_path, status_of=recording_status)
+        settle_collector()
         position = summaries.rebuild(EventReader(recorder).after)
     except (OSError, sqlite3.Error, LogUnavailable, RebuildRunning) as error:
         raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.commands import Command
+from domain.events import ChunkStored
 from domain.life import decide
 from domain.recording import Recording, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
@@ -18,15 +19,17 @@ from tests.domain.histories import chunk, finalize, opened, store_chunk
 SIZES = (10, 1_000, 10_000)
 STEPS = 1_000
 SAMPLES = 25
-CHUNKS = [chunk(number) for number in range(1, 2 * max(SIZES) + 1)]
-COMMANDS = [store_chunk(number) for number in range(1, 2 * max(SIZES) + 1)]
-OPENED = opened(max_chunks=len(CHUNKS))
+NUMBERS = range(1, 2 * max(SIZES) + 1)
+CHUNKS: list[ChunkStored] = []
+COMMANDS: list[Command] = []
 
 Sample = Callable[[int], float]
 """Nanoseconds a step with that many chunks there."""
 
 
 def measure() -> None:
+    CHUNKS[:] = map(chunk, NUMBERS)
+    COMMANDS[:] = map(store_chunk, NUMBERS)
     print(f"ns a step with {', '.join(map(str, SIZES))} chunks there; best of {SAMPLES} samples of {STEPS} steps")
     rows: dict[str, Sample] = {
         "evolve with one more chunk": evolving,
@@ -43,6 +46,8 @@ def measure() -> None:
                 best[size] = min(best[size], sample(size))
         figures = "".join(f"{best[size]:9.0f}" for size in SIZES)
         print(f"  {name:<32}{figures}   last : first {best[SIZES[-1]] / best[SIZES[0]]:.2f}")
+    CHUNKS.clear()  # forty thousand objects would cost the benches after this one their share of garbage collection
+    COMMANDS.clear()
 
 
 def evolving(size: int) -> float:
@@ -84,6 +89,6 @@ def loading(size: int) -> float:
 
 
 def recording_of(size: int) -> Recording:
-    recording = fold([OPENED, *CHUNKS[:size]])
+    recording = fold([opened(max_chunks=len(NUMBERS)), *CHUNKS[:size]])
     assert recording is not None
     return recording

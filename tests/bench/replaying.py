@@ -16,6 +16,7 @@ from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from domain.recording import Recording, evolve
 from domain.snapshots import take_snapshot
+from service.collector import settle_collector
 from tests.bench.figures import nanoseconds, spread
 from tests.domain.histories import chunk, opened
 
@@ -29,6 +30,7 @@ def measure() -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorder = SQLiteLogRecorder(Path(folder) / "log.sqlite3")
         write(recorder)
+        settle_collector()  # as the service does
         reader = EventReader(recorder)
         snapshots = SnapshotStore(SQLiteSnapshotRecorder(recorder))
         state = reader.state(LONG)

@@ -1,9 +1,12 @@
 """Proves that the tests would notice: plants one fault at a time in a copy of the code and runs them against it.
 
+A copy with no fault in it comes first: what the tests say of that one, they would say of every copy.
+
 `python -m tests.simulation.planted_faults [word ...]` plants all faults, or those with one of the words in their name.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml")
+COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml", "README.md")
 FAST_TESTS = ("tests/domain", "tests/service/followers", "tests/service/test_recordings.py")
 SEEDS = 600
 
@@ -112,8 +115,14 @@ FAULTS = (
     Fault(
         "the last chunk is judged by an older state in memory",
         "service/recordings.py",
-        "return hot.recording if hot and hot.version >= at_least else None",
-        "return hot.recording if hot else None",
+        "if hot is None or hot.version < at_least or not ",
+        "if hot is None or not ",
+    ),
+    Fault(
+        "the last chunk is judged by what has yet to be committed",
+        "service/recordings.py",
+        "hot.version < at_least or not _is_committed(hot.commit)",
+        "hot.version < at_least",
     ),
     Fault(
         "what a job stores for a recording deleted meanwhile stays",
@@ -155,6 +164,12 @@ def main() -> int:
     """The exit code: 0 when every fault was noticed."""
     words = sys.argv[1:]
     chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    with tempfile.TemporaryDirectory() as directory:
+        copy_to(Path(directory))
+        complaint = _noticed_by_simulation(Path(directory)) or _noticed_by_fast_tests(Path(directory))
+    if complaint:
+        print(f"Nothing is planted yet, and the tests already complain: {complaint}")
+        return 1
     unnoticed = 0
     with ThreadPoolExecutor(2) as threads:
         for verdict in threads.map(try_out, chosen):
@@ -169,14 +184,19 @@ def main() -> int:
 def try_out(fault: Fault) -> Verdict:
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory)
-        for name in COPIED:
-            source = REPOSITORY / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy / name)
+        copy_to(copy)
         plant(fault, copy)
         return Verdict(fault, _noticed_by_simulation(copy), _noticed_by_fast_tests(copy))
+
+
+def copy_to(directory: Path) -> None:
+    """What the tests need of the repository, into `directory`."""
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, directory / name)
 
 
 def plant(fault: Fault, copy: Path) -> None:
@@ -195,7 +215,8 @@ def _noticed_by_simulation(copy: Path) -> str | None:
 
 def _noticed_by_fast_tests(copy: Path) -> str | None:
     output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *FAST_TESTS)
-    return next((line.split(" ")[1] for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))), None)
+    failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
+    return failed and failed[1]
 
 
 def _run(copy: Path, *arguments: str) -> str:

@@ -286,3 +286,19 @@ async def test_closing_waits_for_the_commit_under_way(recorder, monkeypatch):
     go_on.set()
     await closing
     assert await done == 1
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_follower_that_is_stopped_at_the_moment_the_log_grows_stops(log, steps):
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes together with what was waited for."""
+    following = asyncio.create_task(log.wait_for_growth(log.head))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    log._wake()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if following.done():
+        return
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
@@ -15,6 +16,7 @@ from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.engine import EngineUnavailable
 from domain.commands import DeleteRecording
+from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.followers import stage_follower
 from service.followers.stage_follower import StageFollower
@@ -30,7 +32,8 @@ class Rig:
     """A log, and a stitching follower over it whose work is the test's own."""
 
     def __init__(self, tmp_path):
-        self.log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+        self.recorder = SQLiteLogRecorder(tmp_path / "log.sqlite3")
+        self.log = EventLog(self.recorder)
         self.recordings = Recordings(self.log)
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.worked = []
@@ -220,6 +223,47 @@ async def test_the_last_chunk_is_noticed_though_another_process_took_it(rig, tmp
     await Recordings(other_log).execute(its_id, store_chunk(1))
     await rig.until_types(its_id, Stitched)
     await other_log.close()
+
+
+async def test_the_last_chunk_is_not_judged_by_what_this_process_has_yet_to_commit(rig, tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 0.01)
+    its_id = uuid4()
+    for command in (open_recording(finalize_policy=FinalizePolicy.RECONCILE), finalize(2)):
+        await rig.recordings.execute(its_id, command)
+    judged = []
+    may_be_due = StageFollower._may_be_due
+
+    def judge(follower, recorded):
+        judged.append(recorded.version)
+        return may_be_due(follower, recorded)
+
+    async def nothing_is_left():
+        return rig.positions.load("stitch") == rig.log.head
+
+    async def the_last_is_judged():
+        return judged[-1] == 4
+
+    async def is_stitched():
+        return Stitched in await rig.types(its_id)
+
+    monkeypatch.setattr(StageFollower, "_may_be_due", judge)
+    rig.follow(stitched)
+    await rig.until(nothing_is_left)
+    committing = threading.Event()
+    insert_batch = rig.recorder.insert_batch
+    monkeypatch.setattr(rig.recorder, "insert_batch", lambda batch: committing.wait(20) and insert_batch(batch))
+    ours = asyncio.gather(
+        *(rig.recordings.execute(its_id, store_chunk(1, body)) for body in (b"ours", b"again")), return_exceptions=True
+    )
+    await asyncio.sleep(0)  # both queued: as many versions as the other process is about to write
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    for number in (1, 2):
+        await Recordings(other_log).execute(its_id, store_chunk(number))
+    await other_log.close()
+    await rig.until(the_last_is_judged)
+    committing.set()
+    assert [type(refusal) for refusal in await ours] == [RecordingClosed] * 2
+    await rig.until(is_stitched)
 
 
 async def test_a_retry_is_taken_up(rig):
