@@ -69,7 +69,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         parts.enter_context(_owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
 
-        blobs = open_store(settings.blob_store_url)
+        blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
         parts.push_async_callback(blobs.close)
         blobs.recover()
         make_private_directory(settings.log_path.parent)

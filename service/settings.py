@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
     upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    segment_body_bytes: Annotated[
+        int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
+    ] = 256 * 1024
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
     max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
     chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600

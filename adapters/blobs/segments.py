@@ -27,6 +27,7 @@ from adapters.blobs.segment_tails import SegmentTails
 from adapters.blobs.segment_writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
 from adapters.blobs.staging import DurableBlob
 from adapters.blobs.store import (
+    SMALL_BYTES,
     BlobFailure,
     BlobNotFound,
     StorageUnavailable,
@@ -38,9 +39,6 @@ from adapters.blobs.store import (
 from adapters.blobs.waiting_room import WaitingRoom
 
 T = TypeVar("T")
-
-SMALL_BYTES = 256 * 1024
-"""Up to here a body goes into a segment."""
 
 QUICKLY_HASHED_BYTES = 16 * 1024
 """Up to here taking the digests costs less than a hop to a thread and back."""

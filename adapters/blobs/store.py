@@ -172,7 +172,11 @@ def checked_beginning(beginning: str) -> str:
     return beginning
 
 
-def open_store(url: str) -> BlobStore:
+SMALL_BYTES = 256 * 1024
+"""Up to here a body shares a segment with others, in a store that has segments."""
+
+
+def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
     """The store a URL names: `segments:///absolute/path` or `file:///absolute/path`. A worker process is given the URL.
 
     Raises: ValueError, in one sentence, when no store can be named so.
@@ -188,7 +192,7 @@ def open_store(url: str) -> BlobStore:
     if parts.scheme == "segments":
         from adapters.blobs.segments import SegmentBlobStore  # noqa: PLC0415
 
-        return SegmentBlobStore(Path(unquote(parts.path)))
+        return SegmentBlobStore(Path(unquote(parts.path)), small_bytes=small_bytes)
     from adapters.blobs.files import FileBlobStore  # noqa: PLC0415
 
     return FileBlobStore(Path(unquote(parts.path)))

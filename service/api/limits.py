@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import StreamReader, hdrs, web
 
 from service.settings import Settings
 
@@ -70,7 +70,7 @@ async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float)
     """The body as it arrives, a piece at a time. Raises: BodyTooLarge, BodyTooSlow, BodyCutOff."""
     check_announced_size(request, limit_bytes)
     # One timer for the whole body, which ends the wait for the next piece: a timeout around each costs more than it.
-    too_late = asyncio.get_running_loop().call_later(seconds, request.content.set_exception, BodyTooSlow(seconds))
+    too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
     size_bytes = 0
     try:
         while True:
@@ -86,6 +86,10 @@ async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float)
             yield piece
     finally:
         too_late.cancel()
+
+
+def _end_the_wait(content: StreamReader, seconds: float) -> None:
+    content.set_exception(BodyTooSlow(seconds))
 
 
 async def whole_body(request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:

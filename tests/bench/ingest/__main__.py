@@ -23,7 +23,7 @@ from tests.bench.ingest.servers import Discarding, Nginx, Server, SyncingNginx, 
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
-SIZES_KIB = [int(size) for size in os.environ.get("SIZES_KIB", "4,64,1024,16384").split(",")]
+SIZES_KIB = [int(size) for size in os.environ.get("SIZES_KIB", "4,64,1024,16384").split(",") if size]
 CLIENTS = [int(count) for count in os.environ.get("CLIENTS", "1,16,256").split(",")]
 MOST_BYTES_AT_ONCE = 1024**3
 """Of a size and a number of clients whose bodies together are more than this, nothing is measured."""
@@ -47,7 +47,7 @@ class Commits:
 def main() -> None:
     if not has_wrk():
         sys.exit("The load comes from wrk, which is not here; on Debian: apt install wrk")
-    kinds: list[type[Server]] = [Tapedeck, Discarding]
+    kinds: list[type[Server]] = [Discarding]
     if has_nginx():
         kinds.append(Nginx)
         if can_sync_nginx():
@@ -57,7 +57,8 @@ def main() -> None:
     else:
         print("nginx: skipped, it is not here; on Debian: apt install nginx-light")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
-        servers = [kind(Path(folder) / kind.__name__) for kind in kinds]
+        tapedeck = Tapedeck(Path(folder) / "tapedeck")
+        servers: list[Server] = [tapedeck, *(kind(Path(folder) / kind.__name__) for kind in kinds)]
         try:
             for server in servers:
                 server.start()
@@ -65,7 +66,7 @@ def main() -> None:
                 for clients in CLIENTS:
                     if size_kib * 1024 * clients <= MOST_BYTES_AT_ONCE:
                         compare(servers, Path(folder), size_kib * 1024, clients)
-            asyncio.run(at_half_of_the_rate(servers[0], Path(folder)))
+            asyncio.run(at_half_of_the_rate(tapedeck, Path(folder)))
         finally:
             for server in servers:
                 server.stop()
@@ -112,20 +113,37 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
         server.forget_bodies()
 
 
-async def at_half_of_the_rate(server: Server, folder: Path) -> None:
+async def at_half_of_the_rate(server: Tapedeck, folder: Path) -> None:
+    """How long an answer takes under load that is half of what the server can bear, also beside a transcription."""
     size_bytes = 64 * 1024
     highest = await asyncio.to_thread(
         measure, server, size_bytes=size_bytes, clients=16, seconds=SECONDS, first_part=0, folder=folder
     )
     print(f"\n64 KiB at half of the highest rate ({highest.rate / 2:.0f} a second), 16 clients")
-    shares = []
-    for _ in range(ROUNDS):
-        half = await paced(
-            server, size_bytes=size_bytes, rate=highest.rate / 2, seconds=SECONDS, first_part=next_part(server)
-        )
-        shares.append(half.p99_ms / half.p50_ms)
-        print(f"  p50 {half.p50_ms:.1f} ms   p99 {half.p99_ms:.1f} ms")
-    print(f"  p99 : p50   {spread(shares)}")
+
+    async def rounds() -> list[Measured]:
+        return [
+            await paced(
+                server, size_bytes=size_bytes, rate=highest.rate / 2, seconds=SECONDS, first_part=next_part(server)
+            )
+            for _ in range(ROUNDS)
+        ]
+
+    alone = await rounds()
+    await server.begin_transcribing(recordings=ROUNDS * SECONDS)
+    beside = await rounds()
+    show_paced("alone", alone)
+    show_paced(
+        "a transcription beside it" if await server.is_transcribing() else "a transcription, which ended", beside
+    )
+    ratios = [busy.p99_ms / quiet.p99_ms for busy, quiet in zip(beside, alone, strict=True)]
+    print(f"  p99 beside a transcription : alone   {spread(ratios)}")
+
+
+def show_paced(title: str, measured: Sequence[Measured]) -> None:
+    shares = [each.p99_ms / each.p50_ms for each in measured]
+    p50, p99 = median(each.p50_ms for each in measured), median(each.p99_ms for each in measured)
+    print(f"  {title}: p50 {p50:.1f} ms, p99 {p99:.1f} ms   p99 : p50   {spread(shares)}")
 
 
 _parts: dict[str, int] = {}

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import psutil
 
-from tests.end_to_end.service_process import ServiceProcess
+from tests.end_to_end.service_process import SAMPLE, ServiceProcess, slices
 
 MOST_CHUNKS = 1_000_000
 START_SECONDS = 30
@@ -72,6 +72,7 @@ class Tapedeck(Server):
         self._settings = {"MAX_CHUNKS": str(MOST_CHUNKS), "UPLOAD_HOURS": "24", **(settings or {})}
         self._service: ServiceProcess | None = None
         self._path = ""
+        self._sent: list[dict[str, str]] = []
 
     @property
     def service(self) -> ServiceProcess:
@@ -87,6 +88,21 @@ class Tapedeck(Server):
         api = (await self.service.start()).api()
         recording = await api.create()
         self._path = recording["chunk_upload_url_template"].removeprefix(self.service.url)
+
+    async def begin_transcribing(self, recordings: int) -> None:
+        """Give the workers so many minutes of speech to transcribe; returns when they have begun."""
+        api = self.service.api()
+        sent = [await api.upload(slices(SAMPLE.read_bytes(), 3), codec="opus") for _ in range(recordings)]
+        for recording in sent:
+            await api.finalize(recording, 3)
+        async with asyncio.timeout(START_SECONDS):
+            while "Stitched" not in await api.event_types(sent[0]):
+                await asyncio.sleep(0.05)
+        self._sent = sent
+
+    async def is_transcribing(self) -> bool:
+        """Whether the workers still have speech to transcribe."""
+        return (await self.service.api().get(self._sent[-1]))["status"] == "processing"
 
     def stop(self) -> None:
         if self._service is not None:
