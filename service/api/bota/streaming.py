@@ -46,6 +46,7 @@ class Streaming:
 
     def __init__(self, deck: Deck) -> None:
         self._deck = deck
+        self._chunk_bytes = deck.metrics.chunk_bytes.labels(DIALECT)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/recordings", self.create)
@@ -146,7 +147,7 @@ class Streaming:
             check=check,
         ) as chunk:
             await self._record_chunk(its_id, number, chunk)
-        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(chunk.size_bytes)
+        self._chunk_bytes.inc(chunk.size_bytes)
         return web.Response(headers={"ETag": f'"{chunk.blob.md5}"'})
 
     async def _record_chunk(self, its_id: UUID, number: int, chunk: Staged) -> None:
