@@ -15,6 +15,11 @@ from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechan
 MEBIBYTE = 1024 * 1024
 
 
+def as_set(sentence: str) -> str:
+    """The adapters' sentence about Kafka's settings, with their names as they are set."""
+    return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
+
+
 class Settings(BaseSettings):
     """Each field's description is what the README's table and the command line show. Raises: ValidationError."""
 
@@ -170,7 +175,7 @@ class Settings(BaseSettings):
             try:
                 self.kafka.options()
             except BadConnection as error:
-                raise ValueError(str(error).replace("KAFKA_", "TAPEDECK_KAFKA_")) from None
+                raise ValueError(as_set(str(error))) from None
         return self
 
     @property

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from adapters.kafka.calling import call, close, start
 from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.diagnosis import why_unreachable
 from adapters.kafka.errors import KafkaFailed
 
 USUAL_REPLICATION = 3
@@ -30,6 +31,8 @@ async def ensure_topic(connection: KafkaConnection, topic: Topic) -> None:
         async with asyncio.timeout(TOPIC_SECONDS):
             await start(admin)
             await call(_create_missing(admin, topic))
+    except KafkaConnectionError as error:
+        raise KafkaFailed(await why_unreachable(connection)) from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaFailed(f"Kafka does not give the topic {topic.name}: {error!r}") from error
     finally:

@@ -11,7 +11,7 @@ import click
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
-from service.settings import BadSettings, Settings, load_settings
+from service.settings import BadSettings, Settings, as_set, load_settings
 
 POLL_MS = 500
 
@@ -78,9 +78,10 @@ async def _commit(consumer: Any) -> None:
 @asynccontextmanager
 async def _consumer(settings: Settings, group: str | None, *, from_beginning: bool) -> AsyncIterator[Any]:
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
+    from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: PLC0415
 
     from adapters.kafka.calling import close, start  # noqa: PLC0415
+    from adapters.kafka.diagnosis import why_unreachable  # noqa: PLC0415
 
     assert settings.kafka is not None  # noqa: S101 - checked by the command
     topic = settings.kafka_topic
@@ -97,6 +98,8 @@ async def _consumer(settings: Settings, group: str | None, *, from_beginning: bo
             _cannot(settings, f"there is no topic {topic} yet")
         consumer.subscribe([topic])
         yield consumer
+    except KafkaConnectionError:
+        fail(as_set(await why_unreachable(settings.kafka)))
     except (KafkaError, OSError) as error:
         _cannot(settings, str(error))
     finally:

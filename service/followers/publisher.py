@@ -27,7 +27,7 @@ from service.clock import Clock, utc_now
 from service.messages.publication import message_id, to_message
 from service.metrics import Metrics, PublisherMetrics
 from service.retry import RetryPolicy
-from service.settings import Settings
+from service.settings import Settings, as_set
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,16 @@ SLICE = 100
 
 WAITING = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=5))
 
-TAKE_OVER_AFTER = timedelta(seconds=10)
-"""How long events wait without being published before a publisher that was fenced takes over again."""
+PATIENCE = RetryPolicy(first=timedelta(seconds=20), longest=timedelta(minutes=10))
+"""How long events wait without being published before a publisher that stands by takes over; half of it is chance.
+
+It grows with each fencing since the last event that anyone published, until it is longer than a session can take from
+its take-over to its first commit: each step of that has a bound, two minutes and a half together. So whoever has taken
+over publishes before someone else's patience ends, or fails by itself; publishers cannot go on fencing each other.
+"""
+
+LONGEST_LOOK = timedelta(seconds=2)
+"""A publisher that stands by asks Kafka at least this often how far the others are."""
 
 POSITION_RENEWAL = timedelta(hours=12)
 """A position is committed again when nothing happened for this long: Kafka forgets one that rests for a week."""
@@ -48,6 +56,10 @@ POSITION_RENEWAL = timedelta(hours=12)
 
 class AnotherLog(Exception):
     """The topic holds events that this log does not have: it belongs to another log, or this one was put back."""
+
+
+class AnotherPublisher(Exception):
+    """Someone else has published meanwhile: taking over would only interrupt it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,7 @@ class Publisher:
         clock: Clock,
         random: Random,
         metrics: Metrics,
-        take_over_after: timedelta = TAKE_OVER_AFTER,
+        patience: RetryPolicy = PATIENCE,
     ) -> None:
         self._log = log
         self._connection = connection
@@ -82,9 +94,12 @@ class Publisher:
         self._random = random
         self._follower_position = metrics.follower_position.labels(self.name)
         self._metrics = PublisherMetrics(metrics.registry)
-        self._take_over_after = take_over_after
+        self._patience = patience
+        self._patiences = patience.delays(random)
         # Kafka's own word counts; what is noted here only lets the metrics speak while Kafka is away.
         self.position = positions.load(self.name)
+        # Where Kafka may say that the topic stands if nobody else has published. Empty: nothing is known yet.
+        self._expected: frozenset[int] = frozenset()
         self._oldest_unpublished: RecordedEvent | None = None
         self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
 
@@ -107,27 +122,34 @@ class Publisher:
     async def run(self) -> None:
         """Follow the log for ever."""
         delays, tried_from = WAITING.delays(self._random), self.position
-        is_fenced = False
+        stands_by = False
         while True:
             try:
                 await self._look_at_oldest()
-                if is_fenced:
+                if stands_by:
                     await self._stand_by()
-                    is_fenced = False
+                    stands_by = False
                 await self._publish()
             except Fenced as error:
-                is_fenced = True
+                stands_by = True
                 self._metrics.fencings.inc()
                 logger.warning("fenced; standing by", extra={"position": self.position, "because": str(error)})
+            except AnotherPublisher as error:
+                stands_by = True
+                logger.info("standing by", extra={"position": self.position, "because": str(error)})
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
                 if self.position != tried_from:
                     delays, tried_from = WAITING.delays(self._random), self.position
-                logger.warning("publishing waits", extra={"position": self.position, "because": str(error)})
+                logger.warning("publishing waits", extra={"position": self.position, "because": as_set(str(error))})
                 await asyncio.sleep(next(delays).total_seconds())
 
     async def _publish(self) -> None:
-        """One session: take the topic over, ask how far it is, go on from there until something fails."""
+        """One session: take the topic over, ask how far it is, go on from there until something fails.
+
+        A process's first session takes over whoever publishes; a later one only where nobody has published meanwhile.
+        """
         await ensure_topic(self._connection, self._topic)
+        await self._check_take_over()
         producer = await TransactionalProducer.open(self._connection, self._topic.name)
         try:
             published = await read_published(self._connection, self._topic.name)
@@ -142,6 +164,7 @@ class Publisher:
 
     async def _publish_batch(self, producer: TransactionalProducer, batch: _Batch) -> None:
         self._oldest_unpublished = batch.oldest
+        self._expected = frozenset((self.position, batch.position))
         try:
             await producer.publish(batch.messages, position=batch.position)
         except BaseException:
@@ -188,6 +211,14 @@ class Publisher:
             await asyncio.sleep(0)
         return _Batch(messages, after, oldest)
 
+    async def _check_take_over(self) -> None:
+        """Raises: AnotherLog; AnotherPublisher; KafkaFailed; LogUnavailable."""
+        published = await read_published(self._connection, self._topic.name)
+        await self._check_same_log(published)
+        if self._expected and published.position not in self._expected:
+            self._moved_to(published.position)
+            raise AnotherPublisher(f"Another publisher has come to position {published.position}.")
+
     async def _check_same_log(self, published: Published) -> None:
         """Raises: AnotherLog; LogUnavailable."""
         head = await self._log.refresh_head()
@@ -208,15 +239,17 @@ class Publisher:
     async def _stand_by(self) -> None:
         """Return when events have waited for long without whoever took over publishing them. Raises: KafkaFailed."""
         loop = asyncio.get_running_loop()
-        patience = self._take_over_after * (1 + self._random.random())  # two that stand by do not return together
-        moved_at = loop.time()
+        patience, moved_at = next(self._patiences), loop.time()
         while loop.time() - moved_at < patience.total_seconds():
-            await asyncio.sleep(patience.total_seconds() / 10)
-            position = await read_position(self._connection, self._topic.name)
+            await asyncio.sleep(min(patience / 10, LONGEST_LOOK).total_seconds())
+            # A position that rested for long is forgotten by Kafka, which then says 0.
+            position = max(self.position, await read_position(self._connection, self._topic.name))
             await self._log.refresh_head()
-            if position != self.position or position >= self._log.head:
+            if position != self.position:
+                self._moved_to(position)
+                patience, moved_at = next(self._patiences), loop.time()
+            elif position >= self._log.head:
                 moved_at = loop.time()
-            self._moved_to(position)
             await self._look_at_oldest()
 
     async def _look_at_oldest(self) -> None:
@@ -227,6 +260,8 @@ class Publisher:
         if position != self.position:
             self.position = position
             self._positions.save(self.name, position)
+            self._patiences = self._patience.delays(self._random)
+        self._expected = frozenset((position,))
         self._follower_position.set(position)
 
 

@@ -16,8 +16,10 @@ import psutil
 import pytest
 
 from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_the_log, until_published
+from tests.end_to_end.test_readme import section
 
 MEBIBYTE = 1024 * 1024
+pytestmark = pytest.mark.timeout(600)  # each test waits for several things, for as long as a slow machine may take
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,14 @@ class Size:
     kills: int
     broker_restarts: int
     outage_seconds: float
+    usual_share: float
+    """Of the usual rate, what is there during the outage at least; what a second's rate is worth, when it is short."""
 
 
 SIZE = (
-    Size(recordings=200, kills=50, broker_restarts=5, outage_seconds=120)
+    Size(recordings=200, kills=50, broker_restarts=5, outage_seconds=120, usual_share=0.7)
     if os.environ.get("KAFKA_SOAK") == "full"
-    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=4)
+    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=4, usual_share=0.4)
 )
 SOAK_SECONDS = 1_800
 
@@ -64,7 +68,7 @@ async def upload(api):
     return recording
 
 
-async def until(condition, seconds=60):
+async def until(condition, seconds=120):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -100,7 +104,7 @@ async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_se
     assert re.search(r"^tapedeck_publisher_lag_events [1-9]", metrics, re.MULTILINE)
     assert own_service.stop() == 0
     waits = [line for line in own_service.log_lines() if line["message"] == "publishing waits"]
-    assert waits
+    assert {line["because"] for line in waits} == {"Kafka at 127.0.0.1:1 cannot be used: nobody listens there."}
     assert not any("exception" in line for line in own_service.log_lines())
 
 
@@ -218,7 +222,7 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
         f"{missed} events waited; memory {grown / MEBIBYTE:+.1f} MiB, {grown / missed:.0f} bytes an event "
         f"({usual_growth:.0f} before: the state of hot recordings)"
     )
-    assert during / usual > 0.7
+    assert during / usual > SIZE.usual_share
     # The state of hot recordings is kept, about 1 KiB a chunk. Messages waiting for Kafka would come on top.
     assert grown < 16 * MEBIBYTE + 1_500 * missed
     await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
@@ -240,8 +244,17 @@ async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers
     print(f"\n{shown}")
     lines = shown.splitlines()
     assert len(lines) == 6
+    for excerpt in re.findall(r"^ce_specversion.*", section("Every event in Kafka"), re.MULTILINE):
+        assert any(_is_excerpt(excerpt, line) for line in lines), excerpt
     for line, name in zip(lines, ["opened", *["chunk_stored"] * 3, "finalize_requested", "failed"], strict=True):
         headers, key, value = line.split("\t")
         assert f"ce_type:tapedeck.recording.{name}.v1" in headers.split(",")
         assert f"ce_subject:{key}" in headers.split(",")
         assert value.startswith(f'{{"recording_id":"{key}"')
+
+
+def _is_excerpt(excerpt, line):
+    """Whether the README's line is this one but for ids, times and what was cut."""
+    changing = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
+    kept = [re.escape(part) for part in changing.sub("?", excerpt).split("…")]
+    return re.fullmatch(".*".join(kept), changing.sub("?", line)) is not None

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from service.cli.serve import setting_rows
+from service.messages.forms import FORMS
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
 
@@ -34,6 +35,11 @@ def test_the_walk_through_runs_as_it_stands(service, tmp_path):
 def test_the_settings_table_is_the_settings():
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", section("Settings"), re.MULTILINE)
     assert rows == [(name, what, f"`{default}`") for name, what, default in setting_rows()]
+
+
+def test_every_type_of_message_is_named():
+    (row,) = [line for line in section("Every event in Kafka").splitlines() if line.startswith("| `ce_type`")]
+    assert set(re.findall(r"`([a-z_]+)`", row)) - {"ce_type"} == {name.split(".")[2] for name in FORMS}
 
 
 def test_every_file_the_readme_names_exists():

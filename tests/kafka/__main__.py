@@ -7,17 +7,32 @@ import tempfile
 from pathlib import Path
 
 from tests.kafka.broker import KafkaBroker
-from tests.kafka.jars import NoKafka
+from tests.kafka.jars import NoKafka, classpath
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="make kafka", description=__doc__)
     arguments.add_argument("--port", type=int, default=9092, help="0 for any free one")
-    port = arguments.parse_args().port
+    arguments.add_argument("--fetch", action="store_true", help="only fetch what it needs, and start nothing")
+    given = arguments.parse_args()
+    if given.fetch:
+        fetch()
+    else:
+        serve(given.port or None)
+
+
+def fetch() -> None:
+    try:
+        classpath()
+    except NoKafka as missing:
+        sys.exit(str(missing))
+
+
+def serve(port: int | None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that `finally` stops the broker
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
         try:
-            broker = KafkaBroker(Path(folder), port=port or None)
+            broker = KafkaBroker(Path(folder), port=port)
         except NoKafka as missing:
             sys.exit(str(missing))
         try:

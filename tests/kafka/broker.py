@@ -117,12 +117,14 @@ class KafkaBroker:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + START_SECONDS
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "reconnect.backoff.max.ms": 200}
+        )
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
             try:
-                admin.list_topics(timeout=0.5)
+                admin.list_topics(timeout=2)
             except KafkaException:
                 continue
             return self

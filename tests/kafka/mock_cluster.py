@@ -15,7 +15,7 @@ class MockCluster:
 
     def __init__(self) -> None:
         self._keeper = Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
-        (broker,) = self._keeper.list_topics(timeout=10).brokers.values()
+        (broker,) = self._keeper.list_topics(timeout=60).brokers.values()
         self.bootstrap_servers = f"{broker.host}:{broker.port}"
 
     def produce(self, topic: str, messages: Iterable[Message]) -> None:
@@ -29,4 +29,4 @@ class MockCluster:
                 headers=list(message.headers),
                 timestamp=message.timestamp_ms,
             )
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0

@@ -20,7 +20,7 @@ from service.messages.reading import read_form
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 POLL_SECONDS = 0.5
-READ_SECONDS = 60
+READ_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def _ends(servers: str, topic: str) -> dict[int, int]:
     consumer = _consumer(servers, "read_uncommitted")
     try:
         return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
-            for number in consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=60)[1]
+            for number in consumer.list_topics(topic, timeout=60).topics[topic].partitions
         }
     finally:
         consumer.close()

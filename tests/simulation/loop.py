@@ -7,7 +7,7 @@ run any more: no `finally`, no `except` of it sees the end, as after a power cut
 import asyncio
 import heapq
 from asyncio import events
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
 from random import Random
@@ -49,6 +49,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._stream: deque[events.Handle] | None = None
         self._lost: list[events.Handle] = []
         self.steps = 0
+        self.working: Counter[Owner | None] = Counter()
+        """Threads that have not done their work yet, of each process: one that ends in order waits for them."""
 
     def time(self) -> float:
         return self._now
@@ -69,8 +71,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = self.create_future()
         until_done, until_known = self._latency(getattr(executor, "_thread_name_prefix", ""))
+        owner = OWNER.get()
+        self.working[owner] += 1
 
         def work() -> None:
+            self.working[owner] -= 1
             try:
                 result = func(*args)
             except Exception as error:  # noqa: BLE001 - it is the future's

@@ -150,11 +150,11 @@ class Process:
             answer.set_result(request.result())
 
     async def stop(self) -> None:
-        """End in order, as the service does: requests first, then followers, then the log."""
+        """End in order, as the service does: requests first, then followers, then the log. No thread is cut off."""
         self.open = False
         self._world.trace(f"{self.name} stops")
         stopping = self._context.run(self._world.loop.create_task, self._stop())
-        while self.alive and not stopping.done():
+        while self.alive and not (stopping.done() and self._world.loop.working[self] == 0):
             await asyncio.sleep(0.1)
 
     async def _stop(self) -> None:

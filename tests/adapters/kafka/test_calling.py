@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.diagnosis import why_unreachable
 from adapters.kafka.position import read_position, read_published
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic, ensure_topic
@@ -28,6 +29,7 @@ CALLS = {
     "read_published": read_published,
     "ensure_topic": lambda connection, topic: ensure_topic(connection, Topic(name=topic)),
     "publish": _publish,
+    "why_unreachable": lambda connection, _: why_unreachable(connection),
 }
 
 

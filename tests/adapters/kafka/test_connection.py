@@ -1,12 +1,15 @@
 import ssl
-import subprocess
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from adapters.kafka.connection import BadConnection, KafkaConnection, parse_servers
 from service.settings import BadSettings, load_settings
-
-OPENSSL = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=x", "-passout", "pass:secret"]
 
 
 @pytest.mark.parametrize(
@@ -127,20 +130,18 @@ def test_tls_checks_the_name_of_the_broker():
 
 
 def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = subprocess.run(
-        [
-            *["openssl", "req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=x", "-passout", "pass:secret"],
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        capture_output=True,
-        check=False,
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=1))
+        .sign(private, hashes.SHA256())
     )
-    if made.returncode != 0:
-        pytest.skip("needs the openssl command")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
     connection = KafkaConnection(
         bootstrap_servers=("kafka:9092",), security_protocol="SSL", ssl_cert=certificate, ssl_key=key
     )

@@ -247,15 +247,41 @@ async def test_it_works_over_tls_with_a_password(kafka, mechanism):
     assert await read_position(connection, topic) == 1
 
 
-async def test_a_wrong_password_is_told_without_the_password(kafka):
-    connection = KafkaConnection(
-        bootstrap_servers=(kafka.secured_servers,),
-        security_protocol="SASL_SSL",
-        sasl_mechanism="PLAIN",
-        sasl_username=USER,
-        sasl_password="close sesame",  # noqa: S106
-        ssl_ca=kafka.authority,
-    )
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"sasl_password": "close sesame"}, "it refuses KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
+        ({"sasl_mechanism": "SCRAM-SHA-256"}, "it does not take KAFKA_SASL_MECHANISM=SCRAM-SHA-256"),
+        ({"ssl_ca": None}, "its certificate is not trusted (self-signed certificate); look at KAFKA_SSL_CA"),
+        (
+            {"security_protocol": "SASL_PLAINTEXT", "ssl_ca": None},
+            "it hangs up; look whether KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT belongs to this port",
+        ),
+        (
+            {"security_protocol": "SSL", "sasl_mechanism": None, "sasl_username": None, "sasl_password": None},
+            "it hangs up; look whether KAFKA_SECURITY_PROTOCOL=SSL belongs to this port",
+        ),
+    ],
+)
+async def test_a_setting_that_this_kafka_refuses_is_told_in_one_sentence_that_names_it(kafka, wrong, reason):
+    right = {
+        "bootstrap_servers": (kafka.secured_servers,),
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "PLAIN",
+        "sasl_username": USER,
+        "sasl_password": PASSWORD,
+        "ssl_ca": kafka.authority,
+    }
     with pytest.raises(KafkaFailed) as refusal:
-        await ensure_topic(connection, Topic(name="any"))
-    assert "sesame" not in str(refusal.value)
+        await ensure_topic(KafkaConnection(**right | wrong), Topic(name="any"))
+    assert str(refusal.value) == f"Kafka at {kafka.secured_servers} cannot be used: {reason}."
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [("127.0.0.1:1", "nobody listens there"), ("nowhere.invalid:9092", "there is no host of this name")],
+)
+async def test_a_server_that_is_not_there_is_told_in_one_sentence(server, reason):
+    with pytest.raises(KafkaFailed) as refusal:
+        await ensure_topic(KafkaConnection(bootstrap_servers=(server,)), Topic(name="any"))
+    assert str(refusal.value) == f"Kafka at {server} cannot be used: {reason}."

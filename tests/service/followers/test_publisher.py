@@ -13,7 +13,10 @@ from prometheus_client import generate_latest
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.kafka import producer as producer_module
+from adapters.kafka.calling import GRACE_SECONDS
 from adapters.kafka.connection import KafkaConnection
+from adapters.kafka.position import READ_SECONDS
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic
 from adapters.positions import PositionStore
@@ -28,7 +31,10 @@ from tests.domain.history_kit import histories
 from tests.kafka.folding import folded
 from tests.kafka.reading import read_committed
 
-SOON = timedelta(milliseconds=300)
+SOON = RetryPolicy(first=timedelta(milliseconds=600))
+CALM = RetryPolicy(first=timedelta(seconds=6))
+AT_ONCE = RetryPolicy(first=timedelta(milliseconds=1))
+pytestmark = pytest.mark.timeout(600)
 
 
 class Rig:
@@ -44,7 +50,7 @@ class Rig:
         self._tasks = []
         self.now = at(10)
 
-    def publisher(self, *, log=None, servers=None, topic=None):
+    def publisher(self, *, log=None, servers=None, topic=None, patience=SOON):
         connection = KafkaConnection(bootstrap_servers=(servers or self.servers,))
         metrics = Metrics()
         publisher = Publisher(
@@ -55,7 +61,7 @@ class Rig:
             clock=lambda: self.now,
             random=Random(1),
             metrics=metrics,
-            take_over_after=SOON,
+            patience=patience,
         )
         publisher.registry = metrics.registry
         return publisher
@@ -67,7 +73,8 @@ class Rig:
 
     async def stop(self, task):
         task.cancel()
-        await asyncio.wait([task])
+        stopped, _ = await asyncio.wait([task], timeout=120)
+        assert stopped, "a publisher that was cancelled goes on"
 
     async def grow(self, recordings=1, chunks=3):
         """Further recordings, their events interleaved in the log."""
@@ -81,6 +88,8 @@ class Rig:
     async def until(self, condition):
         async with asyncio.timeout(120):
             while not condition():
+                for task in self._tasks:
+                    assert not task.done() or task.cancelled(), f"a publisher ended: {task.exception()!r}"
                 await asyncio.sleep(0.005)
 
     async def until_published(self, *publishers):
@@ -97,8 +106,7 @@ class Rig:
 
     async def close(self):
         for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.stop(task)
         await self.log.close()
         self.positions.close()
 
@@ -179,7 +187,7 @@ async def test_stopped_again_and_again_in_the_middle_everything_is_there_once(ri
 
 
 async def test_a_second_publisher_takes_over_and_the_first_stands_by_until_it_is_needed(rig):
-    first, second = rig.publisher(), rig.publisher()
+    first, second = rig.publisher(patience=CALM), rig.publisher()
     rig.run(first)
     await rig.grow()
     await rig.until_published(first)
@@ -198,9 +206,9 @@ async def test_a_second_publisher_takes_over_and_the_first_stands_by_until_it_is
 async def test_publishers_that_keep_fencing_each_other_publish_everything_once(rig, monkeypatch):
     monkeypatch.setattr(publisher_module, "LARGEST_BATCH", 3)
     other_log = EventLog(SQLiteLogRecorder(rig.log_path))
-    publishers = [rig.publisher(), rig.publisher(log=other_log)]
+    # Much less patience than a session needs to begin: it has to grow, or they would go on for ever.
+    publishers = [rig.publisher(patience=AT_ONCE), rig.publisher(log=other_log, patience=AT_ONCE)]
     for publisher in publishers:
-        publisher._take_over_after = timedelta(seconds=1)  # little patience, yet more than a session needs to begin
         rig.run(publisher)
     await rig.grow(recordings=12)
     await rig.until_published(*publishers)
@@ -209,6 +217,13 @@ async def test_publishers_that_keep_fencing_each_other_publish_everything_once(r
     rig.positions = PositionStore(rig.log_path.with_name("followers.sqlite3"))
     await rig.assert_exactly_the_log()
     await other_log.close()
+
+
+def test_whoever_has_taken_over_has_published_or_failed_before_the_longest_patience_ends():
+    to_its_first_commit = producer_module.TRANSACTION_SECONDS + READ_SECONDS + producer_module.TRANSACTION_SECONDS
+    letting_go = 3 * 2 * GRACE_SECONDS
+    shortest_in_the_end = publisher_module.PATIENCE.longest * (1 - publisher_module.PATIENCE.jitter)
+    assert shortest_in_the_end > 1.5 * timedelta(seconds=to_its_first_commit + letting_go)
 
 
 async def test_an_event_is_the_same_message_on_every_attempt(rig):
@@ -250,6 +265,55 @@ async def test_a_topic_that_belongs_to_another_log_is_not_written_to(rig, tmp_pa
     assert await rig.seen() == published
 
 
+async def test_a_publisher_whose_log_is_another_does_not_disturb_the_one_at_work(rig, tmp_path, caplog):
+    publisher = rig.publisher()
+    rig.run(publisher)
+    await rig.grow(recordings=3)
+    await rig.until_published(publisher)
+    (tmp_path / "other").mkdir()
+    other = Rig(tmp_path / "other", rig.servers)
+    other.topic = rig.topic
+    await other.grow()
+    other.run(other.publisher())
+    for tries in range(1, 6):
+        await rig.until(lambda tries=tries: sum(line.message == "publishing waits" for line in caplog.records) >= tries)
+        await rig.grow()
+        await rig.until_published(publisher)
+    await other.close()
+    assert sample(publisher, "fencings_total") == 0
+    await rig.assert_exactly_the_log()
+
+
+async def test_a_publisher_whose_session_failed_leaves_alone_whoever_publishes_meanwhile(rig, monkeypatch, caplog):
+    caplog.set_level("INFO", logger=publisher_module.__name__)
+    publish, is_published_by_another = TransactionalProducer.publish, asyncio.Event()
+    producers = []
+
+    async def publish_or_fail(self, messages, *, position):
+        producers.append(self)
+        if self is producers[0]:
+            await is_published_by_another.wait()
+            await self._producer.begin_transaction()  # so that the next one fails, before anything is asked of Kafka
+        await publish(self, messages, position=position)
+
+    monkeypatch.setattr(TransactionalProducer, "publish", publish_or_fail)
+    first, second = rig.publisher(patience=CALM), rig.publisher()
+    rig.run(first)
+    await rig.grow()
+    await rig.until(lambda: producers)
+    rig.run(second)
+    await rig.until_published(second)
+    await rig.grow()  # beyond what the first had begun
+    await rig.until_published(second)
+    is_published_by_another.set()
+    await rig.until(lambda: any(line.message == "standing by" for line in caplog.records))
+    await rig.grow()
+    await rig.until_published(second)
+    assert (sample(first, "fencings_total"), sample(second, "fencings_total")) == (0, 0)
+    assert sample(first, "aborts_total") == 1
+    await rig.assert_exactly_the_log()
+
+
 async def test_the_position_is_renewed_before_kafka_forgets_it(rig):
     publisher = rig.publisher()
     rig.run(publisher)
@@ -285,7 +349,8 @@ async def test_the_metrics_tell_position_lag_transactions_aborts_and_fencings(ri
     assert sample(publisher, "lag_events") == 0
     assert sample(publisher, "lag_seconds") == 0
     assert 0 < sample(publisher, "events_total") <= rig.log.head  # less where the answer to a commit was lost
-    assert sample(publisher, "aborts_total") == sum(line.message == "publishing waits" for line in caplog.records)
+    transactions_that_failed = [line for line in caplog.records if "transaction" in getattr(line, "because", "")]
+    assert sample(publisher, "aborts_total") == len(transactions_that_failed)
     assert sample(publisher, "fencings_total") == 0
 
 
