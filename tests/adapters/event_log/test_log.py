@@ -294,7 +294,7 @@ async def test_a_follower_that_is_stopped_at_the_moment_the_log_grows_stops(log,
     following = asyncio.create_task(log.wait_for_growth(log.head))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    log._wake()
+    log.wake()
     for _ in range(steps):
         await asyncio.sleep(0)
     if following.done():
