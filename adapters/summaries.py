@@ -17,9 +17,10 @@ from uuid import UUID
 from adapters.event_log.mapper import RecordedEvent
 from adapters.sqlite_file import connect, is_of_log, writing
 from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
+from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """To be raised with every change of the columns, of the summary's own fields, or of what `status_of` says."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"
@@ -147,7 +148,8 @@ class SummaryStore:
         for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
             summary = _find(self._writer, table, recording_id)
             for recorded in its_events:
-                summary = evolve_summary(summary, recorded.event)
+                if isinstance(recorded.event, RecordingEvent):
+                    summary = evolve_summary(summary, recorded.event)
             if summary is not None:
                 listed = listed_columns(summary, self._status_of(summary))
                 rows.append((recording_id.bytes, *listed, summary.model_dump_json().encode()))

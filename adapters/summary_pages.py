@@ -15,6 +15,8 @@ from domain.summary import RecordingSummary, Standing
 COLUMNS = {
     "dialect": "TEXT NOT NULL",
     "tenant_id": "TEXT NOT NULL",
+    "external_id": "TEXT NOT NULL",
+    "external_group": "TEXT",
     "device_id": "TEXT",
     "end_user_id": "TEXT",
     "status": "TEXT NOT NULL",
@@ -22,9 +24,11 @@ COLUMNS = {
     "finalized_at": "TEXT",
     "is_deleted": "INTEGER NOT NULL",
 }
-"""Times are texts of one length in UTC, which sort as the times do."""
+"""Times are texts of one length in UTC, which sort as the times do. `external_group`: what comes before the last slash
+of an external id that is made of several, so that recordings are found by what they have in common."""
 
-_FILTERS = ("device_id", "end_user_id", "status")
+_INDEXED = ("device_id", "end_user_id", "status", "external_group")
+_FILTERS = (*_INDEXED, "dialect", "external_id")
 
 
 class Order(StrEnum):
@@ -44,15 +48,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageQuery:
-    """Up to `limit` recordings of one tenant, those after the place `after` or after the first `offset`."""
+    """Up to `limit` recordings of one tenant, those after the place `after` or after the first `offset`.
 
-    dialect: str
+    `dialect` and `external_id` narrow down an `external_group`; no index is there for them alone.
+    """
+
     tenant_id: str
     limit: int
     order: Order = Order.CREATED
     device_id: str | None = None
     end_user_id: str | None = None
     status: str | None = None
+    dialect: str | None = None
+    external_group: str | None = None
+    external_id: str | None = None
     after: Place | None = None
     offset: int = 0
 
@@ -76,6 +85,8 @@ def listed_columns(summary: RecordingSummary, status: str) -> tuple[str | int | 
     return (
         summary.dialect,
         summary.tenant_id,
+        summary.external_id,
+        summary.external_id.rpartition("/")[0] or None,
         summary.device_id,
         summary.end_user_id,
         status,
@@ -88,8 +99,8 @@ def listed_columns(summary: RecordingSummary, status: str) -> tuple[str | int | 
 def create_indexes(connection: sqlite3.Connection, table: str) -> None:
     """An index for every filter, so that none of them walks past rows it does not want."""
     for order in Order:
-        for filtered in ("", *_FILTERS) if order is Order.CREATED else ("",):
-            columns = ", ".join(filter(None, ("tenant_id", "dialect", filtered, f"{order} DESC", "recording_id DESC")))
+        for filtered in ("", *_INDEXED) if order is Order.CREATED else ("",):
+            columns = ", ".join(filter(None, ("tenant_id", filtered, f"{order} DESC", "recording_id DESC")))
             name = f"{table}_by_{filtered or 'tenant'}_{order}"
             connection.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE is_deleted=0 AND {order} IS NOT NULL")
 
@@ -97,8 +108,8 @@ def create_indexes(connection: sqlite3.Connection, table: str) -> None:
 def select_page(connection: sqlite3.Connection, table: str, query: PageQuery) -> Page:
     """Reads one more row than the page has, to know whether there are more."""
     order = query.order.value
-    conditions = ["is_deleted=0", f"{order} IS NOT NULL", "tenant_id=?", "dialect=?"]
-    values: list[str | bytes | int] = [query.tenant_id, query.dialect]
+    conditions = ["is_deleted=0", f"{order} IS NOT NULL", "tenant_id=?"]
+    values: list[str | bytes | int] = [query.tenant_id]
     for name in _FILTERS:
         wanted = getattr(query, name)
         if wanted is not None:

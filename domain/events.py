@@ -37,7 +37,7 @@ class Stage(StrEnum):
 
 
 class Event(BaseModel):
-    """A fact about one recording. `at`: when it was decided, an aware UTC datetime."""
+    """A fact about one recording, or one session of recordings. `at`: when it was decided, an aware UTC datetime."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     VERSION: ClassVar[int] = 1
@@ -159,6 +159,35 @@ class RecordingDeleted(Event):
     """Someone asked for the recording to be gone. Its blobs are erased; this history keeps the facts."""
 
 
+class AmbientSessionOpened(Event):
+    """A caller announced an ambient session: recordings that belong to one encounter.
+
+    `details_key` names the blob with what the caller says about the session in free text, which is content.
+    """
+
+    dialect: str
+    tenant_id: str
+    correlation_id: str
+    partner_id: str
+    product_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+    details_key: BlobKey | None
+
+
+class AmbientSessionUpdated(Event):
+    """The caller announced the session again, with other facts. All of them, also those that stayed."""
+
+    product_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+    details_key: BlobKey | None
+
+
+class AmbientSessionEnded(Event):
+    """No further recording begins in the session. Those that have begun go on to their end."""
+
+
 RecordingEvent = (
     RecordingOpened
     | ChunkStored
@@ -171,7 +200,11 @@ RecordingEvent = (
     | RecordingDeleted
 )
 
-EVENT_TYPES: dict[str, type[RecordingEvent]] = {
+AmbientSessionEvent = AmbientSessionOpened | AmbientSessionUpdated | AmbientSessionEnded
+
+LoggedEvent = RecordingEvent | AmbientSessionEvent
+
+RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     event_type.__name__: event_type
     for event_type in (
         RecordingOpened,
@@ -185,3 +218,10 @@ EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         RecordingDeleted,
     )
 }
+
+SESSION_EVENT_TYPES: dict[str, type[AmbientSessionEvent]] = {
+    event_type.__name__: event_type for event_type in (AmbientSessionOpened, AmbientSessionUpdated, AmbientSessionEnded)
+}
+
+EVENT_TYPES: dict[str, type[LoggedEvent]] = {**RECORDING_EVENT_TYPES, **SESSION_EVENT_TYPES}
+"""Every event that the log can hold, by its name."""

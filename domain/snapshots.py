@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.chunks import ChunkTable
 from domain.events import (
-    EVENT_TYPES,
+    RECORDING_EVENT_TYPES,
     ChunkStored,
     Failed,
     FinalizeRequested,
@@ -24,7 +24,7 @@ from domain.recording import Recording
 
 
 def _event_versions() -> dict[str, int]:
-    return {name: event_type.VERSION for name, event_type in EVENT_TYPES.items()}
+    return {name: event_type.VERSION for name, event_type in RECORDING_EVENT_TYPES.items()}
 
 
 def _of_today(versions: dict[str, int]) -> dict[str, int]:

@@ -22,19 +22,22 @@ from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
 from adapters.speech.engine import EngineSpec, build_engine, require_language
 from adapters.summaries import SummaryStore
+from adapters.tokens.signing import SigningKey
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import Sealer
 from adapters.webhooks.store import WebhookStore
 from adapters.worker_processes import WorkerProcesses
 from domain.events import Stage
+from service.ambient_sessions import AmbientSessions
 from service.api.bota.objects import recording_status
 from service.api.bota.webhook_messages import messages_of
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner, load_or_create_key
 from service.clock import Clock, utc_now
-from service.deck import Deck, WebhookParts
-from service.dev_credentials import settle_dev_credentials
+from service.deck import Deck, NewId, WebhookParts
+from service.dev_credentials import development_client, settle_dev_credentials
+from service.dev_issuer import DevIssuer, signing_key_path
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -47,6 +50,7 @@ from service.processing import StageWork
 from service.recordings import Recordings
 from service.retry import RetryPolicy
 from service.settings import Settings
+from service.trust import open_trust
 from service.webhook_delivery import WebhookDelivery
 
 logger = logging.getLogger(__name__)
@@ -85,6 +89,8 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         for made_from_the_log in (summaries, positions):
             made_from_the_log.use_for(log.identity, log.head)
 
+        dev_issuer = _dev_issuer(settings, keys, clock=clock, new_id=_new_id)
+        tokens = await parts.enter_async_context(open_trust(settings, dev_issuer, clock=clock))
         recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
         parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
@@ -93,18 +99,20 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             settings=settings,
             limits=Limits.from_settings(settings),
             clock=clock,
-            new_id=lambda: token_hex(16),
+            new_id=_new_id,
             log=log,
             recordings=recordings,
+            sessions=AmbientSessions(log),
             blobs=blobs,
             keys=keys,
+            tokens=tokens,
+            dev_issuer=dev_issuer,
             summaries=summaries,
             projector=projector,
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
             metrics=metrics,
             webhooks=webhooks,
         )
-        settle_dev_credentials(settings, keys, new_id=deck.new_id)
 
         engine = _engine_spec(settings)
         require_language(settings.language, build_engine(engine))
@@ -162,6 +170,19 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)
         yield deck
+
+
+def _new_id() -> str:
+    return token_hex(16)
+
+
+def _dev_issuer(settings: Settings, keys: KeyStore, *, clock: Clock, new_id: NewId) -> DevIssuer | None:
+    """The development issuer, where there are development credentials; which are made first if it is time."""
+    credentials = settle_dev_credentials(settings, keys, new_id=new_id)
+    if credentials is None:
+        return None
+    key = SigningKey.load_or_create(signing_key_path(settings.data_dir))
+    return DevIssuer(settings.base_url, development_client(credentials), key, clock=clock, new_id=new_id)
 
 
 def _open_webhooks(parts: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> WebhookParts:

@@ -14,10 +14,12 @@ from adapters.blobs.store import BlobFailure, BlobNotFound, BlobStore, open_stor
 from adapters.event_log.reader import EventReader
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import (
+    AmbientSessionOpened,
+    AmbientSessionUpdated,
     ChunkStored,
+    LoggedEvent,
     NoteWritten,
     RecordingDeleted,
-    RecordingEvent,
     RecordingOpened,
     Stitched,
     Transcribed,
@@ -107,11 +109,13 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
                 yield event.blob_key, event.sha256, False
             case RecordingOpened() if event.details_key is not None:
                 yield event.details_key, None, False
+            case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
+                yield event.details_key, None, True  # a later update may have taken its place
             case _:
                 pass
 
 
-def _events(reader: EventReader) -> Iterator[tuple[RecordingEvent, bytes]]:
+def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:
     position = 0
     while events := reader.after(position):
         for recorded in events:

@@ -8,11 +8,14 @@ from adapters.event_log.log import EventLog
 from adapters.keys import KeyStore
 from adapters.one_thread import OneThread
 from adapters.summaries import SummaryStore
+from adapters.tokens.verification import TokenVerifier
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.store import WebhookStore
+from service.ambient_sessions import AmbientSessions
 from service.api.limits import Limits
 from service.api.signed_urls import UrlSigner
 from service.clock import Clock
+from service.dev_issuer import DevIssuer
 from service.followers.projector import Projector
 from service.metrics import Metrics
 from service.recordings import Recordings
@@ -20,7 +23,7 @@ from service.settings import Settings
 from service.webhook_delivery import WebhookDelivery
 
 NewId = Callable[[], str]
-"""Gives a new random name of 128 bits, letters and digits."""
+"""Gives a new random name of 128 bits in hex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,11 @@ class Deck:
     new_id: NewId
     log: EventLog
     recordings: Recordings
+    sessions: AmbientSessions
     blobs: BlobStore
     keys: KeyStore
+    tokens: TokenVerifier
+    dev_issuer: DevIssuer | None
     summaries: SummaryStore
     projector: Projector
     signer: UrlSigner

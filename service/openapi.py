@@ -14,9 +14,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.api.bota.described import BOTA
-from service.api.described import Body, Bytes, Dialect, Operation
+from service.api.described import Body, Bytes, Dialect, Form, Operation
+from service.api.dragon.described import DRAGON
 
-DIALECTS: tuple[Dialect, ...] = (BOTA,)
+DIALECTS: tuple[Dialect, ...] = (BOTA, DRAGON)
 """A dialect that is added here is in the document."""
 
 FILE = Path(__file__).parents[1] / "schemas" / "openapi.json"
@@ -31,9 +32,8 @@ def document(dialects: Iterable[Dialect] = DIALECTS) -> Json:
     dialects = tuple(dialects)
     used: list[tuple[type[BaseModel], Mode]] = []
     for operation in (operation for dialect in dialects for operation in dialect.operations):
-        if isinstance(operation.body, type):
-            used.append((operation.body, "validation"))
-        used += [(answer, "serialization") for answer in operation.answers.values() if isinstance(answer, type)]
+        used += [(model, "validation") for model in _models(operation.body)]
+        used += [(model, "serialization") for answer in operation.answers.values() for model in _models(answer)]
     references, definitions = models_json_schema(list(dict.fromkeys(used)), ref_template=_REFERENCE)
     paths: dict[str, Json] = {}
     for dialect in dialects:
@@ -58,6 +58,14 @@ def document(dialects: Iterable[Dialect] = DIALECTS) -> Json:
     }
 
 
+def _models(body: Body | tuple[Body, ...]) -> list[type[BaseModel]]:
+    if isinstance(body, tuple):
+        return [model for one in body for model in _models(one)]
+    if isinstance(body, Form):
+        return list(body.json_parts.values())
+    return [body] if isinstance(body, type) else []
+
+
 class _Described:
     """One operation as OpenAPI writes it."""
 
@@ -76,6 +84,7 @@ class _Described:
         }
         if operation.security is not None:
             written["security"] = [{operation.security: []}]
+        if operation.scope is not None:
             written["description"] = f"Scope: `{operation.scope}`."
         if parameters := [*self._path(), *self._query(), *self._headers()]:
             written["parameters"] = parameters
@@ -89,8 +98,9 @@ class _Described:
         if self._dialect.answer_headers:
             written["headers"] = {name: dict(header) for name, header in self._dialect.answer_headers.items()}
         body = self._operation.answers[status]
-        if body is not None:
-            written["content"] = self._content(body, "serialization")
+        bodies = body if isinstance(body, tuple) else (body,)
+        if content := {kind: it for one in bodies for kind, it in self._content(one, "serialization").items()}:
+            written["content"] = content
         return written
 
     def _content(self, body: Body, mode: Mode) -> Json:
@@ -98,7 +108,21 @@ class _Described:
             return {}
         if isinstance(body, Bytes):
             return {body.media_type: {"schema": {}}}
+        if isinstance(body, Form):
+            return {"multipart/form-data": {"schema": self._form(body, mode)}}
         return {"application/json": {"schema": self._references[body, mode]}}
+
+    def _form(self, form: Form, mode: Mode) -> Json:
+        texts: Json = {
+            name: {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": self._references[of, mode],
+            }
+            for name, of in form.json_parts.items()
+        }
+        files: Json = {name: {"type": "string", "format": "binary"} for name in form.file_parts}
+        return {"type": "object", "properties": texts | files, "required": list(texts)}
 
     def _path(self) -> list[Json]:
         return [
@@ -118,7 +142,7 @@ class _Described:
 
     def _headers(self) -> list[Json]:
         return [
-            {"name": name, "in": "header", "required": False, "schema": dict(schema)}
+            {"name": name, "in": "header", "required": name in self._operation.required_headers, "schema": dict(schema)}
             for name, schema in self._operation.headers.items()
         ]
 

@@ -195,12 +195,15 @@ class Recordings:
         loading = self._loading.get(recording_id)
         if loading is None:
             loading = self._loading[recording_id] = asyncio.create_task(self._load_cold(recording_id))
-            loading.add_done_callback(lambda _: self._loading.pop(recording_id))
         return await asyncio.shield(loading)
 
     async def _load_cold(self, recording_id: UUID) -> _Hot:
-        begun = await self._newest_snapshot(recording_id)
-        state = await self._log.state(recording_id, after=begun)
+        try:
+            begun = await self._newest_snapshot(recording_id)
+            state = await self._log.state(recording_id, after=begun)
+        finally:
+            # Here and not in a callback: who asks when this task is done must not get what it once loaded.
+            del self._loading[recording_id]
         hot = _Hot(state.recording, state.version)
         if state.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(recording_id, hot)

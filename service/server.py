@@ -17,6 +17,7 @@ from adapters.blobs.store import BlobFailure
 from adapters.event_log.recorder import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.speech.engine import SpeechError
+from adapters.tokens.allow_list_file import AllowListUnusable
 from service.api.application import runner
 from service.api.signed_urls import BadSigningKey
 from service.assembly import DataDirInUse, open_deck
@@ -39,6 +40,7 @@ START_FAILURES = (
     KeyFileTooNew,
     BadSigningKey,
     BadDevCredentials,
+    AllowListUnusable,
     DataDirInUse,
     SpeechError,
 )

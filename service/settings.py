@@ -70,6 +70,19 @@ class Settings(BaseSettings):
     chunk_retention_hours: Annotated[
         float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
     ] = 168
+    allow_list: Annotated[
+        Path | None,
+        Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
+    ] = None
+    ambient_session_required: Annotated[
+        bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
+    ] = True
+    dragon_max_chunks: Annotated[
+        int, Field(ge=1, le=2**31 - 1, description="Dragon: chunks that one recording may have")
+    ] = 2**31 - 1
+    dragon_upload_hours: Annotated[
+        float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
+    ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
     ] = 6
@@ -121,10 +134,10 @@ class Settings(BaseSettings):
     ] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "allow_list")
     @classmethod
-    def _absolute(cls, data_dir: Path) -> Path:
-        return data_dir.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
 
     @field_validator("public_url", "transcriber_url")
     @classmethod
@@ -247,6 +260,10 @@ class Settings(BaseSettings):
     @property
     def chunk_retention(self) -> timedelta:
         return timedelta(hours=self.chunk_retention_hours)
+
+    @property
+    def dragon_upload_window(self) -> timedelta:
+        return timedelta(hours=self.dragon_upload_hours)
 
     @property
     def download_window(self) -> timedelta:

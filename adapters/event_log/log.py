@@ -15,7 +15,7 @@ from eventsourcing.persistence import PersistenceError
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.reader import BEGINNING, EventReader, StateAt
 from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
-from domain.events import RecordingEvent
+from domain.events import LoggedEvent
 
 LARGEST_COMMIT = 1_024
 """Appends in one transaction at the most, so that one commit does not keep its first caller waiting for long."""
@@ -108,7 +108,7 @@ class EventLog:
         self,
         recording_id: UUID,
         expected_version: int,
-        events: Sequence[RecordingEvent],
+        events: Sequence[LoggedEvent],
         *,
         trace_id: str | None,
         rests_on: asyncio.Future[int] | None = None,

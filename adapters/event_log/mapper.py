@@ -8,7 +8,7 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
-from domain.events import EVENT_TYPES, RecordingEvent
+from domain.events import EVENT_TYPES, LoggedEvent
 from domain.upcasts import UnknownEventVersion, upcast
 
 
@@ -18,18 +18,18 @@ class VersionedEvent:
 
     originator_id: UUID
     originator_version: int
-    event: RecordingEvent
+    event: LoggedEvent
     trace_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event in the log. `position` counts over all recordings, `version` within one; both from 1."""
+    """An event in the log. `position` counts over all of it, `version` within one recording or session; both from 1."""
 
     position: int
     recording_id: UUID
     version: int
-    event: RecordingEvent
+    event: LoggedEvent
     trace_id: str | None
 
 
@@ -74,7 +74,7 @@ class EventMapper(Mapper[UUID]):
             metadata.get("trace_id") if metadata else None,
         )
 
-    def to_event(self, stored_event: StoredEvent) -> RecordingEvent:
+    def to_event(self, stored_event: StoredEvent) -> LoggedEvent:
         """The event alone. Raises: as `to_recorded_event`."""
         return _checked(stored_event.topic, orjson.loads(stored_event.state))
 
@@ -85,7 +85,7 @@ class EventMapper(Mapper[UUID]):
         return cast("DomainEventProtocol[UUID]", versioned)
 
 
-def _checked(name: str, stored: dict[str, Any]) -> RecordingEvent:
+def _checked(name: str, stored: dict[str, Any]) -> LoggedEvent:
     """The event as today's class, checked in full. Every row that is read goes through here, so it has to be quick.
 
     The validator is called directly, which is what `model_validate` does after looking at its options.
@@ -96,4 +96,4 @@ def _checked(name: str, stored: dict[str, Any]) -> RecordingEvent:
         raise UnknownEventVersion(name, version)
     if version != event_type.VERSION:
         fields = upcast(name, fields, version=version, to_version=event_type.VERSION)
-    return cast("RecordingEvent", event_type.__pydantic_validator__.validate_python(fields))
+    return cast("LoggedEvent", event_type.__pydantic_validator__.validate_python(fields))

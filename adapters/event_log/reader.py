@@ -1,10 +1,12 @@
 """Reads the log back as events. Blocking: for threads, and for commands that run beside the service."""
 
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent
 from adapters.event_log.recorder import LogRecorder
+from domain.events import SESSION_EVENT_TYPES, RecordingEvent
 from domain.recording import Recording, fold
 
 
@@ -32,10 +34,17 @@ class EventReader:
         return [self._mapper.to_recorded_event(stored, position=0) for stored in stored_events]
 
     def state(self, recording_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
-        """One recording's state as the log has it now, folded from its events `after` an earlier state."""
+        """One recording's state as the log has it now, folded from its events `after` an earlier state.
+
+        None for the id of a session: there is no recording of that name.
+        """
         stored_events = self._recorder.select_events(recording_id, gt=after.version)
         # One at a time: ten thousand events kept at once cost the garbage collector more than reading them.
-        events = (self._mapper.to_event(stored) for stored in stored_events)
+        events = (
+            cast("RecordingEvent", self._mapper.to_event(stored))
+            for stored in stored_events
+            if stored.topic not in SESSION_EVENT_TYPES
+        )
         return StateAt(after.version + len(stored_events), fold(events, after.recording))
 
     def after(self, position: int, *, limit: int = 512) -> list[RecordedEvent]:

@@ -12,6 +12,10 @@ from service.api.bota.streaming import Streaming
 from service.api.bota.transcriptions import Transcriptions
 from service.api.bota.webhooks import Webhooks
 from service.api.bota.whole_file import WholeFile
+from service.api.dev_issuer import DevIssuerApi
+from service.api.dragon import errors as dragon
+from service.api.dragon.audio import Audio
+from service.api.dragon.sessions import Sessions
 from service.api.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.api.operations import Operations
 from service.api.reference import Reference
@@ -23,12 +27,15 @@ logger = logging.getLogger(__name__)
 
 def application(deck: Deck) -> web.Application:
     """All routes over one deck."""
-    app = web.Application(middlewares=[tracing(deck.metrics), unexpected_errors, bota_errors, rate_limits(deck)])
+    middlewares = [tracing(deck.metrics), unexpected_errors, bota_errors, dragon.dragon_errors, rate_limits(deck)]
+    app = web.Application(middlewares=middlewares)
     app.on_response_prepare.append(tell_rate)
-    parts = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck), Operations(deck))
-    for part in parts:
+    bota = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck))
+    for part in (*bota, Audio(deck), Sessions(deck), Operations(deck)):
         part.add_routes(app.router)
     Reference().add_routes(app.router)
+    if deck.dev_issuer is not None:
+        DevIssuerApi(deck.dev_issuer, deck.limits).add_routes(app.router)
     return app
 
 
@@ -58,4 +65,9 @@ async def unexpected_errors(request: web.Request, handler: Handler) -> web.Strea
         raise  # the client went away while it was being answered
     except Exception:
         logger.exception("request failed unexpectedly")
-        return error_answer(500, "internal_error", "The service failed at this request; try again.")
+        sentence = "The service failed at this request; try again."
+        return (
+            dragon.error_answer(500, sentence)
+            if dragon.is_dragon(request)
+            else error_answer(500, "internal_error", sentence)
+        )

@@ -14,7 +14,15 @@ class Bytes:
     media_type: str = "application/octet-stream"
 
 
-Body = type[BaseModel] | Bytes | None
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart form: texts that hold JSON, all required, and then files, all optional."""
+
+    json_parts: Mapping[str, type[BaseModel]]
+    file_parts: tuple[str, ...]
+
+
+Body = type[BaseModel] | Bytes | Form | None
 """What a request or an answer holds; None: nothing."""
 
 
@@ -24,18 +32,20 @@ class Operation:
 
     `security`: the name of a security scheme, with the scope that is needed; None for what needs no key. `query` and
     `headers` are models whose fields are the parameters; `path` gives each of the path's parameters its pattern.
+    Several answers of one status differ in their media type.
     """
 
     method: str
     path: str
     summary: str
-    answers: Mapping[int, Body]
+    answers: Mapping[int, Body | tuple[Body, ...]]
     security: str | None = None
     scope: str | None = None
     body: Body = None
     body_is_optional: bool = False
     query: type[BaseModel] | None = None
     headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    required_headers: frozenset[str] = frozenset()
     path_patterns: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -4,10 +4,10 @@ It is in the answer, in every log line of the request, and in the metadata of th
 """
 
 import logging
+import re
 import time
 from functools import lru_cache
 from random import Random
-from uuid import UUID
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -19,6 +19,7 @@ from service.metrics import Metrics
 _ids = Random()  # noqa: S311 - a trace id is no secret; seeded from the system's randomness
 TRACE_HEADER = "x-correlation-id"
 logger = logging.getLogger("tapedeck.http")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def tracing(metrics: Metrics) -> Middleware:
@@ -55,7 +56,7 @@ def tracing(metrics: Metrics) -> Middleware:
                     "path": request.path,  # never with the query: it may hold a signature
                     "status": status,
                     "milliseconds": round((time.perf_counter() - began) * 1000, 1),
-                    **({"recording_id": request.match_info["recording_id"]} if _names_recording(request) else {}),
+                    **_about(request),
                 },
             )
             trace_id.reset(token)
@@ -63,12 +64,14 @@ def tracing(metrics: Metrics) -> Middleware:
     return trace
 
 
+def is_trace_id(given: str | None) -> bool:
+    """Whether it is a UUID as they are usually written, in any case; it is passed on as it was given."""
+    return given is not None and _UUID.fullmatch(given) is not None
+
+
 def _trace_id(given: str | None) -> str:
-    if given is not None:
-        try:
-            return str(UUID(given))
-        except ValueError:
-            pass
+    if given is not None and is_trace_id(given):
+        return given
     digits = f"{_ids.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -79,5 +82,7 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unknown"
 
 
-def _names_recording(request: web.Request) -> bool:
-    return "recording_id" in request.match_info
+def _about(request: web.Request) -> dict[str, str]:
+    """The recording that the request is about: named by its path, or found in its body by its handler."""
+    recording_id = request.match_info.get("recording_id") or request.get("recording_id")
+    return {"recording_id": recording_id} if recording_id else {}

@@ -45,7 +45,7 @@ def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
     """Full types from short names. None given: none are left out."""
     from service.messages.forms import FORMS  # noqa: PLC0415
 
-    short = {name.removeprefix("tapedeck.recording.").rpartition(".")[0]: name for name in FORMS}
+    short = {_short(name): name for name in FORMS}
     unknown = [name for name in given if name not in short and name not in FORMS]
     if unknown:
         raise click.BadParameter(f"{unknown[0]} is none of {', '.join(short)}.", param_hint="--type")
@@ -131,11 +131,17 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
         click.echo(f"Broken {_where(record)}: {problem}.", err=True)
         return True
     if not wanted or form.TYPE in wanted:
-        name = form.TYPE.removeprefix("tapedeck.recording.").rpartition(".")[0]
-        data = form.model_dump(mode="json", exclude={"recording_id", "version", "at"})
-        line = f"{wording.local_time(form.at)}  {form.recording_id}/{form.version:<4} {name:<18} {facts(data)}"
+        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at"})
+        line = (
+            f"{wording.local_time(form.at)}  {form.subject_id}/{form.version:<4} {_short(form.TYPE):<18} {facts(data)}"
+        )
         click.echo(line.rstrip())
     return False
+
+
+def _short(message_type: str) -> str:
+    """Without what most types have in common: `stitched`, `ambient_session.opened`."""
+    return message_type.removeprefix("tapedeck.").removeprefix("recording.").rpartition(".")[0]
 
 
 def _where(record: Any) -> str:

@@ -7,6 +7,7 @@ import click
 
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
+from service.cli.naming import service_id
 from service.cli.progress import download_progress
 from service.client import Recording
 from service.client.download import download as fetch
@@ -46,7 +47,7 @@ _ADVICE = "Run the same command again to go on from here."
 
 async def _download(connection: Connection, recording_id: str, output: Path | None, quiet: bool) -> None:
     async with connection.client() as client:
-        recording = await client.recording(recording_id)
+        recording = await client.recording(await service_id(client, recording_id))
         target = output or Path(recording.id + suffix_of(recording))
         with download_progress(quiet=quiet) as on_bytes:
             await fetch(client, recording, target, on_bytes)

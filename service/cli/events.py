@@ -8,6 +8,7 @@ import orjson
 
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
+from service.cli.naming import service_id
 from service.cli.show import READ_PATIENCE_SECONDS
 from service.client import HistoryEntry
 
@@ -20,7 +21,7 @@ _LEFT_OUT = frozenset({"tenant_id", "external_id", "finalize_policy", "end_user_
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def events(connection: Connection, recording_id: str, as_json: bool) -> None:
-    """Print a recording's history, oldest first: when, what happened, and its facts."""
+    """Print a recording's history, oldest first: when, what happened, and its facts. ID: as for show."""
     run(_events(connection, recording_id, as_json))
 
 
@@ -33,6 +34,7 @@ def history_lines(entries: Iterable[HistoryEntry]) -> list[str]:
 
 async def _events(connection: Connection, recording_id: str, as_json: bool) -> None:
     async with connection.client() as client:
+        recording_id = await service_id(client, recording_id)
         if as_json:
             document = await client.document("GET", f"/v1/recordings/{recording_id}/events")
             entries = document.get("data")

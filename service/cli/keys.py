@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from secrets import token_hex
+from uuid import UUID
 
 import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
+from service.api.dragon.names import tenant_of_customer
 from service.clock import utc_now
 from service.settings import BadSettings, load_settings
 
@@ -33,6 +35,7 @@ def keys() -> None:
 @keys.command()
 @click.option("--kind", type=click.Choice([kind.value for kind in KeyKind]), default="secret", show_default=True)
 @click.option("--project", help="The project it is for, proj_ and letters and digits; a new one unless given.")
+@click.option("--customer", type=click.UUID, help="Instead of a project: the Dragon customer whose recordings it sees.")
 @click.option(
     "--scope",
     "scopes",
@@ -55,6 +58,7 @@ def create(
     *,
     kind: str,
     project: str | None,
+    customer: UUID | None,
     scopes: tuple[str, ...],
     device: str | None,
     end_user: str | None,
@@ -68,6 +72,9 @@ def create(
     _check_forms(project, device, end_user, recording)
     if kind == KeyKind.RESTRICTED and not scopes:
         raise click.ClickException("A restricted key without a --scope could do nothing.")
+    if customer is not None and project is not None:
+        raise click.UsageError("Give --project or --customer, not both: a customer is a project.")
+    project = tenant_of_customer(str(customer)) if customer else project
     if recording and not project:
         raise click.ClickException("Give --project, too: that of the recording.")
     with _key_store() as store:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
+from service.cli.naming import service_id
 from service.client import ClientFailure, Recording, RecordingsClient
 
 READ_PATIENCE_SECONDS = 10
@@ -19,7 +20,10 @@ _DOING = {"stitch": "stitching", "transcribe": "transcribing"}
 @click.option("--json", "as_json", is_flag=True, help="Print the service's own answer.")
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def show(connection: Connection, recording_id: str, as_json: bool) -> None:
-    """Show how a recording stands: its status, audio and transcription."""
+    """Show how a recording stands: its status, audio and transcription.
+
+    ID: as the service gave it (rec_…), or for a Dragon client's recording CORRELATION_ID/RECORDING_ID.
+    """
     run(_show(connection, recording_id, as_json))
 
 
@@ -27,7 +31,7 @@ def show(connection: Connection, recording_id: str, as_json: bool) -> None:
 @click.argument("recording_id", metavar="ID")
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def transcript(connection: Connection, recording_id: str) -> None:
-    """Print a recording's transcript."""
+    """Print a recording's transcript. ID: as for show."""
     run(_transcript(connection, recording_id))
 
 
@@ -59,6 +63,7 @@ def failure_sentence(recording: Recording) -> str:
 
 async def _show(connection: Connection, recording_id: str, as_json: bool) -> None:
     async with connection.client() as client:
+        recording_id = await service_id(client, recording_id)
         if as_json:
             document = await client.document("GET", f"/v1/recordings/{recording_id}")
             click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -69,12 +74,13 @@ async def _show(connection: Connection, recording_id: str, as_json: bool) -> Non
 
 async def _transcript(connection: Connection, recording_id: str) -> None:
     async with connection.client() as client:
-        await print_transcript(client, await client.recording(recording_id))
+        await print_transcript(client, await client.recording(await service_id(client, recording_id)))
 
 
 def _table(recording: Recording) -> Table:
     rows = {
         "recording": recording.id,
+        "external id": recording.external_id,
         "name": recording.name,
         "status": recording.status,
         "failure": failure_sentence(recording) if recording.has_failed else None,

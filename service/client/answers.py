@@ -35,6 +35,7 @@ class Recording(Answer):
     transcription_status: str | None = None
     transcription_id: str | None = None
     name: str | None = None
+    external_id: str | None = None
     duration_ms: int | None = None
     file_size_bytes: int | None = None
     mime_type: str | None = None
@@ -52,6 +53,12 @@ class Recording(Answer):
         """It has failed, or its transcript is there."""
         transcribed = self.transcription_status in (None, "completed")
         return self.has_failed or (self.status == "completed" and transcribed)
+
+
+class RecordingListing(Answer):
+    """Recordings that were looked for."""
+
+    data: list[Recording]
 
 
 class Segment(Answer):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -22,6 +23,7 @@ from service.client.answers import (
     History,
     HistoryEntry,
     Recording,
+    RecordingListing,
     Transcription,
 )
 from service.client.attempts import Attempts
@@ -118,6 +120,11 @@ class RecordingsClient:
     async def recording(self, recording_id: str) -> Recording:
         """Ask how a recording stands."""
         return await self._call(Recording, "GET", f"/v1/recordings/{recording_id}")
+
+    async def search(self, correlation_id: str, recording_number: int) -> list[Recording]:
+        """Look for a recording by the ids that a Dragon client named it by: one or none."""
+        query = urlencode({"correlation_id": correlation_id, "recording_id": recording_number})
+        return (await self._call(RecordingListing, "GET", f"/v1/recordings?{query}")).data
 
     async def chunks(self, recording_id: str) -> ChunkListing:
         """List what has arrived, with a fresh template while more can be taken."""

@@ -9,7 +9,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.one_thread import OneThread
 from adapters.webhooks.deliveries import Message
 from adapters.webhooks.store import WebhookStore
-from domain.events import ChunkStored
+from domain.events import ChunkStored, RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 from service.clock import Clock
 from service.webhook_delivery import WebhookDelivery
@@ -58,11 +58,12 @@ class WebhookFollower:
             self._delivery.wake(touched)
 
     async def _messages(self, recorded: RecordedEvent) -> Sequence[Message]:
-        if type(recorded.event) is ChunkStored:  # nobody is told of a chunk
+        event = recorded.event
+        if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # nobody is told of a chunk, a session
             return ()
         summary = self._summaries.pop(recorded.recording_id, None)
         if summary is not None or recorded.version == 1:
-            summary = evolve_summary(summary, recorded.event)
+            summary = evolve_summary(summary, event)
         else:
             summary = await self._folded(recorded)
         self._summaries[recorded.recording_id] = summary
@@ -74,7 +75,7 @@ class WebhookFollower:
         """The recording up to this event, from its history."""
         summary = None
         for earlier in await self._log.history(recorded.recording_id):
-            if earlier.version <= recorded.version:
+            if earlier.version <= recorded.version and isinstance(earlier.event, RecordingEvent):
                 summary = evolve_summary(summary, earlier.event)
         if summary is None:
             raise LookupError(f"the log has no history of recording {recorded.recording_id}")

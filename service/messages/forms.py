@@ -34,14 +34,38 @@ class PublicForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_without_titles)
     TYPE: ClassVar[str]
 
-    recording_id: Annotated[UUID, Field(description="the recording that this happened to; also the message's key")]
     version: Annotated[
-        int, Field(ge=1, description="the event's place in its recording's history, counted from 1 without a gap")
+        int, Field(ge=1, description="the event's place in its subject's history, counted from 1 without a gap")
     ]
     at: Annotated[AwareDatetime, Field(description="when it was decided, in UTC")]
 
+    @property
+    def subject_id(self) -> UUID:
+        """What this happened to; also the message's key."""
+        raise NotImplementedError
 
-class RecordingOpened(PublicForm):
+
+class RecordingForm(PublicForm):
+    """What every message about a recording has."""
+
+    recording_id: Annotated[UUID, Field(description="the recording that this happened to; also the message's key")]
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.recording_id
+
+
+class SessionForm(PublicForm):
+    """What every message about an ambient session has."""
+
+    session_id: Annotated[UUID, Field(description="the session that this happened to; also the message's key")]
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.session_id
+
+
+class RecordingOpened(RecordingForm):
     """A caller announced a recording and may send chunks of it until `expires_at`."""
 
     TYPE = "tapedeck.recording.opened.v1"
@@ -65,7 +89,7 @@ class RecordingOpened(PublicForm):
     note_wanted: Annotated[bool, Field(description="whether a note is written after the transcript")] = False
 
 
-class ChunkStored(PublicForm):
+class ChunkStored(RecordingForm):
     """The bytes of chunk `number` are durable. A later message for the same number replaces this one.
 
     Without a `blob_key` the chunk is metadata only: it counts, and adds no bytes.
@@ -80,7 +104,7 @@ class ChunkStored(PublicForm):
     md5: Md5
 
 
-class FinalizeRequested(PublicForm):
+class FinalizeRequested(RecordingForm):
     """The caller declared how many chunks there are; with the policy `reconcile`, some may come later."""
 
     TYPE = "tapedeck.recording.finalize_requested.v1"
@@ -91,7 +115,7 @@ class FinalizeRequested(PublicForm):
     checksum_md5: Md5 | None
 
 
-class Stitched(PublicForm):
+class Stitched(RecordingForm):
     """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order."""
 
     TYPE = "tapedeck.recording.stitched.v1"
@@ -107,7 +131,7 @@ class Stitched(PublicForm):
     chunks_md5: Md5
 
 
-class Transcribed(PublicForm):
+class Transcribed(RecordingForm):
     """The audio became text. No speech at all is `word_count` 0, not a failure; `confidence` is then null."""
 
     TYPE = "tapedeck.recording.transcribed.v1"
@@ -124,7 +148,7 @@ class Transcribed(PublicForm):
     duration_ms: Milliseconds
 
 
-class NoteWritten(PublicForm):
+class NoteWritten(RecordingForm):
     """The transcript became a note."""
 
     TYPE = "tapedeck.recording.note_written.v1"
@@ -136,7 +160,7 @@ class NoteWritten(PublicForm):
     engine: str
 
 
-class Failed(PublicForm):
+class Failed(RecordingForm):
     """A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
 
     TYPE = "tapedeck.recording.failed.v1"
@@ -147,7 +171,7 @@ class Failed(PublicForm):
     attempts: Positive
 
 
-class RetryRequested(PublicForm):
+class RetryRequested(RecordingForm):
     """Someone asked for the failed `stage` to be tried again."""
 
     TYPE = "tapedeck.recording.retry_requested.v1"
@@ -155,10 +179,47 @@ class RetryRequested(PublicForm):
     stage: StageName
 
 
-class RecordingDeleted(PublicForm):
+class RecordingDeleted(RecordingForm):
     """Someone asked for the recording to be gone: its bytes are erased. Whoever copied any should do likewise."""
 
     TYPE = "tapedeck.recording.deleted.v1"
+
+
+class AmbientSessionOpened(SessionForm):
+    """A caller announced an ambient session: recordings that belong to one encounter. It may open again after its end.
+
+    Free text about the session is content, and not here: `details_key` names the bytes.
+    """
+
+    TYPE = "tapedeck.ambient_session.opened.v1"
+
+    dialect: Annotated[str, Field(description="the API that it was announced over", examples=["dragon"])]
+    tenant_id: str
+    correlation_id: Annotated[
+        str, Field(description="what the caller names the session by; its recordings' `external_id` begins with it")
+    ]
+    partner_id: str
+    product_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+    details_key: BlobKey | None
+
+
+class AmbientSessionUpdated(SessionForm):
+    """The caller announced the session again, with other facts. All of them, also those that stayed."""
+
+    TYPE = "tapedeck.ambient_session.updated.v1"
+
+    product_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+    details_key: BlobKey | None
+
+
+class AmbientSessionEnded(SessionForm):
+    """No further recording begins in the session. Those that have begun go on to their end."""
+
+    TYPE = "tapedeck.ambient_session.ended.v1"
 
 
 FORMS: dict[str, type[PublicForm]] = {
@@ -173,6 +234,9 @@ FORMS: dict[str, type[PublicForm]] = {
         Failed,
         RetryRequested,
         RecordingDeleted,
+        AmbientSessionOpened,
+        AmbientSessionUpdated,
+        AmbientSessionEnded,
     )
 }
 """`ce_type` -> the form of its value."""

@@ -23,15 +23,15 @@ CONTENT_TYPE = "application/json"
 
 def to_message(recorded: RecordedEvent) -> Message:
     """Raises: KeyError for an event type without a public form, which a test keeps from happening."""
-    event, recording_id = recorded.event, str(recorded.recording_id)
+    event, subject_id = recorded.event, str(recorded.recording_id)
     publication = PUBLIC_FORMS[type(event)]
     value = {
-        "recording_id": recording_id,
+        publication.subject: subject_id,
         "version": recorded.version,
         "at": event.at.astimezone(UTC),
         **publication.facts(event),
     }
-    subject = recording_id.encode()
+    subject = subject_id.encode()
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", b"%s/%d" % (subject, recorded.version)),
@@ -67,6 +67,8 @@ class Publication:
 
     form: type[forms.PublicForm]
     facts: Callable[[Any], dict[str, Any]]
+    subject: str = "recording_id"
+    """The field with the id of what the event happened to."""
 
 
 def _recording_opened(event: events.RecordingOpened) -> dict[str, Any]:
@@ -166,7 +168,33 @@ def _recording_deleted(_: events.RecordingDeleted) -> dict[str, Any]:
     return {}
 
 
-PUBLIC_FORMS: dict[type[events.RecordingEvent], Publication] = {
+def _session_opened(event: events.AmbientSessionOpened) -> dict[str, Any]:
+    return {
+        "dialect": event.dialect,
+        "tenant_id": event.tenant_id,
+        "correlation_id": event.correlation_id,
+        "partner_id": event.partner_id,
+        "product_id": event.product_id,
+        "external_user_id": event.external_user_id,
+        "ehr_instance_id": event.ehr_instance_id,
+        "details_key": event.details_key,
+    }
+
+
+def _session_updated(event: events.AmbientSessionUpdated) -> dict[str, Any]:
+    return {
+        "product_id": event.product_id,
+        "external_user_id": event.external_user_id,
+        "ehr_instance_id": event.ehr_instance_id,
+        "details_key": event.details_key,
+    }
+
+
+def _session_ended(_: events.AmbientSessionEnded) -> dict[str, Any]:
+    return {}
+
+
+PUBLIC_FORMS: dict[type[events.LoggedEvent], Publication] = {
     events.RecordingOpened: Publication(forms.RecordingOpened, _recording_opened),
     events.ChunkStored: Publication(forms.ChunkStored, _chunk_stored),
     events.FinalizeRequested: Publication(forms.FinalizeRequested, _finalize_requested),
@@ -176,4 +204,7 @@ PUBLIC_FORMS: dict[type[events.RecordingEvent], Publication] = {
     events.Failed: Publication(forms.Failed, _failed),
     events.RetryRequested: Publication(forms.RetryRequested, _retry_requested),
     events.RecordingDeleted: Publication(forms.RecordingDeleted, _recording_deleted),
+    events.AmbientSessionOpened: Publication(forms.AmbientSessionOpened, _session_opened, "session_id"),
+    events.AmbientSessionUpdated: Publication(forms.AmbientSessionUpdated, _session_updated, "session_id"),
+    events.AmbientSessionEnded: Publication(forms.AmbientSessionEnded, _session_ended, "session_id"),
 }

@@ -7,11 +7,11 @@ from service.messages.forms import FORMS, PublicForm
 from service.schemas.json_schemas import form_schema, schema_file
 from service.settings import Settings
 
-DESCRIPTION = """Every event of every recording, exactly once and, for each recording, in order.
+DESCRIPTION = """Every event of every recording and every ambient session, exactly once and, for each of them, in order.
 
-Read with `isolation.level=read_committed`. The key is the recording's id. A message is a CloudEvent 1.0 in binary mode:
-its attributes are headers with the prefix `ce_`, its data is the value. Within a type's version fields are only ever
-added: ignore fields and types that you do not know."""
+Read with `isolation.level=read_committed`. The key is the id of the recording or session. A message is a CloudEvent 1.0
+in binary mode: its attributes are headers with the prefix `ce_`, its data is the value. Within a type's version
+fields are only ever added: ignore fields and types that you do not know."""
 
 
 def asyncapi_document() -> dict[str, Any]:
@@ -69,16 +69,16 @@ def _reference(form: type[PublicForm]) -> dict[str, str]:
 def _cloud_event() -> dict[str, Any]:
     described = {
         "ce_specversion": {"const": "1.0"},
-        "ce_id": {"type": "string", "description": "`recording id/version`: unique, and the same on every attempt"},
+        "ce_id": {"type": "string", "description": "`key/version`: unique, and the same on every attempt"},
         "ce_source": {"type": "string", "format": "uri-reference"},
         "ce_type": {"type": "string", "description": "the type and its version"},
-        "ce_subject": {"type": "string", "format": "uuid", "description": "the recording's id"},
+        "ce_subject": {"type": "string", "format": "uuid", "description": "the id of the recording or session"},
         "ce_time": {"type": "string", "format": "date-time", "description": "when it was decided"},
         "content-type": {"const": "application/json"},
         "ce_logposition": {
             "type": "string",
             "pattern": "^[1-9][0-9]*$",
-            "description": "the event's place in the log of all recordings, growing",
+            "description": "the event's place in the log, growing",
         },
         "ce_traceid": {"type": "string", "description": "the trace id of the request that caused it, if it has one"},
     }
@@ -89,5 +89,7 @@ def _cloud_event() -> dict[str, Any]:
             "properties": described,
             "required": [name for name in described if name != "ce_traceid"],
         },
-        "bindings": {"kafka": {"key": {"type": "string", "format": "uuid", "description": "the recording's id"}}},
+        "bindings": {
+            "kafka": {"key": {"type": "string", "format": "uuid", "description": "the id of the recording or session"}}
+        },
     }

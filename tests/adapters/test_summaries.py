@@ -121,7 +121,7 @@ def test_the_view_is_there_when_it_is_opened_again_and_only_its_owner_can_read_i
     again.close()
 
 
-@pytest.mark.parametrize("spoil", ["UPDATE summaries_schema SET version=1", "DROP TABLE summaries_schema"])
+@pytest.mark.parametrize("spoil", ["UPDATE summaries_schema SET version=2", "DROP TABLE summaries_schema"])
 def test_a_file_of_another_schema_version_is_emptied_to_be_filled_from_the_log(store, tmp_path, spoil):
     its_id = uuid4()
     store.apply(recorded(its_id, LIFE), after=0)
@@ -154,11 +154,13 @@ def test_a_file_from_before_there_were_lists_is_made_anew(tmp_path):
 
 
 def asking(**changes):
-    return PageQuery(**({"dialect": "bota", "tenant_id": "proj_1", "limit": 10} | changes))
+    return PageQuery(**({"tenant_id": "proj_1", "limit": 10} | changes))
 
 
 @pytest.mark.parametrize("order", list(Order))
-@pytest.mark.parametrize("filtered", [{}, {"device_id": "d"}, {"end_user_id": "e"}, {"status": "failed"}])
+@pytest.mark.parametrize(
+    "filtered", [{}, {"device_id": "d"}, {"end_user_id": "e"}, {"status": "failed"}, {"external_group": "visit-1"}]
+)
 @pytest.mark.parametrize("after", [None, Place(START, uuid4())])
 def test_every_page_is_read_off_an_index_and_nothing_is_sorted(store, order, filtered, after):
     plans = []

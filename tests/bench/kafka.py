@@ -28,7 +28,7 @@ from service.clock import utc_now
 from service.followers.publisher import LARGEST_BATCH, Publisher
 from service.messages.publication import to_message
 from service.metrics import Metrics
-from tests.bench.__main__ import spread
+from tests.bench.figures import spread
 from tests.domain.histories import chunk, opened
 from tests.end_to_end.service_process import ServiceProcess
 from tests.kafka.broker import KafkaBroker

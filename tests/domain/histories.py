@@ -7,6 +7,9 @@ from typing import Any
 
 from domain import commands
 from domain.events import (
+    AmbientSessionEnded,
+    AmbientSessionOpened,
+    AmbientSessionUpdated,
     ChunkStored,
     Failed,
     FinalizePolicy,
@@ -214,3 +217,27 @@ def delete() -> commands.DeleteRecording:
 
 def retry() -> commands.RetryRecording:
     return commands.RetryRecording(at=at(6))
+
+
+def session_opened(**changes: Any) -> AmbientSessionOpened:
+    facts = {
+        "at": START,
+        "dialect": "dragon",
+        "tenant_id": "proj_1",
+        "correlation_id": "visit-1",
+        "partner_id": "9b7d4a52-1c2d-4e3f-8a9b-0c1d2e3f4a5b",
+        "product_id": "5f0c8d31-6a7b-4c8d-9e0f-1a2b3c4d5e6f",
+        "external_user_id": "dr-1",
+        "ehr_instance_id": "ehr-1",
+        "details_key": "data-1",
+    }
+    return AmbientSessionOpened(**(facts | changes))
+
+
+def session_updated() -> AmbientSessionUpdated:
+    facts = session_opened().model_dump(include={"product_id", "external_user_id", "ehr_instance_id", "details_key"})
+    return AmbientSessionUpdated(at=at(1), **facts)
+
+
+def session_ended() -> AmbientSessionEnded:
+    return AmbientSessionEnded(at=at(2))

@@ -9,6 +9,7 @@
 - `histories()`: the events of one recording, from its opening on. Every one is a history that the service could have
   stored: nothing in it was put together by hand.
 - `walks()`: the same with the commands that led there, also those that were refused or changed nothing.
+- `session_histories()`: the same of one ambient session.
 - `logs()`: the events of several recordings, interleaved as a log has them, each with its recording and version.
 - `COMMANDS`: any command, fitting or not; `openings()`: announcements of a recording with all kinds of facts.
 
@@ -25,9 +26,10 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from domain import commands as ask
+from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import FinalizePolicy, RecordingEvent, Stage
+from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, Stage
 from domain.life import decide
 from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
 from tests.domain.histories import (
@@ -95,6 +97,18 @@ def histories(**narrowing: Any) -> st.SearchStrategy[list[RecordingEvent]]:
 
 
 @st.composite
+def session_histories(draw: st.DrawFn, *, most_commands: int = 8) -> list[AmbientSessionEvent]:
+    """The events of one ambient session, from its opening on; it may end and open again."""
+    now, session = START, None
+    history: list[AmbientSessionEvent] = []
+    for command in [draw(ANNOUNCEMENTS), *draw(st.lists(ANNOUNCEMENTS | ENDINGS, max_size=most_commands))]:
+        history += decide_session(session, replace(command, at=now))
+        session = fold_session(history)
+        now += draw(PAUSES)
+    return history
+
+
+@st.composite
 def logs(draw: st.DrawFn, *, most_recordings: int = 4, **narrowing: Any) -> list[Logged]:
     """The events of up to `most_recordings` recordings in one order, that of each recording kept."""
     its_histories = draw(st.lists(histories(**narrowing), min_size=1, max_size=most_recordings))
@@ -139,6 +153,21 @@ def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> s
         details_key=st.sampled_from([None, "details-1"]),
         note_wanted=st.booleans(),
     )
+
+
+ANNOUNCEMENTS: st.SearchStrategy[SessionCommand] = st.builds(
+    AnnounceSession,
+    at=st.just(START),
+    dialect=st.just("dragon"),
+    tenant_id=st.just("proj_1"),
+    correlation_id=st.just("visit-1"),
+    partner_id=st.just("partner-1"),
+    product_id=WORDS,
+    external_user_id=st.none() | WORDS,
+    ehr_instance_id=st.none() | WORDS,
+    details_key=st.sampled_from([None, "data-1", "data-2"]),
+)
+ENDINGS: st.SearchStrategy[SessionCommand] = st.just(EndSession(at=START))
 
 
 def store_body(number: int, body: bytes | None) -> ask.StoreChunk:

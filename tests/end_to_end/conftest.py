@@ -6,6 +6,7 @@ import pytest
 from adapters.keys import KeyKind, KeyStore
 from service.clock import utc_now
 from tests.end_to_end.service_process import Api, ServiceProcess
+from tests.end_to_end.trusted_service import trusting
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +16,14 @@ def service(tmp_path_factory):
     asyncio.run(service.start())
     yield service
     assert service.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def trusted(tmp_path_factory):
+    """One running service that trusts an issuer of the tests; who changes its allow list changes it back."""
+    with trusting(tmp_path_factory.mktemp("trusted")) as trusted:
+        asyncio.run(trusted.service.start())
+        yield trusted
 
 
 @pytest.fixture

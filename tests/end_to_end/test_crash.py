@@ -207,6 +207,18 @@ async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, f
     assert said in await refused_start(own_service)
 
 
+@pytest.mark.parametrize("entry", [b'{"bota":{}}', b'{"dragon":{"client_id":7}}', b'{"dragon":"one"}', b"[]"])
+async def test_development_credentials_that_lack_something_are_completed_or_stop_the_start_with_one_clear_line(
+    own_service, entry
+):
+    (own_service.data_dir).mkdir(parents=True, exist_ok=True)
+    (own_service.data_dir / "dev-credentials.json").write_bytes(entry)
+    if entry == b'{"bota":{}}':
+        await own_service.start()
+    else:
+        assert "dev-credentials.json" in await refused_start(own_service)
+
+
 async def test_off_loopback_the_development_credentials_are_void_and_gone(own_service):
     await own_service.start()
     api = own_service.api()

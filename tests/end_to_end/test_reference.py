@@ -1,6 +1,8 @@
 """The API reference: the committed document is the code's, its reader needs no network, and what it says is so."""
 
 import asyncio
+import copy
+import json
 import re
 from collections import Counter, defaultdict
 from urllib.parse import parse_qsl, urlsplit
@@ -14,10 +16,12 @@ from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
 from service.openapi import FILE, document, rendered
+from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.end_to_end.service_process import short_speech
 
 CASES_PER_OPERATION = 110
 LEAST_CASES = 2_000
+RIGHT_IN_TEN = 3
 
 
 def test_the_committed_document_is_the_codes():
@@ -66,11 +70,16 @@ async def _made(service):
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
-            "POST /v1/webhooks": ("", asked),
-            "POST /v1/transcriptions": ("", {"recording_id": done["id"]}),
-            "POST /v1/recordings/{recording_id}/upload-url": (arrived["id"], file),
-            "POST /v1/recordings/{recording_id}/upload-complete": (arrived["id"], {}),
-            "POST /v1/recordings/{recording_id}/finalize": (ready["id"], {"total_chunks": 1, "final_duration_ms": 1}),
+            "POST /v1/webhooks": {"body": asked},
+            "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
+            "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
+            "POST /v1/recordings/{recording_id}/upload-complete": of(arrived, {}),
+            "POST /v1/recordings/{recording_id}/finalize": of(ready, {"total_chunks": 1, "final_duration_ms": 1}),
+            **(await _right_of_dragon(service)),
+        },
+        "tokens": {
+            "key": service.credentials["api_key"],
+            "dragonToken": await development_token(dragon_credentials(service)),
         },
         "recording_id": recordings,
         "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
@@ -80,6 +89,25 @@ async def _made(service):
             "recording_id": [(await api.create())["id"] for _ in range(3)],
             "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
         },
+    }
+
+
+def of(recording, body):
+    return {"path_parameters": {"recording_id": recording["id"]}, "body": body}
+
+
+async def _right_of_dragon(service):
+    dragon, over = await Dragon.connect(service), await Dragon.connect(service)
+    for session in (dragon, over):
+        await session.announce()
+    of_session = {"query": {"api-version": "2", "customerId": dragon.named["customerId"]}}
+    of_audio = {"query": {"api-version": "2025-07-15"}}
+    return {
+        "PUT /ambient-sessions": of_session | {"body": dragon.named},
+        "DELETE /ambient-sessions/{correlation_id}": of_session
+        | {"path_parameters": {"correlation_id": over.correlation_id}},
+        "PUT /audio/storeChunk": of_audio | {"body": {"metadata": json.dumps(dragon.metadata()), "content": b"x"}},
+        "POST /audio/finalizeUpload": of_audio | {"body": dragon.metadata(None, totalChunks=1)},
     }
 
 
@@ -97,7 +125,8 @@ def signed(url):
 def test_every_operation_answers_as_documented_whatever_it_is_asked(service, there, method, path):
     operation = f"{method} {path}"
     schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig())
-    headers = {"Authorization": f"Bearer {service.credentials['api_key']}"}
+    (scheme,) = schema[path][method].definition.raw.get("security", [{"key": []}])[0]
+    headers = {"Authorization": f"Bearer {there['tokens'][scheme]}"}
     checks = CHECKS.get_by_names(
         ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
     )
@@ -118,9 +147,9 @@ def test_every_operation_answers_as_documented_whatever_it_is_asked(service, the
                 case.path_parameters[name] = ids[name][place % len(ids[name])]
         if known and case.query.keys() >= {"signature"}:
             case.path_parameters, case.query = map(dict, there["signed"][method])
-        if known and place == 0 and operation in there["right"]:
-            its_id, case.body = there["right"][operation]
-            case.path_parameters = {"recording_id": its_id} if its_id else case.path_parameters
+        if known and place < RIGHT_IN_TEN and operation in there["right"]:
+            for name, right in there["right"][operation].items():
+                setattr(case, name, copy.deepcopy(right))
         CASES[operation] += 1
         response = case.call(base_url=service.url, headers=headers, session=session)
         case.validate_response(response, checks=checks)

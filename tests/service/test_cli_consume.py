@@ -87,7 +87,7 @@ def test_a_message_that_breaks_the_contract_is_told_and_the_others_are_shown(clu
     ran = consume("--from-beginning")
     assert ran.exit_code == 1
     assert len(ran.stdout.splitlines()) == 2
-    assert "its ce_id is not the recording's id and the version." in ran.stderr
+    assert "its ce_id is not its key and the version." in ran.stderr
 
 
 def test_a_type_that_is_not_known_yet_is_passed_over(cluster, topic):

@@ -17,7 +17,7 @@ from service.event_schemas import (
     write_schemas,
 )
 from tests.domain.histories import chunk
-from tests.domain.history_kit import histories
+from tests.domain.history_kit import histories, session_histories
 
 EVENTS = pytest.mark.parametrize("event", EVENT_TYPES.values(), ids=EVENT_TYPES)
 VALIDATORS = {event: Draft202012Validator(event_schema(event)) for event in EVENT_TYPES.values()}
@@ -35,7 +35,7 @@ def test_the_schema_is_a_schema(event):
     Draft202012Validator.check_schema(event_schema(event))
 
 
-@for_all(histories())
+@for_all(histories() | session_histories())
 def test_every_event_of_every_history_fits_its_schema(history):
     for event in history:
         VALIDATORS[type(event)].validate(loads(dumps(vars(event))))

@@ -1,4 +1,4 @@
-from domain.events import EVENT_TYPES
+from domain.events import RECORDING_EVENT_TYPES
 from domain.recording import Phase
 from service.life_diagram import BEGIN, END, README, diagram, redrawn
 
@@ -13,7 +13,7 @@ def test_every_phase_and_every_event_is_in_the_drawing():
     drawn = diagram()
     for phase in set(Phase) - {Phase.UNOPENED}:
         assert f"--> {phase}: " in drawn
-    for event in EVENT_TYPES:
+    for event in RECORDING_EVENT_TYPES:
         assert f": {event}\n" in drawn
     assert drawn.count(": RecordingDeleted\n") == 1
 

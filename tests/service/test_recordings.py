@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -217,6 +218,21 @@ async def test_a_caller_that_goes_away_does_not_undo_its_command(log, recordings
     await asyncio.wait([leaving])
     assert (await recordings.execute(its_id, store_chunk(1))).events == []
     assert await events_of(log, its_id) == [opened(), chunk(1)]
+
+
+async def test_several_who_look_for_a_new_recording_and_open_it_at_once_do_not_hinder_each_other(recordings):
+    async def look_open_and_store(its_id, number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+        with suppress(RecordingNotFound):
+            await recordings.find(its_id)
+        await recordings.execute(its_id, open_recording())
+        await recordings.execute(its_id, store_chunk(number))
+
+    for _ in range(50):
+        its_id = uuid4()
+        await asyncio.gather(*(look_open_and_store(its_id, number) for number in range(1, 6)))
+        assert len((await recordings.find(its_id)).chunks) == 5
 
 
 async def test_recordings_used_least_recently_are_let_go_and_come_back_from_the_log(log):

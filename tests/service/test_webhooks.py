@@ -10,12 +10,15 @@ import subprocess
 from asyncio.subprocess import PIPE
 from datetime import datetime
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
 from adapters.keys import KeyKind
+from domain.ambient_session import AnnounceSession
+from tests.domain.histories import session_opened
 from tests.end_to_end.service_process import short_speech, slices
 from tests.service.running_deck import RunningDeck, TurnedClock, running_deck
 from tests.service.webhook_receiver import Receiver
@@ -128,6 +131,16 @@ async def test_a_recordings_webhooks_come_in_order_and_signed(service, receiving
     assert (queued["status"], completed["status"]) == ("pending", "completed")
     assert completed["word_count"] == transcript["word_count"]
     assert transcript["text"].encode() not in received[4].raw
+
+
+async def test_ambient_sessions_are_passed_over(service, receiving):
+    receiver = await receiving()
+    await register(service, receiver)
+    facts = session_opened().model_dump(exclude={"at"})
+    await service.deck.sessions.execute(uuid4(), AnnounceSession(at=service.clock(), **facts))
+    await service.api.create()
+    await receiver.count(1)
+    assert receiver.types == [CREATED]
 
 
 JAVASCRIPT = """

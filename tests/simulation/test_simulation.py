@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.events import EVENT_TYPES
+from domain.events import RECORDING_EVENT_TYPES
 from tests.simulation.__main__ import Totals
 from tests.simulation.faults import CHANCES
 from tests.simulation.run import simulate
@@ -29,7 +29,7 @@ def test_every_run_ends_with_everything_as_it_must_be(totals):
 
 def test_the_runs_meet_every_kind_of_fault_and_every_event(totals):
     assert set(totals.faults) == set(CHANCES)
-    assert set(totals.event_types) == set(EVENT_TYPES)
+    assert set(totals.event_types) == set(RECORDING_EVENT_TYPES)
 
 
 def test_the_runs_give_clients_every_answer_there_is(totals):

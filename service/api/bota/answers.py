@@ -54,6 +54,10 @@ class FailureAnswer(Answer):
     at: Time
 
 
+OfOthers = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+"""What recordings that came by another dialect have (D), and Bota's own do not."""
+
+
 class RecordingAnswer(Answer):
     id: RecordingId
     project_id: str
@@ -80,6 +84,8 @@ class RecordingAnswer(Answer):
     updated_at: Time
     uploaded_at: Time | None
     deleted_at: None
+    dialect: OfOthers = None
+    external_id: OfOthers = None
 
 
 class StreamingCreatedAnswer(Answer):

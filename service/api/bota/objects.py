@@ -21,7 +21,7 @@ from service.api.bota.answers import (
     TranscriptionStatus,
     TranscriptionStatusOfRecording,
 )
-from service.api.bota.identifiers import public_recording_id, public_transcription_id, stitching_job_id
+from service.api.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
 from service.api.json_answers import utc_text
 
 STATUS: Mapping[Standing, RecordingStatus] = {
@@ -101,7 +101,13 @@ def recording_object(
         updated_at=utc_text(summary.updated_at),
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
+        **_names_elsewhere(summary),
     )
+
+
+def _names_elsewhere(summary: RecordingSummary) -> dict[str, str]:
+    """(D) What a recording that came by another dialect is called there; Bota's own have no such fields."""
+    return {} if summary.dialect == DIALECT else {"dialect": summary.dialect, "external_id": summary.external_id}
 
 
 def recording_status(summary: RecordingSummary) -> RecordingStatus:

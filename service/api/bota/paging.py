@@ -26,12 +26,17 @@ class PageRequest(BaseModel):
 
 
 class RecordingsPageRequest(PageRequest):
-    """GET /v1/recordings. A cursor and an offset exclude each other."""
+    """GET /v1/recordings. A cursor and an offset exclude each other.
+
+    `correlation_id`, and with it `recording_id`: what a Dragon client named the session and the recording (D).
+    """
 
     offset: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     device_id: DeviceId | None = None
     end_user_id: EndUserId | None = None
     status: RecordingStatus | None = None
+    correlation_id: Annotated[str, Field(max_length=128)] | None = None
+    recording_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class TranscriptionsPageRequest(PageRequest):

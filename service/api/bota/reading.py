@@ -1,6 +1,7 @@
 """Bota's reading side: recordings, their audio and history; and asking for a failed stage again."""
 
 import asyncio
+from collections.abc import Mapping
 from uuid import UUID
 
 from aiohttp import web
@@ -9,7 +10,7 @@ from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
 from domain.commands import DeleteRecording, RetryRecording
 from domain.errors import RecordingNotFound
-from domain.events import RecordingEvent, Stitched
+from domain.events import LoggedEvent, Stitched
 from service.api.bota import access
 from service.api.bota.answers import (
     DownloadUrlAnswer,
@@ -19,10 +20,11 @@ from service.api.bota.answers import (
     RecordingAnswer,
 )
 from service.api.bota.errors import NotReady
-from service.api.bota.identifiers import DIALECT, public_recording_id, recording_id_of
+from service.api.bota.identifiers import public_recording_id, recording_id_of
 from service.api.bota.paging import RecordingsPageRequest, cursor_of, place_of
 from service.api.bota.requests import InvalidRequest, query_of
 from service.api.bota.view import View
+from service.api.dragon import names as dragon
 from service.api.json_answers import json_answer, utc_text
 from service.api.serving import ServedBlob, serve_blob
 from service.deck import Deck
@@ -59,19 +61,23 @@ class Reading:
         router.add_get("/v1/downloads/{recording_id}.{ending}", self.download)
 
     async def recordings(self, request: web.Request) -> web.Response:
-        """A page of the project's recordings, newest first (P)."""
+        """A page of the project's recordings, newest first (P); or those that a Dragon client named so (D)."""
         key = access.permitted(request, self._deck, access.READ_RECORDINGS)
-        asked = query_of(RecordingsPageRequest, request.query)
+        asked = query_of(RecordingsPageRequest, _in_snake_case(request.query))
         if asked.cursor is not None and asked.offset is not None:
             raise InvalidRequest("offset", "A cursor and an offset exclude each other.")
+        if asked.recording_id is not None and asked.correlation_id is None:
+            raise InvalidRequest("recording_id", "It needs the correlation_id that it is a number in.")
         page = await self._view.page(
             PageQuery(
-                dialect=DIALECT,
                 tenant_id=key.project_id,
                 limit=asked.limit,
                 device_id=asked.device_id,
                 end_user_id=asked.end_user_id,
                 status=asked.status,
+                dialect=dragon.DIALECT if asked.correlation_id else None,
+                external_group=asked.correlation_id,
+                external_id=_external_id(asked),
                 after=place_of(Order.CREATED, asked.cursor),
                 offset=asked.offset or 0,
             )
@@ -154,11 +160,23 @@ class Reading:
         return await serve_blob(request, self._deck.blobs, blob)
 
 
+def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Dragon's ids may be asked for as Dragon writes them, too."""
+    spellings = {"correlationId": "correlation_id", "recordingId": "recording_id"}
+    return {spellings.get(name, name): value for name, value in query.items()}
+
+
+def _external_id(asked: RecordingsPageRequest) -> str | None:
+    if asked.correlation_id is None or asked.recording_id is None:
+        return None
+    return dragon.external_id(asked.correlation_id, asked.recording_id)
+
+
 def _file_name(its_id: UUID, stitched: Stitched) -> str:
     return f"{public_recording_id(its_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
 
 
-def _event_object(version: int, event: RecordingEvent) -> HistoryEntryAnswer:
+def _event_object(version: int, event: LoggedEvent) -> HistoryEntryAnswer:
     return HistoryEntryAnswer(
         version=version,
         type=type(event).__name__,

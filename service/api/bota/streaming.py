@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from adapters.blobs.staging import Staged, discard, staged
+from adapters.blobs.staging import discard, staged
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
@@ -32,6 +32,7 @@ from service.api.bota.requests import CreateRecording, FinalizeRecording, Invali
 from service.api.bota.whole_file import pending_answer
 from service.api.json_answers import json_answer, utc_text
 from service.api.limits import body_pieces, check_announced_size, continue_later, tell_to_continue, whole_body
+from service.api.stored_chunks import record_chunk
 from service.deck import Deck
 from service.logs import trace_id
 from service.processing import blob_prefix
@@ -146,30 +147,13 @@ class Streaming:
             announced_bytes=request.content_length,
             check=check,
         ) as chunk:
-            await self._record_chunk(its_id, number, chunk)
+            try:
+                await record_chunk(self._deck, its_id, number, chunk)
+            except RecordingError:
+                await discard(self._deck.blobs, chunk)  # no recording can come to hold it any more
+                raise
         self._chunk_bytes.inc(chunk.size_bytes)
         return web.Response(headers={"ETag": f'"{chunk.blob.md5}"'})
-
-    async def _record_chunk(self, its_id: UUID, number: int, chunk: Staged) -> None:
-        """Bytes and event become durable with one commit."""
-        blob = chunk.blob
-        command = commands.StoreChunk(
-            at=self._deck.clock(),
-            number=number,
-            blob_key=blob.key,
-            size_bytes=blob.size_bytes,
-            sha256=blob.sha256,
-            md5=blob.md5,
-        )
-        try:
-            outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
-        except RecordingError:
-            await discard(self._deck.blobs, chunk)  # no recording can come to hold it any more
-            raise
-        stitched = outcome.recording.stitched
-        is_past_retention = stitched is not None and stitched.at + self._deck.settings.chunk_retention <= command.at
-        if chunk.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
-            await self._deck.blobs.delete(blob.key)
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""

@@ -10,7 +10,7 @@ from domain.errors import RecordingNotFound
 from service.api.bota import access
 from service.api.bota.answers import ListAnswer, TranscriptionAnswer
 from service.api.bota.errors import NotReady, TranscriptionNotFound
-from service.api.bota.identifiers import DIALECT, recording_id_of, recording_id_of_transcription
+from service.api.bota.identifiers import recording_id_of, recording_id_of_transcription
 from service.api.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
 from service.api.bota.requests import CreateTranscription, parse, query_of
 from service.api.bota.view import View
@@ -73,7 +73,7 @@ class Transcriptions:
 
     async def _page(self, key: Key, limit: int, after: Place | None) -> Page:
         return await self._view.page(
-            PageQuery(dialect=DIALECT, tenant_id=key.project_id, limit=limit, order=Order.FINALIZED, after=after)
+            PageQuery(tenant_id=key.project_id, limit=limit, order=Order.FINALIZED, after=after)
         )
 
     async def _only(self, key: Key, public_id: str) -> Page:

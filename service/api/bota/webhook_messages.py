@@ -15,8 +15,8 @@ from adapters.webhooks.deliveries import Message
 from domain.events import (
     Failed,
     FinalizeRequested,
+    LoggedEvent,
     RecordingDeleted,
-    RecordingEvent,
     RecordingOpened,
     RetryRequested,
     Stage,
@@ -29,7 +29,7 @@ from service.api.bota.identifiers import DIALECT, public_recording_id
 from service.api.bota.objects import recording_object, recording_status, transcription_object
 from service.api.json_answers import utc_text
 
-TYPES: dict[type[RecordingEvent], tuple[EventType, ...]] = {
+TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
     RecordingOpened: ("recording.created",),
     FinalizeRequested: ("recording.uploaded", "transcription.queued"),
     Stitched: ("transcription.started",),

@@ -19,12 +19,16 @@ from tests.domain.histories import (
     note_written,
     opened,
     retry_requested,
+    session_ended,
+    session_opened,
+    session_updated,
     stitched,
     transcribed,
 )
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
 ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted()]
+ONE_OF_EACH += [session_opened(), session_updated(), session_ended()]
 
 
 def test_there_is_an_example_of_every_event():

@@ -96,7 +96,11 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
     ours = rows[servers[0].name]
     for server in servers:
         row = rows[server.name]
-        ratios = [mine.rate / max(1e-9, its.rate) for mine, its in zip(ours.measured, row.measured, strict=True)]
+        ratios = [
+            mine.rate / its.rate
+            for mine, its in zip(ours.measured, row.measured, strict=True)
+            if its.requests  # the slowest may not get a single large body done in its time
+        ]
         print(
             f"  {server.name:<20}{median(each.rate for each in row.measured):>9.0f}"
             f"{median(each.p50_ms for each in row.measured):>9.1f}{median(each.p99_ms for each in row.measured):>9.1f}"
@@ -179,6 +183,8 @@ def median(values: Iterable[float]) -> float:
 
 
 def spread(ratios: Sequence[float]) -> str:
+    if not ratios:
+        return "-"
     return f"{statistics.median(ratios):.2f}   (min {min(ratios):.2f}, max {max(ratios):.2f})"
 
 

@@ -3,10 +3,10 @@ from uuid import UUID
 from hypothesis import HealthCheck, Phase, given, settings
 
 from adapters.event_log.mapper import EventMapper, VersionedEvent
-from domain.events import EVENT_TYPES, Event
+from domain.events import EVENT_TYPES, LoggedEvent
 from service.event_schemas import schema_name
 from tests.domain.corpus import FOLDER, line_of
-from tests.domain.history_kit import histories
+from tests.domain.history_kit import histories, session_histories
 
 LINES = 12
 
@@ -23,8 +23,8 @@ def main() -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(histories())
-    def collect(history: list[Event]) -> None:
+    @given(histories() | session_histories())
+    def collect(history: list[LoggedEvent]) -> None:
         for version, event in enumerate(history, 1):
             lines = events[schema_name(type(event))]
             if len(lines) < LINES:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from adapters.event_log.mapper import RecordedEvent
+from domain.ambient_session import fold_session
 from domain.events import EVENT_TYPES
 from domain.recording import fold
 from service.messages.forms import FORMS
@@ -14,10 +15,12 @@ from service.messages.publication import PUBLIC_FORMS, to_message
 from service.messages.reading import NotOurMessage, UnknownType, read_form
 from tests.domain import histories
 from tests.domain.history_kit import histories as valid_histories
+from tests.domain.history_kit import session_histories
 from tests.kafka.folding import folded
 from tests.kafka.reading import Seen, check_contract
 
 RECORDING = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
+SESSION = UUID("5e3d0c1a-7c2b-5a49-9d18-2b6f0a7e4c93")
 PROMISED = Path(__file__).with_name("promised_v1.jsonl")
 EXAMPLES = [
     histories.opened(external_id="visit-7", started_at=histories.at(-1), details_key="details-1"),
@@ -30,6 +33,7 @@ EXAMPLES = [
     histories.note_written(),
     histories.deleted(),
 ]
+SESSION_EXAMPLES = [histories.session_opened(), histories.session_updated(), histories.session_ended()]
 
 
 def recorded(events, *, recording_id=RECORDING, trace_id="4f0c2a52-0d0e-4a9d-9a63-0c9c7a0e1b11", after=0):
@@ -49,7 +53,7 @@ def test_every_event_type_has_a_public_form_and_every_form_is_of_an_event():
 
 
 def test_there_is_an_example_of_every_event_type():
-    assert {type(event) for event in EXAMPLES} == set(EVENT_TYPES.values())
+    assert {type(event) for event in EXAMPLES + SESSION_EXAMPLES} == set(EVENT_TYPES.values())
 
 
 def test_a_message_has_the_recordings_id_as_key_and_is_a_cloud_event_in_binary_mode():
@@ -75,7 +79,11 @@ def test_without_a_trace_id_there_is_no_header_for_one():
     check_contract(seen(message))
 
 
-@pytest.mark.parametrize("event", recorded(EXAMPLES), ids=lambda event: type(event.event).__name__)
+@pytest.mark.parametrize(
+    "event",
+    recorded(EXAMPLES) + recorded(SESSION_EXAMPLES, recording_id=SESSION),
+    ids=lambda event: type(event.event).__name__,
+)
 def test_what_was_promised_is_kept(event):
     """What a type's first version published, it publishes for ever. New fields may join; change none of these lines."""
     promised = {line["ce_type"]: line["value"] for line in map(orjson.loads, PROMISED.read_bytes().splitlines())}
@@ -88,7 +96,7 @@ def test_what_was_promised_is_kept(event):
 def test_what_was_promised_can_still_be_read():
     for line in map(orjson.loads, PROMISED.read_bytes().splitlines()):
         headers = [(f"ce_{name}", value.encode()) for name, value in line["headers"].items()]
-        form = read_form(line["value"]["recording_id"].encode(), orjson.dumps(line["value"]), headers)
+        form = read_form(line["headers"]["subject"].encode(), orjson.dumps(line["value"]), headers)
         assert line["ce_type"] == form.TYPE
 
 
@@ -100,7 +108,22 @@ def test_any_history_keeps_the_contract_and_folds_to_the_same_state(events):
     assert folded(message.form for message in messages) == {RECORDING: fold(events)}
 
 
-@given(valid_histories())
+@given(session_histories())
+def test_any_sessions_history_keeps_the_contract_and_folds_to_the_same_state(events):
+    messages = [seen(to_message(event)) for event in recorded(events)]
+    for message in messages:
+        check_contract(message)
+    assert folded(message.form for message in messages) == {RECORDING: fold_session(events)}
+
+
+def test_a_sessions_message_is_about_the_session_and_names_no_recording():
+    message = to_message(recorded(SESSION_EXAMPLES)[0])
+    value = orjson.loads(message.value)
+    assert message.key == dict(message.headers)["ce_subject"] == value["session_id"].encode()
+    assert "recording_id" not in value
+
+
+@given(valid_histories() | session_histories())
 def test_the_same_event_makes_the_same_bytes(events):
     for event in recorded(events):
         assert to_message(event) == to_message(event)
@@ -122,8 +145,11 @@ def changed(message, **headers):
     [
         (lambda message: changed(message, ce_id=None), "it lacks the header ce_id"),
         (lambda message: changed(message, ce_specversion=b"0.3"), "it is CloudEvents 0.3, not 1.0"),
-        (lambda message: changed(message, ce_id=b"other"), "its ce_id is not the recording's id and the version"),
-        (lambda message: dataclasses.replace(message, key=b"other"), "its key is not the recording's id"),
+        (lambda message: changed(message, ce_id=b"other"), "its ce_id is not its key and the version"),
+        (
+            lambda message: dataclasses.replace(message, key=b"other"),
+            "its key is not the id of its recording or session",
+        ),
         (
             lambda message: dataclasses.replace(message, value=message.value.replace(b'"number":1', b'"number":0')),
             "number is not as tapedeck.recording.chunk_stored.v1 says: Input should be greater than or equal to 1",

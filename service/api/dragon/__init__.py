@@ -1,0 +1,1 @@
+"""Dragon Copilot's ambient audio API: sessions, chunks as multipart forms, finalize in any order, foreign tokens."""

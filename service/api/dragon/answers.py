@@ -1,0 +1,36 @@
+"""What Dragon's API answers, as models: (S) for the audio, (D) for sessions, of which the vendor shows no body."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, serialize_by_alias=True)
+
+
+class SuccessResponse(_Response):
+    """(S)"""
+
+    error: None = None
+
+
+class ErrorResponse(_Response):
+    """(S) All that is wrong, in one string."""
+
+    error: str
+
+
+class SessionResponse(SuccessResponse):
+    """(D) The session in the request's own words."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    correlation_id: str
+    customer_id: str
+    partner_id: str
+    product_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+    status: Literal["active", "ended"]

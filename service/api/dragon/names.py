@@ -1,0 +1,43 @@
+"""What Dragon's callers name things by, and what we call them.
+
+A recording is named by customerId, correlationId and recordingId; its id is a UUIDv5 of them, so search needs no index.
+The tenant of a customer is the project `proj_` + its UUID's 32 hex digits: a key of that project sees its recordings.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.ambient_session import session_id
+from domain.identity import recording_id
+
+DIALECT = "dragon"
+LARGEST_INT32 = 2**31 - 1
+
+
+def tenant_of_customer(customer_id: str) -> str:
+    return f"proj_{UUID(customer_id).hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionName:
+    """Ids are UUIDs in lower case."""
+
+    customer_id: str
+    correlation_id: str
+
+    @property
+    def tenant_id(self) -> str:
+        return tenant_of_customer(self.customer_id)
+
+    @property
+    def id(self) -> UUID:
+        return session_id(DIALECT, self.tenant_id, self.correlation_id)
+
+
+def recording_named(tenant_id: str, correlation_id: str, recording_number: int) -> UUID:
+    return recording_id(DIALECT, tenant_id, correlation_id, str(recording_number))
+
+
+def external_id(correlation_id: str, recording_number: int) -> str:
+    """Both external ids in one text; a correlationId has no slash."""
+    return f"{correlation_id}/{recording_number}"

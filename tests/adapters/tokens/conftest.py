@@ -1,0 +1,40 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.tokens.allow_list import parse_allow_list
+from adapters.tokens.discovery import Discovery
+from adapters.tokens.key_sets import KeySets
+from adapters.tokens.verification import TokenVerifier
+from service.clock import utc_now
+from tests.adapters.tokens.issuer import IssuerServer
+
+
+@pytest.fixture
+async def issuer():
+    server = IssuerServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+class Trust:
+    """A verifier that trusts one issuer, with a clock that the test moves."""
+
+    def __init__(self, issuer: IssuerServer, discovery: Discovery) -> None:
+        self.allow_list = parse_allow_list(issuer.allow_list())
+        self.ahead = timedelta()
+        self.key_sets = KeySets(lambda listed: discovery.keys(listed, now=self.now()), clock=self.now)
+        self.verify = TokenVerifier(lambda: self.allow_list, self.key_sets, clock=self.now).verify
+
+    def now(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@pytest.fixture
+async def trust(issuer):
+    discovery = Discovery(fetch_seconds=0.5)
+    trust = Trust(issuer, discovery)
+    yield trust
+    await trust.key_sets.close()
+    await discovery.close()
