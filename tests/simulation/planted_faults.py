@@ -17,7 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml", "README.md")
-FAST_TESTS = ("tests/domain", "tests/service/followers", "tests/service/test_recordings.py")
+FAST_TESTS = ("tests/domain", "tests/service/followers", "tests/service/test_recordings.py", "-k", "not test_publisher")
 SEEDS = 600
 
 
