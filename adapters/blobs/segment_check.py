@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adapters.blobs.segment_file import segment_path, segments_in
-from adapters.blobs.segment_format import LIVE, is_whole, records
+from adapters.blobs.segment_format import FILE_HEADER, LIVE, is_whole, records
 from adapters.blobs.segment_index import SegmentIndex, SegmentStanding
 from adapters.blobs.segment_tails import place_of
 
@@ -28,10 +28,11 @@ def check_segments(directory: Path) -> Iterator[str]:
 
 def _check(directory: Path, index: SegmentIndex, segment: int, standing: SegmentStanding | None) -> Iterator[str]:
     indexed_end = standing.indexed_end if standing else 0
-    end = 0
     with suppress(FileNotFoundError):
         descriptor = os.open(segment_path(directory, segment), os.O_RDONLY | os.O_CLOEXEC)
         try:
+            # A segment given up before its first record was durable is its header and nothing else.
+            end = len(FILE_HEADER) if os.pread(descriptor, len(FILE_HEADER), 0) == FILE_HEADER else 0
             for record in records(descriptor, 0):
                 end = record.end
                 if end > indexed_end:

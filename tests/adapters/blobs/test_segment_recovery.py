@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.blobs.segment_format import HEADER_BYTES
+from adapters.blobs.segment_check import check_segments
+from adapters.blobs.segment_file import segment_path
+from adapters.blobs.segment_format import FILE_HEADER, HEADER_BYTES
 from adapters.blobs.segment_index import SegmentIndex
 from adapters.blobs.segment_recovery import recover_segments
 from adapters.blobs.segments import SegmentBlobStore
@@ -114,3 +116,13 @@ def test_a_flipped_bit_is_never_read_as_what_was_stored(written: Path, place: Pa
     contents[position] ^= 1 << bit
     before = {size for size, end in zip(SIZES, its_ends, strict=True) if end <= position}
     assert recovered(written, bytes(contents), place) == before
+
+
+def test_a_segment_given_up_before_its_first_record_is_nothing_to_complain_of(tmp_path: Path) -> None:
+    index = SegmentIndex(tmp_path / "index.sqlite3")
+    segment_path(tmp_path, 7).write_bytes(FILE_HEADER)
+    index.add(7, [], indexed_end=len(FILE_HEADER), sealed=True)
+    segment_path(tmp_path, 8).write_bytes(b"")
+    index.add(8, [], indexed_end=len(FILE_HEADER), sealed=True)
+    index.close()
+    assert list(check_segments(tmp_path)) == ["Segment 0000000000000008 cannot be read beyond byte 0 of 16."]
