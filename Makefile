@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-webhooks faults mutate lint bench bench-kafka kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,12 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 
 bench: .venv/installed ## measurements, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-ingest: .venv/installed ## how fast chunks are taken in, beside nginx and others, as ratios
+	@$(BIN)/python -m tests.bench.ingest
+
+soak-ingest: .venv/installed ## kill -9, 200 times under load; and a million small chunks (half an hour)
+	@$(BIN)/python -m tests.bench.ingest.soak
 
 bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
 	@$(BIN)/python -m tests.bench.kafka

@@ -42,7 +42,7 @@ from service.consultations import Consultations, SessionLimits
 from service.deck import Deck, NewId, WebhookParts
 from service.dev_credentials import development_client, settle_dev_credentials
 from service.dev_issuer import DevIssuer, signing_key_path
-from service.followers.eraser import Eraser
+from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.publisher import open_publisher
@@ -80,12 +80,12 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         parts.enter_context(_owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
 
-        blobs = open_store(settings.blob_store_url)
+        blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
         parts.push_async_callback(blobs.close)
         blobs.recover()
         make_private_directory(settings.log_path.parent)
         recorder = SQLiteLogRecorder(settings.log_path)
-        log = EventLog(recorder, on_commit=metrics.committed)
+        log = EventLog(recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=clock)
         parts.callback(keys.close)
@@ -103,13 +103,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         projector = Projector(log, summaries)
         webhooks = _open_webhooks(parts, settings, clock=clock, metrics=metrics)
         engine = _usable_engine(settings)
-        recognition = LiveRecognition(
-            worker_count=settings.worker_count,
-            most_waiting=settings.dorsum_waiting,
-            blob_store_url=settings.blob_store_url,
-            engine=engine,
-        )
-        parts.push_async_callback(recognition.close)
+        recognition = _open_recognition(parts, settings, engine)
         waker = Waker(log, recordings)
         consultations = Consultations(
             recordings, blobs, recognition, waker, limits=_session_limits(settings), clock=clock, metrics=metrics
@@ -146,12 +140,23 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             language=settings.language,
             clock=deck.clock,
         )
-        eraser = Eraser(blobs, log=log, positions=positions)
+        eraser = Eraser(
+            "erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=deck.clock
+        )
+        chunk_eraser = Eraser(
+            "erase-chunks",
+            STITCHED_CHUNKS,
+            settings.chunk_retention,
+            log=log,
+            blobs=blobs,
+            positions=positions,
+            clock=deck.clock,
+        )
         expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
         told = WebhookFollower(
             webhooks.store, webhooks.thread, webhooks.delivery, messages_of, log=log, clock=deck.clock
         )
-        always = (projector, eraser, expirer, told, webhooks.delivery, waker)
+        always = (projector, eraser, chunk_eraser, expirer, told, webhooks.delivery, waker)
         notes = _note_work(settings, blobs, clock=clock, random=random)
         followers = [(follower.name, follower.run) for follower in always]
         stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
@@ -235,6 +240,17 @@ def _empty_scratch_dir(data_dir: Path) -> Path:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     return scratch
+
+
+def _open_recognition(parts: AsyncExitStack, settings: Settings, engine: EngineSpec) -> LiveRecognition:
+    recognition = LiveRecognition(
+        worker_count=settings.worker_count,
+        most_waiting=settings.dorsum_waiting,
+        blob_store_url=settings.blob_store_url,
+        engine=engine,
+    )
+    parts.push_async_callback(recognition.close)
+    return recognition
 
 
 def _session_limits(settings: Settings) -> SessionLimits:

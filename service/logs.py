@@ -3,17 +3,24 @@
 Never in a line: a token, a key, a signed URL's query, a transcript, audio.
 """
 
+import atexit
 import logging
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 """The trace id of what is being done: set by the HTTP middleware and by followers, copied into events."""
+
+SECONDS_BUFFERED = 0.05
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -47,11 +54,60 @@ class WithoutRefusedRequests(logging.Filter):
         return True
 
 
+class BufferedLines(logging.Handler):
+    """Writes lines together: at once from WARNING on, else within SECONDS_BUFFERED.
+
+    A write for each line would let go of the interpreter's lock in the middle of every request.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._has_lines = threading.Event()
+        threading.Thread(target=self._flush_for_ever, name="log-lines", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+        if record.levelno >= logging.WARNING:
+            self.flush()
+        elif not self._has_lines.is_set():
+            self._has_lines.set()
+
+    def flush(self) -> None:
+        with self._writing():
+            self._has_lines.clear()
+            lines, self._lines = self._lines, []
+            if lines:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            self._has_lines.wait()
+            time.sleep(SECONDS_BUFFERED)
+            self.flush()
+
+
 def log_to_stderr(level: str) -> None:
     """Send every line of this process to standard error."""
     logging.getLogger("aiohttp.server").addFilter(WithoutRefusedRequests())
-    handler = logging.StreamHandler(sys.stderr)
+    # What no line shows need not be found out for every line: the caller's frame, thread, process and task.
+    logging._srcfile = None  # noqa: SLF001 - as Python's "Logging HOWTO" has it, under Optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
+    handler = BufferedLines(sys.stderr)
     handler.setFormatter(JsonLines())
+    atexit.register(handler.flush)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # It tells of every try to reach a broker, ten times a second while there is none; the publisher says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -18,6 +18,12 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
             registry=self.registry,
         )
+        self.bytes_per_commit = Histogram(
+            "tapedeck_log_bytes_per_commit",
+            "How many bytes of chunks became durable with one transaction",
+            buckets=[4**power * 1024 for power in range(10)],
+            registry=self.registry,
+        )
         self.chunk_bytes = Counter(
             "tapedeck_chunk_bytes", "Bytes of chunks that were acknowledged", ["dialect"], registry=self.registry
         )
@@ -44,6 +50,10 @@ class Metrics:
         self.commits.inc()
         self.events.inc(events)
         self.events_per_commit.observe(events)
+
+    def committed_bytes(self, size_bytes: int) -> None:
+        """Count the bytes of one commit of the event log."""
+        self.bytes_per_commit.observe(size_bytes)
 
 
 class PublisherMetrics:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.event_log.log import EventLog
+from adapters.event_log.log import Bytes, EventLog
 from adapters.event_log.reader import BEGINNING, StateAt
-from adapters.event_log.recorder import VersionConflict
+from adapters.event_log.recorder import LogUnavailable, VersionConflict
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotStore, SnapshotUnreadable
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import RecordingEvent
+from domain.events import RecordingEvent, RecordingOpened
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
 from domain.snapshots import Snapshot, take_snapshot
@@ -57,6 +57,7 @@ class _Hot:
     recording: Recording | None
     version: int
     commit: asyncio.Future[int] | None = None
+    opening: asyncio.Future[int] | None = None
 
 
 class Recordings:
@@ -71,17 +72,21 @@ class Recordings:
         self._held = 0
         self._loading: dict[UUID, asyncio.Task[_Hot]] = {}
 
-    async def execute(self, recording_id: UUID, command: Command, *, trace_id: str | None = None) -> Outcome:
+    async def execute(
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+    ) -> Outcome:
         """Decide `command` and wait until its events, and all before them, are durable.
 
-        Raises: a RecordingError of the domain; LogFull, LogUnavailable; Contended.
+        `after`: bytes that its events speak of, made durable by the same commit; left alone when there are no events.
+
+        Raises: a RecordingError of the domain; LogFull, LogUnavailable; Contended; what `after` raises.
         """
         for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(recording_id)
             if self._hot.get(recording_id) is not hot:
                 continue  # let go while this call was waking up
             try:
-                return await self._decide(recording_id, hot, command, trace_id)
+                return await self._decide(recording_id, hot, command, trace_id, after)
             except VersionConflict:
                 self._forget(recording_id, hot)
             except RecordingError:
@@ -91,7 +96,9 @@ class Recordings:
                 raise
         raise Contended
 
-    async def _decide(self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None) -> Outcome:
+    async def _decide(
+        self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None, after: Bytes | None
+    ) -> Outcome:
         rests_on, decided_at = hot.commit, hot.version
         try:
             events = decide(hot.recording, command)
@@ -99,17 +106,20 @@ class Recordings:
             await _settled(rests_on)  # a refusal, too, must not rest on what may yet fail to be committed
             await self._check_newest(recording_id, hot, decided_at)
             raise
-        if events:
-            hot.recording = self._fold(hot, events)
-            rests_on = hot.commit = self._log.append(
-                recording_id, hot.version, events, trace_id=trace_id, rests_on=rests_on
-            )
-            hot.version += len(events)
-        recording = hot.recording
-        assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
-        await _settled(rests_on)
         if not events:
+            recording = hot.recording
+            await _settled(rests_on)
             await self._check_newest(recording_id, hot, decided_at)
+        else:
+            recording = hot.recording = self._fold(hot, events)
+            commit = hot.commit = self._log.append(
+                recording_id, hot.version, events, trace_id=trace_id, rests_on=rests_on, after=after
+            )
+            if hot.version == 0:
+                hot.opening = commit
+            hot.version += len(events)
+            await asyncio.shield(commit)
+        assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
         return Outcome(recording, events)
 
     async def _check_newest(self, recording_id: UUID, hot: _Hot, decided_at: int) -> None:
@@ -130,6 +140,17 @@ class Recordings:
         after = fold(events, hot.recording)
         self._held += _weight(after) - before
         return after
+
+    async def opened(self, recording_id: UUID) -> RecordingOpened:
+        """How the recording was opened, which never changes: unlike `find`, this waits for no other commit.
+
+        Raises: as `find`.
+        """
+        hot = await self._load(recording_id)
+        recording = hot.recording
+        if recording is None or recording.phase is Phase.DELETED or not _is_committed(hot.opening):
+            return (await self.find(recording_id)).opened
+        return recording.opened
 
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
         """The recording with every event of it durable, and not older than version `at_least`.
@@ -162,7 +183,7 @@ class Recordings:
         the events of its versions are others.
         """
         hot = self._hot.get(recording_id)
-        if hot is None or hot.version < at_least or not (hot.commit is None or _is_committed(hot.commit)):
+        if hot is None or hot.version < at_least or not _is_committed(hot.commit):
             return None
         return hot.recording
 
@@ -251,11 +272,21 @@ def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
-def _is_committed(commit: asyncio.Future[int]) -> bool:
-    return commit.done() and not commit.cancelled() and commit.exception() is None
+def _is_committed(commit: asyncio.Future[int] | None) -> bool:
+    return commit is None or (commit.done() and not commit.cancelled() and commit.exception() is None)
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:
-    """Wait until a queued append is durable. Raises what kept it from that."""
-    if commit is not None:
+    """Wait until another command's append, which something rests on, is durable.
+
+    Raises: LogFull, LogUnavailable when the log failed; VersionConflict when that append alone did, of whatever: its
+    bytes are no concern of what rests on it, which is decided again.
+    """
+    if commit is None:
+        return
+    try:
         await asyncio.shield(commit)
+    except (LogUnavailable, VersionConflict):
+        raise
+    except Exception as error:
+        raise VersionConflict from error

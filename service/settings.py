@@ -35,7 +35,11 @@ class Settings(BaseSettings):
         str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
     ] = None
     blob_url: Annotated[
-        str | None, Field(description="audio and transcripts: file:///PATH; blobs/ in DATA_DIR unless set")
+        str | None,
+        Field(
+            description="audio and transcripts: segments:///PATH (small bodies share files and syncs) or file:///PATH "
+            "(a file each); segments in blobs/ in DATA_DIR unless set"
+        ),
     ] = None
     transcriber: Annotated[
         Literal["pocketsphinx", "faster-whisper", "openai"], Field(description="the speech engine")
@@ -55,11 +59,17 @@ class Settings(BaseSettings):
     max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
     upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    segment_body_bytes: Annotated[
+        int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
+    ] = 256 * 1024
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
     max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
     chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    chunk_retention_hours: Annotated[
+        float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
+    ] = 168
     allow_list: Annotated[
         Path | None,
         Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
@@ -176,8 +186,8 @@ class Settings(BaseSettings):
     @field_validator("blob_url")
     @classmethod
     def _local_files(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("file:///"):
-            raise ValueError("must be file:///PATH")
+        if url is not None and not url.startswith(("segments:///", "file:///")):
+            raise ValueError("must be segments:///PATH or file:///PATH")
         return url
 
     @field_validator("kafka_bootstrap_servers")
@@ -268,7 +278,7 @@ class Settings(BaseSettings):
 
     @property
     def blob_store_url(self) -> str:
-        return self.blob_url or (self.data_dir / "blobs").as_uri()
+        return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property
     def worker_count(self) -> int:
@@ -277,6 +287,10 @@ class Settings(BaseSettings):
     @property
     def upload_window(self) -> timedelta:
         return timedelta(hours=self.upload_hours)
+
+    @property
+    def chunk_retention(self) -> timedelta:
+        return timedelta(hours=self.chunk_retention_hours)
 
     @property
     def dragon_upload_window(self) -> timedelta:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from adapters.audio.chunk_bytes import READ_SIZE_BYTES, ChunkRun, MeasuredChunks, OpenChunk
+from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import Container
 from adapters.audio.demuxing import Sound, sound_of
 from adapters.audio.errors import ChecksumMismatch
 from adapters.audio.reencoding import reencode
 from adapters.audio.remuxing import WEBM_CODECS, CanNotRemux, remux
 from adapters.audio.whole_files import WholeFile, whole_files
+from adapters.blobs.copying import copy_blob
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
 
@@ -97,9 +98,10 @@ def _write(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO
 
 
 def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
-    with run.open() as reader:
-        while block := reader.read(READ_SIZE_BYTES):
-            output.write(block)
+    for open_chunk, size_bytes in zip(run.chunks, run.sizes_bytes, strict=True):
+        with open_chunk() as reader:
+            if copy_blob(reader, output) != size_bytes:
+                raise OSError(f"A chunk is not the {size_bytes} bytes any more that were measured before.")
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:

@@ -53,6 +53,11 @@ class Arrival:
         self.has_file = False
         return blob
 
+    def written(self) -> bytes:
+        """What has been written up to now; for a body that is small."""
+        with storage_errors():
+            return self._temporary.read_bytes()
+
     def sync(self) -> None:
         with storage_errors():
             sync_or_throw_away(self._file(), self._temporary)

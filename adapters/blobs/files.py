@@ -61,7 +61,7 @@ class FileBlobStore:
         limit_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
-        arrival = self._arrival(prefix, check)
+        arrival = self.arrival(prefix, check)
         gathered, size_bytes = bytearray(), 0
         try:
             async for piece in body:
@@ -69,18 +69,18 @@ class FileBlobStore:
                 _refuse_above(limit_bytes, size_bytes)
                 gathered += piece
                 if len(gathered) >= BLOCK_BYTES:
-                    await self._in_thread(arrival.write, gathered)
+                    await self.in_thread(arrival.write, gathered)
                     gathered = bytearray()
-            return await self._in_thread(arrival.publish, gathered)
+            return await self.in_thread(arrival.publish, gathered)
         except BaseException:
             if self._closed:
                 arrival.discard()
             elif arrival.has_file:  # unlinking a large file takes time, too
-                await self._in_thread(arrival.discard)
+                await self.in_thread(arrival.discard)
             raise
 
     def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
-        arrival = self._arrival(prefix)
+        arrival = self.arrival(prefix)
         try:
             return arrival.publish(body)
         except BaseException:
@@ -122,7 +122,7 @@ class FileBlobStore:
         try:
             while True:
                 wanted = BLOCK_BYTES if left is None else min(left, BLOCK_BYTES)
-                block = await self._in_thread(opened.block, start, wanted)
+                block = await self.in_thread(opened.block, start, wanted)
                 if block:
                     yield block
                 start += len(block)
@@ -133,16 +133,16 @@ class FileBlobStore:
             opened.close()
 
     async def size(self, key: str) -> int:
-        return await self._in_thread(self._size, key, self._path(key))
+        return await self.in_thread(self._size, key, self._path(key))
 
     async def delete(self, key: str) -> None:
-        await self._in_thread(self._delete, self._path(key))
+        await self.in_thread(self._delete, self._path(key))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         return self._keys(checked_beginning(prefix))
 
     async def check_writable(self) -> None:
-        await self._in_thread(self._write_and_remove)
+        await self.in_thread(self._write_and_remove)
 
     def recover(self) -> int:
         with storage_errors():
@@ -155,7 +155,7 @@ class FileBlobStore:
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Run blocking work in a thread, to its end also when the caller is cancelled: nobody cleans up under it."""
         if self._closed:
             raise StorageUnavailable("it has been closed")
@@ -169,12 +169,12 @@ class FileBlobStore:
             running.exception()  # taken note of, or the loop would log it: the caller is told of the cancellation
             raise
 
-    def _arrival(self, prefix: str, check: Callable[[StoredBlob], None] | None = None) -> Arrival:
+    def arrival(self, prefix: str, check: Callable[[StoredBlob], None] | None = None) -> Arrival:
         temporary = self._incoming / secrets.token_hex(16)
         return Arrival(self._root, temporary, self._directories, checked_prefix(prefix), check)
 
     def _copy(self, prefix: str, path: Path) -> None:
-        arrival = self._arrival(prefix)
+        arrival = self.arrival(prefix)
         try:
             with path.open("rb", buffering=0) as source:
                 while block := source.read(BLOCK_BYTES):
@@ -216,7 +216,7 @@ class FileBlobStore:
                         yield key
 
     def _write_and_remove(self) -> None:
-        arrival = self._arrival("")
+        arrival = self.arrival("")
         try:
             arrival.write(bytes(64 * 1024))
             arrival.sync()

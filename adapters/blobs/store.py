@@ -172,17 +172,27 @@ def checked_beginning(beginning: str) -> str:
     return beginning
 
 
-def open_store(url: str) -> BlobStore:
-    """The store a URL names: `file:///absolute/path`. The URL is what a worker process is given.
+SMALL_BYTES = 256 * 1024
+"""Up to here a body shares a segment with others, in a store that has segments."""
+
+
+def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
+    """The store a URL names: `segments:///absolute/path` or `file:///absolute/path`. A worker process is given the URL.
 
     Raises: ValueError, in one sentence, when no store can be named so.
     """
     parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise ValueError(f"There is no blob store for {url!r}: only file:///absolute/path is known.")
+    if parts.scheme not in ("file", "segments"):
+        raise ValueError(
+            f"There is no blob store for {url!r}: only segments:///absolute/path and file:///absolute/path are known."
+        )
     if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment or "%00" in parts.path:
-        raise ValueError(f"A blob store on local files needs file:///absolute/path, not {url!r}.")
+        raise ValueError(f"A blob store on local files needs {parts.scheme}:///absolute/path, not {url!r}.")
     # Imported when named: one storage's library is not needed to use another's.
+    if parts.scheme == "segments":
+        from adapters.blobs.segments import SegmentBlobStore  # noqa: PLC0415
+
+        return SegmentBlobStore(Path(unquote(parts.path)), small_bytes=small_bytes)
     from adapters.blobs.files import FileBlobStore  # noqa: PLC0415
 
     return FileBlobStore(Path(unquote(parts.path)))

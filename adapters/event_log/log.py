@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -26,7 +26,31 @@ RECENT_EVENTS = 4_096
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 """How often the log is asked for commits of other processes, which cannot wake this one."""
 
+SECONDS_BETWEEN_WAKES = 0.05
+"""Under load, followers are woken once for the commits of this time: waking all of them costs more than a commit.
+Whoever waits for one of them wakes it (`wake`)."""
+
 T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """Keeps bytes that events speak of."""
+
+    def make_durable(self, bodies: Sequence[Any], /) -> Sequence[Exception | None]:
+        """Blocking: make all of these durable at one go. Says for each what kept it from that; it fails its append."""
+        ...
+
+
+class Bytes(Protocol):
+    """What an event speaks of and what must be durable before it."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """None: they are durable already."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +58,41 @@ class _Waiting:
     append: Append
     events: Sequence[RecordedEvent]
     rests_on: asyncio.Future[int] | None
+    bytes: Bytes | None
     done: asyncio.Future[int]
 
 
 CommitObserver = Callable[[int, int], None]
 """Told after each commit: how many appends and how many events were in it."""
 
+BytesObserver = Callable[[int], None]
+"""Told after each commit: how many bytes became durable with it."""
+
 
 class EventLog:
     """Everything that was ever recorded, in order. Open it within a running event loop; close it when done."""
 
-    def __init__(self, recorder: LogRecorder, *, on_commit: CommitObserver | None = None) -> None:
+    def __init__(
+        self,
+        recorder: LogRecorder,
+        *,
+        on_commit: CommitObserver | None = None,
+        on_commit_bytes: BytesObserver | None = None,
+    ) -> None:
         self._recorder = recorder
         self._reader = EventReader(recorder)
         self._mapper = EventMapper()
         self._on_commit = on_commit
+        self._on_commit_bytes = on_commit_bytes
         self._waiting: deque[_Waiting] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="log-reader")
-        self._recent: deque[RecordedEvent] = deque(maxlen=RECENT_EVENTS)
+        self._recent: list[RecordedEvent] = []
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
+        self._woken_at = 0.0
+        self._waking: asyncio.TimerHandle | None = None
 
     @property
     def identity(self) -> str:
@@ -75,15 +112,17 @@ class EventLog:
         *,
         trace_id: str | None,
         rests_on: asyncio.Future[int] | None = None,
+        after: Bytes | None = None,
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 
         `rests_on`: the append whose events these were decided on, when it may not be committed yet. The two are
         committed in this order or not at all: another process's events may have the version that those were to get.
+        `after`: bytes that are made durable first; those of all events that wait together share one sync.
 
         The future gives the position of the last of them once they are durable. It raises VersionConflict when the
-        recording is not at `expected_version`, or `rests_on` failed; LogFull or LogUnavailable when the commit failed
-        as a whole.
+        recording is not at `expected_version`, or `rests_on` failed, of whatever; LogFull or LogUnavailable when the
+        commit failed as a whole; and what kept the bytes from being durable.
         """
         versions = range(expected_version + 1, expected_version + 1 + len(events))
         versioned = [
@@ -95,7 +134,7 @@ class EventLog:
         unplaced = [
             RecordedEvent(0, recording_id, event.originator_version, event.event, trace_id) for event in versioned
         ]
-        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, rests_on, done))
+        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, rests_on, after, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="log commit")
         return done
@@ -113,45 +152,70 @@ class EventLog:
         chains = _chains(batch)
         if not chains:
             return
-        appends = [_joined(chain) for chain in chains]
         loop = asyncio.get_running_loop()
         try:
-            outcomes = await loop.run_in_executor(self._writer, self._recorder.insert_batch, appends)
+            outcomes = await loop.run_in_executor(self._writer, self._make_durable, chains)
         except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
             for waiting in batch:
                 _fail(waiting.done, error)
             return
-        committed = 0
-        for chain, outcome in zip(chains, outcomes, strict=True):
-            if isinstance(outcome, VersionConflict):
-                for waiting in chain:
-                    _fail(waiting.done, outcome)
-            else:
-                committed += self._place(chain, last_position=outcome)
+        committed = committed_bytes = 0
+        for waiting, outcome in zip((waiting for chain in chains for waiting in chain), outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                _fail(waiting.done, outcome)
+                continue
+            self._remember(waiting.events, last_position=outcome)
+            committed += len(waiting.events)
+            committed_bytes += waiting.bytes.size_bytes if waiting.bytes is not None else 0
+            if not waiting.done.done():
+                waiting.done.set_result(outcome)
         if self._on_commit is not None and committed:
             self._on_commit(len(batch), committed)
-        self._wake()
+        if self._on_commit_bytes is not None and committed_bytes:
+            self._on_commit_bytes(committed_bytes)
+        self._wake_soon()
 
-    def _place(self, chain: list[_Waiting], *, last_position: int) -> int:
-        """Tell each append of a committed chain where it stands; gives the number of events."""
-        count = sum(len(waiting.events) for waiting in chain)
-        position = last_position - count
-        for waiting in chain:
-            position += len(waiting.events)
-            self._remember(waiting.events, last_position=position)
-            if not waiting.done.done():
-                waiting.done.set_result(position)
-        return count
+    def _make_durable(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
+        """In the writer's thread: the bytes first, then the transaction. Gives one outcome an append, chain by chain.
+
+        A chain ends where the bytes of an append failed: neither that one nor what rests on it gets into the log.
+        """
+        failures = _bytes_failures(chains)
+        whole = [_until_a_failure(chain, failures) for chain in chains]
+        appends = [_joined(chain) for chain in whole if chain]
+        last_positions = iter(self._recorder.insert_batch(appends) if appends else ())
+        outcomes: list[int | Exception] = []
+        for chain, committed in zip(chains, whole, strict=True):
+            if committed:
+                outcomes += _outcomes(committed, next(last_positions))
+            if failed := chain[len(committed) :]:
+                outcomes += [failures[failed[0].done], *(VersionConflict() for _ in failed[1:])]
+        return outcomes
 
     def _remember(self, events: Sequence[RecordedEvent], *, last_position: int) -> None:
         first_position = last_position - len(events) + 1
         if self._recent and self._recent[-1].position != first_position - 1:
             self._recent.clear()  # another process wrote in between
         for position, event in enumerate(events, first_position):
-            self._recent.append(replace(event, position=position))
+            self._recent.append(RecordedEvent(position, event.recording_id, event.version, event.event, event.trace_id))
+        if len(self._recent) > 2 * RECENT_EVENTS:
+            del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)
 
-    def _wake(self) -> None:
+    def _wake_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._waking is None:
+            if loop.time() - self._woken_at >= SECONDS_BETWEEN_WAKES:
+                self.wake()
+            else:
+                self._waking = loop.call_later(SECONDS_BETWEEN_WAKES, self.wake)
+
+    def wake(self) -> None:
+        """Let followers read now what has been committed, for someone who waits for them."""
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        self._woken_at = asyncio.get_running_loop().time()
         self._grown.set()
         self._grown = asyncio.Event()
 
@@ -176,7 +240,7 @@ class EventLog:
         recent = self._recent
         if recent and recent[0].position <= after + 1 <= recent[-1].position:
             offset = after + 1 - recent[0].position
-            return list(islice(recent, offset, offset + limit))
+            return recent[offset : offset + limit]
         return await self._read(lambda: self._reader.after(after, limit=limit))
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
@@ -213,6 +277,8 @@ class EventLog:
         """Wait for the commits under way, then let go of the store."""
         while self._committing is not None:
             await asyncio.wait([self._committing])
+        if self._waking is not None:
+            self._waking.cancel()
         self._writer.shutdown()
         self._readers.shutdown()
         self._recorder.close()
@@ -235,10 +301,40 @@ def _chains(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
     return list(chains.values())
 
 
+def _bytes_failures(chains: Sequence[Sequence[_Waiting]]) -> dict[asyncio.Future[int], Exception]:
+    """Make the bytes of all appends durable, at one go for each keeper. Says which appends stay without theirs."""
+    by_keeper: dict[Keeper, list[_Waiting]] = {}
+    for chain in chains:
+        for waiting in chain:
+            if waiting.bytes is not None and (keeper := waiting.bytes.keeper) is not None:
+                by_keeper.setdefault(keeper, []).append(waiting)
+    failures: dict[asyncio.Future[int], Exception] = {}
+    for keeper, its_appends in by_keeper.items():
+        outcomes = keeper.make_durable([waiting.bytes for waiting in its_appends])
+        for waiting, failure in zip(its_appends, outcomes, strict=True):
+            if failure is not None:
+                failures[waiting.done] = failure
+    return failures
+
+
+def _until_a_failure(
+    chain: Sequence[_Waiting], failures: Mapping[asyncio.Future[int], Exception]
+) -> Sequence[_Waiting]:
+    return list(takewhile(lambda waiting: waiting.done not in failures, chain))
+
+
 def _joined(chain: Sequence[_Waiting]) -> Append:
     first = chain[0].append
     stored_events = [stored for waiting in chain for stored in waiting.append.stored_events]
     return Append(first.recording_id, first.expected_version, stored_events)
+
+
+def _outcomes(chain: Sequence[_Waiting], joined: int | VersionConflict) -> list[int | Exception]:
+    """Where each append of a chain stands, by the outcome of all of it."""
+    if isinstance(joined, VersionConflict):
+        return [joined for _ in chain]
+    first_position = joined - sum(len(waiting.events) for waiting in chain)
+    return [first_position + count for count in accumulate(len(waiting.events) for waiting in chain)]
 
 
 def _reading(query: Callable[[], T]) -> T:

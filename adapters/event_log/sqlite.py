@@ -1,13 +1,14 @@
 """Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many recordings a transaction."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+import orjson
 from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteAggregateRecorder,
@@ -25,6 +26,7 @@ from adapters.sqlite_file import make_private_file
 LOCK_TIMEOUT_SECONDS = 10
 _LARGEST = 2**63 - 1
 _uuid = lru_cache(maxsize=4_096)(UUID)
+ROWS_A_STATEMENT = 100
 
 
 class SQLiteLogRecorder(SQLiteApplicationRecorder):
@@ -33,7 +35,6 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     def __init__(self, path: Path) -> None:
         make_private_file(path)
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
-        self.insert_events_statement = f"INSERT INTO {self.events_table_name} VALUES (?,?,?,?,?)"  # noqa: S608
         with _errors_named():
             self.create_table()
             with self.datastore.transaction(commit=True) as cursor:
@@ -66,14 +67,11 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             return self._insert_batch(cursor, appends)
 
     def _insert_batch(self, cursor: SQLiteCursor, appends: Sequence[Append]) -> list[int | VersionConflict]:
-        position = self._max_notification_id(cursor) or 0
-        versions: dict[UUID, int] = {}
+        position, versions = self._newest(cursor, {append.recording_id for append in appends})
         rows: list[tuple[int, str, int, str, bytes]] = []
         outcomes: list[int | VersionConflict] = []
         for append in appends:
             recording_id = append.recording_id
-            if recording_id not in versions:
-                versions[recording_id] = self._max_version(cursor, recording_id)
             if versions[recording_id] != append.expected_version:
                 outcomes.append(VersionConflict())
                 continue
@@ -82,7 +80,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 rows.append((position, recording_id.hex, stored.originator_version, stored.topic, stored.state))
             versions[recording_id] += len(append.stored_events)
             outcomes.append(position)
-        cursor.executemany(self.insert_events_statement, rows)
+        self._insert_rows(cursor, rows)
         return outcomes
 
     def select_events(
@@ -130,12 +128,28 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 for position, its_id, version, topic, state in cursor.fetchall()
             ]
 
-    def _max_version(self, cursor: SQLiteCursor, recording_id: UUID) -> int:
+    def _insert_rows(self, cursor: SQLiteCursor, rows: Sequence[tuple[int, str, int, str, bytes]]) -> None:
+        """Many rows a statement: each one lets go of the interpreter's lock, and has to get it back."""
+        for start in range(0, len(rows), ROWS_A_STATEMENT):
+            some = rows[start : start + ROWS_A_STATEMENT]
+            marks = ",".join(["(?,?,?,?,?)"] * len(some))
+            values = [value for row in some for value in row]
+            cursor.execute(f"INSERT INTO {self.events_table_name} VALUES {marks}", values)  # noqa: S608
+
+    def _newest(self, cursor: SQLiteCursor, recording_ids: Collection[UUID]) -> tuple[int, dict[UUID, int]]:
+        """The log's last position and each recording's last version.
+
+        One row for all: each step of a statement lets go of the interpreter's lock, and has to get it back. And one
+        look at the end of each history, however long that is.
+        """
+        table, by_hex = self.events_table_name, {recording_id.hex: recording_id for recording_id in recording_ids}
+        version = f"SELECT MAX(originator_version) FROM {table} WHERE originator_id=value"  # noqa: S608
         cursor.execute(
-            f"SELECT MAX(originator_version) FROM {self.events_table_name} WHERE originator_id=?",  # noqa: S608
-            (recording_id.hex,),
+            f"SELECT (SELECT MAX(rowid) FROM {table}), json_group_object(value, ({version})) FROM json_each(?)",  # noqa: S608
+            (orjson.dumps(list(by_hex)).decode(),),
         )
-        return cursor.fetchone()[0] or 0
+        position, versions = cursor.fetchone()
+        return position or 0, {by_hex[its_hex]: version or 0 for its_hex, version in orjson.loads(versions).items()}
 
     def close(self) -> None:
         self.datastore.close()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import StreamReader, hdrs, web
 
 from service.settings import Settings
 
@@ -71,22 +71,27 @@ def tell_to_continue(request: web.Request) -> None:
 async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float) -> AsyncIterator[bytes]:
     """The body as it arrives, a piece at a time. Raises: BodyTooLarge, BodyTooSlow, BodyCutOff."""
     check_announced_size(request, limit_bytes)
-    deadline = asyncio.get_running_loop().time() + seconds
+    # One timer for the whole body, which ends the wait for the next piece: a timeout around each costs more than it.
+    too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
     size_bytes = 0
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
+    try:
+        while True:
+            try:
                 piece = await request.content.readany()
-        except TimeoutError:
-            raise BodyTooSlow(seconds) from None
-        except (ConnectionError, web.RequestPayloadError):
-            raise BodyCutOff from None
-        if not piece:
-            return
-        size_bytes += len(piece)
-        if size_bytes > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        yield piece
+            except (ConnectionError, web.RequestPayloadError):
+                raise BodyCutOff from None
+            if not piece:
+                return
+            size_bytes += len(piece)
+            if size_bytes > limit_bytes:
+                raise BodyTooLarge(limit_bytes)
+            yield piece
+    finally:
+        too_late.cancel()
+
+
+def _end_the_wait(content: StreamReader, seconds: float) -> None:
+    content.set_exception(BodyTooSlow(seconds))
 
 
 async def whole_body(request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:

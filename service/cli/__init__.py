@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "publish": ("service.cli.publish", "publish", "Publish the log to Kafka, in a process of its own."),
     "consume": ("service.cli.consume", "consume", "Follow the topic and print a line an event."),
     "keys": ("service.cli.keys", "keys", "Make, list and revoke API keys and device tokens."),
+    "blobs": ("service.cli.blobs", "blobs", "Check the stored bytes against the log; say what room they take."),
     "rebuild": ("service.cli.rebuild", "rebuild", "Make a read model again from the log."),
     "demo": ("service.cli.demo", "demo", "Start a service of its own, upload the speech sample, show what happens."),
 }

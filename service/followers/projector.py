@@ -36,6 +36,9 @@ class Projector:
 
     async def wait_for(self, position: int, *, seconds: float) -> None:
         """Return once the view has seen `position`. Raises: TimeoutError."""
+        if self.position >= position:
+            return
+        self._log.wake()
         async with asyncio.timeout(seconds):
             while self.position < position:
                 await self._moved.wait()

@@ -168,9 +168,17 @@ class StageFollower:
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
         recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
-        if recording.due_stage is self._stage:
+        if recording.due_stage is self._stage and not await self._is_due_by_a_later_event(recorded):
             command = await self._attempt(recorded, recording)
             await self._recordings.execute(recorded.recording_id, command, trace_id=recorded.trace_id)
+
+    async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
+        """Whether a chunk was not what made the stage due: then the finalize that did has a job of its own, and its
+        trace id."""
+        if type(recorded.event) is not ChunkStored:
+            return False
+        newer = await self._log.history(recorded.recording_id, after_version=recorded.version)
+        return any(type(each.event) in WAKING_EVENTS[self._stage] for each in newer)
 
     async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
         """Try until the work is done, cannot be done, or has been tried often enough."""

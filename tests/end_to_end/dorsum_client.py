@@ -13,6 +13,7 @@ import aiohttp
 import numpy as np
 import orjson
 
+from adapters.blobs.store import open_store
 from tests.end_to_end.service_process import Answer, ServiceProcess
 
 CHUNK = 480_000
@@ -85,8 +86,12 @@ def keys_in(data_dir: Path) -> dict[str, str]:
 
 def stored_chunks(service: ServiceProcess, task_id: str) -> list[bytes]:
     """The bytes of the recording's chunks as they lie in the store, in no promised order."""
-    folder = service.data_dir / "blobs" / "recordings" / UUID(task_id).hex
-    return [path.read_bytes() for path in folder.iterdir() if path.name.startswith("chunk-")]
+    store = open_store(f"segments://{service.data_dir}/blobs")
+    found = []
+    for key in store.keys(f"recordings/{UUID(task_id).hex}/chunk-"):
+        with store.open(key) as chunk:
+            found.append(chunk.read())
+    return found
 
 
 async def stitched_samples(service: ServiceProcess, task_id: str) -> np.ndarray:

@@ -115,6 +115,12 @@ class ServiceProcess:
     def log_lines(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in self.log_file.read_bytes().splitlines()]
 
+    async def lines_of_trace(self, trace_id: str) -> list[dict[str, Any]]:
+        """The log's lines with this trace id, once there are any: they are written a moment after the answer."""
+        while not (lines := [line for line in self.log_lines() if line.get("trace_id") == trace_id]):
+            await asyncio.sleep(0.01)
+        return lines
+
     def workers(self) -> list[psutil.Process]:
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)

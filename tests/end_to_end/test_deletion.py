@@ -1,9 +1,13 @@
 """A deleted recording is gone for everyone, and so are its bytes; an abandoned one is closed."""
 
 import asyncio
+import hashlib
+import os
 
 import pytest
 
+from service.blob_check import check_blobs
+from service.settings import load_settings
 from tests.end_to_end.service_process import short_speech, slices
 
 
@@ -54,6 +58,35 @@ async def test_deleted_in_any_state_it_is_not_found_any_more_and_its_bytes_are_g
         while [path for path in blobs.rglob(f"*{recording['id'][4:]}*/**/*") if path.is_file()]:
             await asyncio.sleep(0.01)
     assert len((await api.get(other, "/chunks"))["data"]) == 3
+
+
+async def test_no_byte_of_a_deleted_recording_is_left_anywhere_while_its_neighbours_in_the_segment_live(own_service):
+    api = (await own_service.start()).api()
+    doomed, kept = await api.create(), await api.create()
+    gone, there = [[os.urandom(20_000) for _ in range(4)] for _ in range(2)]
+    for part in range(4):
+        assert (await api.put(doomed, part + 1, gone[part])).status == 200
+        assert (await api.put(kept, part + 1, there[part])).status == 200
+    assert pieces_left(own_service.data_dir, gone) == pieces_left(own_service.data_dir, there) == 4 * 20
+
+    assert (await api.call("DELETE", f"/v1/recordings/{doomed['id']}")).status == 204
+    async with asyncio.timeout(60):
+        while pieces_left(own_service.data_dir, gone):
+            await asyncio.sleep(0.05)
+    await own_service.restart()
+    assert pieces_left(own_service.data_dir, gone) == 0
+    assert pieces_left(own_service.data_dir, there) == 4 * 20
+    stored = [chunk["sha256"] for chunk in (await api.get(kept, "/chunks"))["data"]]
+    assert stored == [hashlib.sha256(body).hexdigest() for body in there]
+    own_service.stop()
+    settings = load_settings(data_dir=own_service.data_dir)
+    assert not [each for each in await asyncio.to_thread(lambda: list(check_blobs(settings))) if each.is_loss]
+
+
+def pieces_left(data_dir, bodies):
+    """How many pieces of 1000 bytes of these bodies are in any file under the directory."""
+    content = b"".join(path.read_bytes() for path in data_dir.rglob("*") if path.is_file())
+    return sum(body[start : start + 1_000] in content for body in bodies for start in range(0, len(body), 1_000))
 
 
 async def test_a_key_without_permission_deletes_nothing(api, service):

@@ -164,7 +164,7 @@ async def test_the_trace_id_is_in_the_answer_the_log_and_the_events(dragon, api,
     for trace in (str(uuid4()), str(uuid4()).upper()):
         answer = await dragon.store(1, silence(), trace=trace)
         assert answer.headers["x-correlation-id"] == trace
-        lines = [line for line in service.log_lines() if line.get("trace_id") == trace]
+        lines = await service.lines_of_trace(trace)
         assert [line["message"] for line in lines] == ["request"]
         assert (lines[0]["path"], lines[0]["status"]) == ("/audio/storeChunk", 200)
         its_id = recording_named(service.credentials["project_id"], dragon.correlation_id, 1)

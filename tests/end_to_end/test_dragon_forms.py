@@ -180,7 +180,7 @@ async def flood(service, dragon: Dragon, body: AsyncIterator[bytes]) -> int:
     writer.transport.abort()
     with suppress(ConnectionError):
         await writer.wait_closed()
-    (status,) = [line["status"] for line in service.log_lines() if line.get("trace_id") == trace]
+    (status,) = [line["status"] for line in await service.lines_of_trace(trace)]
     return status
 
 

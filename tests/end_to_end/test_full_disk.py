@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 
+import psutil
 import pytest
 
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
@@ -22,8 +23,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path):
-    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": (small_disk / "blobs").as_uri()})
+@pytest.mark.parametrize("scheme", ["file", "segments"])
+async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, scheme):
+    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": f"{scheme}://{small_disk}/blobs"})
     service.data_dir = small_disk / "data"
     try:
         api = (await service.start()).api()
@@ -44,7 +46,8 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path):
             await api.finalize(recording, 1),
         ]
         assert {answer.status for answer in answers} <= {200, 503, 507}
-        assert answers[0].status == 507
+        if scheme == "file":  # a segment may have taken the room for a small body before
+            assert answers[0].status == 507
         assert answers[1].status == 503
 
         ballast.unlink()
@@ -57,4 +60,6 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path):
         assert found[0]["sha256"] == hashlib.sha256(stored[0]).hexdigest()
         assert not list((small_disk / "blobs" / ".incoming").iterdir())
     finally:
+        workers = service.workers()  # they have the store open, and end a moment after the service
         service.kill()
+        psutil.wait_procs(workers, 30)

@@ -221,7 +221,7 @@ async def test_a_trace_id_is_answered_and_in_the_log_line(api, service):
     its_trace = "3f2b8a5e-0000-4000-8000-00000000abcd"
     answer = await api.call("GET", "/v1/recordings/rec_1", headers={"x-correlation-id": its_trace})
     assert answer.headers["x-correlation-id"] == its_trace
-    lines = [line for line in service.log_lines() if line.get("trace_id") == its_trace]
+    lines = await service.lines_of_trace(its_trace)
     assert [(line["path"], line["status"]) for line in lines] == [("/v1/recordings/rec_1", 404)]
 
 

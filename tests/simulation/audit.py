@@ -8,7 +8,7 @@ never was.
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from adapters.event_log.log import EventLog
+from adapters.event_log.log import Bytes, EventLog
 from domain.commands import Command
 from domain.errors import RecordingError
 from domain.events import RecordingEvent
@@ -26,10 +26,12 @@ class AuditedRecordings(Recordings):
         self._durable = durable
         self._accuse = accuse
 
-    async def execute(self, recording_id: UUID, command: Command, *, trace_id: str | None = None) -> Outcome:
+    async def execute(
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+    ) -> Outcome:
         asked_at = self._durable.version(recording_id)
         try:
-            outcome = await super().execute(recording_id, command, trace_id=trace_id)
+            outcome = await super().execute(recording_id, command, trace_id=trace_id, after=after)
         except RecordingError as refusal:
             states = self._durable.states(recording_id)[asked_at:]
             if not any(_refuses(state, command, refusal) for state in states):

@@ -1,13 +1,20 @@
-"""A blob store in memory. What was put outlives the process that put it; the storage may be full or away."""
+"""A blob store in memory. What was put outlives the process that put it; the storage may be full or away.
+
+Some bodies become durable with their event, as those that share a segment do; some are durable before, as large ones.
+"""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from adapters.blobs.staging import DurableBlob
 from adapters.blobs.store import (
+    BlobFailure,
     BlobNotFound,
     BlobTooLarge,
     StorageFull,
@@ -19,6 +26,22 @@ from adapters.blobs.store import (
 )
 from tests.simulation import faults as fault
 from tests.simulation.faults import Faults
+
+LARGE_BODIES = 0.3
+"""How many of all bodies are treated as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStaged:
+    """A body that nobody has stored yet."""
+
+    blob: StoredBlob
+    body: bytes
+    keeper: "MemoryBlobStore"
+
+    @property
+    def size_bytes(self) -> int:
+        return self.blob.size_bytes
 
 
 class MemoryBlobStore:
@@ -37,20 +60,45 @@ class MemoryBlobStore:
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
         checked_prefix(prefix)
-        whole = bytearray()
-        async for piece in body:
-            whole += piece
-            if limit_bytes is not None and len(whole) > limit_bytes:
-                raise BlobTooLarge(limit_bytes)
-        return await asyncio.to_thread(self._publish, prefix, bytes(whole), check)
+        return await asyncio.to_thread(self._publish, prefix, await _whole(body, limit_bytes), check)
+
+    @asynccontextmanager
+    async def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,  # noqa: ARG002 - the port's; nothing is reserved here
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AsyncIterator[MemoryStaged | DurableBlob]:
+        """See `StagingStore.stage`."""
+        if self._faults.random.random() < LARGE_BODIES:
+            yield DurableBlob(await self.put(prefix, body, limit_bytes=limit_bytes, check=check))
+            return
+        whole = await _whole(body, limit_bytes)
+        blob = described(checked_prefix(prefix), whole)
+        if check is not None:
+            check(blob)
+        yield MemoryStaged(blob, whole, self)
+
+    def make_durable(self, bodies: Sequence[MemoryStaged]) -> list[BlobFailure | None]:
+        """See `staging.Keeper`: each of them may fail, and the others stay."""
+        return [self._keep(staged) for staged in bodies]
+
+    def _keep(self, staged: MemoryStaged) -> BlobFailure | None:
+        try:
+            self._may_be_full_or_away()
+        except BlobFailure as failure:
+            return failure
+        self._bodies[staged.blob.key] = staged.body
+        return None
 
     def _publish(self, prefix: str, body: bytes, check: Callable[[StoredBlob], None] | None = None) -> StoredBlob:
         blob = described(prefix, body)
         if check is not None:
             check(blob)
-        if self._faults.happens(fault.STORAGE_FULL):
-            raise StorageFull
-        self._may_be_away()
+        self._may_be_full_or_away()
         self._bodies[blob.key] = body
         return blob
 
@@ -98,6 +146,11 @@ class MemoryBlobStore:
     async def check_writable(self) -> None:
         await asyncio.to_thread(self._may_be_away)
 
+    def _may_be_full_or_away(self) -> None:
+        if self._faults.happens(fault.STORAGE_FULL):
+            raise StorageFull
+        self._may_be_away()
+
     def _may_be_away(self) -> None:
         if self._faults.happens(fault.STORAGE_UNAVAILABLE):
             raise StorageUnavailable("it does not answer")
@@ -107,6 +160,15 @@ class MemoryBlobStore:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+async def _whole(body: AsyncIterable[bytes], limit_bytes: int | None) -> bytes:
+    whole = bytearray()
+    async for piece in body:
+        whole += piece
+        if limit_bytes is not None and len(whole) > limit_bytes:
+            raise BlobTooLarge(limit_bytes)
+    return bytes(whole)
 
 
 def described(prefix: str, body: bytes) -> StoredBlob:

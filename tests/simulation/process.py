@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.event_log.log import EventLog
 from domain.events import Stage
-from service.followers.eraser import Eraser
+from service.followers.eraser import DELETED_RECORDINGS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower, Work
@@ -60,7 +60,15 @@ class Process:
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
-        eraser = Eraser(self.blobs, log=self.log, positions=world.positions)  # type: ignore[arg-type]
+        eraser = Eraser(
+            "erase",
+            DELETED_RECORDINGS,
+            timedelta(),
+            log=self.log,
+            blobs=self.blobs,
+            positions=world.positions,  # type: ignore[arg-type]
+            clock=world.clock,
+        )
         expirer = Expirer(
             log=self.log,
             recordings=self.recordings,

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from adapters.blobs.staging import Staged, discard, staged
 from domain import commands
 from domain.decisions import chunk_asked_for
-from domain.errors import ChunkBeyondTotal, RecordingClosed, RecordingError, RecordingExpired, RecordingNotFound
+from domain.errors import RecordingError
 from domain.life import decide
 from service.api.bota.objects import finalize_answer
 from service.processing import blob_prefix
@@ -28,11 +29,16 @@ class Handlers:
         return await process.recordings.execute(self._id, command)
 
     async def put_chunk(self, process: Process, number: int, body: bytes) -> None:
-        await process.recordings.find(self._id)
+        await process.recordings.opened(self._id)
         prefix = blob_prefix(self._id, f"chunk-{number}")
         would_be = described(prefix, body).key
         self._world.in_doubt[would_be] += 1
-        blob = await process.blobs.put(prefix, _stream(body))
+        async with staged(process.blobs, prefix, _stream(body)) as chunk:
+            await self._record_chunk(process, number, chunk)
+        self._settle(would_be)
+
+    async def _record_chunk(self, process: Process, number: int, chunk: Staged) -> None:
+        blob = chunk.blob
         command = commands.StoreChunk(
             at=self._world.clock(),
             number=number,
@@ -42,12 +48,11 @@ class Handlers:
             md5=blob.md5,
         )
         try:
-            await process.recordings.execute(self._id, command)
-        except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
-            await process.blobs.delete(blob.key)
-            self._settle(would_be)
+            await process.recordings.execute(self._id, command, after=chunk)
+        except RecordingError:
+            await discard(process.blobs, chunk)
+            self._settle(blob.key)
             raise
-        self._settle(would_be)
 
     def _settle(self, would_be: str) -> None:
         """One put of the blob has ended in order; others of the same bytes may have been cut off."""

@@ -15,16 +15,11 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from adapters.blobs.staging import discard, staged
 from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
-from domain.errors import (
-    ChunkBeyondTotal,
-    ChunkNumberOutOfRange,
-    RecordingClosed,
-    RecordingExpired,
-    RecordingNotFound,
-)
+from domain.errors import ChunkNumberOutOfRange, RecordingError
 from domain.events import FinalizePolicy, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
@@ -37,6 +32,7 @@ from service.api.bota.requests import CreateRecording, FinalizeRecording, Invali
 from service.api.bota.whole_file import pending_answer
 from service.api.json_answers import json_answer, utc_text
 from service.api.limits import body_pieces, check_announced_size, continue_later, tell_to_continue, whole_body
+from service.api.stored_chunks import record_chunk
 from service.deck import Deck
 from service.logs import trace_id
 from service.processing import blob_prefix
@@ -51,6 +47,7 @@ class Streaming:
 
     def __init__(self, deck: Deck) -> None:
         self._deck = deck
+        self._chunk_bytes = deck.metrics.chunk_bytes.labels(DIALECT)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/recordings", self.create)
@@ -136,37 +133,32 @@ class Streaming:
         (D) 200 with the MD5 as ETag, as object stores do; `Content-MD5` (RFC 1864) is checked when sent.
         """
         its_id = self._check_upload_signature(request)
-        recording = await self._deck.recordings.find(its_id)
-        number = _part_number(request.match_info["file"], recording.opened.max_chunks)
+        opened = await self._deck.recordings.opened(its_id)
+        number = _part_number(request.match_info["file"], opened.max_chunks)
         limits = self._deck.limits
         check = _chunk_check(request.headers.get("Content-MD5"))
         check_announced_size(request, limits.chunk_bytes)
         tell_to_continue(request)
-        blob = await self._deck.blobs.put(
+        body = body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds)
+        async with staged(
+            self._deck.blobs,
             blob_prefix(its_id, f"chunk-{number}"),
-            body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds),
+            body,
+            announced_bytes=request.content_length,
             check=check,
-        )
-        command = commands.StoreChunk(
-            at=self._deck.clock(),
-            number=number,
-            blob_key=blob.key,
-            size_bytes=blob.size_bytes,
-            sha256=blob.sha256,
-            md5=blob.md5,
-        )
-        try:
-            await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
-        except (ChunkBeyondTotal, RecordingClosed, RecordingExpired, RecordingNotFound):
-            await self._deck.blobs.delete(blob.key)  # no recording can come to hold it any more
-            raise
-        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(blob.size_bytes)
-        return web.Response(headers={"ETag": f'"{blob.md5}"'})
+        ) as chunk:
+            try:
+                await record_chunk(self._deck, its_id, number, chunk)
+            except RecordingError:
+                await discard(self._deck.blobs, chunk)  # no recording can come to hold it any more
+                raise
+        self._chunk_bytes.inc(chunk.size_bytes)
+        return web.Response(headers={"ETag": f'"{chunk.blob.md5}"'})
 
     def _check_upload_signature(self, request: web.Request) -> UUID:
         """The recording that the URL is for. Raises: SignatureRefused; RecordingNotFound."""
         directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
-        self._deck.signer.check("upload", directory, request.query, now=self._deck.clock())
+        self._deck.signer.check_query("upload", directory, request.query_string, now=self._deck.clock())
         return recording_id_of(request.match_info["recording_id"])
 
     async def finalize(self, request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.staging import Staged, discard, staged
 from adapters.tokens.allow_list import Application
 from domain import commands
 from domain.ambient_session import AmbientSessionNotFound
@@ -17,6 +17,7 @@ from service.api.dragon.chunk_form import ChunkForm
 from service.api.dragon.names import DIALECT, external_id, recording_named
 from service.api.dragon.requests import (
     AUDIO_API_VERSION,
+    ChunkMetadata,
     InvalidRequest,
     RecordingPart,
     check_api_version,
@@ -26,6 +27,7 @@ from service.api.dragon.requests import (
 )
 from service.api.json_answers import json_answer
 from service.api.limits import continue_later, tell_to_continue, whole_body
+from service.api.stored_chunks import record_chunk
 from service.deck import Deck
 from service.logs import trace_id
 from service.processing import blob_prefix
@@ -61,36 +63,38 @@ class Audio:
         if content is None:
             if asked.chunk_number != METADATA_ONLY_CHUNK:
                 raise InvalidRequest("content is required for every chunk but the first")
-            blob = None
+            await self._store(its_id, asked, None)
         else:
-            blob = await self._deck.blobs.put(blob_prefix(its_id, f"chunk-{asked.chunk_number}"), content)
-        try:
-            await self._open(its_id, asked)
-            await self._record_chunk(its_id, asked.chunk_number, blob)
-        except RecordingError:
-            if blob is not None:
-                await self._forget(its_id, asked.chunk_number, blob)
-            raise
-        self._deck.metrics.chunk_bytes.labels(DIALECT).inc(blob.size_bytes if blob else 0)
+            async with staged(self._deck.blobs, blob_prefix(its_id, f"chunk-{asked.chunk_number}"), content) as chunk:
+                await self._store(its_id, asked, chunk)
+            self._deck.metrics.chunk_bytes.labels(DIALECT).inc(chunk.size_bytes)
         return _success()
 
-    async def _record_chunk(self, its_id: UUID, number: int, blob: StoredBlob | None) -> None:
+    async def _store(self, its_id: UUID, asked: ChunkMetadata, chunk: Staged | None) -> None:
+        try:
+            await self._open(its_id, asked)
+            if chunk is None:
+                await self._record_announced(its_id, asked.chunk_number)
+            else:
+                await record_chunk(self._deck, its_id, asked.chunk_number, chunk)
+        except RecordingError:
+            if chunk is not None:
+                await self._forget(its_id, asked.chunk_number, chunk)
+            raise
+
+    async def _record_announced(self, its_id: UUID, number: int) -> None:
+        """A chunk of which there are no bytes, or not yet."""
         command = commands.StoreChunk(
-            at=self._deck.clock(),
-            number=number,
-            blob_key=blob.key if blob else None,
-            size_bytes=blob.size_bytes if blob else 0,
-            sha256=blob.sha256 if blob else NO_BYTES_SHA256,
-            md5=blob.md5 if blob else NO_BYTES_MD5,
+            at=self._deck.clock(), number=number, blob_key=None, size_bytes=0, sha256=NO_BYTES_SHA256, md5=NO_BYTES_MD5
         )
         await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
 
-    async def _forget(self, its_id: UUID, number: int, blob: StoredBlob) -> None:
+    async def _forget(self, its_id: UUID, number: int, chunk: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones."""
         recording = await self._find(its_id)
         held = recording.chunks.get(number) if recording else None
-        if held is None or held.blob_key != blob.key:
-            await self._deck.blobs.delete(blob.key)
+        if held is None or held.blob_key != chunk.blob.key:
+            await discard(self._deck.blobs, chunk)
 
     async def finalize_upload(self, request: web.Request) -> web.Response:
         """POST /audio/finalizeUpload (S). Before the chunks it is a success, too: they are waited for."""

@@ -1,11 +1,13 @@
 """The values and errors of the port, and how a store is named."""
 
 import pickle
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from adapters.blobs.files import FileBlobStore
+from adapters.blobs.segments import SegmentBlobStore
 from adapters.blobs.store import (
     BlobNotFound,
     BlobTooLarge,
@@ -34,6 +36,25 @@ def test_a_file_url_names_a_directory_escapes_and_all(tmp_path: Path) -> None:
     blob = open_store(f"file://{tmp_path}/with%20space").put_bytes("", b"here")
     assert (tmp_path / "with space" / blob.key).read_bytes() == b"here"
     assert isinstance(open_store(f"file://{tmp_path}"), FileBlobStore)
+
+
+async def test_segments_are_named_likewise_and_find_what_was_stored_as_files(tmp_path: Path) -> None:
+    blob = open_store(f"file://{tmp_path}").put_bytes("", b"here")
+    store = open_store(f"segments://{tmp_path}")
+    assert isinstance(store, SegmentBlobStore)
+    assert await store.size(blob.key) == 4
+    await store.close()
+
+
+async def test_up_to_a_size_that_is_given_bodies_share_a_segment(tmp_path: Path) -> None:
+    store = open_store(f"segments://{tmp_path}", small_bytes=10)
+    small, large = [await store.put("", _once(bytes(size_bytes))) for size_bytes in (10, 11)]
+    assert [(tmp_path / blob.key).exists() for blob in (small, large)] == [False, True]
+    await store.close()
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -109,6 +110,105 @@ async def test_a_failed_commit_fails_everyone_in_it_and_nobody_after_it(log, rec
     assert await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE) == 1
 
 
+@dataclass
+class FakeBytes:
+    """Bytes that note when they are made durable, or fail to be."""
+
+    notes: list[str]
+    failure: Exception | None = None
+    size_bytes: int = 10
+
+    @property
+    def keeper(self):
+        return KEEPER
+
+
+class _Keeper:
+    def make_durable(self, bodies):
+        for body in bodies:
+            body.notes.append(f"bytes of {len(bodies)}")
+        return [body.failure for body in bodies]
+
+
+KEEPER = _Keeper()
+
+
+async def test_bytes_are_made_durable_together_and_before_the_events_that_speak_of_them(recorder, monkeypatch):
+    notes, insert = [], recorder.insert_batch
+    committed_bytes = []
+
+    def noted(appends):
+        notes.append(f"events of {len(appends)}")
+        return insert(appends)
+
+    monkeypatch.setattr(recorder, "insert_batch", noted)
+    log = EventLog(recorder, on_commit_bytes=committed_bytes.append)
+    await asyncio.gather(
+        *(log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes(notes)) for _ in range(3))
+    )
+    assert notes == ["bytes of 3"] * 3 + ["events of 3"]
+    assert committed_bytes == [30]
+    await log.close()
+
+
+async def test_bytes_that_failed_to_be_durable_fail_their_event_and_no_other(log):
+    lost = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([], OSError("lost")))
+    kept = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([]))
+    other = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    with pytest.raises(OSError, match="lost"):
+        await lost
+    assert await asyncio.gather(kept, other) == [1, 2]
+    assert log.head == 2
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+@pytest.mark.parametrize("largest_commit", [1, 2, 100])
+async def test_what_rests_on_an_append_whose_bytes_failed_is_decided_again_and_nothing_of_it_is_in_the_log(
+    log, monkeypatch, broken, largest_commit
+):
+    monkeypatch.setattr(log_module, "LARGEST_COMMIT", largest_commit)
+    its_id, notes, rests_on, appends = uuid4(), [], None, []
+    for version, event in enumerate([opened(), chunk(1), chunk(2), chunk(3)]):
+        body = FakeBytes(notes, OSError("lost") if version == broken else None)
+        rests_on = log.append(its_id, version, [event], trace_id=NO_TRACE, rests_on=rests_on, after=body)
+        appends.append(rests_on)
+    other = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes(notes))
+    outcomes = await asyncio.gather(*appends, return_exceptions=True)
+    assert outcomes[:broken] == list(range(1, broken + 1))
+    assert [type(outcome) for outcome in outcomes[broken:]] == [OSError] + [VersionConflict] * (3 - broken)
+    assert [recorded.version for recorded in await log.history(its_id)] == list(range(1, broken + 1))
+    assert await other == log.head == broken + 1
+    assert await log.append(its_id, broken, [chunk(9)], trace_id=NO_TRACE, after=FakeBytes(notes)) == broken + 2
+
+
+async def test_an_append_whose_bytes_failed_lets_nothing_in_that_was_decided_on_it_while_it_failed(log):
+    """Even where another process's event has taken the version that the failed append was to get."""
+    its_id = uuid4()
+    await log.append(its_id, 0, [opened()], trace_id=NO_TRACE)
+    lost = log.append(its_id, 1, [chunk(1)], trace_id=NO_TRACE, after=FakeBytes([], OSError("lost")))
+    with pytest.raises(OSError, match="lost"):
+        await lost
+    await log.append(its_id, 1, [chunk(2)], trace_id=NO_TRACE)
+    with pytest.raises(VersionConflict):
+        await log.append(its_id, 2, [chunk(3)], trace_id=NO_TRACE, rests_on=lost)
+    assert [recorded.event for recorded in await log.history(its_id)] == [opened(), chunk(2)]
+
+
+async def test_a_failed_transaction_fails_those_whose_bytes_were_durable_and_those_whose_were_not(
+    log, recorder, monkeypatch
+):
+    def fail(appends):
+        raise LogFull("The event log has no room to grow.")
+
+    monkeypatch.setattr(recorder, "insert_batch", fail)
+    its_id = uuid4()
+    kept = log.append(its_id, 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([]))
+    lost = log.append(its_id, 1, [chunk(1)], trace_id=NO_TRACE, rests_on=kept, after=FakeBytes([], OSError("lost")))
+    resting = log.append(its_id, 2, [chunk(2)], trace_id=NO_TRACE, rests_on=lost)
+    outcomes = await asyncio.gather(kept, lost, resting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [LogFull, LogFull, LogFull]
+
+
 async def test_followers_get_what_is_there_and_what_comes_in_order(log, monkeypatch):
     monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 60)  # only a wake-up can be in time
     its_id = uuid4()
@@ -162,7 +262,7 @@ async def test_a_follower_cancelled_while_it_is_woken_stops(log, steps_later):
     waiting = asyncio.create_task(log.wait_for_growth(0))
     for _ in range(3):
         await asyncio.sleep(0)
-    log._wake()
+    log.wake()
     for _ in range(steps_later):
         await asyncio.sleep(0)
     if waiting.cancel():
@@ -194,7 +294,7 @@ async def test_a_follower_that_is_stopped_at_the_moment_the_log_grows_stops(log,
     following = asyncio.create_task(log.wait_for_growth(log.head))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    log._wake()
+    log.wake()
     for _ in range(steps):
         await asyncio.sleep(0)
     if following.done():

@@ -67,3 +67,29 @@ class TestSQLiteLogRecorder(RecorderContract):
         assert positions(recorder) == [1]
         limit_pages(2**30)
         assert recorder.insert_batch([append(uuid4(), 0, state=b"x" * 100_000)]) == [2]
+
+    def test_a_commit_costs_the_same_after_a_long_history(self, recorder):
+        """It was asked for each recording's last version in a way that read all of its history, every time."""
+        recording_id = uuid4()
+        recorder.insert_batch([append(recording_id, 0, 10)])
+        after_a_short_one = steps_of_a_commit(recorder, append(recording_id, 10))
+        recorder.insert_batch([append(recording_id, 11, 5_000)])
+        assert steps_of_a_commit(recorder, append(recording_id, 5_011)) < 2 * after_a_short_one
+
+
+def steps_of_a_commit(recorder, its_append):
+    """How many instructions of its virtual machine SQLite needs, which no other load changes."""
+    steps = 0
+
+    def count():
+        nonlocal steps
+        steps += 1
+
+    def watch(progress):
+        with recorder.datastore.get_connection(commit=True) as connection:
+            connection.cursor().sqlite_cursor.connection.set_progress_handler(progress, 1)
+
+    watch(count)
+    recorder.insert_batch([its_append])
+    watch(None)
+    return steps

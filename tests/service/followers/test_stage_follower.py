@@ -266,6 +266,19 @@ async def test_the_last_chunk_is_not_judged_by_what_this_process_has_yet_to_comm
     await rig.until(is_stitched)
 
 
+async def test_work_is_done_in_the_name_of_the_request_that_made_it_due(rig):
+    its_id = uuid4()
+    for command, trace in (
+        (open_recording(finalize_policy=FinalizePolicy.RECONCILE), "opened"),
+        (store_chunk(1), "stored"),
+        (finalize(1), "finalized"),
+    ):
+        await rig.recordings.execute(its_id, command, trace_id=trace)
+    rig.follow(stitched)
+    await rig.until_types(its_id, Stitched)
+    assert (await rig.log.history(its_id))[-1].trace_id == "finalized"
+
+
 async def test_a_retry_is_taken_up(rig):
     async def fails_first(_, __):
         if len(rig.worked) == 1:

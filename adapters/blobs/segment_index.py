@@ -1,0 +1,259 @@
+"""Where each blob lies in the segments, in SQLite: durable, and readable from any process at once.
+
+It holds nothing that the segments do not: lost, it is made again by reading them. What it adds is what is *not* there
+any more: a blob is deleted by one transaction here, and its bytes, noted down in the same transaction, are then erased
+in the file; a crash in between leaves the note.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.blobs.segment_format import HEADER_BYTES
+from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.sqlite_file import connect, writing
+
+_KEYS_AT_ONCE = 500
+_PAST_ANY_KEY = "\x7f"
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS blobs (
+        key TEXT PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, size_bytes INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS segments (
+        id INTEGER PRIMARY KEY, indexed_end INTEGER NOT NULL, is_sealed INTEGER NOT NULL,
+        live_records INTEGER NOT NULL, live_bytes INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS erasures (
+        segment INTEGER NOT NULL, offset INTEGER NOT NULL, end INTEGER NOT NULL, PRIMARY KEY (segment, offset)
+    ) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a blob is. `offset`: of its record; the body is behind the record's header and key."""
+
+    segment: int
+    offset: int
+    body_offset: int
+    size_bytes: int
+
+    @property
+    def end(self) -> int:
+        return self.body_offset + self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStanding:
+    """What the index knows of one segment. Sealed: it is never appended to again. `live_bytes` are whole records'."""
+
+    id: int
+    indexed_end: int
+    is_sealed: bool
+    live_records: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Bytes that are to be gone from a segment."""
+
+    segment: int
+    offset: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A blob's bytes have been copied to another segment."""
+
+    key: str
+    before: Place
+    after: Place
+
+
+class SegmentIndex:
+    """Blocking; for any thread. Raises: StorageFull, StorageUnavailable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+
+    def find(self, key: str) -> Place | None:
+        with self._read() as reader:
+            row = reader.execute("SELECT segment, offset, size_bytes FROM blobs WHERE key=?", (key,)).fetchone()
+        return None if row is None else _place(key, *row)
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Those of these keys that are here, by one query."""
+        if not keys:
+            return set()
+        marks = ",".join("?" * len(keys))
+        with self._read() as reader:
+            return {key for (key,) in reader.execute(f"SELECT key FROM blobs WHERE key IN ({marks})", keys)}  # noqa: S608
+
+    def keys(self, beginning: str) -> Iterator[str]:
+        last = beginning
+        comparison = ">="
+        while True:
+            query = f"SELECT key FROM blobs WHERE key {comparison} ? AND key < ? ORDER BY key LIMIT {_KEYS_AT_ONCE}"  # noqa: S608
+            with self._read() as reader:
+                found = reader.execute(query, (last, beginning + _PAST_ANY_KEY)).fetchall()
+            yield from (key for (key,) in found)
+            if len(found) < _KEYS_AT_ONCE:
+                return
+            last, comparison = found[-1][0], ">"
+
+    def segments(self) -> list[SegmentStanding]:
+        with self._read() as reader:
+            rows = reader.execute(
+                "SELECT id, indexed_end, is_sealed, live_records, live_bytes FROM segments"
+            ).fetchall()
+        return [SegmentStanding(id_, end, bool(sealed), count, size) for id_, end, sealed, count, size in rows]
+
+    def erasures(self) -> list[Erasure]:
+        with self._read() as reader:
+            return [Erasure(*row) for row in reader.execute("SELECT segment, offset, end FROM erasures")]
+
+    def add(
+        self,
+        segment: int,
+        placed: Sequence[tuple[str, Place]],
+        *,
+        moved: Sequence[Move] = (),
+        indexed_end: int,
+        sealed: bool = False,
+    ) -> None:
+        """Take up records of a segment, which is known up to `indexed_end` then.
+
+        A key that is here already stays where it is; the second copy of its bytes is noted down to be erased. A moved
+        one is in its new place afterwards and its old bytes are noted down, unless it has been deleted meanwhile.
+        """
+        with self._write() as writer:
+            writer.execute(
+                "INSERT INTO segments VALUES (?1,?2,?3,0,0) "
+                "ON CONFLICT (id) DO UPDATE SET indexed_end=?2, is_sealed=?3",
+                (segment, indexed_end, sealed),
+            )
+            copies = _insert(writer, placed)
+            _count(writer, segment, [place for _, place in placed], 1)
+            _count(writer, segment, copies, -1)
+            no_longer_needed = [*copies, *(_move(writer, move) for move in moved)]
+            writer.executemany("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", map(_erasure, no_longer_needed))
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Forget these keys, and note down that their bytes are to be erased."""
+        with self._write() as writer:
+            for key in keys:
+                row = writer.execute(
+                    "DELETE FROM blobs WHERE key=? RETURNING segment, offset, size_bytes", (key,)
+                ).fetchone()
+                if row is not None:
+                    place = _place(key, *row)
+                    writer.execute("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", _erasure(place))
+                    _count(writer, place.segment, [place], -1)
+
+    def erased(self, erasures: Sequence[Erasure]) -> None:
+        """Strike these notes out: it is done."""
+        with self._write() as writer:
+            writer.executemany(
+                "DELETE FROM erasures WHERE segment=? AND offset=?", [(each.segment, each.offset) for each in erasures]
+            )
+
+    def forget_segment(self, segment: int) -> None:
+        """The segment's file is gone."""
+        with self._write() as writer:
+            writer.execute("DELETE FROM erasures WHERE segment=?", (segment,))
+            writer.execute("DELETE FROM segments WHERE id=?", (segment,))
+
+    def close(self) -> None:
+        with self._reading, self._writing:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._reading, _errors_named():
+            if self._reader is None:
+                self._reader = self._connect()
+            yield self._reader
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._writing, _errors_named():
+            if self._writer is None:
+                self._writer = self._connect()
+            with writing(self._writer):
+                yield self._writer
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect(self._path, durable=True)
+        try:
+            with writing(connection):  # two processes may open a new store at once
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _place(key: str, segment: int, offset: int, size_bytes: int) -> Place:
+    return Place(segment, offset, offset + HEADER_BYTES + len(key), size_bytes)
+
+
+def _insert(writer: sqlite3.Connection, placed: Sequence[tuple[str, Place]]) -> list[Place]:
+    """Insert those whose key is new; gives the places of the others."""
+    rows = [(key, place.segment, place.offset, place.size_bytes) for key, place in placed]
+    cursor = writer.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?,?)", rows)
+    if cursor.rowcount == len(rows):
+        return []
+    copies = []
+    for key, place in placed:
+        segment, offset = writer.execute("SELECT segment, offset FROM blobs WHERE key=?", (key,)).fetchone()
+        if (segment, offset) != (place.segment, place.offset):
+            copies.append(place)
+    return copies
+
+
+def _move(writer: sqlite3.Connection, move: Move) -> Place:
+    """Let the key point to the copy; gives the place whose bytes are of no use now."""
+    changed = writer.execute(
+        "UPDATE blobs SET segment=?, offset=? WHERE key=? AND segment=? AND offset=?",
+        (move.after.segment, move.after.offset, move.key, move.before.segment, move.before.offset),
+    ).rowcount
+    if not changed:
+        return move.after
+    _count(writer, move.before.segment, [move.before], -1)
+    _count(writer, move.after.segment, [move.after], 1)
+    return move.before
+
+
+def _count(writer: sqlite3.Connection, segment: int, places: Sequence[Place], sign: int) -> None:
+    writer.execute(
+        "UPDATE segments SET live_records=live_records+?, live_bytes=live_bytes+? WHERE id=?",
+        (sign * len(places), sign * sum(place.end - place.offset for place in places), segment),
+    )
+
+
+def _erasure(place: Place) -> tuple[int, int, int]:
+    return (place.segment, place.offset, place.end)
+
+
+@contextmanager
+def _errors_named() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StorageFull from error
+        raise StorageUnavailable(f"its index cannot be used ({error})") from error

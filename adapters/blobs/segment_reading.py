@@ -1,0 +1,79 @@
+"""Reads one blob out of a segment: a seekable reader, and blocks by position. Each read is one pread.
+
+What is erased while it is being read is not found, rather than read as zeros.
+"""
+
+import io
+import os
+from pathlib import Path
+
+from adapters.blobs.arrival import storage_errors
+from adapters.blobs.segment_format import ERASED, STATE_OFFSET
+from adapters.blobs.segment_index import Place
+from adapters.blobs.store import BlobNotFound
+
+
+class BlobInSegment(io.RawIOBase):
+    """Open a blob at its place. Raises: BlobNotFound, StorageUnavailable."""
+
+    def __init__(self, key: str, path: Path, place: Place) -> None:
+        super().__init__()
+        self._key = key
+        self._place = place
+        self._position = 0
+        self._descriptor = -1
+        with storage_errors(reading=key):
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._place.size_bytes
+
+    @property
+    def start(self) -> int:
+        """Where the blob begins in the file behind `fileno`."""
+        return self._place.body_offset
+
+    def block(self, start: int, length: int) -> bytes:
+        """At most `length` bytes from `start` of the blob; none at its end."""
+        length = max(0, min(length, self.size_bytes - start))
+        with storage_errors(reading=self._key):
+            block = os.pread(self._descriptor, length, self.start + start)
+            self.check_not_erased()
+            return block
+
+    def check_not_erased(self) -> None:
+        """What was read before this call was not erased yet. Raises: BlobNotFound."""
+        if os.pread(self._descriptor, 1, self._place.offset + STATE_OFFSET) == bytes([ERASED]):
+            raise BlobNotFound(self._key)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size_bytes}[whence]
+        if base + offset < 0:
+            raise ValueError("a position before the first byte")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        block = self.block(self._position, len(buffer))
+        buffer[: len(block)] = block
+        self._position += len(block)
+        return len(block)
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+        super().close()

@@ -1,0 +1,83 @@
+"""Finds, at the start, what a crash left: torn ends of segments, and erasures that were noted down and not done."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from adapters.blobs.arrival import storage_errors, sync_directory
+from adapters.blobs.segment_file import is_locked, segment_path, segments_in
+from adapters.blobs.segment_format import FILE_HEADER, HEADER_BYTES, LIVE, Record, is_whole, records
+from adapters.blobs.segment_index import Place, SegmentIndex
+from adapters.blobs.segment_tails import place_of
+
+_RECORDS_AT_ONCE = 2_048
+
+
+def recover_segments(directory: Path, index: SegmentIndex) -> int:
+    """Read the end of every segment that nobody writes to and that is not sealed: cut off what is torn, index the rest.
+
+    Says how many were torn. What the index knows already is not read. Raises: StorageFull, StorageUnavailable.
+    """
+    with storage_errors():
+        standings = {standing.id: standing for standing in index.segments()}
+        torn = 0
+        for segment in segments_in(directory):
+            standing = standings.get(segment)
+            if standing is None or not standing.is_sealed:
+                torn += _recover_one(directory, index, segment, standing.indexed_end if standing else 0)
+        return torn
+
+
+def _recover_one(directory: Path, index: SegmentIndex, segment: int, indexed_end: int) -> bool:
+    path = segment_path(directory, segment)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if is_locked(descriptor):
+            return False
+        _read_from_disk_alone(descriptor)
+        end = _index_whole_records(descriptor, index, segment, indexed_end)
+        if end is None:
+            path.unlink()
+            sync_directory(directory)
+            return False
+        is_torn = any(os.pread(descriptor, HEADER_BYTES, end))
+        os.ftruncate(descriptor, end)
+        os.fsync(descriptor)
+        index.add(segment, [], indexed_end=end, sealed=True)
+        return is_torn
+    finally:
+        os.close(descriptor)
+
+
+def _read_from_disk_alone(descriptor: int) -> None:
+    """Let go of what is cached: after a failed sync it need not be what is on the disk, and would be believed."""
+    with suppress(OSError):
+        os.fdatasync(descriptor)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _index_whole_records(descriptor: int, index: SegmentIndex, segment: int, indexed_end: int) -> int | None:
+    """Take up every record after `indexed_end` up to the first torn one; gives the end, None if there are none at all.
+
+    Whatever is acknowledged lies before anything that is torn: a sync covers all that was appended before it.
+    """
+    if os.pread(descriptor, len(FILE_HEADER), 0) != FILE_HEADER and not indexed_end:
+        return None
+    end = max(indexed_end, len(FILE_HEADER))
+    found: list[tuple[str, Place]] = []
+    for record in records(descriptor, end):
+        if not is_whole(descriptor, record):
+            break
+        end = record.end
+        found += _live(segment, record)
+        if len(found) >= _RECORDS_AT_ONCE:
+            index.add(segment, found, indexed_end=end)
+            found = []
+    if found:
+        index.add(segment, found, indexed_end=end)
+    return None if end == len(FILE_HEADER) else end
+
+
+def _live(segment: int, record: Record) -> list[tuple[str, Place]]:
+    return [(record.key, place_of(segment, record))] if record.state == LIVE else []

@@ -1,0 +1,278 @@
+"""Local disk as a blob store, small bodies in segments: durable (one fdatasync for all that wait), atomic, idempotent.
+
+Small bodies are appended to one open segment under `.segments/`; larger ones, and what worker processes store, are
+files of their own beside it, as `FileBlobStore` keeps them. A store of files can be opened as one of segments.
+"""
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+from adapters.blobs.arrival import Directories, storage_errors
+from adapters.blobs.digesting import Digesting, describe
+from adapters.blobs.files import BLOCK_BYTES, FileBlobStore
+from adapters.blobs.gathering import Gathering
+from adapters.blobs.segment_file import segment_path
+from adapters.blobs.segment_index import Place, SegmentIndex
+from adapters.blobs.segment_reading import BlobInSegment
+from adapters.blobs.segment_recovery import recover_segments
+from adapters.blobs.segment_space import SegmentSpace, SpaceUsage
+from adapters.blobs.segment_tails import SegmentTails
+from adapters.blobs.segment_writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
+from adapters.blobs.staging import DurableBlob
+from adapters.blobs.store import (
+    SMALL_BYTES,
+    BlobFailure,
+    BlobNotFound,
+    StorageUnavailable,
+    StoredBlob,
+    checked_beginning,
+    checked_key,
+    checked_prefix,
+)
+from adapters.blobs.waiting_room import WaitingRoom
+
+T = TypeVar("T")
+
+QUICKLY_HASHED_BYTES = 16 * 1024
+"""Up to here taking the digests costs less than a hop to a thread and back."""
+
+HASHING_THREADS = max(1, min(4, (os.cpu_count() or 2) - 1))
+"""One core is the event loop's; a thread more than there are cores only wakes another that is cold."""
+
+_HASHED_UNDER_THE_LOCK = 2047
+
+WAITING_BYTES = 32 * 1024 * 1024
+"""Bodies on their way, together; beyond this, requests wait."""
+
+
+class SegmentBlobStore:
+    """Blobs under one directory. Any number of processes may use it; each writes to segments of its own.
+
+    One of them owns the store: it calls `recover`, and it alone deletes.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        small_bytes: int = SMALL_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+        step_bytes: int = STEP_BYTES,
+        waiting_bytes: int = WAITING_BYTES,
+    ) -> None:
+        self._files = FileBlobStore(root)
+        self._directory = root.absolute() / ".segments"
+        with storage_errors():
+            Directories(root.absolute()).make_durable(self._directory)
+        self._index = SegmentIndex(self._directory / "index.sqlite3")
+        self._tails = SegmentTails(self._directory, self._index)
+        self._writer = SegmentWriter(
+            self._directory,
+            self._index,
+            on_unindexed=self._index_soon,
+            segment_bytes=segment_bytes,
+            step_bytes=step_bytes,
+        )
+        self._space = SegmentSpace(self._directory, self._index, self._writer, segment_bytes=segment_bytes)
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="segments")
+        self._digesting = Digesting(threads=HASHING_THREADS)
+        self._room = WaitingRoom(waiting_bytes)
+        self._small_bytes = small_bytes
+        self._closed = False
+
+    @asynccontextmanager
+    async def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AsyncIterator[StagedBody | DurableBlob]:
+        """See `StagingStore.stage`."""
+        self._check_open()
+        checked_prefix(prefix)
+        gathering = Gathering(
+            self._room,
+            partial(self._files.arrival, prefix, check),
+            self._files.in_thread,
+            small_bytes=self._small_bytes,
+            limit_bytes=limit_bytes,
+        )
+        try:
+            await gathering.take(body, announced_bytes=announced_bytes)
+            if not gathering.is_small:
+                yield DurableBlob(await gathering.publish())
+                return
+            if not gathering.is_in_memory:
+                await gathering.fetch_back()
+            blob = await self._described(prefix, gathering.pieces, gathering.size_bytes)
+            if check is not None:
+                check(blob)
+            yield StagedBody(blob, gathering.pieces, self._writer)
+        finally:
+            await gathering.leave()
+
+    async def _described(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
+        if size_bytes <= QUICKLY_HASHED_BYTES:
+            return describe(prefix, _slices(pieces))
+        return await self._digesting.described(prefix, pieces)
+
+    async def put(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> StoredBlob:
+        async with self.stage(prefix, body, limit_bytes=limit_bytes, check=check) as staged:
+            if isinstance(staged, StagedBody):
+                (failure,) = await self._files.in_thread(self._writer.make_durable, [staged])
+                if failure is not None:
+                    raise failure
+            return staged.blob
+
+    def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
+        return self._files.put_bytes(prefix, body)
+
+    def put_file(self, prefix: str, path: Path) -> StoredBlob:
+        return self._files.put_file(prefix, path)
+
+    def open(self, key: str) -> BinaryIO:
+        blob = self._open(checked_key(key))
+        return self._files.open(key) if blob is None else cast("BinaryIO", io.BufferedReader(blob))
+
+    async def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        if start < 0 or (length is not None and length < 0):
+            raise ValueError("A range has neither a negative start nor a negative length.")
+        blob = await self._files.in_thread(self._open, checked_key(key))
+        if blob is None:
+            async for block in self._files.read(key, start=start, length=length):
+                yield block
+            return
+        with blob:
+            end = blob.size_bytes if length is None else min(blob.size_bytes, start + length)
+            while start < end:
+                block = await self._files.in_thread(blob.block, start, min(end - start, BLOCK_BYTES))
+                if not block:
+                    raise StorageUnavailable("a segment became shorter")
+                yield block
+                start += len(block)
+
+    async def size(self, key: str) -> int:
+        place = await self._files.in_thread(self._place, checked_key(key))
+        return await self._files.size(key) if place is None else place.size_bytes
+
+    def _place(self, key: str) -> Place | None:
+        """Where the key is in a segment; None when it is not in any."""
+        return self._writer.find(key) or self._index.find(key) or self._tails.find(key, besides=self._writer.segments)
+
+    def _open(self, key: str) -> BlobInSegment | None:
+        """Opened where it is; a second look when its segment was compacted between looking and opening."""
+        for is_last in (False, True):
+            place = self._place(key)
+            if place is None:
+                return None
+            try:
+                return BlobInSegment(key, segment_path(self._directory, place.segment), place)
+            except BlobNotFound:
+                if is_last:
+                    raise
+        return None
+
+    async def delete(self, key: str) -> None:
+        checked_key(key)
+        await self._erase([key])
+        await self._files.delete(key)
+
+    async def erase(self, prefix: str) -> int:
+        """Remove every blob whose key begins with `prefix`, durably; their bytes are gone for real on return.
+
+        Says how many there were.
+        """
+        keys = await self._files.in_thread(lambda: list(self.keys(prefix)))
+        await self._erase(keys)
+        for key in keys:
+            await self._files.delete(key)
+        return len(keys)
+
+    async def _erase(self, keys: Sequence[str]) -> None:
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        await asyncio.shield(loop.run_in_executor(self._background, self._erase_now, keys))
+
+    def _erase_now(self, keys: Sequence[str]) -> None:
+        self._writer.sync()
+        self._writer.index_durable()
+        self._index.drop(keys)
+        self._space.erase_noted()
+        self._in_background(self._space.compact)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        return self._keys(checked_beginning(prefix))
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        unindexed = {
+            *self._writer.keys(prefix),
+            *self._tails.keys(prefix, besides=self._writer.segments),
+        }
+        yield from unindexed
+        in_files = set(self._files.keys(prefix))
+        yield from in_files - unindexed
+        yield from (key for key in self._index.keys(prefix) if key not in unindexed and key not in in_files)
+
+    async def check_writable(self) -> None:
+        await self._files.check_writable()
+
+    def recover(self) -> int:
+        leftovers = self._files.recover() + recover_segments(self._directory, self._index)
+        self._space.erase_noted()
+        self._in_background(self._space.compact)
+        return leftovers
+
+    def usage(self) -> SpaceUsage:
+        """What the segments hold, and what they take."""
+        return self._space.usage()
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._digesting.close)
+        await asyncio.to_thread(self._background.shutdown)
+        await asyncio.to_thread(self._writer.close)
+        self._index.close()
+        await self._files.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageUnavailable("it has been closed")
+
+    def _index_soon(self) -> None:
+        self._in_background(self._writer.index_durable)
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # closing: what is left to do is found at the next start
+            self._background.submit(_tolerant, work)
+
+
+def _tolerant(work: Callable[[], None]) -> None:
+    """What fails in the background has lost nothing, and is tried again when there is reason to."""
+    with suppress(BlobFailure):
+        work()
+
+
+def _slices(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """From 2048 bytes on hashlib lets go of the GIL, and getting it back costs more than hashing so little."""
+    for piece in pieces:
+        for start in range(0, len(piece), _HASHED_UNDER_THE_LOCK):
+            yield piece[start : start + _HASHED_UNDER_THE_LOCK]

@@ -1,0 +1,53 @@
+"""`tapedeck blobs`: is everything there that the log speaks of, and what does it take."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from service.settings import BadSettings, Settings, load_settings
+
+
+@click.group()
+def blobs() -> None:
+    """Check the stored bytes against the log, and say how much room they take."""
+
+
+@blobs.command()
+def check() -> None:
+    """Read every stored byte; verify checksums and digests, also against the log; name what differs.
+
+    The service may be running meanwhile. Ends with code 1 when something that the log speaks of is missing or damaged.
+    """
+    from service.blob_check import check_blobs  # noqa: PLC0415
+
+    found = 0
+    with _settings() as settings:
+        for finding in check_blobs(settings):
+            click.echo(finding.sentence)
+            found += finding.is_loss
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+@blobs.command()
+def usage() -> None:
+    """Say how many bytes are live, dead and on the disk."""
+    from service.blob_check import blob_usage  # noqa: PLC0415
+
+    with _settings() as settings:
+        for name, blobs_, live, dead, disk in blob_usage(settings):
+            click.echo(f"{name:<9} {blobs_:>9} blobs  live {live:>15,}  dead {dead:>15,}  on disk {disk:>15,} bytes")
+
+
+@contextmanager
+def _settings() -> Iterator[Settings]:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    if not settings.log_path.exists():
+        raise click.ClickException(
+            f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
+        )
+    yield settings
