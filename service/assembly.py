@@ -159,8 +159,11 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         always = (projector, eraser, chunk_eraser, expirer, told, webhooks.delivery, waker)
         notes = _note_work(settings, blobs, clock=clock, random=random)
         followers = [(follower.name, follower.run) for follower in always]
-        stages: list[tuple[Stage, Work]] = [(Stage.STITCH, work.stitch), (Stage.TRANSCRIBE, work.transcribe)]
-        stages.append((Stage.NOTE, notes.write_note))
+        stages: list[tuple[Stage, Work]] = [
+            (Stage.STITCH, work.stitch),
+            (Stage.TRANSCRIBE, work.transcribe),
+            (Stage.NOTE, notes.write_note),
+        ]
         for stage, its_work in stages:
             follower = StageFollower(
                 stage,

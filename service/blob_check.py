@@ -17,6 +17,7 @@ from domain.events import (
     AmbientSessionOpened,
     AmbientSessionUpdated,
     ChunkStored,
+    ChunkTranscribed,
     LoggedEvent,
     NoteWritten,
     RecordingDeleted,
@@ -105,7 +106,7 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
         match event:
             case ChunkStored() if event.blob_key is not None:
                 yield event.blob_key, event.sha256, recording in stitched
-            case Stitched() | Transcribed() | NoteWritten():
+            case ChunkTranscribed() | Stitched() | Transcribed() | NoteWritten():
                 yield event.blob_key, event.sha256, False
             case RecordingOpened() if event.details_key is not None:
                 yield event.details_key, None, False
