@@ -20,7 +20,7 @@ from tests.end_to_end.dorsum_client import Dorsum, keys_of, silence
 from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.end_to_end.service_process import short_speech
 
-CASES_PER_OPERATION = 110
+CASES_PER_OPERATION = 80
 LEAST_CASES = 2_000
 RIGHT_IN_TEN = 3
 

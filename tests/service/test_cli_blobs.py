@@ -38,7 +38,15 @@ async def fill(data_dir) -> list[str]:
         blob = await store.put(blob_prefix(its_id, f"chunk-{number}"), streamed([noise(size, number)]))
         keys.append(blob.key)
         events.append(
-            ChunkStored(at=at(1), number=number, blob_key=blob.key, size_bytes=size, sha256=blob.sha256, md5=blob.md5)
+            ChunkStored(
+                at=at(1),
+                number=number,
+                blob_key=blob.key,
+                size_bytes=size,
+                sha256=blob.sha256,
+                md5=blob.md5,
+                request_sha256=None,
+            )
         )
     await store.put("orphans/", streamed([b"never acknowledged"]))
     await log.append(its_id, 0, events, trace_id=None)
