@@ -1,12 +1,18 @@
 """What tests of several rooms share: a real Apache Kafka, one for the whole run."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.jars import NoKafka
+
+
+def pytest_configure() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so would every process that a test starts and stops."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
 """`tapedeck demo`: the whole way of a recording, with a service of its own that leaves nothing behind."""
 
+import asyncio
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -22,6 +21,7 @@ from service.sample.word_error_rate import word_error_rate
 # 32 KiB: the sample then goes out in five chunks, enough to see them arrive.
 CHUNK_BYTES = 32 * 1024
 MOST_WORDS_WRONG = 0.15
+TERMINATED = 128 + signal.SIGTERM
 
 
 @click.command()
@@ -30,13 +30,21 @@ def demo() -> None:
 
     Everything is kept in a temporary directory, which is removed in the end.
     """
-    signal.signal(signal.SIGTERM, _end)
-    run(_demo())
+    try:
+        run(_until_told_to_end())
+    except asyncio.CancelledError:
+        sys.exit(TERMINATED)
 
 
-def _end(signal_number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave through every `finally`, so that the service does not outlive the demo."""
-    sys.exit(128 + signal_number)
+async def _until_told_to_end() -> None:
+    """Show the demo; SIGTERM leaves it through every `finally`, so that the service does not outlive it.
+
+    A handler of the loop's own: an exception out of a handler of Python's is lost where the signal meets a `__del__`.
+    """
+    showing = asyncio.current_task()
+    assert showing is not None  # noqa: S101 - a coroutine that runs is in a task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, showing.cancel)
+    await _demo()
 
 
 async def _demo() -> None:

@@ -74,7 +74,8 @@ async def _made(service):
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
             "POST /api/consultations/transcribe": {
-                "body": {"session_id": consultation.session_id, "chunk": silence().tolist(), "is_final": True}
+                "body": {"session_id": consultation.session_id, "chunk": silence().tolist(), "is_final": True},
+                "headers": {},  # an Idempotency-Key that was drawn would make it another chunk
             },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
@@ -154,7 +155,7 @@ def test_every_operation_answers_as_documented_whatever_it_is_asked(service, the
                 case.path_parameters[name] = ids[name][place % len(ids[name])]
         if known and case.query.keys() >= {"signature"}:
             case.path_parameters, case.query = map(dict, there["signed"][method])
-        if known and place < RIGHT_IN_TEN and operation in there["right"]:
+        if (CASES[operation] == 0 or (known and place < RIGHT_IN_TEN)) and operation in there["right"]:
             for name, right in there["right"][operation].items():
                 setattr(case, name, copy.deepcopy(right))
         CASES[operation] += 1

@@ -53,7 +53,7 @@ def test_a_demo_that_is_stopped_stops_its_service(temporary: Path, ending: signa
         started = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(ending)
         _, errors = run.communicate(timeout=60)
-    assert run.returncode == code
+    assert run.returncode == code, errors
     assert "Traceback" not in errors
     assert started
     assert [child for child in started if child.is_running()] == []

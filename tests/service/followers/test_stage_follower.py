@@ -122,7 +122,7 @@ async def test_a_follower_that_starts_again_goes_on_and_does_nothing_twice(rig):
     rig.follow(stitched)
     newest = await rig.finalized()
     await rig.until_types(newest, Stitched)
-    assert rig.worked == [*ids, newest]
+    assert sorted(rig.worked) == sorted([*ids, newest])
 
 
 async def test_a_job_cut_off_in_the_middle_is_done_by_the_next_follower(rig):
