@@ -15,8 +15,8 @@ run: .venv/installed ## start the service on http://127.0.0.1:8080
 demo: .venv/installed ## a recording all the way through: chunks in, transcript and history out
 	@$(BIN)/tapedeck demo
 
-test: .venv/installed ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: .venv/installed ## all tests, in two processes side by side; one with ARGS="-n 0"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; the tests must notice each
 	@$(BIN)/python -m tests.simulation.planted_faults $(ARGS)

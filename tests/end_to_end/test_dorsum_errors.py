@@ -1,7 +1,5 @@
 """Every error of Dorsum's page, with its exact body, and none of them stores anything."""
 
-from uuid import uuid4
-
 import orjson
 import pytest
 
@@ -98,9 +96,10 @@ async def test_what_is_no_json_or_no_request(dorsum, body, message):
 
 
 V1 = "2c5ea4c0-4067-11e9-8bad-9b1deb4d3b7d"
+V4 = "f7696d65-7f91-444f-ba83-5f128e2ad9dc"
 
 
-@pytest.mark.parametrize("session_id", [V1, "x", "", 5, None, str(uuid4()).replace("-", ""), str(uuid4()) + "\n"])
+@pytest.mark.parametrize("session_id", [V1, "x", "", 5, None, V4.replace("-", ""), V4 + "\n"])
 async def test_a_session_id_that_is_no_uuid_of_version_4(dorsum, session_id):
     body = asked(dorsum, session_id=session_id)
     await refused(dorsum, body, 400, f"session_id: This must be a UUID of version 4, not {session_id!r}.")

@@ -94,7 +94,7 @@ class KafkaBroker:
         )
         cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
         credentials = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-        arguments = ["format", "-t", cluster, "-c", str(self._properties), "--add-scram", credentials]
+        arguments = ["format", f"--cluster-id={cluster}", "-c", str(self._properties), "--add-scram", credentials]
         self.tool(*arguments, main="kafka.tools.StorageTool")
 
     @property
