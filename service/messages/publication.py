@@ -5,8 +5,8 @@ field, and not checked again here: that costs more than all the rest, and the te
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 import orjson
@@ -19,27 +19,32 @@ from service.messages import forms
 
 SOURCE = "/tapedeck"
 CONTENT_TYPE = "application/json"
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_SOURCE = ("ce_source", SOURCE.encode())
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 
 def to_message(recorded: RecordedEvent) -> Message:
     """Raises: KeyError for an event type without a public form, which a test keeps from happening."""
     event, subject_id = recorded.event, str(recorded.recording_id)
     publication = PUBLIC_FORMS[type(event)]
+    at = event.at.astimezone(UTC)
+    at_text = at.isoformat().removesuffix("+00:00") + "Z"
     value = {
         publication.subject: subject_id,
         "version": recorded.version,
-        "at": event.at.astimezone(UTC),
+        "at": at_text,
         **publication.facts(event),
     }
     subject = subject_id.encode()
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPEC_VERSION,
         ("ce_id", b"%s/%d" % (subject, recorded.version)),
-        ("ce_source", SOURCE.encode()),
-        ("ce_type", publication.form.TYPE.encode()),
+        _SOURCE,
+        publication.type_header,
         ("ce_subject", subject),
-        ("ce_time", _rfc3339(event.at).encode()),
-        ("content-type", CONTENT_TYPE.encode()),
+        ("ce_time", at_text.encode()),
+        _CONTENT_TYPE,
         (POSITION_HEADER, b"%d" % recorded.position),
     ]
     if recorded.trace_id is not None:
@@ -48,17 +53,13 @@ def to_message(recorded: RecordedEvent) -> Message:
         key=subject,
         value=orjson.dumps(value, option=orjson.OPT_UTC_Z),
         headers=headers,
-        timestamp_ms=int(event.at.timestamp() * 1000),
+        timestamp_ms=int(at.timestamp() * 1000),
     )
 
 
 def message_id(recorded: RecordedEvent) -> str:
     """The `ce_id`: one for each event there will ever be."""
     return f"{recorded.recording_id}/{recorded.version}"
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Publication:
     facts: Callable[[Any], dict[str, Any]]
     subject: str = "recording_id"
     """The field with the id of what the event happened to."""
+
+    type_header: tuple[str, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type_header", ("ce_type", self.form.TYPE.encode()))
 
 
 def _recording_opened(event: events.RecordingOpened) -> dict[str, Any]:
