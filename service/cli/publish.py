@@ -36,6 +36,7 @@ async def _publish(settings: Settings) -> None:
     from adapters.event_log.log import EventLog  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.positions import PositionStore  # noqa: PLC0415
+    from service.collector import settle_collector  # noqa: PLC0415
     from service.followers.publisher import open_publisher  # noqa: PLC0415
     from service.followers.supervision import keep_running  # noqa: PLC0415
     from service.metrics import Metrics  # noqa: PLC0415
@@ -44,6 +45,7 @@ async def _publish(settings: Settings) -> None:
     positions = PositionStore(settings.positions_path)
     random = Random()  # noqa: S311 - for jitter
     publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())
+    settle_collector()
     publishing = asyncio.create_task(keep_running(publisher.name, publisher.run, random))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, publishing.cancel)

@@ -25,6 +25,7 @@ from adapters.kafka.producer import LARGEST_BATCH_BYTES
 from adapters.kafka.topic import Topic, ensure_topic
 from adapters.positions import PositionStore
 from service.clock import utc_now
+from service.collector import settle_collector
 from service.followers.publisher import LARGEST_BATCH, Publisher
 from service.messages.publication import to_message
 from service.metrics import Metrics
@@ -58,6 +59,7 @@ async def publishing(folder: Path, servers: str) -> None:
         await log.append(its_id, 0, [opened(), *(chunk(number) for number in range(1, CHUNKS + 1))], trace_id=None)
     messages = [to_message(recorded) for recorded in await log.read(after=0, limit=log.head)]
     batches = [messages[start : start + LARGEST_BATCH] for start in range(0, len(messages), LARGEST_BATCH)]
+    settle_collector()  # as the service does, once the bare producer's finished messages are there
     ratios, rates = [], []
     for number in range(ROUNDS):
         bare = await bare_producer_seconds(servers, batches)
