@@ -43,7 +43,7 @@ def test_an_announcement_with_other_facts_is_an_update_and_repeating_it_is_none(
 
 def test_a_session_belongs_to_the_partner_that_opened_it():
     for history in ([session_opened()], [session_opened(), session_ended()]):
-        with pytest.raises(AmbientSessionOfAnother):
+        with pytest.raises(AmbientSessionOfAnother, match=r"^An ambient session of this correlationId belongs to"):
             decide_session(fold_session(history), announce(partner_id="another"))
 
 
@@ -54,7 +54,7 @@ def test_a_session_ends_once():
 
 
 def test_what_was_never_opened_cannot_end():
-    with pytest.raises(AmbientSessionNotFound):
+    with pytest.raises(AmbientSessionNotFound, match=r"^There is no ambient session for this correlationId\.$"):
         decide_session(None, EndSession(at=START))
 
 
@@ -67,10 +67,20 @@ def test_an_ended_session_that_is_announced_is_open_again():
 
 @pytest.mark.parametrize("first", [session_updated(), session_ended()])
 def test_a_history_that_does_not_begin_with_opening_is_corrupt(first):
-    with pytest.raises(CorruptSession):
+    with pytest.raises(CorruptSession, match=rf"^{type(first).__name__} cannot be the first event"):
         fold_session([first])
 
 
 def test_a_session_never_has_the_id_of_a_recording():
     assert session_id("dragon", "proj_1", "a") != recording_id("dragon", "proj_1", "a")
-    assert session_id("dragon", "proj_1", "a") == session_id("dragon", "proj_1", "a")
+
+
+def test_each_name_of_each_tenant_is_another_session():
+    named = session_id("dragon", "proj_1", "a")
+    assert named == session_id("dragon", "proj_1", "a")
+    others = {
+        session_id("other", "proj_1", "a"),
+        session_id("dragon", "proj_2", "a"),
+        session_id("dragon", "proj_1", "b"),
+    }
+    assert len(others | {named}) == 4

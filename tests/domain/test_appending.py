@@ -12,6 +12,7 @@ from tests.domain.histories import (
     at,
     chunk,
     chunk_transcribed,
+    expired,
     finalized,
     given,
     opened,
@@ -77,8 +78,9 @@ def test_after_the_last_chunk_only_what_was_there_comes_again(later):
     recording = given(opened(), appended(1, ONE), declared(1), *later)
     assert when(recording, append_chunk(ONE, is_last=True)) == []
     assert when(recording, append_chunk(ONE)) == []
-    with pytest.raises(errors.AlreadyFinalized):
+    with pytest.raises(errors.AlreadyFinalized) as refusal:
         when(recording, append_chunk(TWO, request="b"))
+    assert str(refusal.value) == str(errors.AlreadyFinalized(1))
 
 
 def test_chunks_that_are_missing_before_the_last_are_waited_for_or_refused_by_policy():
@@ -89,14 +91,17 @@ def test_chunks_that_are_missing_before_the_last_are_waited_for_or_refused_by_po
     assert fold(events, waiting).phase is Phase.AWAITING_CHUNKS
     with pytest.raises(errors.ChunkMismatch) as refusal:
         when(given(opened(), chunk(2)), append_chunk(TWO, **facts))
-    assert refusal.value.missing == (1,)
+    assert (refusal.value.missing, refusal.value.extra) == ((1,), ())
 
 
 def test_no_chunk_is_appended_beyond_the_most_or_after_the_time():
+    assert when(given(opened(max_chunks=1)), append_chunk(ONE)) == [appended(1, ONE)]
     with pytest.raises(errors.ChunkNumberOutOfRange, match="Chunk number 2 is not in 1 to 1"):
         when(given(opened(max_chunks=1), appended(1, ONE)), append_chunk(TWO, request="b"))
     with pytest.raises(errors.RecordingExpired):
         when(given(opened()), append_chunk(ONE, minutes=240))
+    with pytest.raises(errors.RecordingExpired):
+        when(given(opened(), appended(1, ONE), expired()), append_chunk(TWO, request="b", minutes=240))
 
 
 def test_a_chunk_that_other_bytes_replaced_is_not_found_by_its_request_any_more():
@@ -118,7 +123,7 @@ def test_requests_are_known_to_a_second_future_and_to_a_snapshot():
 def test_the_words_of_a_chunk_are_recorded_once():
     recording = given(opened(), appended(1, ONE))
     assert when(recording, record_chunk_transcribed(1, ONE)) == [chunk_transcribed(1, ONE)]
-    heard = fold([chunk_transcribed(1, ONE)], recording)
+    heard = fold([chunk_transcribed(1, ONE), appended(2, TWO, request="b")], recording)
     assert when(heard, record_chunk_transcribed(1, ONE)) == []
     assert heard.words_of(heard.chunks[1]) == chunk_transcribed(1, ONE)
     assert restore(Snapshot.model_validate_json(take_snapshot(heard).model_dump_json())).heard == heard.heard
