@@ -52,10 +52,15 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Hot:
-    """A recording in memory: its state with all queued events, and the future of the last queued append."""
+    """A recording in memory: its state with all queued events, and the future of the last queued append.
+
+    `settled`: the newest of its states that is known to be in the log.
+    """
 
     recording: Recording | None
     version: int
+    settled: Recording | None
+    settled_version: int
     commit: asyncio.Future[int] | None = None
     opening: asyncio.Future[int] | None = None
 
@@ -117,8 +122,10 @@ class Recordings:
             )
             if hot.version == 0:
                 hot.opening = commit
-            hot.version += len(events)
+            version = hot.version = hot.version + len(events)
             await asyncio.shield(commit)
+            if version > hot.settled_version:
+                hot.settled, hot.settled_version = recording, version
         assert recording is not None  # noqa: S101 - every decision that is not refused leaves a recording
         return Outcome(recording, events)
 
@@ -177,15 +184,14 @@ class Recordings:
         raise Contended
 
     def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
-        """The recording if it is hot, all in the log, and not older than version `at_least`.
+        """The newest state that is known to be in the log, if the recording is hot and it is not older than version
+        `at_least`.
 
         A state with events that are yet to be committed will not do: another process may have been faster, and then
         the events of its versions are others.
         """
         hot = self._hot.get(recording_id)
-        if hot is None or hot.version < at_least or not _is_committed(hot.commit):
-            return None
-        return hot.recording
+        return hot.settled if hot is not None and hot.settled_version >= at_least else None
 
     async def _load(self, recording_id: UUID) -> _Hot:
         hot = self._hot.get(recording_id)
@@ -204,7 +210,7 @@ class Recordings:
         finally:
             # Here and not in a callback: who asks when this task is done must not get what it once loaded.
             del self._loading[recording_id]
-        hot = _Hot(state.recording, state.version)
+        hot = _Hot(state.recording, state.version, settled=state.recording, settled_version=state.version)
         if state.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(recording_id, hot)
         self._hot[recording_id] = hot

@@ -75,6 +75,19 @@ async def test_fifty_finalizes_at_once_record_one(log, recordings):
     assert [type(event) for event in await events_of(log, its_id)].count(FinalizeRequested) == 1
 
 
+async def test_what_is_in_the_log_is_known_in_memory_while_more_is_on_its_way(log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    await recordings.execute(its_id, store_chunk(1))
+    more = asyncio.create_task(recordings.execute(its_id, store_chunk(2)))
+    await asyncio.sleep(0)
+    assert dict(recordings.in_memory(its_id, at_least=2).chunks) == {1: chunk(1)}
+    assert recordings.in_memory(its_id, at_least=3) is None
+    await more
+    assert dict(recordings.in_memory(its_id, at_least=3).chunks) == {1: chunk(1), 2: chunk(2)}
+    assert recordings.in_memory(uuid4(), at_least=0) is None
+
+
 async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path, log, recordings):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())

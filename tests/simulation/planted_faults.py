@@ -73,8 +73,8 @@ FAULTS = (
     Fault(
         "answered before the commit",
         "service/recordings.py",
-        "            await asyncio.shield(commit)\n        assert",
-        "        assert",
+        "            await asyncio.shield(commit)\n            if version",
+        "            if version",
     ),
     Fault(
         "an answer without events does not wait for what it rests on",
@@ -115,14 +115,14 @@ FAULTS = (
     Fault(
         "the last chunk is judged by an older state in memory",
         "service/recordings.py",
-        "if hot is None or hot.version < at_least or not ",
-        "if hot is None or not ",
+        "hot is not None and hot.settled_version >= at_least",
+        "hot is not None",
     ),
     Fault(
         "the last chunk is judged by what has yet to be committed",
         "service/recordings.py",
-        "hot.version < at_least or not _is_committed(hot.commit)",
-        "hot.version < at_least",
+        "hot.settled if hot is not None and hot.settled_version >= at_least",
+        "hot.recording if hot is not None and hot.version >= at_least",
     ),
     Fault(
         "what a job stores for a recording deleted meanwhile stays",
