@@ -120,6 +120,7 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
 async def at_half_of_the_rate(server: Tapedeck, folder: Path) -> None:
     """How long an answer takes under load that is half of what the server can bear, also beside a transcription."""
     size_bytes = 64 * 1024
+    os.sync()  # what others have left in memory would be written during this
     highest = await asyncio.to_thread(
         measure, server, size_bytes=size_bytes, clients=16, seconds=SECONDS, first_part=0, folder=folder
     )
