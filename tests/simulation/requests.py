@@ -60,7 +60,11 @@ class Handlers:
         self._world.in_doubt += Counter()  # forgets what is settled
 
     async def append_chunk(self, process: Process, body: bytes, is_last: bool) -> int:
-        """As `service.consultations` takes a chunk without a number; gives the number that it got."""
+        """As `service.consultations` takes a chunk without a number; gives the number that it got.
+
+        By a name: without one, a request that was cut off and comes through when the next chunk is there is another
+        chunk. The service's one process takes a session's requests in turn; here there are two, and no turns.
+        """
         recording = await process.recordings.find(self._id)
         prefix = blob_prefix(self._id, "chunk")
         would_be = described(prefix, body)
@@ -71,7 +75,7 @@ class Handlers:
             sha256=would_be.sha256,
             md5=would_be.md5,
             request_sha256=would_be.sha256,
-            is_named=False,
+            is_named=True,
             is_last=is_last,
         )
         if decide(recording, command):
