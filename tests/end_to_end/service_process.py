@@ -121,6 +121,17 @@ class ServiceProcess:
             await asyncio.sleep(0.01)
         return lines
 
+    async def nothing_stays_half_written(self) -> None:
+        """Returns when every temporary file that is there now has gone; others may come, of work that goes on.
+
+        Raises TimeoutError: one stays.
+        """
+        incoming = self.data_dir / "blobs" / ".incoming"
+        half_written = set(incoming.iterdir())
+        async with asyncio.timeout(30):
+            while half_written := half_written & set(incoming.iterdir()):
+                await asyncio.sleep(0.01)
+
     def workers(self) -> list[psutil.Process]:
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)

@@ -105,7 +105,7 @@ async def test_a_form_that_is_none_is_refused_and_leaves_nothing(dragon, service
     assert (answer.status, set(answer.json)) == (status, {"error"})
     assert word in answer.json["error"]
     assert await found(api, dragon.correlation_id) is None
-    assert not list((service.data_dir / "blobs" / ".incoming").iterdir())
+    await service.nothing_stays_half_written()
     its_id = recording_named(service.credentials["project_id"], dragon.correlation_id, 1)
     assert not list((service.data_dir / "blobs").rglob(f"{its_id.hex}/chunk-*"))
 
