@@ -7,6 +7,7 @@ waited for until it is on disk, and a file of another schema version is emptied,
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -52,7 +53,9 @@ class SummaryStore:
         self._status_of = status_of
         self._writer = connect(path, durable=False)
         self._reader = connect(path, durable=False)
-        with writing(self._writer):
+        # Held while a connection is used: a call in a thread goes on when its caller goes away, and closing waits.
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+        with self._transaction():
             self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             if _position(self._writer) is None:
                 self._writer.execute("INSERT INTO summaries_position VALUES (0)")
@@ -71,28 +74,31 @@ class SummaryStore:
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Begin anew when the rows stand for another log, or for a later state of this one, as after a restore."""
-        with writing(self._writer):
+        with self._transaction():
             if not is_of_log(self._writer, log_identity) or (_position(self._writer) or 0) > head:
                 self._writer.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
                 _set_position(self._writer, 0)
 
     def position(self) -> int:
         """The position of the last event that the rows stand for; 0 for an empty view."""
-        return _position(self._reader) or 0
+        with self._reading:
+            return _position(self._reader) or 0
 
     def find(self, recording_id: UUID) -> RecordingSummary | None:
-        return _find(self._reader, _LIVE, recording_id)
+        with self._reading:
+            return _find(self._reader, _LIVE, recording_id)
 
     def page(self, query: PageQuery) -> Page:
         """The recordings that `query` asks for, newest first. Costs the same however many there are."""
-        return select_page(self._reader, _LIVE, query)
+        with self._reading:
+            return select_page(self._reader, _LIVE, query)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
         Raises: PositionMoved when the view does not stand at `after`; then nothing is written.
         """
-        with writing(self._writer):
+        with self._transaction():
             if _position(self._writer) != after:
                 raise PositionMoved
             self._fold_into(_LIVE, events)
@@ -119,15 +125,15 @@ class SummaryStore:
             os.close(lock)
 
     def _rebuild(self, read: ReadEvents) -> int:
-        with writing(self._writer):
+        with self._transaction():
             self._writer.execute(f"DROP TABLE IF EXISTS {_NEXT}")
             _create_rows(self._writer, _NEXT)
         position = 0
         while events := read(position):
-            with writing(self._writer):
+            with self._transaction():
                 self._fold_into(_NEXT, events)
             position = events[-1].position
-        with writing(self._writer):  # what was recorded meanwhile, with every other writer of the view held off
+        with self._transaction():  # what was recorded meanwhile, with every other writer of the view held off
             while events := read(position):
                 self._fold_into(_NEXT, events)
                 position = events[-1].position
@@ -138,8 +144,15 @@ class SummaryStore:
         return position
 
     def close(self) -> None:
-        self._reader.close()
-        self._writer.close()
+        """Wait for what is being read and written, then let go of the file."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._writing, writing(self._writer):
+            yield
 
     def _fold_into(self, table: str, events: Sequence[RecordedEvent]) -> None:
         """One read and one write for each recording that the events touch, however many of its events there are."""

@@ -248,9 +248,12 @@ class Recordings:
             logger.warning("snapshot not kept", extra=about)
 
     async def close(self) -> None:
-        """Wait for the snapshots that are being written. The log is its owner's to close, after this."""
-        if self._keeping:
-            await asyncio.wait(self._keeping)
+        """Wait for what is being read and for the snapshots being written. The log is its owner's to close, after this.
+
+        Both are in threads, and go on when those who asked have gone away.
+        """
+        while under_way := [*self._loading.values(), *self._keeping]:
+            await asyncio.wait(under_way)
 
     def _evict(self, *, newest: _Hot) -> None:
         if self._held <= self._hot_chunks:

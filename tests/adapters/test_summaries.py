@@ -1,4 +1,7 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -55,6 +58,28 @@ def test_a_row_that_cannot_be_folded_leaves_everything_as_it_was(store):
     with pytest.raises(Exception, match="first event"):
         store.apply([RecordedEvent(2, uuid4(), 2, chunk(1), None)], after=1)
     assert store.position() == 1
+
+
+def test_closing_waits_for_what_another_thread_is_writing(tmp_path):
+    begun, go_on = Event(), Event()
+
+    def slow_status(summary):
+        begun.set()
+        go_on.wait(60)
+        return summary.standing
+
+    store = SummaryStore(tmp_path / "views.sqlite3", status_of=slow_status)
+    with ThreadPoolExecutor(2) as threads:
+        applying = threads.submit(store.apply, recorded(uuid4(), LIFE), after=0)
+        assert begun.wait(60)
+        closing = threads.submit(store.close)
+        closed_at_once, _ = wait_for([closing], 0.2)
+        go_on.set()
+        assert applying.result() is None
+    assert not closed_at_once
+    again = SummaryStore(tmp_path / "views.sqlite3")
+    assert again.position() == len(LIFE)
+    again.close()
 
 
 @given(log=logs(), data=st.data())

@@ -1,5 +1,7 @@
+import asyncio
 import logging
 import sqlite3
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -157,3 +159,24 @@ async def test_another_process_is_noticed_by_one_that_began_from_a_snapshot(rig,
     await other.execute(its_id, finalize(LONG))
     assert (await one.execute(its_id, finalize(LONG))).events == []
     assert (await one.find(its_id)).finalized == finalized(LONG)
+
+
+async def test_closing_waits_for_a_load_whose_asker_has_gone(rig):
+    its_id, recordings = await recorded(rig, 2), rig.restarted()
+    begun, go_on, newest = Event(), Event(), recordings._snapshots.newest
+
+    def slowly(recording_id):
+        begun.set()
+        go_on.wait(60)
+        return newest(recording_id)
+
+    recordings._snapshots.newest = slowly
+    asking = asyncio.create_task(recordings.find(its_id))
+    assert await asyncio.to_thread(begun.wait, 60)
+    asking.cancel()
+    closing = asyncio.create_task(recordings.close())
+    closed_at_once, _ = await asyncio.wait([closing], timeout=0.2)
+    go_on.set()
+    await closing
+    assert not closed_at_once
+    assert rig.read == [3]
