@@ -55,7 +55,7 @@ class PublisherProcess:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         self.process = None
         return code
 

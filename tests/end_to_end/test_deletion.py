@@ -99,7 +99,7 @@ async def test_a_key_without_permission_deletes_nothing(api, service):
 async def test_an_abandoned_recording_is_closed_by_itself_also_after_a_restart(own_service):
     own_service.settings["UPLOAD_HOURS"] = str(2 / 3600)
     api = (await own_service.start()).api()
-    recording = await begun(api)
+    recording = await api.create()
     await own_service.restart()
     found = await api.ended(recording)
     assert (found["status"], found["failure"]["stage"], found["failure"]["reason"]) == ("failed", "upload", "expired")

@@ -69,7 +69,7 @@ async def test_keys_rotate_while_sixteen_clients_upload_and_no_request_fails(tru
         for number in range(1, 9):
             after = number * 40
             while len(statuses) < after:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.005)
             key = RsaKey(f"rotated {number}", index=number % 3)
             trusted.issuer.keys = [*trusted.issuer.keys[-1:], key]  # the one before stays for tokens under way
             trusted.issuer.key = key

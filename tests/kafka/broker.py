@@ -1,7 +1,6 @@
 """One node of real Apache Kafka in KRaft mode, in a folder on free loopback ports; it can be killed and restarted."""
 
 import signal
-import socket
 import subprocess
 import time
 from base64 import urlsafe_b64encode
@@ -11,9 +10,10 @@ from uuid import uuid4
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests.free_ports import free_port
 from tests.kafka.jars import NoKafka, classpath
 
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 60
 USER, PASSWORD, STORE_PASSWORD = "tapedeck", "open sesame", "changeit"
 JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN")
@@ -53,7 +53,7 @@ class KafkaBroker:
         self._folder = folder
         self.class_path = classpath()
         self._process: subprocess.Popen[bytes] | None = None
-        self._port, self._secured_port, self._controller_port = _free_ports(3)
+        self._port, self._secured_port, self._controller_port = (free_port() for _ in range(3))
         self._port = port or self._port
         self._format()
 
@@ -156,13 +156,3 @@ def _run(*command: str) -> str:
     if ran.returncode != 0:
         raise NoKafka(f"`{command[0]}` failed while Kafka was set up: {ran.stdout[-1000:]}{ran.stderr[-1000:]}")
     return ran.stdout
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

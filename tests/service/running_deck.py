@@ -14,7 +14,8 @@ from service.assembly import open_deck
 from service.clock import utc_now
 from service.deck import Deck
 from service.settings import Settings
-from tests.end_to_end.service_process import Api, free_port
+from tests.end_to_end.service_process import Api
+from tests.free_ports import free_port
 
 
 class TurnedClock:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from orjson import loads
 
-from tests.end_to_end.service_process import free_port
+from tests.free_ports import free_port
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

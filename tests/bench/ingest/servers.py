@@ -14,6 +14,7 @@ from typing import ClassVar
 import psutil
 
 from tests.end_to_end.service_process import SAMPLE, ServiceProcess, slices
+from tests.free_ports import free_port
 
 MOST_CHUNKS = 1_000_000
 START_SECONDS = 30
@@ -41,7 +42,7 @@ class Server(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self.port = _free_port()
+        self.port = free_port()
 
     @abstractmethod
     def start(self) -> None: ...
@@ -195,12 +196,6 @@ def can_sync_nginx() -> bool:
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         tried = subprocess.run(["chattr", "+S", folder], check=False, capture_output=True)
         return tried.returncode == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _wait_for(port: int) -> None:
