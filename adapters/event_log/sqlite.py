@@ -21,7 +21,7 @@ from eventsourcing.sqlite import (
 )
 
 from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
-from adapters.sqlite_file import make_private_file
+from adapters.sqlite_file import connect
 
 LOCK_TIMEOUT_SECONDS = 10
 _LARGEST = 2**63 - 1
@@ -33,7 +33,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     """The log in one SQLite file, created when it is not there. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
-        make_private_file(path)
+        with _errors_named():
+            connect(path, durable=True).close()  # makes it a file with a write-ahead log, which the library finds then
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
         with _errors_named():
             self.create_table()
