@@ -20,10 +20,11 @@ FILE_HEADER = b"tapedeck/seg/1\r\n"
 
 LIVE, ERASED = 1, 2
 _MAGIC = b"TDrc"
-_LEAD = Struct("<4sB3xI")  # magic, state, CRC32C of the facts
+_LEAD = Struct("<4sB3sI")  # magic, state, zeros, CRC32C of the facts
 _FACTS = Struct("<HIQ16s")  # length of the key, CRC32C of key and body, length of the body, recording
 HEADER_BYTES = _LEAD.size + _FACTS.size
 STATE_OFFSET = 4
+_ZEROS = bytes(3)
 _READ_BYTES = 512 * 1024
 _NO_RECORDING = bytes(16)
 _RECORDING = re.compile(r"(?:^|/)([0-9a-f]{32})/")
@@ -56,7 +57,7 @@ def record_head(key: str, pieces: Sequence[bytes], size_bytes: int) -> bytes:
     for piece in pieces:
         checksum = google_crc32c.extend(checksum, piece)
     facts = _FACTS.pack(len(named), checksum, size_bytes, _recording_of(key))
-    return _LEAD.pack(_MAGIC, LIVE, google_crc32c.value(facts)) + facts + named
+    return _LEAD.pack(_MAGIC, LIVE, _ZEROS, google_crc32c.value(facts)) + facts + named
 
 
 def _recording_of(key: str) -> bytes:
@@ -70,9 +71,11 @@ def record_at(descriptor: int, offset: int) -> Record | None:
     head = os.pread(descriptor, HEADER_BYTES + MAX_KEY_LENGTH, offset)
     if len(head) < HEADER_BYTES:
         return None
-    magic, state, facts_checksum = _LEAD.unpack_from(head)
+    magic, state, zeros, facts_checksum = _LEAD.unpack_from(head)
     facts = head[_LEAD.size : HEADER_BYTES]
-    if magic != _MAGIC or state not in (LIVE, ERASED) or google_crc32c.value(facts) != facts_checksum:
+    if (magic, zeros) != (_MAGIC, _ZEROS) or state not in (LIVE, ERASED):
+        return None
+    if google_crc32c.value(facts) != facts_checksum:
         return None
     key_bytes, checksum, body_bytes, _ = _FACTS.unpack(facts)
     named = head[HEADER_BYTES : HEADER_BYTES + key_bytes]
