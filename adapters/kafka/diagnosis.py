@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Sequence
 from socket import gaierror
 
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -13,6 +13,7 @@ from adapters.kafka.calling import call
 from adapters.kafka.connection import KafkaConnection
 
 PROBE_SECONDS = 20
+CLOSE_SECONDS = 0.5
 
 REASONS: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
     (SaslAuthenticationFailed, "it refuses KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
@@ -45,12 +46,12 @@ async def _probe(connection: KafkaConnection, host: str, port: int) -> None:
     """Connect as every client does, and ask what needs no right at all."""
     options = connection.options()
     del options["bootstrap_servers"]
-    kafka = await create_conn(host, port, **options)
+    kafka = AIOKafkaConnection(host, port, **options)
     try:
+        await kafka.connect()
         await kafka.send(MetadataRequest([]))
-    finally:
-        kafka.close()
-        await asyncio.sleep(0)  # the socket closes in the next round of the loop
+    finally:  # the socket closes some rounds of the loop later, when TLS has taken leave
+        await asyncio.wait([kafka.close()], timeout=CLOSE_SECONDS)
 
 
 def _reason(connection: KafkaConnection, error: Exception) -> str:
