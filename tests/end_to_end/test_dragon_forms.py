@@ -11,7 +11,7 @@ import pytest
 
 from service.api.dragon.names import recording_named
 from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
-from tests.end_to_end.test_memory import MEBIBYTE, peak_bytes
+from tests.peak_memory import MEBIBYTE, peak_bytes
 
 BOUNDARY = "boundary-of-the-test"
 STORE = f"/audio/storeChunk?{AUDIO}"

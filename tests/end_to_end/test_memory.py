@@ -1,15 +1,6 @@
 """What the service needs does not grow with what it is sent."""
 
-import re
-from pathlib import Path
-
-MEBIBYTE = 1024 * 1024
-
-
-def peak_bytes(pid: int) -> int:
-    """The largest resident memory that the process ever had."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[1]) * 1024
+from tests.peak_memory import MEBIBYTE, peak_bytes
 
 
 async def body(size_bytes: int):

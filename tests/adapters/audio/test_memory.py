@@ -13,22 +13,20 @@ FIVE_MINUTES = 5 * 60 * 16_000
 
 # In a process of its own: the highest use of memory is a figure of a whole process.
 MEASURE = """
-import resource, sys
+import sys
 from pathlib import Path
 from adapters.audio.decoding import pcm_blocks
 from adapters.audio.stitching import stitch
 from tests.adapters.audio.samples import opener, tone, wav
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from tests.peak_memory import peak_bytes
 
 small, chunk, output = opener(wav(tone(16_000))), Path(sys.argv[1]), Path(sys.argv[2])
 stitch([small, small], output)
 sum(len(block) for block in pcm_blocks(small))
-before = peak()
+before = peak_bytes()
 result = stitch([lambda: chunk.open("rb")] * 12, output)
 heard = sum(len(block) for block in pcm_blocks(lambda: chunk.open("rb")))
-print(peak() - before, result.duration_ms, heard)
+print(peak_bytes() - before, result.duration_ms, heard)
 """
 
 

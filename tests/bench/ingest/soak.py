@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import aiohttp
 from adapters.blobs.segments import SegmentBlobStore
 from adapters.blobs.staging import Staged
 from tests.end_to_end.service_process import ServiceProcess
+from tests.peak_memory import MEBIBYTE, peak_bytes
 
 KILLS = int(os.environ.get("KILLS", "200"))
 CHUNKS = int(os.environ.get("CHUNKS", "1000000"))
@@ -107,17 +107,17 @@ async def a_million_chunks(root: Path) -> None:
     os.sync()
     more = disk_bytes(root) / (CHUNKS * CHUNK_BYTES) - 1
     print(f"{CHUNKS} chunks of {CHUNK_BYTES} bytes in {seconds:.0f} s; on disk {more:.1%} more than they have")
-    print(f"  memory of the process that wrote them: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+    print(f"  memory of the process that wrote them: {peak_bytes() // MEBIBYTE} MiB")
     # Not closed: the start below finds what a crash leaves. The lock goes with this process's descriptors.
     for own in store._writer._own:
         own.segment.close()
     program = (
-        "import resource, sys, time; from pathlib import Path\n"
-        "from adapters.blobs.segments import SegmentBlobStore\n"
+        "import sys, time; from pathlib import Path\n"
+        "from adapters.blobs.segments import SegmentBlobStore; from tests.peak_memory import peak_bytes\n"
         "def read(): return next(int(l.split()[1]) for l in open('/proc/self/io') if l.startswith('rchar'))\n"
-        "before, already, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, read(), time.perf_counter()\n"
+        "before, already, began = peak_bytes(), read(), time.perf_counter()\n"
         "store = SegmentBlobStore(Path(sys.argv[1])); torn = store.recover()\n"
-        "seconds, more = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
+        "seconds, more = time.perf_counter() - began, (peak_bytes() - before) // 1024\n"
         "megabytes = (read() - already) / 1e6\n"
         "print(f'  a start: {seconds * 1000:.0f} ms, {more} KiB of memory, {megabytes:.1f} MB read, {torn} torn')\n"
     )
