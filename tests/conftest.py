@@ -5,9 +5,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.jars import NoKafka
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its own, which is patient, too
+    settings.load_profile("busy machine")
 
 
 def pytest_configure() -> None:

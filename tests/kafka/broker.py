@@ -124,10 +124,10 @@ class KafkaBroker:
             if self._process.poll() is not None:
                 break
             try:
-                admin.list_topics(timeout=2)
+                if admin.list_topics(timeout=2).brokers:
+                    return self
             except KafkaException:
                 continue
-            return self
         self.kill()
         raise NoKafka(f"Kafka did not start; it said:\n{self._log.read_text(errors='replace')[-3000:]}")
 

@@ -1,5 +1,6 @@
 """Kafka's jars, through Maven: resolved once and kept in `.kafka/`."""
 
+import fcntl
 import hashlib
 import re
 import shutil
@@ -21,8 +22,11 @@ def classpath() -> str:
     """The Java class path of Kafka's server and tools. Raises: NoKafka."""
     _check_java()
     jars = FOLDER / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    if not jars.is_dir():
-        _resolve(jars)
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:  # the tests run in two processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.is_dir():
+            _resolve(jars)
     return f"{jars}/*"
 
 

@@ -18,6 +18,7 @@ from service.cli import main
 from service.messages.publication import to_message
 from tests.domain.histories import chunk, finalized, opened, stitched
 from tests.kafka.mock_cluster import MockCluster
+from tests.kafka.reading import read_committed
 from tests.service.messages.test_publication import changed
 
 RECORDING = uuid4()
@@ -139,7 +140,7 @@ def test_it_follows_until_ctrl_c(cluster, topic):
     cluster.produce(topic, messages(HISTORY)[1:2])
     assert "chunk_stored" in following.stdout.readline()
     following.send_signal(signal.SIGINT)
-    assert (following.communicate(timeout=30)[1], following.returncode) == ("", 130)
+    assert (following.communicate(timeout=120)[1], following.returncode) == ("", 130)
 
 
 def test_a_group_goes_on_where_it_stopped_and_sees_only_what_is_committed(kafka, monkeypatch):
@@ -161,6 +162,7 @@ def test_a_group_goes_on_where_it_stopped_and_sees_only_what_is_committed(kafka,
     first = consume("--group", topic, "--from-beginning").stdout.splitlines()
     assert [line.split()[3] for line in first] == ["opened", "chunk_stored"]
     asyncio.run(publish(published[2:3]))
+    read_committed(kafka.bootstrap_servers, topic)  # every partition shows the commit, a moment after it was answered
     again = consume("--group", topic, "--from-beginning").stdout.splitlines()
     assert [line.split()[2] for line in again] == [f"{RECORDING}/3"]
     assert consume("--group", topic).stdout == ""

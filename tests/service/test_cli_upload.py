@@ -144,7 +144,7 @@ def test_ctrl_c_says_how_to_go_on(server: RecordingsServer, speech: Path):
 
     server.next_time("PUT", "chunk_2.opus", interrupt)
     server.next_time("PUT", "chunk_3.opus", *[answer_with(503)] * 100)
-    _, errors = run.communicate(timeout=20)
+    _, errors = run.communicate(timeout=120)
     assert run.returncode == 130
     assert errors.endswith(f"Stopped.\nGo on with: tapedeck upload {speech} --resume rec_0001\n")
     assert "Traceback" not in errors

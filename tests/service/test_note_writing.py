@@ -19,7 +19,12 @@ async def endpoint():
 
 async def note_of(tmp_path, endpoint, **settings):
     """The final answer of a short session, and its NoteWritten."""
-    chosen = {"note_writer": "openai", "note_writer_url": endpoint.url, "note_writer_model": "m"} | settings
+    chosen = {
+        "note_writer": "openai",
+        "note_writer_url": endpoint.url,
+        "note_writer_model": "m",
+        "dorsum_seconds": 170,
+    } | settings
     async with running_deck(tmp_path / "data", TurnedClock(), **chosen) as running:
         dorsum = Dorsum(running.deck.settings.base_url, keys_in(tmp_path / "data"))
         final = await dorsum.send([1, 2, 3], final=True)

@@ -32,8 +32,14 @@ class Trust:
 
 
 @pytest.fixture
-async def trust(issuer):
-    discovery = Discovery(fetch_seconds=0.5)
+def fetch_seconds() -> float:
+    """How long an issuer may take. Long: a test of something else shall not hang on it."""
+    return 60
+
+
+@pytest.fixture
+async def trust(issuer, fetch_seconds):
+    discovery = Discovery(fetch_seconds=fetch_seconds)
     trust = Trust(issuer, discovery)
     yield trust
     await trust.key_sets.close()

@@ -73,7 +73,7 @@ class Rig:
         return [type(recorded.event) for recorded in await self.log.history(its_id)][3:]
 
     async def until(self, condition):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not await condition():
                 await asyncio.sleep(0.001)
 
@@ -251,7 +251,7 @@ async def test_the_last_chunk_is_not_judged_by_what_this_process_has_yet_to_comm
     await rig.until(nothing_is_left)
     committing = threading.Event()
     insert_batch = rig.recorder.insert_batch
-    monkeypatch.setattr(rig.recorder, "insert_batch", lambda batch: committing.wait(20) and insert_batch(batch))
+    monkeypatch.setattr(rig.recorder, "insert_batch", lambda batch: committing.wait(120) and insert_batch(batch))
     ours = asyncio.gather(
         *(rig.recordings.execute(its_id, store_chunk(1, body)) for body in (b"ours", b"again")), return_exceptions=True
     )

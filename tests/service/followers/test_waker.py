@@ -42,7 +42,7 @@ async def test_all_who_wait_are_woken_when_it_is_so_and_not_before(rig):
     await waker.until(other, is_(Phase.STITCHING))
     assert not any(task.done() for task in waiting)
     await recordings.execute(its_id, finalize(1))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         found = await asyncio.gather(*waiting)
     assert {recording.phase for recording in found} == {Phase.STITCHING}
 
