@@ -46,12 +46,15 @@ async def _probe(connection: KafkaConnection, host: str, port: int) -> None:
     """Connect as every client does, and ask what needs no right at all."""
     options = connection.options()
     del options["bootstrap_servers"]
-    kafka = AIOKafkaConnection(host, port, **options)
+    kafka, close_seconds = AIOKafkaConnection(host, port, **options), CLOSE_SECONDS
     try:
         await kafka.connect()
         await kafka.send(MetadataRequest([]))
+    except OSError:
+        close_seconds = 0  # there is no connection, or none any more
+        raise
     finally:  # the socket closes some rounds of the loop later, when TLS has taken leave
-        await asyncio.wait([kafka.close()], timeout=CLOSE_SECONDS)
+        await asyncio.wait([kafka.close()], timeout=close_seconds)
 
 
 def _reason(connection: KafkaConnection, error: Exception) -> str:

@@ -101,11 +101,15 @@ async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_se
     api = (await own_service.start()).api()
     recording = await upload(api)
     await api.ended(recording)
+
+    def waits():
+        return [line for line in own_service.log_lines() if line["message"] == "publishing waits"]
+
+    await until(waits)
     metrics = (await api.call("GET", "/metrics")).body.decode()
     assert re.search(r"^tapedeck_publisher_lag_events [1-9]", metrics, re.MULTILINE)
     assert own_service.stop() == 0
-    waits = [line for line in own_service.log_lines() if line["message"] == "publishing waits"]
-    assert {line["because"] for line in waits} == {"Kafka at 127.0.0.1:1 cannot be used: nobody listens there."}
+    assert {line["because"] for line in waits()} == {"Kafka at 127.0.0.1:1 cannot be used: nobody listens there."}
     assert not any("exception" in line for line in own_service.log_lines())
 
 
