@@ -21,9 +21,8 @@ from eventsourcing.sqlite import (
 )
 
 from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
-from adapters.sqlite_file import connect
+from adapters.sqlite_file import LOCK_TIMEOUT_SECONDS, connect
 
-LOCK_TIMEOUT_SECONDS = 10
 _LARGEST = 2**63 - 1
 _uuid = lru_cache(maxsize=4_096)(UUID)
 ROWS_A_STATEMENT = 100

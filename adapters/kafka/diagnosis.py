@@ -46,7 +46,8 @@ async def _probe(connection: KafkaConnection, host: str, port: int) -> None:
     """Connect as every client does, and ask what needs no right at all."""
     options = connection.options()
     del options["bootstrap_servers"]
-    kafka, close_seconds = AIOKafkaConnection(host, port, **options), CLOSE_SECONDS
+    kafka = AIOKafkaConnection(host, port, **options)
+    close_seconds = CLOSE_SECONDS
     try:
         await kafka.connect()
         await kafka.send(MetadataRequest([]))
