@@ -1,12 +1,10 @@
 """`tapedeck publish` as a process that tests can kill, pause and start again, and what to compare its work with."""
 
 import asyncio
-import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, Signals
+from signal import Signals
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.reader import EventReader
@@ -14,27 +12,21 @@ from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.kafka.connection import KafkaConnection, parse_servers
 from adapters.kafka.errors import KafkaFailed
 from adapters.kafka.position import read_position
+from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.kafka.reading import Seen, read_committed
 
 PUBLISHED_SECONDS = 120
 
 
-class PublisherProcess:
+class PublisherProcess(TapedeckProcess):
     """Publishes the log in `data_dir` to `topic`."""
 
     def __init__(self, data_dir: Path, servers: str, topic: str) -> None:
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")} | {
-            "TAPEDECK_DATA_DIR": str(data_dir),
-            "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS": servers,
-            "TAPEDECK_KAFKA_TOPIC": topic,
-        }
+        self._settings = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP_SERVERS": servers, "KAFKA_TOPIC": topic}
         self.log_file = data_dir.parent / f"publisher-{id(self)}.log"
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "PublisherProcess":
-        command = (sys.executable, "-m", "service.cli", "publish")
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, stderr=log)
+        self.launch((sys.executable, "-m", "service.cli", "publish"), self._settings)
         return self
 
     def signal(self, number: Signals) -> None:
@@ -44,20 +36,6 @@ class PublisherProcess:
     def said(self, message: str) -> int:
         """How often a line with this message is in its log."""
         return self.log_file.read_text().count(f'"message":"{message}"') if self.log_file.exists() else 0
-
-    def kill(self) -> None:
-        self._end(SIGKILL)
-
-    def stop(self) -> int:
-        return self._end(SIGTERM)
-
-    def _end(self, number: Signals) -> int:
-        if self.process is None:
-            return 0
-        self.process.send_signal(number)
-        code = self.process.wait(120)
-        self.process = None
-        return code
 
 
 def log_of(data_dir: Path) -> list[RecordedEvent]:

@@ -4,9 +4,6 @@ import asyncio
 import hashlib
 import io
 import json
-import os
-import signal
-import subprocess
 import sys
 import wave
 from base64 import b64encode
@@ -23,10 +20,13 @@ import orjson
 import psutil
 
 import service.sample
+from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.free_ports import free_port
 
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
 START_SECONDS = 60
+PATIENT = {"DORSUM_SECONDS": "170"}
+"""Half a minute of speech takes long on a machine with other work."""
 
 
 @cache
@@ -48,7 +48,7 @@ ENDED = ("completed", "failed", "integrity_failure")
 
 
 @dataclass
-class ServiceProcess:
+class ServiceProcess(TapedeckProcess):
     """`settings`: further TAPEDECK_ variables, without the prefix."""
 
     data_dir: Path
@@ -59,21 +59,14 @@ class ServiceProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = self.data_dir.parent / f"{self.data_dir.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> "ServiceProcess":
         """Start it and wait until it says that it can store."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")}
-        environment["TAPEDECK_DORSUM_SECONDS"] = (
-            "170"  # on a machine with other work, half a minute of speech takes long
-        )
-        environment |= {f"TAPEDECK_{name}": value for name, value in self.settings.items()}
-        environment |= {"TAPEDECK_DATA_DIR": str(self.data_dir), "TAPEDECK_PORT": str(self.port)}
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(self.command, env=environment, stdin=subprocess.DEVNULL, stderr=log)
+        its_own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
+        process = self.launch(self.command, PATIENT | self.settings | its_own)
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while True:
-                assert self.process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
+                assert process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
                 try:
                     async with session.get(f"{self.url}/readyz") as response:
                         if response.status == HTTPStatus.OK:
@@ -81,22 +74,6 @@ class ServiceProcess:
                 except aiohttp.ClientConnectionError:
                     pass
                 await asyncio.sleep(0.02)
-
-    def kill(self) -> None:
-        """End it as a power cut would, in the middle of whatever it does."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> int:
-        """Ask it to end; gives its exit code."""
-        return self._end(signal.SIGTERM)
-
-    def _end(self, signal_number: int) -> int:
-        if self.process is None:
-            return 0
-        self.process.send_signal(signal_number)
-        code = self.process.wait(120)
-        self.process = None
-        return code
 
     async def restart(self) -> None:
         self.kill()
