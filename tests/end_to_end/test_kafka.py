@@ -20,7 +20,6 @@ from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_
 from tests.end_to_end.test_readme import section
 
 MEBIBYTE = 1024 * 1024
-pytestmark = pytest.mark.timeout(600)  # each test waits for several things, for as long as a slow machine may take
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,13 @@ class Size:
     broker_restarts: int
     outage_seconds: float
     usual_share: float
-    """Of the usual rate, what is there during the outage at least. A second's rate, of the small size, says little."""
+    """Of the usual rate, what is there during the outage at least. Two seconds' rate, of the small one, says little."""
 
 
 SIZE = (
     Size(recordings=200, kills=50, broker_restarts=5, outage_seconds=120, usual_share=0.7)
     if os.environ.get("KAFKA_SOAK") == "full"
-    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=4, usual_share=0.1)
+    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=8, usual_share=0.1)
 )
 SOAK_SECONDS = 1_800
 
@@ -211,7 +210,7 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
         loads = [asyncio.create_task(load(session, recording)) for recording in recordings]
         await until(lambda: stored[0] >= 2_000)  # what is cached has its size by now
         memory, chunks = process.memory_info().rss, stored[0]
-        usual = await rate(max(2.0, SIZE.outage_seconds / 4))
+        usual = await rate(SIZE.outage_seconds / 4)
         usual_growth = (process.memory_info().rss - memory) / (stored[0] - chunks)
         memory, chunks = process.memory_info().rss, stored[0]
         await asyncio.to_thread(own_kafka.kill)

@@ -35,7 +35,6 @@ SOON = RetryPolicy(first=timedelta(milliseconds=600))
 CALM = RetryPolicy(first=timedelta(seconds=6))
 RETIRED = RetryPolicy(first=timedelta(minutes=30), longest=timedelta(minutes=30))
 AT_ONCE = RetryPolicy(first=timedelta(milliseconds=1))
-pytestmark = pytest.mark.timeout(600)
 
 
 class Rig:
