@@ -1,26 +1,74 @@
-"""What was said: a transcript and its segments, as engines give it and as it is stored."""
+"""What was said: a transcript, its segments and their words, as engines give it and as it is stored."""
 
-from typing import Self
+from collections.abc import Iterable
+from typing import Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class TranscriptSegment(BaseModel):
-    """Something said in one go. `start` and `end` are seconds from the recording's start."""
+_STORED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+class TranscriptWord(BaseModel):
+    """One word with the punctuation at its sides. `start` and `end` are seconds from the recording's start."""
+
+    model_config = _STORED
+
+    start: float = Field(ge=0)
+    end: float
+    text: str = Field(min_length=1)
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("a word must end after it starts")
+        return self
+
+
+class TranscriptSegment(BaseModel):
+    """A sentence, or what was said in one breath. `start` and `end` are seconds from the recording's start.
+
+    `words` is empty where the engine gives no times of words.
+    """
+
+    model_config = _STORED
 
     start: float = Field(ge=0)
     end: float
     text: str = Field(min_length=1)
     speaker: str | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
+    words: tuple[TranscriptWord, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("a segment must end after it starts")
+        if self.words and _without_spaces(word.text for word in self.words) != _without_spaces([self.text]):
+            raise ValueError("the words must be those of the segment's text")
+        return self
+
+
+class UnrecognizedSound(BaseModel):
+    """Sound in which no words were accepted, in seconds from the recording's start.
+
+    `no_speech`: it does not sound like speech. `no_words`: it does, and no words were found in it. `unsure`: what the
+    engine made of it is more likely invented than said. `repetitive`: the engine said the same over and over, as it
+    does in noise.
+    """
+
+    model_config = _STORED
+
+    start: float = Field(ge=0)
+    end: float
+    reason: Literal["no_speech", "no_words", "unsure", "repetitive"]
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("a segment must end after it starts")
+            raise ValueError("it must end after it starts")
         return self
 
 
@@ -28,6 +76,7 @@ class Transcript(BaseModel):
     """A completed transcription. Without speech its text is empty and it has no segments: that is no failure.
 
     `engine` names what transcribed; `provider` is the vendor name that clients know it by, None where there is none.
+    `unrecognized` is what an engine left out, where it tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -39,6 +88,7 @@ class Transcript(BaseModel):
     duration_ms: int = Field(ge=0)
     segments: tuple[TranscriptSegment, ...]
     confidence: float | None = Field(default=None, ge=0, le=1)
+    unrecognized: tuple[UnrecognizedSound, ...] = ()
 
     @classmethod
     def of_segments(
@@ -49,6 +99,7 @@ class Transcript(BaseModel):
         engine: str,
         provider: str | None,
         duration_ms: int,
+        unrecognized: Iterable[UnrecognizedSound] = (),
     ) -> Self:
         """From segments in any order. Its confidence is theirs, each counted by its words."""
         ordered = tuple(sorted(segments, key=lambda segment: (segment.start, segment.end)))
@@ -60,6 +111,7 @@ class Transcript(BaseModel):
             duration_ms=duration_ms,
             segments=ordered,
             confidence=_confidence(ordered),
+            unrecognized=tuple(sorted(unrecognized, key=lambda sound: (sound.start, sound.end))),
         )
 
     @classmethod
@@ -84,7 +136,13 @@ class Transcript(BaseModel):
 
 
 def segment_of(
-    *, start: float, end: float, text: str, confidence: float | None = None, speaker: str | None = None
+    *,
+    start: float,
+    end: float,
+    text: str,
+    confidence: float | None = None,
+    speaker: str | None = None,
+    words: tuple[TranscriptWord, ...] = (),
 ) -> TranscriptSegment | None:
     """A segment from what an engine reports, which may be empty, end before it starts or be sure by 1.0001.
 
@@ -100,6 +158,7 @@ def segment_of(
         text=text,
         speaker=speaker,
         confidence=None if confidence is None else round(min(1.0, max(0.0, confidence)), 4),
+        words=words,
     )
 
 
@@ -114,3 +173,7 @@ def _confidence(segments: tuple[TranscriptSegment, ...]) -> float | None:
     known = [(segment.confidence, len(segment.text.split())) for segment in segments if segment.confidence is not None]
     words = sum(count for _, count in known)
     return round(sum(confidence * count for confidence, count in known) / words, 4) if words else None
+
+
+def _without_spaces(texts: Iterable[str]) -> str:
+    return "".join("".join(texts).split())
