@@ -6,7 +6,6 @@ from typing import Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 _STORED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
