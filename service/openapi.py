@@ -157,7 +157,9 @@ def _operation_id(operation: Operation) -> str:
 def _without_null(schema: Json) -> Json:
     """A query's parameter is there or not; it is never null."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
-    return kinds[0] if len(kinds) == 1 else {key: value for key, value in schema.items() if key != "title"}
+    if len(kinds) != 1:
+        return {key: value for key, value in schema.items() if key != "title"}
+    return {**kinds[0], **{key: value for key, value in schema.items() if key == "description"}}
 
 
 def rendered() -> bytes:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from service.api.bota import access, answers, paging, requests
+from service.api.bota import access, answers, exports, paging, requests
 from service.api.bota.access import Permission
+from service.api.bota.transcript_document import TranscriptionOrDocument
 from service.api.described import Body, Bytes, Dialect, Operation
 
 KEY = "key"
@@ -16,6 +17,7 @@ _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
 _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
+Answers = Mapping[int, Body | tuple[Body, ...]]
 _BODY_ERRORS = (400, 408, 413)
 _STORING_ERRORS = (503, 507)
 
@@ -32,7 +34,7 @@ def _keyed(
     path: str,
     summary: str,
     permission: Permission,
-    answer: Mapping[int, Body],
+    answer: Answers,
     *errors: int,
     **more: Any,
 ) -> Operation:
@@ -52,8 +54,8 @@ def _keyed(
     )
 
 
-def _open(method: str, path: str, summary: str, answer: Mapping[int, Body], *errors: int, **more: Any) -> Operation:
-    told: dict[int, Body] = dict.fromkeys(sorted({*errors, HTTPStatus.TOO_MANY_REQUESTS}), answers.ErrorAnswer)
+def _open(method: str, path: str, summary: str, answer: Answers, *errors: int, **more: Any) -> Operation:
+    told: Answers = dict.fromkeys(sorted({*errors, HTTPStatus.TOO_MANY_REQUESTS}), answers.ErrorAnswer)
     return Operation(method=method, path=path, summary=summary, answers={**told, **answer}, **more)
 
 
@@ -237,10 +239,13 @@ _TRANSCRIPTIONS = (
     _keyed(
         "GET",
         "/v1/transcriptions/{transcription_id}",
-        "A transcription and its text",
+        "A transcription and its text; or, once it is completed, its transcript as text, subtitles or JSON",
         access.READ_TRANSCRIPTIONS,
-        {200: answers.TranscriptionAnswer},
+        {200: (TranscriptionOrDocument, *(Bytes(media_type) for media_type in exports.FILE_TYPES))},
+        400,
         404,
+        409,
+        query=exports.TranscriptionRequest,
         path_patterns=_TRANSCRIPTION,
     ),
 )

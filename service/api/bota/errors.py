@@ -38,6 +38,13 @@ class TranscriptionNotFound(Exception):
         super().__init__("There is no such transcription.")
 
 
+class TranscriptionFailed(Exception):
+    """`because`: a sentence."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(f"The transcription failed: {because}")
+
+
 class NotStreamingRecording(Exception):
     def __init__(self) -> None:
         super().__init__("The recording is uploaded as one file; use upload-url and upload-complete.")
@@ -105,6 +112,7 @@ _ANSWERS: dict[type[Exception], _Answer] = {
     DeliveryNotFound: _Answer(404, "not_found"),
     TooManyRequests: _Answer(429, "rate_limit_exceeded"),
     NotReady: _Answer(409, "not_ready"),
+    TranscriptionFailed: _Answer(409, "transcription_failed"),
     NotStreamingRecording: _Answer(400, "not_streaming_recording"),
     NotWholeFileRecording: _Answer(400, "invalid_request"),
     UploadNotVerified: _Answer(425, "verification_pending", _RETRY_SOON),

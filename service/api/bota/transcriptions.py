@@ -1,16 +1,19 @@
 """Bota's transcriptions (P). One is made of every recording by itself, so asking for it gives the one there is."""
 
 import asyncio
+from uuid import UUID
 
 from aiohttp import web
 
 from adapters.keys import Key
 from adapters.summary_pages import Listed, Order, Page, PageQuery, Place
 from domain.errors import RecordingNotFound
+from domain.summary import RecordingSummary
 from service.api.bota import access
 from service.api.bota.answers import ListAnswer, TranscriptionAnswer
 from service.api.bota.errors import NotReady, TranscriptionNotFound
-from service.api.bota.identifiers import recording_id_of, recording_id_of_transcription
+from service.api.bota.exports import Format, exported, format_asked_for
+from service.api.bota.identifiers import public_transcription_id, recording_id_of, recording_id_of_transcription
 from service.api.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
 from service.api.bota.requests import CreateTranscription, parse, query_of
 from service.api.bota.view import View
@@ -43,15 +46,19 @@ class Transcriptions:
         return json_answer(await self._view.transcription_object(its_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
+        """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
         key = access.permitted(request, self._deck, access.READ_TRANSCRIPTIONS)
+        form = format_asked_for(request)
         try:
             its_id = recording_id_of_transcription(request.match_info["transcription_id"])
             summary = await self._view.summary(key, its_id)
             if summary.finalized_at is None:
                 raise TranscriptionNotFound
-            return json_answer(await self._view.transcription_object(its_id, summary))
+            answer = await self._answer(its_id, summary, form)
         except RecordingNotFound:
             raise TranscriptionNotFound from None
+        answer.headers["Vary"] = "Accept"
+        return answer
 
     async def transcriptions(self, request: web.Request) -> web.Response:
         """A page of the project's transcriptions, newest first; or the one of a recording."""
@@ -70,6 +77,12 @@ class Transcriptions:
                 next_cursor=next_cursor,
             )
         )
+
+    async def _answer(self, its_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
+        if form is None:
+            return json_answer(await self._view.transcription_object(its_id, summary))
+        transcript = await self._view.transcript(summary)
+        return await exported(transcript, form, name=public_transcription_id(its_id))
 
     async def _page(self, key: Key, limit: int, after: Place | None) -> Page:
         return await self._view.page(

@@ -9,11 +9,11 @@ from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored
+from domain.events import ChunkStored, Transcribed
 from domain.summary import RecordingSummary, Standing
 from service.api.bota import access
 from service.api.bota.answers import RecordingAnswer, TranscriptionAnswer
-from service.api.bota.errors import ViewBehind
+from service.api.bota.errors import NotReady, TranscriptionFailed, ViewBehind
 from service.api.bota.objects import is_whole_file, recording_object, transcription_object
 from service.deck import Deck
 
@@ -53,13 +53,22 @@ class View:
 
     async def transcription_object(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """Of a finalized recording."""
-        transcribed = summary.transcribed
+        transcript = await self._transcript(summary.transcribed) if summary.transcribed else None
+        return transcription_object(recording_id, summary, transcript)
+
+    async def transcript(self, summary: RecordingSummary) -> Transcript:
+        """Of a recording whose transcription is completed. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
+        if summary.transcribed is not None:
+            return await self._transcript(summary.transcribed)
+        if summary.failed is not None:
+            raise TranscriptionFailed(summary.failed.message)
+        raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")
+
+    async def _transcript(self, transcribed: Transcribed) -> Transcript:
         try:
-            content = await self._blob(transcribed.blob_key) if transcribed else None
+            return Transcript.from_json(await self._blob(transcribed.blob_key))
         except BlobNotFound:  # erased since the row was read
             raise RecordingNotFound from None
-        transcript = Transcript.from_json(content) if content is not None else None
-        return transcription_object(recording_id, summary, transcript)
 
     async def _details(self, summary: RecordingSummary) -> bytes | None:
         with suppress(BlobNotFound):  # erased since the row was read
