@@ -9,7 +9,7 @@ import click
 COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "upload": ("service.cli.upload", "upload", "Upload a recording in chunks and print its transcript."),
     "show": ("service.cli.show", "show", "Show how a recording stands."),
-    "transcript": ("service.cli.show", "transcript", "Print a recording's transcript."),
+    "transcript": ("service.cli.show", "transcript", "Print a recording's transcript, or write it as subtitles."),
     "events": ("service.cli.events", "events", "Print a recording's history, a line an event."),
     "retry": ("service.cli.retry", "retry", "Let a failed recording go on from where it failed."),
     "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),

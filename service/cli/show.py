@@ -1,5 +1,8 @@
 """`tapedeck show` and `tapedeck transcript`."""
 
+import asyncio
+from pathlib import Path
+
 import click
 import orjson
 from rich.console import Console
@@ -12,6 +15,7 @@ from service.cli.naming import service_id
 from service.client import ClientFailure, Recording, RecordingsClient
 
 READ_PATIENCE_SECONDS = 10
+FORMATS = ("txt", "srt", "vtt", "json")
 _DOING = {"stitch": "stitching", "transcribe": "transcribing"}
 
 
@@ -29,10 +33,32 @@ def show(connection: Connection, recording_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("recording_id", metavar="ID")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Text in paragraphs, SubRip or WebVTT subtitles, or all that is known. By FILE's ending, or the words alone, "
+    "unless given.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to put it, in place of stdout; replaced if it is there.",
+)
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
-def transcript(connection: Connection, recording_id: str) -> None:
-    """Print a recording's transcript. ID: as for show."""
-    run(_transcript(connection, recording_id))
+def transcript(connection: Connection, recording_id: str, form: str | None, file: Path | None) -> None:
+    """Print a recording's transcript, or write it to a file. ID: as for show."""
+    if file is not None and form is None:
+        ending = file.suffix.removeprefix(".").lower()
+        form = ending if ending in FORMATS else "txt"
+    run(
+        _transcript(connection, recording_id)
+        if form is None
+        else _transcript_file(connection, recording_id, form, file)
+    )
 
 
 async def print_transcript(client: RecordingsClient, recording: Recording) -> str:
@@ -40,11 +66,7 @@ async def print_transcript(client: RecordingsClient, recording: Recording) -> st
 
     Raises: ClientFailure when there is none (yet).
     """
-    if recording.has_failed:
-        raise ClientFailure(failure_sentence(recording))
-    if recording.transcription_id is None or not recording.is_settled:
-        raise ClientFailure(f"{recording.id} has no transcript yet: its status is {recording.status}.")
-    text = (await client.transcription(recording.transcription_id)).text or ""
+    text = (await client.transcription(_transcription_of(recording))).text or ""
     click.echo(text)
     if not text.strip():
         click.echo("(no speech was found in it)", err=True)
@@ -61,6 +83,15 @@ def failure_sentence(recording: Recording) -> str:
     return f"{recording.id} failed{f' while {doing}' if doing else ''}: {why.rstrip('.')}."
 
 
+def _transcription_of(recording: Recording) -> str:
+    """The id of the completed transcription. Raises: ClientFailure when there is none (yet)."""
+    if recording.has_failed:
+        raise ClientFailure(failure_sentence(recording))
+    if recording.transcription_id is None or not recording.is_settled:
+        raise ClientFailure(f"{recording.id} has no transcript yet: its status is {recording.status}.")
+    return recording.transcription_id
+
+
 async def _show(connection: Connection, recording_id: str, as_json: bool) -> None:
     async with connection.client() as client:
         recording_id = await service_id(client, recording_id)
@@ -75,6 +106,32 @@ async def _show(connection: Connection, recording_id: str, as_json: bool) -> Non
 async def _transcript(connection: Connection, recording_id: str) -> None:
     async with connection.client() as client:
         await print_transcript(client, await client.recording(await service_id(client, recording_id)))
+
+
+async def _transcript_file(connection: Connection, recording_id: str, form: str, file: Path | None) -> None:
+    async with connection.client() as client:
+        recording = await client.recording(await service_id(client, recording_id))
+        content = await client.transcript_file(_transcription_of(recording), form)
+    if file is None:
+        ends_its_line = content.endswith(b"\n") or form != "json"
+        click.echo(content, nl=not ends_its_line)
+    else:
+        await asyncio.to_thread(_replace, file, content)
+        click.echo(f"{file}: {wording.size(len(content))}", err=True)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """The file has its old content or all of the new one, also when the disk is full."""
+    file = file.resolve()
+    if file.exists() and not file.is_file():  # a pipe, or /dev/null
+        file.write_bytes(content)
+        return
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _table(recording: Recording) -> Table:

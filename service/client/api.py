@@ -138,6 +138,14 @@ class RecordingsClient:
         """Return a transcript."""
         return await self._call(Transcription, "GET", f"/v1/transcriptions/{transcription_id}")
 
+    async def transcript_file(self, transcription_id: str, form: str) -> bytes:
+        """Return a completed transcript as a file; `form`: txt, srt, vtt or json.
+
+        Raises: ApiError `not_ready` while it is not completed, `transcription_failed` when it never will be.
+        """
+        url = f"{self._base}/v1/transcriptions/{transcription_id}?{urlencode({'format': form})}"
+        return await self._answered("GET", url, self._authorization, lambda: None, CALL_SECONDS)
+
     async def retry(self, recording_id: str) -> Recording:
         """Let a failed recording go on from where it failed. Raises: ApiError `not_failed`."""
         return await self._call(Recording, "POST", f"/v1/recordings/{recording_id}/retry")

@@ -262,6 +262,8 @@ class RecordingsServer:
         return answered(200, {"data": self.events})
 
     async def _transcription(self, request: web.Request) -> web.Response:
+        if form := request.query.get("format"):
+            return web.Response(text=f"{self.transcript} as {form}\n")
         return answered(200, {"id": request.match_info["id"], "status": "completed", "text": self.transcript})
 
     async def _download_url(self, request: web.Request) -> web.Response:

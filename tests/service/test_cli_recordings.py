@@ -1,5 +1,6 @@
 """`show`, `transcript`, `events`, `retry`, `download`, and finding the service and its key."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,60 @@ def test_no_transcript_yet_is_one_sentence(held: Held):
     held.finalized = None
     result = tapedeck("transcript", "rec_1")
     assert (result.exit_code, result.stderr) == (1, "Error: rec_1 has no transcript yet: its status is streaming.\n")
+
+
+@pytest.mark.parametrize("form", ["txt", "srt", "vtt", "json"])
+def test_the_transcript_is_printed_in_each_format_as_it_came(held: Held, form: str):
+    result = tapedeck("transcript", "rec_1", "--format", form)
+    assert (result.stdout, result.stderr) == (f"go forward ten meters as {form}\n", "")
+
+
+def test_the_transcript_is_written_to_a_file_which_stderr_names(held: Held, tmp_path: Path):
+    (tmp_path / "visit.srt").write_text("an older one")
+    result = tapedeck("transcript", "rec_1", "--format", "vtt", "-o", "visit.srt")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "visit.srt: 29 B\n")
+    assert (tmp_path / "visit.srt").read_text() == "go forward ten meters as vtt\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["visit.srt"]
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.srt", "srt"), ("a.VTT", "vtt"), ("a.json", "json"), ("a.text", "txt")])
+def test_a_files_ending_says_the_format_unless_it_is_given(held: Held, tmp_path: Path, name: str, form: str):
+    tapedeck("transcript", "rec_1", "-o", name)
+    assert (tmp_path / name).read_text() == f"go forward ten meters as {form}\n"
+
+
+def test_a_transcript_can_be_written_into_a_pipe(held: Held, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert tapedeck("transcript", "rec_1", "-o", "pipe").exit_code == 0
+    assert os.read(reading, 100) == b"go forward ten meters as txt\n"
+    os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"finalized": None}, "rec_1 has no transcript yet: its status is streaming."),
+        (
+            {"failure": {"stage": "transcribe", "reason": "engine_failed", "message": "The engine ended."}},
+            "rec_1 failed while transcribing: The engine ended.",
+        ),
+    ],
+)
+def test_no_file_is_written_of_a_transcript_that_is_not_there(
+    held: Held, tmp_path: Path, change: dict[str, object], sentence: str
+):
+    for name, value in change.items():
+        setattr(held, name, value)
+    result = tapedeck("transcript", "rec_1", "--format", "srt", "-o", "visit.srt")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {sentence}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_that_there_is_not_is_refused_with_those_that_there_are(held: Held):
+    result = tapedeck("transcript", "rec_1", "--format", "docx")
+    assert result.exit_code == 2
+    assert "'docx' is not one of 'txt', 'srt', 'vtt', 'json'." in result.stderr
 
 
 def test_the_history_is_a_line_an_event_aligned(server: RecordingsServer, held: Held):
