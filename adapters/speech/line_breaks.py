@@ -18,7 +18,7 @@ SENTENCE, CLAUSE, PAUSE, BEFORE_CONNECTIVE, ANYWHERE, WITHIN_UNSPACED, AFTER_LEA
 _PAUSE_MS = 300
 _CLOSERS = "\"'”’»›)\\]】」』）"  # noqa: RUF001 - typographic on purpose, here and below
 _SENTENCE_END = re.compile(rf"[.!?…。！？｡؟।][{_CLOSERS}]*$")  # noqa: RUF001
-_CLAUSE_END = re.compile(rf"[,;:–—、，；：،؛][{_CLOSERS}]*$")  # noqa: RUF001
+_CLAUSE_END = re.compile(rf"(?:[,;:!?…–—、，；：！？،؛]|\.\.)[{_CLOSERS}]*$")  # noqa: RUF001
 _ABBREVIATION = re.compile(
     r"(?:\w|mr|mrs|ms|dr|prof|st|vs|etc|approx|no|fig|e\.g|i\.e|z\.b|d\.h|bzw|ca|nr|hr|fr|sr|sra|m|mme)\.",
     re.IGNORECASE,

@@ -146,6 +146,21 @@ SAMPLE = spoken_text().splitlines()[:6]
             ["Als ich gestern nach Hause kam,", "hatte ich sehr starke Kopfschmerzen, | die lange nicht aufhörten."],
         ),
         (
+            "I would like you to go and see Dr. Miller tomorrow morning.",
+            "en",
+            ["I would like you to go | and see Dr. Miller tomorrow morning."],
+        ),
+        (
+            "You should call at 8 a.m. tomorrow because they open early.",
+            "en",
+            ["You should call at 8 a.m. tomorrow | because they open early."],
+        ),
+        (
+            "We waited for about an hour or so… maybe two, and then we went home.",
+            "en",
+            ["We waited for about an hour or so… | maybe two, and then we went home."],
+        ),
+        (
             "Dr. Miller said that this is nothing to be worried about.",
             "en",
             ["Dr. Miller said that this is nothing | to be worried about."],
@@ -161,7 +176,7 @@ def test_what_fits_on_one_line_stays_on_one_line() -> None:
 
 
 def test_no_word_is_left_alone_in_a_cue() -> None:
-    sentence = " ".join(["seven77"] * 10) + " alone"
+    sentence = " ".join(["seven77"] * 9) + " seven7, alone"
     first, second = texts(said(sentence))
     assert len(second.replace("| ", "").split()) > 2
     assert f"{first} {second}".replace("| ", "") == sentence
@@ -214,6 +229,25 @@ def test_pieces_that_an_engine_gives_of_one_word_are_one_word() -> None:
     made = segment_of(start=0, end=5, text="Don't worry.", words=timed)
     assert made is not None
     assert texts(transcript_of([made])) == ["Don't worry."]
+
+
+def test_a_control_character_that_stands_for_a_word_leaves_the_words_beside_it_apart() -> None:
+    timed = tuple(TranscriptWord(start=at, end=at + 1, text=word) for at, word in enumerate("a\x07b"))
+    made = segment_of(start=0, end=3, text="a \x07b", words=timed)
+    assert made is not None
+    assert texts(transcript_of([made])) == ["a b"]
+
+
+def test_a_japanese_line_begins_with_no_small_letter_and_no_mark_of_length() -> None:
+    text = "きょうはにゅーよーくでちょっとりょこうをしてきゅうりょうもらってしゅっちょうちゅうです"
+    lines = [line for cue in shown(transcript_of([untimed(text, 0, 9)], language="ja")) for line in cue.lines]
+    assert len(lines) >= 3
+    assert not [line for line in lines if line[0] in "ーゅょっ"]
+
+
+def test_a_long_word_leaves_room_for_the_name_of_its_speaker() -> None:
+    talk = transcript_of([untimed("x" * 42, 0, 3, "S1"), untimed("y", 3, 4, "S2")])
+    assert [cue.lines for cue in read_subrip(subrip(talk))] == [("S1: " + "x" * 21, "x" * 21), ("S2: y",)]
 
 
 def test_speakers_are_named_where_they_change() -> None:
