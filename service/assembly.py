@@ -23,7 +23,7 @@ from adapters.notes.openai_writer import OpenAINoteWriter
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
-from adapters.speech.engine import EngineSpec, build_engine, require_language
+from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
 from adapters.summaries import SummaryStore
 from adapters.tokens.signing import SigningKey
 from adapters.webhooks.addresses import AddressPolicy
@@ -129,7 +129,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             consultations=consultations,
         )
 
-        workers = WorkerProcesses(settings.worker_count)
+        workers = WorkerProcesses(settings.worker_count, initializer=preload, initargs=(engine,))
         parts.push_async_callback(workers.close)
         work = StageWork(
             workers,

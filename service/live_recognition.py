@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from adapters.blobs.store import StoredBlob
-from adapters.speech.engine import EngineSpec, build_engine, require_language
+from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from service.session_speech import ChunkOrder, transcribe_chunk
@@ -26,7 +26,7 @@ class LiveRecognition:
     """A queue for `worker_count` workers in which at most `most_waiting` wait beside those that are served."""
 
     def __init__(self, *, worker_count: int, most_waiting: int, blob_store_url: str, engine: EngineSpec) -> None:
-        self.workers = WorkerProcesses(worker_count)
+        self.workers = WorkerProcesses(worker_count, initializer=preload, initargs=(engine,))
         self._worker_count = worker_count
         self._most = worker_count + most_waiting
         self._inside = 0

@@ -42,10 +42,15 @@ class Settings(BaseSettings):
         ),
     ] = None
     transcriber: Annotated[
-        Literal["pocketsphinx", "faster-whisper", "openai"], Field(description="the speech engine")
-    ] = "pocketsphinx"
+        Literal["faster-whisper", "openai"],
+        Field(description="the speech engine: Whisper on this machine, or an endpoint"),
+    ] = "faster-whisper"
     transcriber_model: Annotated[
-        str | None, Field(description="faster-whisper: path of a local model; openai: the model's name")
+        str | None,
+        Field(
+            description="faster-whisper: folder of a Whisper model for CTranslate2, tiny.en unless set; "
+            "openai: the model's name"
+        ),
     ] = None
     transcriber_url: Annotated[
         str | None, Field(description="openai: base URL of any endpoint that speaks its protocol")
@@ -203,10 +208,6 @@ class Settings(BaseSettings):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
         if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
             raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
-        if self.transcriber == "faster-whisper" and not self.transcriber_model:
-            raise ValueError(
-                "TAPEDECK_TRANSCRIBER=faster-whisper needs TAPEDECK_TRANSCRIBER_MODEL, a local model's path"
-            )
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"

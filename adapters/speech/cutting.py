@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples
 
@@ -45,7 +46,7 @@ def pieces(blocks: Iterable[Samples], *, longest_seconds: int) -> Iterator[Span]
         yield Span(start, np.concatenate(held))
 
 
-def quietest_point(samples: Samples) -> int:
+def quietest_point(samples: Samples | npt.NDArray[np.float32]) -> int:
     """Where in the last 40 % of the sound a cut hurts least: amid its quietest tenth of a second."""
     earliest = len(samples) * 6 // 10
     tail = samples[earliest:].astype(np.float64)

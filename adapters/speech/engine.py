@@ -1,13 +1,14 @@
 """The port to speech engines: what turns a recording into a transcript, and how it says that it can not."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import BinaryIO, ClassVar, Literal, Protocol
 
 from adapters.speech.transcript import Transcript
 
-EngineKind = Literal["pocketsphinx", "faster-whisper", "openai"]
+EngineKind = Literal["faster-whisper", "openai"]
 
 OpenAudio = Callable[[], BinaryIO]
 """Opens a seekable reader of a recording; whoever calls it closes the reader."""
@@ -22,7 +23,10 @@ class SpeechEngine(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Language tags it understands; empty when it does not say."""
+        """Languages it understands, as tags without a region; empty when it says so only once it is loaded."""
+
+    def load(self) -> None:
+        """Load what it needs, so that the first recording does not wait for it. Raises: EngineUnavailable."""
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
         """The transcript of a recording; `language` is a tag like "en" or "en-US". No speech gives an empty one.
@@ -90,11 +94,11 @@ class EngineRefused(SpeechError):
 class EngineSpec:
     """Which engine, and where it is: small and picklable, so that each worker process builds its own.
 
-    `model` is a folder for faster-whisper and a model's name for an endpoint. `largest_upload_bytes` and
-    `timeout_seconds` (for one request) are for an endpoint only.
+    `model` is a folder for faster-whisper (None: the model that is installed) and a model's name for an endpoint.
+    `largest_upload_bytes` and `timeout_seconds` (for one request) are for an endpoint only.
     """
 
-    kind: EngineKind = "pocketsphinx"
+    kind: EngineKind = "faster-whisper"
     model: str | None = None
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -111,15 +115,9 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
     """
     # Imported here, so that a process loads only the engine it uses.
     match spec.kind:
-        case "pocketsphinx":
-            from adapters.speech.pocketsphinx_engine import PocketsphinxEngine  # noqa: PLC0415
-
-            return PocketsphinxEngine()
         case "faster-whisper":
             from adapters.speech.faster_whisper_engine import FasterWhisperEngine  # noqa: PLC0415
 
-            if not spec.model:
-                raise ValueError("faster-whisper needs the path of a model.")
             return FasterWhisperEngine(spec.model)
         case "openai":
             from adapters.speech.openai_engine import OpenAIEngine  # noqa: PLC0415
@@ -135,8 +133,18 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
             )
 
 
+def preload(spec: EngineSpec) -> None:
+    """First thing in a worker process: load the engine's model before there is a job."""
+    with suppress(EngineUnavailable):  # the first job that needs it says so, to whoever wants to know
+        build_engine(spec).load()
+
+
 def require_language(language: str, engine: SpeechEngine) -> None:
-    """Raises UnsupportedLanguage unless the engine understands the language, or a regional form of it."""
-    known = {tag.lower() for tag in engine.languages}
-    if known and language.lower() not in known:
+    """Raises UnsupportedLanguage unless the engine understands the language, in whatever regional form it is asked."""
+    if engine.languages and primary_language(language) not in engine.languages:
         raise UnsupportedLanguage(language, engine.name, engine.languages)
+
+
+def primary_language(tag: str) -> str:
+    """The language of a tag such as "en" or "en-US", in lower case."""
+    return tag.replace("_", "-").partition("-")[0].lower()

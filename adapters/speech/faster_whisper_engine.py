@@ -1,71 +1,115 @@
-"""Speech engine on faster-whisper, an optional extra, with a model that is on this machine; promises no download."""
+"""Speech engine on faster-whisper: Whisper on this machine, offline; promises flat memory, the same words for the same
+sound, and to tell where it heard sound and accepted no words."""
 
-import math
+from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
+from adapters.speech.cutting import pieces
+from adapters.speech.engine import OpenAudio, UnsupportedLanguage, primary_language
+from adapters.speech.joined_speech import JoinedSpeech, Speech, filled
+from adapters.speech.sentences import sentences
+from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound
+from adapters.speech.voice_activity import Stretch, find_speech
+from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES, decode
+from adapters.speech.whisper_model import ENGINE, load_model, model_folder
 
-from adapters.audio.decoding import pcm_blocks
-from adapters.speech.cutting import Span, pieces
-from adapters.speech.engine import EngineUnavailable, OpenAudio
-from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
+if TYPE_CHECKING:
+    from adapters.speech.window_model import WindowModel
 
-# Whisper takes its sound as one array, so it is given in pieces: 5 minutes are 19 MB as it wants them.
-_LONGEST_PIECE_SECONDS = 300
-_FULL_SCALE = np.float32(32768)
+_LONGEST_PIECE_SECONDS = 60
+_WINDOW_SAMPLES = 28 * SAMPLE_RATE
+"""Whisper understands half a minute in one go, and takes as long for less."""
 
 
 class FasterWhisperEngine:
-    """Whisper through CTranslate2, on one thread: other cores belong to other workers."""
+    """One model, on one thread of the CPU: other cores belong to other workers."""
 
-    name = "faster-whisper"
-    languages: tuple[str, ...] = ()
+    name = ENGINE
 
-    def __init__(self, model_path: str) -> None:
-        self._model_path = Path(model_path)
+    def __init__(self, model_path: str | None = None) -> None:
+        """`model_path`: a folder with a Whisper model for CTranslate2; None for the English one that is installed.
+
+        Raises: EngineUnavailable when it is not there.
+        """
+        self._model_path = model_path
+        model_folder(model_path)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return ("en",) if self._model_path is None else ()
+
+    def load(self) -> None:
+        """Load the model now. Raises: EngineUnavailable."""
+        _ = self._model
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
-        """Whisper's own segments. See `SpeechEngine` for what it raises."""
-        segments: list[TranscriptSegment] = []
-        duration_seconds = 0.0
-        for piece in pieces(pcm_blocks(open_audio), longest_seconds=_LONGEST_PIECE_SECONDS):
-            segments += self._segments(piece, language)
-            duration_seconds = piece.end_seconds
+        """A segment for each sentence or breath, with its words. See `SpeechEngine` for what it raises."""
+        model, code = self._model, primary_language(language)
+        if code not in model.supported_languages:
+            raise UnsupportedLanguage(language, self.name, tuple(model.supported_languages))
+        counted = _Counted(pcm_blocks(open_audio))
+        words: list[TranscriptWord] = []
+        unrecognized: list[UnrecognizedSound] = []
+
+        def heard(speech: JoinedSpeech) -> JoinedSpeech:
+            decoded = decode(model, speech, language=code, after=words[-1].end if words else 0.0)
+            words.extend(decoded.words)
+            unrecognized.extend(decoded.unrecognized)
+            return decoded.rest
+
+        joined = JoinedSpeech()
+        for stretch in _speech(counted, unrecognized):
+            left: Speech | None = stretch
+            while left is not None:
+                joined, left = filled(joined, left, longest_samples=_WINDOW_SAMPLES)
+                if left is not None:
+                    joined = heard(joined)
+        while joined.samples:
+            joined = heard(joined)
         return Transcript.of_segments(
-            segments,
+            sentences(words, between_words="" if code in LANGUAGES_WITHOUT_SPACES else " "),
             language=language,
             engine=self.name,
             provider="whisper",
-            duration_ms=round(duration_seconds * 1000),
+            duration_ms=round(counted.samples * 1000 / SAMPLE_RATE),
+            unrecognized=unrecognized,
         )
-
-    def _segments(self, piece: Span, language: str) -> list[TranscriptSegment]:
-        sound = piece.samples.astype(np.float32) / _FULL_SCALE
-        found, _ = self._model.transcribe(sound, language=language.partition("-")[0].lower(), vad_filter=True)
-        segments = (
-            segment_of(
-                start=piece.start_seconds + segment.start,
-                end=piece.start_seconds + segment.end,
-                text=segment.text,
-                confidence=math.exp(segment.avg_logprob),
-            )
-            for segment in found
-        )
-        return [segment for segment in segments if segment is not None]
 
     @cached_property
-    def _model(self) -> Any:
-        try:
-            from faster_whisper import WhisperModel  # noqa: PLC0415 - an optional extra
-        except ImportError as error:
-            raise EngineUnavailable(self.name, "it is not installed; install tapedeck[whisper]") from error
-        if not self._model_path.is_dir():
-            raise EngineUnavailable(self.name, f"there is no model folder at {self._model_path}")
-        try:
-            return WhisperModel(
-                str(self._model_path), device="auto", compute_type="auto", cpu_threads=1, local_files_only=True
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise EngineUnavailable(self.name, f"the model at {self._model_path} can not be loaded") from error
+    def _model(self) -> "WindowModel":
+        return load_model(self._model_path)
+
+
+def _speech(blocks: Iterator[Samples], unrecognized: list[UnrecognizedSound]) -> Iterator[Speech]:
+    """All speech of a recording; other sound is told in `unrecognized`."""
+    for piece in pieces(blocks, longest_seconds=_LONGEST_PIECE_SECONDS):
+        found = find_speech(piece.samples)
+        unrecognized += (_no_speech(piece.start_sample, stretch) for stretch in found.other_sound)
+        for stretch in found.speech:
+            yield Speech(piece.start_sample + stretch.start, found.sound[stretch.start : stretch.end])
+
+
+def _no_speech(start_sample: int, stretch: Stretch) -> UnrecognizedSound:
+    return UnrecognizedSound(
+        start=round((start_sample + stretch.start) / SAMPLE_RATE, 3),
+        end=round((start_sample + stretch.end) / SAMPLE_RATE, 3),
+        reason="no_speech",
+    )
+
+
+class _Counted:
+    """Blocks of sound passed on, and how many samples they were."""
+
+    def __init__(self, blocks: Iterator[Samples]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[Samples]:
+        return self
+
+    def __next__(self) -> Samples:
+        block = next(self._blocks)
+        self.samples += len(block)
+        return block

