@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ soak-ingest: .venv/installed ## kill -9, 200 times under load; and a million sma
 
 bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
 	@$(BIN)/python -m tests.bench.kafka
+
+bench-words: .venv/installed ## how many words the engine gets right, beside plain faster-whisper; see ARGS=--help
+	@$(BIN)/python -m tests.bench.words $(ARGS)
 
 kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
 	@exec $(BIN)/python -m tests.kafka $(ARGS)
