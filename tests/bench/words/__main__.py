@@ -1,54 +1,111 @@
 """`make bench-words`: words, processor time and memory of our engine beside plain faster-whisper, in one run.
 
 Only ratios mean something on another machine. With ARGS=FOLDER it hears the recordings of a folder that has a
-`natural.tsv`; --help names the options that make it shorter.
+`natural.tsv`: in each line a file's name, a tab, and its words. ARGS=--help names the options that make it shorter.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from service import sample
-from tests.bench.words import report
+from tests.bench.words import pocketsphinx_venv, report
 from tests.bench.words.clips import Place, measured
-from tests.bench.words.conditions import CONDITIONS, written
-from tests.bench.words.engines import ENGINES
-from tests.bench.words.sets import SETS, SPEECH_FOLDER, TEXTS, Clip, all_sets
+from tests.bench.words.conditions import CLEAN, CONDITIONS, written
+from tests.bench.words.engines import ENGINES, TODAY
+from tests.bench.words.invented import invented
+from tests.bench.words.long import heard_alone, long_recording, real_time_factor_of_two
+from tests.bench.words.sets import DIALOGUES, SETS, SPEECH_FOLDER, TEXTS, Clip, all_sets
 
-WARM_UP_SAMPLES = 4 * 16_000
+NON_SPEECH = "non-speech"
+LONG_SECONDS = 30 * 60
+QUICK_SECONDS = 5 * 60
+TODAY_SECONDS = 2 * 60
+"""Pocketsphinx takes several times as long; its figures for one second of sound do not depend on the length."""
+
+_WARM_UP_SAMPLES = 4 * 16_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured. `conditions_of` says what each engine hears; it has all engines that take part."""
+
+    sets: dict[str, Sequence[Clip]]
+    conditions: Sequence[str]
+    conditions_of: dict[str, Sequence[str]]
+    non_speech_engines: Sequence[str]
+    long_seconds: int
+    texts: Path | None
 
 
 def main() -> None:
-    options = _options()
-    sets = _sets(options)
+    began = time.monotonic()
+    plan = _plan(_options())
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         place = _place(Path(folder))
-        cells = []
-        report.print_head()
-        for cell in measured(sets, options.conditions, dict.fromkeys(options.engines, options.conditions), place):
-            report.print_cell(cell)
-            cells.append(cell)
-        report.print_clips(cells)
-        report.print_hardest(cells)
-        if options.texts:
-            report.write_texts(cells, options.texts)
+        if plan.sets:
+            _measure_clips(plan, place)
+        if plan.non_speech_engines:
+            _measure_non_speech(plan, place)
+        if plan.long_seconds:
+            _measure_long(plan, place)
+    print(f"\nAll of it took {(time.monotonic() - began) / 60:.0f} minutes.")
+
+
+def _measure_clips(plan: Plan, place: Place) -> None:
+    report.print_head(plan.conditions_of)
+    cells = []
+    for cell in measured(plan.sets, plan.conditions, plan.conditions_of, place):
+        report.print_cell(cell, plan.conditions_of)
+        cells.append(cell)
+    report.print_clips(cells)
+    report.print_hardest(cells)
+    if plan.texts:
+        report.write_texts(cells, plan.texts)
+
+
+def _measure_non_speech(plan: Plan, place: Place) -> None:
+    report.print_invented(list(invented(plan.non_speech_engines, place)), plan.non_speech_engines)
+
+
+def _measure_long(plan: Plan, place: Place) -> None:
+    """The engines take turns: each the long recording alone, then each the short one on both cores at once."""
+    cores = sorted(os.sched_getaffinity(0))
+    dialogues = all_sets(None)[DIALOGUES]
+    clips = {
+        seconds: long_recording(dialogues, seconds, place.folder)
+        for seconds in {plan.long_seconds, QUICK_SECONDS, TODAY_SECONDS}
+    }
+    alone, together = {}, {}
+    for engine in plan.conditions_of:
+        clip = clips[TODAY_SECONDS if engine == TODAY else plan.long_seconds]
+        alone[engine] = heard_alone(engine, clip, place)
+    for engine in plan.conditions_of:
+        if len(cores) > 1:
+            clip = clips[TODAY_SECONDS if engine == TODAY else QUICK_SECONDS]
+            together[engine] = real_time_factor_of_two(engine, clip, cores, place)
+    report.print_long(alone, together)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-words ARGS=...", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="make bench-words ARGS=...", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help=f"recordings, and {TEXTS} with their words")
-    _list_option(parser, "--sets", SETS)
+    _list_option(parser, "--sets", (*SETS, NON_SPEECH))
     _list_option(parser, "--conditions", CONDITIONS)
     _list_option(parser, "--engines", tuple(ENGINES))
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="write what was said and heard here")
+    parser.add_argument("--quick", action="store_true", help="5 minutes instead of half an hour")
+    parser.add_argument("--no-half-hour", action="store_true", help="only the sets")
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="write what was said and heard into this file")
     return parser.parse_args()
 
 
 def _list_option(parser: argparse.ArgumentParser, name: str, known: Sequence[str]) -> None:
-    parser.add_argument(name, type=_some_of(known), default=list(known), help=f"some of {','.join(known)}")
+    parser.add_argument(name, type=_some_of(known), help=f"some of {','.join(known)}")
 
 
 def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
@@ -61,19 +118,42 @@ def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
     return listed
 
 
-def _sets(options: argparse.Namespace) -> dict[str, Sequence[Clip]]:
-    folder = options.folder or SPEECH_FOLDER
-    if options.folder and not (folder / TEXTS).is_file():
+def _plan(options: argparse.Namespace) -> Plan:
+    """Pocketsphinx, which is slow, hears recordings as they are, and nothing else unless it is asked for by name."""
+    engines = [name for name in options.engines or ENGINES if name != TODAY or _has_pocketsphinx()]
+    conditions = options.conditions or CONDITIONS
+    wanted = options.sets or (*SETS, NON_SPEECH)
+    is_slow = {name: name == TODAY and not options.engines for name in engines}
+    return Plan(
+        sets=_sets(options.folder, wanted) if set(wanted) - {NON_SPEECH} else {},
+        conditions=conditions,
+        conditions_of={name: [CLEAN] if is_slow[name] else conditions for name in engines},
+        non_speech_engines=[name for name in engines if not is_slow[name]] if NON_SPEECH in wanted else [],
+        long_seconds=0 if options.no_half_hour else QUICK_SECONDS if options.quick else LONG_SECONDS,
+        texts=options.texts,
+    )
+
+
+def _has_pocketsphinx() -> bool:
+    if pocketsphinx_venv.is_ready():
+        return True
+    print("Without pocketsphinx: its environment could not be made; what pip said is above.")
+    return False
+
+
+def _sets(folder: Path | None, wanted: Sequence[str]) -> dict[str, Sequence[Clip]]:
+    if folder is not None and not (folder / TEXTS).is_file():
         sys.exit(f"{folder} has no {TEXTS}.")
+    folder = folder or SPEECH_FOLDER
     if not folder.is_dir():
-        print("There is no ../shared/data/speech beside this checkout: only our own dialogues are heard.")
+        print("There is no ../shared/data/speech beside this checkout: of human speech, nothing is heard.")
     found = all_sets(folder if folder.is_dir() else None)
-    return {name: clips for name, clips in found.items() if name in options.sets}
+    return {name: clips for name, clips in found.items() if name in wanted}
 
 
 def _place(folder: Path) -> Place:
     spoken = Clip(Path(sample.__file__).parent / "consultation.opus", "")
-    warm_up = written(spoken.samples[:WARM_UP_SAMPLES], folder / "warm-up.wav")
+    warm_up = written(spoken.samples[:_WARM_UP_SAMPLES], folder / "warm-up.wav")
     return Place(folder=folder, core=min(os.sched_getaffinity(0)), warm_up=warm_up)
 
 

@@ -9,7 +9,7 @@ from tests.bench.words.conditions import CLEAN, in_condition
 from tests.bench.words.engines import OURS, PLAIN, Heard
 from tests.bench.words.hearing import Listener
 from tests.bench.words.scoring import Score, lost_words, score
-from tests.bench.words.sets import Clip
+from tests.bench.words.sets import DIALOGUES, Clip
 
 
 @dataclass
@@ -71,7 +71,7 @@ def measured(
 
 def _clips_for(set_name: str, condition: str, clips: Sequence[Clip]) -> Sequence[Clip]:
     """All of them, but of the dialogues, which are long, one does in conditions that are made."""
-    return clips[:1] if set_name == "dialogues" and condition != CLEAN else clips
+    return clips[:1] if set_name == DIALOGUES and condition != CLEAN else clips
 
 
 def _cell(cell: Cell, others: Sequence[Clip], engines: Sequence[str], place: Place) -> Cell:

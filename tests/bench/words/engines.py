@@ -1,12 +1,16 @@
 """The engines that are compared, through one method each. They run in processes of their own: see `hearing`."""
 
+import json
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from adapters.audio.decoding import pcm_blocks
 from adapters.speech.engine import EngineSpec, build_engine
+from tests.bench.words import pocketsphinx_venv
 from tests.peak_memory import peak_bytes
 
 LANGUAGE = "en"
@@ -76,7 +80,16 @@ class Plain:
         return " ".join(segment.text.strip() for segment in segments)
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {OURS: Ours, PLAIN: Plain}
+class Today:
+    """Pocketsphinx, in an environment of its own."""
+
+    def hear(self, recording: Path) -> Heard:
+        samples = b"".join(block.tobytes() for block in pcm_blocks(lambda: recording.open("rb")))
+        command = [pocketsphinx_venv.PYTHON, pocketsphinx_venv.SCRIPT]
+        return Heard(**json.loads(subprocess.run(command, input=samples, check=True, stdout=subprocess.PIPE).stdout))
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {OURS: Ours, PLAIN: Plain, TODAY: Today}
 
 
 def _timed(hear: Callable[[], str]) -> Heard:

@@ -1,12 +1,15 @@
 """The figures as tables that fit 120 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.figures import spread
 from tests.bench.words.clips import Cell
 from tests.bench.words.conditions import CLEAN
-from tests.bench.words.engines import ENGINES, OURS, PLAIN
+from tests.bench.words.engines import OURS, PLAIN
+from tests.bench.words.invented import Invented
+from tests.bench.words.long import Long
+from tests.bench.words.scoring import Score, score
 from tests.peak_memory import MEBIBYTE
 
 MOST_ERRORS = {"conversations": 0.12, "read": 0.05}
@@ -15,67 +18,96 @@ MOST_ERRORS = {"conversations": 0.12, "read": 0.05}
 MOST_CPU = 1.1
 """Our processor time, as a multiple of the plain library's."""
 
+MOST_INVENTED = 1.0
+"""Words in a minute of sound in which nobody speaks."""
+
 _HARDEST = 12
 
 
-def print_head() -> None:
-    names = "".join(f"{name[:8]:>9}" for name in ENGINES)
-    print(f"{'':<25}{'wrong words, %':^{9 * len(ENGINES)}}{'':5}{'CPU s per s of sound':^{9 * len(ENGINES)}} ours :")
-    print(f"{'set':<15}{'condition':<10}{names} lost{names}  plain  targets")
+def print_head(engines: Collection[str]) -> None:
+    names = _columns({name: name for name in engines}, engines)
+    print(f"\n{'':<24}{'wrong words in %':>{len(names)}}{'':5}{'CPU s per s of sound':>{len(names)}}  ours :  targets")
+    print(f"{'set':<14}{'condition':<10}{names} lost{names}  plain  words  CPU    set's")
 
 
-def print_cell(cell: Cell) -> None:
-    errors = "".join(_figure(cell, name, cell.total(name).rate * 100, ".1f") for name in ENGINES if name in cell.heard)
-    cpu = "".join(_figure(cell, name, cell.cpu_seconds(name) / cell.seconds, ".3f") for name in cell.heard)
-    print(f"{cell.set_name:<15}{cell.condition:<10}{errors}{_beside_plain(cell, cpu)}", flush=True)
+def print_cell(cell: Cell, engines: Collection[str]) -> None:
+    wrong = _columns({name: f"{cell.total(name).rate * 100:.1f}" for name in cell.heard}, engines)
+    cpu = _columns({name: f"{cell.cpu_seconds(name) / cell.seconds:.3f}" for name in cell.heard}, engines)
+    lost = ratio = targets = ""
+    if _is_compared(cell):
+        factor = cell.cpu_seconds(OURS) / cell.cpu_seconds(PLAIN)
+        lost, ratio, targets = str(cell.lost()), f"{factor:.2f}", _targets(cell, factor)
+    print(f"{cell.set_name:<14}{cell.condition:<10}{wrong}{lost:>5}{cpu}{ratio:>7}  {targets}".rstrip(), flush=True)
 
 
-def _figure(cell: Cell, name: str, value: float, form: str) -> str:
-    return f"{format(value, form):>9}"
-
-
-def _beside_plain(cell: Cell, cpu: str) -> str:
-    if not {OURS, PLAIN} <= cell.heard.keys():
-        return f"{'':5}{cpu}"
-    ratio = cell.cpu_seconds(OURS) / cell.cpu_seconds(PLAIN)
-    return f"{cell.lost():>5}{cpu}{ratio:>7.2f}  {_targets(cell, ratio)}"
-
-
-def _targets(cell: Cell, ratio: float) -> str:
+def _targets(cell: Cell, factor: float) -> str:
+    """Words as good as plain's, processor time, and what is asked of the set as it was recorded."""
     ours, plain = cell.total(OURS), cell.total(PLAIN)
-    told = [f"words <= plain: {met(ours.errors <= plain.errors)}", f"CPU: {met(ratio <= MOST_CPU)}"]
+    told = f"{_met(ours.errors <= plain.errors):<7}{_met(factor <= MOST_CPU):<7}"
     if cell.condition == CLEAN and cell.set_name in MOST_ERRORS:
-        most = MOST_ERRORS[cell.set_name]
-        told.append(f"<= {most:.0%}: {met(ours.rate <= most)}")
-    return ", ".join(told)
-
-
-def met(is_met: bool) -> str:
-    return "met" if is_met else "MISSED"
+        told += _met(ours.rate <= MOST_ERRORS[cell.set_name])
+    return told
 
 
 def print_clips(cells: Sequence[Cell]) -> None:
-    for name in ENGINES:
-        peaks = [cell.peak_bytes(name) for cell in cells if name in cell.heard]
-        if peaks:
-            print(f"  {name}: at most {max(peaks) / MEBIBYTE:.0f} MiB of memory over all clips")
-    ratios = [ratio for cell in cells if {OURS, PLAIN} <= cell.heard.keys() for ratio in cell.ratios()]
-    if ratios:
-        print(f"  CPU, ours : plain, clip by clip: {spread(ratios)}")
+    """All sets together, each condition counting by its words and its processor time."""
+    compared = [cell for cell in cells if _is_compared(cell)]
+    print("\nAll clips")
+    if compared:
+        ours, plain = (sum((cell.total(name) for cell in compared), start=Score()) for name in (OURS, PLAIN))
+        print(f"  wrong words: {OURS} {ours.errors}, {PLAIN} {plain.errors} of {plain.said}; ", end="")
+        print(f"lost: {sum(cell.lost() for cell in compared)}   ({_met(ours.errors <= plain.errors)}: at most plain's)")
+        spent = [sum(cell.cpu_seconds(name) for cell in compared) for name in (OURS, PLAIN)]
+        print(
+            f"  CPU, ours : plain: {spent[0] / spent[1]:.2f} in all   ({_met(spent[0] <= spent[1] * MOST_CPU)}: <= 1.1)"
+        )
+        print(f"    line by line  {spread([cell.cpu_seconds(OURS) / cell.cpu_seconds(PLAIN) for cell in compared])}")
+        print(f"    clip by clip  {spread([ratio for cell in compared for ratio in cell.ratios()])}")
+    peaks = {name: max(cell.peak_bytes(name) for cell in cells if name in cell.heard) for name in _names(cells)}
+    print("  peak memory: " + ", ".join(f"{name} {_mebibytes(peak)}" for name, peak in peaks.items()))
 
 
 def print_hardest(cells: Sequence[Cell]) -> None:
-    """The clips that we got worst of all, by wrong words."""
+    """The clips in which most words are wrong."""
     found = [
-        (own.errors, own.said, cell.condition, clip.name)
+        (own.errors, own.said, f"{cell.condition:<10}{clip.name}")
         for cell in cells
         if OURS in cell.heard
         for clip, own in zip(cell.clips, cell.scores(OURS), strict=True)
+        if own.errors
     ]
-    print("\nHardest for us (words wrong, of how many)")
-    for errors, said, condition, name in sorted(found, reverse=True)[:_HARDEST]:
-        if errors:
-            print(f"  {errors:>4} of {said:<4} {condition:<10} {name}")
+    print(f"\nHardest for {OURS}: wrong words")
+    for errors, said, where in sorted(found, reverse=True)[:_HARDEST]:
+        print(f"  {errors:>4} of {said:<5}{where}")
+
+
+def print_invented(sounds: Sequence[Invented], engines: Collection[str]) -> None:
+    minutes = sum(sound.minutes for sound in sounds)
+    print(f"\nWords invented in {minutes:.0f} minutes without speech")
+    for sound in sounds:
+        if any(sound.words(name) for name in engines):
+            told = ", ".join(f"{name} {sound.words(name) / sound.minutes:.1f}" for name in engines)
+            print(f"  {sound.kind:<16}a minute: {told}")
+    for name in engines:
+        rate = sum(sound.words(name) for sound in sounds) / minutes
+        cpu = sum(sound.heard[name].cpu_seconds for sound in sounds) / minutes
+        target = f"   ({_met(rate <= MOST_INVENTED)}: <= 1)" if name == OURS else ""
+        print(f"  {name:<13}{rate:.2f} a minute in all, {cpu:.2f} CPU s for a minute{target}")
+
+
+def print_long(alone: Mapping[str, Long], together: Mapping[str, float]) -> None:
+    """`together` has the seconds for one second of sound with two workers."""
+    print("\nOur dialogues with pauses, as one recording")
+    print(f"{'':<13}{'minutes':>8}{'wrong %':>9}{'CPU s per s':>13}{'peak memory':>14}", end="")
+    print(f"{'real-time factor: 1 worker, 1 core':>36}{'2 workers, 2 cores':>20}")
+    for name, one in alone.items():
+        wrong = score(one.clip.said, one.heard.text).rate * 100
+        both = f"{together[name]:.3f}" if name in together else "one core only"
+        print(f"{name:<13}{one.clip.seconds / 60:>8.1f}{wrong:>9.1f}{one.cpu_factor:>13.3f}", end="")
+        print(f"{_mebibytes(one.heard.peak_bytes):>14}{one.real_time_factor:>36.3f}{both:>20}")
+    if {OURS, PLAIN} <= alone.keys():
+        factor = alone[OURS].cpu_factor / alone[PLAIN].cpu_factor
+        print(f"CPU, ours : plain: {factor:.2f}   ({_met(factor <= MOST_CPU)}: <= 1.1)")
 
 
 def write_texts(cells: Sequence[Cell], path: Path) -> None:
@@ -83,10 +115,30 @@ def write_texts(cells: Sequence[Cell], path: Path) -> None:
     lines = []
     for cell in cells:
         for index, clip in enumerate(cell.clips):
-            said = " ".join(clip.said.split())
-            lines.append(f"{cell.set_name}\t{cell.condition}\t{clip.name}\tsaid\t\t{said}")
+            where = f"{cell.set_name}\t{cell.condition}\t{clip.name}"
+            lines.append(f"{where}\tsaid\t\t{' '.join(clip.said.split())}")
             for name, heard in cell.heard.items():
-                errors = cell.scores(name)[index].errors
                 text = heard[index].text
-                lines.append(f"{cell.set_name}\t{cell.condition}\t{clip.name}\t{name}\t{errors}\t{text}")
+                lines.append(f"{where}\t{name}\t{score(clip.said, text).errors}\t{text}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _is_compared(cell: Cell) -> bool:
+    return {OURS, PLAIN} <= cell.heard.keys()
+
+
+def _names(cells: Sequence[Cell]) -> list[str]:
+    return list(dict.fromkeys(name for cell in cells for name in cell.heard))
+
+
+def _columns(figures: Mapping[str, str], engines: Collection[str]) -> str:
+    """One column for each engine, as wide as its name."""
+    return "".join(f"{figures.get(name, '-'):>{max(8, len(name)) + 1}}" for name in engines)
+
+
+def _met(is_met: bool) -> str:
+    return "met" if is_met else "missed"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / MEBIBYTE:.0f} MiB"

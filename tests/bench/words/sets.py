@@ -17,7 +17,8 @@ from tests import dialogues
 
 SPEECH_FOLDER = Path(__file__).parents[4] / "shared" / "data" / "speech"
 TEXTS = "natural.tsv"
-SETS = ("conversations", "read", "commands", "dialogues")
+DIALOGUES = "dialogues"
+SETS = ("conversations", "read", "commands", DIALOGUES)
 
 # As the folder's README.md has them.
 _COMMANDS = {
@@ -58,7 +59,7 @@ def all_sets(folder: Path | None) -> dict[str, Sequence[Clip]]:
         "conversations": [clip for clip in found if clip.name.startswith("conversation")],
         "read": [clip for clip in found if not clip.name.startswith("conversation") and clip.name not in _COMMANDS],
         "commands": [clip for clip in found if clip.name in _COMMANDS],
-        "dialogues": [
+        DIALOGUES: [
             Clip(Path(sample.__file__).parent / "consultation.opus", sample.spoken_text()),
             *(Clip(dialogues.FOLDER / f"{name}.opus", dialogues.text(name)) for name in dialogues.NAMES),
         ],
