@@ -17,17 +17,20 @@ from service import sample
 from tests.bench.words import pocketsphinx_venv, report
 from tests.bench.words.clips import Place, measured
 from tests.bench.words.conditions import CLEAN, CONDITIONS, written
-from tests.bench.words.engines import ENGINES, TODAY
+from tests.bench.words.engines import ENGINES, OURS, PLAIN, TODAY
 from tests.bench.words.invented import invented
-from tests.bench.words.long import heard_alone, long_recording, real_time_factor_of_two
+from tests.bench.words.long import (
+    HALF_HOUR_SECONDS,
+    QUICK_SECONDS,
+    TODAY_SECONDS,
+    heard_alone,
+    long_recording,
+    ratios_in_turns,
+    real_time_factor_of_two,
+)
 from tests.bench.words.sets import DIALOGUES, SETS, SPEECH_FOLDER, TEXTS, Clip, all_sets
 
 NON_SPEECH = "non-speech"
-LONG_SECONDS = 30 * 60
-QUICK_SECONDS = 5 * 60
-TODAY_SECONDS = 2 * 60
-"""Pocketsphinx takes several times as long; its figures for one second of sound do not depend on the length."""
-
 _WARM_UP_SAMPLES = 4 * 16_000
 
 
@@ -74,22 +77,25 @@ def _measure_non_speech(plan: Plan, place: Place) -> None:
 
 
 def _measure_long(plan: Plan, place: Place) -> None:
-    """The engines take turns: each the long recording alone, then each the short one on both cores at once."""
+    """Each engine hears the long recording alone; then, with short ones, they take turns, and work in pairs."""
     cores = sorted(os.sched_getaffinity(0))
-    dialogues = all_sets(None)[DIALOGUES]
     clips = {
-        seconds: long_recording(dialogues, seconds, place.folder)
+        seconds: long_recording(all_sets(None)[DIALOGUES], seconds, place.folder)
         for seconds in {plan.long_seconds, QUICK_SECONDS, TODAY_SECONDS}
     }
-    alone, together = {}, {}
-    for engine in plan.conditions_of:
-        clip = clips[TODAY_SECONDS if engine == TODAY else plan.long_seconds]
-        alone[engine] = heard_alone(engine, clip, place)
-    for engine in plan.conditions_of:
-        if len(cores) > 1:
-            clip = clips[TODAY_SECONDS if engine == TODAY else QUICK_SECONDS]
-            together[engine] = real_time_factor_of_two(engine, clip, cores, place)
-    report.print_long(alone, together)
+
+    def clip_for(engine: str, seconds: int) -> Clip:
+        return clips[TODAY_SECONDS if engine == TODAY else seconds]
+
+    engines = plan.conditions_of.keys()
+    alone = {engine: heard_alone(engine, clip_for(engine, plan.long_seconds), place) for engine in engines}
+    ratios = ratios_in_turns(clips[QUICK_SECONDS], place) if {OURS, PLAIN} <= engines else []
+    together = {
+        engine: real_time_factor_of_two(engine, clip_for(engine, QUICK_SECONDS), cores, place)
+        for engine in engines
+        if len(cores) > 1
+    }
+    report.print_long(alone, ratios, together)
 
 
 def _options() -> argparse.Namespace:
@@ -129,7 +135,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         conditions=conditions,
         conditions_of={name: [CLEAN] if is_slow[name] else conditions for name in engines},
         non_speech_engines=[name for name in engines if not is_slow[name]] if NON_SPEECH in wanted else [],
-        long_seconds=0 if options.no_half_hour else QUICK_SECONDS if options.quick else LONG_SECONDS,
+        long_seconds=0 if options.no_half_hour else QUICK_SECONDS if options.quick else HALF_HOUR_SECONDS,
         texts=options.texts,
     )
 

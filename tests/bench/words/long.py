@@ -12,10 +12,16 @@ from adapters.audio.decoding import SAMPLE_RATE
 from tests.bench.words.clips import Place
 from tests.bench.words.conditions import written
 from tests.bench.words.degrading import as_samples, pink
-from tests.bench.words.engines import Heard
+from tests.bench.words.engines import OURS, PLAIN, Heard
 from tests.bench.words.hearing import Listener
 from tests.bench.words.sets import Clip
 
+HALF_HOUR_SECONDS = 30 * 60
+QUICK_SECONDS = 5 * 60
+TODAY_SECONDS = 60
+"""Pocketsphinx takes several times as long; its figures for one second of sound do not depend on the length."""
+
+_TURNS = 3
 _PAUSES_SECONDS = (4, 15, 2, 30)
 _PAUSE_LOUDNESS = 0.0005
 """A quiet room: nothing recorded is digital silence."""
@@ -54,6 +60,20 @@ def long_recording(dialogues: Sequence[Clip], seconds: float, folder: Path) -> C
 def heard_alone(engine: str, clip: Clip, place: Place) -> Long:
     with Listener(engine, place.core, place.warm_up) as listener:
         return Long(clip, listener.hear(clip.path))
+
+
+def ratios_in_turns(clip: Clip, place: Place) -> list[float]:
+    """Our processor time divided by the plain library's, for the same recording again and again in turns."""
+    ratios = []
+    with (
+        Listener(OURS, place.core, place.warm_up) as ours,
+        Listener(PLAIN, place.core, place.warm_up) as plain,
+    ):
+        for turn in range(_TURNS):
+            order = (ours, plain) if turn % 2 else (plain, ours)
+            spent = {listener: listener.hear(clip.path).cpu_seconds for listener in order}
+            ratios.append(spent[ours] / spent[plain])
+    return ratios
 
 
 def real_time_factor_of_two(engine: str, clip: Clip, cores: Sequence[int], place: Place) -> float:

@@ -69,8 +69,8 @@ def _breath(start: float) -> Iterator[tuple[float, float]]:
 def typing(random: Random) -> Sound:
     """Keys going down and up, seven a second, with pauses."""
     times = np.cumsum(random.gamma(2, 0.07, SECONDS * 7))
-    spoken = [at for at in times if at < SECONDS - 1 and at % 8 < 6]
-    events = [(at + shift, _click(random, gain)) for at in spoken for shift, gain in ((0, 1.0), (0.08, 0.5))]
+    struck = [at for at in times if at < SECONDS - 1 and at % 8 < 6]
+    events = [(at + shift, _click(random, gain)) for at in struck for shift, gain in ((0, 1.0), (0.08, 0.5))]
     return 0.25 * _placed(events) + _at(pink(_SIZE, random), 0.0008)
 
 
@@ -130,11 +130,10 @@ def piano(random: Random) -> Sound:
     """A slow melody over chords: struck strings that die away."""
     scale = (261.6, 293.7, 329.6, 349.2, 392.0, 440.0, 493.9, 523.3)
     melody = [(at, _struck(float(random.choice(scale)), 1.6, _PIANO, 0.45)) for at in np.arange(0, SECONDS - 2, 0.5)]
+    roots = (130.8, 110.0, 174.6, 98.0)
     chords = [
-        (at, 0.6 * _struck(root * step, 2.5, _PIANO, 0.8))
-        for at, root in zip(
-            np.arange(0, SECONDS - 3, 2.0), np.resize([130.8, 110.0, 174.6, 98.0], SECONDS), strict=False
-        )
+        (at, 0.6 * _struck(roots[at // 2 % len(roots)] * step, 2.5, _PIANO, 0.8))
+        for at in range(0, SECONDS - 3, 2)
         for step in (1, 1.26, 1.5)
     ]
     return _at(_placed(melody + chords), 0.08)
@@ -199,9 +198,8 @@ def paper(random: Random) -> Sound:
 
 def footsteps_and_door(random: Random) -> Sound:
     """Steps on a corridor, and a door that falls shut."""
-    steps = [
-        (at, 0.4 * _hit(random, 0.08) + 0.5 * _kick()[: _samples(0.08)]) for at in np.arange(0.5, SECONDS - 2, 0.55)
-    ]
+    heel = 0.5 * _kick()[: _samples(0.08)]
+    steps = [(at, 0.4 * _hit(random, 0.08) + heel) for at in np.arange(0.5, SECONDS - 2, 0.55)]
     doors = [(at, 1.5 * _kick()) for at in range(6, SECONDS - 2, 10)]
     return 0.2 * _placed(steps + doors) + _at(brown(_SIZE, random), 0.002)
 

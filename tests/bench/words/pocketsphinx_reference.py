@@ -1,7 +1,7 @@
 """The engine that the service began with, kept to compare with: pocketsphinx 5.1.1 and its US English model.
 
-Stands alone, in an environment of its own (see `pocketsphinx_venv`). Reads 16 kHz mono 16-bit samples from stdin; writes
-one line of JSON with the text, the seconds it took with the model loaded before, and the largest memory in bytes.
+Stands alone, in an environment of its own: see `pocketsphinx_venv`. Reads 16 kHz mono 16-bit samples from stdin. Writes
+one line of JSON: the text, the seconds it took with the model loaded before, and the largest memory in bytes.
 """
 
 import json

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[3] / ".bench-words"
@@ -18,9 +17,9 @@ def is_ready() -> bool:
     if _MADE_WITH.is_file() and _MADE_WITH.read_bytes() == REQUIREMENTS.read_bytes():
         return True
     print(f"Setting up {FOLDER.name} with pocketsphinx (once) ...", file=sys.stderr)
-    venv.create(FOLDER, clear=True, with_pip=True)
     install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    if subprocess.run([*install, "-r", REQUIREMENTS], check=False).returncode != 0:
-        return False
+    for step in ([sys.executable, "-m", "venv", "--clear", FOLDER], [*install, "-r", REQUIREMENTS]):
+        if subprocess.run(step, check=False).returncode != 0:
+            return False
     _MADE_WITH.write_bytes(REQUIREMENTS.read_bytes())
     return True
