@@ -39,6 +39,7 @@ class Plan:
     """What is measured. `conditions_of` says what each engine hears; it has all engines that take part."""
 
     sets: dict[str, Sequence[Clip]]
+    voices: Sequence[Clip]
     conditions: Sequence[str]
     conditions_of: dict[str, Sequence[str]]
     non_speech_engines: Sequence[str]
@@ -63,7 +64,8 @@ def main() -> None:
 def _measure_clips(plan: Plan, place: Place) -> None:
     report.print_head(plan.conditions_of)
     cells = []
-    for cell in measured(plan.sets, plan.conditions, plan.conditions_of, place):
+    made = measured(plan.sets, plan.conditions_of, conditions=plan.conditions, voices=plan.voices, place=place)
+    for cell in made:
         report.print_cell(cell, plan.conditions_of)
         cells.append(cell)
     report.print_clips(cells)
@@ -130,8 +132,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     conditions = options.conditions or CONDITIONS
     wanted = options.sets or (*SETS, NON_SPEECH)
     is_slow = {name: name == TODAY and not options.engines for name in engines}
+    sets = _sets(options.folder)
     return Plan(
-        sets=_sets(options.folder, wanted) if set(wanted) - {NON_SPEECH} else {},
+        sets={name: clips for name, clips in sets.items() if name in wanted},
+        voices=[clip for clips in sets.values() for clip in clips],
         conditions=conditions,
         conditions_of={name: [CLEAN] if is_slow[name] else conditions for name in engines},
         non_speech_engines=[name for name in engines if not is_slow[name]] if NON_SPEECH in wanted else [],
@@ -147,14 +151,13 @@ def _has_pocketsphinx() -> bool:
     return False
 
 
-def _sets(folder: Path | None, wanted: Sequence[str]) -> dict[str, Sequence[Clip]]:
+def _sets(folder: Path | None) -> dict[str, Sequence[Clip]]:
     if folder is not None and not (folder / TEXTS).is_file():
         sys.exit(f"{folder} has no {TEXTS}.")
     folder = folder or SPEECH_FOLDER
     if not folder.is_dir():
         print("There is no ../shared/data/speech beside this checkout: of human speech, nothing is heard.")
-    found = all_sets(folder if folder.is_dir() else None)
-    return {name: clips for name, clips in found.items() if name in wanted}
+    return all_sets(folder if folder.is_dir() else None)
 
 
 def _place(folder: Path) -> Place:

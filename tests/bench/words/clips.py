@@ -9,7 +9,7 @@ from tests.bench.words.conditions import CLEAN, in_condition
 from tests.bench.words.engines import OURS, PLAIN, Heard
 from tests.bench.words.hearing import Listener
 from tests.bench.words.scoring import Score, lost_words, score
-from tests.bench.words.sets import DIALOGUES, Clip
+from tests.bench.words.sets import DIALOGUES, READ, Clip
 
 
 @dataclass
@@ -58,25 +58,37 @@ class Place:
 
 
 def measured(
-    sets: dict[str, Sequence[Clip]], conditions: Sequence[str], engines: dict[str, Sequence[str]], place: Place
+    sets: dict[str, Sequence[Clip]],
+    conditions_of: dict[str, Sequence[str]],
+    *,
+    conditions: Sequence[str],
+    voices: Sequence[Clip],
+    place: Place,
 ) -> Iterator[Cell]:
-    """The cells one after another; `engines` says which conditions each of them hears."""
-    others = [clip for clips in sets.values() for clip in clips]
+    """The cells one after another.
+
+    `conditions_of` says what each engine hears. Of `voices` is the babble made: they are not only those of the sets, so
+    that a condition is the same in every run.
+    """
     for set_name, clips in sets.items():
         for condition in conditions:
-            hearing = [engine for engine, wanted in engines.items() if condition in wanted]
+            hearing = [engine for engine, wanted in conditions_of.items() if condition in wanted]
             if hearing:
-                yield _cell(Cell(set_name, condition, _clips_for(set_name, condition, clips)), others, hearing, place)
+                yield _cell(Cell(set_name, condition, _clips_for(set_name, condition, clips)), voices, hearing, place)
 
 
 def _clips_for(set_name: str, condition: str, clips: Sequence[Clip]) -> Sequence[Clip]:
-    """All of them, but of the dialogues, which are long, one does in conditions that are made."""
-    return clips[:1] if set_name == DIALOGUES and condition != CLEAN else clips
+    """All of them as recorded. In the other conditions one of the long dialogues and half of what is read will do."""
+    if condition == CLEAN:
+        return clips
+    if set_name == DIALOGUES:
+        return clips[:1]
+    return clips[::2] if set_name == READ else clips
 
 
-def _cell(cell: Cell, others: Sequence[Clip], engines: Sequence[str], place: Place) -> Cell:
+def _cell(cell: Cell, voices: Sequence[Clip], engines: Sequence[str], place: Place) -> Cell:
     """The engines take turns clip by clip, so that what else the machine does meets all."""
-    recordings = [in_condition(clip, cell.condition, others, place.folder) for clip in cell.clips]
+    recordings = [in_condition(clip, cell.condition, voices, place.folder) for clip in cell.clips]
     with ExitStack() as stack:
         listeners = {name: stack.enter_context(Listener(name, place.core, place.warm_up)) for name in engines}
         cell.heard = {name: [] for name in engines}

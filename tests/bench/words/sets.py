@@ -18,7 +18,8 @@ from tests import dialogues
 SPEECH_FOLDER = Path(__file__).parents[4] / "shared" / "data" / "speech"
 TEXTS = "natural.tsv"
 DIALOGUES = "dialogues"
-SETS = ("conversations", "read", "commands", DIALOGUES)
+READ = "read"
+SETS = ("conversations", READ, "commands", DIALOGUES)
 
 # As the folder's README.md has them.
 _COMMANDS = {
@@ -57,7 +58,7 @@ def all_sets(folder: Path | None) -> dict[str, Sequence[Clip]]:
     found = _of_folder(folder) if folder is not None else []
     sets = {
         "conversations": [clip for clip in found if clip.name.startswith("conversation")],
-        "read": [clip for clip in found if not clip.name.startswith("conversation") and clip.name not in _COMMANDS],
+        READ: [clip for clip in found if not clip.name.startswith("conversation") and clip.name not in _COMMANDS],
         "commands": [clip for clip in found if clip.name in _COMMANDS],
         DIALOGUES: [
             Clip(Path(sample.__file__).parent / "consultation.opus", sample.spoken_text()),
