@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ soak-ingest: .venv/installed ## kill -9, 200 times under load; and a million sma
 bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
 	@$(BIN)/python -m tests.bench.kafka
 
+bench-words: .venv/installed ## how many words the engine gets right, beside plain faster-whisper; see ARGS=--help
+	@$(BIN)/python -m tests.bench.words $(ARGS)
+
 kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
 	@exec $(BIN)/python -m tests.kafka $(ARGS)
 
@@ -71,7 +74,7 @@ lock: .venv/installed ## resolve the dependencies anew into requirements.lock
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets made, but never .data
-	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .bench-words .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
