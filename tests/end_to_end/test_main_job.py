@@ -39,14 +39,15 @@ async def test_the_sample_comes_back_as_text_and_its_history_tells_how(api):
     }
     transcript = await api.transcript(recording)
     assert transcript["status"] == "completed"
-    assert word_error_rate(spoken_text(), transcript["text"]) <= 0.15
+    assert word_error_rate(spoken_text(), transcript["text"]) <= 0.02
+    assert transcript["text"].startswith("Good morning")
     assert transcript["text"] == transcript["full_text"] == " ".join(part["text"] for part in transcript["segments"])
     assert transcript["word_count"] == len(transcript["text"].split())
-    assert (transcript["provider"], transcript["engine"]) == (None, "pocketsphinx")
+    assert (transcript["provider"], transcript["engine"]) == ("whisper", "faster-whisper")
     assert 0 < transcript["confidence"] <= 1
-    ends = [part["end"] for part in transcript["segments"]]
-    assert all(part["end"] > part["start"] >= 0 for part in transcript["segments"])
-    assert ends == sorted(ends)
+    times = [time for part in transcript["segments"] for time in (part["start"], part["end"])]
+    assert times == sorted(times)  # in order, and none overlaps another
+    assert all(part["end"] - part["start"] <= 25 for part in transcript["segments"])
 
     found = await api.get(recording)
     assert (found["status"], found["transcription_status"]) == ("completed", "completed")
@@ -62,12 +63,12 @@ async def test_the_sample_comes_back_as_text_and_its_history_tells_how(api):
 @needs_speech
 @pytest.mark.parametrize(
     ("file", "words"),
-    [("goforward.wav", "go forward ten meters"), ("something.wav", "go somewhere and do something")],
+    [("goforward.wav", "go forward 10 meters"), ("something.wav", "go somewhere and do something")],
 )
 async def test_human_speech_in_three_slices_comes_back_word_for_word(api, file, words):
     recording = await api.upload(slices((SPEECH / file).read_bytes(), 3), codec="wav")
     assert (await api.finalize(recording, 3)).status == 200
-    assert (await api.transcript(recording))["text"] == words
+    assert word_error_rate(words, (await api.transcript(recording))["text"]) == 0
 
 
 async def test_no_speech_at_all_is_a_completed_transcription_with_an_empty_text(api):

@@ -30,7 +30,7 @@ def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     finalized, status, transcript, events, same = ran.stdout.strip().splitlines()
     assert status == "completed"
     assert '"status":"uploaded"' in finalized
-    assert word_error_rate(spoken_text(), transcript) <= 0.15
+    assert word_error_rate(spoken_text(), transcript) <= 0.02
     assert '"type":"Transcribed"' in events
     assert same == "The audio is the audio that was sent."
 

