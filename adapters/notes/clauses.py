@@ -95,7 +95,7 @@ def _after_an_end(words: Sequence[str]) -> Iterator[int]:
 
 
 def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool:
-    """Whether another sentence begins after a comma. "Yes, ..." is part of the answer, "if ..., ..." of what follows."""
+    """Whether another sentence begins after a comma: not after "Yes, ...", nor between "if ..." and what follows."""
     if len(said) == 1 or _CONDITION.fullmatch(said[0]):
         return False
     return _opens([*words[: index - 1], words[index - 1].rstrip(","), *words[index:]], index)

@@ -6,17 +6,20 @@ the pause after it, and what the chunks alone had there is dropped. Everything e
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.audio.pcm import pcm_file
 from adapters.speech.engine import SpeechEngine
-from adapters.speech.transcript import Transcript, TranscriptSegment
+from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 
 NEAR_SECONDS = 1.0
 """Speech that is this near to a cut may go on across it."""
 
 _RUN_UP_SECONDS = 0.3
 """Of the silence before and after: an engine that looks for speech wants to hear it begin and end."""
+
+_Timed = TypeVar("_Timed", TranscriptSegment, TranscriptWord, UnrecognizedSound)
 
 Between = Callable[[int, int], bytes]
 """Gives the samples from one to before another, counted from the session's start."""
@@ -51,6 +54,7 @@ def transcribe_session(
     """The whole transcript. Raises: as the engine does; OSError."""
     ends: list[int] = []
     segments: list[TranscriptSegment] = []
+    unrecognized: list[UnrecognizedSound] = []
     provider = None
     for chunk in chunks:
         start = ends[-1] if ends else 0
@@ -60,19 +64,21 @@ def transcribe_session(
             heard = transcribe_samples(engine, between(start, ends[-1]), language=language)
         provider = provider or heard.provider
         segments += _later(heard.segments, start / SAMPLE_RATE)
+        unrecognized += _later(heard.unrecognized, start / SAMPLE_RATE)
     total = ends[-1] if ends else 0
     cuts = [end / SAMPLE_RATE for end in ends[:-1] if 0 < end < total]
     for window in _merged(_window(cut, segments, total / SAMPLE_RATE) for cut in cuts):
         start, end = round(window.start * SAMPLE_RATE), round(window.end * SAMPLE_RATE)
         again = transcribe_samples(engine, between(start, min(end, total)), language=language)
-        kept = [segment for segment in segments if not window.start <= _middle(segment) <= window.end]
-        segments = kept + list(_later(again.segments, window.start))
+        segments = _outside(window, segments) + list(_later(again.segments, window.start))
+        unrecognized = _outside(window, unrecognized) + list(_later(again.unrecognized, window.start))
     return Transcript.of_segments(
         segments,
         language=language,
         engine=engine.name,
         provider=provider,
         duration_ms=round(total * 1000 / SAMPLE_RATE),
+        unrecognized=unrecognized,
     )
 
 
@@ -97,12 +103,15 @@ def _merged(windows: Iterator[_Window]) -> list[_Window]:
     return merged
 
 
-def _middle(segment: TranscriptSegment) -> float:
-    return (segment.start + segment.end) / 2
+def _outside(window: _Window, timed: Sequence[_Timed]) -> list[_Timed]:
+    """Those whose middle is not in the window."""
+    return [one for one in timed if not window.start <= (one.start + one.end) / 2 <= window.end]
 
 
-def _later(segments: Sequence[TranscriptSegment], seconds: float) -> Iterator[TranscriptSegment]:
-    return (
-        segment.model_copy(update={"start": round(segment.start + seconds, 3), "end": round(segment.end + seconds, 3)})
-        for segment in segments
-    )
+def _later(timed: Sequence[_Timed], seconds: float) -> Iterator[_Timed]:
+    """The same, counted from a start that is so many seconds earlier."""
+    for one in timed:
+        update: dict[str, object] = {"start": round(one.start + seconds, 3), "end": round(one.end + seconds, 3)}
+        if isinstance(one, TranscriptSegment):
+            update["words"] = tuple(_later(one.words, seconds))
+        yield one.model_copy(update=update)

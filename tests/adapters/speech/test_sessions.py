@@ -10,13 +10,14 @@ import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
 from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
-from adapters.speech.transcript import Transcript, segment_of
+from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound, segment_of
 
 WORD_SECONDS = 0.5
+NOISE = 1000
 
 
 class NumberEngine:
-    """Each run of one number other than 0 is a word; half a word is heard as another."""
+    """Each run of one number other than 0 is a word; half a word is heard as another. A run of `NOISE` is none."""
 
     name = "numbers"
     languages = ("en",)
@@ -29,17 +30,34 @@ class NumberEngine:
         self.heard_seconds += len(sound) / SAMPLE_RATE
         edges = np.flatnonzero(np.diff(sound, prepend=0, append=0))
         runs = [(start, end, sound[start]) for start, end in itertools.pairwise(edges) if sound[start]]
+        noises = [
+            UnrecognizedSound(start=start / SAMPLE_RATE, end=end / SAMPLE_RATE, reason="no_speech")
+            for start, end, number in runs
+            if number == NOISE
+        ]
         segments = [
             segment_of(
                 start=start / SAMPLE_RATE,
                 end=end / SAMPLE_RATE,
                 text=f"w{number}" if end - start == WORD_SECONDS * SAMPLE_RATE else "half",
+                words=(word_of(start, end, number),),
             )
             for start, end, number in runs
+            if number != NOISE
         ]
         return Transcript.of_segments(
-            segments, language=language, engine=self.name, provider=None, duration_ms=len(sound) // 16
+            segments,
+            language=language,
+            engine=self.name,
+            provider=None,
+            duration_ms=len(sound) // 16,
+            unrecognized=noises,
         )
+
+
+def word_of(start, end, number):
+    text = f"w{number}" if end - start == WORD_SECONDS * SAMPLE_RATE else "half"
+    return TranscriptWord(start=start / SAMPLE_RATE, end=end / SAMPLE_RATE, text=text)
 
 
 def sound_of(seconds, *words):
@@ -82,6 +100,26 @@ def test_words_that_follow_one_another_from_cut_to_cut_are_heard_as_one_stretch(
     whole, again = session(sound, 3, 5, 7, 7.2)
     assert whole.text == " ".join(f"w{number}" for number in range(1, 24))
     assert again <= 12
+
+
+def test_words_have_the_times_of_the_whole_wherever_the_sound_was_cut():
+    whole, _ = session(sound_of(40, 3, 14.8, 27, 35), 10, 15, 30)
+    words = [word for segment in whole.segments for word in segment.words]
+    assert [word.text for word in words] == ["w1", "w2", "w3", "w4"]
+    assert [word.start for word in words] == pytest.approx([3, 14.8, 27, 35], abs=0.01)
+    assert all((word.start, word.end) == (one.start, one.end) for one, word in zip(whole.segments, words, strict=True))
+
+
+def test_where_sound_was_heard_without_words_is_told_of_the_whole():
+    sound = sound_of(30, 3, 25)
+    sound[14 * SAMPLE_RATE : 16 * SAMPLE_RATE] = NOISE
+    sound[20 * SAMPLE_RATE : 22 * SAMPLE_RATE] = NOISE
+    whole, _ = session(sound, 10)
+    assert [(one.start, one.end) for one in whole.unrecognized] == [(14, 16), (20, 22)]
+    cut_in_it, _ = session(sound, 15)
+    covered = [(one.start, one.end) for one in cut_in_it.unrecognized]
+    assert (covered[0][0], covered[-1]) == (14, (20, 22))
+    assert whole.text == cut_in_it.text == "w1 w2"
 
 
 def test_a_chunk_that_nobody_heard_is_heard_with_the_whole():
