@@ -33,14 +33,15 @@ def _groups(words: list[TranscriptWord]) -> Iterator[list[TranscriptWord]]:
 
 
 def _parts(group: list[TranscriptWord], before: TranscriptWord, word: TranscriptWord) -> bool:
-    if word.start - before.end >= BREATH_SECONDS or _ends_sentence(before.text):
+    if word.start - before.end >= BREATH_SECONDS or ends_sentence(before.text):
         return True
     seconds = word.end - group[0].start
     clause_ends = before.text.rstrip(_QUOTES).endswith(_CLAUSE_ENDS)
     return seconds > _LONGEST_SECONDS or (clause_ends and seconds > _LONGEST_SECONDS / 2)
 
 
-def _ends_sentence(text: str) -> bool:
+def ends_sentence(text: str) -> bool:
+    """Whether a word with its punctuation is a sentence's last."""
     bare = text.rstrip(_QUOTES)
     if not bare.endswith(_SENTENCE_ENDS):
         return False

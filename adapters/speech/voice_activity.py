@@ -35,7 +35,9 @@ _SURE_FRAMES = 3
 _PAUSE_FRAMES = round(0.5 / _FRAME_SECONDS)
 
 _LOUDNESS = 0.1
+_TOO_LOUD = 2 * _LOUDNESS
 _GREATEST_GAIN = 10 ** (50 / 20)
+_GREATEST_GAIN_AFTER_TILT = 10 ** (20 / 20)
 _LOUDNESS_PERCENTILE = 95
 _LOUDNESS_SAMPLES = SAMPLE_RATE * 30 // 1000
 
@@ -71,21 +73,38 @@ def find_speech(samples: Samples) -> FoundSpeech:
     loudness = _loudness(sound)
     if loudness == 0:
         return FoundSpeech(sound, (), ())
-    levelled = np.clip(sound * min(_LOUDNESS / loudness, _GREATEST_GAIN), -1, 1).astype(np.float32)
+    gain = min(_LOUDNESS / loudness, _GREATEST_GAIN)
+    levelled = _amplified(sound, gain)
     found = _runs_of_speech(_probabilities(_with_its_pitch(levelled)))
     speech = _padded(found, len(samples))
+    _tone_down(levelled, sound, gain, speech)
     # Beside speech, what is much softer than it is a room, and not worth telling of.
     audible = max(_AUDIBLE, loudness * _BESIDE_SPEECH) if speech else _AUDIBLE
     return FoundSpeech(levelled, speech, _other_sound(sound, audible, speech))
 
 
+def _tone_down(levelled: Sound, sound: Sound, gain: float, speech: tuple[Stretch, ...]) -> None:
+    """Little speech in much quiet is raised as if the quiet were speech: the detector bears that, Whisper does not."""
+    for stretch in speech:
+        part = sound[stretch.start : stretch.end]
+        loudness = _loudness(part)
+        if loudness * gain > _TOO_LOUD:
+            levelled[stretch.start : stretch.end] = _amplified(part, _TOO_LOUD / loudness)
+
+
+def _amplified(sound: Sound, gain: float) -> Sound:
+    return np.clip(sound * gain, -1, 1).astype(np.float32)
+
+
 def _loudness(sound: Sound) -> float:
-    """The root mean square of the loud parts: pauses do not count."""
+    """The root mean square of the loud parts: pauses do not count, and digital silence even less."""
     frames = len(sound) // _LOUDNESS_SAMPLES
     if frames == 0:
         return float(np.sqrt(np.square(sound).mean())) if len(sound) else 0.0
     framed = sound[: frames * _LOUDNESS_SAMPLES].reshape(frames, _LOUDNESS_SAMPLES)
-    return float(np.percentile(np.sqrt(np.square(framed).mean(axis=1)), _LOUDNESS_PERCENTILE))
+    levels = np.sqrt(np.square(framed).mean(axis=1))
+    heard = levels[levels > 0]
+    return float(np.percentile(heard, _LOUDNESS_PERCENTILE)) if len(heard) else 0.0
 
 
 def _with_its_pitch(sound: Sound) -> Sound:
@@ -100,9 +119,7 @@ def _with_its_pitch(sound: Sound) -> Sound:
     tilt = np.sqrt(1000 / np.maximum(frequencies, 100))
     restored = np.fft.irfft((np.fft.rfft(sound, length) + pitch) * tilt, length)[: len(sound)].astype(np.float32)
     loudness = _loudness(restored)
-    if loudness > 0:
-        restored = np.clip(restored * min(_LOUDNESS / loudness, _GREATEST_GAIN), -1, 1)
-    return restored.astype(np.float32)
+    return _amplified(restored, min(_LOUDNESS / loudness, _GREATEST_GAIN_AFTER_TILT)) if loudness > 0 else restored
 
 
 def _probabilities(sound: Sound) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from adapters.speech.joined_speech import Interval, JoinedSpeech
+from adapters.speech.sentences import ends_sentence
 from adapters.speech.transcript import TranscriptWord, UnrecognizedSound
 from adapters.speech.voice_activity import PADDING_SECONDS
 
@@ -35,6 +36,7 @@ _TOKENS_AT_LEAST = 24
 _TOKENS_PER_SECOND = 20
 _MOST_TOKENS = 224
 _NOTHING_MORE_SECONDS = PADDING_SECONDS + 0.1
+_LEAST_PROGRESS_SECONDS = 0.1
 _SHORTEST_WORD_SECONDS = 0.02
 _WORTH_TELLING_SECONDS = 1.0
 
@@ -118,15 +120,31 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
     words = _whole_words(heard.segments, language)
     if not words:
         return _Try(words=[], end=seconds)
-    nothing_more = heard.is_finished or words[-1].end >= seconds - _NOTHING_MORE_SECONDS
+    settled, end = (words, seconds) if heard.is_finished else _settled(words, seconds)
     numbers = heard.segments[0]  # they are the window's, and each of its segments has them
     return _Try(
-        words=words,
-        end=seconds if nothing_more else words[-1].end,
+        words=settled,
+        end=end,
         log_probability=numbers.avg_logprob,
         compression_ratio=numbers.compression_ratio,
         no_speech_probability=numbers.no_speech_prob,
     )
+
+
+def _settled(words: list[_Spoken], seconds: float) -> tuple[list[_Spoken], float]:
+    """Of an unfinished window: the words to keep, and from when on its sound is to be heard again.
+
+    Near the end of the sound Whisper may leave out the last words of a sentence, and have the one before them last
+    until there ("at the" for "at the weekend"). Such a sentence is heard again from its start.
+    """
+    last = words[-1]
+    if last.end < seconds - _NOTHING_MORE_SECONDS:
+        return words, last.end if last.end >= _LEAST_PROGRESS_SECONDS else seconds
+    if not ends_sentence(last.text):
+        for number, word in reversed(list(enumerate(words, start=1))):
+            if ends_sentence(word.text) and word.end >= seconds / 2:
+                return words[:number], word.end
+    return words, seconds
 
 
 def _whole_words(segments: list[Any], language: str) -> list[_Spoken]:

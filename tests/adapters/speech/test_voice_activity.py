@@ -1,0 +1,105 @@
+"""Where speech is found in sound, by the real detector."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from adapters.audio.decoding import SAMPLE_RATE, Samples
+from adapters.speech.voice_activity import find_speech
+from tests import dialogues
+
+LONGEST_SAMPLES = 3_000
+
+
+def turn() -> Samples:
+    """The patient's first one in the talk about diabetes, 3.7 seconds from the first word to the last."""
+    return dialogues.samples("diabetes")[round(7.2 * SAMPLE_RATE) : round(11.1 * SAMPLE_RATE)]
+
+
+def noise(seconds: float, decibels: float) -> Samples:
+    loudness = 32768 * 10 ** (decibels / 20)
+    return np.random.default_rng(1).normal(0, loudness, round(seconds * SAMPLE_RATE)).astype(np.int16)
+
+
+def at(seconds: float, speech: Samples, *, within: Samples) -> Samples:
+    """The speech where the other sound has these seconds."""
+    start = round(seconds * SAMPLE_RATE)
+    mixed = within.copy()
+    mixed[start : start + len(speech)] += speech
+    return mixed
+
+
+def rms(sound: np.ndarray) -> float:
+    return float(np.sqrt(np.square(sound).mean()))
+
+
+def test_speech_is_found_where_it_is():
+    found = find_speech(at(5, turn(), within=noise(15, -70)))
+    (stretch,) = found.speech
+    assert stretch.start / SAMPLE_RATE == pytest.approx(5, abs=0.6)
+    assert stretch.end / SAMPLE_RATE == pytest.approx(5 + len(turn()) / SAMPLE_RATE, abs=0.6)
+
+
+@pytest.mark.parametrize("decibels", [-400, -70, -60], ids=["digital silence", "-70 dB", "-60 dB"])
+def test_a_short_answer_in_a_quiet_minute_is_found_and_not_distorted(decibels: float):
+    answer = turn()[: round(1.7 * SAMPLE_RATE)]
+    found = find_speech(at(30, answer, within=noise(58, decibels)))
+    (stretch,) = found.speech
+    sound = found.sound[stretch.start : stretch.end]
+    assert np.count_nonzero(np.abs(sound) >= 1) < len(sound) / 1000
+
+
+def test_soft_speech_is_as_loud_as_other_speech_when_it_is_given_on():
+    found = find_speech((turn() / 100).astype(np.int16))
+    (stretch,) = found.speech
+    assert 0.05 < rms(found.sound[stretch.start : stretch.end]) < 0.3
+
+
+def test_a_pause_of_two_seconds_parts_speech_in_two():
+    found = find_speech(np.concatenate([turn(), np.zeros(2 * SAMPLE_RATE, np.int16), turn()]))
+    assert len(found.speech) == 2
+
+
+def test_stretches_of_a_dialogue_are_in_order_apart_and_within_it():
+    samples = dialogues.samples("ear_infection")[: 30 * SAMPLE_RATE]
+    found = find_speech(samples)
+    assert len(found.sound) == len(samples)
+    assert len(found.speech) > 3
+    assert found.speech[0].start >= 0
+    assert found.speech[-1].end <= len(samples)
+    assert all(stretch.start < stretch.end for stretch in found.speech)
+    assert all(one.end < other.start for one, other in pairwise(found.speech))
+
+
+def test_noise_before_speech_is_told_of_and_does_not_touch_it():
+    found = find_speech(np.concatenate([noise(4, -30), np.zeros(SAMPLE_RATE, np.int16), turn()]))
+    (other,) = found.other_sound
+    assert (other.start, other.end / SAMPLE_RATE) == (0, pytest.approx(4, abs=0.1))
+    assert other.end <= found.speech[0].start
+
+
+def test_silence_has_neither_speech_nor_other_sound():
+    found = find_speech(np.zeros(5 * SAMPLE_RATE, np.int16))
+    assert (found.speech, found.other_sound) == ((), ())
+
+
+@given(length=st.integers(0, LONGEST_SAMPLES), seed=st.integers(0, 2**32), loudest=st.integers(0, 32767))
+@example(length=0, seed=0, loudest=1000)
+@example(length=1, seed=0, loudest=1000)
+@example(length=1, seed=0, loudest=0)
+@example(length=479, seed=0, loudest=32767)
+@example(length=511, seed=0, loudest=32767)
+@example(length=512, seed=0, loudest=32767)
+@example(length=513, seed=0, loudest=1)
+@settings(max_examples=25)
+def test_no_sound_is_too_short_or_too_odd(length: int, seed: int, loudest: int):
+    samples = np.random.default_rng(seed).integers(-loudest - 1, loudest + 1, length).astype(np.int16)
+    found = find_speech(samples)
+    stretches = sorted([*found.speech, *found.other_sound], key=lambda each: each.start)
+    assert len(found.sound) == length
+    assert np.isfinite(found.sound).all()
+    assert all(0 <= each.start < each.end <= length for each in stretches)
+    assert all(one.end <= other.start for one, other in pairwise(stretches))
