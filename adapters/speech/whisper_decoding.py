@@ -36,7 +36,7 @@ _TOKENS_AT_LEAST = 24
 _TOKENS_PER_SECOND = 20
 _MOST_TOKENS = 224
 _NOTHING_MORE_SECONDS = PADDING_SECONDS + 0.1
-_LEAST_PROGRESS_SECONDS = 0.1
+_LEAST_PROGRESS_SECONDS = 1.0
 _SHORTEST_WORD_SECONDS = 0.02
 _WORTH_TELLING_SECONDS = 1.0
 
@@ -139,7 +139,7 @@ def _settled(words: list[_Spoken], seconds: float) -> tuple[list[_Spoken], float
     """
     last = words[-1]
     if last.end < seconds - _NOTHING_MORE_SECONDS:
-        return words, last.end if last.end >= _LEAST_PROGRESS_SECONDS else seconds
+        return words, max(last.end, _LEAST_PROGRESS_SECONDS)
     if not ends_sentence(last.text):
         for number, word in reversed(list(enumerate(words, start=1))):
             if ends_sentence(word.text) and word.end >= seconds / 2:

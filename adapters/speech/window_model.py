@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from faster_whisper import WhisperModel
 
 from adapters.speech.voice_activity import Sound
@@ -25,6 +26,7 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
     """As the library's own, which goes on by itself and encodes half a minute for each second that is left over."""
 
     _encoded = 0
+    _last: tuple[Any, Any] | None = None
 
     def hear(self, sound: Sound, **options: Any) -> HeardWindow:
         """What is said in at most 30 seconds of sound. `options`: as `transcribe` has them."""
@@ -39,8 +41,10 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
         return HeardWindow(segments, is_finished=True)
 
     def encode(self, features: Any) -> Any:
-        """Called by the library once for each window."""
+        """Called by the library once for each window. Sound that is heard another way is not encoded again."""
         self._encoded += 1
         if self._encoded > 1:
             raise _WindowIsOver
-        return super().encode(features)
+        if self._last is None or not np.array_equal(self._last[0], features):
+            self._last = (features, super().encode(features))
+        return self._last[1]
