@@ -208,7 +208,7 @@ async def test_the_command_line_takes_the_clients_own_ids(dragon, service):
     name = f"{dragon.correlation_id}/3"
     shown = await said("show", "--json", name)
     assert json.loads(shown[1])["external_id"] == name
-    assert "good morning" in (await said("transcript", name))[1]
+    assert "Good morning" in (await said("transcript", name))[1]
     assert "FinalizeRequested" in (await said("events", name))[1]
     missing = await said("show", f"{dragon.correlation_id}/4")
     assert missing[0] == 1

@@ -67,7 +67,7 @@ async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, a
     recording = await ended(api, correlation_id)
     assert recording["content_sha256"] == sha256(audio)
     text = (await api.call("GET", f"/v1/transcriptions/{recording['transcription_id']}")).json["text"]
-    assert text.split()[:2] == ["good", "morning"]
+    assert text.startswith("Good morning")
 
 
 async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
@@ -105,7 +105,7 @@ async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
     assert (recording["status"], recording["content_sha256"]) == ("completed", sha256(audio))
     assert recording["mime_type"] == "audio/ogg"
     text = (await api.call("GET", f"/v1/transcriptions/{recording['transcription_id']}")).json["text"]
-    assert text.split()[:2] == ["good", "morning"]
+    assert text.startswith("Good morning")
 
 
 async def test_a_large_chunk_from_curl_which_asks_before_it_sends_is_taken(service, api, tmp_path):

@@ -1,6 +1,7 @@
 """Transcripts as files over HTTP: which one is asked for, what it holds, and that clients of before see no change."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ from adapters.speech.plain_text import plain_text
 from adapters.speech.subtitles import subrip, webvtt
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 from domain.events import FinalizePolicy, RecordingEvent, Stage, Transcribed
+from service.clock import utc_now
 from tests.adapters.speech.subtitle_files import read_subrip, read_webvtt
 from tests.domain.histories import TRANSCRIBED_FACTS, chunk, failed, finalized, opened, stitched
 from tests.end_to_end.service_process import Answer, Api
@@ -56,7 +58,7 @@ class Shelf:
     async def put(self, *events: RecordingEvent, **opening: object) -> str:
         """The id of the transcription of a recording with this history."""
         its_id = uuid4()
-        begun = opened(tenant_id="proj_exports", **opening)
+        begun = opened(tenant_id="proj_exports", expires_at=utc_now() + timedelta(days=1), **opening)
         await self._deck.log.append(its_id, 0, [begun, *events], trace_id=None)
         return f"txn_{its_id.hex}"
 
