@@ -93,7 +93,7 @@ def _tone_down(levelled: Sound, sound: Sound, gain: float, speech: tuple[Stretch
 
 
 def _amplified(sound: Sound, gain: float) -> Sound:
-    return np.clip(sound * gain, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound * gain, -1, 1), dtype=np.float32)
 
 
 def _loudness(sound: Sound) -> float:
