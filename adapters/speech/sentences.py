@@ -12,7 +12,7 @@ _LONGEST_SECONDS = 20.0
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")  # noqa: RUF001 - as Chinese and Japanese write them
 _CLAUSE_ENDS = (",", ";", ":", "，", "、", "；", "：")  # noqa: RUF001
 _QUOTES = "\"'”’)]»"  # noqa: RUF001
-_ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs.", "e.g.", "i.e.", "no.", "approx."})
+_ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs.", "e.g.", "i.e.", "approx."})
 
 
 def sentences(words: Iterable[TranscriptWord], *, between_words: str = " ") -> list[TranscriptSegment]:

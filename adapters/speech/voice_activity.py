@@ -31,7 +31,8 @@ _FRAME_SECONDS = _DETECTOR_SAMPLES / SAMPLE_RATE
 # people, also through a telephone and at 5 dB of noise, above 0.85.
 _SURELY_SPEECH = 0.6
 _PERHAPS_SPEECH = 0.3
-_SURE_FRAMES = 3
+_SURE_FRAMES = 4
+_FRESH_SAMPLES = 250 * _DETECTOR_SAMPLES  # 8 s
 _PAUSE_FRAMES = round(0.5 / _FRAME_SECONDS)
 
 _LOUDNESS = 0.1
@@ -123,12 +124,24 @@ def _with_its_pitch(sound: Sound) -> Sound:
 
 
 def _probabilities(sound: Sound) -> npt.NDArray[np.float32]:
-    """How likely each 32 ms are speech."""
+    """How likely each 32 ms are speech.
+
+    The detector remembers what it heard, and after twenty seconds of quiet it takes a short answer for nothing. So it
+    listens twice: to the whole, and to some seconds at a time that it hears as if they were the first.
+    """
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - only workers load it
 
     model: Any = get_vad_model()
-    whole = np.pad(sound, (0, _DETECTOR_SAMPLES - len(sound) % _DETECTOR_SAMPLES))
-    return np.asarray(model(whole), dtype=np.float32).reshape(-1)
+
+    def listen(part: Sound) -> Sound:
+        found: Sound = np.asarray(model(part), dtype=np.float32)
+        return found.reshape(-1)
+
+    whole = np.pad(sound, (0, -len(sound) % _DETECTOR_SAMPLES))
+    if not len(whole):
+        return np.zeros(0, np.float32)
+    parts = (whole[start : start + _FRESH_SAMPLES] for start in range(0, len(whole), _FRESH_SAMPLES))
+    return np.maximum(listen(whole), np.concatenate([listen(part) for part in parts]))
 
 
 def _runs_of_speech(probabilities: npt.NDArray[np.float32]) -> list[tuple[int, int]]:

@@ -100,7 +100,9 @@ class _Try:
 def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str) -> _Try:
     tries: list[_Try] = []
     for way in _WAYS:
-        tries.append(_try(model, speech, language, way))
+        found = _try(model, speech, language, way)
+        if not tries or found.words:  # that another way finds nothing does not make words less likely
+            tries.append(found)
         if not tries[-1].is_doubtful:
             return tries[-1]
     return max(tries, key=lambda one: (not one.is_repetitive, one.log_probability))

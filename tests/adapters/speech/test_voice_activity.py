@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.audio.decoding import SAMPLE_RATE, Samples
+from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
 from adapters.speech.voice_activity import find_speech
+from service import sample
 from tests import dialogues
 
 LONGEST_SAMPLES = 3_000
@@ -50,6 +51,17 @@ def test_a_short_answer_in_a_quiet_minute_is_found_and_not_distorted(decibels: f
     (stretch,) = found.speech
     sound = found.sound[stretch.start : stretch.end]
     assert np.count_nonzero(np.abs(sound) >= 1) < len(sound) / 1000
+
+
+@pytest.mark.parametrize("quiet_seconds", [20, 40, 55])
+def test_a_short_question_after_a_long_quiet_is_found(quiet_seconds: int):
+    """The detector alone has forgotten by then what a voice is."""
+    with sample.audio_file() as path:
+        spoken = np.concatenate(list(pcm_blocks(lambda: path.open("rb"))))
+    asked = spoken[round(12.7 * SAMPLE_RATE) : round(13.8 * SAMPLE_RATE)]
+    found = find_speech(at(quiet_seconds, asked, within=noise(59, -60)))
+    (stretch,) = found.speech
+    assert stretch.start / SAMPLE_RATE == pytest.approx(quiet_seconds, abs=0.6)
 
 
 def test_soft_speech_is_as_loud_as_other_speech_when_it_is_given_on():

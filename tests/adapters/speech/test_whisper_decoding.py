@@ -197,6 +197,11 @@ def test_a_sound_that_never_finishes_is_still_over_some_time():
     assert rest.samples == 0
 
 
+def test_another_way_that_finds_nothing_does_not_take_unlikely_words_away():
+    unlikely = window((1.0, 2.0, " Penicillin."), log_probability=-1.2)
+    assert texts(decoded(unlikely, window(), window())) == ["Penicillin."]
+
+
 def test_words_never_begin_before_those_of_the_last_window_end():
     found = decoded(window((0.0, 0.5, " Good"), (0.5, 1.0, " morning.")), after=100.8)
     assert [(word.start, word.end) for word in found.words] == [(100.8, 100.82), (100.82, 101.0)]
