@@ -123,7 +123,7 @@ def _with_its_pitch(sound: Sound) -> Sound:
     return _amplified(restored, min(_LOUDNESS / loudness, _GREATEST_GAIN_AFTER_TILT)) if loudness > 0 else restored
 
 
-def _probabilities(sound: Sound) -> npt.NDArray[np.float32]:
+def _probabilities(sound: Sound) -> Sound:
     """How likely each 32 ms are speech.
 
     The detector remembers what it heard, and after twenty seconds of quiet it takes a short answer for nothing. So it
@@ -134,14 +134,14 @@ def _probabilities(sound: Sound) -> npt.NDArray[np.float32]:
     model: Any = get_vad_model()
 
     def listen(part: Sound) -> Sound:
-        found: Sound = np.asarray(model(part), dtype=np.float32)
-        return found.reshape(-1)
+        return np.asarray(model(part), dtype=np.float32).reshape(-1)
 
     whole = np.pad(sound, (0, -len(sound) % _DETECTOR_SAMPLES))
     if not len(whole):
         return np.zeros(0, np.float32)
     parts = (whole[start : start + _FRESH_SAMPLES] for start in range(0, len(whole), _FRESH_SAMPLES))
-    return np.maximum(listen(whole), np.concatenate([listen(part) for part in parts]))
+    likeliest: Sound = np.maximum(listen(whole), np.concatenate([listen(part) for part in parts]))
+    return likeliest
 
 
 def _runs_of_speech(probabilities: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
