@@ -247,7 +247,7 @@ class Consultations:
         """What was heard of the chunk alone: what is recorded, or what is being heard, or it is listened to now."""
         words = recording.words_of(chunk)
         if words is not None:
-            return Transcript.from_json(await self._content(words.blob_key))
+            return await self._transcript(words.blob_key)
         name = (its_id, chunk.number)
         hearing = self._hearing.get(name)
         if hearing is None:
@@ -293,7 +293,7 @@ class Consultations:
             raise ProcessingFailed
         return Consultation(
             its_id,
-            Transcript.from_json(await self._content(ended.transcribed.blob_key)),
+            await self._transcript(ended.transcribed.blob_key),
             Note.from_json(await self._content(ended.note.blob_key)),
         )
 
@@ -307,11 +307,13 @@ class Consultations:
             words = (recording.words_of(chunk) for chunk in recording.chunks.in_order())
             keys = [heard.blob_key for heard in words if heard is not None]
         try:
-            contents = [await self._content(key) for key in keys]
+            transcripts = [await self._transcript(key) for key in keys]
         except BlobNotFound:  # erased since
             raise RecordingNotFound from None
-        texts = (Transcript.from_json(content).text for content in contents)
-        return SessionState(its_id, recording, " ".join(text for text in texts if text))
+        return SessionState(its_id, recording, " ".join(one.text for one in transcripts if one.text))
+
+    async def _transcript(self, blob_key: str) -> Transcript:
+        return await asyncio.to_thread(Transcript.from_json, await self._content(blob_key))
 
     async def _content(self, blob_key: str) -> bytes:
         return b"".join([block async for block in self._blobs.read(blob_key)])

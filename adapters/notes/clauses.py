@@ -1,7 +1,7 @@
 """Cuts a transcript into sentences. Every one is words of the transcript, next to each other and unchanged.
 
 Engines that write punctuation say themselves where a sentence ends, or put a comma there and go on. Others give words
-alone. There, and after a comma, a sentence is taken to begin where words stand that usually begin one: "i will", "your
+alone. There, and after a comma, a sentence is taken to begin at words that usually begin one: "i will", "your
 blood pressure is", "please", "do you".
 """
 
@@ -48,6 +48,10 @@ _GOES_ON = re.compile(
 """A word that no sentence ends with."""
 
 _CONDITION = re.compile(r"(?:if|when|while|since|because)", re.IGNORECASE)
+_HANGS_TOGETHER = re.compile(
+    r"(?:if|when|whenever|while|since|because|unless|once|until|till|before|after|although|though|case)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,11 @@ def _after_an_end(words: Sequence[str]) -> Iterator[int]:
 
 
 def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool:
-    """Whether another sentence begins after a comma: not after "Yes, ...", nor between "if ..." and what follows."""
-    if len(said) == 1 or _CONDITION.fullmatch(said[0]):
+    """Whether another sentence begins after a comma: not after "Yes, ...", nor where one hangs on the other.
+
+    An order that holds only under a condition is never quoted without it.
+    """
+    if len(said) == 1 or any(_HANGS_TOGETHER.fullmatch(word.strip(",;:")) for word in said):
         return False
     return _opens([*words[: index - 1], words[index - 1].rstrip(","), *words[index:]], index)
 

@@ -23,7 +23,7 @@ class SpeechEngine(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages it understands, as tags without a region; empty when it says so only once it is loaded."""
+        """Languages it understands, as tags without a region; empty if they are only known after loading."""
 
     def load(self) -> None:
         """Load what it needs, so that the first recording does not wait for it. Raises: EngineUnavailable."""
@@ -118,7 +118,7 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
         case "faster-whisper":
             from adapters.speech.faster_whisper_engine import FasterWhisperEngine  # noqa: PLC0415
 
-            return FasterWhisperEngine(spec.model)
+            return FasterWhisperEngine(spec.model or None)
         case "openai":
             from adapters.speech.openai_engine import OpenAIEngine  # noqa: PLC0415
 

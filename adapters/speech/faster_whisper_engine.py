@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _LONGEST_PIECE_SECONDS = 60
 _WINDOW_SAMPLES = 28 * SAMPLE_RATE
-"""Whisper understands half a minute in one go, and takes as long for less."""
+"""Whisper understands half a minute in one go, and takes just as long for a shorter one."""
 
 
 class FasterWhisperEngine:
-    """One model, on one thread of the CPU: other cores belong to other workers."""
+    """One model, on one thread unless there is a GPU: other cores belong to other workers."""
 
     name = ENGINE
 

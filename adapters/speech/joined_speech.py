@@ -66,6 +66,12 @@ class JoinedSpeech:
         ends = zip(self._begins, self._begins[1:], self.stretches, strict=False)
         return JoinedSpeech(each.cut(max(0, sample - begin))[1] for begin, end, each in ends if end > sample)
 
+    def until(self, seconds: float) -> "JoinedSpeech":
+        """What comes before so many seconds."""
+        sample = round(seconds * SAMPLE_RATE)
+        begins = zip(self._begins, self.stretches, strict=False)
+        return JoinedSpeech(each.cut(sample - begin)[0] for begin, each in begins if begin < sample)
+
     def place(self, start: float, end: float) -> Interval:
         """Where in the recording something is that lasts from `start` to `end` of the joined sound.
 

@@ -71,7 +71,7 @@ def transcribe_session(
         start, end = round(window.start * SAMPLE_RATE), round(window.end * SAMPLE_RATE)
         again = transcribe_samples(engine, between(start, min(end, total)), language=language)
         segments = _outside(window, segments) + list(_later(again.segments, window.start))
-        unrecognized = _outside(window, unrecognized) + list(_later(again.unrecognized, window.start))
+        unrecognized = _parts_outside(window, unrecognized) + list(_later(again.unrecognized, window.start))
     return Transcript.of_segments(
         segments,
         language=language,
@@ -106,6 +106,17 @@ def _merged(windows: Iterator[_Window]) -> list[_Window]:
 def _outside(window: _Window, timed: Sequence[_Timed]) -> list[_Timed]:
     """Those whose middle is not in the window."""
     return [one for one in timed if not window.start <= (one.start + one.end) / 2 <= window.end]
+
+
+def _parts_outside(window: _Window, sounds: Sequence[UnrecognizedSound]) -> list[UnrecognizedSound]:
+    """What of each is not in the window."""
+    places = [(one, one.start, min(one.end, window.start)) for one in sounds]
+    places += [(one, max(one.start, window.end), one.end) for one in sounds]
+    return [
+        one.model_copy(update={"start": round(start, 3), "end": round(end, 3)})
+        for one, start, end in places
+        if start < end
+    ]
 
 
 def _later(timed: Sequence[_Timed], seconds: float) -> Iterator[_Timed]:

@@ -37,6 +37,7 @@ _TOKENS_PER_SECOND = 20
 _MOST_TOKENS = 224
 _NOTHING_MORE_SECONDS = PADDING_SECONDS + 0.1
 _LEAST_PROGRESS_SECONDS = 1.0
+_NO_SOUND_SECONDS = 0.1
 _SHORTEST_WORD_SECONDS = 0.02
 _WORTH_TELLING_SECONDS = 1.0
 
@@ -53,11 +54,11 @@ class Decoded:
 def decode(model: "WindowModel", speech: JoinedSpeech, *, language: str, after: float) -> Decoded:
     """At most 30 seconds of speech. `language`: a code such as "en". Times are the recording's, none before `after`."""
     found = _best_try(model, speech, language)
-    rest = speech.rest(found.end) if found.end < speech.seconds else JoinedSpeech()
+    is_over = found.end > speech.seconds - _NO_SOUND_SECONDS
+    rest = JoinedSpeech() if is_over else speech.rest(found.end)
     words = [] if found.refusal else _words(found, speech, after=after)
-    intervals = [each.interval for each in speech.stretches]
-    left = {each.interval.start for each in rest.stretches}
-    silent = [each for each in intervals if each.start not in left and not any(_meet(each, word) for word in words)]
+    heard = [each.interval for each in (speech if is_over else speech.until(found.end)).stretches]
+    silent = [each for each in heard if not any(_meet(each, word) for word in words)]
     return Decoded(words, _told(silent, found.refusal or "no_words"), rest)
 
 
@@ -116,6 +117,7 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
         temperature=0.0,
         condition_on_previous_text=False,
         word_timestamps=True,
+        no_speech_threshold=None,  # the library would leave the window out without a word
         max_new_tokens=min(_MOST_TOKENS, _TOKENS_AT_LEAST + round(_TOKENS_PER_SECOND * seconds)),
         **way,
     )

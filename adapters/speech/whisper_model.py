@@ -7,14 +7,20 @@ this file is the licence of the weights.
 
 import hashlib
 import importlib.util
+import logging
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from adapters.audio.decoding import SAMPLE_RATE
 from adapters.speech.engine import EngineUnavailable
 
 if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel
+
+logger = logging.getLogger(__name__)
 
 ENGINE = "faster-whisper"
 
@@ -50,17 +56,35 @@ def load_model(path: str | None) -> "WindowModel":
     Raises: EngineUnavailable.
     """
     folder = model_folder(path)
-    if path is None:
-        _check_published(folder / "model.bin")
+    try:
+        if path is None:
+            _check_published(folder / "model.bin")
+        return _on_gpu(folder) or _loaded(folder, "cpu", "int8")
+    except EngineUnavailable:
+        raise
+    except Exception as error:  # the libraries raise no narrower one for a damaged file, or for a library they miss
+        raise EngineUnavailable(ENGINE, f"the model at {folder} can not be loaded: {error}") from error
+
+
+def _on_gpu(folder: Path) -> "WindowModel | None":
+    """None without a GPU, and with one whose libraries are not there: they are first looked for at the first sound."""
     import ctranslate2  # noqa: PLC0415 - only workers load it
 
-    from adapters.speech.window_model import WindowModel  # noqa: PLC0415
-
-    device, compute_type = ("cuda", "auto") if ctranslate2.get_cuda_device_count() else ("cpu", "int8")
+    if not ctranslate2.get_cuda_device_count():
+        return None
     try:
-        return WindowModel(str(folder), device=device, compute_type=compute_type, cpu_threads=1, local_files_only=True)
-    except Exception as error:  # the library of tokenizers raises no narrower one for a damaged file
-        raise EngineUnavailable(ENGINE, f"the model at {folder} can not be loaded: {error}") from error
+        model = _loaded(folder, "cuda", "auto")
+        model.hear(np.zeros(SAMPLE_RATE, np.float32), language="en", beam_size=1, temperature=0.0)
+    except RuntimeError as error:
+        logger.warning("The GPU cannot be used, the CPU is.", extra={"because": str(error)})
+        return None
+    return model
+
+
+def _loaded(folder: Path, device: str, compute_type: str) -> "WindowModel":
+    from adapters.speech.window_model import WindowModel  # noqa: PLC0415 - only workers load it
+
+    return WindowModel(str(folder), device=device, compute_type=compute_type, cpu_threads=1, local_files_only=True)
 
 
 def _default_folder() -> Path:

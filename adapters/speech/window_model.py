@@ -41,7 +41,7 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
         return HeardWindow(segments, is_finished=True)
 
     def encode(self, features: Any) -> Any:
-        """Called by the library once for each window. Sound that is heard another way is not encoded again."""
+        """Called by the library once for each window. The same sound with other options is not encoded again."""
         self._encoded += 1
         if self._encoded > 1:
             raise _WindowIsOver

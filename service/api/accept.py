@@ -30,8 +30,10 @@ class _MediaRange:
 def preferred(headers: Iterable[str], offered: Sequence[str]) -> str | None:
     """The one of the offered types that these Accept headers prefer; None when they accept none of them.
 
-    What the headers say of a type is what their most specific range says of it. Of types with the same weight the one
-    that is named more specifically is preferred, then the one that is named first, then the one that is offered first.
+    What the headers say of a type is what their most specific range says of it. The first offered type is the usual
+    one: another has to be named, at least by its kind, and to weigh more, as HTTP libraries name what they can read
+    besides JSON, and mean nothing by it. Of others with the same weight the one that is named more specifically is
+    preferred, then the one that is named first, then the one that is offered first.
     Without a header the first offered type is as good as any. An element that is no media range is passed over;
     parameters other than `q` are, too.
     """
@@ -39,7 +41,8 @@ def preferred(headers: Iterable[str], offered: Sequence[str]) -> str | None:
     if not ranges:
         return offered[0]
     accepted = [(one, media_type) for media_type in offered if (one := _range_of(media_type, ranges)) and one.weight]
-    best = max(accepted, key=lambda it: (it[0].weight, it[0].specificity, -it[0].place), default=None)
+    named = [it for it in accepted if it[0].specificity or it[1] == offered[0]]
+    best = max(named, key=lambda it: (it[0].weight, it[1] == offered[0], it[0].specificity, -it[0].place), default=None)
     return best[1] if best else None
 
 

@@ -122,10 +122,10 @@ async def _transcript_file(connection: Connection, recording_id: str, form: str,
 
 def _replace(file: Path, content: bytes) -> None:
     """The file has its old content or all of the new one, also when the disk is full."""
-    file = file.resolve()
     if file.exists() and not file.is_file():  # a pipe, or /dev/null
         file.write_bytes(content)
         return
+    file = file.resolve()
     part = file.with_name(f".{file.name}.part")
     try:
         part.write_bytes(content)

@@ -63,7 +63,7 @@ _BY_ACCEPT: Mapping[str, Format | None] = {
 def format_asked_for(request: web.Request) -> Format | None:
     """The query's format, or else the one that Accept prefers; None for Bota's object of the transcription.
 
-    A client that accepts nothing there is gets Bota's object too, not 406: Bota's clients were never asked for an
+    A client that accepts none of these gets Bota's object too, not 406: Bota's clients were never asked for an
     Accept that fits. Raises: InvalidRequest.
     """
     asked = query_of(TranscriptionRequest, request.query).format

@@ -66,7 +66,7 @@ class View:
 
     async def _transcript(self, transcribed: Transcribed) -> Transcript:
         try:
-            return Transcript.from_json(await self._blob(transcribed.blob_key))
+            return await asyncio.to_thread(Transcript.from_json, await self._blob(transcribed.blob_key))
         except BlobNotFound:  # erased since the row was read
             raise RecordingNotFound from None
 

@@ -129,6 +129,21 @@ def test_sentences_that_an_engine_joined_with_commas_go_to_their_sections_one_by
     ]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Well, if the pain gets worse, please call us at once.",
+        "Take it easy, and if the pain gets worse, please call us at once.",
+        "Unless it hurts, take two tablets a day.",
+        "Once the fever is gone, stop the antibiotic.",
+        "And when it hurts, take one tablet.",
+    ],
+)
+def test_an_order_is_not_quoted_without_the_condition_it_holds_under(said):
+    *_, last = (clause.text for clause in clauses(transcript_of(said)))
+    assert any(word in last.lower().split() for word in ("if", "unless", "once", "when"))
+
+
 def test_what_hangs_on_a_condition_stays_with_it():
     said = "take one tablet if the pain gets worse call us at once your lungs are clear"
     cut = [clause.text for clause in clauses(transcript_of(said))]

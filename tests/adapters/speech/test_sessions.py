@@ -119,6 +119,7 @@ def test_where_sound_was_heard_without_words_is_told_of_the_whole():
     cut_in_it, _ = session(sound, 15)
     covered = [(one.start, one.end) for one in cut_in_it.unrecognized]
     assert (covered[0][0], covered[-1]) == (14, (20, 22))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(covered))
     assert whole.text == cut_in_it.text == "w1 w2"
 
 

@@ -202,6 +202,19 @@ def test_another_way_that_finds_nothing_does_not_take_unlikely_words_away():
     assert texts(decoded(unlikely, window(), window())) == ["Penicillin."]
 
 
+def test_sound_that_is_heard_again_is_not_told_as_unrecognized():
+    sound = speech((0, 2), (10, 36))
+    found = decoded(window((0.5, 2.1, " Yes"), is_finished=False), of=sound)
+    assert texts(found) == ["Yes"]
+    assert [round(each.interval.start, 1) for each in found.rest.stretches] == [10.1]
+    assert told(found) == []
+
+
+def test_a_rest_of_hardly_any_sound_is_not_heard_again():
+    found = decoded(window((0.0, 5.0, " weekend."), (5.0, 9.99, " At"), is_finished=False))
+    assert found.rest.samples == 0 or found.rest.seconds >= 0.1
+
+
 def test_words_never_begin_before_those_of_the_last_window_end():
     found = decoded(window((0.0, 0.5, " Good"), (0.5, 1.0, " morning.")), after=100.8)
     assert [(word.start, word.end) for word in found.words] == [(100.8, 100.82), (100.82, 101.0)]
