@@ -19,16 +19,16 @@ test: .venv/installed ## all tests, in two processes side by side; one with ARGS
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; the tests must notice each
-	@$(BIN)/python -m tests.simulation.planted_faults $(ARGS)
+	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)
 soak: .venv/installed ## the simulation over 10 000 seeds (or SIMULATION_SEEDS), the properties over 20 000 runs
-	@$(BIN)/python -m tests.simulation
+	@$(BIN)/python -m tests.tools.simulation
 	SOAK_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
 
 mutate: .venv/installed ## change the domain's code in every small way, and see that a test notices: some half an hour
 	$(BIN)/mutmut run
 	@$(BIN)/mutmut export-cicd-stats > /dev/null
 	@$(BIN)/mutmut results
-	@$(BIN)/python -m tests.mutation_score
+	@$(BIN)/python -m tests.tools.mutation_score
 
 lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 	$(BIN)/ruff format --check .
@@ -37,33 +37,33 @@ lint: .venv/installed ## formatting, lint, types, the walls between the rooms
 	$(BIN)/lint-imports
 
 bench: .venv/installed ## measurements, as ratios
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.tools.bench $(ARGS)
 
 bench-ingest: .venv/installed ## how fast chunks are taken in, beside nginx and others, as ratios
-	@$(BIN)/python -m tests.bench.ingest
+	@$(BIN)/python -m tests.tools.bench.ingest
 
 soak-ingest: .venv/installed ## kill -9, 200 times under load; and a million small chunks (half an hour)
-	@$(BIN)/python -m tests.bench.ingest.soak
+	@$(BIN)/python -m tests.tools.bench.ingest.soak
 
 bench-kafka: .venv/installed ## the publisher beside a bare producer, and how long consumers wait
-	@$(BIN)/python -m tests.bench.kafka
+	@$(BIN)/python -m tests.tools.bench.kafka
 
 bench-words: .venv/installed ## how many words the engine gets right, beside plain faster-whisper; see ARGS=--help
-	@$(BIN)/python -m tests.bench.words $(ARGS)
+	@$(BIN)/python -m tests.tools.bench.words $(ARGS)
 
 kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ctrl-C; needs Java 17 and Maven
-	@exec $(BIN)/python -m tests.kafka $(ARGS)
+	@exec $(BIN)/python -m tests.tools.kafka $(ARGS)
 
 soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
 
 schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
-	@$(BIN)/python -m service.event_schemas
-	@$(BIN)/python -m service.schemas
-	@$(BIN)/python -m service.openapi
-	@$(BIN)/python -m service.life_diagram
+	@$(BIN)/python -m service.generators.event_schemas
+	@$(BIN)/python -m service.generators
+	@$(BIN)/python -m service.generators.openapi
+	@$(BIN)/python -m service.generators.life_diagram
 soak-webhooks: .venv/installed ## 10 000 webhook deliveries, two receivers dead, a kill -9 in the middle
-	@$(BIN)/python -m tests.soak.webhooks $(ARGS)
+	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
 
 format: .venv/installed ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.kafka.broker import KafkaBroker
-from tests.kafka.jars import NoKafka
+from tests.tools.kafka.broker import KafkaBroker
+from tests.tools.kafka.jars import NoKafka
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its own, which is patient, too

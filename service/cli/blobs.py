@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import click
 
-from service.settings import BadSettings, Settings, load_settings
+from service.runtime.settings import BadSettings, Settings, load_settings
 
 
 @click.group()
@@ -19,7 +19,7 @@ def check() -> None:
 
     The service may be running meanwhile. Ends with code 1 when something that the log speaks of is missing or damaged.
     """
-    from service.blob_check import check_blobs  # noqa: PLC0415
+    from service.runtime.blob_check import check_blobs  # noqa: PLC0415
 
     found = 0
     with _settings() as settings:
@@ -33,7 +33,7 @@ def check() -> None:
 @blobs.command()
 def usage() -> None:
     """Say how many bytes are live, dead and on the disk."""
-    from service.blob_check import blob_usage  # noqa: PLC0415
+    from service.runtime.blob_check import blob_usage  # noqa: PLC0415
 
     with _settings() as settings:
         for name, blobs_, live, dead, disk in blob_usage(settings):

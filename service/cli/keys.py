@@ -12,9 +12,9 @@ from uuid import UUID
 import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
-from service.api.dragon.names import tenant_of_customer
-from service.clock import utc_now
-from service.settings import BadSettings, load_settings
+from service.application.clock import utc_now
+from service.dialects.dragon.names import tenant_of_customer
+from service.runtime.settings import BadSettings, load_settings
 
 SCOPES = (
     "recordings:read",

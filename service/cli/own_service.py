@@ -18,8 +18,8 @@ from random import SystemRandom
 import aiohttp
 import orjson
 
+from service.application.retry import RetryPolicy
 from service.client import ClientFailure
-from service.retry import RetryPolicy
 
 STARTING = RetryPolicy(
     first=timedelta(milliseconds=50),

@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
+from service.application.retry import RetryPolicy
 from service.cli import wording
 from service.cli.show import print_transcript
 from service.client import Recording, RecordingsClient
 from service.client.slices import CutFile, Slice
 from service.client.upload import settled
-from service.retry import RetryPolicy
 
 # No bound: a long recording is transcribed in minutes, and Ctrl-C ends the wait without harm.
 WAITING = RetryPolicy(

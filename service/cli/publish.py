@@ -6,7 +6,7 @@ from random import Random
 
 import click
 
-from service.settings import BadSettings, Settings, load_settings
+from service.runtime.settings import BadSettings, Settings, load_settings
 
 
 @click.command()
@@ -26,7 +26,7 @@ def publish() -> None:
         raise click.ClickException(
             f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
         )
-    from service.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs takes a while to import
+    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs takes a while to import
 
     log_to_stderr(settings.log_level)
     asyncio.run(_publish(settings))
@@ -36,10 +36,10 @@ async def _publish(settings: Settings) -> None:
     from adapters.event_log.log import EventLog  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.positions import PositionStore  # noqa: PLC0415
-    from service.collector import settle_collector  # noqa: PLC0415
+    from service.application.metrics import Metrics  # noqa: PLC0415
     from service.followers.publisher import open_publisher  # noqa: PLC0415
     from service.followers.supervision import keep_running  # noqa: PLC0415
-    from service.metrics import Metrics  # noqa: PLC0415
+    from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     log = EventLog(SQLiteLogRecorder(settings.log_path))
     positions = PositionStore(settings.positions_path)

@@ -4,7 +4,7 @@ import sqlite3
 
 import click
 
-from service.settings import BadSettings, load_settings
+from service.runtime.settings import BadSettings, load_settings
 
 VIEWS = ("summaries",)
 
@@ -20,8 +20,8 @@ def rebuild(view: str) -> None:
     from adapters.event_log.recorder import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.summaries import RebuildRunning, SummaryStore  # noqa: PLC0415
-    from service.api.bota.objects import recording_status  # noqa: PLC0415
-    from service.collector import settle_collector  # noqa: PLC0415
+    from service.dialects.bota.objects import recording_status  # noqa: PLC0415
+    from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     try:
         settings = load_settings()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.settings import BadSettings, Settings, load_settings
+from service.runtime.settings import BadSettings, Settings, load_settings
 
 
 class ServeCommand(click.Command):
@@ -40,9 +40,9 @@ def serve(host: str | None, port: int | None) -> None:
         settings = load_settings(**overrides)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    from service.logs import log_to_stderr  # noqa: PLC0415 - what serving needs takes a while to import
-    from service.server import StartRefused  # noqa: PLC0415
-    from service.server import serve as run_server  # noqa: PLC0415
+    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what serving needs takes a while to import
+    from service.runtime.server import StartRefused  # noqa: PLC0415
+    from service.runtime.server import serve as run_server  # noqa: PLC0415
 
     log_to_stderr(settings.log_level)
     try:

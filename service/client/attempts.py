@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from random import Random, SystemRandom
 from typing import TypeVar
 
+from service.application.retry import RetryPolicy
 from service.client.errors import ApiError, ClientFailure, Unreachable
-from service.retry import RetryPolicy
 
 PATIENT = RetryPolicy(
     first=timedelta(milliseconds=250),

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
+from service.application.retry import RetryPolicy
 from service.client.answers import Recording
 from service.client.api import RecordingsClient
 from service.client.errors import ApiError, ClientFailure
 from service.client.slices import CutFile, Slice
-from service.retry import RetryPolicy
 
 # A finalize that still names missing chunks after this many rounds is a service that loses them.
 MAX_ROUNDS = 5

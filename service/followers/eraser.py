@@ -16,9 +16,9 @@ from adapters.blobs.store import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
 from domain.events import RecordingDeleted, RecordingEvent, Stitched
-from service.clock import Clock
-from service.logs import trace_id
-from service.processing import blob_prefix, recording_prefix
+from service.application.clock import Clock
+from service.application.processing import blob_prefix, recording_prefix
+from service.application.trace import trace_id
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from adapters.positions import PositionStore
 from domain.commands import ExpireRecording
 from domain.errors import RecordingError
 from domain.events import Failed, RecordingDeleted, RecordingOpened, Stitched
-from service.clock import Clock
-from service.recordings import Recordings
+from service.application.clock import Clock
+from service.application.recordings import Recordings
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -23,11 +23,11 @@ from adapters.kafka.position import Published, read_position, read_published
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic, ensure_topic
 from adapters.positions import PositionStore
-from service.clock import Clock, utc_now
+from service.application.clock import Clock, utc_now
+from service.application.metrics import Metrics, PublisherMetrics
+from service.application.retry import RetryPolicy
 from service.messages.publication import message_id, to_message
-from service.metrics import Metrics, PublisherMetrics
-from service.retry import RetryPolicy
-from service.settings import Settings, as_set
+from service.runtime.settings import Settings, as_set
 
 logger = logging.getLogger(__name__)
 

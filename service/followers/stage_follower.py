@@ -23,11 +23,11 @@ from domain.commands import Command, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
 from domain.recording import Recording
-from service.clock import Clock
-from service.logs import trace_id
-from service.metrics import Metrics
-from service.recordings import Contended, Recordings
-from service.retry import RetryPolicy
+from service.application.clock import Clock
+from service.application.metrics import Metrics
+from service.application.recordings import Contended, Recordings
+from service.application.retry import RetryPolicy
+from service.application.trace import trace_id
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
 
-from service.retry import RetryPolicy
+from service.application.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from domain.recording import Recording
-from service.recordings import Recordings
+from service.application.recordings import Recordings
 
 
 class Waker:

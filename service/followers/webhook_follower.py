@@ -11,8 +11,8 @@ from adapters.webhooks.deliveries import Message
 from adapters.webhooks.store import WebhookStore
 from domain.events import ChunkStored, RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
-from service.clock import Clock
-from service.webhook_delivery import WebhookDelivery
+from service.application.clock import Clock
+from service.followers.webhook_delivery import WebhookDelivery
 
 KEPT_SUMMARIES = 10_000
 """Recordings whose facts are at hand; what is needed of another is folded from its history."""

@@ -1,6 +1,6 @@
 """The project's own speech sample: a doctor and a patient talk about a headache for about a minute.
 
-The audio is synthetic (see `tests/make_sample.py`), so it belongs to nobody and may be sent anywhere.
+The audio is synthetic (see `tests/tools/make_sample.py`), so it belongs to nobody and may be sent anywhere.
 """
 
 from collections.abc import Iterator

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.keys import SCHEMA_VERSION, Key, KeyFileTooNew, KeyKind, KeyNotFound, KeyStore
+from tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.events import EVENT_TYPES
 from domain.upcasts import UPCASTS
-from service.event_schemas import EVENT_SCHEMAS
+from service.generators.event_schemas import EVENT_SCHEMAS
 from tests.domain.corpus import FOLDER, corpus
 
 ROWS = list(corpus())

@@ -4,7 +4,7 @@ from secrets import token_hex
 import pytest
 
 from adapters.keys import KeyKind, KeyStore
-from service.clock import utc_now
+from service.application.clock import utc_now
 from tests.end_to_end.service_process import Api, ServiceProcess
 from tests.end_to_end.trusted_service import trusting
 

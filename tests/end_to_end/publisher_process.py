@@ -13,7 +13,7 @@ from adapters.kafka.connection import KafkaConnection, parse_servers
 from adapters.kafka.errors import KafkaFailed
 from adapters.kafka.position import read_position
 from tests.end_to_end.tapedeck_process import TapedeckProcess
-from tests.kafka.reading import Seen, read_committed
+from tests.tools.kafka.reading import Seen, read_committed
 
 PUBLISHED_SECONDS = 120
 

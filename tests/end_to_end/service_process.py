@@ -21,7 +21,7 @@ import psutil
 
 import service.sample
 from tests.end_to_end.tapedeck_process import TapedeckProcess
-from tests.free_ports import free_port
+from tests.tools.free_ports import free_port
 
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
 START_SECONDS = 60

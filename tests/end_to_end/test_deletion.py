@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from service.blob_check import check_blobs
-from service.settings import load_settings
+from service.runtime.blob_check import check_blobs
+from service.runtime.settings import load_settings
 from tests.end_to_end.service_process import short_speech, slices
 
 

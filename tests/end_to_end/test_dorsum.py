@@ -6,7 +6,6 @@ import aiohttp
 import numpy as np
 import pytest
 
-from tests import dialogues
 from tests.end_to_end.dorsum_client import (
     CHUNK,
     Dorsum,
@@ -16,6 +15,7 @@ from tests.end_to_end.dorsum_client import (
     stored_chunks,
 )
 from tests.end_to_end.service_process import ServiceProcess
+from tests.tools import dialogues
 
 RECEIVED = "Chunk received successfully"
 

@@ -13,10 +13,10 @@ import orjson
 import pytest
 
 from service.sample.word_error_rate import word_error_rate
-from tests import dialogues
-from tests.bench.words.normalizer import normalized
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, sections_of, stitched_samples, stored_chunks
 from tests.end_to_end.test_readme import section
+from tests.tools import dialogues
+from tests.tools.bench.words.normalizer import normalized
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -12,8 +12,8 @@ import pytest
 from adapters.event_log.reader import EventReader
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.keys import KeyKind, KeyStore
-from service.api.dragon.names import recording_named
-from service.clock import utc_now
+from service.application.clock import utc_now
+from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, found, sha256, silence
 from tests.end_to_end.service_process import short_speech, slices
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from service.api.dragon.names import recording_named
+from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
-from tests.peak_memory import MEBIBYTE, peak_bytes
+from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
 BOUNDARY = "boundary-of-the-test"
 STORE = f"/audio/storeChunk?{AUDIO}"

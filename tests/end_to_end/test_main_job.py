@@ -3,18 +3,18 @@
 import asyncio
 import hashlib
 from contextlib import contextmanager
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from adapters.keys import KeyKind, KeyStore
-from service.clock import utc_now
+from service.application.clock import utc_now
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.service_process import SAMPLE, short_speech, slices
+from tests.places import SHARED_DATA
 
-SPEECH = Path(__file__).parents[3] / "shared" / "data" / "speech"
+SPEECH = SHARED_DATA / "speech"
 needs_speech = pytest.mark.skipif(not SPEECH.is_dir(), reason="there is no ../shared/data/speech beside this checkout")
 
 

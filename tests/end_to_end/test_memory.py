@@ -1,6 +1,6 @@
 """What the service needs does not grow with what it is sent."""
 
-from tests.peak_memory import MEBIBYTE, peak_bytes
+from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
 
 async def body(size_bytes: int):

@@ -11,9 +11,9 @@ from service.messages.forms import FORMS
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.service_process import short_speech
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:
@@ -23,7 +23,7 @@ def section(title: str) -> str:
 def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     """In a folder that looks like the repository's with the service running: `.data` and `service/` are there."""
     (tmp_path / ".data").symlink_to(service.data_dir)
-    (tmp_path / "service").symlink_to(ROOT / "service")
+    (tmp_path / "service").symlink_to(REPOSITORY / "service")
     (script,) = re.findall(r"```sh\n(.*?)```", section("A recording by hand"), re.DOTALL)
     ran = subprocess.run(["sh", "-eu"], input=script, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -69,4 +69,4 @@ def test_every_type_of_message_is_named():
 
 def test_every_file_the_readme_names_exists():
     for path in re.findall(r"`(tests/[\w/.]+|service/[\w/.]+|domain/|adapters/)`", README):
-        assert (ROOT / path).exists(), path
+        assert (REPOSITORY / path).exists(), path

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
-from service.openapi import FILE, document, rendered
+from service.generators.openapi import FILE, document, rendered
 from tests.end_to_end.dorsum_client import Dorsum, keys_of, silence
 from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.end_to_end.service_process import short_speech

@@ -6,8 +6,8 @@ from secrets import token_hex
 
 import pytest
 
-from service.api.bota.described import BOTA
-from service.clock import utc_now
+from service.application.clock import utc_now
+from service.dialects.bota.reference import BOTA
 from tests.end_to_end.service_process import short_speech
 
 SCOPES = [f"{what}:{how}" for what in ("recordings", "transcriptions", "webhooks") for how in ("read", "write")]

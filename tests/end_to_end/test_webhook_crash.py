@@ -1,6 +1,6 @@
 """The bounded form of `make soak-webhooks`."""
 
-from tests.soak.webhooks import DEAD, ENDPOINTS, deliver
+from tests.tools.soak.webhooks import DEAD, ENDPOINTS, deliver
 
 
 async def test_killed_in_the_middle_and_with_two_dead_endpoints_the_others_get_every_delivery(tmp_path):

@@ -9,13 +9,13 @@ from pathlib import Path
 from aiohttp import web
 from orjson import loads
 
-from service.api.application import runner
-from service.assembly import open_deck
-from service.clock import utc_now
-from service.deck import Deck
-from service.settings import Settings
+from service.application.clock import utc_now
+from service.runtime.assembly import open_deck
+from service.runtime.deck import Deck
+from service.runtime.settings import Settings
+from service.runtime.web import runner
 from tests.end_to_end.service_process import Api
-from tests.free_ports import free_port
+from tests.tools.free_ports import free_port
 
 
 class TurnedClock:

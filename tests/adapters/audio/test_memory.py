@@ -18,7 +18,7 @@ from pathlib import Path
 from adapters.audio.decoding import pcm_blocks
 from adapters.audio.stitching import stitch
 from tests.adapters.audio.samples import opener, tone, wav
-from tests.peak_memory import peak_bytes
+from tests.tools.peak_memory import peak_bytes
 
 small, chunk, output = opener(wav(tone(16_000))), Path(sys.argv[1]), Path(sys.argv[2])
 stitch([small, small], output)

@@ -22,8 +22,8 @@ from adapters.blobs.store import (
     StoredBlob,
     open_store,
 )
+from tests.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 PREFIX = "rec_1/chunks/"
 ABSENT = PREFIX + "0" * 64
 
@@ -380,7 +380,7 @@ class BlobStoreContract:
     async def test_memory_stays_flat_while_200_mb_are_put_and_read(self, url: str) -> None:
         measured = run(
             "import asyncio, sys; from adapters.blobs.store import open_store\n"
-            "from tests.peak_memory import MEBIBYTE, peak_bytes\n"
+            "from tests.tools.peak_memory import MEBIBYTE, peak_bytes\n"
             "async def body(pieces):\n"
             "    for number in range(pieces): yield number.to_bytes(8, 'big') * 8192\n"
             "async def main():\n"

@@ -13,7 +13,7 @@ from adapters.kafka.position import read_position, read_published
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic, ensure_topic
 from tests.adapters.kafka.test_producer import complaints_of_asyncio, message
-from tests.kafka.cancelling import cancelled_at
+from tests.tools.kafka.cancelling import cancelled_at
 
 
 async def _publish(connection, topic):

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 
 from adapters.kafka.connection import BadConnection, KafkaConnection, parse_servers
-from service.settings import BadSettings, load_settings
+from service.runtime.settings import BadSettings, load_settings
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from adapters.kafka.message import Message
 from adapters.kafka.position import Published, read_position, read_published
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic, ensure_topic
-from tests.kafka.broker import PASSWORD, USER
-from tests.kafka.reading import read_committed
+from tests.tools.kafka.broker import PASSWORD, USER
+from tests.tools.kafka.reading import read_committed
 
 
 def message(position: int, key: str = "a", *, padding: int = 0) -> Message:

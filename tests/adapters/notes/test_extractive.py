@@ -10,7 +10,7 @@ from adapters.notes.clauses import clauses
 from adapters.notes.extractive import ExtractiveNoteWriter, extract
 from adapters.notes.note import Note, Section
 from adapters.speech.transcript import Transcript, TranscriptSegment
-from tests import dialogues
+from tests.tools import dialogues
 
 SAID = {
     "chest_pain": {

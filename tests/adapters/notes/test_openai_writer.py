@@ -8,7 +8,7 @@ from adapters.notes.note import NoteNotWritten, NoteUnusable, NoteWriterUnavaila
 from adapters.notes.openai_writer import PROMPT, OpenAINoteWriter
 from tests.adapters.notes.endpoint import SECTIONS, chat_endpoint, completion
 from tests.adapters.notes.test_extractive import transcript_of
-from tests.free_ports import free_port
+from tests.tools.free_ports import free_port
 
 KEY = "sk-very-secret"
 TRANSCRIPT = transcript_of("I have had pain in my chest.", "We will do a blood test.")

@@ -17,10 +17,10 @@ from adapters.speech.transcript import Transcript
 from adapters.speech.voice_activity import find_speech
 from service import sample
 from service.sample.word_error_rate import word_error_rate
-from tests import dialogues
 from tests.adapters.audio.samples import opener, wav
-from tests.bench.words import degrading
-from tests.bench.words.non_speech import non_speech
+from tests.tools import dialogues
+from tests.tools.bench.words import degrading
+from tests.tools.bench.words.non_speech import non_speech
 
 HALF_SECONDS = 29.6
 HALF_TURNS = 7
@@ -257,7 +257,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from adapters.speech.engine import EngineSpec, build_engine
-from tests.peak_memory import peak_bytes
+from tests.tools.peak_memory import peak_bytes
 
 engine = build_engine(EngineSpec())
 short, long = (Path(path) for path in sys.argv[1:])

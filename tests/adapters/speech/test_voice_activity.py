@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
 from adapters.speech.voice_activity import find_speech
 from service import sample
-from tests import dialogues
+from tests.tools import dialogues
 
 LONGEST_SAMPLES = 3_000
 

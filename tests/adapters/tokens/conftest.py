@@ -6,7 +6,7 @@ from adapters.tokens.allow_list import parse_allow_list
 from adapters.tokens.discovery import Discovery
 from adapters.tokens.key_sets import KeySets
 from adapters.tokens.verification import TokenVerifier
-from service.clock import utc_now
+from service.application.clock import utc_now
 from tests.adapters.tokens.issuer import IssuerServer
 
 

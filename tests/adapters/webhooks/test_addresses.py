@@ -9,7 +9,7 @@ from aiohttp import web
 from adapters.webhooks import addresses
 from adapters.webhooks.addresses import AddressPolicy, is_public
 from adapters.webhooks.sender import UrlRefused, WebhookSender
-from tests.free_ports import free_port
+from tests.tools.free_ports import free_port
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.events import EVENT_TYPES, LoggedEvent
-from service.event_schemas import schema_name
+from service.generators.event_schemas import schema_name
 from tests.domain.corpus import FOLDER, line_of
 from tests.domain.history_kit import histories, session_histories
 

@@ -21,15 +21,15 @@ from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic
 from adapters.positions import PositionStore
 from domain.recording import fold
+from service.application.metrics import Metrics
+from service.application.recordings import Recordings
+from service.application.retry import RetryPolicy
 from service.followers import publisher as publisher_module
 from service.followers.publisher import Publisher
-from service.metrics import Metrics
-from service.recordings import Recordings
-from service.retry import RetryPolicy
 from tests.domain.histories import at, finalize, open_recording, store_chunk
 from tests.domain.history_kit import histories
-from tests.kafka.folding import folded
-from tests.kafka.reading import read_committed
+from tests.tools.kafka.folding import folded
+from tests.tools.kafka.reading import read_committed
 
 SOON = RetryPolicy(first=timedelta(milliseconds=600))
 CALM = RetryPolicy(first=timedelta(seconds=6))

@@ -18,11 +18,11 @@ from adapters.speech.engine import EngineUnavailable
 from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
+from service.application.metrics import Metrics
+from service.application.recordings import Recordings
+from service.application.retry import RetryPolicy
 from service.followers import stage_follower
 from service.followers.stage_follower import StageFollower
-from service.metrics import Metrics
-from service.recordings import Recordings
-from service.retry import RetryPolicy
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
 
 AT_ONCE = RetryPolicy(first=timedelta(0), longest=timedelta(0), attempts=3)

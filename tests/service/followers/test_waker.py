@@ -9,8 +9,8 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.errors import RecordingNotFound
 from domain.recording import Phase
+from service.application.recordings import Recordings
 from service.followers.waker import Waker
-from service.recordings import Recordings
 from tests.domain.histories import finalize, open_recording, store_chunk
 
 

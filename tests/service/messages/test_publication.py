@@ -16,8 +16,8 @@ from service.messages.reading import NotOurMessage, UnknownType, read_form
 from tests.domain import histories
 from tests.domain.history_kit import histories as valid_histories
 from tests.domain.history_kit import session_histories
-from tests.kafka.folding import folded
-from tests.kafka.reading import Seen, check_contract
+from tests.tools.kafka.folding import folded
+from tests.tools.kafka.reading import Seen, check_contract
 
 RECORDING = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
 SESSION = UUID("5e3d0c1a-7c2b-5a49-9d18-2b6f0a7e4c93")

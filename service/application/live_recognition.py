@@ -1,0 +1,74 @@
+"""Speech that someone waits for: recognized in worker processes of its own, and refused when too much of it waits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from adapters.blobs.store import StoredBlob
+from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
+from adapters.speech.transcript import Transcript
+from adapters.worker_processes import WorkerProcesses
+from service.application.session_speech import ChunkOrder, transcribe_chunk
+
+CHUNK_TIMEOUT = timedelta(minutes=5)
+"""For one chunk of half a minute, from when a worker is free for it."""
+
+
+class TooMuchWaiting(Exception):
+    """More speech waits to be recognized than the service takes on."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("Too much speech is waiting to be recognized; send the chunk again later.")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LiveRecognition:
+    """A queue for `worker_count` workers in which at most `most_waiting` wait beside those that are served."""
+
+    def __init__(self, *, worker_count: int, most_waiting: int, blob_store_url: str, engine: EngineSpec) -> None:
+        self.workers = WorkerProcesses(worker_count, initializer=preload, initargs=(engine,))
+        self._worker_count = worker_count
+        self._most = worker_count + most_waiting
+        self._inside = 0
+        self._blob_store_url = blob_store_url
+        self._spec = engine
+        self._engine = build_engine(engine)
+
+    def check_language(self, language: str) -> None:
+        """Raises: UnsupportedLanguage, which says what the engine has."""
+        require_language(language, self._engine)
+
+    @property
+    def inside(self) -> int:
+        """How many wait or are served."""
+        return self._inside
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, held until the block ends. Raises: TooMuchWaiting."""
+        if self._inside >= self._most:
+            # By then about one of those inside has been served: half a minute of speech takes some seconds.
+            raise TooMuchWaiting(retry_after_seconds=max(1, 5 * self._inside // self._worker_count // 2))
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    async def transcribe_chunk(self, chunk_key: str, *, language: str, prefix: str) -> tuple[StoredBlob, Transcript]:
+        """What is heard of one chunk alone, stored under `prefix`. For those who have a place.
+
+        Raises: EngineUnavailable, EngineRefused; WorkerError; StorageFull, StorageUnavailable, BlobNotFound.
+        """
+        order = ChunkOrder(
+            blob_store_url=self._blob_store_url,
+            chunk_key=chunk_key,
+            engine=self._spec,
+            language=language,
+            prefix=prefix,
+        )
+        return await self.workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT)
+
+    async def close(self) -> None:
+        """End the workers. What was being recognized ends in a WorkerError."""
+        await self.workers.close()

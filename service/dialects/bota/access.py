@@ -1,0 +1,70 @@
+"""Who may do what in Bota's API: keys and their scopes, and which recordings a key can see (reference "Keys")."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from aiohttp import web
+
+from adapters.keys import Key, KeyKind
+from domain.errors import RecordingNotFound
+from service.dialects.bota.errors import Forbidden, Unauthorized
+from service.dialects.bota.identifiers import public_recording_id
+from service.runtime.deck import Deck
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a request needs: a secret key, a restricted key with `scope`, or a token of one of these kinds.
+
+    A token is good for what is its own alone: a device's recordings, the one recording of an upload token.
+    """
+
+    scope: str
+    tokens: frozenset[KeyKind] = frozenset()
+
+    def includes(self, key: Key) -> bool:
+        if key.kind in (KeyKind.DEVICE, KeyKind.UPLOAD):
+            return key.kind in self.tokens
+        return key.allows(self.scope)
+
+
+_DEVICE = frozenset({KeyKind.DEVICE})
+_UPLOADER = frozenset({KeyKind.DEVICE, KeyKind.UPLOAD})
+
+READ_RECORDINGS = Permission("recordings:read")
+WRITE_RECORDINGS = Permission("recordings:write")
+CREATE_RECORDING = FINALIZE_RECORDING = Permission("recordings:write", _DEVICE)
+UPLOAD_FILE = Permission("recordings:write", _UPLOADER)
+RESUME_UPLOAD = Permission("recordings:read", _UPLOADER)
+READ_TRANSCRIPTIONS = Permission("transcriptions:read")
+WRITE_TRANSCRIPTIONS = Permission("transcriptions:write")
+READ_WEBHOOKS = Permission("webhooks:read")
+WRITE_WEBHOOKS = Permission("webhooks:write")
+
+
+def authenticated(request: web.Request, deck: Deck) -> Key:
+    """The key that the request carries. Raises: Unauthorized."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    key = deck.keys.authenticate(token.strip(), now=deck.clock()) if scheme.lower() == "bearer" else None
+    if key is None:
+        raise Unauthorized
+    return key
+
+
+def permitted(request: web.Request, deck: Deck, permission: Permission) -> Key:
+    """The request's key, which has the permission. Raises: Unauthorized, Forbidden."""
+    key = authenticated(request, deck)
+    if not permission.includes(key):
+        raise Forbidden(permission.scope)
+    return key
+
+
+def check_owner(key: Key, recording_id: UUID, *, tenant_id: str, device_id: str | None) -> None:
+    """Another project's recording, another device's to a device token, and any but its own to an upload token, is as
+    if it did not exist. Raises: RecordingNotFound."""
+    its_own = {
+        KeyKind.DEVICE: key.device_id == device_id,
+        KeyKind.UPLOAD: key.recording_id == public_recording_id(recording_id),
+    }
+    if key.project_id != tenant_id or not its_own.get(key.kind, True):
+        raise RecordingNotFound

@@ -1,0 +1,194 @@
+"""Bota's words for a recording and its transcription (P): every field there, null where nothing is known."""
+
+from collections.abc import Mapping
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from adapters.speech.transcript import Transcript
+from domain.events import ChunkStored
+from domain.recording import Recording
+from domain.summary import RecordingSummary, Standing
+from service.dialects.bota.answers import (
+    ChunkAnswer,
+    FailureAnswer,
+    FinalizedAnswer,
+    RecordingAnswer,
+    RecordingStatus,
+    SegmentAnswer,
+    TranscriptionAnswer,
+    TranscriptionStatus,
+    TranscriptionStatusOfRecording,
+)
+from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
+from service.dialects.http.json_answers import utc_text
+
+STATUS: Mapping[Standing, RecordingStatus] = {
+    Standing.FINALIZED: "uploaded",
+    Standing.STITCHED: "processing",
+    Standing.TRANSCRIBED: "processing",
+    Standing.COMPLETED: "completed",
+    Standing.FAILED: "failed",
+}
+TRANSCRIPTION_STATUS_OF_RECORDING: Mapping[Standing, TranscriptionStatusOfRecording] = {
+    Standing.FINALIZED: "queued",
+    Standing.STITCHED: "processing",
+    Standing.TRANSCRIBED: "completed",
+    Standing.COMPLETED: "completed",
+    Standing.FAILED: "failed",
+}
+STATUS_OF_TRANSCRIPTION: Mapping[TranscriptionStatusOfRecording, TranscriptionStatus] = {
+    "queued": "pending",
+    "processing": "processing",
+    "completed": "completed",
+    "failed": "failed",
+}
+INTEGRITY_FAILURE: Literal["integrity_failure"] = "integrity_failure"
+
+MEDIA_TYPES = {
+    "opus": "audio/ogg",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "aac": "audio/aac",
+    "m4a": "audio/mp4",
+    "webm": "audio/webm",
+}
+
+
+def is_whole_file(codec: str | None) -> bool:
+    """Whether a recording is uploaded as one file: a streaming one always announces its codec."""
+    return codec is None
+
+
+def recording_object(
+    recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
+) -> RecordingAnswer:
+    """`details`: the blob of the client's free text, if it sent any. `file`: what was uploaded as one and verified."""
+    said = orjson.loads(details) if details else {}
+    stitched, failed = summary.stitched, summary.failed
+    duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
+    content = stitched or file
+    stitched_at = stitched.at if stitched else None
+    verified_at = summary.finalized_at if is_whole_file(summary.codec) else stitched_at
+    return RecordingAnswer(
+        id=public_recording_id(recording_id),
+        project_id=summary.tenant_id,
+        device_id=summary.device_id,
+        end_user_id=summary.end_user_id,
+        name=said.get("name"),
+        source="device" if summary.device_id else "api_upload",
+        status=recording_status(summary),
+        duration_ms=duration_ms,
+        duration_seconds=None if duration_ms is None else round(duration_ms / 1000),
+        file_size_bytes=content.size_bytes if content else None,
+        mime_type=stitched.content_type if stitched else MEDIA_TYPES.get(summary.codec or ""),
+        started_at=utc_text(summary.started_at),
+        ended_at=utc_text(summary.ended_at),
+        recorded_at=utc_text(summary.started_at),
+        transcription_id=None if summary.finalized_at is None else public_transcription_id(recording_id),
+        transcription_status=_transcription_status(summary),
+        content_sha256=content.sha256 if content else None,
+        content_sha256_verified_at=utc_text(verified_at) if content else None,
+        metadata=said.get("metadata") or {},
+        media=[],
+        failure=None
+        if failed is None
+        else FailureAnswer(stage=failed.stage, reason=failed.reason, message=failed.message, at=utc_text(failed.at)),
+        created_at=utc_text(summary.created_at),
+        updated_at=utc_text(summary.updated_at),
+        uploaded_at=utc_text(summary.finalized_at),
+        deleted_at=None,
+        **_names_elsewhere(summary),
+    )
+
+
+def _names_elsewhere(summary: RecordingSummary) -> dict[str, str]:
+    """(D) What a recording that came by another dialect is called there; Bota's own have no such fields."""
+    return {} if summary.dialect == DIALECT else {"dialect": summary.dialect, "external_id": summary.external_id}
+
+
+def recording_status(summary: RecordingSummary) -> RecordingStatus:
+    """What the status is in the object, and what it is asked for by in lists."""
+    if summary.failed is not None and summary.failed.reason == INTEGRITY_FAILURE:
+        return INTEGRITY_FAILURE
+    if summary.standing is Standing.OPEN:
+        return "pending" if is_whole_file(summary.codec) else "streaming"
+    return STATUS.get(summary.standing, "failed")
+
+
+def _transcription_status(summary: RecordingSummary) -> TranscriptionStatusOfRecording | None:
+    """A recording that never got to its transcription has none; a note that failed does not undo a transcript."""
+    if summary.finalized_at is None:
+        return None
+    return "completed" if summary.transcribed else TRANSCRIPTION_STATUS_OF_RECORDING.get(summary.standing)
+
+
+def transcription_object(
+    recording_id: UUID, summary: RecordingSummary, transcript: Transcript | None
+) -> TranscriptionAnswer:
+    """Of a finalized recording. `transcript`: the blob's content once there is one. Times of segments in seconds."""
+    finalized_at, status = summary.finalized_at, _transcription_status(summary)
+    if finalized_at is None or status is None:
+        raise ValueError("only a finalized recording has a transcription")
+    transcribed, failed = summary.transcribed, summary.failed
+    text = transcript.text if transcript else None
+    return TranscriptionAnswer.model_validate(
+        {
+            "id": public_transcription_id(recording_id),
+            "recording_id": public_recording_id(recording_id),
+            "status": STATUS_OF_TRANSCRIPTION[status],
+            "language": transcribed.language if transcribed else None,
+            "provider": transcribed.provider if transcribed else None,
+            "engine": transcribed.engine if transcribed else None,
+            "duration_ms": transcribed.duration_ms if transcribed else None,
+            "text": text,
+            "full_text": text,
+            "segments": [
+                SegmentAnswer(
+                    start=segment.start,
+                    end=segment.end,
+                    text=segment.text,
+                    speaker=segment.speaker,
+                    confidence=segment.confidence,
+                )
+                for segment in (transcript.segments if transcript else ())
+            ],
+            "word_count": transcribed.word_count if transcribed else None,
+            "confidence": transcribed.confidence if transcribed else None,
+            "error": failed.message if failed else None,
+            "created_at": utc_text(finalized_at),
+            "started_at": utc_text(summary.stitched.at) if summary.stitched else None,
+            "completed_at": utc_text(transcribed.at) if transcribed else None,
+            "updated_at": utc_text(summary.updated_at),
+        }
+    )
+
+
+def finalize_answer(recording_id: UUID, recording: Recording) -> FinalizedAnswer:
+    """Computed from FinalizeRequested alone, so it is the same for ever (S)."""
+    finalized = recording.finalized
+    if finalized is None:
+        raise ValueError("only a finalized recording has this answer")
+    return FinalizedAnswer(
+        id=public_recording_id(recording_id),
+        status="uploaded",
+        transcription_status="queued",
+        chunks_received=finalized.chunks_received,
+        stitching_job_id=stitching_job_id(recording_id),
+    )
+
+
+def chunk_objects(recording: Recording) -> list[ChunkAnswer]:
+    return [
+        ChunkAnswer(
+            number=chunk.number,
+            size_bytes=chunk.size_bytes,
+            sha256=chunk.sha256,
+            md5=chunk.md5,
+            uploaded_at=utc_text(chunk.at),
+        )
+        for chunk in recording.chunks.in_order()
+    ]

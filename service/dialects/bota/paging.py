@@ -1,0 +1,68 @@
+"""A list's pages as Bota's clients ask for them: a limit, and a cursor or an offset."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapters.summary_pages import Order, Place
+from service.dialects.bota.answers import RecordingStatus
+from service.dialects.bota.requests import DeviceId, EndUserId, InvalidRequest, RecordingId
+
+LARGEST_PAGE = 100
+_LETTERS: dict[Order, Literal["c", "f"]] = {Order.CREATED: "c", Order.FINALIZED: "f"}
+
+
+class PageRequest(BaseModel):
+    """The query of a list."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 25
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+
+
+class RecordingsPageRequest(PageRequest):
+    """GET /v1/recordings. A cursor and an offset exclude each other.
+
+    `correlation_id`, and with it `recording_id`: what a Dragon client named the session and the recording (D).
+    """
+
+    offset: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    device_id: DeviceId | None = None
+    end_user_id: EndUserId | None = None
+    status: RecordingStatus | None = None
+    correlation_id: Annotated[str, Field(max_length=128)] | None = None
+    recording_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class TranscriptionsPageRequest(PageRequest):
+    """GET /v1/transcriptions."""
+
+    recording_id: RecordingId | None = None
+
+
+def cursor_of(order: Order, place: Place | None) -> str | None:
+    """Opaque to clients: the place after which the next page begins."""
+    if place is None:
+        return None
+    text = f"{_LETTERS[order]}{place.time.isoformat(timespec='microseconds')} {place.recording_id.hex}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def place_of(order: Order, cursor: str | None) -> Place | None:
+    """Raises: InvalidRequest for what is no cursor of this list."""
+    if cursor is None:
+        return None
+    try:
+        text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+        time_text, id_text = text.removeprefix(_LETTERS[order]).split(" ")
+        place = Place(datetime.fromisoformat(time_text), UUID(hex=id_text))
+    except (ValueError, binascii.Error):
+        place = None
+    if place is None or place.time.utcoffset() != timedelta() or cursor_of(order, place) != cursor:
+        raise InvalidRequest("cursor", "It must be the next_cursor of this list, as it was given.")
+    return place

@@ -1,0 +1,185 @@
+"""Bota's reading side: recordings, their audio and history; and asking for a failed stage again."""
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+from aiohttp import web
+
+from adapters.keys import Key
+from adapters.summary_pages import Order, PageQuery
+from domain.commands import DeleteRecording, RetryRecording
+from domain.errors import RecordingNotFound
+from domain.events import LoggedEvent, Stitched
+from service.application.trace import trace_id
+from service.dialects.bota import access
+from service.dialects.bota.answers import (
+    DownloadUrlAnswer,
+    HistoryAnswer,
+    HistoryEntryAnswer,
+    ListAnswer,
+    RecordingAnswer,
+)
+from service.dialects.bota.errors import NotReady
+from service.dialects.bota.identifiers import public_recording_id, recording_id_of
+from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
+from service.dialects.bota.requests import InvalidRequest, query_of
+from service.dialects.bota.view import View
+from service.dialects.dragon import names as dragon
+from service.dialects.http.json_answers import json_answer, utc_text
+from service.dialects.http.serving import ServedBlob, serve_blob
+from service.runtime.deck import Deck
+
+CONTENT_FIELDS = {"blob_key", "details_key"}
+"""Fields of an event that say where we keep something: nobody's business outside."""
+
+FILE_ENDINGS = {
+    "audio/ogg": "opus",
+    "audio/wav": "wav",
+    "audio/flac": "flac",
+    "audio/mpeg": "mp3",
+    "audio/aac": "aac",
+    "audio/mp4": "m4a",
+    "audio/webm": "webm",
+}
+
+
+class Reading:
+    """The handlers, over one deck."""
+
+    def __init__(self, deck: Deck) -> None:
+        self._deck = deck
+        self._view = View(deck)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/v1/recordings", self.recordings)
+        router.add_get("/v1/recordings/{recording_id}", self.recording)
+        router.add_delete("/v1/recordings/{recording_id}", self.delete)
+        router.add_get("/v1/recordings/{recording_id}/events", self.events)
+        router.add_post("/v1/recordings/{recording_id}/retry", self.retry)
+        router.add_get("/v1/recordings/{recording_id}/download-url", self.download_url)
+        router.add_get("/v1/downloads/{recording_id}.{ending}", self.download)
+
+    async def recordings(self, request: web.Request) -> web.Response:
+        """A page of the project's recordings, newest first (P); or those that a Dragon client named so (D)."""
+        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        asked = query_of(RecordingsPageRequest, _in_snake_case(request.query))
+        if asked.cursor is not None and asked.offset is not None:
+            raise InvalidRequest("offset", "A cursor and an offset exclude each other.")
+        if asked.recording_id is not None and asked.correlation_id is None:
+            raise InvalidRequest("recording_id", "It needs the correlation_id that it is a number in.")
+        page = await self._view.page(
+            PageQuery(
+                tenant_id=key.project_id,
+                limit=asked.limit,
+                device_id=asked.device_id,
+                end_user_id=asked.end_user_id,
+                status=asked.status,
+                dialect=dragon.DIALECT if asked.correlation_id else None,
+                external_group=asked.correlation_id,
+                external_id=_external_id(asked),
+                after=place_of(Order.CREATED, asked.cursor),
+                offset=asked.offset or 0,
+            )
+        )
+        found = await asyncio.gather(*(self._view.recording_object(row.recording_id, row.summary) for row in page.rows))
+        next_cursor = cursor_of(Order.CREATED, page.next_after)
+        return json_answer(
+            ListAnswer[RecordingAnswer](data=found, has_more=next_cursor is not None, next_cursor=next_cursor)
+        )
+
+    async def recording(self, request: web.Request) -> web.Response:
+        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        return await self._recording_answer(key, request.match_info["recording_id"])
+
+    async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
+        its_id = recording_id_of(public_id)
+        summary = await self._view.summary(key, its_id)
+        return json_answer(await self._view.recording_object(its_id, summary), status=status)
+
+    async def events(self, request: web.Request) -> web.Response:
+        """The history (D), one fact after another, without what only we need to find the content."""
+        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        its_id = recording_id_of(request.match_info["recording_id"])
+        await self._view.summary(key, its_id)
+        history = await self._deck.log.history(its_id)
+        entries = [_event_object(recorded.version, recorded.event) for recorded in history]
+        return json_answer(HistoryAnswer(data=entries))
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Try a failed stage again (D); 202 with the recording."""
+        key = access.permitted(request, self._deck, access.WRITE_RECORDINGS)
+        public_id = request.match_info["recording_id"]
+        its_id = recording_id_of(public_id)
+        await self._view.summary(key, its_id)
+        await self._deck.recordings.execute(its_id, RetryRecording(at=self._deck.clock()), trace_id=trace_id.get())
+        return await self._recording_answer(key, public_id, status=202)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """The recording is gone when this answers; its bytes are erased right after (P)."""
+        key = access.permitted(request, self._deck, access.WRITE_RECORDINGS)
+        its_id = recording_id_of(request.match_info["recording_id"])
+        await self._view.summary(key, its_id)
+        await self._deck.recordings.execute(its_id, DeleteRecording(at=self._deck.clock()), trace_id=trace_id.get())
+        return web.Response(status=204)
+
+    async def download_url(self, request: web.Request) -> web.Response:
+        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        its_id = recording_id_of(request.match_info["recording_id"])
+        summary = await self._view.summary(key, its_id)
+        stitched = summary.stitched
+        if stitched is None:
+            raise NotReady("The recording's audio is not stitched yet; ask again when its status is processing.")
+        public_id = public_recording_id(its_id)
+        window = self._deck.settings.download_window
+        query = self._deck.signer.query("download", public_id, self._deck.clock() + window)
+        return json_answer(
+            DownloadUrlAnswer(
+                download_url=f"{self._deck.settings.base_url}/v1/downloads/{_file_name(its_id, stitched)}?{query}",
+                expires_in=int(window.total_seconds()),
+                content_type=stitched.content_type,
+                file_size_bytes=stitched.size_bytes,
+            )
+        )
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """The stitched audio, by a signed URL that needs no key."""
+        public_id = request.match_info["recording_id"]
+        self._deck.signer.check("download", public_id, request.query, now=self._deck.clock())
+        its_id = recording_id_of(public_id)
+        stitched = (await self._deck.recordings.find(its_id)).stitched
+        if stitched is None:
+            raise RecordingNotFound
+        blob = ServedBlob(
+            key=stitched.blob_key,
+            size_bytes=stitched.size_bytes,
+            sha256=stitched.sha256,
+            content_type=stitched.content_type,
+            file_name=_file_name(its_id, stitched),
+        )
+        return await serve_blob(request, self._deck.blobs, blob)
+
+
+def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Dragon's ids may be asked for as Dragon writes them, too."""
+    spellings = {"correlationId": "correlation_id", "recordingId": "recording_id"}
+    return {spellings.get(name, name): value for name, value in query.items()}
+
+
+def _external_id(asked: RecordingsPageRequest) -> str | None:
+    if asked.correlation_id is None or asked.recording_id is None:
+        return None
+    return dragon.external_id(asked.correlation_id, asked.recording_id)
+
+
+def _file_name(its_id: UUID, stitched: Stitched) -> str:
+    return f"{public_recording_id(its_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
+
+
+def _event_object(version: int, event: LoggedEvent) -> HistoryEntryAnswer:
+    return HistoryEntryAnswer(
+        version=version,
+        type=type(event).__name__,
+        at=utc_text(event.at),
+        data=event.model_dump(mode="json", exclude={"at", *CONTENT_FIELDS}),
+    )

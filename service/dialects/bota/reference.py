@@ -1,0 +1,339 @@
+"""Bota's operations as the API reference tells them: what is asked, what is answered, who may ask."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from service.dialects.bota import access, answers, exports, paging, requests
+from service.dialects.bota.access import Permission
+from service.dialects.bota.transcript_document import TranscriptionOrDocument
+from service.dialects.http.described import Body, Bytes, Dialect, Operation
+
+KEY = "key"
+
+_RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
+_TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
+_WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
+_DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
+Answers = Mapping[int, Body | tuple[Body, ...]]
+_BODY_ERRORS = (400, 408, 413)
+_STORING_ERRORS = (503, 507)
+
+
+class SignedQuery(BaseModel):
+    """What a signed URL holds; it is used as it was given."""
+
+    expires: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+
+
+def _keyed(
+    method: str,
+    path: str,
+    summary: str,
+    permission: Permission,
+    answer: Answers,
+    *errors: int,
+    **more: Any,
+) -> Operation:
+    """An operation that needs a key. Any of them may be refused for the key, for the rate, or for the log."""
+    return _open(
+        method,
+        path,
+        summary,
+        answer,
+        *errors,
+        401,
+        403,
+        503,
+        security=KEY,
+        scope=permission.scope,
+        **more,
+    )
+
+
+def _open(method: str, path: str, summary: str, answer: Answers, *errors: int, **more: Any) -> Operation:
+    told: Answers = dict.fromkeys(sorted({*errors, HTTPStatus.TOO_MANY_REQUESTS}), answers.ErrorAnswer)
+    return Operation(method=method, path=path, summary=summary, answers={**told, **answer}, **more)
+
+
+_RECORDINGS = (
+    _keyed(
+        "POST",
+        "/v1/recordings",
+        "Create a recording, streamed in chunks or uploaded as one file",
+        access.CREATE_RECORDING,
+        {201: answers.CreatedAnswer},
+        409,
+        *_BODY_ERRORS,
+        *_STORING_ERRORS,
+        body=requests.CreateRecording,
+        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}},
+    ),
+    _keyed(
+        "GET",
+        "/v1/recordings",
+        "List recordings, newest first",
+        access.READ_RECORDINGS,
+        {200: answers.ListAnswer[answers.RecordingAnswer]},
+        400,
+        query=paging.RecordingsPageRequest,
+    ),
+    _keyed(
+        "GET",
+        "/v1/recordings/{recording_id}",
+        "How a recording stands",
+        access.READ_RECORDINGS,
+        {200: answers.RecordingAnswer},
+        404,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "DELETE",
+        "/v1/recordings/{recording_id}",
+        "Delete a recording and its bytes",
+        access.WRITE_RECORDINGS,
+        {204: None},
+        404,
+        507,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/finalize",
+        "Declare a streamed recording complete",
+        access.FINALIZE_RECORDING,
+        {200: answers.FinalizedAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        *_STORING_ERRORS,
+        body=requests.FinalizeRecording,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "GET",
+        "/v1/recordings/{recording_id}/chunks",
+        "What has arrived, and a fresh template for the rest",
+        access.RESUME_UPLOAD,
+        {200: answers.ChunksAnswer},
+        404,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/upload-url",
+        "Where to PUT the file of a whole-file recording",
+        access.UPLOAD_FILE,
+        {200: answers.UploadUrlAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        body=requests.RequestUploadUrl,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/upload-complete",
+        "Declare a whole-file upload complete, and have it verified",
+        access.UPLOAD_FILE,
+        {200: answers.RecordingAnswer},
+        404,
+        409,
+        425,
+        *_BODY_ERRORS,
+        *_STORING_ERRORS,
+        body=requests.CompleteUpload,
+        body_is_optional=True,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "GET",
+        "/v1/recordings/{recording_id}/events",
+        "A recording's history",
+        access.READ_RECORDINGS,
+        {200: answers.HistoryAnswer},
+        404,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/retry",
+        "Take a failed recording up again",
+        access.WRITE_RECORDINGS,
+        {202: answers.RecordingAnswer},
+        404,
+        409,
+        507,
+        path_patterns=_RECORDING,
+    ),
+    _keyed(
+        "GET",
+        "/v1/recordings/{recording_id}/download-url",
+        "Where to download the audio",
+        access.READ_RECORDINGS,
+        {200: answers.DownloadUrlAnswer},
+        404,
+        409,
+        path_patterns=_RECORDING,
+    ),
+)
+
+_SIGNED = (
+    _open(
+        "PUT",
+        "/v1/uploads/{project_id}/{recording_id}/{file}",
+        "Upload a chunk, or a file, to the URL that was given for it",
+        {200: None},
+        403,
+        404,
+        409,
+        *_BODY_ERRORS,
+        *_STORING_ERRORS,
+        body=Bytes(),
+        query=SignedQuery,
+        headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
+        path_patterns={
+            "project_id": r"^proj_[A-Za-z0-9]{1,59}$",
+            **_RECORDING,
+            "file": r"^chunk_[0-9]{1,9}\.[a-z0-9]+$",
+        },
+    ),
+    _open(
+        "GET",
+        "/v1/downloads/{recording_id}.{ending}",
+        "Download the audio from the URL that was given for it",
+        {200: Bytes("audio/*"), 206: Bytes("audio/*"), 304: None, 416: None},
+        403,
+        404,
+        503,
+        query=SignedQuery,
+        headers={"Range": {"type": "string", "pattern": r"^bytes=[0-9]{0,9}-[0-9]{0,9}$"}},
+        path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
+    ),
+)
+
+_TRANSCRIPTIONS = (
+    _keyed(
+        "POST",
+        "/v1/transcriptions",
+        "The transcription of a recording whose upload is complete",
+        access.WRITE_TRANSCRIPTIONS,
+        {201: answers.TranscriptionAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        body=requests.CreateTranscription,
+    ),
+    _keyed(
+        "GET",
+        "/v1/transcriptions",
+        "List transcriptions, newest first",
+        access.READ_TRANSCRIPTIONS,
+        {200: answers.ListAnswer[answers.TranscriptionAnswer]},
+        400,
+        query=paging.TranscriptionsPageRequest,
+    ),
+    _keyed(
+        "GET",
+        "/v1/transcriptions/{transcription_id}",
+        "A transcription and its text; or, once it is completed, its transcript as text, subtitles or JSON",
+        access.READ_TRANSCRIPTIONS,
+        {200: (TranscriptionOrDocument, *(Bytes(media_type) for media_type in exports.FILE_TYPES))},
+        400,
+        404,
+        409,
+        query=exports.TranscriptionRequest,
+        path_patterns=_TRANSCRIPTION,
+    ),
+)
+
+_WEBHOOKS = (
+    _keyed(
+        "POST",
+        "/v1/webhooks",
+        "Register an endpoint; its secret is shown here and never again",
+        access.WRITE_WEBHOOKS,
+        {201: answers.WebhookCreatedAnswer},
+        *_BODY_ERRORS,
+        body=requests.CreateWebhook,
+    ),
+    _keyed(
+        "GET",
+        "/v1/webhooks",
+        "List the project's endpoints",
+        access.READ_WEBHOOKS,
+        {200: answers.ListAnswer[answers.WebhookAnswer]},
+    ),
+    _keyed(
+        "GET",
+        "/v1/webhooks/{webhook_id}",
+        "An endpoint, and whether it is failing",
+        access.READ_WEBHOOKS,
+        {200: answers.WebhookAnswer},
+        404,
+        path_patterns=_WEBHOOK,
+    ),
+    _keyed(
+        "DELETE",
+        "/v1/webhooks/{webhook_id}",
+        "Delete an endpoint",
+        access.WRITE_WEBHOOKS,
+        {204: None},
+        404,
+        path_patterns=_WEBHOOK,
+    ),
+    _keyed(
+        "GET",
+        "/v1/webhooks/{webhook_id}/deliveries",
+        "What was sent to an endpoint, attempt by attempt, and what it answered",
+        access.READ_WEBHOOKS,
+        {200: answers.ListAnswer[answers.DeliveryAnswer]},
+        400,
+        404,
+        query=paging.PageRequest,
+        path_patterns=_WEBHOOK,
+    ),
+    _keyed(
+        "POST",
+        "/v1/webhooks/{webhook_id}/redeliver",
+        "Send again everything that failed in all its attempts",
+        access.WRITE_WEBHOOKS,
+        {202: answers.RedeliveredAnswer},
+        404,
+        path_patterns=_WEBHOOK,
+    ),
+    _keyed(
+        "POST",
+        "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+        "Send one delivery again, whatever came of it",
+        access.WRITE_WEBHOOKS,
+        {202: answers.DeliveryAnswer},
+        404,
+        path_patterns={**_WEBHOOK, **_DELIVERY},
+    ),
+)
+
+_HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.HealthAnswer, 503: answers.HealthAnswer})
+
+BOTA = Dialect(
+    name="Bota",
+    summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
+    operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),
+    security_schemes={
+        KEY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A secret key (sk_…) may do everything in its project; a restricted key (rk_…) what its "
+            "scopes say; a device token (dtok_…) may create, upload and finalize its own recordings; an upload token "
+            "(up_…) may upload to its one recording.",
+        }
+    },
+    answer_headers={
+        "X-RateLimit-Limit": {"description": "Requests in a minute.", "schema": {"type": "integer"}},
+        "X-RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
+        "X-RateLimit-Reset": {"description": "When the minute ends, in Unix seconds.", "schema": {"type": "integer"}},
+    },
+)

@@ -1,0 +1,160 @@
+"""What Bota's clients send, checked strictly: a number is a number, and an error names its field."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from service.dialects.bota.answers import EventType
+from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
+
+MOST_EXACT_INTEGER = 2**53
+"""Up to here a JSON number is an integer for every client."""
+
+DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
+EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
+RecordingId = Annotated[str, Field(pattern=r"^rec_[A-Za-z0-9]{1,60}$")]
+Milliseconds = Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)]
+M = TypeVar("M", bound=BaseModel)
+
+
+_DATE_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
+
+
+def _text_of_a_moment(given: Any) -> Any:
+    if not (isinstance(given, str) and _DATE_FIRST.match(given)):  # Pydantic would take "5" for a Unix time
+        raise ValueError("Input should be an ISO 8601 time with its zone")
+    return given
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Input should be a time between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_a_moment), AfterValidator(_in_utc)]
+
+
+class InvalidRequest(Exception):
+    """The request cannot be understood. `field` is where, with dots; empty for the body as a whole."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class _Request(BaseModel):
+    # What we do not know is ignored: vendors' clients send more than a server needs.
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class CreateRecording(_Request):
+    """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
+
+    `codec` is what the client announces; what the chunks really are is told by their bytes. Without `streaming` it is
+    to be uploaded as one file (P); then what it says of chunks and codec means nothing.
+    """
+
+    streaming: bool = False
+    codec: Literal["opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm"] = "opus"
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    estimated_duration_ms: Milliseconds | None = None
+    chunk_duration_ms: Milliseconds | None = None
+    device_id: DeviceId | None = None
+    end_user_id: EndUserId | None = None
+    name: Annotated[str, Field(max_length=500)] | None = None
+    metadata: dict[str, Any] | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _can_be_kept(cls, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            orjson.dumps(metadata)
+        except orjson.JSONEncodeError:
+            raise ValueError("Input should be nested less deeply") from None
+        return metadata
+
+
+class FinalizeRecording(_Request):
+    """POST /v1/recordings/{id}/finalize (S)."""
+
+    total_chunks: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    final_duration_ms: Milliseconds
+    checksum_md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
+
+
+class RequestUploadUrl(_Request):
+    """POST /v1/recordings/{id}/upload-url (P)."""
+
+    content_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}$")]
+    file_size_bytes: Annotated[int, Field(ge=1, le=MOST_EXACT_INTEGER)]
+
+
+class CompleteUpload(_Request):
+    """POST /v1/recordings/{id}/upload-complete (P). What is given is compared with what the service has seen."""
+
+    content_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    file_size_bytes: Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)] | None = None
+
+
+class CreateTranscription(_Request):
+    """POST /v1/transcriptions (P)."""
+
+    recording_id: RecordingId
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
+
+
+class CreateWebhook(_Request):
+    """POST /v1/webhooks (P)."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+
+
+def query_of(model: type[M], query: Mapping[str, str]) -> M:
+    """The request in a URL's query; an empty value is none at all. Raises: InvalidRequest."""
+    return _checked(model, {name: query[name] for name in model.model_fields if query.get(name)})
+
+
+def parse(model: type[M], body: bytes) -> M:
+    """The request in `body`. Raises: InvalidRequest for the first thing wrong with it."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest("", f"The body is not JSON: {error}.") from None
+    if not isinstance(given, dict):
+        raise InvalidRequest("", "The body must be a JSON object.")
+    return _checked(model, given)
+
+
+def _checked(model: type[M], given: dict[str, Any]) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(field, _reason(first["type"], first["msg"], first["input"])) from None
+
+
+def _reason(kind: str, message: str, given: Any) -> str:
+    if kind == "missing":
+        return "This field is required."
+    shown = repr(given)
+    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
+    return f"{message.removeprefix('Value error, ')}, not {shown}."

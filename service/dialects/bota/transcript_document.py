@@ -1,0 +1,68 @@
+"""A transcript's own document (D), as `format=json` gives it: all that is known of it, with its words and their times.
+
+Unlike in Bota's objects, what is not known of a segment or a word is left out: exporters take no null there.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel
+
+from adapters.speech.transcript import Transcript
+from service.dialects.bota.answers import Answer, Count, TranscriptionAnswer
+
+WhereKnown = Field(exclude_if=lambda value: value is None)
+Confidence = Annotated[float, Field(ge=0, le=1)]
+
+
+class WordDocument(Answer):
+    """A word with the punctuation at its sides. Times in seconds from the start."""
+
+    start: float
+    end: float
+    text: str
+    confidence: Annotated[Confidence | None, WhereKnown] = None
+
+
+class SegmentDocument(Answer):
+    """A sentence, or what was said in one breath. Times in seconds from the start."""
+
+    start: float
+    end: float
+    text: str
+    confidence: Annotated[Confidence | None, WhereKnown] = None
+    speaker: Annotated[str | None, WhereKnown] = None
+    words: list[WordDocument] = Field(default_factory=list, exclude_if=lambda words: not words)
+
+
+class UnrecognizedDocument(Answer):
+    """Sound in which no words were accepted, in seconds from the start.
+
+    `no_speech`: it does not sound like speech. `no_words`: it does, and no words were found in it. `unsure`: what the
+    engine made of it is more likely invented than said. `repetitive`: the engine said the same over and over.
+    """
+
+    start: float
+    end: float
+    reason: Literal["no_speech", "no_words", "unsure", "repetitive"]
+
+
+class TranscriptDocument(Answer):
+    """`engine` names what transcribed; `provider` is the vendor's name, null where there is none."""
+
+    text: str
+    language: str
+    engine: str
+    provider: str | None
+    duration_ms: Count
+    confidence: Confidence | None
+    segments: list[SegmentDocument]
+    unrecognized: list[UnrecognizedDocument]
+
+
+class TranscriptionOrDocument(RootModel[TranscriptionAnswer | TranscriptDocument]):
+    """Bota's object of a transcription; with `format=json`, the transcript's own document."""
+
+
+def transcript_document(transcript: Transcript) -> dict[str, Any]:
+    """As JSON will have it."""
+    return TranscriptDocument.model_validate(transcript.model_dump()).model_dump()

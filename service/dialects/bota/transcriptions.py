@@ -1,0 +1,105 @@
+"""Bota's transcriptions (P). One is made of every recording by itself, so asking for it gives the one there is."""
+
+import asyncio
+from uuid import UUID
+
+from aiohttp import web
+
+from adapters.keys import Key
+from adapters.summary_pages import Listed, Order, Page, PageQuery, Place
+from domain.errors import RecordingNotFound
+from domain.summary import RecordingSummary
+from service.dialects.bota import access
+from service.dialects.bota.answers import ListAnswer, TranscriptionAnswer
+from service.dialects.bota.errors import NotReady, TranscriptionNotFound
+from service.dialects.bota.exports import Format, exported, format_asked_for
+from service.dialects.bota.identifiers import public_transcription_id, recording_id_of, recording_id_of_transcription
+from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
+from service.dialects.bota.requests import CreateTranscription, parse, query_of
+from service.dialects.bota.view import View
+from service.dialects.http.json_answers import json_answer
+from service.dialects.http.limits import whole_body
+from service.runtime.deck import Deck
+
+
+class Transcriptions:
+    """The handlers, over one deck."""
+
+    def __init__(self, deck: Deck) -> None:
+        self._deck = deck
+        self._view = View(deck)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/v1/transcriptions", self.create)
+        router.add_get("/v1/transcriptions", self.transcriptions)
+        router.add_get("/v1/transcriptions/{transcription_id}", self.transcription)
+
+    async def create(self, request: web.Request) -> web.Response:
+        """201 with the transcription of a recording whose upload is complete, however far it has come."""
+        key = access.permitted(request, self._deck, access.WRITE_TRANSCRIPTIONS)
+        limits = self._deck.limits
+        body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
+        its_id = recording_id_of(parse(CreateTranscription, body).recording_id)
+        summary = await self._view.summary(key, its_id)
+        if summary.finalized_at is None:
+            raise NotReady("The recording's upload is not complete; it is transcribed by itself once it is.")
+        return json_answer(await self._view.transcription_object(its_id, summary), status=201)
+
+    async def transcription(self, request: web.Request) -> web.Response:
+        """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
+        key = access.permitted(request, self._deck, access.READ_TRANSCRIPTIONS)
+        form = format_asked_for(request)
+        try:
+            its_id = recording_id_of_transcription(request.match_info["transcription_id"])
+            summary = await self._view.summary(key, its_id)
+            if summary.finalized_at is None:
+                raise TranscriptionNotFound
+            answer = await self._answer(its_id, summary, form)
+        except RecordingNotFound:
+            raise TranscriptionNotFound from None
+        answer.headers["Vary"] = "Accept"
+        return answer
+
+    async def transcriptions(self, request: web.Request) -> web.Response:
+        """A page of the project's transcriptions, newest first; or the one of a recording."""
+        key = access.permitted(request, self._deck, access.READ_TRANSCRIPTIONS)
+        asked = query_of(TranscriptionsPageRequest, request.query)
+        after = place_of(Order.FINALIZED, asked.cursor)
+        page = await (
+            self._page(key, asked.limit, after) if asked.recording_id is None else self._only(key, asked.recording_id)
+        )
+        found = await asyncio.gather(*(self._if_there(row) for row in page.rows))
+        next_cursor = cursor_of(Order.FINALIZED, page.next_after)
+        return json_answer(
+            ListAnswer[TranscriptionAnswer](
+                data=[one for one in found if one is not None],
+                has_more=next_cursor is not None,
+                next_cursor=next_cursor,
+            )
+        )
+
+    async def _answer(self, its_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
+        if form is None:
+            return json_answer(await self._view.transcription_object(its_id, summary))
+        transcript = await self._view.transcript(summary)
+        return await exported(transcript, form, name=public_transcription_id(its_id))
+
+    async def _page(self, key: Key, limit: int, after: Place | None) -> Page:
+        return await self._view.page(
+            PageQuery(tenant_id=key.project_id, limit=limit, order=Order.FINALIZED, after=after)
+        )
+
+    async def _only(self, key: Key, public_id: str) -> Page:
+        """The transcription of one recording; none of one that is unknown, or another project's."""
+        try:
+            its_id = recording_id_of(public_id)
+            summary = await self._view.summary(key, its_id)
+        except RecordingNotFound:
+            return Page([], None)
+        return Page([Listed(its_id, summary)] if summary.finalized_at else [], None)
+
+    async def _if_there(self, row: Listed) -> TranscriptionAnswer | None:
+        try:
+            return await self._view.transcription_object(row.recording_id, row.summary)
+        except RecordingNotFound:  # deleted since the row was read
+            return None

@@ -1,0 +1,100 @@
+"""What Bota's webhooks say of an event (reference "Webhooks"). Facts and ids only: what was said, receivers ask for.
+
+An event's id is computed from its place in its recording's history, so that it is the same on every attempt, and
+after every restart.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from adapters.event_log.mapper import RecordedEvent
+from adapters.webhooks.deliveries import Message
+from domain.events import (
+    Failed,
+    FinalizeRequested,
+    LoggedEvent,
+    RecordingDeleted,
+    RecordingOpened,
+    RetryRequested,
+    Stage,
+    Stitched,
+    Transcribed,
+)
+from domain.summary import RecordingSummary
+from service.dialects.bota.answers import EventType
+from service.dialects.bota.identifiers import DIALECT, public_recording_id
+from service.dialects.bota.objects import recording_object, recording_status, transcription_object
+from service.dialects.http.json_answers import utc_text
+
+TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
+    RecordingOpened: ("recording.created",),
+    FinalizeRequested: ("recording.uploaded", "transcription.queued"),
+    Stitched: ("transcription.started",),
+    Transcribed: ("transcription.completed",),
+    Failed: ("transcription.failed",),
+    RetryRequested: ("transcription.queued",),
+    RecordingDeleted: ("recording.deleted",),
+}
+
+_OF_RECORDING = (
+    "id",
+    "project_id",
+    "device_id",
+    "end_user_id",
+    "source",
+    "status",
+    "duration_ms",
+    "started_at",
+    "created_at",
+    "uploaded_at",
+)
+_NOT_OF_TRANSCRIPTION = {"text", "full_text", "segments"}
+
+
+def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[Message]:
+    """`summary`: the recording right after the event. Of another dialect's recordings nobody is told."""
+    event = recorded.event
+    if summary.dialect != DIALECT or (isinstance(event, Failed) and event.stage is Stage.UPLOAD):
+        return ()
+    return [_message(recorded, summary, event_type) for event_type in TYPES.get(type(event), ())]
+
+
+def _message(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> Message:
+    event_id = f"evt_{_digest(f'{recorded.recording_id.hex} {recorded.version} {event_type}')}"
+    body = {
+        "id": event_id,
+        "type": event_type,
+        "created_at": utc_text(recorded.event.at),
+        "data": _data(recorded, summary, event_type),
+    }
+    return Message(
+        event_id=event_id,
+        type=event_type,
+        project_id=summary.tenant_id,
+        recording_id=recorded.recording_id,
+        position=recorded.position,
+        created_at=recorded.event.at,
+        body=orjson.dumps(body),
+    )
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _data(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> dict[str, Any]:
+    if event_type == "recording.deleted":
+        deleted_at = utc_text(recorded.event.at)
+        return {"id": public_recording_id(recorded.recording_id), "deleted_at": deleted_at}
+    if event_type.startswith("recording."):
+        shown = recording_object(recorded.recording_id, summary, None).model_dump()
+        return {name: shown[name] for name in _OF_RECORDING}
+    shown = transcription_object(recorded.recording_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
+    failed = summary.failed
+    return shown | {
+        "recording_status": recording_status(summary),
+        "reason": failed.reason if failed else None,
+    }

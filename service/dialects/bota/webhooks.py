@@ -1,0 +1,180 @@
+"""Bota's webhook endpoints (P): register, list, delete; what was delivered (D), and to deliver it again (D)."""
+
+from aiohttp import web
+
+from adapters.keys import Key
+from adapters.webhooks.deliveries import Delivery, Endpoint, State
+from adapters.webhooks.sender import UrlRefused
+from adapters.webhooks.signing import new_secret
+from service.dialects.bota import access
+from service.dialects.bota.answers import (
+    AttemptAnswer,
+    DeliveryAnswer,
+    ListAnswer,
+    RedeliveredAnswer,
+    WebhookAnswer,
+    WebhookCreatedAnswer,
+)
+from service.dialects.bota.errors import DeliveryNotFound, WebhookNotFound
+from service.dialects.bota.identifiers import public_recording_id
+from service.dialects.bota.paging import PageRequest
+from service.dialects.bota.requests import CreateWebhook, InvalidRequest, parse, query_of
+from service.dialects.http.json_answers import json_answer, utc_text
+from service.dialects.http.limits import whole_body
+from service.runtime.deck import Deck
+
+
+class Webhooks:
+    """The handlers, over one deck."""
+
+    def __init__(self, deck: Deck) -> None:
+        self._deck = deck
+        self._store = deck.webhooks.store
+        self._thread = deck.webhooks.thread
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/v1/webhooks", self.create)
+        router.add_get("/v1/webhooks", self.webhooks)
+        router.add_get("/v1/webhooks/{webhook_id}", self.webhook)
+        router.add_delete("/v1/webhooks/{webhook_id}", self.delete)
+        router.add_get("/v1/webhooks/{webhook_id}/deliveries", self.deliveries)
+        router.add_post("/v1/webhooks/{webhook_id}/redeliver", self.redeliver_failed)
+        router.add_post("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", self.redeliver)
+
+    async def create(self, request: web.Request) -> web.Response:
+        """201 with the secret, which is shown here and never again. Told of is what happens from now on."""
+        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
+        limits = self._deck.limits
+        body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
+        asked = parse(CreateWebhook, body)
+        try:
+            await self._deck.webhooks.sender.check(asked.url)
+        except UrlRefused as refused:
+            raise InvalidRequest("url", str(refused)) from None
+        endpoint = Endpoint(
+            id=f"wh_{self._deck.new_id()}",
+            project_id=key.project_id,
+            url=asked.url,
+            events=tuple(dict.fromkeys(asked.events)),
+            created_at=self._deck.clock(),
+            after_position=self._deck.log.head,
+        )
+        secret = new_secret()
+        await self._thread.run(self._store.add, endpoint, secret)
+        self._deck.webhooks.delivery.endpoints_changed()
+        shown = _webhook_object(endpoint).model_dump()
+        return json_answer(WebhookCreatedAnswer(**shown, secret=secret), status=201)
+
+    async def webhooks(self, request: web.Request) -> web.Response:
+        """All of the project's, newest first."""
+        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
+        found = await self._thread.run(self._store.endpoints, key.project_id)
+        shown = [_webhook_object(endpoint) for endpoint in found]
+        return json_answer(ListAnswer[WebhookAnswer](data=shown, has_more=False, next_cursor=None))
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
+        return json_answer(_webhook_object(await self._endpoint(request, key)))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """The endpoint, its secret and its deliveries are gone."""
+        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
+        endpoint = await self._endpoint(request, key)
+        await self._thread.run(self._store.remove, endpoint.id)
+        self._deck.webhooks.delivery.endpoints_changed()
+        return web.Response(status=204)
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """What was sent and what came of it, newest first."""
+        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
+        endpoint = await self._endpoint(request, key)
+        asked = query_of(PageRequest, request.query)
+        found = await self._thread.run(
+            self._store.page, endpoint.id, limit=asked.limit + 1, before=_sequence_of(asked.cursor)
+        )
+        shown = found[: asked.limit]
+        next_cursor = str(shown[-1].sequence) if len(found) > asked.limit else None
+        return json_answer(
+            ListAnswer[DeliveryAnswer](
+                data=[_delivery_object(delivery) for delivery in shown],
+                has_more=next_cursor is not None,
+                next_cursor=next_cursor,
+            )
+        )
+
+    async def redeliver(self, request: web.Request) -> web.Response:
+        """202; the attempts begin anew, whatever came of those before."""
+        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
+        endpoint = await self._endpoint(request, key)
+        delivery = await self._thread.run(
+            self._store.send_again, endpoint.id, request.match_info["delivery_id"], now=self._deck.clock()
+        )
+        if delivery is None:
+            raise DeliveryNotFound
+        self._deck.webhooks.delivery.wake([endpoint.id])
+        return json_answer(_delivery_object(delivery), status=202)
+
+    async def redeliver_failed(self, request: web.Request) -> web.Response:
+        """202; everything that failed in all its attempts is sent again: for a receiver that is back."""
+        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
+        endpoint = await self._endpoint(request, key)
+        count = await self._thread.run(self._store.send_failed_again, endpoint.id, now=self._deck.clock())
+        self._deck.webhooks.delivery.wake([endpoint.id])
+        return json_answer(RedeliveredAnswer(redelivered=count), status=202)
+
+    async def _endpoint(self, request: web.Request, key: Key) -> Endpoint:
+        """The project's own endpoint that the path names. Raises: WebhookNotFound."""
+        found = await self._thread.run(self._store.find, key.project_id, request.match_info["webhook_id"])
+        if found is None:
+            raise WebhookNotFound
+        return found
+
+
+def _sequence_of(cursor: str | None) -> int | None:
+    """Raises: InvalidRequest."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 18):  # noqa: PLR2004 - what 63 bits hold
+        raise InvalidRequest("cursor", "It must be the next_cursor of this list, as it was given.")
+    return int(cursor)
+
+
+def _webhook_object(endpoint: Endpoint) -> WebhookAnswer:
+    return WebhookAnswer.model_validate(
+        {
+            "id": endpoint.id,
+            "url": endpoint.url,
+            "events": endpoint.events,
+            "status": "failing" if endpoint.failing_since else "active",
+            "failing_since": utc_text(endpoint.failing_since),
+            "created_at": utc_text(endpoint.created_at),
+        }
+    )
+
+
+_STATUS = {State.WAITING: "pending"}
+
+
+def _delivery_object(delivery: Delivery) -> DeliveryAnswer:
+    return DeliveryAnswer.model_validate(
+        {
+            "id": delivery.id,
+            "event_id": delivery.event_id,
+            "type": delivery.type,
+            "recording_id": public_recording_id(delivery.recording_id),
+            "status": _STATUS.get(delivery.state, delivery.state.value),
+            "attempts": [
+                AttemptAnswer(
+                    number=attempt.number,
+                    at=utc_text(attempt.at),
+                    duration_ms=round(attempt.duration.total_seconds() * 1000),
+                    status_code=attempt.sent.status_code,
+                    response_body=attempt.sent.response_body,
+                    error=attempt.sent.error,
+                )
+                for attempt in delivery.attempts
+            ],
+            "next_attempt_at": utc_text(delivery.next_attempt_at),
+            "created_at": utc_text(delivery.created_at),
+        }
+    )

@@ -1,0 +1,32 @@
+"""Who may use Dorsum's API: an API key, and a client key of the same project (S: both headers, on every call)."""
+
+from aiohttp import web
+
+from adapters.keys import Key, KeyKind
+from service.runtime.deck import Deck
+
+API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
+SCOPE = "consultations:write"
+
+
+class BadKeys(Exception):
+    """Missing, unknown, revoked, of another project, or without the permission: which one is told to nobody (S)."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid or missing API key or client key.")
+
+
+def permitted(request: web.Request, deck: Deck) -> Key:
+    """The API key of the request. Raises: BadKeys."""
+    api_key = _key(request, deck, API_KEY_HEADER)
+    client_key = _key(request, deck, CLIENT_KEY_HEADER)
+    if api_key is None or client_key is None or client_key.kind is not KeyKind.CLIENT:
+        raise BadKeys
+    may_write = api_key.kind in (KeyKind.SECRET, KeyKind.RESTRICTED) and api_key.allows(SCOPE)
+    if not may_write or api_key.project_id != client_key.project_id:
+        raise BadKeys
+    return api_key
+
+
+def _key(request: web.Request, deck: Deck, header: str) -> Key | None:
+    return deck.keys.authenticate(request.headers.get(header, "").strip(), now=deck.clock())

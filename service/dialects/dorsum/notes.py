@@ -1,0 +1,48 @@
+"""A note as Dorsum's clients get it: as text to be read, or as one JSON object (D)."""
+
+import orjson
+
+from adapters.notes.note import Note, Section, Sentence, Source
+from service.dialects.dorsum.requests import OutputFormat
+
+_TITLES = {
+    Section.SUBJECTIVE: "Subjective",
+    Section.OBJECTIVE: "Objective",
+    Section.ASSESSMENT: "Assessment",
+    Section.PLAN: "Plan",
+}
+_QUOTED = "Every sentence is quoted from the transcript; the time says where it was said."
+_WRITTEN = "It was written by a language model from the transcript."
+
+
+def rendered(note: Note, output_format: OutputFormat) -> str:
+    """The same note and format always give the same text."""
+    return _as_json(note) if output_format == "json" else _as_text(note)
+
+
+def _as_json(note: Note) -> str:
+    sections = {section.value: [_sentence(sentence) for sentence in note.sections[section]] for section in Section}
+    shown = {"sections": sections, "engine": note.engine, "draft": True, "language": note.language}
+    return orjson.dumps(shown).decode()
+
+
+def _sentence(sentence: Sentence) -> dict[str, object]:
+    return {"text": sentence.text, "source": sentence.source.model_dump() if sentence.source else None}
+
+
+def _as_text(note: Note) -> str:
+    sentences = [sentence for section in Section for sentence in note.sections[section]]
+    how = _QUOTED if all(sentence.source for sentence in sentences) else _WRITTEN
+    parts = [f"DRAFT, to be reviewed by a clinician. {how}"]
+    for section in Section:
+        lines = [f"- {sentence.text}{_time(sentence.source)}" for sentence in note.sections[section]]
+        parts.append("\n".join([f"{_TITLES[section]}:", *(lines or ["- (nothing in the transcript)"])]))
+    return "\n\n".join(parts)
+
+
+def _time(source: Source | None) -> str:
+    return f" [{_minutes(source.start)}-{_minutes(source.end)}]" if source else ""
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60:02}:{int(seconds) % 60:02}"

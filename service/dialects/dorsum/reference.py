@@ -1,0 +1,44 @@
+"""Dorsum's operations as the API reference tells them."""
+
+from service.dialects.dorsum import access, answers, requests
+from service.dialects.http.described import Dialect, Operation
+
+_KEYS = ("dorsum_api_key", "dorsum_client_key")
+
+_OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/consultations/transcribe",
+        summary="Send a chunk of a consultation and get its words; with the final one, the note",
+        security=_KEYS,
+        scope=access.SCOPE,
+        body=requests.TranscribeRequest,
+        answers={
+            **dict.fromkeys((400, 401, 404, 408, 409, 413, 500, 503, 507), answers.ConsultationErrorAnswer),
+            200: answers.TranscribeAnswer,
+        },
+        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": requests.LONGEST_IDEMPOTENCY_KEY}},
+    ),
+    Operation(
+        method="GET",
+        path="/api/consultations/{session_id}",
+        summary="How far a session has come",
+        security=_KEYS,
+        scope=access.SCOPE,
+        answers={
+            **dict.fromkeys((400, 401, 404, 503), answers.ConsultationErrorAnswer),
+            200: answers.ConsultationAnswer,
+        },
+        path_patterns={"session_id": requests.SESSION_ID},
+    ),
+)
+
+DORSUM = Dialect(
+    name="Dorsum",
+    summary="Notes transcription: half a minute of samples after the other, words at once, a clinical note at the end.",
+    operations=_OPERATIONS,
+    security_schemes={
+        "dorsum_api_key": {"type": "apiKey", "in": "header", "name": access.API_KEY_HEADER},
+        "dorsum_client_key": {"type": "apiKey", "in": "header", "name": access.CLIENT_KEY_HEADER},
+    },
+)

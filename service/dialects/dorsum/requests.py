@@ -1,0 +1,111 @@
+"""What Dorsum's clients send, checked strictly: an error names its field, and of the samples the first bad index."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from service.application.consultations import ArrivedChunk
+from service.dialects.dorsum.samples import parse_body
+
+CHUNK_SAMPLES = 480_000
+"""(S) Half a minute at 16 kHz."""
+
+SESSION_ID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+LONGEST_IDEMPOTENCY_KEY = 255
+
+OutputFormat = Literal["text", "json"]
+SampleArray = Annotated[
+    list[float],
+    WithJsonSchema({"type": "array", "items": {"type": "number"}, "maxItems": CHUNK_SAMPLES}),
+]
+
+
+class InvalidRequest(Exception):
+    """The request cannot be understood; the sentence names the field."""
+
+
+class Fields(BaseModel):
+    """Everything but the samples. What we do not know is ignored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    session_id: Annotated[str, Field(pattern=SESSION_ID)]
+    is_final: bool = False
+    previous_transcript: str | None = ""
+    language: Annotated[str, Field(pattern=LANGUAGE)] = "en"
+    output_format: OutputFormat = "text"
+
+
+class TranscribeRequest(Fields):
+    """POST /api/consultations/transcribe (S).
+
+    `chunk`: 16 kHz mono PCM, as 16-bit integers or as floats from -1 to 1; exactly 480 000 samples, or in the final
+    chunk up to as many.
+    """
+
+    chunk: SampleArray
+
+
+def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, ArrivedChunk]:
+    """The request in a body. For a thread: it takes some milliseconds.
+
+    Raises: InvalidRequest; NotJson, NoSamples, BadSample.
+    """
+    parsed = parse_body(body)
+    fields = _checked(parsed.fields)
+    count = len(parsed.samples)
+    if count > CHUNK_SAMPLES or (count < CHUNK_SAMPLES and not fields.is_final):
+        wanted = f"at most {CHUNK_SAMPLES}" if fields.is_final else f"exactly {CHUNK_SAMPLES}"
+        kind = "The final chunk" if fields.is_final else "A chunk"
+        raise InvalidRequest(f"{kind} must have {wanted} samples (30 seconds at 16 kHz), not {count}.")
+    samples = parsed.samples.tobytes()
+    sha256 = hashlib.sha256(samples).hexdigest()
+    return fields, ArrivedChunk(
+        samples=samples,
+        sha256=sha256,
+        request_sha256=_request_sha256(fields, sha256, idempotency_key),
+        request_is_named=idempotency_key is not None,
+        is_last=fields.is_final,
+    )
+
+
+def session_name(session_id: str) -> str:
+    """A session's id in one spelling."""
+    return session_id.lower()
+
+
+def _request_sha256(fields: Fields, samples_sha256: str, idempotency_key: str | None) -> str:
+    """What a request is known by: its key if it has one, else its samples and `previous_transcript` (D).
+
+    The session's id is part of it, so that equal words in two sessions do not look alike in the log.
+    """
+    said = f"name {idempotency_key}" if idempotency_key else f"{samples_sha256} {fields.previous_transcript or ''}"
+    return hashlib.sha256(f"{session_name(fields.session_id)} {said}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _checked(given: dict[str, Any]) -> Fields:
+    try:
+        return Fields.model_validate(given)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        field = str(first["loc"][0])
+        raise InvalidRequest(f"{field}: {_reason(field, first['type'], first['input'])}") from None
+
+
+_WANTED = {
+    "session_id": "This must be a UUID of version 4",
+    "is_final": "This must be true or false",
+    "previous_transcript": "This must be a string",
+    "language": "This must be a language tag, such as en or en-US",
+    "output_format": "This must be text or json",
+}
+
+
+def _reason(field: str, kind: str, given: Any) -> str:
+    if kind == "missing":
+        return "This field is required."
+    shown = repr(given)
+    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
+    return f"{_WANTED[field]}, not {shown}."

@@ -1,0 +1,33 @@
+"""Who may do what in Dragon's API: tokens of foreign issuers, and the ids that an application may write for."""
+
+from aiohttp import hdrs, web
+
+from adapters.tokens.allow_list import Application
+from service.dialects.dragon.errors import NotYours, TokenMissing
+from service.runtime.deck import Deck
+
+
+async def caller(request: web.Request, deck: Deck) -> Application:
+    """The application that calls. A token counts in the Authorization header and nowhere else (S).
+
+    Raises: TokenMissing; TokenRefused; IssuerNotListed; ApplicationNotListed; IssuerUnavailable.
+    """
+    given = request.headers.getall(hdrs.AUTHORIZATION, [])
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenMissing
+    return await deck.tokens.verify(token.strip())
+
+
+def check_tenant(
+    application: Application, *, customer_id: str, partner_id: str | None = None, product_id: str | None = None
+) -> None:
+    """(D) The allow list binds an application to the ids that it may write for. Raises: NotYours."""
+    wanted = [
+        ("customerId", customer_id, application.customers),
+        ("partnerId", partner_id, application.partners),
+        ("productId", product_id, application.products),
+    ]
+    foreign = [name for name, given, own in wanted if given is not None and given not in own]
+    if foreign:
+        raise NotYours(foreign)

@@ -1,0 +1,163 @@
+"""The multipart form of a chunk, read as it streams in: `metadata` first, then at most one `content` (P).
+
+aiohttp's reader does the parsing. What it reads from is bounded here, in bytes and in time, so that nothing that a form
+can be made of (a preamble without end, parts without end, a part's headers without end) costs more than its limit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from service.dialects.dragon.requests import InvalidRequest
+from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits
+
+FRAME_BYTES = 64 * 1024
+"""What a form may have around its two parts: boundaries and part headers."""
+
+LINES = 64
+"""How many lines a form may have around its two parts, so that empty ones cannot keep the service busy."""
+
+PART_HEADERS = 16
+PART_HEADER_BYTES = 4 * 1024
+PIECE_BYTES = 64 * 1024
+_PLAIN_ENCODINGS = ("binary", "8bit", "7bit")
+T = TypeVar("T")
+
+
+class ChunkForm:
+    """One request's form. `metadata` first, then `content`, each once. Raises: InvalidRequest; what bodies raise."""
+
+    def __init__(self, request: web.Request, limits: Limits) -> None:
+        self._limits = limits
+        self._body = _BoundedBody(request.content, limits, limit_bytes=limits.json_bytes + FRAME_BYTES)
+        if request.content_type != "multipart/form-data":
+            raise InvalidRequest("The body must be multipart/form-data")
+        if request.content_length is not None and request.content_length > limits.chunk_bytes + self._body.limit_bytes:
+            raise BodyTooLarge(limits.chunk_bytes)
+        with _form_errors():
+            self._parts = MultipartReader(
+                request.headers,
+                cast("StreamReader", self._body),
+                max_field_size=PART_HEADER_BYTES,
+                max_headers=PART_HEADERS,
+            )
+
+    async def metadata(self) -> bytes:
+        """The first part, whole: what is not `metadata` cannot come before it."""
+        part = await self._next_part()
+        if part is None:
+            raise InvalidRequest("The form has no metadata part")
+        if part.name != "metadata":
+            raise InvalidRequest("The form's first part must be metadata")
+        metadata = bytearray()
+        async for piece in _pieces(part):
+            metadata += piece
+            if len(metadata) > self._limits.json_bytes:
+                raise BodyTooLarge(self._limits.json_bytes)
+        return bytes(metadata)
+
+    async def content(self) -> AsyncIterator[bytes] | None:
+        """The bytes of the second part; None where there is none, or nothing in it.
+
+        The iteration ends well only when the form does: bytes that were cut off are never taken for a chunk.
+        """
+        self._body.limit_bytes += self._limits.chunk_bytes
+        part = await self._next_part()
+        if part is None:
+            return None
+        if part.name != "content":
+            raise InvalidRequest("The form's second part must be content")
+        pieces = self._content(part)
+        first = await anext(pieces, b"")
+        return _with_first(first, pieces) if first else None
+
+    async def _content(self, part: BodyPartReader) -> AsyncIterator[bytes]:
+        size_bytes = 0
+        async for piece in _pieces(part):
+            size_bytes += len(piece)
+            if size_bytes > self._limits.chunk_bytes:
+                raise BodyTooLarge(self._limits.chunk_bytes)
+            if piece:
+                yield piece
+        if await self._next_part() is not None:
+            raise InvalidRequest("The form has more parts than metadata and content")
+
+    async def _next_part(self) -> BodyPartReader | None:
+        with _form_errors():
+            part = await self._parts.next()
+        if part is None:
+            return None
+        if not isinstance(part, BodyPartReader):
+            raise InvalidRequest("A part of the form must not be a form itself")
+        encodings = (part.headers.get(hdrs.CONTENT_ENCODING), part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING))
+        if any(encoding and encoding.lower() not in _PLAIN_ENCODINGS for encoding in encodings):
+            raise InvalidRequest("A part of the form must not be encoded")
+        return part
+
+
+async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while not part.at_eof():
+        with _form_errors():
+            piece = await part.read_chunk(PIECE_BYTES)
+        yield piece
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+@contextmanager
+def _form_errors() -> Iterator[None]:
+    """What aiohttp's reader raises for a form that is none. (ValueError is what it mostly has for that.)"""
+    try:
+        yield
+    except (ValueError, RuntimeError, HttpProcessingError, AssertionError):
+        raise InvalidRequest("The body is not a complete multipart form") from None
+
+
+class _BoundedBody:
+    """As much of a StreamReader as aiohttp's multipart reader uses, within `limit_bytes` and the time for a chunk."""
+
+    def __init__(self, stream: StreamReader, limits: Limits, *, limit_bytes: int) -> None:
+        self._stream = stream
+        self._seconds = limits.chunk_seconds
+        self._deadline = asyncio.get_running_loop().time() + limits.chunk_seconds
+        self._read_bytes = 0
+        self._lines_left = LINES
+        self.limit_bytes = limit_bytes
+
+    async def read(self, size: int) -> bytes:
+        return await self._bounded(self._stream.read(size))
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        self._lines_left -= 1
+        if self._lines_left < 0:
+            raise InvalidRequest(f"The form has more than {LINES} lines around its parts")
+        longest = PART_HEADER_BYTES if max_line_length is None else max_line_length
+        return await self._bounded(self._stream.readline(max_line_length=longest))
+
+    async def _bounded(self, reading: Awaitable[bytes]) -> bytes:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                data = await reading
+        except TimeoutError:
+            raise BodyTooSlow(self._seconds) from None
+        except (ConnectionError, web.RequestPayloadError):
+            raise BodyCutOff from None
+        self._read_bytes += len(data)
+        if self._read_bytes > self.limit_bytes:
+            raise BodyTooLarge(self.limit_bytes)
+        return data
+
+    def unread_data(self, data: bytes) -> None:
+        self._read_bytes -= len(data)
+        self._stream.unread_data(data)
+
+    def at_eof(self) -> bool:
+        return self._stream.at_eof()

@@ -1,0 +1,215 @@
+"""What Dragon's clients send, checked as the vendor does: every failure at once, in one string (S)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from service.dialects.dragon.names import LARGEST_INT32, SessionName
+from service.dialects.http.tracing import TRACE_HEADER, is_trace_id
+
+AUDIO_API_VERSION = "2025-07-15"
+SESSIONS_API_VERSION = "2"
+
+UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+CORRELATION_ID = r"[A-Za-z0-9_|-]{1,128}"
+LONGEST_TEXT = 512
+
+
+class InvalidRequest(Exception):
+    """The request cannot be understood. `str()` names all that is wrong with it."""
+
+
+def check_api_version(request: web.Request, version: str) -> None:
+    """(S) Raises: InvalidRequest."""
+    if request.query.getall("api-version", []) != [version]:
+        raise InvalidRequest(f"api-version must be {version}")
+
+
+def check_trace_header(request: web.Request) -> None:
+    """(S) It is required; (D) it is a UUID. Raises: InvalidRequest."""
+    given = request.headers.get(TRACE_HEADER)
+    if given is None:
+        raise InvalidRequest(f"{TRACE_HEADER} header is required")
+    if not is_trace_id(given):
+        raise InvalidRequest(f"{TRACE_HEADER} header must be a UUID")
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What every body says: whose it is, and what it belongs to. Ids are UUIDs in lower case."""
+
+    customer_id: str
+    partner_id: str
+    product_id: str
+    correlation_id: str
+    external_user_id: str | None
+    ehr_instance_id: str | None
+
+    @property
+    def session(self) -> SessionName:
+        return SessionName(self.customer_id, self.correlation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Session(_Named):
+    """PUT /ambient-sessions (P). `data` is a text that holds JSON."""
+
+    data: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPart(_Named):
+    """What names a recording, in the metadata of a chunk and in a finalize."""
+
+    recording_number: int
+    skips_session_check: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMetadata(RecordingPart):
+    """The `metadata` part of PUT /audio/storeChunk (P)."""
+
+    chunk_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeUpload(RecordingPart):
+    """POST /audio/finalizeUpload (S)."""
+
+    total_chunks: int
+
+
+def parse_session(body: bytes, query: Mapping[str, str]) -> Session:
+    """Raises: InvalidRequest."""
+    fields = _Fields(body, "The body")
+    parsed = Session(**_named(fields, query), data=fields.json_text("data"))
+    fields.check()
+    return parsed
+
+
+def parse_session_name(correlation_id: str, query: Mapping[str, str]) -> SessionName:
+    """What DELETE /ambient-sessions/{correlationId} names (P). Raises: InvalidRequest."""
+    fields = _Fields(orjson.dumps({"correlationId": correlation_id, "customerId": query.get("customerId")}), "")
+    parsed = SessionName(fields.uuid("customerId"), fields.correlation_id("correlationId"))
+    fields.check()
+    return parsed
+
+
+def parse_chunk_metadata(body: bytes, query: Mapping[str, str], *, max_chunks: int) -> ChunkMetadata:
+    """Raises: InvalidRequest."""
+    fields = _Fields(body, "The metadata part")
+    fields.flag("isLast")  # only a hint: what is complete is said by finalize
+    parsed = ChunkMetadata(
+        **_named(fields, query),
+        recording_number=fields.positive("recordingId"),
+        skips_session_check=fields.flag("skipAmbientSessionExistence"),
+        chunk_number=fields.positive("chunkId", at_most=max_chunks),
+    )
+    fields.check()
+    return parsed
+
+
+def parse_finalize(body: bytes, query: Mapping[str, str], *, max_chunks: int) -> FinalizeUpload:
+    """Raises: InvalidRequest."""
+    fields = _Fields(body, "The body")
+    parsed = FinalizeUpload(
+        **_named(fields, query),
+        recording_number=fields.positive("recordingId"),
+        skips_session_check=fields.flag("skipAmbientSessionExistence"),
+        total_chunks=fields.positive("totalChunks", at_most=max_chunks),
+    )
+    fields.check()
+    return parsed
+
+
+def _named(fields: "_Fields", query: Mapping[str, str]) -> dict[str, Any]:
+    named = {
+        "product_id": fields.uuid("productId"),
+        "partner_id": fields.uuid("partnerId"),
+        "customer_id": fields.uuid("customerId"),
+        "correlation_id": fields.correlation_id("correlationId"),
+        "external_user_id": fields.text("externalUserId"),
+        "ehr_instance_id": fields.text("ehrInstanceId"),
+    }
+    asked_for = query.get("customerId")  # (P) clients say it in the query, too
+    if asked_for is not None and named["customer_id"] and asked_for.lower() != named["customer_id"]:
+        fields.failures.append("customerId in the query must equal the body's")
+    return named
+
+
+class _Fields:
+    """A JSON object's fields, read one by one; `failures` collects what is wrong, so that all of it is told."""
+
+    def __init__(self, body: bytes, where: str) -> None:
+        try:
+            given = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise InvalidRequest(f"{where} is not JSON: {error}") from None
+        if not isinstance(given, dict):
+            raise InvalidRequest(f"{where} must be a JSON object")
+        self._given: dict[str, Any] = given
+        self.failures: list[str] = []
+
+    def check(self) -> None:
+        """Raises: InvalidRequest when anything was wrong."""
+        if self.failures:
+            raise InvalidRequest("; ".join(self.failures))
+
+    def uuid(self, name: str) -> str:
+        given = self._given.get(name)
+        if isinstance(given, str) and re.fullmatch(UUID, given):
+            return given.lower()
+        self.failures.append(f"{name} is required (valid UUID)")
+        return ""
+
+    def correlation_id(self, name: str) -> str:
+        given = self._given.get(name)
+        if not isinstance(given, str) or not given:
+            self.failures.append(f"{name} is required (non-empty string)")
+            return ""
+        if not re.fullmatch(CORRELATION_ID, given):
+            self.failures.append(f"{name} must be at most 128 letters, digits, '_', '-' or '|'")
+        return given
+
+    def positive(self, name: str, *, at_most: int = LARGEST_INT32) -> int:
+        given = self._given.get(name)
+        if isinstance(given, int | float) and given > at_most:  # an integer past 64 bits comes as a float
+            self.failures.append(f"{name} must be at most {at_most}")
+        elif isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            self.failures.append(f"{name} must be a positive integer (> 0)")
+        else:
+            return given
+        return 0
+
+    def text(self, name: str) -> str | None:
+        given = self._given.get(name)
+        if given is None or (isinstance(given, str) and len(given) <= LONGEST_TEXT):
+            return given
+        self.failures.append(f"{name} must be a string of at most {LONGEST_TEXT} characters")
+        return None
+
+    def json_text(self, name: str) -> str | None:
+        given = self._given.get(name)
+        if given is None or (isinstance(given, str) and _holds_json(given)):
+            return given
+        self.failures.append(f"{name} must be a string that holds JSON")
+        return None
+
+    def flag(self, name: str) -> bool:
+        given = self._given.get(name)
+        if given is None or isinstance(given, bool):
+            return bool(given)
+        self.failures.append(f"{name} must be true or false")
+        return False
+
+
+def _holds_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Every request has a trace id: the caller's `x-correlation-id` if it is a UUID, else a new one.
+
+It is in the answer, in every log line of the request, and in the metadata of the events that the request causes.
+"""
+
+import logging
+import re
+import time
+from functools import lru_cache
+from random import Random
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter
+
+from service.application.metrics import Metrics
+from service.application.trace import trace_id
+
+_ids = Random()  # noqa: S311 - a trace id is no secret; seeded from the system's randomness
+TRACE_HEADER = "x-correlation-id"
+logger = logging.getLogger("tapedeck.http")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+def tracing(metrics: Metrics) -> Middleware:
+    """The outermost middleware: trace id, one log line a request, one count."""
+
+    @lru_cache(maxsize=1024)
+    def counter(method: str, route: str, status: int) -> Counter:
+        return metrics.requests.labels(method, route, status)
+
+    @web.middleware
+    async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+        its_trace_id = _trace_id(request.headers.get(TRACE_HEADER))
+        token = trace_id.set(its_trace_id)
+        began = time.perf_counter()
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+            if not response.prepared:
+                response.headers[TRACE_HEADER] = its_trace_id
+        except web.HTTPException as refusal:
+            status = refusal.status
+            refusal.headers[TRACE_HEADER] = its_trace_id
+            raise
+        else:
+            return response
+        finally:
+            route = _route(request)
+            counter(request.method, route, status).inc()
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,  # never with the query: it may hold a signature
+                    "status": status,
+                    "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+                    **_about(request),
+                },
+            )
+            trace_id.reset(token)
+
+    return trace
+
+
+def is_trace_id(given: str | None) -> bool:
+    """Whether it is a UUID as they are usually written, in any case; it is passed on as it was given."""
+    return given is not None and _UUID.fullmatch(given) is not None
+
+
+def _trace_id(given: str | None) -> str:
+    if given is not None and is_trace_id(given):
+        return given
+    digits = f"{_ids.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern: a path would make a new time series for every recording."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"
+
+
+def _about(request: web.Request) -> dict[str, str]:
+    """The recording that the request is about: named by its path, or found in its body by its handler."""
+    recording_id = request.match_info.get("recording_id") or request.get("recording_id")
+    return {"recording_id": recording_id} if recording_id else {}

@@ -1,0 +1,95 @@
+"""Writes `schemas/events/NAME.vVERSION.json`, the JSON Schema of each event as it is stored: `make schemas`.
+
+The schema of a version that was once committed is a promise to whoever reads the log: a change that breaks it is not
+written. It needs a new `VERSION` of the event and an upcast from the old one; then the old file stays and a new one
+comes beside it.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from domain.events import EVENT_TYPES, Event
+
+EVENT_SCHEMAS = Path(__file__).parents[2] / "schemas" / "events"
+
+Schema = dict[str, Any]
+
+
+class BreakingChange(Exception):
+    def __init__(self, name: str, changes: list[str]) -> None:
+        super().__init__(
+            f"{name} is not what was committed: {'; '.join(changes)}. "
+            "Raise the event's VERSION, and add an upcast from the old one to domain/upcasts.py."
+        )
+
+
+def event_schema(event_type: type[Event]) -> Schema:
+    """The schema of an event's stored fields. The version in force is part of the title."""
+    schema = event_type.model_json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": schema_name(event_type),
+    }
+
+
+def schema_name(event_type: type[Event]) -> str:
+    return f"{event_type.__name__}.v{event_type.VERSION}"
+
+
+def breaking_changes(old: Schema, new: Schema) -> list[str]:
+    """What a reader of `old` may stumble over in `new`: a field gone, of another kind, or needed and not there before.
+
+    Descriptions and titles are free to change.
+    """
+    before, after = _fields(old), _fields(new)
+    newly_required = set(new.get("required", ())) - set(old.get("required", ()))
+    return [
+        *(f"field {name} is gone" for name in sorted(before.keys() - after.keys())),
+        *(
+            f"field {name} is of another kind"
+            for name in sorted(before.keys() & after.keys())
+            if before[name] != after[name]
+        ),
+        *(f"field {name} is newly required" for name in sorted(newly_required)),
+    ]
+
+
+def _fields(schema: Schema) -> dict[str, Any]:
+    return {name: _kind(field, schema) for name, field in schema["properties"].items()}
+
+
+def _kind(part: Any, schema: Schema) -> Any:
+    """A part of the schema without its prose, and with what it refers to in place."""
+    if isinstance(part, list):
+        return [_kind(item, schema) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _kind(schema["$defs"][part["$ref"].rpartition("/")[2]], schema)
+    return {key: _kind(value, schema) for key, value in part.items() if key not in ("title", "description")}
+
+
+def write_schemas(folder: Path = EVENT_SCHEMAS) -> None:
+    """Write the schema of every event's version of today. Raises: BreakingChange; then nothing is written."""
+    schemas = {folder / f"{schema_name(event)}.json": event_schema(event) for event in EVENT_TYPES.values()}
+    for path, schema in schemas.items():
+        changes = breaking_changes(json.loads(path.read_text()), schema) if path.exists() else []
+        if changes:
+            raise BreakingChange(path.stem, changes)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, schema in schemas.items():
+        path.write_text(text_of(schema))
+
+
+def text_of(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    try:
+        write_schemas()
+    except BreakingChange as change:
+        sys.exit(str(change))

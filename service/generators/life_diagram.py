@@ -1,0 +1,69 @@
+"""Draws the table LIFE as a mermaid state diagram into the README: `python -m service.generators.life_diagram`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.life import LIFE, To
+from domain.recording import Phase
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN = "<!-- drawn from domain/life.py by make schemas -->\n"
+END = "<!-- end of the drawing -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrow:
+    start: Phase
+    event: str
+    end: Phase
+
+
+def diagram() -> str:
+    """Every event that LIFE declares, as an arrow between phases; what refuses or changes nothing has no arrow.
+
+    An event that leads to one phase from wherever the recording is gets one arrow from all of them.
+    """
+    found = (
+        _Arrow(phase, outcome.event.__name__, end)
+        for phase, rules in LIFE.items()
+        for rule in rules.values()
+        for outcome in rule.outcomes
+        if isinstance(outcome, To)
+        for end in outcome.phases
+    )
+    arrows = list(dict.fromkeys(found))  # several commands may lead the same way
+    alive = {arrow.start for arrow in arrows} - {Phase.UNOPENED}
+    return "".join(f"{line}\n" for line in _lines(arrows, alive))
+
+
+def _lines(arrows: list[_Arrow], alive: set[Phase]) -> Iterator[str]:
+    from_everywhere = {
+        (arrow.event, arrow.end)
+        for arrow in arrows
+        if alive <= {other.start for other in arrows if (other.event, other.end) == (arrow.event, arrow.end)}
+    }
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for arrow in arrows:
+        if arrow.start is Phase.UNOPENED:
+            yield f"    [*] --> {arrow.end}: {arrow.event}"
+    yield "    state recording {"
+    for arrow in arrows:
+        if arrow.start is not Phase.UNOPENED and (arrow.event, arrow.end) not in from_everywhere:
+            yield f"        {arrow.start} --> {arrow.end}: {arrow.event}"
+    yield "    }"
+    for event, end in sorted(from_everywhere):
+        yield f"    recording --> {end}: {event}"
+    yield "```"
+
+
+def redrawn(text: str) -> str:
+    """`text` with the drawing of today between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{diagram()}{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(redrawn(README.read_text()))

@@ -1,0 +1,158 @@
+"""Holds what is stored against what the log says is stored. Blocking; reads beside a running service."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from adapters.blobs.segment_check import check_segments
+from adapters.blobs.segment_index import SegmentIndex
+from adapters.blobs.segment_space import space_usage
+from adapters.blobs.store import BlobFailure, BlobNotFound, BlobStore, open_store
+from adapters.event_log.reader import EventReader
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from domain.events import (
+    AmbientSessionOpened,
+    AmbientSessionUpdated,
+    ChunkStored,
+    ChunkTranscribed,
+    LoggedEvent,
+    NoteWritten,
+    RecordingDeleted,
+    RecordingOpened,
+    Stitched,
+    Transcribed,
+)
+from service.runtime.settings import Settings
+
+_BLOCK_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to tell. A loss: the log speaks of bytes that are not there as they were stored."""
+
+    sentence: str
+    is_loss: bool
+
+
+def check_blobs(settings: Settings) -> Iterator[Finding]:
+    """What differs, then one sentence on what was read."""
+    store = open_store(settings.blob_store_url)
+    recorder = SQLiteLogRecorder(settings.log_path)
+    try:
+        if _segments(settings) is not None:
+            yield from (Finding(each, is_loss=True) for each in check_segments(_segments(settings) or Path()))
+        spoken_of = _Keys()
+        count = size_bytes = 0
+        for key, sha256, may_be_gone in _spoken_of(EventReader(recorder)):
+            spoken_of.add(key)
+            try:
+                actual, length = _digest(store, key)
+            except BlobNotFound:
+                if not may_be_gone:
+                    yield Finding(f"{key} is missing.", is_loss=True)
+                continue
+            except BlobFailure as failure:
+                yield Finding(f"{key} cannot be read: {failure}", is_loss=True)
+                continue
+            count, size_bytes = count + 1, size_bytes + length
+            if actual != (sha256 or key[-64:]):
+                yield Finding(f"{key} is not what was stored: its SHA-256 is {actual}.", is_loss=True)
+        orphans = [key for key in store.keys("") if key not in spoken_of]
+        for key in orphans:
+            yield Finding(f"{key} is stored, and the log does not speak of it.", is_loss=False)
+        yield Finding(
+            f"{count} blobs of the log were read, {size_bytes:,} bytes; {len(orphans)} more are stored.", False
+        )
+    finally:
+        recorder.close()
+        asyncio.run(store.close())
+
+
+class _Keys:
+    """A set of keys, 16 bytes each: a million of them must fit."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def add(self, key: str) -> None:
+        self._digests.add(_short(key))
+
+    def __contains__(self, key: str) -> bool:
+        return _short(key) in self._digests
+
+
+def _short(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
+def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
+    """Key, SHA-256 where the log has it, and whether it may rightly be gone: a chunk may, once it is in the audio.
+
+    Of a deleted recording the log speaks no more.
+    """
+    stitched, deleted = set(), set()
+    for event, recording in _events(reader):
+        if type(event) is Stitched:
+            stitched.add(recording)
+        elif type(event) is RecordingDeleted:
+            deleted.add(recording)
+    for event, recording in _events(reader):
+        if recording in deleted:
+            continue
+        match event:
+            case ChunkStored() if event.blob_key is not None:
+                yield event.blob_key, event.sha256, recording in stitched
+            case ChunkTranscribed() | Stitched() | Transcribed() | NoteWritten():
+                yield event.blob_key, event.sha256, False
+            case RecordingOpened() if event.details_key is not None:
+                yield event.details_key, None, False
+            case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
+                yield event.details_key, None, True  # a later update may have taken its place
+            case _:
+                pass
+
+
+def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:
+    position = 0
+    while events := reader.after(position):
+        for recorded in events:
+            yield recorded.event, recorded.recording_id.bytes
+        position = events[-1].position
+
+
+def _digest(store: BlobStore, key: str) -> tuple[str, int]:
+    digest, length = hashlib.sha256(), 0
+    with store.open(key) as reader:
+        while block := reader.read(_BLOCK_BYTES):
+            digest.update(block)
+            length += len(block)
+    return digest.hexdigest(), length
+
+
+def blob_usage(settings: Settings) -> Iterator[tuple[str, int, int, int, int]]:
+    """For segments and for files of their own: how many blobs, and bytes live, dead and on the disk."""
+    directory = _segments(settings)
+    if directory is not None and directory.exists():
+        index = SegmentIndex(directory / "index.sqlite3")
+        used = space_usage(directory, index)
+        index.close()
+        yield "segments", used.live_blobs, used.live_bytes, used.dead_bytes, used.disk_bytes
+    count = live = disk = 0
+    for path in _root(settings).rglob("*"):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(_root(settings)).parts):
+            status = path.stat()
+            count, live, disk = count + 1, live + status.st_size, disk + status.st_blocks * 512
+    yield "files", count, live, 0, disk
+
+
+def _root(settings: Settings) -> Path:
+    return Path(unquote(urlsplit(settings.blob_store_url).path))
+
+
+def _segments(settings: Settings) -> Path | None:
+    is_segments = urlsplit(settings.blob_store_url).scheme == "segments"
+    return _root(settings) / ".segments" if is_segments else None

@@ -1,0 +1,111 @@
+"""Log lines: JSON, one an event, with the trace id of the request or work they belong to.
+
+Never in a line: a token, a key, a signed URL's query, a transcript, audio.
+"""
+
+import atexit
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+from aiohttp.http_exceptions import HttpProcessingError
+
+from service.application.trace import trace_id
+
+SECONDS_BUFFERED = 0.05
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """A record as one JSON object; what is given as `extra` stands in it under its own name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (current := trace_id.get()) is not None:
+            line["trace_id"] = current
+        line.update({name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class WithoutRefusedRequests(logging.Filter):
+    """Of a request that is not HTTP, only that there was one: the parser's error quotes it, with its keys."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args, record.exc_info = "a request could not be parsed", None, None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
+class BufferedLines(logging.Handler):
+    """Writes lines together: at once from WARNING on, else within SECONDS_BUFFERED.
+
+    A write for each line would let go of the interpreter's lock in the middle of every request.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._has_lines = threading.Event()
+        threading.Thread(target=self._flush_for_ever, name="log-lines", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+        if record.levelno >= logging.WARNING:
+            self.flush()
+        elif not self._has_lines.is_set():
+            self._has_lines.set()
+
+    def flush(self) -> None:
+        with self._writing():
+            self._has_lines.clear()
+            lines, self._lines = self._lines, []
+            if lines:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            self._has_lines.wait()
+            time.sleep(SECONDS_BUFFERED)
+            self.flush()
+
+
+def log_to_stderr(level: str) -> None:
+    """Send every line of this process to standard error."""
+    logging.getLogger("aiohttp.server").addFilter(WithoutRefusedRequests())
+    # What no line shows need not be found out for every line: the caller's frame, thread, process and task.
+    logging._srcfile = None  # noqa: SLF001 - as Python's "Logging HOWTO" has it, under Optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
+    handler = BufferedLines(sys.stderr)
+    handler.setFormatter(JsonLines())
+    atexit.register(handler.flush)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # It tells of every try to reach a broker, ten times a second while there is none; the publisher says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -1,0 +1,29 @@
+"""The API reference: the OpenAPI document, and a reader of our own at `/docs` that needs no network."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from service.generators.openapi import rendered
+
+_PAGE = Path(__file__).with_name("reference.html")
+_POLICY = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+
+
+class Reference:
+    """The handlers. Document and page are made once."""
+
+    def __init__(self) -> None:
+        self._document = rendered()
+        self._page = _PAGE.read_bytes()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/docs", self.docs)
+        router.add_get("/openapi.json", self.document)
+
+    async def docs(self, _: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": _POLICY}
+        return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers)
+
+    async def document(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._document, content_type="application/json", charset="utf-8")

@@ -1,0 +1,103 @@
+"""Runs the service until it is told to stop: the HTTP server around an open deck."""
+
+import asyncio
+import logging
+import resource
+import signal
+import sqlite3
+import ssl
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from adapters.blobs.store import BlobFailure
+from adapters.event_log.recorder import LogUnavailable
+from adapters.keys import KeyFileTooNew
+from adapters.speech.engine import SpeechError
+from adapters.tokens.allow_list_file import AllowListUnusable
+from service.dialects.http.signed_urls import BadSigningKey
+from service.runtime.assembly import DataDirInUse, open_deck
+from service.runtime.collector import settle_collector
+from service.runtime.deck import Deck
+from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
+from service.runtime.settings import Settings
+from service.runtime.web import runner
+
+SWITCH_SECONDS = 0.001
+"""How long a busy event loop keeps the thread that commits waiting for the interpreter's lock; Python's own is 5 ms."""
+
+logger = logging.getLogger("tapedeck")
+
+START_FAILURES = (
+    OSError,
+    ValueError,
+    sqlite3.Error,
+    BlobFailure,
+    LogUnavailable,
+    KeyFileTooNew,
+    BadSigningKey,
+    BadDevCredentials,
+    AllowListUnusable,
+    DataDirInUse,
+    SpeechError,
+)
+"""What a directory, a file or a setting can be wrong about when the service's parts are opened."""
+
+
+class StartRefused(Exception):
+    """The service cannot start; one sentence says why."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises: StartRefused."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    _allow_many_connections()
+    async with AsyncExitStack() as running:
+        with _named_start_failures():
+            deck = await running.enter_async_context(open_deck(settings))
+            await _listen(deck, running)
+        logger.info("serving", extra={"url": settings.base_url, "data_dir": str(settings.data_dir)})
+        credentials = settings.data_dir / FILE_NAME
+        if credentials.exists():
+            logger.info("development credentials", extra={"file": str(credentials)})
+        settle_collector()
+        await stopped.wait()
+        logger.info("stopping")
+
+
+@contextmanager
+def _named_start_failures() -> Iterator[None]:
+    try:
+        yield
+    except START_FAILURES as error:
+        raise StartRefused(f"The service cannot start: {str(error).rstrip('.')}.") from error
+
+
+async def _listen(deck: Deck, running: AsyncExitStack) -> None:
+    server = runner(deck)
+    await server.setup()
+    running.push_async_callback(server.cleanup)
+    settings = deck.settings
+    await web.TCPSite(server, settings.host, settings.port, ssl_context=_tls(settings)).start()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Path(settings.tls_cert), Path(settings.tls_key))
+    return context
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file, and shells allow 1024 unless asked for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # it was worth asking
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

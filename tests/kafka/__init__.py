@@ -1,1 +1,0 @@
-"""Apache Kafka to run against, without a container: `python -m tests.kafka` (`make kafka`), and for the tests."""

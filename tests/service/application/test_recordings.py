@@ -1,0 +1,271 @@
+import asyncio
+from contextlib import suppress
+from uuid import uuid4
+
+import pytest
+
+from adapters.event_log.log import EventLog
+from adapters.event_log.recorder import LogFull
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
+from domain.events import FinalizeRequested
+from service.application.recordings import Contended, Outcome, Recordings
+from tests.domain.histories import chunk, delete, finalize, finalized, open_recording, opened, store_chunk
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    return SQLiteLogRecorder(tmp_path / "log.sqlite3")
+
+
+@pytest.fixture
+async def log(recorder):
+    log = EventLog(recorder)
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+def recordings(log):
+    return Recordings(log)
+
+
+async def events_of(log, its_id):
+    return [recorded.event for recorded in await log.history(its_id)]
+
+
+async def test_a_command_is_answered_when_its_events_are_in_the_log(log, recordings):
+    its_id = uuid4()
+    outcome = await recordings.execute(its_id, open_recording(), trace_id="t")
+    assert outcome.events == [opened()]
+    assert await events_of(log, its_id) == [opened()]
+
+
+async def test_a_recording_is_folded_from_the_log_after_a_restart(log, recordings):
+    its_id = uuid4()
+    for command in (open_recording(), store_chunk(1), store_chunk(2)):
+        await recordings.execute(its_id, command)
+    restarted = Recordings(log)
+    assert dict((await restarted.find(its_id)).chunks) == {1: chunk(1), 2: chunk(2)}
+    assert (await restarted.execute(its_id, finalize(2))).events == [finalized(2)]
+
+
+async def test_what_was_never_opened_is_not_found(recordings):
+    with pytest.raises(RecordingNotFound):
+        await recordings.find(uuid4())
+    with pytest.raises(RecordingNotFound):
+        await recordings.execute(uuid4(), store_chunk(1))
+
+
+async def test_chunks_of_one_recording_that_come_together_share_commits(log, recordings):
+    its_id, commits = uuid4(), []
+    log._on_commit = lambda _, events: commits.append(events)
+    await recordings.execute(its_id, open_recording())
+    await asyncio.gather(*(recordings.execute(its_id, store_chunk(number)) for number in range(1, 51)))
+    assert sum(commits) == 51
+    assert len(commits) < 10
+
+
+async def test_fifty_finalizes_at_once_record_one(log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    await recordings.execute(its_id, store_chunk(1))
+    outcomes = await asyncio.gather(*(recordings.execute(its_id, finalize(1)) for _ in range(50)))
+    assert len({outcome.recording.finalized for outcome in outcomes}) == 1
+    assert [type(event) for event in await events_of(log, its_id)].count(FinalizeRequested) == 1
+
+
+async def test_what_is_in_the_log_is_known_in_memory_while_more_is_on_its_way(log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    await recordings.execute(its_id, store_chunk(1))
+    more = asyncio.create_task(recordings.execute(its_id, store_chunk(2)))
+    await asyncio.sleep(0)
+    assert dict(recordings.in_memory(its_id, at_least=2).chunks) == {1: chunk(1)}
+    assert recordings.in_memory(its_id, at_least=3) is None
+    await more
+    assert dict(recordings.in_memory(its_id, at_least=3).chunks) == {1: chunk(1), 2: chunk(2)}
+    assert recordings.in_memory(uuid4(), at_least=0) is None
+
+
+async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path, log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+    for number in range(1, 4):
+        await other.execute(its_id, store_chunk(number))
+    assert (await recordings.execute(its_id, store_chunk(4))).events == [chunk(4)]
+    await other.execute(its_id, finalize(4))
+    with pytest.raises(ChunkBeyondTotal):
+        await recordings.execute(its_id, store_chunk(5))
+    assert await events_of(log, its_id) == [opened(), chunk(1), chunk(2), chunk(3), chunk(4), finalized(4)]
+    await other_log.close()
+
+
+async def test_nothing_is_committed_that_was_decided_on_what_another_process_kept_out(tmp_path, log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(2))
+    answers = await asyncio.gather(
+        recordings.execute(its_id, store_chunk(1)),
+        recordings.execute(its_id, finalize(1)),  # decided on chunk 1 alone, and at the version that chunk 2 has made
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [Outcome, ChunkMismatch]
+    assert await events_of(log, its_id) == [opened(), chunk(2), chunk(1)]
+    await other_log.close()
+
+
+async def test_an_answer_without_events_is_not_older_than_another_process_though_more_is_queued_here(
+    tmp_path, recordings
+):
+    its_id = uuid4()
+    for command in (open_recording(), store_chunk(1)):
+        await recordings.execute(its_id, command)
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, delete())
+    answers = await asyncio.gather(
+        recordings.execute(its_id, store_chunk(1)),
+        recordings.execute(its_id, store_chunk(2)),  # queued at the version that the deletion has
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [RecordingNotFound, RecordingNotFound]
+    await other_log.close()
+
+
+async def test_finding_a_recording_that_another_process_was_faster_to_change_finds_what_that_made_of_it(
+    tmp_path, recordings
+):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(2))
+    _, found = await asyncio.gather(recordings.execute(its_id, store_chunk(1)), recordings.find(its_id))
+    assert 2 in found.chunks
+    await other_log.close()
+
+
+async def test_a_state_older_than_asked_for_is_folded_again(tmp_path, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(1))
+    assert len((await recordings.find(its_id)).chunks) == 0
+    assert len((await recordings.find(its_id, at_least=2)).chunks) == 1
+    await other_log.close()
+
+
+async def test_two_processes_writing_as_fast_as_they_can_lose_nothing_and_double_nothing(tmp_path, log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+
+    async def upload(to, numbers):
+        for number in numbers:
+            while True:
+                with suppress(Contended):  # as clients do, who are asked to
+                    await to.execute(its_id, store_chunk(number))
+                    break
+
+    await asyncio.gather(upload(recordings, range(1, 41)), upload(other, range(20, 61)))
+    numbers = [event.number for event in (await events_of(log, its_id))[1:]]
+    assert sorted(numbers) == list(range(1, 61))
+    await other_log.close()
+
+
+@pytest.fixture
+def disk(recorder, monkeypatch):
+    """A log that can be made to fail its commits."""
+    insert = recorder.insert_batch
+
+    class Disk:
+        full = False
+
+    def insert_or_fail(appends):
+        if Disk.full:
+            raise LogFull("The event log has no room to grow.")
+        return insert(appends)
+
+    monkeypatch.setattr(recorder, "insert_batch", insert_or_fail)
+    return Disk
+
+
+async def test_nothing_is_answered_on_the_strength_of_events_that_were_not_committed(log, recordings, disk):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    disk.full = True
+    answers = await asyncio.gather(
+        recordings.execute(its_id, store_chunk(1)),
+        recordings.execute(its_id, store_chunk(1)),  # decided as a repetition of what is not committed yet
+        recordings.execute(its_id, finalize(1)),
+        recordings.find(its_id),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [LogFull] * 4
+    disk.full = False
+    with pytest.raises(ChunkMismatch):
+        await recordings.execute(its_id, finalize(1))
+    assert (await recordings.execute(its_id, store_chunk(1))).events == [chunk(1)]
+    assert await events_of(log, its_id) == [opened(), chunk(1)]
+
+
+async def test_a_refusal_that_rests_on_events_that_were_not_committed_is_not_given(recordings, disk):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    await recordings.execute(its_id, store_chunk(1))
+    disk.full = True
+    answers = await asyncio.gather(
+        recordings.execute(its_id, finalize(1)),
+        recordings.execute(its_id, store_chunk(1, b"other")),  # refused only if the finalize is committed
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [LogFull, LogFull]
+
+
+async def test_a_caller_that_goes_away_does_not_undo_its_command(log, recordings):
+    its_id = uuid4()
+    await recordings.execute(its_id, open_recording())
+    leaving = asyncio.create_task(recordings.execute(its_id, store_chunk(1)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert (await recordings.execute(its_id, store_chunk(1))).events == []
+    assert await events_of(log, its_id) == [opened(), chunk(1)]
+
+
+async def test_several_who_look_for_a_new_recording_and_open_it_at_once_do_not_hinder_each_other(recordings):
+    async def look_open_and_store(its_id, number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+        with suppress(RecordingNotFound):
+            await recordings.find(its_id)
+        await recordings.execute(its_id, open_recording())
+        await recordings.execute(its_id, store_chunk(number))
+
+    for _ in range(50):
+        its_id = uuid4()
+        await asyncio.gather(*(look_open_and_store(its_id, number) for number in range(1, 6)))
+        assert len((await recordings.find(its_id)).chunks) == 5
+
+
+async def test_recordings_used_least_recently_are_let_go_and_come_back_from_the_log(log):
+    recordings = Recordings(log, hot_chunks=10)
+    ids = [uuid4() for _ in range(20)]
+    for its_id in ids:
+        await recordings.execute(its_id, open_recording())
+        await recordings.execute(its_id, store_chunk(1))
+    assert len(recordings._hot) <= 10
+    assert recordings._held == sum(1 + len(hot.recording.chunks) for hot in recordings._hot.values())
+    for its_id in ids:
+        assert len((await recordings.find(its_id)).chunks) == 1
+
+
+async def test_asking_for_what_does_not_exist_does_not_fill_the_memory(log):
+    recordings = Recordings(log, hot_chunks=10)
+    for _ in range(50):
+        with pytest.raises(RecordingNotFound):
+            await recordings.find(uuid4())
+    assert len(recordings._hot) <= 10

@@ -1,0 +1,84 @@
+"""A receiver of webhooks: a real server on loopback, which answers as the test tells it."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from orjson import loads
+
+from tests.tools.free_ports import free_port
+
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came, byte for byte."""
+
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return loads(self.raw)
+
+    @property
+    def type(self) -> str:
+        return self.body["type"]
+
+    def check_signature(self, secret: str) -> None:
+        """As Bota's own receivers check it: over the raw bytes, keyed with the whole secret."""
+        timestamp = self.headers["X-Bota-Timestamp"]
+        assert len(timestamp) == 10
+        assert timestamp.isdecimal()
+        signed = hmac.new(secret.encode(), timestamp.encode() + b"." + self.raw, hashlib.sha256).hexdigest()
+        assert self.headers["X-Bota-Signature"] == f"v1={signed}"
+        assert self.headers["X-Bota-Event-Id"] == self.headers["webhook-id"] == self.body["id"]
+
+
+class Receiver:
+    """`answers`: for the first requests, one each: a status, or what makes the answer. After them, `always`."""
+
+    def __init__(self, *answers: int | Answering, always: int | Answering = 200) -> None:
+        self._answers = list(answers)
+        self._always = always
+        self._port = free_port()
+        self._runner: web.AppRunner | None = None
+        self._arrived = asyncio.Event()
+        self.url = f"http://127.0.0.1:{self._port}/hook"
+        self.received: list[Received] = []
+
+    async def start(self) -> "Receiver":
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._receive)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, backlog=1024).start()
+        return self
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        self.received.append(Received(dict(request.headers), await request.read()))
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+        answer = self._answers.pop(0) if self._answers else self._always
+        return web.Response(status=answer) if isinstance(answer, int) else await answer(request)
+
+    async def count(self, count: int, *, seconds: float = 60) -> list[Received]:
+        """The requests, once there are so many."""
+        async with asyncio.timeout(seconds):
+            while len(self.received) < count:
+                await self._arrived.wait()
+        return self.received
+
+    @property
+    def types(self) -> list[str]:
+        return [one.type for one in self.received]

@@ -1,0 +1,21 @@
+"""`make bench`: measurements as ratios within one run, on this machine. Figures in documents come from here.
+
+`make bench ARGS=deciding` runs one of them; without a name, all.
+"""
+
+import asyncio
+import sys
+
+from tests.tools.bench import deciding, lists, replaying, samples, uploading
+
+BENCHES = {
+    "deciding": deciding.measure,
+    "replaying": replaying.measure,
+    "uploading": lambda: asyncio.run(uploading.measure()),
+    "lists": lambda: asyncio.run(lists.measure()),
+    "samples": lambda: asyncio.run(samples.measure()),
+}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or BENCHES:
+        BENCHES[name]()

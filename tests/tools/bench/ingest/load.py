@@ -1,0 +1,71 @@
+"""Load: wrk, as fast as the server answers, each request with a part number of its own."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.tools.bench.ingest.servers import Server
+
+THREADS = 1  # a second one would only take the cores from the servers
+
+SCRIPT = """
+local size, path, first = {size}, "{path}", {first}
+local before, after = path:match("^(.-){{part}}(.*)$")
+local body, part = {body}, first
+wrk.headers["Content-Type"] = "application/octet-stream"
+function request()
+    part = part + 1
+    return wrk.format("PUT", before .. string.format("%d", part) .. after, nil, body)
+end
+function response(status, headers, text)
+    if status >= 300 then io.stderr:write(status .. " " .. text .. "\\n") end
+end
+function done(summary, latency, requests)
+    local errors = summary.errors
+    io.write(string.format(
+        '\\nRESULT {{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "failed": %d}}\\n',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Times in milliseconds."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    requests: int
+
+
+def has_wrk() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def measure(
+    server: Server, *, size_bytes: int, clients: int, seconds: float, first_part: int, folder: Path
+) -> Measured:
+    """Put bodies for so long. Raises: RuntimeError when a request was not answered with success."""
+    script = folder / "put.lua"
+    body = f'string.rep("\\1\\2\\3\\4\\5\\6\\7\\8", {size_bytes // 8})'
+    script.write_text(SCRIPT.format(size=size_bytes, path=server.path, first=first_part, body=body))
+    url = f"http://127.0.0.1:{server.port}"
+    ended = subprocess.run(
+        ["wrk", f"-t{THREADS}", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script), url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads(next(line for line in ended.stdout.splitlines() if line.startswith("RESULT"))[7:])
+    if result["failed"]:
+        raise RuntimeError(f"{server.name}: {result['failed']} requests failed: {ended.stderr[:300]}")
+    return Measured(
+        rate=result["requests"] / result["microseconds"] * 1e6,
+        p50_ms=result["p50"] / 1000,
+        p99_ms=result["p99"] / 1000,
+        requests=result["requests"],
+    )

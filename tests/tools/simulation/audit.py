@@ -1,0 +1,74 @@
+"""Whether each answer was right when it was given, judged by the durable log alone.
+
+An answer must be what deciding gives on some state that the recording had between question and answer, with its own
+events durable by then. So nothing uncommitted is answered for, nothing stale, and nothing is decided on a state that
+never was.
+"""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from adapters.event_log.log import Bytes, EventLog
+from domain.commands import Command
+from domain.errors import RecordingError
+from domain.events import RecordingEvent
+from domain.life import decide
+from domain.recording import Phase, Recording
+from service.application.recordings import Outcome, Recordings
+from tests.tools.simulation.memory_log import MemoryLog
+
+
+class AuditedRecordings(Recordings):
+    """`Recordings`, with every answer checked before it is passed on. What is wrong is told to `accuse`."""
+
+    def __init__(self, log: EventLog, durable: MemoryLog, accuse: Callable[[str], None], *, hot_chunks: int) -> None:
+        super().__init__(log, hot_chunks=hot_chunks)
+        self._durable = durable
+        self._accuse = accuse
+
+    async def execute(
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+    ) -> Outcome:
+        asked_at = self._durable.version(recording_id)
+        try:
+            outcome = await super().execute(recording_id, command, trace_id=trace_id, after=after)
+        except RecordingError as refusal:
+            states = self._durable.states(recording_id)[asked_at:]
+            if not any(_refuses(state, command, refusal) for state in states):
+                self._accuse(f"{command} was refused without a reason: {refusal!r}")
+            raise
+        if not self._stands(recording_id, command, outcome, asked_at):
+            self._accuse(f"{command} was answered with what is not in the log: {outcome}")
+        return outcome
+
+    def _stands(self, recording_id: UUID, command: Command, outcome: Outcome, asked_at: int) -> bool:
+        states, events = self._durable.states(recording_id), list(outcome.events)
+        history = self._durable.history(recording_id)
+        return any(
+            history[version : version + len(events)] == events
+            and states[version + len(events)] == outcome.recording
+            and _decided(states[version], command) == events
+            for version in range(asked_at, len(states) - len(events))
+        )
+
+    async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
+        recording = await super().find(recording_id, at_least=at_least)
+        states = self._durable.states(recording_id)[at_least:]
+        if recording.phase is Phase.DELETED or recording not in states:
+            self._accuse(f"find gave a state that the recording never had: {recording}")
+        return recording
+
+
+def _decided(state: Recording | None, command: Command) -> Sequence[RecordingEvent] | None:
+    try:
+        return list(decide(state, command))
+    except RecordingError:
+        return None
+
+
+def _refuses(state: Recording | None, command: Command, refusal: RecordingError) -> bool:
+    try:
+        decide(state, command)
+    except RecordingError as error:
+        return type(error) is type(refusal) and vars(error) == vars(refusal)
+    return False

@@ -1,0 +1,104 @@
+"""What must hold when a run is over, judged by what is stored and what clients were told."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from domain.events import (
+    ChunkStored,
+    FinalizeRequested,
+    NoteWritten,
+    RecordingDeleted,
+    RecordingEvent,
+    Stitched,
+    Transcribed,
+)
+from domain.summary import RecordingSummary, evolve_summary
+from service.application.processing import recording_prefix
+from tests.tools.simulation.clients import Client
+from tests.tools.simulation.plain_life import check_life
+from tests.tools.simulation.world import World
+
+
+def check_everything(world: World, clients: Sequence[Client]) -> None:
+    """Tell the world of everything that is not as it must be."""
+    for recording_id, stored in list(world.log.by_recording.items()):
+        if stored:
+            check_life(world.log.history(recording_id), partial(_accuse, world, recording_id))
+            check_blobs(world, recording_id)
+    check_view(world)
+    check_topic(world)
+    for client in clients:
+        check_promises(world, client)
+
+
+def _accuse(world: World, recording_id: UUID, what: str) -> None:
+    world.accuse(f"{recording_id.hex[:6]}: {what}")
+
+
+def check_blobs(world: World, recording_id: UUID) -> None:
+    """What the history speaks of is stored, and made of the right bytes; what was deleted is gone."""
+    history = world.log.history(recording_id)
+    if isinstance(history[-1], RecordingDeleted):
+        left = {key for key in world.bodies if key.startswith(recording_prefix(recording_id))} - world.in_doubt.keys()
+        if left:
+            _accuse(world, recording_id, f"blobs are left after its deletion: {sorted(left)}")
+        return
+    chunks = {event.number: event for event in history if isinstance(event, ChunkStored)}
+    keys = [chunks[number].blob_key for number in sorted(chunks)]
+    if any(key is not None and key not in world.bodies for key in keys):
+        _accuse(world, recording_id, "the bytes of a chunk are lost")
+    audio = b"".join(world.bodies.get(key, b"") for key in keys if key is not None)
+    made_of: dict[type[RecordingEvent], bytes] = {
+        Stitched: audio,
+        Transcribed: b"said: " + audio,
+        NoteWritten: b"noted: said: " + audio,
+    }
+    for event in history:
+        if isinstance(event, Stitched | Transcribed | NoteWritten) and (
+            world.bodies.get(event.blob_key) != made_of[type(event)]
+        ):
+            _accuse(world, recording_id, f"{type(event).__name__} is not made of the chunks in force")
+
+
+def check_view(world: World) -> None:
+    """The view equals a fresh fold of the log."""
+    fold: dict[UUID, RecordingSummary] = {}
+    for recorded in world.log.recorded():
+        fold[recorded.recording_id] = evolve_summary(fold.get(recorded.recording_id), recorded.event)
+    if world.summaries.position() != len(world.log.notifications):
+        world.accuse(f"the view stands at {world.summaries.position()}, not at the log's end")
+    if any(world.summaries.find(recording_id) != summary for recording_id, summary in fold.items()):
+        world.accuse("the view is not a fold of the log")
+
+
+def check_topic(world: World) -> None:
+    """What was published is the log, once and in order."""
+    if world.topic.messages != world.log.recorded():
+        world.accuse(f"the topic is not the log: {[message.position for message in world.topic.messages]}")
+
+
+def check_promises(world: World, client: Client) -> None:
+    """Nothing that a client was told turned out to be untrue."""
+    history = world.log.history(client.id)
+    stored = [event for event in history if isinstance(event, ChunkStored)]
+    numbers = {chunk.number for chunk in stored}
+    with_bytes = {(chunk.number, chunk.sha256) for chunk in stored if chunk.blob_key is not None}
+    for number, body in client.acknowledged:
+        if number not in numbers:
+            world.accuse(f"{client.name}: chunk {number} was acknowledged and is not in the history")
+        elif body is not None and (number, hashlib.sha256(body).hexdigest()) not in with_bytes:
+            world.accuse(f"{client.name}: the bytes of chunk {number} were acknowledged and are not in the history")
+    if [number for number, _ in client.appended] != list(range(1, len(client.appended) + 1)):
+        world.accuse(f"{client.name}: chunks that were sent in order got the numbers {client.appended}")
+    if client.opened and not history:
+        world.accuse(f"{client.name}: its opening was acknowledged and is not in the history")
+    if client.deleted and not isinstance(history[-1], RecordingDeleted):
+        world.accuse(f"{client.name}: its deletion was acknowledged and is not in the history")
+    finalized = next((event for event in history if isinstance(event, FinalizeRequested)), None)
+    for answer in client.finalize_answers:
+        if answer != client.finalize_answers[0]:
+            world.accuse(f"{client.name}: finalize was answered in two ways")
+        if finalized is None or answer["chunks_received"] != finalized.chunks_received:
+            world.accuse(f"{client.name}: finalize was answered with what is not in the history")

@@ -1,0 +1,176 @@
+"""A blob store in memory. What was put outlives the process that put it; the storage may be full or away.
+
+Some bodies become durable with their event, as those that share a segment do; some are durable before, as large ones.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.blobs.staging import DurableBlob
+from adapters.blobs.store import (
+    BlobFailure,
+    BlobNotFound,
+    BlobTooLarge,
+    StorageFull,
+    StorageUnavailable,
+    StoredBlob,
+    checked_beginning,
+    checked_key,
+    checked_prefix,
+)
+from tests.tools.simulation import faults as fault
+from tests.tools.simulation.faults import Faults
+
+LARGE_BODIES = 0.3
+"""How many of all bodies are treated as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStaged:
+    """A body that nobody has stored yet."""
+
+    blob: StoredBlob
+    body: bytes
+    keeper: "MemoryBlobStore"
+
+    @property
+    def size_bytes(self) -> int:
+        return self.blob.size_bytes
+
+
+class MemoryBlobStore:
+    """A `BlobStore` over the dict `bodies`, which several of them may share."""
+
+    def __init__(self, bodies: dict[str, bytes], faults: Faults) -> None:
+        self._bodies = bodies
+        self._faults = faults
+
+    async def put(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> StoredBlob:
+        checked_prefix(prefix)
+        return await asyncio.to_thread(self._publish, prefix, await _whole(body, limit_bytes), check)
+
+    @asynccontextmanager
+    async def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,  # noqa: ARG002 - the port's; nothing is reserved here
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AsyncIterator[MemoryStaged | DurableBlob]:
+        """See `StagingStore.stage`."""
+        if self._faults.random.random() < LARGE_BODIES:
+            yield DurableBlob(await self.put(prefix, body, limit_bytes=limit_bytes, check=check))
+            return
+        whole = await _whole(body, limit_bytes)
+        blob = described(checked_prefix(prefix), whole)
+        if check is not None:
+            check(blob)
+        yield MemoryStaged(blob, whole, self)
+
+    def make_durable(self, bodies: Sequence[MemoryStaged]) -> list[BlobFailure | None]:
+        """See `staging.Keeper`: each of them may fail, and the others stay."""
+        return [self._keep(staged) for staged in bodies]
+
+    def _keep(self, staged: MemoryStaged) -> BlobFailure | None:
+        try:
+            self._may_be_full_or_away()
+        except BlobFailure as failure:
+            return failure
+        self._bodies[staged.blob.key] = staged.body
+        return None
+
+    def _publish(self, prefix: str, body: bytes, check: Callable[[StoredBlob], None] | None = None) -> StoredBlob:
+        blob = described(prefix, body)
+        if check is not None:
+            check(blob)
+        self._may_be_full_or_away()
+        self._bodies[blob.key] = body
+        return blob
+
+    def put_file(self, prefix: str, path: Path) -> StoredBlob:
+        blob = self.put_bytes(prefix, path.read_bytes())
+        path.unlink()
+        return blob
+
+    def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
+        return self._publish(checked_prefix(prefix), body)
+
+    def open(self, key: str) -> BinaryIO:
+        self._may_be_away()
+        if checked_key(key) not in self._bodies:
+            raise BlobNotFound(key)
+        return BytesIO(self._bodies[key])
+
+    async def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        if start < 0 or (length is not None and length < 0):
+            raise ValueError("a range has no negative start or length")
+        with await asyncio.to_thread(self.open, key) as reader:
+            reader.seek(start)
+            left = len(self._bodies.get(key, b"")) if length is None else length
+            while left and (block := reader.read(min(left, 65_536))):
+                left -= len(block)
+                yield block
+
+    async def size(self, key: str) -> int:
+        with await asyncio.to_thread(self.open, key) as reader:
+            return reader.seek(0, 2)
+
+    async def delete(self, key: str) -> None:
+        checked_key(key)
+        await asyncio.to_thread(self._delete, key)
+
+    def _delete(self, key: str) -> None:
+        self._may_be_away()
+        self._bodies.pop(key, None)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        checked_beginning(prefix)
+        self._may_be_away()
+        return iter([key for key in self._bodies if key.startswith(prefix)])
+
+    async def check_writable(self) -> None:
+        await asyncio.to_thread(self._may_be_away)
+
+    def _may_be_full_or_away(self) -> None:
+        if self._faults.happens(fault.STORAGE_FULL):
+            raise StorageFull
+        self._may_be_away()
+
+    def _may_be_away(self) -> None:
+        if self._faults.happens(fault.STORAGE_UNAVAILABLE):
+            raise StorageUnavailable("it does not answer")
+
+    def recover(self) -> int:
+        return 0
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+async def _whole(body: AsyncIterable[bytes], limit_bytes: int | None) -> bytes:
+    whole = bytearray()
+    async for piece in body:
+        whole += piece
+        if limit_bytes is not None and len(whole) > limit_bytes:
+            raise BlobTooLarge(limit_bytes)
+    return bytes(whole)
+
+
+def described(prefix: str, body: bytes) -> StoredBlob:
+    sha256, md5 = hashlib.sha256(body).hexdigest(), hashlib.md5(body).hexdigest()
+    return StoredBlob(key=prefix + sha256, size_bytes=len(body), sha256=sha256, md5=md5)

@@ -1,0 +1,244 @@
+"""Proves that the tests would notice: plants one fault at a time in a copy of the code and runs them against it.
+
+A copy with no fault in it comes first: what the tests say of that one, they would say of every copy.
+
+`python -m tests.tools.simulation.planted_faults [word ...]` plants all faults, or those with one of the words in their name.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.places import REPOSITORY
+
+COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml", "README.md")
+FAST_TESTS = (
+    "tests/domain",
+    "tests/service/followers",
+    "tests/service/application/test_recordings.py",
+    "-k",
+    "not test_publisher",
+)
+SEEDS = 600
+
+
+@dataclass(frozen=True)
+class Fault:
+    """In the one place of `path` where `right` stands, `wrong` is put."""
+
+    name: str
+    path: str
+    right: str
+    wrong: str
+
+
+FAULTS = (
+    Fault(
+        "stitched once the highest number is there, whatever is missing below",
+        "domain/recording.py",
+        "return len(self.chunks) == total_chunks and self.chunks.highest == total_chunks",
+        "return self.chunks.highest == total_chunks",
+    ),
+    Fault(
+        "finalize answered from the current state",
+        "domain/recording.py",
+        "        recording.finalized,\n        recording.stitched,",
+        "        recording.finalized\n"
+        '        and recording.finalized.model_copy(update={"chunks_received": len(recording.chunks) + 1}),\n'
+        "        recording.stitched,",
+    ),
+    Fault(
+        "late bytes taken after the recording is complete",
+        "domain/life.py",
+        "_KEEP_CHUNK = Rule(\n    do.keep_chunk,",
+        "_KEEP_CHUNK = Rule(\n    do.store_chunk,",
+    ),
+    Fault(
+        "a complete recording expires",
+        "domain/life.py",
+        "_STAYS = Rule(do.leave_as_it_is,",
+        "_STAYS = Rule(do.expire,",
+    ),
+    Fault(
+        "retried from the first stage instead of the failed one",
+        "domain/decisions.py",
+        "RetryRequested(at=command.at, stage=recording.failed.stage)",
+        "RetryRequested(at=command.at, stage=Stage.STITCH)",
+    ),
+    Fault(
+        "metadata replaces bytes",
+        "domain/decisions.py",
+        "    return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)",
+        "    return stored.blob_key == command.blob_key",
+    ),
+    Fault(
+        "answered before the commit",
+        "service/application/recordings.py",
+        "            await asyncio.shield(commit)\n            if version",
+        "            if version",
+    ),
+    Fault(
+        "an answer without events does not wait for what it rests on",
+        "service/application/recordings.py",
+        "            recording = hot.recording\n            await _settled(rests_on)",
+        "            recording = hot.recording",
+    ),
+    Fault(
+        "an answer without events is not checked against other processes",
+        "service/application/recordings.py",
+        "            await self._check_newest(recording_id, hot, decided_at)\n        else",
+        "            pass\n        else",
+    ),
+    Fault(
+        "a conflict is not decided again",
+        "service/application/recordings.py",
+        "                self._forget(recording_id, hot)\n            except RecordingError",
+        "                raise\n            except RecordingError",
+    ),
+    Fault(
+        "an append does not fall with the one it was decided on",
+        "service/application/recordings.py",
+        "trace_id=trace_id, rests_on=rests_on, after=after\n",
+        "trace_id=trace_id, after=after\n",
+    ),
+    Fault(
+        "position saved before the work",
+        "service/followers/stage_follower.py",
+        "position = min(self._unfinished, default=self._read_up_to + 1) - 1",
+        "position = self._read_up_to",
+    ),
+    Fault(
+        "a job that stopped is passed over",
+        "service/followers/stage_follower.py",
+        "except Exception:  # a job that is given up",
+        "except ZeroDivisionError:  # a job that is given up",
+    ),
+    Fault(
+        "the last chunk is judged by an older state in memory",
+        "service/application/recordings.py",
+        "hot is not None and hot.settled_version >= at_least",
+        "hot is not None",
+    ),
+    Fault(
+        "the last chunk is judged by what has yet to be committed",
+        "service/application/recordings.py",
+        "hot.settled if hot is not None and hot.settled_version >= at_least",
+        "hot.recording if hot is not None and hot.version >= at_least",
+    ),
+    Fault(
+        "what a job stores for a recording deleted meanwhile stays",
+        "service/followers/stage_follower.py",
+        "            await self._on_gone(recorded.recording_id)",
+        "            return",
+    ),
+    Fault(
+        "the view takes events whatever position it stands at",
+        "service/followers/projector.py",
+        "self._store.apply, events, after=self.position)",
+        "self._store.apply, events, after=self._store.position())",
+    ),
+    Fault(
+        "the eraser passes over what was deleted while it was down",
+        "service/followers/eraser.py",
+        "self._log.follow(after=self._positions.load(self.name))",
+        "self._log.follow(after=self._log.head)",
+    ),
+    Fault(
+        "the expirer forgets what was open when it went down",
+        "service/followers/expirer.py",
+        "position = saved = self._positions.load(self.name)",
+        "position = saved = self._log.head",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What noticed the fault; None where nothing did."""
+
+    fault: Fault
+    simulation: str | None
+    fast_test: str | None
+
+
+def main() -> int:
+    """The exit code: 0 when every fault was noticed."""
+    words = sys.argv[1:]
+    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    with tempfile.TemporaryDirectory() as directory:
+        copy_to(Path(directory))
+        complaint = _noticed_by_simulation(Path(directory)) or _noticed_by_fast_tests(Path(directory))
+    if complaint:
+        print(f"Nothing is planted yet, and the tests already complain: {complaint}")
+        return 1
+    unnoticed = 0
+    with ThreadPoolExecutor(2) as threads:
+        for verdict in threads.map(try_out, chosen):
+            unnoticed += verdict.simulation is None and verdict.fast_test is None
+            print(f"{verdict.fault.name} ({verdict.fault.path})")
+            print(f"    simulation: {verdict.simulation or 'not noticed'}")
+            print(f"    fast tests: {verdict.fast_test or 'not noticed'}", flush=True)
+    print(f"{len(chosen) - unnoticed} of {len(chosen)} planted faults were noticed")
+    return 1 if unnoticed else 0
+
+
+def try_out(fault: Fault) -> Verdict:
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory)
+        copy_to(copy)
+        plant(fault, copy)
+        return Verdict(fault, _noticed_by_simulation(copy), _noticed_by_fast_tests(copy))
+
+
+def copy_to(directory: Path) -> None:
+    """What the tests need of the repository, into `directory`."""
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, directory / name)
+
+
+def plant(fault: Fault, copy: Path) -> None:
+    """Raises: ValueError when the right text stands there no more, or more than once."""
+    path = copy / fault.path
+    text = path.read_text()
+    if text.count(fault.right) != 1:
+        raise ValueError(f"{fault.name}: {fault.path} holds the text to change {text.count(fault.right)} times")
+    path.write_text(text.replace(fault.right, fault.wrong))
+
+
+def _noticed_by_simulation(copy: Path) -> str | None:
+    output = _run(copy, "-m", "tests.tools.simulation", "--until-failure")
+    return next((line[:150] for line in output.splitlines() if line.startswith("seed ")), None)
+
+
+def _noticed_by_fast_tests(copy: Path) -> str | None:
+    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *FAST_TESTS)
+    failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
+    return failed and failed[1]
+
+
+def _run(copy: Path, *arguments: str) -> str:
+    """Run python in the copy, whose code goes before the installed one."""
+    environment = os.environ | {
+        "PYTHONPATH": str(copy),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SIMULATION_SEEDS": str(SEEDS),
+        "SIMULATION_PROCESSES": "1",
+    }
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    return ended.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""One process of the service, put together as `service.runtime.assembly` does it, and able to die between any two steps."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from datetime import timedelta
+from random import Random
+from typing import Any, TypeVar
+
+from adapters.event_log.log import EventLog
+from domain.events import Stage
+from service.application.metrics import Metrics
+from service.application.retry import RetryPolicy
+from service.followers.eraser import DELETED_RECORDINGS, Eraser
+from service.followers.expirer import Expirer
+from service.followers.projector import Projector
+from service.followers.stage_follower import StageFollower, Work
+from service.followers.supervision import keep_running
+from tests.tools.simulation import faults as fault
+from tests.tools.simulation.audit import AuditedRecordings
+from tests.tools.simulation.loop import OWNER
+from tests.tools.simulation.memory_blobs import MemoryBlobStore
+from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.publisher import Publisher
+from tests.tools.simulation.stage_work import SimulatedWork
+from tests.tools.simulation.world import World
+
+METRICS = Metrics()
+"""Shared by all runs: making one takes longer than many a run's first second, and nothing here reads it."""
+
+STAGE_RETRIES = RetryPolicy(first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=3)
+
+T = TypeVar("T")
+
+
+class ConnectionLost(Exception):
+    """The process ended before it answered, or its answer got lost."""
+
+
+class Process:
+    """Serves requests and follows the log, from `start` until it crashes or is stopped."""
+
+    def __init__(self, world: World, name: str, *, follows: bool) -> None:
+        self.name = name
+        self.alive = self.open = True
+        self.tasks: list[asyncio.Task[Any]] = []
+        self._world = world
+        self._follows = follows
+        self._followers: list[asyncio.Task[None]] = []
+        self._requests: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
+        self._context = copy_context()
+        self._context.run(OWNER.set, self)
+        self._context.run(self._assemble)
+
+    def _assemble(self) -> None:
+        world, random = self._world, Random(self._world.random.random())
+        self.log = EventLog(MemoryLogRecorder(world.log, world.faults), on_commit=METRICS.committed)
+        self.recordings = AuditedRecordings(
+            self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
+        )
+        self.blobs = MemoryBlobStore(world.bodies, world.faults)
+        self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
+        eraser = Eraser(
+            "erase",
+            DELETED_RECORDINGS,
+            timedelta(),
+            log=self.log,
+            blobs=self.blobs,
+            positions=world.positions,  # type: ignore[arg-type]
+            clock=world.clock,
+        )
+        expirer = Expirer(
+            log=self.log,
+            recordings=self.recordings,
+            positions=world.positions,  # type: ignore[arg-type]
+            clock=world.clock,
+        )
+        publisher = Publisher(self.log, world.topic)
+        followers = [(each.name, each.run) for each in (self.projector, eraser, expirer, publisher)]
+        work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
+        stages: list[tuple[Stage, Work]] = [
+            (Stage.STITCH, work.stitch),
+            (Stage.TRANSCRIBE, work.transcribe),
+            (Stage.NOTE, work.write_note),
+        ]
+        for stage, its_work in stages:
+            follower = StageFollower(
+                stage,
+                its_work,
+                on_gone=eraser.erase,
+                log=self.log,
+                recordings=self.recordings,
+                positions=world.positions,  # type: ignore[arg-type]
+                policy=STAGE_RETRIES,
+                clock=world.clock,
+                random=random,
+                metrics=METRICS,
+            )
+            followers.append((follower.name, follower.run))
+        if not self._follows:
+            followers = followers[:1]  # what asks for the view waits for its own projector
+        for name, run in followers:
+            self._followers.append(world.loop.create_task(keep_running(name, run, random), name=name))
+
+    def about_to_step(self) -> bool:
+        """See `loop.Owner`."""
+        if self._world.faults.happens(fault.CRASH):
+            self.crash()
+        return self.alive
+
+    def crash(self) -> None:
+        """All that is only in memory is gone, and nothing more is done."""
+        self.alive = self.open = False
+        self._world.trace(f"{self.name} crashed")
+        for answer in self._requests.values():
+            if not answer.done():
+                answer.set_exception(ConnectionLost())
+
+    async def ask(self, handler: Callable[["Process"], Coroutine[Any, Any, T]]) -> T:
+        """Have a request served, and wait for its answer from the outside.
+
+        Raises: what the handler raises; ConnectionLost.
+        """
+        if not self.open:
+            raise ConnectionLost
+        answer: asyncio.Future[T] = self._world.loop.create_future()
+        request = self._context.run(self._world.loop.create_task, handler(self))
+        self._requests[request] = answer
+        request.add_done_callback(self._answered, context=copy_context())
+        if self._world.faults.happens(fault.CLIENT_GONE):
+            self._world.loop.call_later(self._world.random.random() * 0.01, self._cancel_request, request)
+        if self._world.faults.happens(fault.ANSWER_LOST):
+            answer.cancel()
+            raise ConnectionLost
+        return await answer
+
+    def _cancel_request(self, request: asyncio.Task[Any]) -> None:
+        if self.alive:
+            request.cancel()
+
+    def _answered(self, request: asyncio.Task[Any]) -> None:
+        answer = self._requests.pop(request)
+        if answer.done():
+            return
+        if request.cancelled():
+            answer.set_exception(ConnectionLost())
+        elif (error := request.exception()) is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(request.result())
+
+    async def stop(self) -> None:
+        """End in order, as the service does: requests first, then followers, then the log. No thread is cut off."""
+        self.open = False
+        self._world.trace(f"{self.name} stops")
+        stopping = self._context.run(self._world.loop.create_task, self._stop())
+        while self.alive and not (stopping.done() and self._world.loop.working[self] == 0):
+            await asyncio.sleep(0.1)
+
+    async def _stop(self) -> None:
+        self.cancel_all()
+        await asyncio.gather(*self._requests, *self._followers, return_exceptions=True)
+        await self.log.close()
+
+    def cancel_all(self) -> None:
+        """End every request and every follower. What they wait for (a commit, a reading) comes to its own end."""
+        for task in (*self._requests, *self._followers):
+            task.cancel()

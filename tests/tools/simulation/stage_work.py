@@ -1,0 +1,96 @@
+"""What stands in for worker processes, speech engine and note writer: quick, and as unreliable as the seed says."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from uuid import UUID
+
+from adapters.audio.errors import NotAudio
+from adapters.blobs.store import BlobStore, StoredBlob
+from adapters.speech.engine import EngineRefused, EngineUnavailable
+from adapters.worker_processes import WorkerDied
+from domain.commands import RecordNote, RecordStitched, RecordTranscribed
+from domain.recording import Recording
+from service.application.clock import Clock
+from service.application.processing import blob_prefix
+from tests.tools.simulation import faults as fault
+from tests.tools.simulation.faults import Faults
+
+
+class SimulatedWork:
+    """Each method is a `Work` of a stage. Its result is made of the bytes it is given, so that it can be checked."""
+
+    def __init__(self, blobs: BlobStore, *, faults: Faults, clock: Clock) -> None:
+        self._blobs = blobs
+        self._faults = faults
+        self._clock = clock
+
+    async def stitch(self, recording_id: UUID, recording: Recording) -> RecordStitched:
+        await self._worker(lambda: NotAudio(1, "is not audio"))
+        keys = [chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.blob_key is not None]
+        audio = b"".join([await self._read(key) for key in keys])
+        blob = await self._put(recording_id, "audio", audio)
+        return RecordStitched(
+            at=self._clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            content_type="audio/ogg",
+            codec="opus",
+            method="simulated",
+            duration_ms=len(audio),
+            chunk_count=len(recording.chunks),
+            chunks_md5=hashlib.md5(audio).hexdigest(),
+        )
+
+    async def transcribe(self, recording_id: UUID, recording: Recording) -> RecordTranscribed:
+        await self._worker(lambda: EngineRefused("simulated", "it does not want to"))
+        assert recording.stitched is not None
+        audio = await self._read(recording.stitched.blob_key)
+        blob = await self._put(recording_id, "transcript", b"said: " + audio)
+        return RecordTranscribed(
+            at=self._clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            language="en",
+            engine="simulated",
+            provider=None,
+            word_count=1,
+            segment_count=1,
+            confidence=1.0,
+            duration_ms=recording.stitched.duration_ms,
+        )
+
+    async def write_note(self, recording_id: UUID, recording: Recording) -> RecordNote:
+        await self._worker(lambda: EngineRefused("simulated", "it does not want to"))
+        assert recording.transcribed is not None
+        transcript = await self._read(recording.transcribed.blob_key)
+        blob = await self._put(recording_id, "note", b"noted: " + transcript)
+        return RecordNote(
+            at=self._clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            language="en",
+            engine="simulated",
+        )
+
+    async def _worker(self, refusal: Callable[[], Exception]) -> None:
+        """Some time of a worker process, which may come to nothing."""
+        await asyncio.sleep(self._faults.random.random() ** 3)
+        if self._faults.happens(fault.ENGINE_REFUSED):
+            raise refusal()
+        if self._faults.happens(fault.ENGINE_BROKE):
+            raise self._breakage()
+
+    def _breakage(self) -> Exception:
+        return self._faults.random.choice(
+            (EngineUnavailable("simulated", "it is away"), WorkerDied(), OSError("broken pipe"))
+        )
+
+    async def _read(self, key: str) -> bytes:
+        return b"".join([block async for block in self._blobs.read(key)])
+
+    async def _put(self, recording_id: UUID, kind: str, body: bytes) -> StoredBlob:
+        return await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(recording_id, kind), body)
