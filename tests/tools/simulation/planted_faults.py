@@ -2,7 +2,8 @@
 
 A copy with no fault in it comes first: what the tests say of that one, they would say of every copy.
 
-`python -m tests.tools.simulation.planted_faults [word ...]` plants all faults, or those with one of the words in their name.
+`python -m tests.tools.simulation.planted_faults [word ...]` plants all faults, or those with one of the words in their
+name.
 """
 
 import os

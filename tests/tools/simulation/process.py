@@ -1,4 +1,4 @@
-"""One process of the service, put together as `service.runtime.assembly` does it, and able to die between any two steps."""
+"""One process of the service, put together as `runtime.assembly` does it, and able to die between any two steps."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""What the handlers of the HTTP API do, without HTTP: the same calls in the order of `service.dialects.bota.streaming`."""
+"""What the handlers of the HTTP API do, without HTTP: the same calls in the order of `dialects.bota.streaming`."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
