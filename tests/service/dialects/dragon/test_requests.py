@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dialects.dragon import described
+from service.dialects.dragon import reference
 from service.dialects.dragon.requests import (
     CORRELATION_ID,
     LONGEST_TEXT,
@@ -21,14 +21,14 @@ from tests.adapters.tokens.issuer import CUSTOMER, PARTNER, PRODUCT
 LARGEST_INT32 = 2**31 - 1
 NAMED = {"customerId": CUSTOMER, "partnerId": PARTNER, "productId": PRODUCT, "correlationId": "visit|1"}
 BODIES = {
-    "session": (described.AmbientSession, NAMED, lambda body: parse_session(body, {})),
+    "session": (reference.AmbientSession, NAMED, lambda body: parse_session(body, {})),
     "chunk": (
-        described.AudioStoreChunkMetadata,
+        reference.AudioStoreChunkMetadata,
         NAMED | {"recordingId": 1, "chunkId": 1},
         lambda body: parse_chunk_metadata(body, {}, max_chunks=LARGEST_INT32),
     ),
     "finalize": (
-        described.AudioFinalizeUploadMetadata,
+        reference.AudioFinalizeUploadMetadata,
         NAMED | {"recordingId": 1, "totalChunks": 1},
         lambda body: parse_finalize(body, {}, max_chunks=LARGEST_INT32),
     ),
