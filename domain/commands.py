@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
-from domain.events import FinalizePolicy, Stage
+from domain.events import FinalizePolicy, NoteWritten, RecordingEvent, Stage, Stitched, Transcribed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,18 @@ class FinalizeRecording(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordStitched(Command):
+class EndStage(Command):
+    """A stage has done its work. The command's fields are those of the event that says so."""
+
+    stage: ClassVar[Stage]
+    event: ClassVar[type[RecordingEvent]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStitched(EndStage):
+    stage = Stage.STITCH
+    event = Stitched
+
     blob_key: str
     size_bytes: int
     sha256: str
@@ -95,7 +107,10 @@ class RecordStitched(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordTranscribed(Command):
+class RecordTranscribed(EndStage):
+    stage = Stage.TRANSCRIBE
+    event = Transcribed
+
     blob_key: str
     size_bytes: int
     sha256: str
@@ -109,7 +124,10 @@ class RecordTranscribed(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordNote(Command):
+class RecordNote(EndStage):
+    stage = Stage.NOTE
+    event = NoteWritten
+
     blob_key: str
     size_bytes: int
     sha256: str

@@ -4,20 +4,19 @@ No events means that the command changes nothing: idempotence is a consequence o
 of these decisions stands for a command in which phase is said by the table in `domain.life`.
 """
 
+from dataclasses import fields
 from typing import Any
 
 from domain.commands import (
     AppendChunk,
     Command,
     DeleteRecording,
+    EndStage,
     ExpireRecording,
     FinalizeRecording,
     OpenRecording,
     RecordChunkTranscribed,
     RecordFailure,
-    RecordNote,
-    RecordStitched,
-    RecordTranscribed,
     RetryRecording,
     StoreChunk,
 )
@@ -42,14 +41,11 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
-    NoteWritten,
     RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
     RetryRequested,
     Stage,
-    Stitched,
-    Transcribed,
 )
 from domain.recording import Recording
 
@@ -63,7 +59,7 @@ def open_first(_: None, command: OpenRecording) -> Events:
 
 def _facts(command: Command) -> dict[str, Any]:
     """What the command says, by name. (`dataclasses.asdict` copies every value, and costs more than the decision.)"""
-    return {name: getattr(command, name) for name in command.__dataclass_fields__}
+    return {field.name: getattr(command, field.name) for field in fields(command)}
 
 
 def open_again(recording: Recording, command: OpenRecording) -> Events:
@@ -272,38 +268,18 @@ def _expired(recording: Recording) -> RecordingExpired:
     return RecordingExpired(recording.opened.expires_at.isoformat())
 
 
-def record_stitched(_: Recording, command: RecordStitched) -> Events:
-    """The chunks are one file now."""
-    return [Stitched(**_facts(command))]
+def end_stage(_: Recording, command: EndStage) -> Events:
+    """The due stage has ended: the chunks are one file now, or the audio is text, or the text is a note."""
+    return [command.event(**_facts(command))]
 
 
-def record_transcribed(_: Recording, command: RecordTranscribed) -> Events:
-    """The audio is text now."""
-    return [Transcribed(**_facts(command))]
-
-
-def record_note(_: Recording, command: RecordNote) -> Events:
-    """The text is a note now."""
-    return [NoteWritten(**_facts(command))]
-
-
-StageEnd = RecordStitched | RecordTranscribed | RecordNote
-
-_STAGE_OF: dict[type[StageEnd], Stage] = {
-    RecordStitched: Stage.STITCH,
-    RecordTranscribed: Stage.TRANSCRIBE,
-    RecordNote: Stage.NOTE,
-}
-
-
-def end_stage_again(recording: Recording, command: StageEnd) -> Events:
+def end_stage_again(recording: Recording, command: EndStage) -> Events:
     """A stage that has ended has ended. Raises: StageNotDue when it has not."""
-    return _unless_ended(recording, _STAGE_OF[type(command)])
+    return _unless_ended(recording, command.stage)
 
 
 def _unless_ended(recording: Recording, stage: Stage) -> Events:
-    end = {Stage.STITCH: recording.stitched, Stage.TRANSCRIBE: recording.transcribed, Stage.NOTE: recording.note}
-    if end.get(stage) is None:
+    if recording.end_of(stage) is None:
         raise StageNotDue(stage)
     return []
 

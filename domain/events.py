@@ -35,6 +35,19 @@ class Stage(StrEnum):
     TRANSCRIBE = "transcribe"
     NOTE = "note"
 
+    @property
+    def doing(self) -> str:
+        """What is being done in it, for people."""
+        return _DOING[self]
+
+
+_DOING = {
+    Stage.UPLOAD: "uploading",
+    Stage.STITCH: "stitching",
+    Stage.TRANSCRIBE: "transcribing",
+    Stage.NOTE: "writing the note",
+}
+
 
 class Event(BaseModel):
     """A fact about one recording, or one session of recordings. `at`: when it was decided, an aware UTC datetime."""

@@ -182,21 +182,21 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.STITCHING: {
         **_OPENED,
         RecordChunkTranscribed: _hear_in(Phase.STITCHING),
-        RecordStitched: Rule(do.record_stitched, (To(Stitched, (Phase.TRANSCRIBING,)),)),
+        RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)),)),
         RecordFailure: _FAIL_FIRST_STAGE,
     },
     Phase.TRANSCRIBING: {
         **_OPENED,
         RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
-        RecordTranscribed: Rule(do.record_transcribed, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)),)),
+        RecordTranscribed: Rule(do.end_stage, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)),)),
         RecordFailure: _FAIL,
     },
     Phase.WRITING_NOTE: {
         **_OPENED,
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
-        RecordNote: Rule(do.record_note, (To(NoteWritten, (Phase.COMPLETED,)),)),
+        RecordNote: Rule(do.end_stage, (To(NoteWritten, (Phase.COMPLETED,)),)),
         RecordFailure: _FAIL,
     },
     Phase.COMPLETED: {

@@ -81,6 +81,10 @@ class Recording:
         """Numbers are unique and from 1: `total_chunks` of them with none above it are all, and no list is walked."""
         return len(self.chunks) == total_chunks and self.chunks.highest == total_chunks
 
+    def end_of(self, stage: Stage) -> RecordingEvent | None:
+        """The event in which the stage has ended, if it has."""
+        return {Stage.STITCH: self.stitched, Stage.TRANSCRIBE: self.transcribed, Stage.NOTE: self.note}.get(stage)
+
     @property
     def due_stage(self) -> Stage | None:
         """The stage whose turn it is: what followers act on. None while chunks come in, after the end, when failed."""

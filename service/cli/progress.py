@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
+from domain.events import Stage
 from service.application.retry import RetryPolicy
 from service.cli import wording
 from service.cli.show import print_transcript
@@ -80,7 +81,7 @@ def _stages(*, quiet: bool) -> Iterator[Callable[[Recording], None]]:
 def _stage(recording: Recording) -> str:
     if recording.is_settled:
         return recording.status
-    return "stitching" if recording.content_sha256 is None else "transcribing"
+    return (Stage.STITCH if recording.content_sha256 is None else Stage.TRANSCRIBE).doing
 
 
 class _Stages:

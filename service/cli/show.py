@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.events import Stage
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
 from service.cli.naming import service_id
@@ -16,7 +17,6 @@ from service.client import ClientFailure, Recording, RecordingsClient
 
 READ_PATIENCE_SECONDS = 10
 FORMATS = ("txt", "srt", "vtt", "json")
-_DOING = {"stitch": "stitching", "transcribe": "transcribing"}
 
 
 @click.command()
@@ -78,9 +78,17 @@ def failure_sentence(recording: Recording) -> str:
     failure = recording.failure
     if failure is None:
         return f"{recording.id} failed ({recording.status})."
-    doing = _DOING.get(failure.stage or "", failure.stage)
+    doing = _doing(failure.stage) if failure.stage else None
     why = failure.message or failure.reason or recording.status
     return f"{recording.id} failed{f' while {doing}' if doing else ''}: {why.rstrip('.')}."
+
+
+def _doing(stage: str) -> str:
+    """What was being done in a stage; a newer service may have stages that this program has no word for."""
+    try:
+        return Stage(stage).doing
+    except ValueError:
+        return stage
 
 
 def _transcription_of(recording: Recording) -> str:
