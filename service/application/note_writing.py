@@ -6,54 +6,36 @@ why it was not the one that was set, stands in the event.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from random import Random
 from uuid import UUID
 
-from adapters.blobs.store import BlobStore
 from adapters.notes.extractive import ExtractiveNoteWriter
-from adapters.notes.note import Note, NoteNotWritten, NoteWriter
+from adapters.notes.note import Note, NoteNotWritten
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordNote
 from domain.recording import Recording
-from service.application.clock import Clock
-from service.application.processing import blob_prefix
-from service.application.retry import RetryPolicy
+from service.application.blob_names import blob_prefix
+from service.application.stage_parts import StageParts
 
 logger = logging.getLogger(__name__)
 
 
-class NoteWork:
-    """`write_note` is a stage's `Work`."""
+class NoteWriting:
+    """`work` is the stage's `Work`."""
 
-    def __init__(
-        self,
-        writer: NoteWriter,
-        blobs: BlobStore,
-        *,
-        policy: RetryPolicy,
-        clock: Clock,
-        random: Random,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._writer = writer
+    def __init__(self, parts: StageParts) -> None:
+        self._parts = parts
         self._last_resort = ExtractiveNoteWriter()
-        self._blobs = blobs
-        self._policy = policy
-        self._clock = clock
-        self._random = random
-        self._sleep = sleep
 
-    async def write_note(self, recording_id: UUID, recording: Recording) -> RecordNote:
+    async def work(self, recording_id: UUID, recording: Recording) -> RecordNote:
         """Raises: BlobNotFound; StorageFull, StorageUnavailable."""
-        transcribed = recording.transcribed
+        parts, transcribed = self._parts, recording.transcribed
         if transcribed is None:
             raise ValueError("only a transcribed recording can have a note written")
-        stored = b"".join([block async for block in self._blobs.read(transcribed.blob_key)])
+        stored = b"".join([block async for block in parts.blobs.read(transcribed.blob_key)])
         note, fallback_reason = await self._note(recording_id, Transcript.from_json(stored))
-        blob = await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(recording_id, "note"), note.to_json())
+        blob = await asyncio.to_thread(parts.blobs.put_bytes, blob_prefix(recording_id, "note"), note.to_json())
         return RecordNote(
-            at=self._clock(),
+            at=parts.clock(),
             blob_key=blob.key,
             size_bytes=blob.size_bytes,
             sha256=blob.sha256,
@@ -64,14 +46,14 @@ class NoteWork:
 
     async def _note(self, recording_id: UUID, transcript: Transcript) -> tuple[Note, str | None]:
         """The note, and why it is not by the writer that was set."""
-        delays = self._policy.delays(self._random)
+        delays = self._parts.note_policy.delays(self._parts.random)
         while True:
             try:
-                return await self._writer.write(transcript), None
+                return await self._parts.note_writer.write(transcript), None
             except NoteNotWritten as error:
                 about = {"recording_id": recording_id.hex, "reason": error.reason, "because": str(error)}
                 logger.warning("note not written", extra=about)
                 delay = next(delays, None) if error.is_retryable else None
                 if delay is None:
                     return await self._last_resort.write(transcript), error.reason
-            await self._sleep(delay.total_seconds())
+            await asyncio.sleep(delay.total_seconds())

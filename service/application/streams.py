@@ -209,8 +209,9 @@ class Streams(Generic[S, C, E]):
         Another process may have taken it further meanwhile. Raises: LogFull, LogUnavailable; Contended.
         """
         for _ in range(DECISIONS_PER_COMMAND):
+            was_known = stream_id in self._hot or stream_id in self._loading
             hot = await self._load(stream_id)
-            if hot.version < at_least or not self._aggregate.is_current(hot.state):
+            if hot.version < at_least or (was_known and not self._aggregate.is_current(hot.state)):
                 self._forget(stream_id, hot)  # another process may have written to it
                 hot = await self._load(stream_id)
             state = hot.state

@@ -1,0 +1,110 @@
+"""What is known of recordings: the status view, once it has seen every write answered before, and what blobs hold."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Protocol
+from uuid import UUID
+
+from adapters.blobs.port import BlobNotFound, BlobStore
+from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
+from adapters.speech.transcript import Transcript
+from adapters.summaries import SummaryStore
+from adapters.summary_pages import Page, PageQuery
+from domain.errors import RecordingNotFound
+from domain.events import ChunkStored, RecordingKind, Transcribed
+from domain.recording import Recording
+from domain.summary import RecordingSummary, Standing
+from service.application.recordings import Recordings
+
+VIEW_SECONDS = 5.0
+"""How long a query waits for the view to have seen every write that was answered before it."""
+
+
+class Projection(Protocol):
+    """Keeps the view in step with the log."""
+
+    async def wait_for(self, position: int, *, seconds: float) -> None:
+        """Return once the view has seen `position`. Raises: TimeoutError."""
+        ...
+
+
+class ViewBehind(Exception):
+    def __init__(self) -> None:
+        super().__init__("The status view is behind; try again.")
+
+
+class Queries:
+    """Everything may raise LogUnavailable; what reads blobs, StorageUnavailable."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        *,
+        log: EventLog,
+        summaries: SummaryStore,
+        projection: Projection,
+        blobs: BlobStore,
+    ) -> None:
+        self._recordings = recordings
+        self._log = log
+        self._summaries = summaries
+        self._projection = projection
+        self._blobs = blobs
+
+    async def recording(self, recording_id: UUID) -> Recording:
+        """The recording itself, with all its chunks. Raises: RecordingNotFound."""
+        return await self._recordings.find(recording_id)
+
+    async def summary(self, recording_id: UUID) -> RecordingSummary:
+        """The view's row of a recording. Raises: RecordingNotFound; ViewBehind."""
+        await self._catch_up()
+        summary = self._summaries.find(recording_id)
+        if summary is None or summary.standing is Standing.DELETED:
+            raise RecordingNotFound
+        return summary
+
+    async def page(self, query: PageQuery) -> Page:
+        """Raises: ViewBehind."""
+        await self._catch_up()
+        return self._summaries.page(query)
+
+    async def _catch_up(self) -> None:
+        try:
+            await self._projection.wait_for(self._log.head, seconds=VIEW_SECONDS)
+        except TimeoutError:
+            raise ViewBehind from None
+
+    async def history(self, recording_id: UUID) -> Sequence[RecordedEvent]:
+        """A recording's events, in order."""
+        return await self._log.history(recording_id)
+
+    async def transcript(self, transcribed: Transcribed) -> Transcript:
+        """Raises: RecordingNotFound when it was erased meanwhile."""
+        try:
+            return await asyncio.to_thread(Transcript.from_json, await self._content(transcribed.blob_key))
+        except BlobNotFound:
+            raise RecordingNotFound from None
+
+    async def details(self, summary: RecordingSummary) -> bytes | None:
+        """What the caller said about the recording in free text, if anything is kept of it."""
+        with suppress(BlobNotFound):  # erased since the row was read
+            return await self._content(summary.details_key) if summary.details_key else None
+        return None
+
+    async def verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
+        """The file of a recording that came whole, between its upload's completion, which verified it, and stitching."""
+        is_file = summary.kind is RecordingKind.WHOLE_FILE
+        if not is_file or summary.finalized_at is None or summary.stitched is not None:
+            return None
+        with suppress(RecordingNotFound):  # deleted since the row was read
+            return (await self._recordings.find(recording_id)).chunks.get(1)
+        return None
+
+    def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """A blob's bytes, as they are read. Raises when iterated: BlobNotFound."""
+        return self._blobs.read(blob_key, start=start, length=length)
+
+    async def _content(self, blob_key: str) -> bytes:
+        return b"".join([block async for block in self._blobs.read(blob_key)])

@@ -1,0 +1,58 @@
+"""The stages of processing, in their order. Whatever acts on stages (followers, retries, metrics, status) reads them here.
+
+A further stage is one more entry, with its work in a module of its own and its command and event in the domain.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from domain.commands import EndStage, RecordNote, RecordStitched, RecordTranscribed
+from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
+from domain.recording import Recording
+from service.application.note_writing import NoteWriting
+from service.application.stage_parts import StageParts, Work
+from service.application.stitching import Stitching
+from service.application.transcribing import Transcribing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingStage:
+    """One stage. Its name and its event are its command's; what is being done in it, for people, is `Stage.doing`.
+
+    `woken_by`: the events after which it may be due. `seldom_woken_by`: further ones after which it hardly ever is, so
+    that the recording is worth a look before a job is begun. `open_work`: makes its work, once a process.
+    """
+
+    command: type[EndStage]
+    woken_by: frozenset[type[RecordingEvent]]
+    seldom_woken_by: frozenset[type[RecordingEvent]] = frozenset()
+    open_work: Callable[[StageParts], Work]
+
+    @property
+    def name(self) -> Stage:
+        return self.command.stage
+
+    def is_due(self, recording: Recording) -> bool:
+        return recording.due_stage is self.name
+
+
+_STAGES = (
+    ProcessingStage(
+        command=RecordStitched,
+        woken_by=frozenset({FinalizeRequested, RetryRequested}),
+        seldom_woken_by=frozenset({ChunkStored}),  # the last one that was declared
+        open_work=lambda parts: Stitching(parts).work,
+    ),
+    ProcessingStage(
+        command=RecordTranscribed,
+        woken_by=frozenset({Stitched, RetryRequested}),
+        open_work=lambda parts: Transcribing(parts).work,
+    ),
+    ProcessingStage(
+        command=RecordNote,
+        woken_by=frozenset({Transcribed, RetryRequested}),
+        open_work=lambda parts: NoteWriting(parts).work,
+    ),
+)
+
+STAGES: Mapping[Stage, ProcessingStage] = {stage.name: stage for stage in _STAGES}

@@ -1,0 +1,79 @@
+"""The first stage: a recording's chunks become one audio file, in a worker process.
+
+An order and its result cross a process boundary, so they are plain values.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from adapters.audio.pcm import stitch_pcm
+from adapters.audio.stitching import StitchedAudio, stitch
+from adapters.blobs.arrival import storage_errors
+from adapters.blobs.port import StoredBlob
+from domain.commands import RecordStitched
+from domain.events import RecordingKind
+from domain.recording import Recording
+from service.application.blob_names import blob_prefix
+from service.application.stage_parts import StageParts
+from service.application.worker_store import store_at
+
+TIMEOUT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StitchOrder:
+    blob_store_url: str
+    scratch_dir: Path
+    chunk_keys: Sequence[str]
+    checksum_md5: str | None
+    prefix: str
+    are_samples: bool = False
+
+
+def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
+    """In a worker: make one audio blob of chunk blobs. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
+    store = store_at(order.blob_store_url)
+    with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
+        output = Path(scratch) / "audio"
+        chunks = [partial(store.open, key) for key in order.chunk_keys]
+        if order.are_samples:
+            stitched = stitch_pcm(chunks, output)
+        else:
+            stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
+        return store.put_file(order.prefix, output), stitched
+
+
+class Stitching:
+    """`work` is the stage's `Work`."""
+
+    def __init__(self, parts: StageParts) -> None:
+        self._parts = parts
+
+    async def work(self, recording_id: UUID, recording: Recording) -> RecordStitched:
+        parts = self._parts
+        order = StitchOrder(
+            blob_store_url=parts.blob_store_url,
+            scratch_dir=parts.scratch_dir,
+            chunk_keys=[chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.blob_key is not None],
+            checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
+            prefix=blob_prefix(recording_id, "audio"),
+            are_samples=recording.opened.kind is RecordingKind.SAMPLES,
+        )
+        blob, stitched = await parts.workers_for(recording).run(stitch_blobs, order, timeout=TIMEOUT)
+        return RecordStitched(
+            at=parts.clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            content_type=stitched.content_type,
+            codec=stitched.codec,
+            method=stitched.method,
+            duration_ms=stitched.duration_ms,
+            chunk_count=len(recording.chunks),
+            chunks_md5=stitched.chunks_md5,
+        )

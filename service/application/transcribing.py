@@ -1,0 +1,86 @@
+"""The second stage: a recording's audio becomes a transcript, in a worker process."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from adapters.blobs.port import StoredBlob
+from adapters.speech.opening import build_engine
+from adapters.speech.port import EngineSpec
+from adapters.speech.transcript import Transcript
+from domain.commands import RecordTranscribed
+from domain.events import RecordingKind
+from domain.recording import Recording
+from service.application.blob_names import blob_prefix
+from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
+from service.application.stage_parts import StageParts
+from service.application.worker_store import store_at
+
+TIMEOUT = timedelta(minutes=10)
+"""To which three times the audio's duration is added: the embedded engine needs a tenth of it on a free core."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOrder:
+    blob_store_url: str
+    audio_key: str
+    engine: EngineSpec
+    language: str
+    prefix: str
+
+
+def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
+    """In a worker: make a transcript blob of an audio blob.
+
+    Raises: AudioError; EngineUnavailable; StorageFull, StorageUnavailable.
+    """
+    store = store_at(order.blob_store_url)
+    transcript = build_engine(order.engine).transcribe(partial(store.open, order.audio_key), language=order.language)
+    return store.put_bytes(order.prefix, transcript.to_json()), transcript
+
+
+class Transcribing:
+    """`work` is the stage's `Work`."""
+
+    def __init__(self, parts: StageParts) -> None:
+        self._parts = parts
+
+    async def work(self, recording_id: UUID, recording: Recording) -> RecordTranscribed:
+        parts, stitched = self._parts, recording.stitched
+        if stitched is None:
+            raise ValueError("only a stitched recording can be transcribed")
+        timeout = TIMEOUT + 3 * timedelta(milliseconds=stitched.duration_ms)
+        common: dict[str, Any] = {
+            "blob_store_url": parts.blob_store_url,
+            "audio_key": stitched.blob_key,
+            "engine": parts.engine,
+            "language": recording.opened.language or parts.language,
+            "prefix": blob_prefix(recording_id, "transcript"),
+        }
+        workers = parts.workers_for(recording)
+        if recording.opened.kind is RecordingKind.SAMPLES:
+            session = SessionOrder(chunks=_words_stored(recording), **common)
+            blob, transcript = await workers.run(transcribe_stitched_session, session, timeout=timeout)
+        else:
+            blob, transcript = await workers.run(transcribe_blob, TranscribeOrder(**common), timeout=timeout)
+        return RecordTranscribed(
+            at=parts.clock(),
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            language=transcript.language,
+            engine=transcript.engine,
+            provider=transcript.provider,
+            word_count=transcript.word_count,
+            segment_count=len(transcript.segments),
+            confidence=transcript.confidence,
+            duration_ms=transcript.duration_ms,
+        )
+
+
+def _words_stored(recording: Recording) -> list[StoredWords]:
+    """Each chunk that has bytes, in order, and where the words of it alone are."""
+    chunks = [(chunk, recording.words_of(chunk)) for chunk in recording.chunks_to_stitch()]
+    return [StoredWords(chunk.size_bytes, words.blob_key if words else None) for chunk, words in chunks]

@@ -1,0 +1,310 @@
+"""Taking recordings in, the same for every dialect: open one, store or append its chunks, declare it complete.
+
+Bytes come first and their event second, durable with one commit; what is refused leaves no bytes behind.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StoredBlob
+from domain import commands
+from domain.decisions import chunk_asked_for
+from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
+from domain.events import ChunkStored, FinalizePolicy, RecordingKind
+from domain.life import decide
+from domain.recording import Recording
+from service.application.blob_names import blob_prefix
+from service.application.clock import Clock
+from service.application.metrics import Metrics
+from service.application.recordings import Recordings
+from service.application.trace import trace_id
+
+NO_BYTES_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+NO_BYTES_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What a caller says about a recording before its bytes come.
+
+    `window`: how long it takes uploads. `details`: free text about it, which is content and kept as a blob.
+    """
+
+    recording_id: UUID
+    dialect: str
+    tenant_id: str
+    external_id: str
+    kind: RecordingKind
+    finalize_policy: FinalizePolicy
+    max_chunks: int
+    window: timedelta
+    codec: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    estimated_duration_ms: int | None = None
+    chunk_duration_ms: int | None = None
+    device_id: str | None = None
+    end_user_id: str | None = None
+    details: bytes | None = None
+    note_wanted: bool = False
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedChunk:
+    """A chunk that gets the next number: its bytes, their digest, and what its request is known by.
+
+    A request with a name of its own is recognized at any time, any other only right after itself.
+    """
+
+    content: bytes
+    sha256: str
+    request_sha256: str
+    request_is_named: bool
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The recording with the chunk in it, and the chunk as it is stored, now or before."""
+
+    recording: Recording
+    chunk: ChunkStored
+
+
+class Uploads:
+    """`chunk_retention`: how long chunks are kept once they are stitched."""
+
+    def __init__(
+        self, recordings: Recordings, blobs: BlobStore, *, clock: Clock, metrics: Metrics, chunk_retention: timedelta
+    ) -> None:
+        self._recordings = recordings
+        self._blobs = blobs
+        self._clock = clock
+        self._chunk_bytes = metrics.chunk_bytes
+        self._chunk_retention = chunk_retention
+
+    async def open(self, announced: Announcement) -> Recording:
+        """Open the recording. The same announcement again changes nothing.
+
+        Raises: RecordingAlreadyOpened with other facts; RecordingNotFound once it is deleted; what storing raises.
+        """
+        details_key = await self._keep_details(announced)
+        now = self._clock()
+        command = commands.OpenRecording(
+            at=now,
+            dialect=announced.dialect,
+            tenant_id=announced.tenant_id,
+            external_id=announced.external_id,
+            kind=announced.kind,
+            finalize_policy=announced.finalize_policy,
+            max_chunks=announced.max_chunks,
+            expires_at=(now + announced.window).replace(microsecond=0),
+            codec=announced.codec,
+            started_at=announced.started_at,
+            ended_at=announced.ended_at,
+            estimated_duration_ms=announced.estimated_duration_ms,
+            chunk_duration_ms=announced.chunk_duration_ms,
+            device_id=announced.device_id,
+            end_user_id=announced.end_user_id,
+            details_key=details_key,
+            note_wanted=announced.note_wanted,
+            language=announced.language,
+        )
+        try:
+            return await self._execute(announced.recording_id, command)
+        except RecordingError:
+            if details_key is not None:
+                await self._discard_details(announced.recording_id, details_key)
+            raise
+
+    async def ensure_open(self, announced: Announcement) -> Recording:
+        """Open the recording unless it is open: for dialects in which whatever comes first of a recording opens it.
+
+        Raises: RecordingNotFound once it is deleted; what storing raises.
+        """
+        if (recording := await self.find(announced.recording_id)) is not None:
+            return recording
+        try:
+            return await self.open(announced)
+        except RecordingAlreadyOpened:  # by another call at the same moment, which said something else about it
+            return await self._recordings.find(announced.recording_id)
+
+    async def find(self, recording_id: UUID) -> Recording | None:
+        """The recording; None when there is none, or it is deleted. Raises: LogUnavailable."""
+        try:
+            return await self._recordings.find(recording_id)
+        except RecordingNotFound:
+            return None
+
+    async def _keep_details(self, announced: Announcement) -> str | None:
+        """Free text may name a patient, so it is a blob and not in the log."""
+        if announced.details is None:
+            return None
+        prefix = blob_prefix(announced.recording_id, "details")
+        return (await asyncio.to_thread(self._blobs.put_bytes, prefix, announced.details)).key
+
+    async def _discard_details(self, recording_id: UUID, details_key: str) -> None:
+        recording = await self.find(recording_id)
+        if recording is None or recording.opened.details_key != details_key:
+            await self._blobs.delete(details_key)
+
+    async def store_chunk(
+        self,
+        recording_id: UUID,
+        number: int,
+        body: AsyncIterable[bytes],
+        *,
+        opening: Announcement | None = None,
+        announced_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> StoredBlob:
+        """Take in chunk `number` as it streams in; bytes and event are durable on return.
+
+        `opening`: opens the recording if nothing of it has come yet. `check` sees the bytes' digests before anything
+        is recorded, and refuses by raising.
+
+        Raises: a RecordingError of the domain; what the body, `check` and storing raise.
+        """
+        prefix = blob_prefix(recording_id, f"chunk-{number}")
+        async with self._blobs.stage(prefix, body, announced_bytes=announced_bytes, check=check) as staged:
+            try:
+                if opening is not None:
+                    await self.ensure_open(opening)
+                recording = await self._record(recording_id, number, staged)
+            except RecordingError:
+                await self._discard(recording_id, number, staged)
+                raise
+        self._chunk_bytes.labels(recording.opened.dialect).inc(staged.size_bytes)
+        return staged.blob
+
+    async def _record(self, recording_id: UUID, number: int, staged: Staged) -> Recording:
+        blob = staged.blob
+        command = commands.StoreChunk(
+            at=self._clock(),
+            number=number,
+            blob_key=blob.key,
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            md5=blob.md5,
+        )
+        recording = await self._execute(recording_id, command, after=staged)
+        stitched = recording.stitched
+        is_past_retention = stitched is not None and stitched.at + self._chunk_retention <= command.at
+        if staged.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
+            await self._blobs.delete(blob.key)
+        return recording
+
+    async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
+        """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
+        recording = await self.find(recording_id)
+        held = recording.chunks.get(number) if recording else None
+        if held is not None and held.blob_key == staged.blob.key:
+            return
+        if staged.keeper is not None:
+            # Bytes that were to become durable with their event may be a blob already, when the commit failed after
+            # them. Nearly always they are not, and finding out costs less than erasing.
+            try:
+                await self._blobs.size(staged.blob.key)
+            except BlobNotFound:
+                return
+        await self._blobs.delete(staged.blob.key)
+
+    async def store_metadata(self, recording_id: UUID, number: int) -> Recording:
+        """Record a chunk that has no bytes, or not yet. Raises: a RecordingError; what storing raises."""
+        command = commands.StoreChunk(
+            at=self._clock(), number=number, blob_key=None, size_bytes=0, sha256=NO_BYTES_SHA256, md5=NO_BYTES_MD5
+        )
+        return await self._execute(recording_id, command)
+
+    async def append(self, announced: Announcement, arrived: ArrivedChunk) -> Appended:
+        """Take in the next chunk; the first one opens the recording. The same request again changes nothing.
+
+        Raises: a RecordingError of the domain; what storing raises.
+        """
+        recording_id = announced.recording_id
+        recording, blob = await self._opened_by(announced, arrived)
+        command = commands.AppendChunk(
+            at=self._clock(),
+            blob_key=blob_prefix(recording_id, "chunk") + arrived.sha256,
+            size_bytes=len(arrived.content),
+            sha256=arrived.sha256,
+            md5=_NOT_TAKEN,
+            request_sha256=arrived.request_sha256,
+            is_named=arrived.request_is_named,
+            is_last=arrived.is_last,
+        )
+        if any(type(event) is ChunkStored for event in decide(recording, command)):
+            blob = blob or await self._put(recording_id, arrived)
+            command = replace(command, md5=blob.md5)
+        try:
+            outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
+        except RecordingError:
+            await self._discard_appended(recording_id, command.blob_key)
+            raise
+        stored = chunk_asked_for(outcome.state, command)
+        if stored is None:
+            raise AssertionError("a chunk that was taken is there")
+        if any(type(event) is ChunkStored for event in outcome.events):
+            self._chunk_bytes.labels(announced.dialect).inc(stored.size_bytes)
+        return Appended(outcome.state, stored)
+
+    async def _opened_by(self, announced: Announcement, arrived: ArrivedChunk) -> tuple[Recording, StoredBlob | None]:
+        """The recording; its first chunk opens it, and is put while that is being committed."""
+        recording_id = announced.recording_id
+        if (recording := await self.find(recording_id)) is not None:
+            return recording, None
+        opening = asyncio.create_task(self.ensure_open(announced))
+        blob = await self._put(recording_id, arrived)
+        try:
+            return await opening, blob
+        except RecordingError:
+            await self._discard_appended(recording_id, blob.key)
+            raise
+
+    async def _put(self, recording_id: UUID, arrived: ArrivedChunk) -> StoredBlob:
+        return await self._blobs.put(blob_prefix(recording_id, "chunk"), _in_one_piece(arrived.content))
+
+    async def _discard_appended(self, recording_id: UUID, blob_key: str) -> None:
+        """Remove bytes that no chunk holds. Equal chunks share theirs."""
+        recording = await self.find(recording_id)
+        if recording is not None and any(chunk.blob_key == blob_key for chunk in recording.chunks.values()):
+            return
+        await self._blobs.delete(blob_key)
+
+    async def finalize(
+        self,
+        recording_id: UUID,
+        *,
+        total_chunks: int,
+        final_duration_ms: int | None = None,
+        checksum_md5: str | None = None,
+    ) -> Recording:
+        """Declare how many chunks there are. The same declaration again changes nothing.
+
+        Raises: a RecordingError of the domain; LogFull, LogUnavailable.
+        """
+        command = commands.FinalizeRecording(
+            at=self._clock(),
+            total_chunks=total_chunks,
+            final_duration_ms=final_duration_ms,
+            checksum_md5=checksum_md5,
+        )
+        return await self._execute(recording_id, command)
+
+    async def _execute(
+        self, recording_id: UUID, command: commands.Command, *, after: Staged | None = None
+    ) -> Recording:
+        outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get(), after=after)
+        return outcome.state
+
+
+_NOT_TAKEN = "0" * 32
+"""In place of an MD5: it is taken while bytes are stored, and no decision depends on it."""
+
+
+async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:
+    yield content

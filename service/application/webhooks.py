@@ -1,0 +1,114 @@
+"""A project's webhook endpoints, and what was delivered to them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from adapters.one_thread import OneThread
+from adapters.webhooks.deliveries import Delivery, Endpoint
+from adapters.webhooks.sender import WebhookSender
+from adapters.webhooks.signing import new_secret
+from adapters.webhooks.store import WebhookStore
+from service.application.clock import Clock
+
+
+class Delivering(Protocol):
+    """Sends what is to be delivered."""
+
+    def wake(self, endpoint_ids: Iterable[str] | None = None) -> None:
+        """Something may be due at these endpoints, or at any of them."""
+        ...
+
+    def endpoints_changed(self) -> None: ...
+
+
+class Log(Protocol):
+    @property
+    def head(self) -> int:
+        """The position of the last event."""
+        ...
+
+
+class WebhookNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook.")
+
+
+class DeliveryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such delivery.")
+
+
+class Webhooks:
+    """All endpoints of all projects; one project's are as if they did not exist for any other."""
+
+    def __init__(
+        self,
+        store: WebhookStore,
+        thread: OneThread,
+        sender: WebhookSender,
+        delivering: Delivering,
+        *,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._thread = thread
+        self._sender = sender
+        self._delivering = delivering
+        self._log = log
+        self._clock = clock
+
+    async def register(
+        self, endpoint_id: str, project_id: str, *, url: str, events: Sequence[str]
+    ) -> tuple[Endpoint, str]:
+        """The endpoint and its secret, which nobody is shown again. It gets what happens from now on.
+
+        Raises: UrlRefused.
+        """
+        await self._sender.check(url)
+        endpoint = Endpoint(
+            id=endpoint_id,
+            project_id=project_id,
+            url=url,
+            events=tuple(dict.fromkeys(events)),
+            created_at=self._clock(),
+            after_position=self._log.head,
+        )
+        secret = new_secret()
+        await self._thread.run(self._store.add, endpoint, secret)
+        self._delivering.endpoints_changed()
+        return endpoint, secret
+
+    async def of_project(self, project_id: str) -> Sequence[Endpoint]:
+        """Newest first."""
+        return await self._thread.run(self._store.endpoints, project_id)
+
+    async def find(self, project_id: str, endpoint_id: str) -> Endpoint:
+        """Raises: WebhookNotFound."""
+        found = await self._thread.run(self._store.find, project_id, endpoint_id)
+        if found is None:
+            raise WebhookNotFound
+        return found
+
+    async def remove(self, endpoint: Endpoint) -> None:
+        """The endpoint, its secret and its deliveries are gone on return."""
+        await self._thread.run(self._store.remove, endpoint.id)
+        self._delivering.endpoints_changed()
+
+    async def deliveries(self, endpoint: Endpoint, *, limit: int, before: int | None) -> Sequence[Delivery]:
+        """At most `limit`, newest first, of those before the sequence number `before`."""
+        return await self._thread.run(self._store.page, endpoint.id, limit=limit, before=before)
+
+    async def send_again(self, endpoint: Endpoint, delivery_id: str) -> Delivery:
+        """Begin a delivery's attempts anew, whatever came of those before. Raises: DeliveryNotFound."""
+        delivery = await self._thread.run(self._store.send_again, endpoint.id, delivery_id, now=self._clock())
+        if delivery is None:
+            raise DeliveryNotFound
+        self._delivering.wake([endpoint.id])
+        return delivery
+
+    async def send_failed_again(self, endpoint: Endpoint) -> int:
+        """Begin anew all deliveries that failed in all their attempts; says how many."""
+        count = await self._thread.run(self._store.send_failed_again, endpoint.id, now=self._clock())
+        self._delivering.wake([endpoint.id])
+        return count
