@@ -5,7 +5,7 @@ from uuid import UUID
 from adapters.blobs.staging import Staged
 from domain import commands
 from service.application.trace import trace_id
-from service.runtime.deck import Deck
+from service.dialects.http.deck import Deck
 
 
 async def record_chunk(deck: Deck, its_id: UUID, number: int, chunk: Staged) -> None:

@@ -20,7 +20,7 @@ def rebuild(view: str) -> None:
     from adapters.event_log.recorder import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.summaries import RebuildRunning, SummaryStore  # noqa: PLC0415
-    from service.dialects.bota.objects import recording_status  # noqa: PLC0415
+    from service.dialects.bota.rendering import recording_status  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     try:

@@ -13,12 +13,12 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service.dialects.bota.reference import BOTA
-from service.dialects.dorsum.reference import DORSUM
-from service.dialects.dragon.reference import DRAGON
-from service.dialects.http.described import Body, Bytes, Dialect, Form, Operation
+from service.dialects.bota import reference as bota
+from service.dialects.dorsum import reference as dorsum
+from service.dialects.dragon import reference as dragon
+from service.dialects.http.operation import Body, Bytes, Form, Operation, ReferencePart
 
-DIALECTS: tuple[Dialect, ...] = (BOTA, DORSUM, DRAGON)
+DIALECTS: tuple[ReferencePart, ...] = (bota.REFERENCE, dorsum.REFERENCE, dragon.REFERENCE)
 """A dialect that is added here is in the document."""
 
 FILE = Path(__file__).parents[2] / "schemas" / "openapi.json"
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
 
-def document(dialects: Iterable[Dialect] = DIALECTS) -> Json:
+def document(dialects: Iterable[ReferencePart] = DIALECTS) -> Json:
     """The whole document."""
     dialects = tuple(dialects)
     used: list[tuple[type[BaseModel], Mode]] = []
@@ -39,8 +39,8 @@ def document(dialects: Iterable[Dialect] = DIALECTS) -> Json:
     paths: dict[str, Json] = {}
     for dialect in dialects:
         for operation in dialect.operations:
-            described = _Described(dialect, operation, references)
-            paths.setdefault(operation.path, {})[operation.method.lower()] = described.to_json()
+            written = _WrittenOperation(dialect, operation, references)
+            paths.setdefault(operation.path, {})[operation.method.lower()] = written.to_json()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,10 +67,10 @@ def _models(body: Body | tuple[Body, ...]) -> list[type[BaseModel]]:
     return [body] if isinstance(body, type) else []
 
 
-class _Described:
+class _WrittenOperation:
     """One operation as OpenAPI writes it."""
 
-    def __init__(self, dialect: Dialect, operation: Operation, references: Mapping[Any, Json]) -> None:
+    def __init__(self, dialect: ReferencePart, operation: Operation, references: Mapping[Any, Json]) -> None:
         self._dialect = dialect
         self._operation = operation
         self._references = references

@@ -41,10 +41,11 @@ from service.application.note_writing import NoteWork
 from service.application.processing import StageWork
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
-from service.dialects.bota.objects import recording_status
+from service.dialects.bota.rendering import recording_status
 from service.dialects.bota.webhook_messages import messages_of
 from service.dialects.dragon.dev_issuer import DevIssuer, signing_key_path
 from service.dialects.dragon.trust import open_trust
+from service.dialects.http.deck import Deck, NewId, WebhookParts
 from service.dialects.http.limits import Limits
 from service.dialects.http.signed_urls import UrlSigner, load_or_create_key
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
@@ -56,7 +57,6 @@ from service.followers.supervision import keep_running
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
-from service.runtime.deck import Deck, NewId, WebhookParts
 from service.runtime.dev_credentials import development_client, settle_dev_credentials
 from service.runtime.settings import Settings
 

@@ -8,8 +8,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from adapters.blobs.store import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogUnavailable
 from service.dialects.bota.answers import HealthAnswer
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
-from service.runtime.deck import Deck
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from adapters.event_log.recorder import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.speech.engine import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable
+from service.dialects.http.deck import Deck
 from service.dialects.http.signed_urls import BadSigningKey
 from service.runtime.assembly import DataDirInUse, open_deck
 from service.runtime.collector import settle_collector
-from service.runtime.deck import Deck
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
 from service.runtime.settings import Settings
 from service.runtime.web import runner

@@ -18,9 +18,9 @@ from service.dialects.dragon import errors as dragon
 from service.dialects.dragon.audio import Audio
 from service.dialects.dragon.dev_issuer_api import DevIssuerApi
 from service.dialects.dragon.sessions import Sessions
+from service.dialects.http.deck import Deck
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.dialects.http.tracing import tracing
-from service.runtime.deck import Deck
 from service.runtime.operations import Operations
 from service.runtime.reference import Reference
 

@@ -7,7 +7,7 @@ from secrets import token_hex
 import pytest
 
 from service.application.clock import utc_now
-from service.dialects.bota.reference import BOTA
+from service.dialects.bota.reference import REFERENCE
 from tests.end_to_end.service_process import short_speech
 
 SCOPES = [f"{what}:{how}" for what in ("recordings", "transcriptions", "webhooks") for how in ("read", "write")]
@@ -96,7 +96,7 @@ def things(service, new_key):
 
 
 def test_the_table_has_every_operation_that_needs_a_key():
-    assert set(TABLE) == {f"{one.method} {one.path}" for one in BOTA.operations if one.security}
+    assert set(TABLE) == {f"{one.method} {one.path}" for one in REFERENCE.operations if one.security}
 
 
 async def status(things, operation, kind, made=None, **facts):

@@ -10,8 +10,8 @@ from aiohttp import web
 from orjson import loads
 
 from service.application.clock import utc_now
+from service.dialects.http.deck import Deck
 from service.runtime.assembly import open_deck
-from service.runtime.deck import Deck
 from service.runtime.settings import Settings
 from service.runtime.web import runner
 from tests.end_to_end.service_process import Api

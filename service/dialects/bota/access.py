@@ -9,7 +9,7 @@ from adapters.keys import Key, KeyKind
 from domain.errors import RecordingNotFound
 from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import public_recording_id
-from service.runtime.deck import Deck
+from service.dialects.http.deck import Deck
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.bota import access
 from service.dialects.bota.errors import TooManyRequests, Unauthorized
+from service.dialects.http.deck import Deck
 from service.dialects.http.rates import Rate, Rates
-from service.runtime.deck import Deck
 
 _NEVER_REFUSED = "/health"
 _RATE = web.RequestKey("rate", Rate)

@@ -26,9 +26,9 @@ from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
 from service.dialects.dragon import names as dragon
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.serving import ServedBlob, serve_blob
-from service.runtime.deck import Deck
 
 CONTENT_FIELDS = {"blob_key", "details_key"}
 """Fields of an event that say where we keep something: nobody's business outside."""
@@ -82,7 +82,7 @@ class Reading:
                 offset=asked.offset or 0,
             )
         )
-        found = await asyncio.gather(*(self._view.recording_object(row.recording_id, row.summary) for row in page.rows))
+        found = await asyncio.gather(*(self._view.recording_answer(row.recording_id, row.summary) for row in page.rows))
         next_cursor = cursor_of(Order.CREATED, page.next_after)
         return json_answer(
             ListAnswer[RecordingAnswer](data=found, has_more=next_cursor is not None, next_cursor=next_cursor)
@@ -95,7 +95,7 @@ class Reading:
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
         its_id = recording_id_of(public_id)
         summary = await self._view.summary(key, its_id)
-        return json_answer(await self._view.recording_object(its_id, summary), status=status)
+        return json_answer(await self._view.recording_answer(its_id, summary), status=status)
 
     async def events(self, request: web.Request) -> web.Response:
         """The history (D), one fact after another, without what only we need to find the content."""
@@ -103,7 +103,7 @@ class Reading:
         its_id = recording_id_of(request.match_info["recording_id"])
         await self._view.summary(key, its_id)
         history = await self._deck.log.history(its_id)
-        entries = [_event_object(recorded.version, recorded.event) for recorded in history]
+        entries = [_event_answer(recorded.version, recorded.event) for recorded in history]
         return json_answer(HistoryAnswer(data=entries))
 
     async def retry(self, request: web.Request) -> web.Response:
@@ -176,7 +176,7 @@ def _file_name(its_id: UUID, stitched: Stitched) -> str:
     return f"{public_recording_id(its_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
 
 
-def _event_object(version: int, event: LoggedEvent) -> HistoryEntryAnswer:
+def _event_answer(version: int, event: LoggedEvent) -> HistoryEntryAnswer:
     return HistoryEntryAnswer(
         version=version,
         type=type(event).__name__,

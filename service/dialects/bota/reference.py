@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.access import Permission
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
-from service.dialects.http.described import Body, Bytes, Dialect, Operation
+from service.dialects.http.operation import Body, Bytes, Operation, ReferencePart
 
 KEY = "key"
 
@@ -318,7 +318,7 @@ _WEBHOOKS = (
 
 _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.HealthAnswer, 503: answers.HealthAnswer})
 
-BOTA = Dialect(
+REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
     operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),

@@ -30,12 +30,12 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
-from service.dialects.bota.objects import chunk_objects, finalize_answer, is_whole_file
+from service.dialects.bota.rendering import chunk_answers, finalize_answer, is_whole_file
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
 from service.dialects.bota.whole_file import pending_answer
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import body_pieces, check_announced_size, continue_later, tell_to_continue, whole_body
-from service.runtime.deck import Deck
 
 _LONGEST_IDEMPOTENCY_KEY = 255
 _CHUNK_FILE = re.compile(r"chunk_(.*)\.[a-z0-9]+", re.ASCII)
@@ -193,7 +193,7 @@ class Streaming:
             max_chunks=opened.max_chunks,
             chunk_upload_url_template=self._upload_template(its_id, opened) if takes_chunks else None,
             expires_at=utc_text(opened.expires_at),
-            data=chunk_objects(recording),
+            data=chunk_answers(recording),
         )
         return json_answer(answer)
 

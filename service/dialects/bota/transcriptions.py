@@ -17,9 +17,9 @@ from service.dialects.bota.identifiers import public_transcription_id, recording
 from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import CreateTranscription, parse, query_of
 from service.dialects.bota.view import View
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import whole_body
-from service.runtime.deck import Deck
 
 
 class Transcriptions:
@@ -43,7 +43,7 @@ class Transcriptions:
         summary = await self._view.summary(key, its_id)
         if summary.finalized_at is None:
             raise NotReady("The recording's upload is not complete; it is transcribed by itself once it is.")
-        return json_answer(await self._view.transcription_object(its_id, summary), status=201)
+        return json_answer(await self._view.transcription_answer(its_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
@@ -80,7 +80,7 @@ class Transcriptions:
 
     async def _answer(self, its_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
         if form is None:
-            return json_answer(await self._view.transcription_object(its_id, summary))
+            return json_answer(await self._view.transcription_answer(its_id, summary))
         transcript = await self._view.transcript(summary)
         return await exported(transcript, form, name=public_transcription_id(its_id))
 
@@ -100,6 +100,6 @@ class Transcriptions:
 
     async def _if_there(self, row: Listed) -> TranscriptionAnswer | None:
         try:
-            return await self._view.transcription_object(row.recording_id, row.summary)
+            return await self._view.transcription_answer(row.recording_id, row.summary)
         except RecordingNotFound:  # deleted since the row was read
             return None

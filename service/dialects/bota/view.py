@@ -14,8 +14,8 @@ from domain.summary import RecordingSummary, Standing
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionFailed, ViewBehind
-from service.dialects.bota.objects import is_whole_file, recording_object, transcription_object
-from service.runtime.deck import Deck
+from service.dialects.bota.rendering import is_whole_file, recording_answer, transcription_answer
+from service.dialects.http.deck import Deck
 
 VIEW_SECONDS = 5.0
 """How long a query waits for the view to have seen every write that was answered before it."""
@@ -47,14 +47,14 @@ class View:
         except TimeoutError:
             raise ViewBehind from None
 
-    async def recording_object(self, recording_id: UUID, summary: RecordingSummary) -> RecordingAnswer:
+    async def recording_answer(self, recording_id: UUID, summary: RecordingSummary) -> RecordingAnswer:
         details, file = await asyncio.gather(self._details(summary), self._verified_file(recording_id, summary))
-        return recording_object(recording_id, summary, details, file)
+        return recording_answer(recording_id, summary, details, file)
 
-    async def transcription_object(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
+    async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """Of a finalized recording."""
         transcript = await self._transcript(summary.transcribed) if summary.transcribed else None
-        return transcription_object(recording_id, summary, transcript)
+        return transcription_answer(recording_id, summary, transcript)
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """Of a recording whose transcription is completed. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""

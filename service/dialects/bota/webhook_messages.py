@@ -26,7 +26,7 @@ from domain.events import (
 from domain.summary import RecordingSummary
 from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DIALECT, public_recording_id
-from service.dialects.bota.objects import recording_object, recording_status, transcription_object
+from service.dialects.bota.rendering import recording_answer, recording_status, transcription_answer
 from service.dialects.http.json_answers import utc_text
 
 TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
@@ -90,9 +90,9 @@ def _data(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventT
         deleted_at = utc_text(recorded.event.at)
         return {"id": public_recording_id(recorded.recording_id), "deleted_at": deleted_at}
     if event_type.startswith("recording."):
-        shown = recording_object(recorded.recording_id, summary, None).model_dump()
+        shown = recording_answer(recorded.recording_id, summary, None).model_dump()
         return {name: shown[name] for name in _OF_RECORDING}
-    shown = transcription_object(recorded.recording_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
+    shown = transcription_answer(recorded.recording_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
     failed = summary.failed
     return shown | {
         "recording_status": recording_status(summary),

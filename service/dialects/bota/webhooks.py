@@ -19,9 +19,9 @@ from service.dialects.bota.errors import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.identifiers import public_recording_id
 from service.dialects.bota.paging import PageRequest
 from service.dialects.bota.requests import CreateWebhook, InvalidRequest, parse, query_of
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import whole_body
-from service.runtime.deck import Deck
 
 
 class Webhooks:
@@ -62,19 +62,19 @@ class Webhooks:
         secret = new_secret()
         await self._thread.run(self._store.add, endpoint, secret)
         self._deck.webhooks.delivery.endpoints_changed()
-        shown = _webhook_object(endpoint).model_dump()
+        shown = _webhook_answer(endpoint).model_dump()
         return json_answer(WebhookCreatedAnswer(**shown, secret=secret), status=201)
 
     async def webhooks(self, request: web.Request) -> web.Response:
         """All of the project's, newest first."""
         key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
         found = await self._thread.run(self._store.endpoints, key.project_id)
-        shown = [_webhook_object(endpoint) for endpoint in found]
+        shown = [_webhook_answer(endpoint) for endpoint in found]
         return json_answer(ListAnswer[WebhookAnswer](data=shown, has_more=False, next_cursor=None))
 
     async def webhook(self, request: web.Request) -> web.Response:
         key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
-        return json_answer(_webhook_object(await self._endpoint(request, key)))
+        return json_answer(_webhook_answer(await self._endpoint(request, key)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """The endpoint, its secret and its deliveries are gone."""
@@ -96,7 +96,7 @@ class Webhooks:
         next_cursor = str(shown[-1].sequence) if len(found) > asked.limit else None
         return json_answer(
             ListAnswer[DeliveryAnswer](
-                data=[_delivery_object(delivery) for delivery in shown],
+                data=[_delivery_answer(delivery) for delivery in shown],
                 has_more=next_cursor is not None,
                 next_cursor=next_cursor,
             )
@@ -112,7 +112,7 @@ class Webhooks:
         if delivery is None:
             raise DeliveryNotFound
         self._deck.webhooks.delivery.wake([endpoint.id])
-        return json_answer(_delivery_object(delivery), status=202)
+        return json_answer(_delivery_answer(delivery), status=202)
 
     async def redeliver_failed(self, request: web.Request) -> web.Response:
         """202; everything that failed in all its attempts is sent again: for a receiver that is back."""
@@ -139,7 +139,7 @@ def _sequence_of(cursor: str | None) -> int | None:
     return int(cursor)
 
 
-def _webhook_object(endpoint: Endpoint) -> WebhookAnswer:
+def _webhook_answer(endpoint: Endpoint) -> WebhookAnswer:
     return WebhookAnswer.model_validate(
         {
             "id": endpoint.id,
@@ -155,7 +155,7 @@ def _webhook_object(endpoint: Endpoint) -> WebhookAnswer:
 _STATUS = {State.WAITING: "pending"}
 
 
-def _delivery_object(delivery: Delivery) -> DeliveryAnswer:
+def _delivery_answer(delivery: Delivery) -> DeliveryAnswer:
     return DeliveryAnswer.model_validate(
         {
             "id": delivery.id,

@@ -19,12 +19,12 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
 from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
 from service.dialects.bota.identifiers import public_media_id, public_recording_id, recording_id_of
-from service.dialects.bota.objects import is_whole_file, recording_object
+from service.dialects.bota.rendering import is_whole_file, recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
 from service.dialects.bota.view import View
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import whole_body
-from service.runtime.deck import Deck
 
 
 class WholeFile:
@@ -76,7 +76,7 @@ class WholeFile:
         summary = evolve_summary(None, recording.opened)
         if recording.finalized is not None:
             summary = evolve_summary(summary, recording.finalized)
-        return await self._view.recording_object(its_id, summary)
+        return await self._view.recording_answer(its_id, summary)
 
     async def _whole_file(self, request: web.Request) -> tuple[UUID, Recording]:
         """The recording asked for. Raises: Unauthorized, Forbidden; RecordingNotFound; NotWholeFileRecording."""
@@ -109,4 +109,4 @@ def _verified(recording: Recording, asked: CompleteUpload) -> ChunkStored:
 def pending_answer(its_id: UUID, opened: RecordingOpened, asked: CreateRecording) -> RecordingAnswer:
     """A recording that has just been created, its file still to come."""
     details = orjson.dumps({"name": asked.name, "metadata": asked.metadata})
-    return recording_object(its_id, evolve_summary(None, opened), details)
+    return recording_answer(its_id, evolve_summary(None, opened), details)

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from adapters.keys import Key, KeyKind
-from service.runtime.deck import Deck
+from service.dialects.http.deck import Deck
 
 API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
 SCOPE = "consultations:write"

@@ -1,7 +1,7 @@
 """Dorsum's operations as the API reference tells them."""
 
 from service.dialects.dorsum import access, answers, requests
-from service.dialects.http.described import Dialect, Operation
+from service.dialects.http.operation import Operation, ReferencePart
 
 _KEYS = ("dorsum_api_key", "dorsum_client_key")
 
@@ -33,7 +33,7 @@ _OPERATIONS = (
     ),
 )
 
-DORSUM = Dialect(
+REFERENCE = ReferencePart(
     name="Dorsum",
     summary="Notes transcription: half a minute of samples after the other, words at once, a clinical note at the end.",
     operations=_OPERATIONS,

@@ -23,9 +23,9 @@ from service.dialects.dorsum.requests import (
     read_request,
     session_name,
 )
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import check_announced_size, continue_later, tell_to_continue, whole_body
-from service.runtime.deck import Deck
 
 _SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 

@@ -4,7 +4,7 @@ from aiohttp import hdrs, web
 
 from adapters.tokens.allow_list import Application
 from service.dialects.dragon.errors import NotYours, TokenMissing
-from service.runtime.deck import Deck
+from service.dialects.http.deck import Deck
 
 
 async def caller(request: web.Request, deck: Deck) -> Application:

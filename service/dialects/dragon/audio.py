@@ -28,9 +28,9 @@ from service.dialects.dragon.requests import (
     parse_chunk_metadata,
     parse_finalize,
 )
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import continue_later, tell_to_continue, whole_body
-from service.runtime.deck import Deck
 
 METADATA_ONLY_CHUNK = 1
 """(P) The one chunk that may come without bytes."""

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from service.dialects.dragon.answers import ErrorResponse, SessionResponse, SuccessResponse
 from service.dialects.dragon.names import LARGEST_INT32
 from service.dialects.dragon.requests import CORRELATION_ID, LONGEST_TEXT, UUID
-from service.dialects.http.described import Body, Bytes, Dialect, Form, Operation
+from service.dialects.http.operation import Body, Bytes, Form, Operation, ReferencePart
 from service.dialects.http.tracing import TRACE_HEADER
 
 TOKEN = "dragonToken"  # noqa: S105 - the scheme's name
@@ -21,11 +21,11 @@ Flag = bool | None
 Positive = Annotated[int, Field(ge=1, le=LARGEST_INT32)]
 
 
-class _Described(BaseModel):
+class _CamelCase(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _Named(_Described):
+class _Named(_CamelCase):
     product_id: Uuid
     partner_id: Uuid
     customer_id: Uuid
@@ -51,17 +51,17 @@ class AudioStoreChunkMetadata(_Named):
     skip_ambient_session_existence: Flag = None
 
 
-class AudioQuery(_Described):
+class AudioQuery(_CamelCase):
     api_version: Annotated[Literal["2025-07-15"], Field(alias="api-version")]
     customer_id: Uuid | None = None
 
 
-class SessionQuery(_Described):
+class SessionQuery(_CamelCase):
     api_version: Annotated[Literal["2"], Field(alias="api-version")]
     customer_id: Uuid | None = None
 
 
-class SessionEndQuery(_Described):
+class SessionEndQuery(_CamelCase):
     api_version: Annotated[Literal["2"], Field(alias="api-version")]
     customer_id: Uuid
 
@@ -82,7 +82,7 @@ _OF_AUDIO: dict[str, Any] = {
     "required_headers": frozenset({TRACE_HEADER}),
 }
 
-DRAGON = Dialect(
+REFERENCE = ReferencePart(
     name="Dragon",
     summary="Dragon Copilot's ambient audio: sessions, chunks and finalize in any order.",
     operations=(

@@ -23,9 +23,9 @@ from service.dialects.dragon.requests import (
     parse_session,
     parse_session_name,
 )
+from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import continue_later, tell_to_continue, whole_body
-from service.runtime.deck import Deck
 
 
 class Sessions:
@@ -65,7 +65,7 @@ class Sessions:
         except AmbientSessionOfAnother:
             await self._forget_data(asked, command.details_key)
             raise
-        return json_answer(_session_object(asked.session, session))
+        return json_answer(_session_answer(asked.session, session))
 
     async def _store_data(self, asked: Session) -> str | None:
         """What a partner says about an encounter may name a patient, so it is a blob and not in the log."""
@@ -92,10 +92,10 @@ class Sessions:
             raise AmbientSessionNotFound
         command = EndSession(at=self._deck.clock())
         session = await self._deck.sessions.execute(named.id, command, trace_id=trace_id.get())
-        return json_answer(_session_object(named, session))
+        return json_answer(_session_answer(named, session))
 
 
-def _session_object(named: SessionName, session: AmbientSession) -> SessionResponse:
+def _session_answer(named: SessionName, session: AmbientSession) -> SessionResponse:
     return SessionResponse(
         correlation_id=session.correlation_id,
         customer_id=named.customer_id,

@@ -12,7 +12,7 @@ from domain.errors import RecordingError
 from domain.life import decide
 from service.application.processing import blob_prefix
 from service.application.recordings import Outcome
-from service.dialects.bota.objects import finalize_answer
+from service.dialects.bota.rendering import finalize_answer
 from tests.tools.simulation.memory_blobs import described
 from tests.tools.simulation.process import Process
 from tests.tools.simulation.world import World

@@ -137,7 +137,7 @@ async def test_ambient_sessions_are_passed_over(service, receiving):
     receiver = await receiving()
     await register(service, receiver)
     facts = session_opened().model_dump(exclude={"at"})
-    await service.runtime.deck.sessions.execute(uuid4(), AnnounceSession(at=service.application.clock(), **facts))
+    await service.deck.sessions.execute(uuid4(), AnnounceSession(at=service.clock(), **facts))
     await service.api.create()
     await receiver.count(1)
     assert receiver.types == [CREATED]
@@ -228,7 +228,7 @@ async def test_audio_that_is_not_what_was_declared_is_said_and_nothing_is_transc
 async def test_another_projects_endpoint_is_told_of_nothing(service, receiving):
     mine, theirs = await receiving(), await receiving()
     await register(service, mine)
-    key = service.runtime.deck.keys.create(KeyKind.SECRET, project_id="proj_other").token
+    key = service.deck.keys.create(KeyKind.SECRET, project_id="proj_other").token
     other = type(service.api)(service.api.url, key, "eu_1")
     await other.call("POST", "/v1/webhooks", body={"url": theirs.url, "events": ALL})
     await service.api.create()
@@ -248,7 +248,7 @@ async def test_a_receiver_that_fails_five_times_and_then_accepts_gets_the_same_e
     for attempt in range(1, 6):
         delivery = await until(service, webhook, attempted(attempt))
         assert delivery["status"] == "pending"
-        wait = datetime.fromisoformat(delivery["next_attempt_at"]) - service.application.clock.now
+        wait = datetime.fromisoformat(delivery["next_attempt_at"]) - service.clock.now
         service.turn(seconds=wait.total_seconds() - 0.01)
         assert len((await deliveries(service, webhook))[0]["attempts"]) == len(receiver.received) == attempt
         service.turn(seconds=0.02)
@@ -440,7 +440,7 @@ async def test_the_secret_is_shown_once_and_is_neither_in_the_files_nor_in_the_l
     assert shown[0].json == {"data": [expected], "has_more": False, "next_cursor": None}
     assert shown[1].json == expected
     secret = webhook["secret"].removeprefix("whsec_")
-    files = [file for file in service.runtime.deck.settings.data_dir.iterdir() if file.name.startswith("webhooks")]
+    files = [file for file in service.deck.settings.data_dir.iterdir() if file.name.startswith("webhooks")]
     assert len(files) >= 2
     assert not [file.name for file in files if secret.encode() in file.read_bytes()]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}

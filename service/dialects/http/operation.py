@@ -1,4 +1,4 @@
-"""How an HTTP operation is described for the API reference. Each dialect keeps a list of its own."""
+"""An HTTP operation as the API reference tells it. Each dialect has a list of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,8 +51,11 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """A vendor's API. `security_schemes`: as OpenAPI writes them; `answer_headers`: those of every answer."""
+class ReferencePart:
+    """A dialect's part of the API reference.
+
+    `security_schemes`: as OpenAPI writes them; `answer_headers`: those of every answer.
+    """
 
     name: str
     summary: str

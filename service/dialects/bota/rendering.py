@@ -63,7 +63,7 @@ def is_whole_file(codec: str | None) -> bool:
     return codec is None
 
 
-def recording_object(
+def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
     """`details`: the blob of the client's free text, if it sent any. `file`: what was uploaded as one and verified."""
@@ -126,7 +126,7 @@ def _transcription_status(summary: RecordingSummary) -> TranscriptionStatusOfRec
     return "completed" if summary.transcribed else TRANSCRIPTION_STATUS_OF_RECORDING.get(summary.standing)
 
 
-def transcription_object(
+def transcription_answer(
     recording_id: UUID, summary: RecordingSummary, transcript: Transcript | None
 ) -> TranscriptionAnswer:
     """Of a finalized recording. `transcript`: the blob's content once there is one. Times of segments in seconds."""
@@ -181,7 +181,7 @@ def finalize_answer(recording_id: UUID, recording: Recording) -> FinalizedAnswer
     )
 
 
-def chunk_objects(recording: Recording) -> list[ChunkAnswer]:
+def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
     return [
         ChunkAnswer(
             number=chunk.number,
