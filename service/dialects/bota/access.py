@@ -7,9 +7,9 @@ from aiohttp import web
 
 from adapters.keys import Key, KeyKind
 from domain.errors import RecordingNotFound
+from service.application.callers import Callers
 from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import public_recording_id
-from service.dialects.http.deck import Deck
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,18 @@ READ_WEBHOOKS = Permission("webhooks:read")
 WRITE_WEBHOOKS = Permission("webhooks:write")
 
 
-def authenticated(request: web.Request, deck: Deck) -> Key:
+def authenticated(request: web.Request, callers: Callers) -> Key:
     """The key that the request carries. Raises: Unauthorized."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    key = deck.keys.authenticate(token.strip(), now=deck.clock()) if scheme.lower() == "bearer" else None
+    key = callers.key(token.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthorized
     return key
 
 
-def permitted(request: web.Request, deck: Deck, permission: Permission) -> Key:
+def permitted(request: web.Request, callers: Callers, permission: Permission) -> Key:
     """The request's key, which has the permission. Raises: Unauthorized, Forbidden."""
-    key = authenticated(request, deck)
+    key = authenticated(request, callers)
     if not permission.includes(key):
         raise Forbidden(permission.scope)
     return key

@@ -6,40 +6,41 @@ A caller is a key, or an address where there is none. `/health` is for whoever w
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from service.application.callers import Callers
+from service.application.clock import Clock
 from service.dialects.bota import access
 from service.dialects.bota.errors import TooManyRequests, Unauthorized
-from service.dialects.http.deck import Deck
 from service.dialects.http.rates import Rate, Rates
 
 _NEVER_REFUSED = "/health"
 _RATE = web.RequestKey("rate", Rate)
 
 
-def rate_limits(deck: Deck) -> Middleware:
+def rate_limits(callers: Callers, *, per_minute: int | None, clock: Clock) -> Middleware:
     """Counts a request of Bota's API before anything else is done for it. Raises: TooManyRequests."""
-    rates = Rates(deck.settings.requests_per_minute, deck.clock)
+    rates = Rates(per_minute, clock)
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/v1/") or request.path == _NEVER_REFUSED:
-            rate = rates.count(_caller(request, deck) if rates.are_limited else "")
+            rate = rates.count(_caller(request, callers) if rates.are_limited else "")
             request[_RATE] = rate
             if rate.is_exceeded and request.path != _NEVER_REFUSED:
-                raise TooManyRequests(_seconds_left(rate, deck))
+                raise TooManyRequests(_seconds_left(rate, clock))
         return await handler(request)
 
     return limit
 
 
-def _caller(request: web.Request, deck: Deck) -> str:
+def _caller(request: web.Request, callers: Callers) -> str:
     try:
-        return access.authenticated(request, deck).id
+        return access.authenticated(request, callers).id
     except Unauthorized:
         return f"from {request.remote}"
 
 
-def _seconds_left(rate: Rate, deck: Deck) -> int:
-    return max(1, rate.resets_at - int(deck.clock().timestamp()))
+def _seconds_left(rate: Rate, clock: Clock) -> int:
+    return max(1, rate.resets_at - int(clock().timestamp()))
 
 
 async def tell_rate(request: web.Request, response: web.StreamResponse) -> None:

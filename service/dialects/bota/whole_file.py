@@ -9,50 +9,57 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from domain import commands
 from domain.errors import RecordingExpired
-from domain.events import ChunkStored, RecordingOpened
+from domain.events import ChunkStored, RecordingKind, RecordingOpened
 from domain.recording import Recording
 from domain.summary import evolve_summary
-from service.application.trace import trace_id
+from service.application.callers import Callers
+from service.application.clock import Clock
+from service.application.queries import Queries
+from service.application.uploads import Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
 from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
 from service.dialects.bota.identifiers import public_media_id, public_recording_id, recording_id_of
-from service.dialects.bota.rendering import is_whole_file, recording_answer
+from service.dialects.bota.rendering import recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
+from service.dialects.bota.upload_urls import UploadUrls
 from service.dialects.bota.view import View
-from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.limits import whole_body
+from service.dialects.http.limits import Limits
 
 
 class WholeFile:
-    """The handlers, over one deck."""
+    """The handlers."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
-        self._view = View(deck)
+    def __init__(
+        self, uploads: Uploads, queries: Queries, callers: Callers, urls: UploadUrls, limits: Limits, *, clock: Clock
+    ) -> None:
+        self._uploads = uploads
+        self._queries = queries
+        self._callers = callers
+        self._urls = urls
+        self._limits = limits
+        self._clock = clock
+        self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/recordings/{recording_id}/upload-url", self.upload_url)
         router.add_post("/v1/recordings/{recording_id}/upload-complete", self.upload_complete)
 
     async def upload_url(self, request: web.Request) -> web.Response:
-        """Where to PUT the file; good as long as the recording takes uploads, and asked for as often as one likes."""
-        its_id, recording = await self._whole_file(request)
-        asked = parse(RequestUploadUrl, await self._json_body(request))
-        largest = self._deck.limits.chunk_bytes
+        """Where to PUT the file; good for as long as the recording takes uploads, and may be asked for repeatedly."""
+        recording_id, recording = await self._whole_file(request)
+        asked = parse(RequestUploadUrl, await self._limits.json_body(request))
+        largest = self._limits.chunk_bytes
         if asked.file_size_bytes > largest:
             raise InvalidRequest("file_size_bytes", f"A file has at most {largest} bytes here.")
         opened = recording.opened
-        if recording.has_expired(self._deck.clock()):
+        if recording.has_expired(self._clock()):
             raise RecordingExpired(opened.expires_at.isoformat())
-        directory = f"{opened.tenant_id}/{public_recording_id(its_id)}"
-        query = self._deck.signer.query("upload", directory, opened.expires_at)
         answer = UploadUrlAnswer(
-            media_id=public_media_id(its_id),
-            upload_url=f"{self._deck.settings.base_url}/v1/uploads/{directory}/chunk_1.file?{query}",
+            media_id=public_media_id(recording_id),
+            upload_url=self._urls.of_file(recording_id, opened),
             content_type=asked.content_type,
             headers={"Content-Type": asked.content_type},
             expires_at=utc_text(opened.expires_at),
@@ -64,34 +71,29 @@ class WholeFile:
 
         What differs from what arrived is refused and changes nothing: the file can be PUT again.
         """
-        its_id, recording = await self._whole_file(request)
-        asked = parse(CompleteUpload, await self._json_body(request) or b"{}")
+        recording_id, recording = await self._whole_file(request)
+        asked = parse(CompleteUpload, await self._limits.json_body(request) or b"{}")
         file = _verified(recording, asked)
-        command = commands.FinalizeRecording(at=self._deck.clock(), total_chunks=1, checksum_md5=file.md5)
-        outcome = await self._deck.recordings.execute(its_id, command, trace_id=trace_id.get())
-        return json_answer(await self._uploaded_answer(its_id, outcome.recording))
+        recording = await self._uploads.finalize(recording_id, total_chunks=1, checksum_md5=file.md5)
+        return json_answer(await self._uploaded_answer(recording_id, recording))
 
-    async def _uploaded_answer(self, its_id: UUID, recording: Recording) -> RecordingAnswer:
+    async def _uploaded_answer(self, recording_id: UUID, recording: Recording) -> RecordingAnswer:
         """The recording as it stood when its upload was completed, however far it has come since."""
         summary = evolve_summary(None, recording.opened)
         if recording.finalized is not None:
             summary = evolve_summary(summary, recording.finalized)
-        return await self._view.recording_answer(its_id, summary)
+        return await self._view.recording_answer(recording_id, summary)
 
     async def _whole_file(self, request: web.Request) -> tuple[UUID, Recording]:
         """The recording asked for. Raises: Unauthorized, Forbidden; RecordingNotFound; NotWholeFileRecording."""
-        key = access.permitted(request, self._deck, access.UPLOAD_FILE)
-        its_id = recording_id_of(request.match_info["recording_id"])
-        recording = await self._deck.recordings.find(its_id)
+        key = access.permitted(request, self._callers, access.UPLOAD_FILE)
+        recording_id = recording_id_of(request.match_info["recording_id"])
+        recording = await self._queries.recording(recording_id)
         opened = recording.opened
-        access.check_owner(key, its_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
-        if not is_whole_file(opened.codec):
+        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
+        if opened.kind is not RecordingKind.WHOLE_FILE:
             raise NotWholeFileRecording
-        return its_id, recording
-
-    async def _json_body(self, request: web.Request) -> bytes:
-        limits = self._deck.limits
-        return await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
+        return recording_id, recording
 
 
 def _verified(recording: Recording, asked: CompleteUpload) -> ChunkStored:
@@ -106,7 +108,7 @@ def _verified(recording: Recording, asked: CompleteUpload) -> ChunkStored:
     return file
 
 
-def pending_answer(its_id: UUID, opened: RecordingOpened, asked: CreateRecording) -> RecordingAnswer:
+def pending_answer(recording_id: UUID, opened: RecordingOpened, asked: CreateRecording) -> RecordingAnswer:
     """A recording that has just been created, its file still to come."""
     details = orjson.dumps({"name": asked.name, "metadata": asked.metadata})
-    return recording_answer(its_id, evolve_summary(None, opened), details)
+    return recording_answer(recording_id, evolve_summary(None, opened), details)

@@ -1,0 +1,41 @@
+"""Bota's signed upload URLs: one for every part of a streamed recording (S), one for a file (P)."""
+
+from uuid import UUID
+
+from aiohttp import web
+
+from domain.events import RecordingOpened
+from service.application.clock import Clock
+from service.dialects.bota.identifiers import public_recording_id, recording_id_of
+from service.dialects.http.signed_urls import UrlSigner
+
+PATH = "/v1/uploads/{project_id}/{recording_id}/{file:[^/]+}"
+_PURPOSE = "upload"
+
+
+class UploadUrls:
+    """Makes and checks them. Each is good for as long as its recording takes uploads."""
+
+    def __init__(self, signer: UrlSigner, *, base_url: str, clock: Clock) -> None:
+        self._signer = signer
+        self._base_url = base_url
+        self._clock = clock
+
+    def template(self, recording_id: UUID, opened: RecordingOpened) -> str:
+        """One URL for every part (S): it holds the literal `{part}` and its own signature."""
+        return self._url(recording_id, opened, f"chunk_{{part}}.{opened.codec}")
+
+    def of_file(self, recording_id: UUID, opened: RecordingOpened) -> str:
+        """The URL of a whole file."""
+        return self._url(recording_id, opened, "chunk_1.file")
+
+    def _url(self, recording_id: UUID, opened: RecordingOpened, file: str) -> str:
+        directory = f"{opened.tenant_id}/{public_recording_id(recording_id)}"
+        query = self._signer.query(_PURPOSE, directory, opened.expires_at)
+        return f"{self._base_url}/v1/uploads/{directory}/{file}?{query}"
+
+    def check(self, request: web.Request) -> UUID:
+        """The recording that the request's URL is for. Raises: SignatureRefused; RecordingNotFound."""
+        directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
+        self._signer.check_query(_PURPOSE, directory, request.query_string, now=self._clock())
+        return recording_id_of(request.match_info["recording_id"])
