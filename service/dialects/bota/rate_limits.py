@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.bota import access
 from service.dialects.bota.errors import TooManyRequests, Unauthorized
+from service.dialects.bota.settings import BotaSettings
 from service.dialects.http.deck import Deck
 from service.dialects.http.rates import Rate, Rates
 
@@ -17,7 +18,7 @@ _RATE = web.RequestKey("rate", Rate)
 
 def rate_limits(deck: Deck) -> Middleware:
     """Counts a request of Bota's API before anything else is done for it. Raises: TooManyRequests."""
-    rates = Rates(deck.settings.requests_per_minute, deck.clock)
+    rates = Rates(deck.settings.section(BotaSettings).requests_per_minute, deck.clock)
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from adapters.keys import Key, KeyKind
+from service.dialects.dorsum.names import SCOPE
 from service.dialects.http.deck import Deck
 
 API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
-SCOPE = "consultations:write"
 
 
 class BadKeys(Exception):

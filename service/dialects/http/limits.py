@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import StreamReader, hdrs, web
 
-from service.runtime.settings import Settings
+from service.dialects.http.settings import HttpSettings
 
 LINGERING_SECONDS = 1.0
 """How long a connection stays open after an answer that came before the body's end, so that the client can read it."""
@@ -23,17 +23,15 @@ class Limits:
     header_bytes: int
     chunk_seconds: float
     json_seconds: float
-    samples_bytes: int
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Limits":
+    def from_settings(cls, settings: HttpSettings) -> "Limits":
         return cls(
             chunk_bytes=settings.max_chunk_bytes,
             json_bytes=settings.max_json_bytes,
             header_bytes=settings.max_header_bytes,
             chunk_seconds=settings.chunk_seconds,
             json_seconds=settings.json_seconds,
-            samples_bytes=settings.dorsum_body_bytes,
         )
 
 
