@@ -21,6 +21,6 @@ async def record_chunk(deck: Deck, its_id: UUID, number: int, chunk: Staged) -> 
     )
     outcome = await deck.recordings.execute(its_id, command, trace_id=trace_id.get(), after=chunk)
     stitched = outcome.recording.stitched
-    is_past_retention = stitched is not None and stitched.at + deck.settings.chunk_retention <= command.at
+    is_past_retention = stitched is not None and stitched.at + deck.chunk_retention <= command.at
     if chunk.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
         await deck.blobs.delete(blob.key)

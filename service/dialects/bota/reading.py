@@ -24,8 +24,8 @@ from service.dialects.bota.errors import NotReady
 from service.dialects.bota.identifiers import public_recording_id, recording_id_of
 from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import InvalidRequest, query_of
+from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.view import View
-from service.dialects.dragon import names as dragon
 from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.serving import ServedBlob, serve_blob
@@ -75,7 +75,6 @@ class Reading:
                 device_id=asked.device_id,
                 end_user_id=asked.end_user_id,
                 status=asked.status,
-                dialect=dragon.DIALECT if asked.correlation_id else None,
                 external_group=asked.correlation_id,
                 external_id=_external_id(asked),
                 after=place_of(Order.CREATED, asked.cursor),
@@ -131,7 +130,7 @@ class Reading:
         if stitched is None:
             raise NotReady("The recording's audio is not stitched yet; ask again when its status is processing.")
         public_id = public_recording_id(its_id)
-        window = self._deck.settings.download_window
+        window = self._deck.settings.section(BotaSettings).download_window
         query = self._deck.signer.query("download", public_id, self._deck.clock() + window)
         return json_answer(
             DownloadUrlAnswer(
@@ -167,9 +166,10 @@ def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _external_id(asked: RecordingsPageRequest) -> str | None:
+    """An external id that is made of several has a slash between them: see `adapters.summary_pages`."""
     if asked.correlation_id is None or asked.recording_id is None:
         return None
-    return dragon.external_id(asked.correlation_id, asked.recording_id)
+    return f"{asked.correlation_id}/{asked.recording_id}"
 
 
 def _file_name(its_id: UUID, stitched: Stitched) -> str:

@@ -32,6 +32,7 @@ from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer, is_whole_file
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
+from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -101,7 +102,7 @@ class Streaming:
             tenant_id=key.project_id,
             external_id=external_id,
             finalize_policy=FinalizePolicy.REJECT,
-            max_chunks=self._deck.settings.max_chunks if asked.streaming else 1,
+            max_chunks=self._deck.settings.section(BotaSettings).max_chunks if asked.streaming else 1,
             expires_at=(now + self._deck.settings.upload_window).replace(microsecond=0),
             codec=asked.codec if asked.streaming else None,
             started_at=asked.started_at,

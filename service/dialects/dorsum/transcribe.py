@@ -23,6 +23,7 @@ from service.dialects.dorsum.requests import (
     read_request,
     session_name,
 )
+from service.dialects.dorsum.settings import DorsumSettings
 from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import check_announced_size, continue_later, tell_to_continue, whole_body
@@ -35,6 +36,7 @@ class Transcribe:
 
     def __init__(self, deck: Deck) -> None:
         self._deck = deck
+        self._largest_body_bytes = deck.settings.section(DorsumSettings).dorsum_body_bytes
         self._one_at_a_time = asyncio.Semaphore(1)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -44,11 +46,11 @@ class Transcribe:
     async def transcribe(self, request: web.Request) -> web.Response:
         """POST /api/consultations/transcribe (S). The same request again gets the same answer (D)."""
         key = access.permitted(request, self._deck)
-        limits = self._deck.limits
+        limits, largest = self._deck.limits, self._largest_body_bytes
         idempotency_key = _idempotency_key(request)
-        check_announced_size(request, limits.samples_bytes)
+        check_announced_size(request, largest)
         tell_to_continue(request)
-        body = await whole_body(request, limit_bytes=limits.samples_bytes, seconds=limits.chunk_seconds)
+        body = await whole_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
         async with self._one_at_a_time:  # what is parsed takes several times its size while that lasts
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
         del body

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from adapters.blobs.staging import Staged, discard, staged
 from adapters.tokens.allow_list import Application
+from adapters.tokens.verification import TokenVerifier
 from domain import commands
 from domain.ambient_session import AmbientSessionNotFound
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
@@ -28,6 +29,7 @@ from service.dialects.dragon.requests import (
     parse_chunk_metadata,
     parse_finalize,
 )
+from service.dialects.dragon.settings import DragonSettings
 from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import continue_later, tell_to_continue, whole_body
@@ -42,8 +44,10 @@ NO_BYTES_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 class Audio:
     """The handlers, over one deck. (D) Order of checks: token, api-version, trace id, body, tenant, session."""
 
-    def __init__(self, deck: Deck) -> None:
+    def __init__(self, deck: Deck, tokens: TokenVerifier) -> None:
         self._deck = deck
+        self._settings = deck.settings.section(DragonSettings)
+        self._tokens = tokens
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_put("/audio/storeChunk", self.store_chunk, expect_handler=continue_later)
@@ -51,12 +55,12 @@ class Audio:
 
     async def store_chunk(self, request: web.Request) -> web.Response:
         """PUT /audio/storeChunk (P). The answer comes when the bytes and the event are durable."""
-        caller = await access.caller(request, self._deck)
+        caller = await access.caller(request, self._tokens)
         check_api_version(request, AUDIO_API_VERSION)
         check_trace_header(request)
         form = ChunkForm(request, self._deck.limits)
         tell_to_continue(request)
-        max_chunks = self._deck.settings.dragon_max_chunks
+        max_chunks = self._settings.dragon_max_chunks
         asked = parse_chunk_metadata(await form.metadata(), request.query, max_chunks=max_chunks)
         its_id = await self._permitted(request, caller, asked)
         content = await form.content()
@@ -98,13 +102,13 @@ class Audio:
 
     async def finalize_upload(self, request: web.Request) -> web.Response:
         """POST /audio/finalizeUpload (S). Before the chunks it is a success, too: they are waited for."""
-        caller = await access.caller(request, self._deck)
+        caller = await access.caller(request, self._tokens)
         check_api_version(request, AUDIO_API_VERSION)
         check_trace_header(request)
         limits = self._deck.limits
         tell_to_continue(request)
         body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
-        asked = parse_finalize(body, request.query, max_chunks=self._deck.settings.dragon_max_chunks)
+        asked = parse_finalize(body, request.query, max_chunks=self._settings.dragon_max_chunks)
         its_id = await self._permitted(request, caller, asked)
         await self._open(its_id, asked)
         command = commands.FinalizeRecording(at=self._deck.clock(), total_chunks=asked.total_chunks)
@@ -130,7 +134,7 @@ class Audio:
         try:
             session = await self._deck.sessions.find(asked.session.id)
         except AmbientSessionNotFound:
-            if self._deck.settings.ambient_session_required and not asked.skips_session_check:
+            if self._settings.ambient_session_required and not asked.skips_session_check:
                 raise
             return
         if session.partner_id != asked.partner_id:
@@ -155,8 +159,8 @@ class Audio:
             tenant_id=asked.session.tenant_id,
             external_id=external_id(asked.correlation_id, asked.recording_number),
             finalize_policy=FinalizePolicy.RECONCILE,
-            max_chunks=self._deck.settings.dragon_max_chunks,
-            expires_at=now + self._deck.settings.dragon_upload_window,
+            max_chunks=self._settings.dragon_max_chunks,
+            expires_at=now + self._settings.dragon_upload_window,
             end_user_id=asked.external_user_id,
         )
         try:

@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from adapters.tokens.verification import TokenVerifier
 from domain.ambient_session import (
     AmbientSession,
     AmbientSessionNotFound,
@@ -31,8 +32,9 @@ from service.dialects.http.limits import continue_later, tell_to_continue, whole
 class Sessions:
     """The handlers, over one deck. (P) No x-correlation-id is required here: public clients do not send it."""
 
-    def __init__(self, deck: Deck) -> None:
+    def __init__(self, deck: Deck, tokens: TokenVerifier) -> None:
         self._deck = deck
+        self._tokens = tokens
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_put("/ambient-sessions", self.announce, expect_handler=continue_later)
@@ -40,7 +42,7 @@ class Sessions:
 
     async def announce(self, request: web.Request) -> web.Response:
         """PUT /ambient-sessions (P). Repeating it is an update, not an error."""
-        caller = await access.caller(request, self._deck)
+        caller = await access.caller(request, self._tokens)
         check_api_version(request, SESSIONS_API_VERSION)
         limits = self._deck.limits
         tell_to_continue(request)
@@ -83,7 +85,7 @@ class Sessions:
 
     async def end(self, request: web.Request) -> web.Response:
         """DELETE /ambient-sessions/{correlationId} (P). Ending it again gives the same answer."""
-        caller = await access.caller(request, self._deck)
+        caller = await access.caller(request, self._tokens)
         check_api_version(request, SESSIONS_API_VERSION)
         named = parse_session_name(request.match_info["correlation_id"], request.query)
         access.check_tenant(caller, customer_id=named.customer_id)
