@@ -58,10 +58,8 @@ soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker 
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
 
 schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
-	@$(BIN)/python -m service.generators.event_schemas
 	@$(BIN)/python -m service.generators
-	@$(BIN)/python -m service.generators.openapi
-	@$(BIN)/python -m service.generators.life_diagram
+
 soak-webhooks: .venv/installed ## 10 000 webhook deliveries, two receivers dead, a kill -9 in the middle
 	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
 

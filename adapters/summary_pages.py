@@ -28,7 +28,7 @@ COLUMNS = {
 of an external id that is made of several, so that recordings are found by what they have in common."""
 
 _INDEXED = ("device_id", "end_user_id", "status", "external_group")
-_FILTERS = (*_INDEXED, "dialect", "external_id")
+_FILTERS = (*_INDEXED, "external_id")
 
 
 class Order(StrEnum):
@@ -50,7 +50,7 @@ class Place:
 class PageQuery:
     """Up to `limit` recordings of one tenant, those after the place `after` or after the first `offset`.
 
-    `dialect` and `external_id` narrow down an `external_group`; no index is there for them alone.
+    `external_id` narrows down an `external_group`; no index is there for it alone.
     """
 
     tenant_id: str
@@ -59,7 +59,6 @@ class PageQuery:
     device_id: str | None = None
     end_user_id: str | None = None
     status: str | None = None
-    dialect: str | None = None
     external_group: str | None = None
     external_id: str | None = None
     after: Place | None = None

@@ -1,18 +1,25 @@
 """All ambient sessions: what is asked of one is decided on its newest state and is durable before it is answered."""
 
+import asyncio
 from uuid import UUID
 
+from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from domain.ambient_session import (
     AmbientSession,
     AmbientSessionNotFound,
+    AnnounceSession,
+    EndSession,
     SessionCommand,
     SessionError,
     decide_session,
     fold_session,
 )
 from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent
+from service.application.blob_names import blob_prefix
+from service.application.clock import Clock
 from service.application.streams import Aggregate, Streams
+from service.application.trace import trace_id
 
 REMEMBERED_SESSIONS = 20_000
 """Sessions kept in memory, those used least recently let go: every chunk asks for its own."""
@@ -56,3 +63,68 @@ class AmbientSessions:
     async def close(self) -> None:
         """Wait for what is being read. The log is its owner's to close, after this."""
         await self._streams.close()
+
+
+class SessionAnnouncements:
+    """What callers say about their sessions. Free text about an encounter may name a patient, so it is a blob."""
+
+    def __init__(self, sessions: AmbientSessions, blobs: BlobStore, *, clock: Clock) -> None:
+        self._sessions = sessions
+        self._blobs = blobs
+        self._clock = clock
+
+    async def find(self, session_id: UUID) -> AmbientSession:
+        """Raises: as `AmbientSessions.find`."""
+        return await self._sessions.find(session_id)
+
+    async def announce(
+        self,
+        session_id: UUID,
+        *,
+        dialect: str,
+        tenant_id: str,
+        correlation_id: str,
+        partner_id: str,
+        product_id: str,
+        external_user_id: str | None,
+        ehr_instance_id: str | None,
+        details: bytes | None,
+    ) -> AmbientSession:
+        """Open the session, or change what is known of it.
+
+        Raises: AmbientSessionOfAnother; StorageFull, StorageUnavailable; as `AmbientSessions.execute`.
+        """
+        command = AnnounceSession(
+            at=self._clock(),
+            dialect=dialect,
+            tenant_id=tenant_id,
+            correlation_id=correlation_id,
+            partner_id=partner_id,
+            product_id=product_id,
+            external_user_id=external_user_id,
+            ehr_instance_id=ehr_instance_id,
+            details_key=await self._keep(session_id, details),
+        )
+        try:
+            return await self._sessions.execute(session_id, command, trace_id=trace_id.get())
+        except SessionError:
+            await self._discard(session_id, command.details_key)
+            raise
+
+    async def _keep(self, session_id: UUID, details: bytes | None) -> str | None:
+        if details is None:
+            return None
+        return (await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(session_id, "data"), details)).key
+
+    async def _discard(self, session_id: UUID, key: str | None) -> None:
+        """Remove what a refused announcement said, unless the session that is there said the same."""
+        if key is not None and (await self._sessions.find(session_id)).details_key != key:
+            await self._blobs.delete(key)
+
+    async def end(self, session_id: UUID) -> AmbientSession:
+        """Let no further recording begin in the session. Ending it again changes nothing.
+
+        Raises: as `AmbientSessions.execute`.
+        """
+        command = EndSession(at=self._clock())
+        return await self._sessions.execute(session_id, command, trace_id=trace_id.get())

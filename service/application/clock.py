@@ -7,5 +7,9 @@ Clock = Callable[[], datetime]
 """Gives the time as an aware UTC datetime."""
 
 
+NewId = Callable[[], str]
+"""Gives a new random name of 128 bits in hex."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -102,6 +102,10 @@ class Queries:
             return (await self._recordings.find(recording_id)).chunks.get(1)
         return None
 
+    async def check_log(self) -> None:
+        """Prove, by asking it, that the log can be read now. Raises: LogUnavailable."""
+        await self._log.refresh_head()
+
     def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """A blob's bytes, as they are read. Raises when iterated: BlobNotFound."""
         return self._blobs.read(blob_key, start=start, length=length)

@@ -14,17 +14,10 @@ import click
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
 from service.application.clock import utc_now
 from service.dialects.dragon.names import tenant_of_customer
+from service.dialects.registry import DIALECTS
 from service.runtime.settings import BadSettings, load_settings
 
-SCOPES = (
-    "recordings:read",
-    "recordings:write",
-    "transcriptions:read",
-    "transcriptions:write",
-    "webhooks:read",
-    "webhooks:write",
-    "consultations:write",
-)
+SCOPES = tuple(scope for dialect in DIALECTS for scope in dialect.scopes)
 LONGEST_ID = 64
 
 

@@ -1,1 +1,1 @@
-"""Writes the documents in `schemas/` from the code: `python -m service.generators`. A test compares them."""
+"""Writes what is generated from the code, `schemas/` and a drawing: `python -m service.generators`. Tests compare."""

@@ -1,23 +1,21 @@
-"""`python -m service.generators [FOLDER]`: write every document, and remove those that there are no more."""
+"""`python -m service.generators`, or `make schemas`: write everything that is generated."""
 
 import sys
-from pathlib import Path
 
-from service.generators.documents import documents
+from service.generators.documents import write_documents
+from service.generators.event_schemas import BreakingChange, write_schemas
+from service.generators.life_diagram import redraw
 
-FOLDER = Path(__file__).parents[2] / "schemas"
 
-
-def main(folder: Path) -> None:
-    """Make the folder's JSON files exactly the generated ones."""
-    written = documents()
-    folder.mkdir(exist_ok=True)
-    for path in folder.glob("tapedeck.*.json"):
-        if path.name not in written:
-            path.unlink()
-    for name, content in written.items():
-        (folder / name).write_bytes(content)
+def main() -> None:
+    """Write schemas/ and the README's drawing. What breaks a promise to readers of the log ends it first."""
+    try:
+        write_schemas()
+    except BreakingChange as change:
+        sys.exit(str(change))
+    write_documents()
+    redraw()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    main()

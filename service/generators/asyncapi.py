@@ -5,7 +5,7 @@ from typing import Any
 
 from service.generators.json_schemas import form_schema, schema_file
 from service.messages.forms import FORMS, PublicForm
-from service.runtime.settings import Settings
+from service.messages.topic import DEFAULT_TOPIC
 
 DESCRIPTION = """Every event of every recording and every ambient session, exactly once and, for each of them, in order.
 
@@ -15,7 +15,7 @@ fields are only ever added: ignore fields and types that you do not know."""
 
 
 def asyncapi_document() -> dict[str, Any]:
-    topic = Settings.model_fields["kafka_topic"].default
+    topic = DEFAULT_TOPIC
     names = {form: form.TYPE.removeprefix("tapedeck.") for form in FORMS.values()}
     return {
         "asyncapi": "3.0.0",

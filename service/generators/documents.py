@@ -1,25 +1,34 @@
-"""Every generated document, by its file's name."""
+"""Every document that is generated for those outside: the messages' schemas, AsyncAPI and OpenAPI."""
 
-from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import orjson
 
+from service.generators import openapi
 from service.generators.asyncapi import asyncapi_document
 from service.generators.json_schemas import message_schemas
 
-JsonObject = dict[str, object]
+FOLDER = Path(__file__).parents[2] / "schemas"
 
-SOURCES: tuple[Callable[[], Mapping[str, JsonObject]], ...] = (
-    message_schemas,
-    lambda: {"asyncapi.json": asyncapi_document()},
-)
-"""Each gives some of the documents. A new kind of document is one more line here."""
+JsonObject = dict[str, object]
 
 
 def documents() -> dict[str, bytes]:
     """File name -> content."""
-    return {name: _written(document) for source in SOURCES for name, document in source().items()}
+    written = {name: _written(document) for name, document in message_schemas().items()}
+    return written | {"asyncapi.json": _written(asyncapi_document()), "openapi.json": openapi.rendered()}
 
 
 def _written(document: JsonObject) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def write_documents(folder: Path = FOLDER) -> None:
+    """Write them into the folder, and remove the messages' schemas that there are no more."""
+    written = documents()
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("tapedeck.*.json"):
+        if path.name not in written:
+            path.unlink()
+    for name, content in written.items():
+        (folder / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Writes `schemas/events/NAME.vVERSION.json`, the JSON Schema of each event as it is stored: `make schemas`.
+"""Writes `schemas/events/NAME.vVERSION.json`, the JSON Schema of each event as it is stored.
 
 The schema of a version that was once committed is a promise to whoever reads the log: a change that breaks it is not
 written. It needs a new `VERSION` of the event and an upcast from the old one; then the old file stays and a new one
@@ -6,7 +6,6 @@ comes beside it.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +85,3 @@ def write_schemas(folder: Path = EVENT_SCHEMAS) -> None:
 
 def text_of(schema: Schema) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    try:
-        write_schemas()
-    except BreakingChange as change:
-        sys.exit(str(change))

@@ -1,4 +1,4 @@
-"""Draws the table LIFE as a mermaid state diagram into the README: `python -m service.generators.life_diagram`."""
+"""Draws the table LIFE as a mermaid state diagram into the README."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,5 +65,6 @@ def redrawn(text: str) -> str:
     return f"{before}{BEGIN}{diagram()}{END}{after}"
 
 
-if __name__ == "__main__":
+def redraw() -> None:
+    """Write the drawing of today into the README."""
     README.write_text(redrawn(README.read_text()))

@@ -1,45 +1,35 @@
-"""The API reference of all dialects as an OpenAPI 3.1 document, generated from what their handlers read and answer.
+"""The API reference of all dialects as an OpenAPI 3.1 document, generated from what their handlers read and answer."""
 
-`python -m service.generators.openapi` writes schemas/openapi.json, which is committed; a test compares.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service.dialects.bota import reference as bota
-from service.dialects.dorsum import reference as dorsum
-from service.dialects.dragon import reference as dragon
 from service.dialects.http.operation import Body, Bytes, Form, Operation, ReferencePart
+from service.dialects.registry import DIALECTS
 
-DIALECTS: tuple[ReferencePart, ...] = (bota.REFERENCE, dorsum.REFERENCE, dragon.REFERENCE)
-"""A dialect that is added here is in the document."""
-
-FILE = Path(__file__).parents[2] / "schemas" / "openapi.json"
 _REFERENCE = "#/components/schemas/{model}"
 
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
 
-def document(dialects: Iterable[ReferencePart] = DIALECTS) -> Json:
+def document() -> Json:
     """The whole document."""
-    dialects = tuple(dialects)
+    parts = [dialect.api().reference for dialect in DIALECTS]
     used: list[tuple[type[BaseModel], Mode]] = []
-    for operation in (operation for dialect in dialects for operation in dialect.operations):
+    for operation in (operation for part in parts for operation in part.operations):
         used += [(model, "validation") for model in _models(operation.body)]
         used += [(model, "serialization") for answer in operation.answers.values() for model in _models(answer)]
     references, definitions = models_json_schema(list(dict.fromkeys(used)), ref_template=_REFERENCE)
     paths: dict[str, Json] = {}
-    for dialect in dialects:
-        for operation in dialect.operations:
-            written = _WrittenOperation(dialect, operation, references)
+    for part in parts:
+        for operation in part.operations:
+            written = _WrittenOperation(part, operation, references)
             paths.setdefault(operation.path, {})[operation.method.lower()] = written.to_json()
     return {
         "openapi": "3.1.0",
@@ -48,12 +38,10 @@ def document(dialects: Iterable[ReferencePart] = DIALECTS) -> Json:
             "version": version("tapedeck"),
             "description": "Recordings in chunks, over their vendors' own protocols.",
         },
-        "tags": [{"name": dialect.name, "description": dialect.summary} for dialect in dialects],
+        "tags": [{"name": part.name, "description": part.summary} for part in parts],
         "paths": paths,
         "components": {
-            "securitySchemes": {
-                name: dict(scheme) for dialect in dialects for name, scheme in dialect.security_schemes.items()
-            },
+            "securitySchemes": {name: dict(scheme) for part in parts for name, scheme in part.security_schemes.items()},
             "schemas": definitions.get("$defs", {}),
         },
     }
@@ -70,15 +58,15 @@ def _models(body: Body | tuple[Body, ...]) -> list[type[BaseModel]]:
 class _WrittenOperation:
     """One operation as OpenAPI writes it."""
 
-    def __init__(self, dialect: ReferencePart, operation: Operation, references: Mapping[Any, Json]) -> None:
-        self._dialect = dialect
+    def __init__(self, part: ReferencePart, operation: Operation, references: Mapping[Any, Json]) -> None:
+        self._part = part
         self._operation = operation
         self._references = references
 
     def to_json(self) -> Json:
         operation = self._operation
         written: Json = {
-            "tags": [self._dialect.name],
+            "tags": [self._part.name],
             "summary": operation.summary,
             "operationId": _operation_id(operation),
             "responses": {str(status): self._answer(status) for status in sorted(operation.answers)},
@@ -97,8 +85,8 @@ class _WrittenOperation:
 
     def _answer(self, status: int) -> Json:
         written: Json = {"description": HTTPStatus(status).phrase}
-        if self._dialect.answer_headers:
-            written["headers"] = {name: dict(header) for name, header in self._dialect.answer_headers.items()}
+        if self._part.answer_headers:
+            written["headers"] = {name: dict(header) for name, header in self._part.answer_headers.items()}
         body = self._operation.answers[status]
         bodies = body if isinstance(body, tuple) else (body,)
         if content := {kind: it for one in bodies for kind, it in self._content(one, "serialization").items()}:
@@ -165,8 +153,3 @@ def _without_null(schema: Json) -> Json:
 def rendered() -> bytes:
     """The document as it is committed and served."""
     return orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-
-
-if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_bytes(rendered())

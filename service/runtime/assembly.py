@@ -25,7 +25,6 @@ from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
 from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
 from adapters.summaries import SummaryStore
-from adapters.tokens.signing import SigningKey
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import Sealer
@@ -42,10 +41,10 @@ from service.application.processing import StageWork
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.dialects.bota.rendering import recording_status
+from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.webhook_messages import messages_of
-from service.dialects.dragon.dev_issuer import DevIssuer, signing_key_path
-from service.dialects.dragon.trust import open_trust
-from service.dialects.http.deck import Deck, NewId, WebhookParts
+from service.dialects.dorsum.settings import DorsumSettings
+from service.dialects.http.deck import Deck, WebhookParts
 from service.dialects.http.limits import Limits
 from service.dialects.http.signed_urls import UrlSigner, load_or_create_key
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
@@ -57,7 +56,7 @@ from service.followers.supervision import keep_running
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
-from service.runtime.dev_credentials import development_client, settle_dev_credentials
+from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -96,8 +95,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         for made_from_the_log in (summaries, positions):
             made_from_the_log.use_for(log.identity, log.head)
 
-        dev_issuer = _dev_issuer(settings, keys, clock=clock, new_id=_new_id)
-        tokens = await parts.enter_async_context(open_trust(settings, dev_issuer, clock=clock))
+        dev_credentials = settle_dev_credentials(settings, keys, new_id=_new_id)
         recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
         parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
@@ -111,6 +109,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         parts.push_async_callback(consultations.close)
         deck = Deck(
             settings=settings,
+            chunk_retention=settings.chunk_retention,
             limits=Limits.from_settings(settings),
             clock=clock,
             new_id=_new_id,
@@ -119,8 +118,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             sessions=AmbientSessions(log),
             blobs=blobs,
             keys=keys,
-            tokens=tokens,
-            dev_issuer=dev_issuer,
+            dev_credentials=dev_credentials,
             summaries=summaries,
             projector=projector,
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
@@ -195,22 +193,13 @@ def _new_id() -> str:
     return token_hex(16)
 
 
-def _dev_issuer(settings: Settings, keys: KeyStore, *, clock: Clock, new_id: NewId) -> DevIssuer | None:
-    """The development issuer, where there are development credentials; which are made first if it is time."""
-    credentials = settle_dev_credentials(settings, keys, new_id=new_id)
-    if credentials is None:
-        return None
-    key = SigningKey.load_or_create(signing_key_path(settings.data_dir))
-    return DevIssuer(settings.base_url, development_client(credentials), key, clock=clock, new_id=new_id)
-
-
 def _open_webhooks(parts: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> WebhookParts:
     sealer = Sealer.with_key_file(settings.data_dir / "webhooks.key")
     store = WebhookStore(settings.data_dir / "webhooks.sqlite3", sealer)
     parts.callback(store.close)
     thread = OneThread("webhooks")
     parts.callback(thread.close)
-    sender = WebhookSender(AddressPolicy(allow_private=settings.allows_private_webhooks))
+    sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
     parts.push_async_callback(sender.close)
     delivery = WebhookDelivery(store, thread, sender, clock=clock, metrics=metrics)
     return WebhookParts(store=store, thread=thread, sender=sender, delivery=delivery)
@@ -248,7 +237,7 @@ def _empty_scratch_dir(data_dir: Path) -> Path:
 def _open_recognition(parts: AsyncExitStack, settings: Settings, engine: EngineSpec) -> LiveRecognition:
     recognition = LiveRecognition(
         worker_count=settings.worker_count,
-        most_waiting=settings.dorsum_waiting,
+        most_waiting=settings.section(DorsumSettings).dorsum_waiting,
         blob_store_url=settings.blob_store_url,
         engine=engine,
     )
@@ -257,10 +246,11 @@ def _open_recognition(parts: AsyncExitStack, settings: Settings, engine: EngineS
 
 
 def _session_limits(settings: Settings) -> SessionLimits:
+    dorsum = settings.section(DorsumSettings)
     return SessionLimits(
-        max_chunks=settings.dorsum_max_chunks,
-        upload_window=settings.upload_window,
-        answer_within=timedelta(seconds=settings.dorsum_seconds),
+        max_chunks=dorsum.dorsum_max_chunks,
+        upload_window=dorsum.upload_window,
+        answer_within=timedelta(seconds=dorsum.dorsum_seconds),
     )
 
 

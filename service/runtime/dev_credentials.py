@@ -2,10 +2,10 @@
 
 They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them. A file of an
 older version, which lacks a dialect's entry, gets it added. On any other address they are revoked: the file is removed,
-and with it the development issuer's key.
+and with it every other file that a dialect has for development.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,15 @@ from uuid import UUID
 
 import orjson
 
-from adapters.keys import KeyKind, KeyStore
+from adapters.keys import KeyStore
 from adapters.private_files import write_private_file
-from service.dialects.dragon.dev_issuer import AUDIENCE, ISSUER_PATH, TOKEN_PATH, DevClient, signing_key_path
-from service.runtime.settings import Settings
+from service.dialects.dialect import DevCredentials, Development, Entry
+from service.dialects.http.settings import HttpSettings
+from service.dialects.registry import DIALECTS
 
 FILE_NAME = "dev-credentials.json"
 NewId = Callable[[], str]
 """Gives 32 random hex digits."""
-
-Entry = dict[str, str]
-
-_CLIENT = ("client_id", "client_secret", "customer_id", "partner_id", "product_id")
-_NEEDED = {"bota": ("api_key", "device_token", "project_id"), "dorsum": ("api_key", "client_key"), "dragon": _CLIENT}
 
 
 class BadDevCredentials(Exception):
@@ -33,109 +29,75 @@ class BadDevCredentials(Exception):
         super().__init__(f"{path} {because}; remove it, and `tapedeck keys create` makes a key.")
 
 
-def settle_dev_credentials(settings: Settings, keys: KeyStore, *, new_id: NewId) -> Path | None:
-    """Make the credentials where they are wanted, and revoke them where they must not be; says where they are, if so.
+def settle_dev_credentials(settings: HttpSettings, keys: KeyStore, *, new_id: NewId) -> Mapping[str, Entry]:
+    """Make the credentials where they are wanted, and revoke them where they must not be.
 
-    Raises: BadDevCredentials; OSError.
+    Gives the entries that there are then, by the dialect's name. Raises: BadDevCredentials; OSError.
     """
     path = settings.data_dir / FILE_NAME
     if not settings.is_development:
-        if path.exists():
-            _revoke(_read(path), keys)
-            path.unlink()
-        # Without the key, what it has signed is void for good, and not only until the service is on loopback again.
-        signing_key_path(settings.data_dir).unlink(missing_ok=True)
-        return None
+        _remove(path, keys)
+        return {}
     written: dict[str, Any] = {}
     if path.exists():
         written = _read(path)
     elif any(key.revoked_at is None for key in keys.list_keys()):
-        return None
-    bota = written.get("bota") or _bota(keys, new_id)
-    dorsum = written.get("dorsum") or _dorsum(keys, project_id=bota["project_id"])
-    dragon = written.get("dragon") or _dragon(bota["project_id"], new_id)
-    addresses = {"issuer": settings.base_url + ISSUER_PATH, "token_url": settings.base_url + TOKEN_PATH}
-    dialects = {"bota": bota, "dorsum": dorsum, "dragon": {**dragon, **addresses}}
+        return {}
+    development = Development(keys, _project_id(written, new_id), new_id)
+    entries = {
+        name: (written.get(name) or credentials.make(development)) | credentials.addresses(settings.base_url)
+        for name, credentials in _kinds()
+    }
     # Also when nothing was added: the port may have changed.
-    _write(path, {**written, "base_url": settings.base_url, **dialects})
-    return path
+    _write(path, {**written, "base_url": settings.base_url, **entries})
+    return entries
 
 
-def development_client(path: Path) -> DevClient:
-    """The Dragon client that the credentials at `path` describe. Raises: BadDevCredentials; OSError."""
-    dragon = _read(path)["dragon"]
-    return DevClient(**{name: dragon[name] for name in _CLIENT})
+def _kinds() -> Iterator[tuple[str, DevCredentials]]:
+    for dialect in DIALECTS:
+        if dialect.dev_credentials is not None:
+            yield dialect.name, dialect.dev_credentials
+
+
+def _project_id(written: Mapping[str, Any], new_id: NewId) -> str:
+    """One project for all dialects: that of an entry which names it, or else a new one."""
+    entries = (written.get(name, {}) for name, _ in _kinds())
+    named = (entry["project_id"] for entry in entries if "project_id" in entry)
+    return next(named, None) or f"proj_{UUID(hex=new_id(), version=4).hex}"
 
 
 def _read(path: Path) -> dict[str, Any]:
     """What is written there; an entry that there is, is whole. Raises: BadDevCredentials; OSError."""
     try:
-        credentials = orjson.loads(path.read_bytes())
+        written = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError:
         raise BadDevCredentials(path) from None
-    if not isinstance(credentials, dict):
+    if not isinstance(written, dict):
         raise BadDevCredentials(path, because="is not a JSON object")
-    for entry, names in _NEEDED.items():
-        held = credentials.get(entry, {})
-        if not isinstance(held, dict) or (held and not all(isinstance(held.get(name), str) for name in names)):
-            raise BadDevCredentials(path, because=f"lacks something in {entry!r}")
-    return credentials
+    for name, credentials in _kinds():
+        held = written.get(name, {})
+        is_whole = isinstance(held, dict) and all(isinstance(held.get(field), str) for field in credentials.needed)
+        if held != {} and not is_whole:
+            raise BadDevCredentials(path, because=f"lacks something in {name!r}")
+    return written
 
 
-def _revoke(credentials: dict[str, Any], keys: KeyStore) -> None:
-    bota, dorsum = credentials.get("bota", {}), credentials.get("dorsum", {})
-    for token in (bota.get("api_key"), bota.get("device_token"), dorsum.get("api_key"), dorsum.get("client_key")):
-        key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
-        if key is not None:
-            keys.revoke(key.id)
+def _remove(path: Path, keys: KeyStore) -> None:
+    """Revoke the keys in the file, if there is one, and remove it and what belongs to it."""
+    written = _read(path) if path.exists() else {}
+    for name, credentials in _kinds():
+        for field in credentials.tokens:
+            _revoke(written.get(name, {}).get(field), keys)
+    path.unlink(missing_ok=True)
+    for _, credentials in _kinds():
+        for file in credentials.files:
+            (path.parent / file).unlink(missing_ok=True)
 
 
-def _bota(keys: KeyStore, new_id: NewId) -> Entry:
-    project_id, device_id, end_user_id = f"proj_{_uuid(new_id).hex}", f"dev_{new_id()}", f"eu_{new_id()}"
-    secret = keys.create(KeyKind.SECRET, project_id=project_id, name="development", live=False)
-    device = keys.create(
-        KeyKind.DEVICE, project_id=project_id, device_id=device_id, end_user_id=end_user_id, name="development"
-    )
-    return {
-        "api_key": secret.token,
-        "device_token": device.token,
-        "end_user_id": end_user_id,
-        "device_id": device_id,
-        "project_id": project_id,
-    }
-
-
-def _dorsum(keys: KeyStore, *, project_id: str) -> Entry:
-    """An API key that is good for consultations alone: it may stand in a browser."""
-    scopes = frozenset({"consultations:write"})
-    api_key = keys.create(
-        KeyKind.RESTRICTED, project_id=project_id, scopes=scopes, name="development, Dorsum", live=False
-    )
-    client_key = keys.create(KeyKind.CLIENT, project_id=project_id, name="development, Dorsum")
-    return {"api_key": api_key.token, "client_key": client_key.token}
-
-
-def _dragon(project_id: str, new_id: NewId) -> Entry:
-    return {
-        "audience": AUDIENCE,
-        "client_id": f"dev-{new_id()}",
-        "client_secret": new_id(),
-        "customer_id": str(_customer_of(project_id) or _uuid(new_id)),
-        "partner_id": str(_uuid(new_id)),
-        "product_id": str(_uuid(new_id)),
-    }
-
-
-def _customer_of(project_id: str) -> UUID | None:
-    """The customer whose recordings the project's keys see (`tenant_of_customer`, read backwards)."""
-    try:
-        return UUID(hex=project_id.removeprefix("proj_"))
-    except ValueError:
-        return None
-
-
-def _uuid(new_id: NewId) -> UUID:
-    return UUID(hex=new_id(), version=4)
+def _revoke(token: str | None, keys: KeyStore) -> None:
+    key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
+    if key is not None:
+        keys.revoke(key.id)
 
 
 def _write(path: Path, credentials: dict[str, Any]) -> None:

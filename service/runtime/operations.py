@@ -7,7 +7,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from adapters.blobs.store import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogUnavailable
-from service.dialects.bota.answers import HealthAnswer
 from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
 
@@ -21,22 +20,12 @@ class Operations:
         self._deck = deck
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        router.add_get("/health", self.health)
         router.add_get("/healthz", self.alive)
         router.add_get("/readyz", self.ready)
         router.add_get("/metrics", self.metrics)
 
     async def alive(self, _: web.Request) -> web.Response:
         return json_answer({"status": "alive"})
-
-    async def health(self, _: web.Request) -> web.Response:
-        """What Bota's clients ask (P): is the service up, and its log with it. Nothing is billed here."""
-        try:
-            await self._deck.log.refresh_head()
-        except LogUnavailable:
-            down = HealthAnswer(status="unhealthy", database="disconnected", billing="disabled")
-            return json_answer(down, status=503)
-        return json_answer(HealthAnswer(status="healthy", database="connected", billing="disabled"))
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 only when a chunk could be stored now, which is tried."""

@@ -19,6 +19,7 @@ from adapters.keys import KeyFileTooNew
 from adapters.speech.engine import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable
 from service.dialects.http.deck import Deck
+from service.dialects.http.settings import HttpSettings
 from service.dialects.http.signed_urls import BadSigningKey
 from service.runtime.assembly import DataDirInUse, open_deck
 from service.runtime.collector import settle_collector
@@ -88,7 +89,7 @@ async def _listen(deck: Deck, running: AsyncExitStack) -> None:
     await web.TCPSite(server, settings.host, settings.port, ssl_context=_tls(settings)).start()
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _tls(settings: HttpSettings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

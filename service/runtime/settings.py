@@ -2,17 +2,15 @@
 
 import os
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
-
-MEBIBYTE = 1024 * 1024
+from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
+from service.dialects.registry import DIALECTS
+from service.messages.topic import DEFAULT_TOPIC
 
 
 def as_set(sentence: str) -> str:
@@ -20,17 +18,9 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class Settings(BaseSettings):
-    """Each field's description is what the README's table and the command line show. Raises: ValidationError."""
+class ServiceSettings(HttpSettings):
+    """What is no dialect's. Each field's description is what the settings' table and the command line show."""
 
-    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
-
-    data_dir: Annotated[Path, Field(description="where everything is kept")] = Path(".data")
-    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
-    public_url: Annotated[
-        str | None, Field(description="the service's address as its clients see it; signed URLs begin with it")
-    ] = None
     database_url: Annotated[
         str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
     ] = None
@@ -61,32 +51,11 @@ class Settings(BaseSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; one less than cores unless set"),
     ] = None
-    max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
-    upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
-    max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
     segment_body_bytes: Annotated[
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
-    max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
-    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
-    chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
-    json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
-    download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
     chunk_retention_hours: Annotated[
         float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
-    ] = 168
-    allow_list: Annotated[
-        Path | None,
-        Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
-    ] = None
-    ambient_session_required: Annotated[
-        bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
-    ] = True
-    dragon_max_chunks: Annotated[
-        int, Field(ge=1, le=2**31 - 1, description="Dragon: chunks that one recording may have")
-    ] = 2**31 - 1
-    dragon_upload_hours: Annotated[
-        float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
     ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
@@ -105,25 +74,12 @@ class Settings(BaseSettings):
     note_writer_attempts: Annotated[
         int, Field(ge=1, le=20, description="how often it is tried before the note is quotations only")
     ] = 2
-    dorsum_max_chunks: Annotated[
-        int, Field(ge=1, le=100_000, description="Dorsum: chunks of 30 seconds that one session may have")
-    ] = 480
-    dorsum_body_bytes: Annotated[
-        int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is some 10 MB of JSON")
-    ] = 16 * MEBIBYTE
-    dorsum_waiting: Annotated[
-        int, Field(ge=0, le=10_000, description="Dorsum: chunks that may wait to be recognized; beyond it, 503")
-    ] = 16
-    dorsum_seconds: Annotated[
-        float,
-        Field(gt=0, le=600, description="Dorsum: time after which a chunk is answered with 503, to come again"),
-    ] = 55
     kafka_bootstrap_servers: Annotated[
         str | None, Field(description="Kafka as host:port, several with commas; once set, the log is published there")
     ] = None
     kafka_topic: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="topic that the log is published to")
-    ] = "tapedeck.recordings"
+    ] = DEFAULT_TOPIC
     kafka_partitions: Annotated[
         int, Field(ge=1, le=10_000, description="partitions of the topic when the service creates it")
     ] = 6
@@ -151,35 +107,14 @@ class Settings(BaseSettings):
     kafka_ssl_key: Annotated[
         Path | None, Field(description="PEM file of that certificate's private key, without a passphrase")
     ] = None
-    requests_per_minute: Annotated[
-        int | None, Field(ge=1, description="what a key, or an address without one, may ask of Bota's API in a minute")
-    ] = None
-    webhook_private_addresses: Annotated[
-        bool | None,
-        Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),
-    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
     ] = "INFO"
-    tls_cert: Annotated[
-        Path | None, Field(description="PEM file of the certificate chain; with TLS_KEY, serves HTTPS")
-    ] = None
-    tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
 
-    @field_validator("data_dir", "allow_list")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
-
-    @field_validator("public_url", "transcriber_url", "note_writer_url")
+    @field_validator("transcriber_url", "note_writer_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an http:// or https:// address")
-        return url.rstrip("/")
+        return web_address(url)
 
     @field_validator("database_url")
     @classmethod
@@ -204,10 +139,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
-        if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
-            raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
@@ -241,27 +172,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    def base_url(self) -> str:
-        """`public_url`, or what follows from host and port."""
-        if self.public_url is not None:
-            return self.public_url
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
-
-    @property
-    def is_development(self) -> bool:
-        """Whether nobody but this machine can reach the service."""
-        try:
-            return self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    @property
-    def allows_private_webhooks(self) -> bool:
-        allowed = self.webhook_private_addresses
-        return self.is_development if allowed is None else allowed
-
-    @property
     def log_path(self) -> Path:
         return Path((self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3").removeprefix("sqlite:///"))
 
@@ -286,20 +196,18 @@ class Settings(BaseSettings):
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
 
     @property
-    def upload_window(self) -> timedelta:
-        return timedelta(hours=self.upload_hours)
-
-    @property
     def chunk_retention(self) -> timedelta:
         return timedelta(hours=self.chunk_retention_hours)
 
-    @property
-    def dragon_upload_window(self) -> timedelta:
-        return timedelta(hours=self.dragon_upload_hours)
 
-    @property
-    def download_window(self) -> timedelta:
-        return timedelta(hours=self.download_hours)
+if TYPE_CHECKING:
+    Settings = ServiceSettings
+else:
+    # The sections from the last to the first, so that the fields come from the first to the last.
+    Settings = create_model(
+        "Settings", __base__=(*(dialect.settings for dialect in reversed(DIALECTS)), ServiceSettings)
+    )
+"""All settings: the service's, and every dialect's, which `section` gives. Raises, when made: ValidationError."""
 
 
 class BadSettings(Exception):

@@ -1,26 +1,16 @@
 """The HTTP application: every dialect's routes under one roof, and the server's own limits."""
 
 import logging
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from service.dialects.bota.errors import bota_errors, error_answer
-from service.dialects.bota.rate_limits import rate_limits, tell_rate
-from service.dialects.bota.reading import Reading
-from service.dialects.bota.streaming import Streaming
-from service.dialects.bota.transcriptions import Transcriptions
-from service.dialects.bota.webhooks import Webhooks
-from service.dialects.bota.whole_file import WholeFile
-from service.dialects.dorsum import errors as dorsum
-from service.dialects.dorsum.transcribe import Transcribe
-from service.dialects.dragon import errors as dragon
-from service.dialects.dragon.audio import Audio
-from service.dialects.dragon.dev_issuer_api import DevIssuerApi
-from service.dialects.dragon.sessions import Sessions
+from service.dialects.http.api import Api
 from service.dialects.http.deck import Deck
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.dialects.http.tracing import tracing
+from service.dialects.registry import DIALECTS
 from service.runtime.operations import Operations
 from service.runtime.reference import Reference
 
@@ -28,21 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 def application(deck: Deck) -> web.Application:
-    """All routes over one deck."""
-    app = web.Application(middlewares=_middlewares(deck))
-    app.on_response_prepare.append(tell_rate)
-    bota = (Streaming(deck), WholeFile(deck), Reading(deck), Transcriptions(deck), Webhooks(deck))
-    for part in (*bota, Audio(deck), Sessions(deck), Transcribe(deck), Operations(deck)):
+    """All routes over one deck. Raises: AllowListUnusable."""
+    apis = [dialect.api() for dialect in DIALECTS]
+    app = web.Application(middlewares=[tracing(deck.metrics), errors(apis)])
+    for api in apis:
+        api.install(app, deck)
+    for part in (Operations(deck), Reference()):
         part.add_routes(app.router)
-    Reference().add_routes(app.router)
-    if deck.dev_issuer is not None:
-        DevIssuerApi(deck.dev_issuer, deck.limits).add_routes(app.router)
     return app
-
-
-def _middlewares(deck: Deck) -> list[Middleware]:
-    dialects = (bota_errors, dragon.dragon_errors, dorsum.dorsum_errors)
-    return [tracing(deck.metrics), unexpected_errors, *dialects, rate_limits(deck)]
 
 
 def runner(deck: Deck) -> web.AppRunner:
@@ -60,20 +43,31 @@ def runner(deck: Deck) -> web.AppRunner:
     )
 
 
-@web.middleware
-async def unexpected_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A defect of ours: logged in full, told to the client in a sentence that gives nothing away."""
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except ConnectionError:
-        raise  # the client went away while it was being answered
-    except Exception:
-        logger.exception("request failed unexpectedly")
-        sentence = "The service failed at this request; try again."
-        if dorsum.is_dorsum(request):
-            return dorsum.error_answer(500, sentence)
-        if dragon.is_dragon(request):
-            return dragon.error_answer(500, sentence)
-        return error_answer(500, "internal_error", sentence)
+def errors(apis: Sequence[Api]) -> Middleware:
+    """Turns what a handler raises into an answer of the request's dialect."""
+
+    @web.middleware
+    async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        api = _api_of(request, apis)
+        try:
+            api.check(request)
+            return await handler(request)
+        except web.HTTPException as refusal:
+            return api.errors.framework_answer(request, refusal)
+        except Exception as error:
+            answer = api.errors.answer(error)
+            if answer is not None:
+                return answer
+            if isinstance(error, ConnectionError):
+                raise  # the client went away while it was being answered
+            logger.exception("request failed unexpectedly")
+            return api.errors.defect_answer()
+
+    return answer_errors
+
+
+def _api_of(request: web.Request, apis: Sequence[Api]) -> Api:
+    """The dialect that the request is for; the first where it is nobody's."""
+    claiming = (api for api in apis if api.claims(request))
+    by_path = (api for api in apis if request.path.startswith(api.paths))
+    return next(claiming, None) or next(by_path, apis[0])

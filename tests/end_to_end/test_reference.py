@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
-from service.generators.openapi import FILE, document, rendered
+from service.generators.documents import FOLDER
+from service.generators.openapi import document, rendered
 from tests.end_to_end.dorsum_client import Dorsum, keys_of, silence
 from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.end_to_end.service_process import short_speech
 
+FILE = FOLDER / "openapi.json"
 CASES_PER_OPERATION = 80
 LEAST_CASES = 2_000
 RIGHT_IN_TEN = 3

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from aiohttp import web
 
 from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
-from domain.commands import DeleteRecording, RetryRecording
 from domain.errors import RecordingNotFound
 from domain.events import LoggedEvent, Stitched
-from service.application.trace import trace_id
+from service.application.callers import Callers
+from service.application.clock import Clock
+from service.application.lifecycle import Lifecycle
+from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import (
     DownloadUrlAnswer,
@@ -25,10 +28,9 @@ from service.dialects.bota.identifiers import public_recording_id, recording_id_
 from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
-from service.dialects.dragon import names as dragon
-from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.serving import ServedBlob, serve_blob
+from service.dialects.http.signed_urls import UrlSigner
 
 CONTENT_FIELDS = {"blob_key", "details_key"}
 """Fields of an event that say where we keep something: nobody's business outside."""
@@ -45,11 +47,27 @@ FILE_ENDINGS = {
 
 
 class Reading:
-    """The handlers, over one deck."""
+    """The handlers. `download_window`: how long a download URL works."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
-        self._view = View(deck)
+    def __init__(
+        self,
+        queries: Queries,
+        lifecycle: Lifecycle,
+        callers: Callers,
+        signer: UrlSigner,
+        *,
+        base_url: str,
+        download_window: timedelta,
+        clock: Clock,
+    ) -> None:
+        self._queries = queries
+        self._lifecycle = lifecycle
+        self._callers = callers
+        self._signer = signer
+        self._base_url = base_url
+        self._download_window = download_window
+        self._clock = clock
+        self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/recordings", self.recordings)
@@ -62,7 +80,7 @@ class Reading:
 
     async def recordings(self, request: web.Request) -> web.Response:
         """A page of the project's recordings, newest first (P); or those that a Dragon client named so (D)."""
-        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(RecordingsPageRequest, _in_snake_case(request.query))
         if asked.cursor is not None and asked.offset is not None:
             raise InvalidRequest("offset", "A cursor and an offset exclude each other.")
@@ -75,7 +93,6 @@ class Reading:
                 device_id=asked.device_id,
                 end_user_id=asked.end_user_id,
                 status=asked.status,
-                dialect=dragon.DIALECT if asked.correlation_id else None,
                 external_group=asked.correlation_id,
                 external_id=_external_id(asked),
                 after=place_of(Order.CREATED, asked.cursor),
@@ -89,53 +106,53 @@ class Reading:
         )
 
     async def recording(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
+        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         return await self._recording_answer(key, request.match_info["recording_id"])
 
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
-        its_id = recording_id_of(public_id)
-        summary = await self._view.summary(key, its_id)
-        return json_answer(await self._view.recording_answer(its_id, summary), status=status)
+        recording_id = recording_id_of(public_id)
+        summary = await self._view.summary(key, recording_id)
+        return json_answer(await self._view.recording_answer(recording_id, summary), status=status)
 
     async def events(self, request: web.Request) -> web.Response:
         """The history (D), one fact after another, without what only we need to find the content."""
-        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
-        its_id = recording_id_of(request.match_info["recording_id"])
-        await self._view.summary(key, its_id)
-        history = await self._deck.log.history(its_id)
+        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        recording_id = recording_id_of(request.match_info["recording_id"])
+        await self._view.summary(key, recording_id)
+        history = await self._queries.history(recording_id)
         entries = [_event_answer(recorded.version, recorded.event) for recorded in history]
         return json_answer(HistoryAnswer(data=entries))
 
     async def retry(self, request: web.Request) -> web.Response:
         """Try a failed stage again (D); 202 with the recording."""
-        key = access.permitted(request, self._deck, access.WRITE_RECORDINGS)
+        key = access.permitted(request, self._callers, access.WRITE_RECORDINGS)
         public_id = request.match_info["recording_id"]
-        its_id = recording_id_of(public_id)
-        await self._view.summary(key, its_id)
-        await self._deck.recordings.execute(its_id, RetryRecording(at=self._deck.clock()), trace_id=trace_id.get())
+        recording_id = recording_id_of(public_id)
+        await self._view.summary(key, recording_id)
+        await self._lifecycle.retry(recording_id)
         return await self._recording_answer(key, public_id, status=202)
 
     async def delete(self, request: web.Request) -> web.Response:
         """The recording is gone when this answers; its bytes are erased right after (P)."""
-        key = access.permitted(request, self._deck, access.WRITE_RECORDINGS)
-        its_id = recording_id_of(request.match_info["recording_id"])
-        await self._view.summary(key, its_id)
-        await self._deck.recordings.execute(its_id, DeleteRecording(at=self._deck.clock()), trace_id=trace_id.get())
+        key = access.permitted(request, self._callers, access.WRITE_RECORDINGS)
+        recording_id = recording_id_of(request.match_info["recording_id"])
+        await self._view.summary(key, recording_id)
+        await self._lifecycle.delete(recording_id)
         return web.Response(status=204)
 
     async def download_url(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._deck, access.READ_RECORDINGS)
-        its_id = recording_id_of(request.match_info["recording_id"])
-        summary = await self._view.summary(key, its_id)
+        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        recording_id = recording_id_of(request.match_info["recording_id"])
+        summary = await self._view.summary(key, recording_id)
         stitched = summary.stitched
         if stitched is None:
             raise NotReady("The recording's audio is not stitched yet; ask again when its status is processing.")
-        public_id = public_recording_id(its_id)
-        window = self._deck.settings.download_window
-        query = self._deck.signer.query("download", public_id, self._deck.clock() + window)
+        public_id = public_recording_id(recording_id)
+        window = self._download_window
+        query = self._signer.query("download", public_id, self._clock() + window)
         return json_answer(
             DownloadUrlAnswer(
-                download_url=f"{self._deck.settings.base_url}/v1/downloads/{_file_name(its_id, stitched)}?{query}",
+                download_url=f"{self._base_url}/v1/downloads/{_file_name(recording_id, stitched)}?{query}",
                 expires_in=int(window.total_seconds()),
                 content_type=stitched.content_type,
                 file_size_bytes=stitched.size_bytes,
@@ -145,9 +162,9 @@ class Reading:
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The stitched audio, by a signed URL that needs no key."""
         public_id = request.match_info["recording_id"]
-        self._deck.signer.check("download", public_id, request.query, now=self._deck.clock())
-        its_id = recording_id_of(public_id)
-        stitched = (await self._deck.recordings.find(its_id)).stitched
+        self._signer.check("download", public_id, request.query, now=self._clock())
+        recording_id = recording_id_of(public_id)
+        stitched = (await self._queries.recording(recording_id)).stitched
         if stitched is None:
             raise RecordingNotFound
         blob = ServedBlob(
@@ -155,9 +172,9 @@ class Reading:
             size_bytes=stitched.size_bytes,
             sha256=stitched.sha256,
             content_type=stitched.content_type,
-            file_name=_file_name(its_id, stitched),
+            file_name=_file_name(recording_id, stitched),
         )
-        return await serve_blob(request, self._deck.blobs, blob)
+        return await serve_blob(request, self._queries.read, blob)
 
 
 def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
@@ -167,13 +184,14 @@ def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _external_id(asked: RecordingsPageRequest) -> str | None:
+    """An external id that is made of several has a slash between them: see `adapters.summary_pages`."""
     if asked.correlation_id is None or asked.recording_id is None:
         return None
-    return dragon.external_id(asked.correlation_id, asked.recording_id)
+    return f"{asked.correlation_id}/{asked.recording_id}"
 
 
-def _file_name(its_id: UUID, stitched: Stitched) -> str:
-    return f"{public_recording_id(its_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
+def _file_name(recording_id: UUID, stitched: Stitched) -> str:
+    return f"{public_recording_id(recording_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
 
 
 def _event_answer(version: int, event: LoggedEvent) -> HistoryEntryAnswer:

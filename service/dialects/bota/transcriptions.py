@@ -9,6 +9,8 @@ from adapters.keys import Key
 from adapters.summary_pages import Listed, Order, Page, PageQuery, Place
 from domain.errors import RecordingNotFound
 from domain.summary import RecordingSummary
+from service.application.callers import Callers
+from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import ListAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionNotFound
@@ -17,17 +19,17 @@ from service.dialects.bota.identifiers import public_transcription_id, recording
 from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import CreateTranscription, parse, query_of
 from service.dialects.bota.view import View
-from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import whole_body
+from service.dialects.http.limits import Limits
 
 
 class Transcriptions:
-    """The handlers, over one deck."""
+    """The handlers."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
-        self._view = View(deck)
+    def __init__(self, queries: Queries, callers: Callers, limits: Limits) -> None:
+        self._callers = callers
+        self._limits = limits
+        self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/transcriptions", self.create)
@@ -36,25 +38,24 @@ class Transcriptions:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the transcription of a recording whose upload is complete, however far it has come."""
-        key = access.permitted(request, self._deck, access.WRITE_TRANSCRIPTIONS)
-        limits = self._deck.limits
-        body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
-        its_id = recording_id_of(parse(CreateTranscription, body).recording_id)
-        summary = await self._view.summary(key, its_id)
+        key = access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
+        asked = parse(CreateTranscription, await self._limits.json_body(request))
+        recording_id = recording_id_of(asked.recording_id)
+        summary = await self._view.summary(key, recording_id)
         if summary.finalized_at is None:
             raise NotReady("The recording's upload is not complete; it is transcribed by itself once it is.")
-        return json_answer(await self._view.transcription_answer(its_id, summary), status=201)
+        return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
-        key = access.permitted(request, self._deck, access.READ_TRANSCRIPTIONS)
+        key = access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
         form = format_asked_for(request)
         try:
-            its_id = recording_id_of_transcription(request.match_info["transcription_id"])
-            summary = await self._view.summary(key, its_id)
+            recording_id = recording_id_of_transcription(request.match_info["transcription_id"])
+            summary = await self._view.summary(key, recording_id)
             if summary.finalized_at is None:
                 raise TranscriptionNotFound
-            answer = await self._answer(its_id, summary, form)
+            answer = await self._answer(recording_id, summary, form)
         except RecordingNotFound:
             raise TranscriptionNotFound from None
         answer.headers["Vary"] = "Accept"
@@ -62,7 +63,7 @@ class Transcriptions:
 
     async def transcriptions(self, request: web.Request) -> web.Response:
         """A page of the project's transcriptions, newest first; or the one of a recording."""
-        key = access.permitted(request, self._deck, access.READ_TRANSCRIPTIONS)
+        key = access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
         asked = query_of(TranscriptionsPageRequest, request.query)
         after = place_of(Order.FINALIZED, asked.cursor)
         page = await (
@@ -78,11 +79,11 @@ class Transcriptions:
             )
         )
 
-    async def _answer(self, its_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
+    async def _answer(self, recording_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
         if form is None:
-            return json_answer(await self._view.transcription_answer(its_id, summary))
+            return json_answer(await self._view.transcription_answer(recording_id, summary))
         transcript = await self._view.transcript(summary)
-        return await exported(transcript, form, name=public_transcription_id(its_id))
+        return await exported(transcript, form, name=public_transcription_id(recording_id))
 
     async def _page(self, key: Key, limit: int, after: Place | None) -> Page:
         return await self._view.page(
@@ -92,11 +93,11 @@ class Transcriptions:
     async def _only(self, key: Key, public_id: str) -> Page:
         """The transcription of one recording; none of one that is unknown, or another project's."""
         try:
-            its_id = recording_id_of(public_id)
-            summary = await self._view.summary(key, its_id)
+            recording_id = recording_id_of(public_id)
+            summary = await self._view.summary(key, recording_id)
         except RecordingNotFound:
             return Page([], None)
-        return Page([Listed(its_id, summary)] if summary.finalized_at else [], None)
+        return Page([Listed(recording_id, summary)] if summary.finalized_at else [], None)
 
     async def _if_there(self, row: Listed) -> TranscriptionAnswer | None:
         try:

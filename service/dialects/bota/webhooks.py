@@ -5,7 +5,9 @@ from aiohttp import web
 from adapters.keys import Key
 from adapters.webhooks.deliveries import Delivery, Endpoint, State
 from adapters.webhooks.sender import UrlRefused
-from adapters.webhooks.signing import new_secret
+from service.application.callers import Callers
+from service.application.clock import NewId
+from service.application.webhooks import Webhooks
 from service.dialects.bota import access
 from service.dialects.bota.answers import (
     AttemptAnswer,
@@ -15,22 +17,21 @@ from service.dialects.bota.answers import (
     WebhookAnswer,
     WebhookCreatedAnswer,
 )
-from service.dialects.bota.errors import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.identifiers import public_recording_id
 from service.dialects.bota.paging import PageRequest
 from service.dialects.bota.requests import CreateWebhook, InvalidRequest, parse, query_of
-from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.limits import whole_body
+from service.dialects.http.limits import Limits
 
 
-class Webhooks:
-    """The handlers, over one deck."""
+class WebhookEndpoints:
+    """The handlers."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
-        self._store = deck.webhooks.store
-        self._thread = deck.webhooks.thread
+    def __init__(self, webhooks: Webhooks, callers: Callers, limits: Limits, *, new_id: NewId) -> None:
+        self._webhooks = webhooks
+        self._callers = callers
+        self._limits = limits
+        self._new_id = new_id
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/webhooks", self.create)
@@ -42,56 +43,40 @@ class Webhooks:
         router.add_post("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", self.redeliver)
 
     async def create(self, request: web.Request) -> web.Response:
-        """201 with the secret, which is shown here and never again. Told of is what happens from now on."""
-        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
-        limits = self._deck.limits
-        body = await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
-        asked = parse(CreateWebhook, body)
+        """201 with the secret, which is shown here and never again. It gets what happens from now on."""
+        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        asked = parse(CreateWebhook, await self._limits.json_body(request))
         try:
-            await self._deck.webhooks.sender.check(asked.url)
+            endpoint, secret = await self._webhooks.register(
+                f"wh_{self._new_id()}", key.project_id, url=asked.url, events=asked.events
+            )
         except UrlRefused as refused:
             raise InvalidRequest("url", str(refused)) from None
-        endpoint = Endpoint(
-            id=f"wh_{self._deck.new_id()}",
-            project_id=key.project_id,
-            url=asked.url,
-            events=tuple(dict.fromkeys(asked.events)),
-            created_at=self._deck.clock(),
-            after_position=self._deck.log.head,
-        )
-        secret = new_secret()
-        await self._thread.run(self._store.add, endpoint, secret)
-        self._deck.webhooks.delivery.endpoints_changed()
         shown = _webhook_answer(endpoint).model_dump()
         return json_answer(WebhookCreatedAnswer(**shown, secret=secret), status=201)
 
     async def webhooks(self, request: web.Request) -> web.Response:
         """All of the project's, newest first."""
-        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
-        found = await self._thread.run(self._store.endpoints, key.project_id)
-        shown = [_webhook_answer(endpoint) for endpoint in found]
+        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
+        shown = [_webhook_answer(endpoint) for endpoint in await self._webhooks.of_project(key.project_id)]
         return json_answer(ListAnswer[WebhookAnswer](data=shown, has_more=False, next_cursor=None))
 
     async def webhook(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
+        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
         return json_answer(_webhook_answer(await self._endpoint(request, key)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """The endpoint, its secret and its deliveries are gone."""
-        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
-        endpoint = await self._endpoint(request, key)
-        await self._thread.run(self._store.remove, endpoint.id)
-        self._deck.webhooks.delivery.endpoints_changed()
+        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        await self._webhooks.remove(await self._endpoint(request, key))
         return web.Response(status=204)
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """What was sent and what came of it, newest first."""
-        key = access.permitted(request, self._deck, access.READ_WEBHOOKS)
+        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         asked = query_of(PageRequest, request.query)
-        found = await self._thread.run(
-            self._store.page, endpoint.id, limit=asked.limit + 1, before=_sequence_of(asked.cursor)
-        )
+        found = await self._webhooks.deliveries(endpoint, limit=asked.limit + 1, before=_sequence_of(asked.cursor))
         shown = found[: asked.limit]
         next_cursor = str(shown[-1].sequence) if len(found) > asked.limit else None
         return json_answer(
@@ -104,30 +89,20 @@ class Webhooks:
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """202; the attempts begin anew, whatever came of those before."""
-        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
+        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
-        delivery = await self._thread.run(
-            self._store.send_again, endpoint.id, request.match_info["delivery_id"], now=self._deck.clock()
-        )
-        if delivery is None:
-            raise DeliveryNotFound
-        self._deck.webhooks.delivery.wake([endpoint.id])
+        delivery = await self._webhooks.send_again(endpoint, request.match_info["delivery_id"])
         return json_answer(_delivery_answer(delivery), status=202)
 
     async def redeliver_failed(self, request: web.Request) -> web.Response:
         """202; everything that failed in all its attempts is sent again: for a receiver that is back."""
-        key = access.permitted(request, self._deck, access.WRITE_WEBHOOKS)
-        endpoint = await self._endpoint(request, key)
-        count = await self._thread.run(self._store.send_failed_again, endpoint.id, now=self._deck.clock())
-        self._deck.webhooks.delivery.wake([endpoint.id])
+        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        count = await self._webhooks.send_failed_again(await self._endpoint(request, key))
         return json_answer(RedeliveredAnswer(redelivered=count), status=202)
 
     async def _endpoint(self, request: web.Request, key: Key) -> Endpoint:
         """The project's own endpoint that the path names. Raises: WebhookNotFound."""
-        found = await self._thread.run(self._store.find, key.project_id, request.match_info["webhook_id"])
-        if found is None:
-            raise WebhookNotFound
-        return found
+        return await self._webhooks.find(key.project_id, request.match_info["webhook_id"])
 
 
 def _sequence_of(cursor: str | None) -> int | None:

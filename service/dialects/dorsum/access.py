@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from adapters.keys import Key, KeyKind
-from service.dialects.http.deck import Deck
+from service.dialects.dorsum.names import SCOPE
+from service.application.callers import Callers
 
 API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
-SCOPE = "consultations:write"
 
 
 class BadKeys(Exception):
@@ -16,10 +16,10 @@ class BadKeys(Exception):
         super().__init__("Invalid or missing API key or client key.")
 
 
-def permitted(request: web.Request, deck: Deck) -> Key:
+def permitted(request: web.Request, callers: Callers) -> Key:
     """The API key of the request. Raises: BadKeys."""
-    api_key = _key(request, deck, API_KEY_HEADER)
-    client_key = _key(request, deck, CLIENT_KEY_HEADER)
+    api_key = _key(request, callers, API_KEY_HEADER)
+    client_key = _key(request, callers, CLIENT_KEY_HEADER)
     if api_key is None or client_key is None or client_key.kind is not KeyKind.CLIENT:
         raise BadKeys
     may_write = api_key.kind in (KeyKind.SECRET, KeyKind.RESTRICTED) and api_key.allows(SCOPE)
@@ -28,5 +28,5 @@ def permitted(request: web.Request, deck: Deck) -> Key:
     return api_key
 
 
-def _key(request: web.Request, deck: Deck, header: str) -> Key | None:
-    return deck.keys.authenticate(request.headers.get(header, "").strip(), now=deck.clock())
+def _key(request: web.Request, callers: Callers, header: str) -> Key | None:
+    return callers.key(request.headers.get(header, "").strip())

@@ -1,6 +1,7 @@
 """Dorsum's operations as the API reference tells them."""
 
 from service.dialects.dorsum import access, answers, requests
+from service.dialects.dorsum.names import SCOPE
 from service.dialects.http.operation import Operation, ReferencePart
 
 _KEYS = ("dorsum_api_key", "dorsum_client_key")
@@ -11,7 +12,7 @@ _OPERATIONS = (
         path="/api/consultations/transcribe",
         summary="Send a chunk of a consultation and get its words; with the final one, the note",
         security=_KEYS,
-        scope=access.SCOPE,
+        scope=SCOPE,
         body=requests.TranscribeRequest,
         answers={
             **dict.fromkeys((400, 401, 404, 408, 409, 413, 500, 503, 507), answers.ConsultationErrorAnswer),
@@ -24,7 +25,7 @@ _OPERATIONS = (
         path="/api/consultations/{session_id}",
         summary="How far a session has come",
         security=_KEYS,
-        scope=access.SCOPE,
+        scope=SCOPE,
         answers={
             **dict.fromkeys((400, 401, 404, 503), answers.ConsultationErrorAnswer),
             200: answers.ConsultationAnswer,

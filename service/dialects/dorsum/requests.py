@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from service.application.consultations import ArrivedChunk
+from service.application.uploads import ArrivedChunk
 from service.dialects.dorsum.samples import parse_body
 
 CHUNK_SAMPLES = 480_000
@@ -63,7 +63,7 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
     samples = parsed.samples.tobytes()
     sha256 = hashlib.sha256(samples).hexdigest()
     return fields, ArrivedChunk(
-        samples=samples,
+        content=samples,
         sha256=sha256,
         request_sha256=_request_sha256(fields, sha256, idempotency_key),
         request_is_named=idempotency_key is not None,

@@ -6,35 +6,56 @@ Source: reference `dorsum.md`; what is our own there (D) is said below.
 import asyncio
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 from aiohttp import web
 
+from adapters.audio.pcm import PCM_CODEC
+from domain.events import FinalizePolicy, RecordingKind
+from domain.identity import recording_id
 from domain.recording import Phase
-from service.application.consultations import ChunkWords, Consultation, Session, SessionState
+from service.application.callers import Callers
+from service.application.consultations import ChunkWords, Consultation, Consultations, ConsultationState
+from service.application.uploads import Announcement
 from service.dialects.dorsum import access
 from service.dialects.dorsum.answers import ChunkWordsAnswer, ConsultationAnswer, NoteAnswer
+from service.dialects.dorsum.names import DIALECT
 from service.dialects.dorsum.notes import rendered
 from service.dialects.dorsum.requests import (
     LONGEST_IDEMPOTENCY_KEY,
     SESSION_ID,
+    Fields,
     InvalidRequest,
     OutputFormat,
     read_request,
     session_name,
 )
-from service.dialects.http.deck import Deck
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import check_announced_size, continue_later, tell_to_continue, whole_body
+from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue, whole_body
 
 _SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
 
 class Transcribe:
-    """The handlers, over one deck."""
+    """The handlers. `window`: how long a session takes chunks."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
+    def __init__(
+        self,
+        consultations: Consultations,
+        callers: Callers,
+        limits: Limits,
+        *,
+        max_chunks: int,
+        window: timedelta,
+        largest_body_bytes: int,
+    ) -> None:
+        self._consultations = consultations
+        self._callers = callers
+        self._limits = limits
+        self._max_chunks = max_chunks
+        self._window = window
+        self._largest_body_bytes = largest_body_bytes
         self._one_at_a_time = asyncio.Semaphore(1)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -43,31 +64,47 @@ class Transcribe:
 
     async def transcribe(self, request: web.Request) -> web.Response:
         """POST /api/consultations/transcribe (S). The same request again gets the same answer (D)."""
-        key = access.permitted(request, self._deck)
-        limits = self._deck.limits
+        key = access.permitted(request, self._callers)
+        limits, largest = self._limits, self._largest_body_bytes
         idempotency_key = _idempotency_key(request)
-        check_announced_size(request, limits.samples_bytes)
+        check_announced_size(request, largest)
         tell_to_continue(request)
-        body = await whole_body(request, limit_bytes=limits.samples_bytes, seconds=limits.chunk_seconds)
+        body = await whole_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
         async with self._one_at_a_time:  # what is parsed takes several times its size while that lasts
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
         del body
-        self._deck.consultations.check_language(fields.language)
-        name = session_name(fields.session_id)
-        session = Session(tenant_id=key.project_id, external_id=name, language=fields.language)
-        taken = await self._deck.consultations.take(session, chunk)
+        self._consultations.check_language(fields.language)
+        announced = self._announcement(key.project_id, fields)
+        taken = await self._consultations.take(announced, chunk, language=fields.language)
         if isinstance(taken, ChunkWords):
             return json_answer(ChunkWordsAnswer(transcription=taken.transcript.text))
         return json_answer(_final_answer(taken, fields.output_format))
 
+    def _announcement(self, tenant_id: str, fields: Fields) -> Announcement:
+        name = session_name(fields.session_id)
+        return Announcement(
+            recording_id=recording_id(DIALECT, tenant_id, name),
+            dialect=DIALECT,
+            tenant_id=tenant_id,
+            external_id=name,
+            kind=RecordingKind.SAMPLES,
+            finalize_policy=FinalizePolicy.RECONCILE,
+            max_chunks=self._max_chunks,
+            window=self._window,
+            codec=PCM_CODEC,
+            note_wanted=True,
+            language=fields.language,
+        )
+
     async def session(self, request: web.Request) -> web.Response:
         """GET /api/consultations/{session_id} (D): for a client that lost its own record."""
-        key = access.permitted(request, self._deck)
+        key = access.permitted(request, self._callers)
         session_id = request.match_info["session_id"]
         if not _SESSION_ID.fullmatch(session_id):
             raise InvalidRequest(f"session_id: This must be a UUID of version 4, not {session_id[:80]!r}.")
         name = session_name(session_id)
-        return json_answer(_session_answer(name, await self._deck.consultations.state(key.project_id, name)))
+        state = await self._consultations.state(recording_id(DIALECT, key.project_id, name))
+        return json_answer(_session_answer(name, state))
 
 
 def _idempotency_key(request: web.Request) -> str | None:
@@ -85,7 +122,7 @@ def _final_answer(consultation: Consultation, output_format: OutputFormat) -> No
     )
 
 
-def _session_answer(name: str, state: SessionState) -> ConsultationAnswer:
+def _session_answer(name: str, state: ConsultationState) -> ConsultationAnswer:
     recording = state.recording
     is_over = recording.finalized is not None
     return ConsultationAnswer(

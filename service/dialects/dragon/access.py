@@ -3,11 +3,11 @@
 from aiohttp import hdrs, web
 
 from adapters.tokens.allow_list import Application
+from adapters.tokens.verification import TokenVerifier
 from service.dialects.dragon.errors import NotYours, TokenMissing
-from service.dialects.http.deck import Deck
 
 
-async def caller(request: web.Request, deck: Deck) -> Application:
+async def caller(request: web.Request, tokens: TokenVerifier) -> Application:
     """The application that calls. A token counts in the Authorization header and nowhere else (S).
 
     Raises: TokenMissing; TokenRefused; IssuerNotListed; ApplicationNotListed; IssuerUnavailable.
@@ -16,7 +16,7 @@ async def caller(request: web.Request, deck: Deck) -> Application:
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenMissing
-    return await deck.tokens.verify(token.strip())
+    return await tokens.verify(token.strip())
 
 
 def check_tenant(

@@ -4,32 +4,34 @@ There is one only where there are development credentials, and those are on a lo
 """
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from adapters.tokens.allow_list import Application, Issuer
 from adapters.tokens.signing import SigningKey
 from service.application.clock import Clock
+from service.dialects.dragon.dev_credentials import AUDIENCE, ISSUER_PATH, TOKEN_PATH
 
-ISSUER_PATH = "/dev/issuer"
-TOKEN_PATH = f"{ISSUER_PATH}/token"
 KEYS_PATH = f"{ISSUER_PATH}/keys"
-AUDIENCE = "api://tapedeck"
 TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class DevClient:
-    """The development client, and whom it may write for. Ids are UUIDs in lower case."""
+    """The development client, and the ids it may write for. Ids are UUIDs in lower case."""
 
     client_id: str
     client_secret: str = field(repr=False)
     customer_id: str
     partner_id: str
     product_id: str
+
+    @classmethod
+    def of(cls, entry: Mapping[str, str]) -> "DevClient":
+        """The client that the development credentials describe."""
+        return cls(**{field.name: entry[field.name] for field in fields(cls)})
 
 
 class DevIssuer:
@@ -95,7 +97,3 @@ class DevIssuer:
                 "jti": self._new_id(),
             }
         )
-
-
-def signing_key_path(data_dir: Path) -> Path:
-    return data_dir / "dev-issuer.pem"

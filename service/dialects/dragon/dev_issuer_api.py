@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import hdrs, web
 
-from service.dialects.dragon.dev_issuer import ISSUER_PATH, KEYS_PATH, TOKEN_LIFETIME, TOKEN_PATH, DevIssuer
+from service.dialects.dragon.dev_credentials import ISSUER_PATH, TOKEN_PATH
+from service.dialects.dragon.dev_issuer import KEYS_PATH, TOKEN_LIFETIME, DevIssuer
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits, whole_body
 

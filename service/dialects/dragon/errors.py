@@ -1,26 +1,22 @@
-"""From error to Dragon's status and body: the one table, and the only place where Dragon's error bodies are made.
+"""From error to Dragon's status and body: its rows, and the only place where Dragon's error bodies are made.
 
 (S) `{"error": "one string"}`; a missing or invalid token alone is answered in plain text. What keeps us from storing is
 a 500 here, whatever its cause: that is the status at which Dragon's clients try again.
 """
 
-from dataclasses import dataclass
-
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from adapters.blobs.store import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.recorder import LogFull, LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother
 from service.application.recordings import Contended
 from service.dialects.dragon.answers import ErrorResponse
 from service.dialects.dragon.requests import InvalidRequest
+from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 
-PATHS = ("/audio/", "/ambient-sessions")
 MOST_CHUNKS_NAMED = 100
 REALM = 'Bearer realm="tapedeck"'
 
@@ -42,83 +38,24 @@ class NotYours(Exception):
         super().__init__(f"The application may not write for this {', '.join(fields)}.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-_CLOSE = (("Connection", "close"),)
-_RETRY_SOON = (("Retry-After", "1"),)
-
-_ANSWERS: dict[type[Exception], _Answer] = {
-    InvalidRequest: _Answer(400),
-    BodyCutOff: _Answer(400),
-    ApplicationNotListed: _Answer(401, ((hdrs.WWW_AUTHENTICATE, f'{REALM}, error="invalid_token"'),)),
-    IssuerNotListed: _Answer(403),
-    ProtocolNotServed: _Answer(403, _CLOSE),
-    NotYours: _Answer(403),
-    AmbientSessionNotFound: _Answer(404),
-    AmbientSessionOfAnother: _Answer(409),
-    BodyTooSlow: _Answer(408, _CLOSE),
-    BodyTooLarge: _Answer(413, _CLOSE),
-    IssuerUnavailable: _Answer(500, _RETRY_SOON),
-    StorageFull: _Answer(500, _RETRY_SOON),
-    StorageUnavailable: _Answer(500, _RETRY_SOON),
-    LogUnavailable: _Answer(500, _RETRY_SOON),
-    Contended: _Answer(500, _RETRY_SOON),
-    domain.RecordingNotFound: _Answer(404),
-    domain.RecordingClosed: _Answer(409),
-    domain.AlreadyFinalized: _Answer(409),
-    domain.ChunkBeyondTotal: _Answer(409),
-    domain.RecordingExpired: _Answer(409),
-    domain.ChunkMismatch: _Answer(400),
-    domain.ChunkNumberOutOfRange: _Answer(400),
-    domain.TotalChunksOutOfRange: _Answer(400),
-}
-
-
-@web.middleware
-async def dragon_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever a Dragon path's handler raises into Dragon's answer; leaves other paths alone."""
-    if not is_dragon(request):
-        return await handler(request)
-    try:
-        check_protocol(request)
-        return await handler(request)
-    except (TokenMissing, TokenRefused) as error:
-        return _plain_unauthorized(error)
-    except tuple(_ANSWERS) as error:
-        answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
-        return error_answer(answer.status, _sentence(error), headers=dict(answer.headers))
-    except web.HTTPException as refusal:
-        return _framework_refusal(request, refusal)
-
-
-def is_dragon(request: web.Request) -> bool:
-    """Whether it is Dragon's to answer: by its path, or because only a client lost from there asks for a protocol that
-    Dragon has other hosts for."""
-    return request.path.startswith(PATHS) or _is_grpc(request) or _is_websocket(request)
+def other_protocol(request: web.Request) -> str | None:
+    """The protocol that the request asks for, if it is one that Dragon has other hosts for."""
+    if request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc"):
+        return "gRPC"
+    return "WebSocket" if "websocket" in request.headers.get(hdrs.UPGRADE, "").lower() else None
 
 
 def check_protocol(request: web.Request) -> None:
     """(S) This is an HTTP-only host. Raises: ProtocolNotServed."""
-    if _is_grpc(request):
-        raise ProtocolNotServed("gRPC")
-    if _is_websocket(request):
-        raise ProtocolNotServed("WebSocket")
+    protocol = other_protocol(request)
+    if protocol is not None:
+        raise ProtocolNotServed(protocol)
 
 
-def _is_grpc(request: web.Request) -> bool:
-    return request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc")
-
-
-def _is_websocket(request: web.Request) -> bool:
-    return "websocket" in request.headers.get(hdrs.UPGRADE, "").lower()
-
-
-def error_answer(status: int, sentence: str, *, headers: dict[str, str] | None = None) -> web.Response:
-    return json_answer(ErrorResponse(error=sentence), status=status, headers=headers)
+def _write(refusal: Refusal) -> web.Response:
+    if isinstance(refusal.error, (TokenMissing, TokenRefused)):
+        return _plain_unauthorized(refusal.error)
+    return json_answer(ErrorResponse(error=refusal.sentence), status=refusal.status, headers=refusal.headers)
 
 
 def _plain_unauthorized(error: TokenMissing | TokenRefused) -> web.Response:
@@ -127,7 +64,7 @@ def _plain_unauthorized(error: TokenMissing | TokenRefused) -> web.Response:
     return web.Response(status=401, text=str(error), headers={hdrs.WWW_AUTHENTICATE: REALM + reason})
 
 
-def _sentence(error: Exception) -> str:
+def _worded(error: Exception) -> str:
     """In Dragon's words where the domain's are others."""
     match error:
         case domain.ChunkMismatch(extra=extra):
@@ -146,12 +83,28 @@ def _sentence(error: Exception) -> str:
             return str(error)
 
 
-def _framework_refusal(request: web.Request, refusal: web.HTTPException) -> web.Response:
-    """What aiohttp refuses by itself, in Dragon's form."""
-    if refusal.status == 404:  # noqa: PLR2004
-        return error_answer(404, f"There is nothing at {request.path}.")
-    if refusal.status == 405:  # noqa: PLR2004
-        allowed = refusal.headers.get("Allow", "")
-        sentence = f"{request.path} takes {allowed}, not {request.method}."
-        return error_answer(405, sentence, headers={"Allow": allowed})
-    return error_answer(refusal.status, refusal.reason)
+_CANNOT_STORE = Row(500, headers=RETRY_SOON)
+
+ERRORS = ErrorTable(
+    {
+        InvalidRequest: Row(400),
+        TokenMissing: Row(401),
+        TokenRefused: Row(401),
+        ApplicationNotListed: Row(401, headers={hdrs.WWW_AUTHENTICATE: f'{REALM}, error="invalid_token"'}),
+        IssuerNotListed: Row(403),
+        ProtocolNotServed: Row(403, headers=CLOSE),
+        NotYours: Row(403),
+        AmbientSessionNotFound: Row(404),
+        AmbientSessionOfAnother: Row(409),
+        IssuerUnavailable: _CANNOT_STORE,
+        StorageFull: _CANNOT_STORE,
+        StorageUnavailable: _CANNOT_STORE,
+        LogFull: _CANNOT_STORE,
+        LogUnavailable: _CANNOT_STORE,
+        Contended: _CANNOT_STORE,
+        domain.ChunkMismatch: Row(400),
+    },
+    _write,
+    worded=_worded,
+    answers_all=True,
+)

@@ -1,7 +1,8 @@
-"""Whom Dragon's API trusts: the allow list in its file, and the development issuer where there is one."""
+"""Which tokens Dragon's API accepts: of issuers on the allow list, and of the development issuer if there is one."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
 
 from adapters.tokens.allow_list import AllowList, Issuer
 from adapters.tokens.allow_list_file import AllowListFile
@@ -11,27 +12,28 @@ from adapters.tokens.public_keys import KeySet
 from adapters.tokens.verification import TokenVerifier
 from service.application.clock import Clock
 from service.dialects.dragon.dev_issuer import DevIssuer
-from service.runtime.settings import Settings
 
 
-@asynccontextmanager
-async def open_trust(settings: Settings, dev_issuer: DevIssuer | None, *, clock: Clock) -> AsyncIterator[TokenVerifier]:
-    """A verifier until the block ends. Raises: AllowListUnusable."""
-    file = AllowListFile(settings.allow_list) if settings.allow_list else None
-    discovery = Discovery()
+class Trust:
+    """A verifier, until it is closed. Make it within a running event loop. Raises, when made: AllowListUnusable."""
 
-    def allow_list() -> AllowList:
-        listed = file.current() if file else AllowList()
-        return listed.with_issuer(dev_issuer.listed) if dev_issuer else listed
+    def __init__(self, allow_list: Path | None, dev_issuer: DevIssuer | None, *, clock: Clock) -> None:
+        self._file = AllowListFile(allow_list) if allow_list else None
+        self._dev_issuer = dev_issuer
+        self._clock = clock
+        self._discovery = Discovery()
+        self._key_sets = KeySets(self._keys, clock=clock)
+        self.verifier = TokenVerifier(self._allow_list, self._key_sets, clock=clock)
 
-    async def keys(issuer: Issuer) -> KeySet:
-        if dev_issuer is not None and issuer.name == dev_issuer.name:
-            return dev_issuer.key.key_set()
-        return await discovery.keys(issuer, now=clock())
+    def _allow_list(self) -> AllowList:
+        listed = self._file.current() if self._file else AllowList()
+        return listed.with_issuer(self._dev_issuer.listed) if self._dev_issuer else listed
 
-    key_sets = KeySets(keys, clock=clock)
-    try:
-        yield TokenVerifier(allow_list, key_sets, clock=clock)
-    finally:
-        await key_sets.close()
-        await discovery.close()
+    async def _keys(self, issuer: Issuer) -> KeySet:
+        if self._dev_issuer is not None and issuer.name == self._dev_issuer.name:
+            return self._dev_issuer.key.key_set()
+        return await self._discovery.keys(issuer, now=self._clock())
+
+    async def close(self, _: web.Application | None = None) -> None:
+        await self._key_sets.close()
+        await self._discovery.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import StreamReader, hdrs, web
 
-from service.runtime.settings import Settings
+from service.dialects.http.settings import HttpSettings
 
 LINGERING_SECONDS = 1.0
 """How long a connection stays open after an answer that came before the body's end, so that the client can read it."""
@@ -23,18 +23,26 @@ class Limits:
     header_bytes: int
     chunk_seconds: float
     json_seconds: float
-    samples_bytes: int
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Limits":
+    def from_settings(cls, settings: HttpSettings) -> "Limits":
         return cls(
             chunk_bytes=settings.max_chunk_bytes,
             json_bytes=settings.max_json_bytes,
             header_bytes=settings.max_header_bytes,
             chunk_seconds=settings.chunk_seconds,
             json_seconds=settings.json_seconds,
-            samples_bytes=settings.dorsum_body_bytes,
         )
+
+
+    async def json_body(self, request: web.Request) -> bytes:
+        """A body that is to be JSON, whole. Raises: as `body_pieces`."""
+        return await whole_body(request, limit_bytes=self.json_bytes, seconds=self.json_seconds)
+
+    def chunk_pieces(self, request: web.Request) -> AsyncIterator[bytes]:
+        """A chunk's body as it arrives. Raises: BodyTooLarge at once by what is announced; iterated, as `body_pieces`."""
+        check_announced_size(request, self.chunk_bytes)
+        return body_pieces(request, limit_bytes=self.chunk_bytes, seconds=self.chunk_seconds)
 
 
 class BodyTooLarge(Exception):

@@ -1,11 +1,11 @@
 """Answers with a blob's bytes, whole or a range of them (RFC 9110, section 14)."""
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
-
-from adapters.blobs.store import BlobStore
 
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -25,6 +25,12 @@ class ServedBlob:
 class ByteRange:
     start: int
     length: int
+
+
+class ReadBlob(Protocol):
+    def __call__(self, key: str, /, *, start: int, length: int | None) -> AsyncIterator[bytes]:
+        """Stream `length` bytes of a blob from `start`. Raises: BlobNotFound when iterated, before the first block."""
+        ...
 
 
 class RangeNotSatisfiable(Exception):
@@ -52,7 +58,7 @@ def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
     return ByteRange(start, min(end, size_bytes - 1) - start + 1)
 
 
-async def serve_blob(request: web.Request, store: BlobStore, blob: ServedBlob) -> web.StreamResponse:
+async def serve_blob(request: web.Request, read: ReadBlob, blob: ServedBlob) -> web.StreamResponse:
     """The blob, or what the request's Range and conditions leave of it. Raises: BlobNotFound."""
     etag = f'"{blob.sha256}"'
     headers = {
@@ -79,7 +85,7 @@ async def serve_blob(request: web.Request, store: BlobStore, blob: ServedBlob) -
     response.content_length = part.length
     await response.prepare(request)
     if request.method != "HEAD":
-        async for block in store.read(blob.key, start=part.start, length=part.length):
+        async for block in read(blob.key, start=part.start, length=part.length):
             await response.write(block)
     await response.write_eof()
     return response

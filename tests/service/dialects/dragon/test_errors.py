@@ -9,9 +9,8 @@ from adapters.event_log.recorder import LogFull, LogUnavailable
 from adapters.tokens.errors import IssuerUnavailable
 from domain.errors import ChunkMismatch
 from service.application.recordings import Contended
-from service.dialects.bota.errors import bota_errors
-from service.dialects.dragon.errors import dragon_errors
-from service.runtime.web import unexpected_errors
+from service.dialects.registry import DIALECTS
+from service.runtime.web import errors
 
 UNEXPECTED = "The service failed at this request; try again."
 
@@ -26,7 +25,7 @@ async def answers():
     async def fail(_: web.Request) -> web.Response:
         raise Asked.error
 
-    application = web.Application(middlewares=[unexpected_errors, bota_errors, dragon_errors])
+    application = web.Application(middlewares=[errors([dialect.api() for dialect in DIALECTS])])
     application.router.add_put("/audio/storeChunk", fail)
     runner = web.AppRunner(application)
     await runner.setup()

@@ -1,0 +1,56 @@
+"""Bota's handlers and what belongs to them."""
+
+from aiohttp import web
+
+from service.dialects.bota.errors import ERRORS
+from service.dialects.bota.health import Health
+from service.dialects.bota.rate_limits import rate_limits, tell_rate
+from service.dialects.bota.reading import Reading
+from service.dialects.bota.reference import REFERENCE
+from service.dialects.bota.settings import BotaSettings
+from service.dialects.bota.streaming import Streaming
+from service.dialects.bota.transcriptions import Transcriptions
+from service.dialects.bota.upload_urls import UploadUrls
+from service.dialects.bota.webhooks import WebhookEndpoints
+from service.dialects.bota.whole_file import WholeFile
+from service.dialects.http.api import Api
+from service.dialects.http.parts import Parts
+
+
+def _install(app: web.Application, parts: Parts) -> None:
+    settings, clock = parts.settings.section(BotaSettings), parts.clock
+    uploads, queries, callers, limits = parts.uploads, parts.queries, parts.callers, parts.limits
+    urls = UploadUrls(parts.signer, base_url=settings.base_url, clock=clock)
+    app.middlewares.append(rate_limits(callers, per_minute=settings.requests_per_minute, clock=clock))
+    app.on_response_prepare.append(tell_rate)
+    handlers = (
+        Streaming(
+            uploads,
+            queries,
+            callers,
+            urls,
+            limits,
+            max_chunks=settings.max_chunks,
+            window=settings.upload_window,
+            clock=clock,
+            new_id=parts.new_id,
+        ),
+        WholeFile(uploads, queries, callers, urls, limits, clock=clock),
+        Reading(
+            queries,
+            parts.lifecycle,
+            callers,
+            parts.signer,
+            base_url=settings.base_url,
+            download_window=settings.download_window,
+            clock=clock,
+        ),
+        Transcriptions(queries, callers, limits),
+        WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),
+        Health(queries),
+    )
+    for handler in handlers:
+        handler.add_routes(app.router)
+
+
+API = Api(paths=("/v1/", "/health"), errors=ERRORS, reference=REFERENCE, install=_install)

@@ -1,0 +1,31 @@
+"""Bota's own settings."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from service.dialects.http.settings import HttpSettings
+
+
+class BotaSettings(HttpSettings):
+    """Limits of Bota's recordings, downloads and webhooks, and how often a caller may ask."""
+
+    max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
+    download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, description="what a key, or an address without one, may ask of Bota's API in a minute")
+    ] = None
+    webhook_private_addresses: Annotated[
+        bool | None,
+        Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),
+    ] = None
+
+    @property
+    def allows_private_webhooks(self) -> bool:
+        allowed = self.webhook_private_addresses
+        return self.is_development if allowed is None else allowed
+
+    @property
+    def download_window(self) -> timedelta:
+        return timedelta(hours=self.download_hours)

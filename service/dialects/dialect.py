@@ -1,0 +1,63 @@
+"""What the service knows of a dialect. Each dialect's package has one `Dialect` value, which the registry lists."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from domain.events import RecordingOpened
+from service.dialects.http.settings import HttpSettings
+
+if TYPE_CHECKING:  # what serving needs takes a while to import, and the command line needs none of it
+    from adapters.keys import KeyStore
+    from service.dialects.http.api import Api
+
+
+def no_client_ids(_recording_id: UUID, _opened: RecordingOpened) -> Mapping[str, str]:
+    """No names but ours."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A vendor's protocol, as the service speaks it.
+
+    `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
+    settings, over those that every dialect has. `scopes`: those that a restricted key for it may have. `client_ids`:
+    what its clients call a recording, by the field's name.
+    """
+
+    name: str
+    api: "Callable[[], Api]"
+    settings: type[HttpSettings] = HttpSettings
+    scopes: tuple[str, ...] = ()
+    dev_credentials: "DevCredentials | None" = None
+    client_ids: Callable[[UUID, RecordingOpened], Mapping[str, str]] = no_client_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What development credentials are made of. `new_id` gives 32 random hex digits."""
+
+    keys: "KeyStore"
+    project_id: str
+    new_id: Callable[[], str]
+
+
+Entry = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevCredentials:
+    """A dialect's entry in the file of development credentials.
+
+    `needed`: the fields that a whole entry has. `tokens`: those of them that hold a key's token, which is revoked with
+    the file. `addresses`: fields that follow from the service's base URL. `files`: names of files in the data
+    directory that are removed with it.
+    """
+
+    make: Callable[[Development], Entry]
+    needed: tuple[str, ...]
+    tokens: tuple[str, ...] = ()
+    addresses: Callable[[str], Entry] = field(default=lambda _: {})
+    files: tuple[str, ...] = ()

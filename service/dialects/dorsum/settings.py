@@ -1,0 +1,25 @@
+"""Dorsum's own settings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service.dialects.http.settings import MEBIBYTE, HttpSettings
+
+
+class DorsumSettings(HttpSettings):
+    """Limits of Dorsum's sessions, and how long a chunk may wait for its words."""
+
+    dorsum_max_chunks: Annotated[
+        int, Field(ge=1, le=100_000, description="Dorsum: chunks of 30 seconds that one session may have")
+    ] = 480
+    dorsum_body_bytes: Annotated[
+        int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is some 10 MB of JSON")
+    ] = 16 * MEBIBYTE
+    dorsum_waiting: Annotated[
+        int, Field(ge=0, le=10_000, description="Dorsum: chunks that may wait to be recognized; beyond it, 503")
+    ] = 16
+    dorsum_seconds: Annotated[
+        float,
+        Field(gt=0, le=600, description="Dorsum: time after which a chunk is answered with 503, to come again"),
+    ] = 55

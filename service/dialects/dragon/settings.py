@@ -1,0 +1,37 @@
+"""Dragon's own settings."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from service.dialects.dragon.names import LARGEST_INT32
+from service.dialects.http.settings import HttpSettings
+
+
+class DragonSettings(HttpSettings):
+    """Which tokens are accepted, whether audio needs a session, and limits of Dragon's recordings."""
+
+    allow_list: Annotated[
+        Path | None,
+        Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
+    ] = None
+    ambient_session_required: Annotated[
+        bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
+    ] = True
+    dragon_max_chunks: Annotated[
+        int, Field(ge=1, le=LARGEST_INT32, description="Dragon: chunks that one recording may have")
+    ] = LARGEST_INT32
+    dragon_upload_hours: Annotated[
+        float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
+    ] = 168
+
+    @field_validator("allow_list")
+    @classmethod
+    def _absolute_allow_list(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @property
+    def dragon_upload_window(self) -> timedelta:
+        return timedelta(hours=self.dragon_upload_hours)

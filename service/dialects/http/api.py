@@ -1,0 +1,35 @@
+"""A dialect's HTTP side: its paths, its handlers, its errors and its part of the API reference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.dialects.http.errors import ErrorTable
+from service.dialects.http.operation import ReferencePart
+from service.dialects.http.parts import Parts
+
+
+def _nothing(_: web.Request) -> bool:
+    return False
+
+
+def _accept(_: web.Request) -> None:
+    """Every request is fine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What the web application needs of a dialect.
+
+    `paths`: what the paths that are its own begin with. `claims`: whether a request is its own wherever it goes.
+    `check`: raises one of the dialect's errors for a request of its own that no handler is to see. `install`: adds the
+    routes, and whatever else of the dialect's lives as long as the application.
+    """
+
+    paths: tuple[str, ...]
+    errors: ErrorTable
+    reference: ReferencePart
+    install: Callable[[web.Application, Parts], None]
+    claims: Callable[[web.Request], bool] = _nothing
+    check: Callable[[web.Request], None] = _accept

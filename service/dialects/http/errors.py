@@ -1,0 +1,123 @@
+"""From error to answer: the mechanism that every dialect's error table works by, and the rows that they share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.event_log.recorder import LogFull, LogUnavailable
+from domain import errors as domain
+from service.application.recordings import Contended
+from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
+from service.dialects.http.signed_urls import SignatureRefused
+
+_NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a type of error is answered.
+
+    `code`: the error's short name, for dialects that send one. `sentence`: in place of the error's own.
+    """
+
+    status: int
+    code: str = ""
+    headers: Mapping[str, str] | None = None
+    sentence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a client is to be told. `error`: what was raised, where it was one of the table's."""
+
+    status: int
+    code: str
+    sentence: str
+    headers: dict[str, str]
+    error: Exception | None = None
+
+
+CLOSE = {"Connection": "close"}
+RETRY_SOON = {"Retry-After": "1"}
+
+SHARED_ROWS: Mapping[type[Exception], Row] = {
+    BodyCutOff: Row(400, "invalid_request"),
+    BodyTooSlow: Row(408, "request_timeout", CLOSE),
+    BodyTooLarge: Row(413, "payload_too_large", CLOSE),
+    SignatureRefused: Row(403, "forbidden"),
+    StorageFull: Row(507, "storage_full", RETRY_SOON),
+    StorageUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    LogFull: Row(507, "storage_full", RETRY_SOON),
+    LogUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    Contended: Row(503, "busy", RETRY_SOON),
+    domain.RecordingNotFound: Row(404, "recording_not_found"),
+    domain.RecordingAlreadyOpened: Row(409, "idempotency_conflict"),
+    domain.RecordingExpired: Row(409, "recording_expired"),
+    domain.RecordingClosed: Row(409, "already_finalized"),
+    domain.AlreadyFinalized: Row(409, "already_finalized"),
+    domain.ChunkBeyondTotal: Row(409, "already_finalized"),
+    domain.ChunkNumberOutOfRange: Row(400, "invalid_request"),
+    domain.TotalChunksOutOfRange: Row(400, "invalid_request"),
+    domain.ChunkMismatch: Row(409, "chunk_mismatch"),
+    domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
+    domain.NotFailed: Row(409, "not_failed"),
+}
+"""What every dialect answers alike, unless its own rows say otherwise."""
+
+
+class ErrorTable:
+    """A dialect's table: its own rows over the shared ones, and how it writes a refusal.
+
+    `worded` gives the sentence for an error whose row has none. aiohttp's own refusals besides 404 and 405 are left to
+    aiohttp, unless `answers_all`.
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[type[Exception], Row],
+        write: Callable[[Refusal], web.Response],
+        *,
+        worded: Callable[[Exception], str] = str,
+        answers_all: bool = False,
+    ) -> None:
+        self._rows = {**SHARED_ROWS, **rows}
+        self._write = write
+        self._worded = worded
+        self._answers_all = answers_all
+
+    def answer(self, error: Exception) -> web.Response | None:
+        """The answer to what a handler raised; None for what is in no row."""
+        row = next((self._rows[kind] for kind in type(error).__mro__ if kind in self._rows), None)
+        if row is None:
+            return None
+        sentence = self._worded(error) if row.sentence is None else row.sentence
+        refusal = Refusal(
+            status=row.status, code=row.code, sentence=sentence, headers=dict(row.headers or {}), error=error
+        )
+        return self._write(refusal)
+
+    def defect_answer(self) -> web.Response:
+        """The answer when the service itself fails: a sentence that gives nothing away."""
+        sentence = "The service failed at this request; try again."
+        return self._write(Refusal(status=500, code="internal_error", sentence=sentence, headers={}))
+
+    def framework_answer(self, request: web.Request, refusal: web.HTTPException) -> web.Response:
+        """The answer to what aiohttp itself refused. Raises: web.HTTPException, the same, for aiohttp to answer."""
+        if refusal.status == _NOT_FOUND:
+            sentence = f"There is nothing at {request.path}."
+            return self._write(Refusal(status=_NOT_FOUND, code="not_found", sentence=sentence, headers={}))
+        if refusal.status == _METHOD_NOT_ALLOWED:
+            allowed = refusal.headers.get("Allow", "")
+            return self._write(
+                Refusal(
+                    status=_METHOD_NOT_ALLOWED,
+                    code="method_not_allowed",
+                    sentence=f"{request.path} takes {allowed}, not {request.method}.",
+                    headers={"Allow": allowed},
+                )
+            )
+        if not self._answers_all:
+            raise refusal
+        return self._write(Refusal(status=refusal.status, code="refused", sentence=refusal.reason, headers={}))

@@ -1,0 +1,41 @@
+"""What a dialect's handlers are made of: the use cases, and what all of them need to speak HTTP.
+
+A dialect hands each of its handlers what that one needs, and no more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.application.ambient_sessions import SessionAnnouncements
+from service.application.callers import Callers
+from service.application.clock import Clock, NewId
+from service.application.consultations import Consultations
+from service.application.lifecycle import Lifecycle
+from service.application.queries import Queries
+from service.application.uploads import Uploads
+from service.application.webhooks import Webhooks
+from service.dialects.http.limits import Limits
+from service.dialects.http.settings import HttpSettings
+from service.dialects.http.signed_urls import UrlSigner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Nothing in it is global, so several services can run in one process.
+
+    `dev_credentials`: entries by the dialect's name; none unless the service is for development.
+    """
+
+    uploads: Uploads
+    queries: Queries
+    lifecycle: Lifecycle
+    sessions: SessionAnnouncements
+    consultations: Consultations
+    webhooks: Webhooks
+    callers: Callers
+    limits: Limits
+    signer: UrlSigner
+    settings: HttpSettings
+    dev_credentials: Mapping[str, Mapping[str, str]]
+    clock: Clock
+    new_id: NewId

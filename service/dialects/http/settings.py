@@ -1,0 +1,91 @@
+"""The settings that every dialect needs: the service's address, and limits on what clients send."""
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+S = TypeVar("S", bound="HttpSettings")
+
+
+class HttpSettings(BaseSettings):
+    """A dialect's own settings are a subclass; the service's settings are all of them in one."""
+
+    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
+
+    data_dir: Annotated[Path, Field(description="where everything is kept")] = Path(".data")
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
+    public_url: Annotated[
+        str | None, Field(description="the service's address as its clients see it; signed URLs begin with it")
+    ] = None
+    tls_cert: Annotated[
+        Path | None, Field(description="PEM file of the certificate chain; with TLS_KEY, serves HTTPS")
+    ] = None
+    tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
+    upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
+    max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
+    chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
+    json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute_data_dir(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_address(cls, url: str | None) -> str | None:
+        return web_address(url)
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
+        if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
+            raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
+        return self
+
+    def section(self, dialect: type[S]) -> S:
+        """These settings as a dialect's own. Raises: TypeError where the dialect is none of the service's."""
+        if not isinstance(self, dialect):
+            raise TypeError(f"{dialect.__name__} are no part of the service's settings")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or what follows from host and port."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether nobody but this machine can reach the service."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def upload_window(self) -> timedelta:
+        return timedelta(hours=self.upload_hours)
+
+
+def web_address(url: str | None) -> str | None:
+    """`url` without a slash at its end. Raises: ValueError unless it is an http:// or https:// address."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address")
+    return url.rstrip("/")

@@ -1,0 +1,4 @@
+"""Where the messages are published."""
+
+DEFAULT_TOPIC = "tapedeck.recordings"
+"""The topic, unless the settings name another."""
