@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.events import FinalizePolicy, Stage
+from domain.events import FinalizePolicy, RecordingKind, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class OpenRecording(Command):
     dialect: str
     tenant_id: str
     external_id: str
+    kind: RecordingKind
     finalize_policy: FinalizePolicy
     max_chunks: int
     expires_at: datetime

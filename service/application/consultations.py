@@ -20,7 +20,7 @@ from adapters.speech.transcript import Transcript
 from domain.commands import AppendChunk, OpenRecording, RecordChunkTranscribed, RetryRecording
 from domain.decisions import chunk_asked_for
 from domain.errors import NotFailed, RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizePolicy
+from domain.events import ChunkStored, FinalizePolicy, RecordingKind
 from domain.identity import recording_id
 from domain.life import decide
 from domain.recording import Phase, Recording
@@ -193,6 +193,7 @@ class Consultations:
             dialect=DIALECT,
             tenant_id=session.tenant_id,
             external_id=session.external_id,
+            kind=RecordingKind.SAMPLES,
             finalize_policy=FinalizePolicy.RECONCILE,
             max_chunks=self._limits.max_chunks,
             expires_at=(now + self._limits.upload_window).replace(microsecond=0),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from adapters.audio.pcm import PCM_CODEC, stitch_pcm
+from adapters.audio.pcm import stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.arrival import storage_errors
 from adapters.blobs.store import StoredBlob
@@ -20,6 +20,7 @@ from adapters.speech.engine import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from domain.commands import RecordStitched, RecordTranscribed
+from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
@@ -83,10 +84,6 @@ def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
     return store.put_bytes(order.prefix, transcript.to_json()), transcript
 
 
-def has_bare_samples(recording: Recording) -> bool:
-    return recording.opened.codec == PCM_CODEC
-
-
 class StageWork:
     """What the stage followers have done in worker processes: each method is a `Work`.
 
@@ -120,7 +117,7 @@ class StageWork:
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
             prefix=blob_prefix(recording_id, "audio"),
-            are_samples=has_bare_samples(recording),
+            are_samples=recording.opened.kind is RecordingKind.SAMPLES,
         )
         blob, stitched = await self._workers_for(recording).run(stitch_blobs, order, timeout=STITCHING_TIMEOUT)
         return RecordStitched(
@@ -149,7 +146,7 @@ class StageWork:
             "prefix": blob_prefix(recording_id, "transcript"),
         }
         workers = self._workers_for(recording)
-        if has_bare_samples(recording):
+        if recording.opened.kind is RecordingKind.SAMPLES:
             session = SessionOrder(chunks=_words_stored(recording), **common)
             blob, transcript = await workers.run(transcribe_stitched_session, session, timeout=timeout)
         else:
@@ -169,7 +166,7 @@ class StageWork:
         )
 
     def _workers_for(self, recording: Recording) -> WorkerProcesses:
-        return self._live_workers if has_bare_samples(recording) else self._workers
+        return self._live_workers if recording.opened.kind is RecordingKind.SAMPLES else self._workers
 
 
 def _words_stored(recording: Recording) -> list[StoredWords]:

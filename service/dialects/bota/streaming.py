@@ -20,7 +20,7 @@ from adapters.blobs.store import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
 from domain.errors import ChunkNumberOutOfRange, RecordingError
-from domain.events import FinalizePolicy, RecordingOpened
+from domain.events import FinalizePolicy, RecordingKind, RecordingOpened
 from domain.identity import recording_id
 from domain.recording import Recording
 from service.application.processing import blob_prefix
@@ -30,7 +30,7 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
-from service.dialects.bota.objects import chunk_objects, finalize_answer, is_whole_file
+from service.dialects.bota.objects import chunk_objects, finalize_answer
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -100,6 +100,7 @@ class Streaming:
             dialect=DIALECT,
             tenant_id=key.project_id,
             external_id=external_id,
+            kind=RecordingKind.STREAMED if asked.streaming else RecordingKind.WHOLE_FILE,
             finalize_policy=FinalizePolicy.REJECT,
             max_chunks=self._deck.settings.max_chunks if asked.streaming else 1,
             expires_at=(now + self._deck.settings.upload_window).replace(microsecond=0),
@@ -166,7 +167,7 @@ class Streaming:
         key = access.permitted(request, self._deck, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._json_body(request))
         its_id = recording_id_of(request.match_info["recording_id"])
-        if is_whole_file((await self._owned(key, its_id)).opened.codec):
+        if not _is_streamed_here((await self._owned(key, its_id)).opened):
             raise NotStreamingRecording
         command = commands.FinalizeRecording(
             at=self._deck.clock(),
@@ -183,8 +184,9 @@ class Streaming:
         its_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._owned(key, its_id)
         opened, finalized = recording.opened, recording.finalized
-        is_file = is_whole_file(opened.codec)
-        takes_chunks = not is_file and finalized is None and not recording.has_expired(self._deck.clock())
+        is_open = finalized is None and not recording.has_expired(self._deck.clock())
+        takes_chunks = is_open and _is_streamed_here(opened)
+        is_file = opened.kind is RecordingKind.WHOLE_FILE
         answer = ChunksAnswer(
             id=public_recording_id(its_id),
             status="uploaded" if finalized else "pending" if is_file else "streaming",
@@ -206,6 +208,14 @@ class Streaming:
     async def _json_body(self, request: web.Request) -> bytes:
         limits = self._deck.limits
         return await whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
+
+
+def _is_streamed_here(opened: RecordingOpened) -> bool:
+    """Whether the template and finalize are for it: the template ends in the codec, which Bota's clients announce.
+
+    A stream that came by another dialect without a codec is finalized there.
+    """
+    return opened.kind is not RecordingKind.WHOLE_FILE and opened.codec is not None
 
 
 def _part_number(file_name: str, max_chunks: int) -> int:

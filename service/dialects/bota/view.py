@@ -9,12 +9,12 @@ from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, Transcribed
+from domain.events import ChunkStored, RecordingKind, Transcribed
 from domain.summary import RecordingSummary, Standing
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionFailed, ViewBehind
-from service.dialects.bota.objects import is_whole_file, recording_object, transcription_object
+from service.dialects.bota.objects import recording_object, transcription_object
 from service.runtime.deck import Deck
 
 VIEW_SECONDS = 5.0
@@ -77,7 +77,8 @@ class View:
 
     async def _verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
         """A whole file's digest was verified when its upload was completed, before anything was stitched."""
-        if not is_whole_file(summary.codec) or summary.finalized_at is None or summary.stitched is not None:
+        is_file = summary.kind is RecordingKind.WHOLE_FILE
+        if not is_file or summary.finalized_at is None or summary.stitched is not None:
             return None
         with suppress(RecordingNotFound):  # deleted since the row was read
             return (await self._deck.recordings.find(recording_id)).chunks.get(1)

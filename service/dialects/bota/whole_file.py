@@ -11,7 +11,7 @@ from aiohttp import web
 
 from domain import commands
 from domain.errors import RecordingExpired
-from domain.events import ChunkStored, RecordingOpened
+from domain.events import ChunkStored, RecordingKind, RecordingOpened
 from domain.recording import Recording
 from domain.summary import evolve_summary
 from service.application.trace import trace_id
@@ -19,7 +19,7 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
 from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
 from service.dialects.bota.identifiers import public_media_id, public_recording_id, recording_id_of
-from service.dialects.bota.objects import is_whole_file, recording_object
+from service.dialects.bota.objects import recording_object
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -85,7 +85,7 @@ class WholeFile:
         recording = await self._deck.recordings.find(its_id)
         opened = recording.opened
         access.check_owner(key, its_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
-        if not is_whole_file(opened.codec):
+        if opened.kind is not RecordingKind.WHOLE_FILE:
             raise NotWholeFileRecording
         return its_id, recording
 

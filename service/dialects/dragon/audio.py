@@ -9,7 +9,7 @@ from adapters.tokens.allow_list import Application
 from domain import commands
 from domain.ambient_session import AmbientSessionNotFound
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
-from domain.events import FinalizePolicy
+from domain.events import FinalizePolicy, RecordingKind
 from domain.recording import Recording
 from service.application.processing import blob_prefix
 from service.application.stored_chunks import record_chunk
@@ -154,6 +154,7 @@ class Audio:
             dialect=DIALECT,
             tenant_id=asked.session.tenant_id,
             external_id=external_id(asked.correlation_id, asked.recording_number),
+            kind=RecordingKind.STREAMED,
             finalize_policy=FinalizePolicy.RECONCILE,
             max_chunks=self._deck.settings.dragon_max_chunks,
             expires_at=now + self._deck.settings.dragon_upload_window,
