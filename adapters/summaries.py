@@ -21,7 +21,7 @@ from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, lis
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """To be raised with every change of the columns, of the summary's own fields, or of what `status_of` says."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"

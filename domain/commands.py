@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from domain.events import FinalizePolicy, NoteWritten, RecordingEvent, Stage, Stitched, Transcribed
+from domain.events import (
+    FinalizePolicy,
+    NoteWritten,
+    RecordingEvent,
+    RecordingKind,
+    Stage,
+    Stitched,
+    Transcribed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +27,7 @@ class OpenRecording(Command):
     dialect: str
     tenant_id: str
     external_id: str
+    kind: RecordingKind
     finalize_policy: FinalizePolicy
     max_chunks: int
     expires_at: datetime

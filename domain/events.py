@@ -20,6 +20,19 @@ Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+class RecordingKind(StrEnum):
+    """What the chunks of a recording are to each other."""
+
+    STREAMED = "streamed"
+    """Chunks of an encoded stream, or slices of a file."""
+
+    WHOLE_FILE = "whole_file"
+    """One chunk, which is the file."""
+
+    SAMPLES = "samples"
+    """Bare PCM samples of someone who is speaking: heard chunk by chunk."""
+
+
 class FinalizePolicy(StrEnum):
     """What a finalize does while chunks are missing: refuse, or accept and wait for them."""
 
@@ -64,10 +77,10 @@ class RecordingOpened(Event):
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content. `language` is what is spoken, where the caller says it.
 
-    Version 1 knew no notes, version 2 no language.
+    Version 1 knew no notes, version 2 no language, version 3 no kind.
     """
 
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     dialect: str
     tenant_id: str
@@ -85,6 +98,7 @@ class RecordingOpened(Event):
     details_key: BlobKey | None
     note_wanted: bool
     language: str | None
+    kind: RecordingKind
 
 
 class ChunkStored(Event):

@@ -18,6 +18,7 @@ from domain.events import (
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
+    RecordingKind,
     RecordingOpened,
     RetryRequested,
     Stage,
@@ -47,6 +48,7 @@ class RecordingSummary(BaseModel):
     dialect: str
     tenant_id: str
     external_id: str
+    kind: RecordingKind
     standing: Standing
     created_at: datetime
     updated_at: datetime
@@ -83,6 +85,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         dialect=event.dialect,
         tenant_id=event.tenant_id,
         external_id=event.external_id,
+        kind=event.kind,
         standing=Standing.OPEN,
         created_at=event.at,
         updated_at=event.at,

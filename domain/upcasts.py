@@ -15,6 +15,20 @@ def _opened_without_word_of_language(fields: Fields) -> Fields:
     return fields | {"language": None}
 
 
+_PCM_CODEC = "pcm_s16le"
+
+
+def _opened_with_its_kind_in_its_codec(fields: Fields) -> Fields:
+    """Bota named a codec for what it streamed, Dorsum named this one, and Dragon, which only streamed, named none."""
+    if fields["codec"] == _PCM_CODEC:
+        kind = "samples"
+    elif fields["codec"] is None and fields["dialect"] == "bota":
+        kind = "whole_file"
+    else:
+        kind = "streamed"
+    return fields | {"kind": kind}
+
+
 def _chunk_with_a_number(fields: Fields) -> Fields:
     return fields | {"request_sha256": None}
 
@@ -26,6 +40,7 @@ def _note_of_the_engine_that_was_to_write_it(fields: Fields) -> Fields:
 UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("RecordingOpened", 1): _opened_without_word_of_notes,
     ("RecordingOpened", 2): _opened_without_word_of_language,
+    ("RecordingOpened", 3): _opened_with_its_kind_in_its_codec,
     ("ChunkStored", 1): _chunk_with_a_number,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }

@@ -29,7 +29,7 @@ from domain import commands as ask
 from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, Stage
+from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, RecordingKind, Stage
 from domain.life import decide
 from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
 from tests.domain.histories import (
@@ -141,6 +141,7 @@ def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> s
         dialect=st.sampled_from(["bota", "dragon", "dorsum"]),
         tenant_id=WORDS,
         external_id=WORDS,
+        kind=st.sampled_from(RecordingKind),
         finalize_policy=st.sampled_from(policies),
         max_chunks=st.integers(1, MOST_CHUNKS),
         expires_at=st.just(EXPIRY),

@@ -6,9 +6,10 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from adapters.audio.pcm import PCM_CODEC
 from adapters.event_log.mapper import EventMapper, VersionedEvent
-from domain.events import EVENT_TYPES
-from domain.upcasts import UPCASTS
+from domain.events import EVENT_TYPES, RecordingKind
+from domain.upcasts import UPCASTS, upcast
 from service.generators.event_schemas import EVENT_SCHEMAS
 from tests.domain.corpus import FOLDER, corpus
 
@@ -66,3 +67,25 @@ def test_a_recording_opened_before_there_were_notes_wants_none_and_a_row_that_sa
         if (stored.name, stored.version) == ("RecordingOpened", 1):
             read = EventMapper().to_recorded_event(stored.row, position=1).event
             assert read.note_wanted is orjson.loads(stored.row.state)["event"].get("note_wanted", False)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "codec", "kind"),
+    [
+        ("bota", "opus", "streamed"),
+        ("bota", None, "whole_file"),
+        ("dragon", None, "streamed"),
+        ("dorsum", "pcm_s16le", "samples"),
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_recording_opened_before_it_said_its_kind_is_of_the_one_that_its_dialect_and_codec_meant(
+    version, dialect, codec, kind
+):
+    lifted = upcast("RecordingOpened", {"dialect": dialect, "codec": codec}, version=version, to_version=4)
+    assert lifted["kind"] == kind
+
+
+def test_the_codec_that_meant_bare_samples_is_the_one_that_is_still_stored_for_them():
+    fields = {"dialect": "dorsum", "codec": PCM_CODEC}
+    assert upcast("RecordingOpened", fields, version=3, to_version=4)["kind"] == RecordingKind.SAMPLES

@@ -1,7 +1,7 @@
 import pytest
 
 from domain import errors
-from domain.events import Stage
+from domain.events import RecordingKind, Stage
 from tests.domain.histories import (
     EXPIRY,
     at,
@@ -35,6 +35,8 @@ def test_opening_it_again_later_with_the_same_facts_changes_nothing():
 def test_opening_it_again_with_other_facts_is_refused():
     with pytest.raises(errors.RecordingAlreadyOpened):
         when(given(opened()), open_recording(device_id="dev_2"))
+    with pytest.raises(errors.RecordingAlreadyOpened):
+        when(given(opened()), open_recording(kind=RecordingKind.SAMPLES))
 
 
 @pytest.mark.parametrize("command", [store_chunk(1), finalize(1), record_stitched(), retry()])

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given as for_all
 
-from domain.events import FinalizePolicy, Stage
+from domain.events import FinalizePolicy, RecordingKind, Stage
 from domain.recording import CorruptHistory, Phase, evolve
 from domain.summary import Standing, evolve_summary
 from tests.domain.histories import (
@@ -33,6 +33,7 @@ FACTS = {
     "dialect": "dragon",
     "tenant_id": "customer",
     "external_id": "visit",
+    "kind": RecordingKind.SAMPLES,
     "max_chunks": 7,
     "codec": "wav",
     "started_at": at(-5),

@@ -51,6 +51,45 @@ async def test_finalize_before_any_chunk_is_a_success_and_the_last_chunk_starts_
     assert (await ended(api, dragon.correlation_id))["content_sha256"] == sha256(audio)
 
 
+async def test_before_it_is_stitched_no_chunk_of_a_recording_is_taken_for_its_file(dragon, api):
+    audio = silence()
+    first, second = slices(audio, 2)
+    await dragon.announce()
+    await dragon.store(1, None)
+    await dragon.store(2, first)
+    assert (await dragon.finalize(3)).status == 200
+    waiting = await api.get(await found(api, dragon.correlation_id))
+    content = ("file_size_bytes", "content_sha256", "content_sha256_verified_at")
+    assert [waiting[name] for name in ("status", *content)] == ["uploaded", None, None, None]
+    await dragon.store(3, second)
+    whole = await ended(api, dragon.correlation_id)
+    stitched_at = next(
+        event["at"] for event in (await api.get(whole, "/events"))["data"] if event["type"] == "Stitched"
+    )
+    assert [whole[name] for name in content] == [len(audio), sha256(audio), stitched_at]
+
+
+async def test_while_it_takes_chunks_a_recording_is_streaming_and_no_upload_of_a_file(dragon, api):
+    await dragon.announce()
+    await dragon.store(1, None)
+    recording = await found(api, dragon.correlation_id)
+    assert recording["status"] == "streaming"
+    for status, listed in (("streaming", [recording]), ("pending", [])):
+        answer = await api.call("GET", f"/v1/recordings?correlation_id={dragon.correlation_id}&status={status}")
+        assert answer.json["data"] == listed
+    arrived = await api.get(recording, "/chunks")
+    assert (arrived["status"], arrived["chunk_upload_url_template"]) == ("streaming", None)
+    calls = {
+        "upload-url": ({"content_type": "audio/wav", "file_size_bytes": 9}, "invalid_request"),
+        "upload-complete": ({}, "invalid_request"),
+        "finalize": ({"total_chunks": 1, "final_duration_ms": 1}, "not_streaming_recording"),
+    }
+    for call, (body, refusal) in calls.items():
+        answer = await api.call("POST", f"/v1/recordings/{recording['id']}/{call}", body=body)
+        assert (answer.status, answer.error["type"]) == (400, refusal)
+    assert await found(api, dragon.correlation_id) == recording
+
+
 async def test_chunk_1_may_carry_audio_and_an_empty_content_is_none(dragon, api):
     audio = silence()
     await dragon.announce()

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored
+from domain.events import ChunkStored, RecordingKind
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.dialects.bota.answers import (
@@ -58,11 +58,6 @@ MEDIA_TYPES = {
 }
 
 
-def is_whole_file(codec: str | None) -> bool:
-    """Whether a recording is uploaded as one file: a streaming one always announces its codec."""
-    return codec is None
-
-
 def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
@@ -72,7 +67,7 @@ def recording_answer(
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
     content = stitched or file
     stitched_at = stitched.at if stitched else None
-    verified_at = summary.finalized_at if is_whole_file(summary.codec) else stitched_at
+    verified_at = summary.finalized_at if summary.kind is RecordingKind.WHOLE_FILE else stitched_at
     return RecordingAnswer(
         id=public_recording_id(recording_id),
         project_id=summary.tenant_id,
@@ -115,8 +110,8 @@ def recording_status(summary: RecordingSummary) -> RecordingStatus:
     if summary.failed is not None and summary.failed.reason == INTEGRITY_FAILURE:
         return INTEGRITY_FAILURE
     if summary.standing is Standing.OPEN:
-        return "pending" if is_whole_file(summary.codec) else "streaming"
-    return STATUS.get(summary.standing, "failed")
+        return "pending" if summary.kind is RecordingKind.WHOLE_FILE else "streaming"
+    return STATUS.get(summary.standing, "processing")
 
 
 def _transcription_status(summary: RecordingSummary) -> TranscriptionStatusOfRecording | None:

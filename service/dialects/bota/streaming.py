@@ -185,8 +185,11 @@ class Streaming:
 
 
 def _is_streamed_here(opened: RecordingOpened) -> bool:
-    """Whether it takes chunks by this API: recordings that came by another are finished by that one."""
-    return opened.dialect == DIALECT and opened.kind is RecordingKind.STREAMED
+    """Whether the template and finalize are for it: the template ends in the codec, which Bota's clients announce.
+
+    A stream that came by another dialect without a codec is finalized there.
+    """
+    return opened.kind is not RecordingKind.WHOLE_FILE and opened.codec is not None
 
 
 def _details(asked: CreateRecording) -> bytes | None:

@@ -12,8 +12,9 @@ LINES = 12
 
 
 def main() -> None:
-    events: dict[str, dict[str, str]] = {schema_name(event_type): {} for event_type in EVENT_TYPES.values()}
-    mapper = EventMapper()
+    events: dict[str, dict[str, tuple[int, LoggedEvent]]] = {
+        schema_name(event_type): {} for event_type in EVENT_TYPES.values()
+    }
 
     @settings(
         max_examples=3_000,
@@ -26,18 +27,30 @@ def main() -> None:
     @given(histories() | session_histories())
     def collect(history: list[LoggedEvent]) -> None:
         for version, event in enumerate(history, 1):
-            lines = events[schema_name(type(event))]
-            if len(lines) < LINES:
-                trace_id = f"trace-{len(lines)}" if len(lines) % 2 else None
-                row = mapper.to_stored_event(VersionedEvent(UUID(int=len(lines) + 1), version, event, trace_id))
-                lines.setdefault(event.model_dump_json(exclude={"at"}), line_of(row))
+            events[schema_name(type(event))].setdefault(event.model_dump_json(exclude={"at"}), (version, event))
 
     collect()
-    for name, lines in events.items():
+    for name, drawn in events.items():
         path = FOLDER / f"{name}.jsonl"
         if not path.exists():
-            path.write_text("".join(lines.values()))
+            lines = _lines(_spread(list(drawn.values())))
+            path.write_text("".join(lines))
             print(f"{path.name}: {len(lines)} events")
 
 
-main()
+def _spread(drawn: list[tuple[int, LoggedEvent]]) -> list[tuple[int, LoggedEvent]]:
+    """Some from everywhere: what is drawn one after another is alike."""
+    return drawn[:: max(1, len(drawn) // LINES)][:LINES]
+
+
+def _lines(events: list[tuple[int, LoggedEvent]]) -> list[str]:
+    mapper = EventMapper()
+    lines = []
+    for number, (version, event) in enumerate(events):
+        trace_id = f"trace-{number}" if number % 2 else None
+        lines.append(line_of(mapper.to_stored_event(VersionedEvent(UUID(int=number + 1), version, event, trace_id))))
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.blobs.store import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogUnavailable
 from domain import commands, errors
-from domain.events import FinalizePolicy
+from domain.events import FinalizePolicy, RecordingKind
 from domain.identity import recording_id
 from domain.summary import Standing
 from service.application.recordings import Contended
@@ -106,6 +106,7 @@ class Client:
             dialect="simulated",
             tenant_id="tenant",
             external_id=self.name,
+            kind=RecordingKind.STREAMED,
             finalize_policy=traits.choice(list(FinalizePolicy)),
             max_chunks=20,
             expires_at=now + self._window,
