@@ -109,7 +109,7 @@ class StageFollower:
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
         if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
             # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
-            recording = self._recordings.in_memory(recorded.recording_id, at_least=recorded.version)
+            recording = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
             return recording is None or recording.due_stage is Stage.STITCH
         return type(recorded.event) in WAKING_EVENTS[self._stage]
 
@@ -122,17 +122,17 @@ class StageFollower:
 
     def _begin(self, recorded: RecordedEvent) -> None:
         """Start a job; jobs of one recording run one after another."""
-        before = self._newest.get(recorded.recording_id)
-        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.recording_id}")
+        before = self._newest.get(recorded.stream_id)
+        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.stream_id}")
         self._unfinished[recorded.position] = job
-        self._newest[recorded.recording_id] = job
+        self._newest[recorded.stream_id] = job
         job.add_done_callback(lambda job: self._ended(recorded, job))
 
     def _ended(self, recorded: RecordedEvent, job: asyncio.Task[None]) -> None:
         self._room.release()
         del self._unfinished[recorded.position]
-        if self._newest.get(recorded.recording_id) is job:
-            del self._newest[recorded.recording_id]
+        if self._newest.get(recorded.stream_id) is job:
+            del self._newest[recorded.stream_id]
         if not (self._stopping or job.cancelled()):  # jobs that were stopped have not ended
             self._save_position()
 
@@ -162,22 +162,22 @@ class StageFollower:
         try:
             await self._do_stage(recorded)
         except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
-            await self._on_gone(recorded.recording_id)
+            await self._on_gone(recorded.stream_id)
         except RecordingError as error:  # ended by someone else meanwhile
             logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
-        recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
+        recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
         if recording.due_stage is self._stage and not await self._is_due_by_a_later_event(recorded):
             command = await self._attempt(recorded, recording)
-            await self._recordings.execute(recorded.recording_id, command, trace_id=recorded.trace_id)
+            await self._recordings.execute(recorded.stream_id, command, trace_id=recorded.trace_id)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
         """Whether a chunk was not what made the stage due: then the finalize that did has a job of its own, and its
         trace id."""
         if type(recorded.event) is not ChunkStored:
             return False
-        newer = await self._log.history(recorded.recording_id, after_version=recorded.version)
+        newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
         return any(type(each.event) in WAKING_EVENTS[self._stage] for each in newer)
 
     async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
@@ -185,7 +185,7 @@ class StageFollower:
         delays = self._policy.delays(self._random)
         for attempt in count(1):
             try:
-                command = await self._work(recorded.recording_id, recording)
+                command = await self._work(recorded.stream_id, recording)
             except OUT_OF_SERVICE:
                 raise
             except Exception as error:  # whatever broke: the audio stays, and the stage can be retried
@@ -217,7 +217,7 @@ class StageFollower:
         self._metrics.stage_attempts.labels(self.name, outcome).inc()
 
     def _about(self, recorded: RecordedEvent) -> dict[str, str]:
-        return {"stage": self.name, "recording_id": recorded.recording_id.hex}
+        return {"stage": self.name, "recording_id": recorded.stream_id.hex}
 
 
 def is_beyond_help(error: Exception) -> bool:
