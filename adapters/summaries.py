@@ -156,7 +156,7 @@ class SummaryStore:
 
     def _fold_into(self, table: str, events: Sequence[RecordedEvent]) -> None:
         """One read and one write for each recording that the events touch, however many of its events there are."""
-        by_recording = attrgetter("recording_id")
+        by_recording = attrgetter("stream_id")
         rows = []
         for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
             summary = _find(self._writer, table, recording_id)

@@ -106,7 +106,7 @@ class EventLog:
 
     def append(
         self,
-        recording_id: UUID,
+        stream_id: UUID,
         expected_version: int,
         events: Sequence[LoggedEvent],
         *,
@@ -121,20 +121,17 @@ class EventLog:
         `after`: bytes that are made durable first; those of all events that wait together share one sync.
 
         The future gives the position of the last of them once they are durable. It raises VersionConflict when the
-        recording is not at `expected_version`, or `rests_on` failed, of whatever; LogFull or LogUnavailable when the
+        stream is not at `expected_version`, or `rests_on` failed, of whatever; LogFull or LogUnavailable when the
         commit failed as a whole; and what kept the bytes from being durable.
         """
         versions = range(expected_version + 1, expected_version + 1 + len(events))
         versioned = [
-            VersionedEvent(recording_id, version, event, trace_id)
-            for version, event in zip(versions, events, strict=True)
+            VersionedEvent(stream_id, version, event, trace_id) for version, event in zip(versions, events, strict=True)
         ]
         stored = [self._mapper.to_stored_event(cast("DomainEventProtocol[UUID]", event)) for event in versioned]
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        unplaced = [
-            RecordedEvent(0, recording_id, event.originator_version, event.event, trace_id) for event in versioned
-        ]
-        self._waiting.append(_Waiting(Append(recording_id, expected_version, stored), unplaced, rests_on, after, done))
+        unplaced = [RecordedEvent(0, stream_id, event.originator_version, event.event, trace_id) for event in versioned]
+        self._waiting.append(_Waiting(Append(stream_id, expected_version, stored), unplaced, rests_on, after, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="log commit")
         return done
@@ -197,7 +194,7 @@ class EventLog:
         if self._recent and self._recent[-1].position != first_position - 1:
             self._recent.clear()  # another process wrote in between
         for position, event in enumerate(events, first_position):
-            self._recent.append(RecordedEvent(position, event.recording_id, event.version, event.event, event.trace_id))
+            self._recent.append(RecordedEvent(position, event.stream_id, event.version, event.event, event.trace_id))
         if len(self._recent) > 2 * RECENT_EVENTS:
             del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)
@@ -219,19 +216,19 @@ class EventLog:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def history(self, recording_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
-        """One recording's events after `after_version`, in order; positions are not looked up (0).
+    async def history(self, stream_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
+        """One stream's events after `after_version`, in order; positions are not looked up (0).
 
         Raises: LogUnavailable.
         """
-        return await self._read(lambda: self._reader.history(recording_id, after_version=after_version))
+        return await self._read(lambda: self._reader.history(stream_id, after_version=after_version))
 
-    async def state(self, recording_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
+    async def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
         """One recording's state, folded in a thread from its events `after` an earlier state, which is given up to it.
 
         Raises: LogUnavailable.
         """
-        return await self._read(lambda: self._reader.state(recording_id, after=after))
+        return await self._read(lambda: self._reader.state(stream_id, after=after))
 
     async def read(self, *, after: int, limit: int = 512) -> list[RecordedEvent]:
         """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""
@@ -326,7 +323,7 @@ def _until_a_failure(
 def _joined(chain: Sequence[_Waiting]) -> Append:
     first = chain[0].append
     stored_events = [stored for waiting in chain for stored in waiting.append.stored_events]
-    return Append(first.recording_id, first.expected_version, stored_events)
+    return Append(first.stream_id, first.expected_version, stored_events)
 
 
 def _outcomes(chain: Sequence[_Waiting], joined: int | VersionConflict) -> list[int | Exception]:

@@ -14,7 +14,7 @@ from domain.upcasts import UnknownEventVersion, upcast
 
 @dataclass(frozen=True, slots=True)
 class VersionedEvent:
-    """An event at its place in one recording's history: versions count from 1 without a gap."""
+    """An event at its place in one stream: versions count from 1 without a gap."""
 
     originator_id: UUID
     originator_version: int
@@ -24,10 +24,13 @@ class VersionedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event in the log. `position` counts over all of it, `version` within one recording or session; both from 1."""
+    """An event in the log. A stream is the history of one recording or of one session.
+
+    `position` counts over the whole log, `version` within the stream; both from 1.
+    """
 
     position: int
-    recording_id: UUID
+    stream_id: UUID
     version: int
     event: LoggedEvent
     trace_id: str | None
@@ -81,7 +84,7 @@ class EventMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         """As `to_recorded_event`, for the library's own use."""
         read = self.to_recorded_event(stored_event, position=0)
-        versioned = VersionedEvent(read.recording_id, read.version, read.event, read.trace_id)
+        versioned = VersionedEvent(read.stream_id, read.version, read.event, read.trace_id)
         return cast("DomainEventProtocol[UUID]", versioned)
 
 

@@ -28,17 +28,17 @@ class EventReader:
         self._recorder = recorder
         self._mapper = EventMapper()
 
-    def history(self, recording_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
-        """One recording's events after `after_version`, in order; positions are not looked up (0)."""
-        stored_events = self._recorder.select_events(recording_id, gt=after_version)
+    def history(self, stream_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
+        """One stream's events after `after_version`, in order; positions are not looked up (0)."""
+        stored_events = self._recorder.select_events(stream_id, gt=after_version)
         return [self._mapper.to_recorded_event(stored, position=0) for stored in stored_events]
 
-    def state(self, recording_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
+    def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
         """One recording's state as the log has it now, folded from its events `after` an earlier state.
 
         None for the id of a session: there is no recording of that name.
         """
-        stored_events = self._recorder.select_events(recording_id, gt=after.version)
+        stored_events = self._recorder.select_events(stream_id, gt=after.version)
         # One at a time: ten thousand events kept at once cost the garbage collector more than reading them.
         events = (
             cast("RecordingEvent", self._mapper.to_event(stored))
@@ -48,6 +48,6 @@ class EventReader:
         return StateAt(after.version + len(stored_events), fold(events, after.recording))
 
     def after(self, position: int, *, limit: int = 512) -> list[RecordedEvent]:
-        """At most `limit` events of all recordings after `position`, in order; none at the end."""
+        """At most `limit` events of all streams after `position`, in order; none at the end."""
         notifications = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
         return [self._mapper.to_recorded_event(stored, position=stored.id) for stored in notifications]

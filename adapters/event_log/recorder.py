@@ -1,6 +1,6 @@
 """The port of the log's store: what a recorder of the `eventsourcing` library must do beyond the library's own.
 
-One call inserts the appends of many recordings in one transaction; an append whose recording has moved on meanwhile
+One call inserts the appends of many streams in one transaction; an append whose stream has moved on meanwhile
 is left out and told so, and costs the others nothing.
 """
 
@@ -14,15 +14,15 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events to follow version `expected_version` of one recording (0: it has none yet)."""
+    """Events to follow version `expected_version` of one stream (0: it has none yet)."""
 
-    recording_id: UUID
+    stream_id: UUID
     expected_version: int
     stored_events: Sequence[StoredEvent]
 
 
 class VersionConflict(Exception):
-    """The recording is not at the version that the append was decided on; decide again on what is there now."""
+    """The stream is not at the version that the append was decided on; decide again on what is there now."""
 
 
 class LogUnavailable(Exception):
@@ -45,20 +45,20 @@ class LogRecorder(Protocol):
         """Insert all appends that fit, in one transaction, durable on return.
 
         Returns, for each append, the position of its last event, or the conflict that kept it out. An append fits
-        when its recording stands exactly at `expected_version`, counting the appends before it in the same batch.
+        when its stream stands exactly at `expected_version`, counting the appends before it in the same batch.
 
         Raises: LogFull, LogUnavailable; then nothing of the batch is in the log.
         """
         ...
 
     def select_events(self, originator_id: UUID, *, gt: int | None = None) -> Sequence[StoredEvent]:
-        """One recording's events after version `gt`, in order."""
+        """One stream's events after version `gt`, in order."""
         ...
 
     def select_notifications(
         self, start: int | None, limit: int, *, inclusive_of_start: bool = True
     ) -> Sequence[Notification]:
-        """At most `limit` events of all recordings from position `start` on, in order."""
+        """At most `limit` events of all streams from position `start` on, in order."""
         ...
 
     def max_notification_id(self) -> int | None:

@@ -28,10 +28,10 @@ class SnapshotStore:
     def __init__(self, recorder: AggregateRecorder) -> None:
         self._recorder = recorder
 
-    def newest(self, recording_id: UUID) -> StateAt | None:
+    def newest(self, stream_id: UUID) -> StateAt | None:
         """Raises: SnapshotUnreadable."""
         try:
-            rows = self._recorder.select_events(recording_id, desc=True, limit=1)
+            rows = self._recorder.select_events(stream_id, desc=True, limit=1)
         except PersistenceError as error:
             raise SnapshotUnreadable(str(error)) from error
         if not rows:
@@ -44,10 +44,10 @@ class SnapshotStore:
             raise SnapshotUnreadable(f"{place}: {first['msg']}") from error
         return StateAt(rows[0].originator_version, restore(snapshot))
 
-    def keep(self, recording_id: UUID, version: int, snapshot: Snapshot) -> None:
+    def keep(self, stream_id: UUID, version: int, snapshot: Snapshot) -> None:
         """Keep the snapshot of `version`; older ones of the recording may go. Raises: SnapshotNotKept."""
         state = snapshot.model_dump_json().encode()
         try:
-            self._recorder.insert_events([StoredEvent(recording_id, version, _TOPIC, state)])
+            self._recorder.insert_events([StoredEvent(stream_id, version, _TOPIC, state)])
         except PersistenceError as error:
             raise SnapshotNotKept(str(error)) from error

@@ -1,4 +1,4 @@
-"""Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many recordings a transaction."""
+"""Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many streams a transaction."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -67,18 +67,18 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             return self._insert_batch(cursor, appends)
 
     def _insert_batch(self, cursor: SQLiteCursor, appends: Sequence[Append]) -> list[int | VersionConflict]:
-        position, versions = self._newest(cursor, {append.recording_id for append in appends})
+        position, versions = self._newest(cursor, {append.stream_id for append in appends})
         rows: list[tuple[int, str, int, str, bytes]] = []
         outcomes: list[int | VersionConflict] = []
         for append in appends:
-            recording_id = append.recording_id
-            if versions[recording_id] != append.expected_version:
+            stream_id = append.stream_id
+            if versions[stream_id] != append.expected_version:
                 outcomes.append(VersionConflict())
                 continue
             for stored in append.stored_events:
                 position += 1
-                rows.append((position, recording_id.hex, stored.originator_version, stored.topic, stored.state))
-            versions[recording_id] += len(append.stored_events)
+                rows.append((position, stream_id.hex, stored.originator_version, stored.topic, stored.state))
+            versions[stream_id] += len(append.stored_events)
             outcomes.append(position)
         self._insert_rows(cursor, rows)
         return outcomes
@@ -92,18 +92,18 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """As the library's, without making the recording's id anew of every row: a third of the time of reading."""
-        recording_id = cast("UUID", originator_id)
+        """As the library's, without making the stream's id anew for every row: a third of the time of reading."""
+        stream_id = cast("UUID", originator_id)
         statement = (
             f"SELECT originator_version, topic, state FROM {self.events_table_name} "  # noqa: S608
             "WHERE originator_id=? AND originator_version>? AND originator_version<=? "
             f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT ?"
         )
-        bounds = (recording_id.hex, gt or 0, _LARGEST if lte is None else lte, -1 if limit is None else limit)
+        bounds = (stream_id.hex, gt or 0, _LARGEST if lte is None else lte, -1 if limit is None else limit)
         with self.datastore.transaction(commit=False) as cursor:
             cursor.sqlite_cursor.row_factory = None  # plain tuples; the library's rows by name take twice as long
             cursor.execute(statement, bounds)
-            return [StoredEvent(recording_id, version, topic, state) for version, topic, state in cursor.fetchall()]
+            return [StoredEvent(stream_id, version, topic, state) for version, topic, state in cursor.fetchall()]
 
     def select_notifications(
         self,
@@ -114,7 +114,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """As the library's, and for the same reason quicker; a page has few recordings and many events of each."""
+        """As the library's, and for the same reason quicker; a page has few streams and many events of each."""
         if stop is not None or topics:
             return super().select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
         first = 0 if start is None else start if inclusive_of_start else start + 1
@@ -136,13 +136,13 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             values = [value for row in some for value in row]
             cursor.execute(f"INSERT INTO {self.events_table_name} VALUES {marks}", values)  # noqa: S608
 
-    def _newest(self, cursor: SQLiteCursor, recording_ids: Collection[UUID]) -> tuple[int, dict[UUID, int]]:
-        """The log's last position and each recording's last version.
+    def _newest(self, cursor: SQLiteCursor, stream_ids: Collection[UUID]) -> tuple[int, dict[UUID, int]]:
+        """The log's last position and each stream's last version.
 
         One row for all: each step of a statement lets go of the interpreter's lock, and has to get it back. And one
         look at the end of each history, however long that is.
         """
-        table, by_hex = self.events_table_name, {recording_id.hex: recording_id for recording_id in recording_ids}
+        table, by_hex = self.events_table_name, {stream_id.hex: stream_id for stream_id in stream_ids}
         version = f"SELECT MAX(originator_version) FROM {table} WHERE originator_id=value"  # noqa: S608
         cursor.execute(
             f"SELECT (SELECT MAX(rowid) FROM {table}), json_group_object(value, ({version})) FROM json_each(?)",  # noqa: S608
@@ -158,7 +158,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
 class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
     """Snapshots beside their log, in one file: a copy of it never has one that is ahead of its history.
 
-    Of each recording only the newest is kept.
+    Of each stream only the newest is kept.
     """
 
     def __init__(self, log: SQLiteLogRecorder) -> None:

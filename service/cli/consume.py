@@ -11,7 +11,8 @@ import click
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
-from service.runtime.settings import BadSettings, Settings, as_set, load_settings
+from service.application.setting_names import as_set
+from service.runtime.settings import BadSettings, Settings, load_settings
 
 POLL_MS = 500
 

@@ -37,9 +37,9 @@ async def _publish(settings: Settings) -> None:
     from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
     from adapters.positions import PositionStore  # noqa: PLC0415
     from service.application.metrics import Metrics  # noqa: PLC0415
-    from service.followers.publisher import open_publisher  # noqa: PLC0415
     from service.followers.supervision import keep_running  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
+    from service.runtime.publishing import open_publisher  # noqa: PLC0415
 
     log = EventLog(SQLiteLogRecorder(settings.log_path))
     positions = PositionStore(settings.positions_path)

@@ -74,7 +74,7 @@ class Eraser:
                     if self._retention:
                         await self._until(recorded.event.at + self._retention)
                     trace_id.set(recorded.trace_id)
-                    await self.erase(recorded.recording_id)
+                    await self.erase(recorded.stream_id)
                     self._positions.save(self.name, recorded.position)
             self._positions.save(self.name, events[-1].position)
 

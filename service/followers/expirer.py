@@ -57,10 +57,10 @@ class Expirer:
     def _note(self, recorded: RecordedEvent) -> None:
         match recorded.event:
             case RecordingOpened(expires_at=expires_at):
-                self._opened_at[recorded.recording_id] = recorded.position
-                heapq.heappush(self._deadlines, _Deadline(expires_at, recorded.recording_id))
+                self._opened_at[recorded.stream_id] = recorded.position
+                heapq.heappush(self._deadlines, _Deadline(expires_at, recorded.stream_id))
             case Stitched() | Failed() | RecordingDeleted():
-                self._opened_at.pop(recorded.recording_id, None)
+                self._opened_at.pop(recorded.stream_id, None)
 
     async def _close_due(self) -> None:
         now = self._clock()

@@ -23,11 +23,11 @@ from adapters.kafka.position import Published, read_position, read_published
 from adapters.kafka.producer import TransactionalProducer
 from adapters.kafka.topic import Topic, ensure_topic
 from adapters.positions import PositionStore
-from service.application.clock import Clock, utc_now
+from service.application.clock import Clock
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
+from service.application.setting_names import as_set
 from service.messages.publication import message_id, to_message
-from service.runtime.settings import Settings, as_set
 
 logger = logging.getLogger(__name__)
 
@@ -263,15 +263,3 @@ class Publisher:
             self._patiences = self._patience.delays(self._random)
         self._expected = frozenset((position,))
         self._follower_position.set(position)
-
-
-def open_publisher(
-    settings: Settings, log: EventLog, *, positions: PositionStore, random: Random, metrics: Metrics
-) -> Publisher:
-    """The publisher that the settings ask for. Raises: ValueError when they ask for none."""
-    if settings.kafka is None:
-        raise ValueError("no Kafka is set")
-    topic = Topic(
-        name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
-    )
-    return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)

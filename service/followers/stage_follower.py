@@ -13,39 +13,28 @@ from random import Random
 from uuid import UUID
 
 from adapters.audio.errors import AudioError
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.positions import PositionStore
-from adapters.speech.engine import SpeechError
+from adapters.speech.port import SpeechError
 from domain.commands import Command, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
 from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.metrics import Metrics
-from service.application.recordings import Contended, Recordings
+from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.stage_parts import Work
+from service.application.stages import ProcessingStage
+from service.application.streams import Contended
 from service.application.trace import trace_id
 
 logger = logging.getLogger(__name__)
 
 MOST_UNFINISHED = 1_000
 """Jobs begun and not ended; beyond it the follower reads no further."""
-
-WAKING_EVENTS: dict[Stage, frozenset[type[RecordingEvent]]] = {
-    Stage.STITCH: frozenset({FinalizeRequested, RetryRequested}),
-    Stage.TRANSCRIBE: frozenset({Stitched, RetryRequested}),
-    Stage.NOTE: frozenset({Transcribed, RetryRequested}),
-}
-"""After which events a stage may be due. Stitching may be due after a chunk, too: the last one that was declared."""
-
-Work = Callable[[UUID, Recording], Awaitable[Command]]
-"""Does the stage's work and gives the command that records it. What it writes is idempotent by name.
-
-Raises: what is OUT_OF_SERVICE or beyond help, or anything else, which is tried again a few times.
-"""
 
 OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
 """Not the recording's fault: waited out, however long it takes, and never counted as an attempt."""
@@ -61,7 +50,7 @@ class StageFollower:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: ProcessingStage,
         work: Work,
         *,
         on_gone: Callable[[UUID], Awaitable[None]],
@@ -73,7 +62,7 @@ class StageFollower:
         random: Random,
         metrics: Metrics,
     ) -> None:
-        self.name = stage.value
+        self.name = stage.name.value
         self._stage = stage
         self._work = work
         self._on_gone = on_gone
@@ -107,11 +96,11 @@ class StageFollower:
             await self._stop()
 
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
-        if self._stage is Stage.STITCH and type(recorded.event) is ChunkStored:
-            # Hardly ever the last of a finalized recording; so it is worth a look before a job is begun.
-            recording = self._recordings.in_memory(recorded.recording_id, at_least=recorded.version)
-            return recording is None or recording.due_stage is Stage.STITCH
-        return type(recorded.event) in WAKING_EVENTS[self._stage]
+        event_type = type(recorded.event)
+        if event_type in self._stage.seldom_woken_by:
+            recording = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
+            return recording is None or self._stage.is_due(recording)
+        return event_type in self._stage.woken_by
 
     async def _stop(self) -> None:
         self._stopping = True
@@ -122,17 +111,17 @@ class StageFollower:
 
     def _begin(self, recorded: RecordedEvent) -> None:
         """Start a job; jobs of one recording run one after another."""
-        before = self._newest.get(recorded.recording_id)
-        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.recording_id}")
+        before = self._newest.get(recorded.stream_id)
+        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.stream_id}")
         self._unfinished[recorded.position] = job
-        self._newest[recorded.recording_id] = job
+        self._newest[recorded.stream_id] = job
         job.add_done_callback(lambda job: self._ended(recorded, job))
 
     def _ended(self, recorded: RecordedEvent, job: asyncio.Task[None]) -> None:
         self._room.release()
         del self._unfinished[recorded.position]
-        if self._newest.get(recorded.recording_id) is job:
-            del self._newest[recorded.recording_id]
+        if self._newest.get(recorded.stream_id) is job:
+            del self._newest[recorded.stream_id]
         if not (self._stopping or job.cancelled()):  # jobs that were stopped have not ended
             self._save_position()
 
@@ -162,30 +151,30 @@ class StageFollower:
         try:
             await self._do_stage(recorded)
         except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
-            await self._on_gone(recorded.recording_id)
+            await self._on_gone(recorded.stream_id)
         except RecordingError as error:  # ended by someone else meanwhile
             logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
-        recording = await self._recordings.find(recorded.recording_id, at_least=recorded.version)
-        if recording.due_stage is self._stage and not await self._is_due_by_a_later_event(recorded):
+        recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
+        if self._stage.is_due(recording) and not await self._is_due_by_a_later_event(recorded):
             command = await self._attempt(recorded, recording)
-            await self._recordings.execute(recorded.recording_id, command, trace_id=recorded.trace_id)
+            await self._recordings.execute(recorded.stream_id, command, trace_id=recorded.trace_id)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
-        """Whether a chunk was not what made the stage due: then the finalize that did has a job of its own, and its
-        trace id."""
-        if type(recorded.event) is not ChunkStored:
+        """Whether the event was not what made the stage due: then what did, such as a finalize, has a job of its own,
+        and its trace id."""
+        if type(recorded.event) not in self._stage.seldom_woken_by:
             return False
-        newer = await self._log.history(recorded.recording_id, after_version=recorded.version)
-        return any(type(each.event) in WAKING_EVENTS[self._stage] for each in newer)
+        newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
+        return any(type(each.event) in self._stage.woken_by for each in newer)
 
     async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
         """Try until the work is done, cannot be done, or has been tried often enough."""
         delays = self._policy.delays(self._random)
         for attempt in count(1):
             try:
-                command = await self._work(recorded.recording_id, recording)
+                command = await self._work(recorded.stream_id, recording)
             except OUT_OF_SERVICE:
                 raise
             except Exception as error:  # whatever broke: the audio stays, and the stage can be retried
@@ -211,13 +200,13 @@ class StageFollower:
         return self._failure("internal_error", broke, attempts)
 
     def _failure(self, reason: str, message: str, attempts: int) -> RecordFailure:
-        return RecordFailure(at=self._clock(), stage=self._stage, reason=reason, message=message, attempts=attempts)
+        return RecordFailure(at=self._clock(), stage=self._stage.name, reason=reason, message=message, attempts=attempts)
 
     def _count(self, outcome: str) -> None:
         self._metrics.stage_attempts.labels(self.name, outcome).inc()
 
     def _about(self, recorded: RecordedEvent) -> dict[str, str]:
-        return {"stage": self.name, "recording_id": recorded.recording_id.hex}
+        return {"stage": self.name, "recording_id": recorded.stream_id.hex}
 
 
 def is_beyond_help(error: Exception) -> bool:

@@ -26,9 +26,9 @@ class Waker:
         """Follow the log for ever, from where it stood when this was made."""
         async for events in self._log.follow(after=self._position):
             for recorded in events:
-                if recorded.recording_id in self._waiting:
-                    self._versions[recorded.recording_id] = recorded.version
-                    for woken in self._waiting[recorded.recording_id]:
+                if recorded.stream_id in self._waiting:
+                    self._versions[recorded.stream_id] = recorded.version
+                    for woken in self._waiting[recorded.stream_id]:
                         woken.set()
             self._position = events[-1].position
 

@@ -61,12 +61,12 @@ class WebhookFollower:
         event = recorded.event
         if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # nobody is told of a chunk, a session
             return ()
-        summary = self._summaries.pop(recorded.recording_id, None)
+        summary = self._summaries.pop(recorded.stream_id, None)
         if summary is not None or recorded.version == 1:
             summary = evolve_summary(summary, event)
         else:
             summary = await self._folded(recorded)
-        self._summaries[recorded.recording_id] = summary
+        self._summaries[recorded.stream_id] = summary
         if len(self._summaries) > KEPT_SUMMARIES:
             self._summaries.popitem(last=False)
         return self._messages_of(recorded, summary)
@@ -74,9 +74,9 @@ class WebhookFollower:
     async def _folded(self, recorded: RecordedEvent) -> RecordingSummary:
         """The recording up to this event, from its history."""
         summary = None
-        for earlier in await self._log.history(recorded.recording_id):
+        for earlier in await self._log.history(recorded.stream_id):
             if earlier.version <= recorded.version and isinstance(earlier.event, RecordingEvent):
                 summary = evolve_summary(summary, earlier.event)
         if summary is None:
-            raise LookupError(f"the log has no history of recording {recorded.recording_id}")
+            raise LookupError(f"the log has no history of recording {recorded.stream_id}")
         return summary

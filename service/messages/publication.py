@@ -26,7 +26,7 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 def to_message(recorded: RecordedEvent) -> Message:
     """Raises: KeyError for an event type without a public form, which a test keeps from happening."""
-    event, subject_id = recorded.event, str(recorded.recording_id)
+    event, subject_id = recorded.event, str(recorded.stream_id)
     publication = PUBLIC_FORMS[type(event)]
     at = event.at.astimezone(UTC)
     at_text = at.isoformat().removesuffix("+00:00") + "Z"
@@ -59,7 +59,7 @@ def to_message(recorded: RecordedEvent) -> Message:
 
 def message_id(recorded: RecordedEvent) -> str:
     """The `ce_id`: one for each event there will ever be."""
-    return f"{recorded.recording_id}/{recorded.version}"
+    return f"{recorded.stream_id}/{recorded.version}"
 
 
 @dataclass(frozen=True, slots=True)

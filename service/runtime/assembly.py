@@ -1,290 +1,264 @@
 """Puts the service together from its settings and takes it apart again, in the order that loses nothing."""
 
 import asyncio
-import fcntl
-import logging
-import os
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from secrets import token_hex
 
-from adapters.blobs.store import BlobStore, open_store
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
-from adapters.event_log.snapshots import SnapshotStore
-from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
+from adapters.event_log.opening import open_log
 from adapters.keys import KeyStore
-from adapters.notes.extractive import ExtractiveNoteWriter
-from adapters.notes.note import NoteWriter
-from adapters.notes.openai_writer import OpenAINoteWriter
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
-from adapters.private_files import make_private_directory
-from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
+from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import Sealer
 from adapters.webhooks.store import WebhookStore
 from adapters.worker_processes import WorkerProcesses
-from domain.events import Stage
-from service.application.ambient_sessions import AmbientSessions
+from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
+from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
-from service.application.consultations import Consultations, SessionLimits
+from service.application.consultations import Consultations
+from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
-from service.application.note_writing import NoteWork
-from service.application.processing import StageWork
-from service.application.recordings import Recordings
+from service.application.queries import Queries
+from service.application.recordings import RecordingSnapshots, Recordings
 from service.application.retry import RetryPolicy
+from service.application.stage_parts import StageParts
+from service.application.stages import STAGES
+from service.application.uploads import Uploads
+from service.application.webhooks import Webhooks
 from service.dialects.bota.rendering import recording_status
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.webhook_messages import messages_of
 from service.dialects.dorsum.settings import DorsumSettings
-from service.dialects.http.deck import Deck, WebhookParts
 from service.dialects.http.limits import Limits
+from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner, load_or_create_key
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
-from service.followers.publisher import open_publisher
-from service.followers.stage_follower import StageFollower, Work
+from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
+from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
+from service.runtime.engines import note_writer, usable_engine
+from service.runtime.publishing import open_publisher
 from service.runtime.settings import Settings
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is kept, opened."""
+
+    blobs: BlobStore
+    log: EventLog
+    recordings: Recordings
+    sessions: AmbientSessions
+    keys: KeyStore
+    summaries: SummaryStore
+    positions: PositionStore
+    webhooks: WebhookStore
+    webhooks_thread: OneThread
 
 
-class DataDirInUse(Exception):
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(
-            f"Another tapedeck is running on {data_dir}; stop it, or give this one another TAPEDECK_DATA_DIR."
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningService:
+    """The service with every follower running. `parts` is for the dialects; the rest, for those who operate it."""
+
+    parts: Parts
+    stores: Stores
+    projector: Projector
+    delivery: WebhookDelivery
+    metrics: Metrics
 
 
 @asynccontextmanager
-async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Deck]:
+async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[RunningService]:
     """The service's parts with every follower running, until the block ends.
 
     Raises: what `service.runtime.server` calls START_FAILURES.
     """
-    async with AsyncExitStack() as parts:
-        parts.enter_context(_owned_data_dir(settings.data_dir))
+    async with AsyncExitStack() as opened:
+        opened.enter_context(owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+        stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
+        dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
+        projector = Projector(stores.log, stores.summaries)
+        waker = Waker(stores.log, stores.recordings)
+        sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
+        opened.push_async_callback(sender.close)
+        delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
 
-        blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
-        parts.push_async_callback(blobs.close)
-        blobs.recover()
-        make_private_directory(settings.log_path.parent)
-        recorder = SQLiteLogRecorder(settings.log_path)
-        log = EventLog(recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
-        parts.push_async_callback(log.close)
-        keys = KeyStore(settings.keys_path, clock=clock)
-        parts.callback(keys.close)
-        summaries = SummaryStore(settings.views_path, status_of=recording_status)
-        parts.callback(summaries.close)
-        positions = PositionStore(settings.positions_path)
-        parts.callback(positions.close)
-        for made_from_the_log in (summaries, positions):
-            made_from_the_log.use_for(log.identity, log.head)
-
-        dev_credentials = settle_dev_credentials(settings, keys, new_id=_new_id)
-        recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
-        parts.push_async_callback(recordings.close)
-        projector = Projector(log, summaries)
-        webhooks = _open_webhooks(parts, settings, clock=clock, metrics=metrics)
-        engine = _usable_engine(settings)
-        recognition = _open_recognition(parts, settings, engine)
-        waker = Waker(log, recordings)
-        consultations = Consultations(
-            recordings, blobs, recognition, waker, limits=_session_limits(settings), clock=clock, metrics=metrics
+        engine = usable_engine(settings)
+        recognition = LiveRecognition(
+            worker_count=settings.worker_count,
+            most_waiting=settings.section(DorsumSettings).dorsum_waiting,
+            blob_store_url=settings.blob_store_url,
+            engine=engine,
         )
-        parts.push_async_callback(consultations.close)
-        deck = Deck(
-            settings=settings,
-            chunk_retention=settings.chunk_retention,
+        opened.push_async_callback(recognition.close)
+        uploads = Uploads(
+            stores.recordings, stores.blobs, clock=clock, metrics=metrics, chunk_retention=settings.chunk_retention
+        )
+        consultations = Consultations(
+            stores.recordings,
+            uploads,
+            stores.blobs,
+            recognition,
+            waker,
+            answer_within=timedelta(seconds=settings.section(DorsumSettings).dorsum_seconds),
+            clock=clock,
+        )
+        opened.push_async_callback(consultations.close)
+        parts = Parts(
+            uploads=uploads,
+            queries=Queries(
+                stores.recordings,
+                log=stores.log,
+                summaries=stores.summaries,
+                projection=projector,
+                blobs=stores.blobs,
+            ),
+            lifecycle=Lifecycle(stores.recordings, clock=clock),
+            sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
+            consultations=consultations,
+            webhooks=Webhooks(
+                stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock
+            ),
+            callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
+            signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
+            settings=settings,
+            dev_credentials=dev_credentials,
             clock=clock,
             new_id=_new_id,
-            log=log,
-            recordings=recordings,
-            sessions=AmbientSessions(log),
-            blobs=blobs,
-            keys=keys,
-            dev_credentials=dev_credentials,
-            summaries=summaries,
-            projector=projector,
-            signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
-            metrics=metrics,
-            webhooks=webhooks,
-            consultations=consultations,
         )
 
         workers = WorkerProcesses(settings.worker_count, initializer=preload, initargs=(engine,))
-        parts.push_async_callback(workers.close)
-        work = StageWork(
-            workers,
-            live_workers=recognition.workers,
+        opened.push_async_callback(workers.close)
+        stage_parts = StageParts(
+            blobs=stores.blobs,
             blob_store_url=settings.blob_store_url,
-            scratch_dir=_empty_scratch_dir(settings.data_dir),
+            scratch_dir=empty_scratch_dir(settings.data_dir),
+            workers=workers,
+            live_workers=recognition.workers,
             engine=engine,
             language=settings.language,
-            clock=deck.clock,
+            note_writer=note_writer(settings),
+            note_policy=RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts),
+            clock=clock,
+            random=random,
         )
-        eraser = Eraser(
-            "erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=deck.clock
-        )
-        chunk_eraser = Eraser(
-            "erase-chunks",
-            STITCHED_CHUNKS,
-            settings.chunk_retention,
-            log=log,
-            blobs=blobs,
-            positions=positions,
-            clock=deck.clock,
-        )
-        expirer = Expirer(log=log, recordings=recordings, positions=positions, clock=deck.clock)
         told = WebhookFollower(
-            webhooks.store, webhooks.thread, webhooks.delivery, messages_of, log=log, clock=deck.clock
+            stores.webhooks, stores.webhooks_thread, delivery, messages_of, log=stores.log, clock=clock
         )
-        always = (projector, eraser, chunk_eraser, expirer, told, webhooks.delivery, waker)
-        notes = _note_work(settings, blobs, clock=clock, random=random)
-        followers = [(follower.name, follower.run) for follower in always]
-        stages: list[tuple[Stage, Work]] = [
-            (Stage.STITCH, work.stitch),
-            (Stage.TRANSCRIBE, work.transcribe),
-            (Stage.NOTE, notes.write_note),
-        ]
-        for stage, its_work in stages:
-            follower = StageFollower(
-                stage,
-                its_work,
-                on_gone=eraser.erase,
-                log=log,
-                recordings=recordings,
-                positions=positions,
-                policy=RetryPolicy(
-                    first=timedelta(seconds=1),
-                    factor=3,
-                    longest=timedelta(minutes=5),
-                    attempts=settings.stage_attempts,
-                ),
-                clock=deck.clock,
-                random=random,
-                metrics=metrics,
-            )
-            followers.append((follower.name, follower.run))
-        if settings.kafka is not None:
-            publisher = open_publisher(settings, log, positions=positions, random=random, metrics=metrics)
-            followers.append((publisher.name, publisher.run))
+        followers = [(each.name, each.run) for each in (projector, waker, told, delivery)]
+        followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
-        parts.push_async_callback(_cancel, tasks)
-        yield deck
+        opened.push_async_callback(_cancel, tasks)
+        yield RunningService(
+            parts=parts, stores=stores, projector=projector, delivery=delivery, metrics=metrics
+        )
 
 
 def _new_id() -> str:
     return token_hex(16)
 
 
-def _open_webhooks(parts: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> WebhookParts:
-    sealer = Sealer.with_key_file(settings.data_dir / "webhooks.key")
-    store = WebhookStore(settings.data_dir / "webhooks.sqlite3", sealer)
-    parts.callback(store.close)
-    thread = OneThread("webhooks")
-    parts.callback(thread.close)
-    sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
-    parts.push_async_callback(sender.close)
-    delivery = WebhookDelivery(store, thread, sender, clock=clock, metrics=metrics)
-    return WebhookParts(store=store, thread=thread, sender=sender, delivery=delivery)
+def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
+    blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
+    opened.push_async_callback(blobs.close)
+    blobs.recover()
+    found = open_log(settings.log_url)
+    log = EventLog(found.recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
+    opened.push_async_callback(log.close)
+    keys = KeyStore(settings.keys_path, clock=clock)
+    opened.callback(keys.close)
+    summaries = SummaryStore(settings.views_path, status_of=recording_status)
+    opened.callback(summaries.close)
+    positions = PositionStore(settings.positions_path)
+    opened.callback(positions.close)
+    for made_from_the_log in (summaries, positions):
+        made_from_the_log.use_for(log.identity, log.head)
+    recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots))
+    opened.push_async_callback(recordings.close)
+    sessions = AmbientSessions(log)
+    opened.push_async_callback(sessions.close)
+    webhooks = WebhookStore(
+        settings.data_dir / "webhooks.sqlite3", Sealer.with_key_file(settings.data_dir / "webhooks.key")
+    )
+    opened.callback(webhooks.close)
+    webhooks_thread = OneThread("webhooks")
+    opened.callback(webhooks_thread.close)
+    return Stores(
+        blobs=blobs,
+        log=log,
+        recordings=recordings,
+        sessions=sessions,
+        keys=keys,
+        summaries=summaries,
+        positions=positions,
+        webhooks=webhooks,
+        webhooks_thread=webhooks_thread,
+    )
+
+
+Run = Callable[[], Awaitable[None]]
+
+
+def _followers(
+    settings: Settings, stores: Stores, stage_parts: StageParts, *, metrics: Metrics
+) -> Iterator[tuple[str, Run]]:
+    """Names and runs of those that act on recordings and that publish."""
+    log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
+    eraser = Eraser("erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=clock)
+    chunk_eraser = Eraser(
+        "erase-chunks",
+        STITCHED_CHUNKS,
+        settings.chunk_retention,
+        log=log,
+        blobs=blobs,
+        positions=positions,
+        clock=clock,
+    )
+    expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
+    for each in (eraser, chunk_eraser, expirer):
+        yield each.name, each.run
+    policy = RetryPolicy(
+        first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
+    )
+    for stage in STAGES.values():
+        follower = StageFollower(
+            stage,
+            stage.open_work(stage_parts),
+            on_gone=eraser.erase,
+            log=log,
+            recordings=stores.recordings,
+            positions=positions,
+            policy=policy,
+            clock=clock,
+            random=stage_parts.random,
+            metrics=metrics,
+        )
+        yield follower.name, follower.run
+    if settings.kafka is not None:
+        publisher = open_publisher(settings, log, positions=positions, random=stage_parts.random, metrics=metrics)
+        yield publisher.name, publisher.run
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextmanager
-def _owned_data_dir(data_dir: Path) -> Iterator[None]:
-    """The directory is this process's until the block ends, also when it is killed: the lock dies with it."""
-    make_private_directory(data_dir)
-    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataDirInUse(data_dir) from None
-        yield
-    finally:
-        os.close(lock)
-
-
-def _empty_scratch_dir(data_dir: Path) -> Path:
-    """Where workers build files, on the disk they end up on. What a crash left there is worth nothing."""
-    scratch = data_dir / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(mode=0o700)
-    return scratch
-
-
-def _open_recognition(parts: AsyncExitStack, settings: Settings, engine: EngineSpec) -> LiveRecognition:
-    recognition = LiveRecognition(
-        worker_count=settings.worker_count,
-        most_waiting=settings.section(DorsumSettings).dorsum_waiting,
-        blob_store_url=settings.blob_store_url,
-        engine=engine,
-    )
-    parts.push_async_callback(recognition.close)
-    return recognition
-
-
-def _session_limits(settings: Settings) -> SessionLimits:
-    dorsum = settings.section(DorsumSettings)
-    return SessionLimits(
-        max_chunks=dorsum.dorsum_max_chunks,
-        upload_window=dorsum.upload_window,
-        answer_within=timedelta(seconds=dorsum.dorsum_seconds),
-    )
-
-
-def _note_work(settings: Settings, blobs: BlobStore, *, clock: Clock, random: Random) -> NoteWork:
-    policy = RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts)
-    return NoteWork(_note_writer(settings), blobs, policy=policy, clock=clock, random=random)
-
-
-def _note_writer(settings: Settings) -> NoteWriter:
-    if settings.note_writer == "extractive":
-        return ExtractiveNoteWriter()
-    if settings.note_writer_url is None or settings.note_writer_model is None:
-        raise ValueError("the settings' own check has seen to both")
-    api_key = settings.note_writer_api_key
-    return OpenAINoteWriter(
-        base_url=settings.note_writer_url,
-        model=settings.note_writer_model,
-        api_key=api_key.get_secret_value() if api_key else None,
-        timeout_seconds=settings.note_writer_seconds,
-    )
-
-
-def _usable_engine(settings: Settings) -> EngineSpec:
-    """Raises: UnsupportedLanguage, EngineUnavailable."""
-    engine = _engine_spec(settings)
-    require_language(settings.language, build_engine(engine))
-    return engine
-
-
-def _engine_spec(settings: Settings) -> EngineSpec:
-    api_key = settings.transcriber_api_key
-    return EngineSpec(
-        kind=settings.transcriber,
-        model=settings.transcriber_model,
-        base_url=settings.transcriber_url,
-        api_key=api_key.get_secret_value() if api_key else None,
-    )

@@ -120,7 +120,7 @@ def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:
     position = 0
     while events := reader.after(position):
         for recorded in events:
-            yield recorded.event, recorded.recording_id.bytes
+            yield recorded.event, recorded.stream_id.bytes
         position = events[-1].position
 
 

@@ -5,19 +5,19 @@ import logging
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
-from service.dialects.http.deck import Deck
+from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.event_log.port import LogUnavailable
 from service.dialects.http.json_answers import json_answer
+from service.runtime.assembly import RunningService
 
 logger = logging.getLogger(__name__)
 
 
 class Operations:
-    """The handlers, over one deck."""
+    """The handlers."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
+    def __init__(self, service: RunningService) -> None:
+        self._service = service
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/healthz", self.alive)
@@ -30,15 +30,15 @@ class Operations:
     async def ready(self, _: web.Request) -> web.Response:
         """200 only when a chunk could be stored now, which is tried."""
         try:
-            await self._deck.blobs.check_writable()
-            await self._deck.log.refresh_head()
+            await self._service.stores.blobs.check_writable()
+            await self._service.stores.log.refresh_head()
         except (StorageFull, StorageUnavailable, LogUnavailable) as error:
             logger.warning("not ready", extra={"because": str(error)})
             return json_answer({"status": "not ready", "reason": str(error)}, status=503)
         return json_answer({"status": "ready"})
 
     async def metrics(self, _: web.Request) -> web.Response:
-        metrics = self._deck.metrics
-        metrics.log_position.set(self._deck.log.head)
-        metrics.follower_position.labels(self._deck.projector.name).set(self._deck.projector.position)
+        metrics = self._service.metrics
+        metrics.log_position.set(self._service.stores.log.head)
+        metrics.follower_position.labels(self._service.projector.name).set(self._service.projector.position)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

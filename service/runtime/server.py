@@ -1,4 +1,4 @@
-"""Runs the service until it is told to stop: the HTTP server around an open deck."""
+"""Runs the service until it is told to stop: the HTTP server around the opened service."""
 
 import asyncio
 import logging
@@ -13,16 +13,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from adapters.blobs.store import BlobFailure
-from adapters.event_log.recorder import LogUnavailable
+from adapters.blobs.port import BlobFailure
+from adapters.event_log.port import LogUnavailable
 from adapters.keys import KeyFileTooNew
-from adapters.speech.engine import SpeechError
+from adapters.speech.port import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable
-from service.dialects.http.deck import Deck
-from service.dialects.http.settings import HttpSettings
 from service.dialects.http.signed_urls import BadSigningKey
-from service.runtime.assembly import DataDirInUse, open_deck
+from service.runtime.assembly import RunningService, open_service
 from service.runtime.collector import settle_collector
+from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
 from service.runtime.settings import Settings
 from service.runtime.web import runner
@@ -62,8 +61,8 @@ async def serve(settings: Settings) -> None:
     _allow_many_connections()
     async with AsyncExitStack() as running:
         with _named_start_failures():
-            deck = await running.enter_async_context(open_deck(settings))
-            await _listen(deck, running)
+            service = await running.enter_async_context(open_service(settings))
+            await _listen(service, settings, running)
         logger.info("serving", extra={"url": settings.base_url, "data_dir": str(settings.data_dir)})
         credentials = settings.data_dir / FILE_NAME
         if credentials.exists():
@@ -81,15 +80,14 @@ def _named_start_failures() -> Iterator[None]:
         raise StartRefused(f"The service cannot start: {str(error).rstrip('.')}.") from error
 
 
-async def _listen(deck: Deck, running: AsyncExitStack) -> None:
-    server = runner(deck)
+async def _listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
+    server = runner(service)
     await server.setup()
     running.push_async_callback(server.cleanup)
-    settings = deck.settings
     await web.TCPSite(server, settings.host, settings.port, ssl_context=_tls(settings)).start()
 
 
-def _tls(settings: HttpSettings) -> ssl.SSLContext | None:
+def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
+from service.application.setting_names import as_set
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
-
-
-def as_set(sentence: str) -> str:
-    """The adapters' sentence about Kafka's settings, with their names as they are set."""
-    return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
 class ServiceSettings(HttpSettings):

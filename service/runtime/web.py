@@ -7,37 +7,37 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.http.api import Api
-from service.dialects.http.deck import Deck
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.dialects.http.tracing import tracing
 from service.dialects.registry import DIALECTS
+from service.runtime.assembly import RunningService
 from service.runtime.operations import Operations
 from service.runtime.reference import Reference
 
 logger = logging.getLogger(__name__)
 
 
-def application(deck: Deck) -> web.Application:
-    """All routes over one deck. Raises: AllowListUnusable."""
+def application(service: RunningService) -> web.Application:
+    """All routes. Raises: AllowListUnusable."""
     apis = [dialect.api() for dialect in DIALECTS]
-    app = web.Application(middlewares=[tracing(deck.metrics), errors(apis)])
+    app = web.Application(middlewares=[tracing(service.metrics), errors(apis)])
     for api in apis:
-        api.install(app, deck)
-    for part in (Operations(deck), Reference()):
+        api.install(app, service.parts)
+    for part in (Operations(service), Reference()):
         part.add_routes(app.router)
     return app
 
 
-def runner(deck: Deck) -> web.AppRunner:
+def runner(service: RunningService) -> web.AppRunner:
     """The application with the server's limits. A handler is not cancelled when its client goes away: what it has
     begun to store, it ends."""
     return web.AppRunner(
-        application(deck),
+        application(service),
         access_log=None,
         keepalive_timeout=KEEPALIVE_SECONDS,
         lingering_time=LINGERING_SECONDS,
-        max_line_size=deck.limits.header_bytes,
-        max_field_size=deck.limits.header_bytes,
+        max_line_size=service.parts.limits.header_bytes,
+        max_field_size=service.parts.limits.header_bytes,
         auto_decompress=False,
         shutdown_timeout=10.0,
     )

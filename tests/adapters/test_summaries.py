@@ -91,7 +91,7 @@ def test_rows_equal_a_fresh_fold_however_the_log_is_cut_and_interleaved(tmp_path
     ]
     expected = {}
     for event in events:
-        expected[event.recording_id] = evolve_summary(expected.get(event.recording_id), event.event)
+        expected[event.stream_id] = evolve_summary(expected.get(event.stream_id), event.event)
 
     store = SummaryStore(tmp_path / f"{uuid4()}.sqlite3")
     position = 0

@@ -45,9 +45,7 @@ def test_what_was_stored_once_is_read_today(stored):
     envelope = orjson.loads(stored.row.state)
     assert (envelope["version"], read.trace_id) == (stored.version, envelope.get("metadata", {}).get("trace_id"))
     if stored.version == EVENT_TYPES[stored.name].VERSION:
-        again = EventMapper().to_stored_event(
-            VersionedEvent(read.recording_id, read.version, read.event, read.trace_id)
-        )
+        again = EventMapper().to_stored_event(VersionedEvent(read.stream_id, read.version, read.event, read.trace_id))
         assert again == stored.row, HINT
 
 

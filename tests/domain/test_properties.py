@@ -76,7 +76,7 @@ def test_every_event_survives_storing_and_reading_back(history):
         stored = mapper.to_stored_event(VersionedEvent(LOG_OF_ONE, version, event, "trace"))
         read = mapper.to_recorded_event(stored, position=7)
         assert read.event == event
-        assert (read.recording_id, read.version, read.position, read.trace_id) == (LOG_OF_ONE, version, 7, "trace")
+        assert (read.stream_id, read.version, read.position, read.trace_id) == (LOG_OF_ONE, version, 7, "trace")
 
 
 @for_all(histories())

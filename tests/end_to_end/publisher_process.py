@@ -65,7 +65,7 @@ async def _position(connection: KafkaConnection, topic: str) -> int:
 async def assert_exactly_the_log(data_dir: Path, servers: str, topic: str) -> list[Seen]:
     """Every event of the log once, nothing that the log does not have, and in log order in each partition."""
     seen = await asyncio.to_thread(read_committed, servers, topic)
-    logged = [(f"{event.recording_id}/{event.version}", event.position) for event in log_of(data_dir)]
+    logged = [(f"{event.stream_id}/{event.version}", event.position) for event in log_of(data_dir)]
     assert Counter((message.id, message.log_position) for message in seen) == Counter(logged)
     assert {message.key for message in seen} == {message.id.partition("/")[0] for message in seen}
     for partition in {message.partition for message in seen}:

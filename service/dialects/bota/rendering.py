@@ -26,11 +26,12 @@ from service.dialects.http.json_answers import utc_text
 
 STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FINALIZED: "uploaded",
-    Standing.STITCHED: "processing",
-    Standing.TRANSCRIBED: "processing",
     Standing.COMPLETED: "completed",
     Standing.FAILED: "failed",
+    Standing.DELETED: "failed",
 }
+"""Of a recording that is not open; "processing" between these, whichever stage it is in."""
+
 TRANSCRIPTION_STATUS_OF_RECORDING: Mapping[Standing, TranscriptionStatusOfRecording] = {
     Standing.FINALIZED: "queued",
     Standing.STITCHED: "processing",

@@ -63,7 +63,7 @@ def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[
 
 
 def _message(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> Message:
-    event_id = f"evt_{_digest(f'{recorded.recording_id.hex} {recorded.version} {event_type}')}"
+    event_id = f"evt_{_digest(f'{recorded.stream_id.hex} {recorded.version} {event_type}')}"
     body = {
         "id": event_id,
         "type": event_type,
@@ -74,7 +74,7 @@ def _message(recorded: RecordedEvent, summary: RecordingSummary, event_type: Eve
         event_id=event_id,
         type=event_type,
         project_id=summary.tenant_id,
-        recording_id=recorded.recording_id,
+        recording_id=recorded.stream_id,
         position=recorded.position,
         created_at=recorded.event.at,
         body=orjson.dumps(body),
@@ -88,11 +88,11 @@ def _digest(name: str) -> str:
 def _data(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> dict[str, Any]:
     if event_type == "recording.deleted":
         deleted_at = utc_text(recorded.event.at)
-        return {"id": public_recording_id(recorded.recording_id), "deleted_at": deleted_at}
+        return {"id": public_recording_id(recorded.stream_id), "deleted_at": deleted_at}
     if event_type.startswith("recording."):
-        shown = recording_answer(recorded.recording_id, summary, None).model_dump()
+        shown = recording_answer(recorded.stream_id, summary, None).model_dump()
         return {name: shown[name] for name in _OF_RECORDING}
-    shown = transcription_answer(recorded.recording_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
+    shown = transcription_answer(recorded.stream_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
     failed = summary.failed
     return shown | {
         "recording_status": recording_status(summary),

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from adapters.event_log.recorder import Append, LogRecorder, VersionConflict
 
 
-def append(recording_id: UUID, expected_version: int, count: int = 1, state: bytes = b"{}") -> Append:
-    stored = [
-        StoredEvent(recording_id, expected_version + number, "ChunkStored", state) for number in range(1, count + 1)
-    ]
-    return Append(recording_id, expected_version, stored)
+def append(stream_id: UUID, expected_version: int, count: int = 1, state: bytes = b"{}") -> Append:
+    stored = [StoredEvent(stream_id, expected_version + number, "ChunkStored", state) for number in range(1, count + 1)]
+    return Append(stream_id, expected_version, stored)
 
 
 def positions(recorder: LogRecorder) -> list[int]:

@@ -86,7 +86,7 @@ async def test_appends_that_rest_on_each_other_are_committed_in_order_and_each_i
     positions = await asyncio.gather(first, second, third, other)
     history = await log.read(after=0)
     assert [recorded.position for recorded in history] == [1, 2, 3, 4, 5]
-    assert [(history[position - 1].event, history[position - 1].recording_id == its_id) for position in positions] == [
+    assert [(history[position - 1].event, history[position - 1].stream_id == its_id) for position in positions] == [
         (chunk(1), True),
         (chunk(2), True),
         (chunk(3), True),

@@ -70,11 +70,11 @@ class TestSQLiteLogRecorder(RecorderContract):
 
     def test_a_commit_costs_the_same_after_a_long_history(self, recorder):
         """It was asked for each recording's last version in a way that read all of its history, every time."""
-        recording_id = uuid4()
-        recorder.insert_batch([append(recording_id, 0, 10)])
-        after_a_short_one = steps_of_a_commit(recorder, append(recording_id, 10))
-        recorder.insert_batch([append(recording_id, 11, 5_000)])
-        assert steps_of_a_commit(recorder, append(recording_id, 5_011)) < 2 * after_a_short_one
+        stream_id = uuid4()
+        recorder.insert_batch([append(stream_id, 0, 10)])
+        after_a_short_one = steps_of_a_commit(recorder, append(stream_id, 10))
+        recorder.insert_batch([append(stream_id, 11, 5_000)])
+        assert steps_of_a_commit(recorder, append(stream_id, 5_011)) < 2 * after_a_short_one
 
 
 def steps_of_a_commit(recorder, its_append):

@@ -50,7 +50,7 @@ def test_summaries_in_memory_are_those_that_the_file_keeps(seed, tmp_path):
         position = end
         assert kept.position() == in_file.position() == position
     for recorded in events:
-        assert kept.find(recorded.recording_id) == in_file.find(recorded.recording_id)
+        assert kept.find(recorded.stream_id) == in_file.find(recorded.stream_id)
     assert kept.rebuild(lambda after: events[after : after + 3]) == len(events)
     in_file.close()
 

@@ -8,7 +8,7 @@ from domain.events import NoteWritten
 from service.runtime.settings import BadSettings, load_settings
 from tests.adapters.notes.endpoint import SECTIONS, chat_endpoint, completion
 from tests.end_to_end.dorsum_client import Dorsum, keys_in, sections_of
-from tests.service.running_deck import TurnedClock, running_deck
+from tests.service.running_service import TurnedClock, running_service
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ async def note_of(tmp_path, endpoint, **settings):
         "note_writer_model": "m",
         "dorsum_seconds": 170,
     } | settings
-    async with running_deck(tmp_path / "data", TurnedClock(), **chosen) as running:
-        dorsum = Dorsum(running.deck.settings.base_url, keys_in(tmp_path / "data"))
+    async with running_service(tmp_path / "data", TurnedClock(), **chosen) as running:
+        dorsum = Dorsum(running.settings.base_url, keys_in(tmp_path / "data"))
         final = await dorsum.send([1, 2, 3], final=True)
         assert final.status == 200
         assert (await dorsum.send([1, 2, 3], final=True)).body == final.body
-        history = await running.deck.log.history(UUID(final.json["task_id"]))
+        history = await running.stores.log.history(UUID(final.json["task_id"]))
         (written,) = [recorded.event for recorded in history if isinstance(recorded.event, NoteWritten)]
         return final.json, written
 

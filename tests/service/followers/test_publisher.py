@@ -113,7 +113,7 @@ class Rig:
 
 async def assert_exactly_once(logged, seen):
     """Every event of the log once, nothing else, and each partition in the log's order."""
-    expected = {f"{event.recording_id}/{event.version}": event.position for event in logged}
+    expected = {f"{event.stream_id}/{event.version}": event.position for event in logged}
     assert sorted(message.id for message in seen) == sorted(expected)
     assert {message.id: message.log_position for message in seen} == expected
     for partition in {message.partition for message in seen}:
@@ -407,9 +407,9 @@ def test_histories_published_and_consumed_fold_to_the_same_state_as_the_logs(kaf
         await rig.until_published(publisher)
         seen, logged = await rig.seen(), await rig.logged()
         await rig.close()
-        by_recording = {event.recording_id: [] for event in logged}
+        by_recording = {event.stream_id: [] for event in logged}
         for event in logged:
-            by_recording[event.recording_id].append(event.event)
+            by_recording[event.stream_id].append(event.event)
         assert folded(message.form for message in seen) == {
             its_id: fold(events) for its_id, events in by_recording.items()
         }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.runtime.blob_check import check_blobs
-from tests.service.running_deck import RunningDeck, TurnedClock, running_deck
+from tests.service.running_service import Running, TurnedClock, running_service
 
 SMALL, LARGE = 3_000, 400_000
 
@@ -35,8 +35,8 @@ def failing_disk(blobs: Path, call: str, number: int) -> Iterator[list[str]]:
 
 
 @asynccontextmanager
-async def service(tmp_path: Path) -> AsyncIterator[RunningDeck]:
-    async with running_deck(tmp_path / "data", TurnedClock(), max_chunks=100) as running:
+async def service(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running_service(tmp_path / "data", TurnedClock(), max_chunks=100) as running:
         yield running
 
 
@@ -82,7 +82,7 @@ async def test_what_a_failing_disk_cannot_keep_is_refused_and_service_goes_on_wh
 
         with failing_disk(blobs, fault.call, fault.number) as touched:
             if fault.call == "posix_fallocate" and has_segment:  # there is room in what the segment has reserved
-                running.deck.blobs._writer._own[-1].segment._reserved_end = 0  # type: ignore[attr-defined]
+                running.stores.blobs._writer._own[-1].segment._reserved_end = 0  # type: ignore[attr-defined]
             answers = await asyncio.gather(*(api.put(recording, part, body) for part, body in bodies.items()))
         assert touched
         assert {(answer.status, answer.error["type"]) for answer in answers} == {(fault.status, fault.error)}
@@ -95,13 +95,13 @@ async def test_what_a_failing_disk_cannot_keep_is_refused_and_service_goes_on_wh
         assert await numbers(running, recording) == list(stored)
 
     async with service(tmp_path) as again:
-        findings = await asyncio.to_thread(lambda: list(check_blobs(again.deck.settings)))
+        findings = await asyncio.to_thread(lambda: list(check_blobs(again.settings)))
         assert not [finding for finding in findings if finding.is_loss]
         assert await numbers(again, recording) == list(stored)
-        (its_id,) = {key.split("/")[1] for key in again.deck.blobs.keys("recordings/")}
+        (its_id,) = {key.split("/")[1] for key in again.stores.blobs.keys("recordings/")}
         for part, body in stored.items():
-            (key,) = again.deck.blobs.keys(f"recordings/{its_id}/chunk-{part}-")
-            with again.deck.blobs.open(key) as reader:
+            (key,) = again.stores.blobs.keys(f"recordings/{its_id}/chunk-{part}-")
+            with again.stores.blobs.open(key) as reader:
                 assert reader.read() == body
 
 
@@ -117,5 +117,5 @@ async def test_after_a_failed_sync_the_segment_takes_nothing_any_more_and_is_not
         assert await numbers(running, recording) == [1, 2]
 
 
-async def numbers(running: RunningDeck, recording: dict[str, Any]) -> list[int]:
+async def numbers(running: Running, recording: dict[str, Any]) -> list[int]:
     return [chunk["number"] for chunk in (await running.api.get(recording, "/chunks"))["data"]]

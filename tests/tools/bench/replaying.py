@@ -82,6 +82,6 @@ def replay(reader: EventReader, *, after: int) -> dict[UUID, Recording]:
     states: dict[UUID, Recording] = {}
     while page := reader.after(after):
         for recorded in page:
-            states[recorded.recording_id] = evolve(states.get(recorded.recording_id), recorded.event)
+            states[recorded.stream_id] = evolve(states.get(recorded.stream_id), recorded.event)
         after = page[-1].position
     return states

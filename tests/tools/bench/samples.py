@@ -18,7 +18,7 @@ from service.application.live_recognition import LiveRecognition
 from service.dialects.dorsum.transcribe import Transcribe
 from tests.end_to_end.dorsum_client import CHUNK, PATH, keys_in
 from tests.end_to_end.service_process import ServiceProcess
-from tests.service.running_deck import TurnedClock, running_deck
+from tests.service.running_service import TurnedClock, running_service
 from tests.tools.bench.figures import spread
 
 REQUESTS = 25
@@ -73,14 +73,14 @@ async def handler_ratios(body: bytes) -> list[float]:
             patch.object(Transcribe, "transcribe", timed),
             patch.object(LiveRecognition, "transcribe_chunk", nothing_heard),
         ):
-            async with running_deck(Path(folder) / "data", TurnedClock()) as running:
+            async with running_service(Path(folder) / "data", TurnedClock()) as running:
                 keys, in_session = keys_in(Path(folder) / "data"), of_a_new_session(body)
                 for number in range(REQUESTS):
                     sent = in_session.replace(b"WORDS", b"%d" % number)
                     began_parsing = time.perf_counter()
                     orjson.loads(sent)
                     parsing = time.perf_counter() - began_parsing
-                    await asyncio.to_thread(post, running.deck.settings.base_url, sent, keys)
+                    await asyncio.to_thread(post, running.settings.base_url, sent, keys)
                     ratios.append(seconds.pop() / parsing)
     finally:
         logging.disable(logging.NOTSET)

@@ -66,7 +66,7 @@ def check_view(world: World) -> None:
     """The view equals a fresh fold of the log."""
     fold: dict[UUID, RecordingSummary] = {}
     for recorded in world.log.recorded():
-        fold[recorded.recording_id] = evolve_summary(fold.get(recorded.recording_id), recorded.event)
+        fold[recorded.stream_id] = evolve_summary(fold.get(recorded.stream_id), recorded.event)
     if world.summaries.position() != len(world.log.notifications):
         world.accuse(f"the view stands at {world.summaries.position()}, not at the log's end")
     if any(world.summaries.find(recording_id) != summary for recording_id, summary in fold.items()):

@@ -34,7 +34,7 @@ class MemoryLog:
             return [self._insert(append) for append in appends]
 
     def _insert(self, append: Append) -> int | VersionConflict:
-        history = self.by_recording.setdefault(append.recording_id, [])
+        history = self.by_recording.setdefault(append.stream_id, [])
         if len(history) != append.expected_version:
             return VersionConflict()
         for stored in append.stored_events:

@@ -68,7 +68,7 @@ class MemorySummaryStore:
 
 
 def _folded(rows: dict[UUID, RecordingSummary], events: Sequence[RecordedEvent]) -> dict[UUID, RecordingSummary]:
-    rows, by_recording = dict(rows), attrgetter("recording_id")
+    rows, by_recording = dict(rows), attrgetter("stream_id")
     for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
         summary = rows.get(recording_id)
         for recorded in its_events:

@@ -135,7 +135,7 @@ FAULTS = (
     Fault(
         "what a job stores for a recording deleted meanwhile stays",
         "service/followers/stage_follower.py",
-        "            await self._on_gone(recorded.recording_id)",
+        "            await self._on_gone(recorded.stream_id)",
         "            return",
     ),
     Fault(

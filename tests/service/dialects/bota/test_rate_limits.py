@@ -4,7 +4,7 @@ import pytest
 
 from adapters.keys import KeyKind
 from service.dialects.http.rates import CALLERS_KEPT, NO_LIMIT, Rates
-from tests.service.running_deck import TurnedClock, running_deck
+from tests.service.running_service import TurnedClock, running_service
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def clock():
 
 
 async def test_every_answer_says_how_the_caller_stands_also_where_nothing_is_limited(tmp_path, clock):
-    async with running_deck(tmp_path / "data", clock) as service:
+    async with running_service(tmp_path / "data", clock) as service:
         recording = await service.api.create()
         answers = [
             await service.api.call("GET", "/v1/recordings"),
@@ -31,11 +31,11 @@ async def test_every_answer_says_how_the_caller_stands_also_where_nothing_is_lim
 
 
 async def test_who_asks_too_much_is_refused_until_the_minute_is_over_and_nobody_else_is(tmp_path, clock):
-    async with running_deck(tmp_path / "data", clock, requests_per_minute=3) as service:
+    async with running_service(tmp_path / "data", clock, requests_per_minute=3) as service:
         clock.now = clock.now.replace(second=10)
-        project_id = service.deck.keys.list_keys()[0].project_id
+        project_id = service.stores.keys.list_keys()[0].project_id
         other = type(service.api)(
-            service.api.url, service.deck.keys.create(KeyKind.SECRET, project_id=project_id).token, "eu_1"
+            service.api.url, service.stores.keys.create(KeyKind.SECRET, project_id=project_id).token, "eu_1"
         )
         answers = [await service.api.call("GET", "/v1/recordings") for _ in range(5)]
         assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]

@@ -16,7 +16,7 @@ from service.application.clock import utc_now
 from tests.adapters.speech.subtitle_files import read_subrip, read_webvtt
 from tests.domain.histories import TRANSCRIBED_FACTS, chunk, failed, finalized, opened, stitched
 from tests.end_to_end.service_process import Answer, Api
-from tests.service.running_deck import RunningDeck, TurnedClock, running_deck
+from tests.service.running_service import Running, TurnedClock, running_service
 
 TALK = Transcript.of_segments(
     [
@@ -47,23 +47,23 @@ SUBRIP = "application/x-subrip"
 class Shelf:
     """A running service, and recordings of a project of its own that are put in its log as they are wanted."""
 
-    def __init__(self, running: RunningDeck) -> None:
-        self._deck = running.deck
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self.api = self.caller(KeyKind.SECRET)
 
     def caller(self, kind: KeyKind, *, project_id: str = "proj_exports", scopes: frozenset[str] = frozenset()) -> Api:
-        key = self._deck.keys.create(kind, project_id=project_id, scopes=scopes)
-        return Api(self._deck.settings.base_url, key.token, "eu_1")
+        key = self._running.stores.keys.create(kind, project_id=project_id, scopes=scopes)
+        return Api(self._running.settings.base_url, key.token, "eu_1")
 
     async def put(self, *events: RecordingEvent, **opening: object) -> str:
         """The id of the transcription of a recording with this history."""
         its_id = uuid4()
         begun = opened(tenant_id="proj_exports", expires_at=utc_now() + timedelta(days=1), **opening)
-        await self._deck.log.append(its_id, 0, [begun, *events], trace_id=None)
+        await self._running.stores.log.append(its_id, 0, [begun, *events], trace_id=None)
         return f"txn_{its_id.hex}"
 
     async def transcribed(self, transcript: Transcript, **opening: object) -> str:
-        blobs = self._deck.blobs
+        blobs = self._running.stores.blobs
         key = blobs.put_bytes("exports", transcript.to_json()).key
         done = Transcribed(**TRANSCRIBED_FACTS | {"blob_key": key, "provider": transcript.provider})
         return await self.put(chunk(1), finalized(1), stitched(), done, **opening)
@@ -75,7 +75,7 @@ class Shelf:
 
 @pytest.fixture
 async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    async with running_deck(tmp_path / "data", TurnedClock()) as running:
+    async with running_service(tmp_path / "data", TurnedClock()) as running:
         yield Shelf(running)
 
 

@@ -21,7 +21,7 @@ from domain.ambient_session import AnnounceSession
 from tests.domain.histories import session_opened
 from tests.end_to_end.service_process import short_speech, slices
 from tests.service.dialects.bota.webhook_receiver import Receiver
-from tests.service.running_deck import RunningDeck, TurnedClock, running_deck
+from tests.service.running_service import Running, TurnedClock, running_service
 
 CREATED, UPLOADED, DELETED = "recording.created", "recording.uploaded", "recording.deleted"
 QUEUED, STARTED = "transcription.queued", "transcription.started"
@@ -36,7 +36,7 @@ def clock():
 
 @pytest.fixture
 async def service(tmp_path, clock):
-    async with running_deck(tmp_path / "data", clock) as running:
+    async with running_service(tmp_path / "data", clock) as running:
         yield running
 
 
@@ -54,19 +54,19 @@ async def receiving():
         await receiver.stop()
 
 
-async def register(service: RunningDeck, receiver: Receiver, events=ALL) -> dict:
+async def register(service: Running, receiver: Receiver, events=ALL) -> dict:
     answer = await service.api.call("POST", "/v1/webhooks", body={"url": receiver.url, "events": events})
     assert answer.status == 201, answer
     return answer.json
 
 
-async def deliveries(service: RunningDeck, webhook, query="") -> list[dict]:
+async def deliveries(service: Running, webhook, query="") -> list[dict]:
     answer = await service.api.call("GET", f"/v1/webhooks/{webhook['id']}/deliveries{query}")
     assert answer.status == 200, answer
     return answer.json["data"]
 
 
-async def until(service: RunningDeck, webhook, holds) -> dict:
+async def until(service: Running, webhook, holds) -> dict:
     """The newest delivery of a webhook, once this holds of it."""
     async with asyncio.timeout(60):
         while True:
@@ -80,7 +80,7 @@ def attempted(times: int):
     return lambda delivery: len(delivery["attempts"]) == times
 
 
-async def finalized(service: RunningDeck, **fields):
+async def finalized(service: Running, **fields):
     recording = await service.api.upload(slices(short_speech(), 3), codec="wav", **fields)
     assert (await service.api.finalize(recording, 3)).status == 200
     return recording
@@ -137,7 +137,7 @@ async def test_ambient_sessions_are_passed_over(service, receiving):
     receiver = await receiving()
     await register(service, receiver)
     facts = session_opened().model_dump(exclude={"at"})
-    await service.deck.sessions.execute(uuid4(), AnnounceSession(at=service.clock(), **facts))
+    await service.stores.sessions.execute(uuid4(), AnnounceSession(at=service.clock(), **facts))
     await service.api.create()
     await receiver.count(1)
     assert receiver.types == [CREATED]
@@ -228,7 +228,7 @@ async def test_audio_that_is_not_what_was_declared_is_said_and_nothing_is_transc
 async def test_another_projects_endpoint_is_told_of_nothing(service, receiving):
     mine, theirs = await receiving(), await receiving()
     await register(service, mine)
-    key = service.deck.keys.create(KeyKind.SECRET, project_id="proj_other").token
+    key = service.stores.keys.create(KeyKind.SECRET, project_id="proj_other").token
     other = type(service.api)(service.api.url, key, "eu_1")
     await other.call("POST", "/v1/webhooks", body={"url": theirs.url, "events": ALL})
     await service.api.create()
@@ -312,12 +312,12 @@ async def test_everything_that_failed_can_be_sent_again_at_once(service, receivi
 async def test_a_receiver_that_is_down_through_a_restart_of_the_service_gets_everything(tmp_path, clock, receiving):
     receiver = await receiving()
     await receiver.stop()
-    async with running_deck(tmp_path / "data", clock) as service:
+    async with running_service(tmp_path / "data", clock) as service:
         webhook = await register(service, receiver)
         recording = await service.api.create()
         await until(service, webhook, attempted(1))
     await receiver.start()
-    async with running_deck(tmp_path / "data", clock) as service:
+    async with running_service(tmp_path / "data", clock) as service:
         found = await until(service, webhook, attempted(1))
         assert found["attempts"][0]["error"].startswith("Not connected")
         assert receiver.received == []
@@ -440,7 +440,7 @@ async def test_the_secret_is_shown_once_and_is_neither_in_the_files_nor_in_the_l
     assert shown[0].json == {"data": [expected], "has_more": False, "next_cursor": None}
     assert shown[1].json == expected
     secret = webhook["secret"].removeprefix("whsec_")
-    files = [file for file in service.deck.settings.data_dir.iterdir() if file.name.startswith("webhooks")]
+    files = [file for file in service.settings.data_dir.iterdir() if file.name.startswith("webhooks")]
     assert len(files) >= 2
     assert not [file.name for file in files if secret.encode() in file.read_bytes()]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
@@ -505,9 +505,9 @@ async def test_without_the_setting_a_private_address_is_refused_when_registered_
     tmp_path, clock, receiving
 ):
     receiver = await receiving()
-    async with running_deck(tmp_path / "data", clock) as service:
+    async with running_service(tmp_path / "data", clock) as service:
         webhook = await register(service, receiver)
-    async with running_deck(tmp_path / "data", clock, webhook_private_addresses=False) as service:
+    async with running_service(tmp_path / "data", clock, webhook_private_addresses=False) as service:
         answer = await service.api.call("POST", "/v1/webhooks", body={"url": receiver.url, "events": ALL})
         assert (answer.status, answer.error["details"]["field"]) == (400, "url")
         await service.api.create()

@@ -10,8 +10,7 @@ from aiohttp import web
 from orjson import loads
 
 from service.application.clock import utc_now
-from service.dialects.http.deck import Deck
-from service.runtime.assembly import open_deck
+from service.runtime.assembly import RunningService, Stores, open_service
 from service.runtime.settings import Settings
 from service.runtime.web import runner
 from tests.end_to_end.service_process import Api
@@ -29,26 +28,31 @@ class TurnedClock:
 
 
 @dataclass
-class RunningDeck:
-    deck: Deck
+class Running:
+    service: RunningService
+    settings: Settings
     clock: TurnedClock
     api: Api
+
+    @property
+    def stores(self) -> Stores:
+        return self.service.stores
 
     def turn(self, **by: float) -> None:
         """Turn the clock on, and let everyone who waits for it look."""
         self.clock.now += timedelta(**by)
-        self.deck.webhooks.delivery.wake()
+        self.service.delivery.wake()
 
 
 @asynccontextmanager
-async def running_deck(data_dir: Path, clock: TurnedClock, **settings: object) -> AsyncIterator[RunningDeck]:
+async def running_service(data_dir: Path, clock: TurnedClock, **settings: object) -> AsyncIterator[Running]:
     chosen = Settings(data_dir=data_dir, port=free_port(), workers=1, **settings)
-    async with open_deck(chosen, clock=clock) as deck:
-        server = runner(deck)
+    async with open_service(chosen, clock=clock) as service:
+        server = runner(service)
         await server.setup()
         try:
             await web.TCPSite(server, chosen.host, chosen.port).start()
             written = loads((data_dir / "dev-credentials.json").read_bytes())["bota"]
-            yield RunningDeck(deck, clock, Api(chosen.base_url, written["api_key"], written["end_user_id"]))
+            yield Running(service, chosen, clock, Api(chosen.base_url, written["api_key"], written["end_user_id"]))
         finally:
             await server.cleanup()

@@ -1,0 +1,35 @@
+"""The speech engine and the note writer that the settings name."""
+
+from adapters.notes.extractive import ExtractiveNoteWriter
+from adapters.notes.note import NoteWriter
+from adapters.notes.openai_writer import OpenAINoteWriter
+from adapters.speech.opening import build_engine
+from adapters.speech.port import EngineSpec, require_language
+from service.runtime.settings import Settings
+
+
+def usable_engine(settings: Settings) -> EngineSpec:
+    """Raises: UnsupportedLanguage, EngineUnavailable."""
+    api_key = settings.transcriber_api_key
+    engine = EngineSpec(
+        kind=settings.transcriber,
+        model=settings.transcriber_model,
+        base_url=settings.transcriber_url,
+        api_key=api_key.get_secret_value() if api_key else None,
+    )
+    require_language(settings.language, build_engine(engine))
+    return engine
+
+
+def note_writer(settings: Settings) -> NoteWriter:
+    if settings.note_writer == "extractive":
+        return ExtractiveNoteWriter()
+    if settings.note_writer_url is None or settings.note_writer_model is None:
+        raise ValueError("the settings' own check has seen to both")
+    api_key = settings.note_writer_api_key
+    return OpenAINoteWriter(
+        base_url=settings.note_writer_url,
+        model=settings.note_writer_model,
+        api_key=api_key.get_secret_value() if api_key else None,
+        timeout_seconds=settings.note_writer_seconds,
+    )

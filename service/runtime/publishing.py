@@ -1,0 +1,23 @@
+"""The Kafka publisher that the settings ask for, in the service or in a process of its own."""
+
+from random import Random
+
+from adapters.event_log.log import EventLog
+from adapters.kafka.topic import Topic
+from adapters.positions import PositionStore
+from service.application.clock import utc_now
+from service.application.metrics import Metrics
+from service.followers.publisher import Publisher
+from service.runtime.settings import Settings
+
+
+def open_publisher(
+    settings: Settings, log: EventLog, *, positions: PositionStore, random: Random, metrics: Metrics
+) -> Publisher:
+    """Raises: ValueError when the settings ask for none."""
+    if settings.kafka is None:
+        raise ValueError("no Kafka is set")
+    topic = Topic(
+        name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
+    )
+    return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)
