@@ -14,7 +14,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from adapters.audio.pcm import PCM_CODEC
-from adapters.blobs.store import BlobNotFound, BlobStore, StoredBlob
+from adapters.blobs.port import BlobNotFound, BlobStore, StoredBlob
 from adapters.notes.note import Note
 from adapters.speech.transcript import Transcript
 from domain.commands import AppendChunk, OpenRecording, RecordChunkTranscribed, RetryRecording

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from uuid import UUID
 
-from adapters.blobs.store import BlobStore
+from adapters.blobs.port import BlobStore
 from adapters.notes.extractive import ExtractiveNoteWriter
 from adapters.notes.note import Note, NoteNotWritten, NoteWriter
 from adapters.speech.transcript import Transcript

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from adapters.audio.pcm import PCM_CODEC, stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
-from adapters.blobs.arrival import storage_errors
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.port import StoredBlob
+from adapters.blobs.storage_errors import storage_errors
 from adapters.speech.engine import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.event_log.log import Bytes, EventLog
+from adapters.event_log.log import EventLog
 from adapters.event_log.reader import BEGINNING, StateAt
 from adapters.event_log.recorder import LogUnavailable, VersionConflict
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotStore, SnapshotUnreadable
+from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RecordingEvent, RecordingOpened
@@ -78,7 +79,7 @@ class Recordings:
         self._loading: dict[UUID, asyncio.Task[_Hot]] = {}
 
     async def execute(
-        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
     ) -> Outcome:
         """Decide `command` and wait until its events, and all before them, are durable.
 
@@ -102,7 +103,7 @@ class Recordings:
         raise Contended
 
     async def _decide(
-        self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None, after: Bytes | None
+        self, recording_id: UUID, hot: _Hot, command: Command, trace_id: str | None, after: StagedBytes | None
     ) -> Outcome:
         rests_on, decided_at = hot.commit, hot.version
         try:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from adapters.blobs.staging import Staged
+from adapters.blobs.port import Staged
 from domain import commands
 from service.application.trace import trace_id
 from service.runtime.deck import Deck

@@ -13,7 +13,7 @@ from random import Random
 from uuid import UUID
 
 from adapters.audio.errors import AudioError
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable

@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 from secrets import token_hex
 
-from adapters.blobs.store import BlobStore, open_store
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.blobs.store import BlobStore
+from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.keys import KeyStore
 from adapters.one_thread import OneThread

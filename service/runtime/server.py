@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from adapters.blobs.store import BlobFailure
+from adapters.blobs.port import BlobFailure
 from adapters.event_log.recorder import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.speech.engine import SpeechError

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.recordings import Contended

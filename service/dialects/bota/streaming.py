@@ -15,8 +15,8 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from adapters.blobs.staging import discard, staged
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.discarding import discard
+from adapters.blobs.port import StoredBlob
 from adapters.keys import Key, KeyKind
 from domain import commands
 from domain.errors import ChunkNumberOutOfRange, RecordingError
@@ -140,8 +140,7 @@ class Streaming:
         check_announced_size(request, limits.chunk_bytes)
         tell_to_continue(request)
         body = body_pieces(request, limit_bytes=limits.chunk_bytes, seconds=limits.chunk_seconds)
-        async with staged(
-            self._deck.blobs,
+        async with self._deck.blobs.stage(
             blob_prefix(its_id, f"chunk-{number}"),
             body,
             announced_bytes=request.content_length,

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from uuid import UUID
 
-from adapters.blobs.store import BlobNotFound
+from adapters.blobs.port import BlobNotFound
 from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from adapters.speech.engine import EngineRefused, EngineUnavailable, UnsupportedLanguage
 from adapters.worker_processes import WorkerError

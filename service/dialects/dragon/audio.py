@@ -4,7 +4,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from adapters.blobs.staging import Staged, discard, staged
+from adapters.blobs.discarding import discard
+from adapters.blobs.port import Staged
 from adapters.tokens.allow_list import Application
 from domain import commands
 from domain.ambient_session import AmbientSessionNotFound
@@ -65,7 +66,7 @@ class Audio:
                 raise InvalidRequest("content is required for every chunk but the first")
             await self._store(its_id, asked, None)
         else:
-            async with staged(self._deck.blobs, blob_prefix(its_id, f"chunk-{asked.chunk_number}"), content) as chunk:
+            async with self._deck.blobs.stage(blob_prefix(its_id, f"chunk-{asked.chunk_number}"), content) as chunk:
                 await self._store(its_id, asked, chunk)
             self._deck.metrics.chunk_bytes.labels(DIALECT).inc(chunk.size_bytes)
         return _success()

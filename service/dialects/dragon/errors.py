@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
