@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.blobs.arrival import sync_directory
+from adapters.durable_files import sync_directory
 
 
 def load_or_create(path: Path, make: Callable[[], bytes]) -> bytes:

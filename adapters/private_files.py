@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from adapters.blobs.arrival import Directories, sync_directory
+from adapters.durable_files import Directories, sync_directory
 
 
 def make_private_directory(path: Path) -> None:

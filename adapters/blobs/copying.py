@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
-from adapters.blobs.segment_reading import BlobInSegment
+from adapters.blobs.segments.reading import BlobInSegment
 
 _BLOCK_BYTES = 512 * 1024
 _CANNOT = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)

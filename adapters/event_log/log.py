@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import Any, Protocol, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -15,6 +15,7 @@ from eventsourcing.persistence import PersistenceError
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.reader import BEGINNING, EventReader, StateAt
 from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
+from adapters.staged_bytes import Keeper, StagedBytes
 from domain.events import LoggedEvent
 
 LARGEST_COMMIT = 1_024
@@ -33,32 +34,12 @@ Whoever waits for one of them wakes it (`wake`)."""
 T = TypeVar("T")
 
 
-class Keeper(Protocol):
-    """Keeps bytes that events speak of."""
-
-    def make_durable(self, bodies: Sequence[Any], /) -> Sequence[Exception | None]:
-        """Blocking: make all of these durable at one go. Says for each what kept it from that; it fails its append."""
-        ...
-
-
-class Bytes(Protocol):
-    """What an event speaks of and what must be durable before it."""
-
-    @property
-    def size_bytes(self) -> int: ...
-
-    @property
-    def keeper(self) -> Keeper | None:
-        """None: they are durable already."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     append: Append
     events: Sequence[RecordedEvent]
     rests_on: asyncio.Future[int] | None
-    bytes: Bytes | None
+    bytes: StagedBytes | None
     done: asyncio.Future[int]
 
 
@@ -112,7 +93,7 @@ class EventLog:
         *,
         trace_id: str | None,
         rests_on: asyncio.Future[int] | None = None,
-        after: Bytes | None = None,
+        after: StagedBytes | None = None,
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 

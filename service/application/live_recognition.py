@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.port import StoredBlob
 from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses

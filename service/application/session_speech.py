@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.audio.pcm import SAMPLE_BYTES, StitchedSamples
-from adapters.blobs.store import BlobStore, StoredBlob
+from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.engine import EngineSpec, build_engine
 from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript

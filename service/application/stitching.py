@@ -13,8 +13,8 @@ from uuid import UUID
 
 from adapters.audio.pcm import stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
-from adapters.blobs.arrival import storage_errors
 from adapters.blobs.port import StoredBlob
+from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
 from domain.events import RecordingKind
 from domain.recording import Recording

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StoredBlob
+from adapters.blobs.discarding import discard
+from adapters.blobs.port import BlobStore, Staged, StoredBlob
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
@@ -202,16 +203,8 @@ class Uploads:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
         recording = await self.find(recording_id)
         held = recording.chunks.get(number) if recording else None
-        if held is not None and held.blob_key == staged.blob.key:
-            return
-        if staged.keeper is not None:
-            # Bytes that were to become durable with their event may be a blob already, when the commit failed after
-            # them. Nearly always they are not, and finding out costs less than erasing.
-            try:
-                await self._blobs.size(staged.blob.key)
-            except BlobNotFound:
-                return
-        await self._blobs.delete(staged.blob.key)
+        if held is None or held.blob_key != staged.blob.key:
+            await discard(self._blobs, staged)
 
     async def store_metadata(self, recording_id: UUID, number: int) -> Recording:
         """Record a chunk that has no bytes, or not yet. Raises: a RecordingError; what storing raises."""

@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from adapters.blobs.store import BlobStore, open_store
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobStore
 
 
 @lru_cache(maxsize=1)

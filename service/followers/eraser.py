@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from adapters.blobs.erasing import erase
-from adapters.blobs.store import BlobStore
+from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
 from domain.events import RecordingDeleted, RecordingEvent, Stitched
@@ -80,7 +79,7 @@ class Eraser:
 
     async def erase(self, recording_id: UUID) -> None:
         """Erase now what the recording has of this. Raises: StorageFull, StorageUnavailable."""
-        erased = await erase(self._blobs, self._erasable.prefix(recording_id))
+        erased = await self._blobs.erase(self._erasable.prefix(recording_id))
         logger.info("erased", extra={"follower": self.name, "recording_id": recording_id.hex, "blobs": erased})
 
     async def _until(self, due: datetime) -> None:

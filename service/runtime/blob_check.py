@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from adapters.blobs.segment_check import check_segments
-from adapters.blobs.segment_index import SegmentIndex
-from adapters.blobs.segment_space import space_usage
-from adapters.blobs.store import BlobFailure, BlobNotFound, BlobStore, open_store
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore
+from adapters.blobs.segments.check import check_segments
+from adapters.blobs.segments.index import SegmentIndex
+from adapters.blobs.segments.space import space_usage
 from adapters.event_log.reader import EventReader
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import (

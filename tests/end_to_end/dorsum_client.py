@@ -13,7 +13,7 @@ import aiohttp
 import numpy as np
 import orjson
 
-from adapters.blobs.store import open_store
+from adapters.blobs.opening import open_store
 from tests.end_to_end.service_process import Answer, ServiceProcess
 
 CHUNK = 480_000

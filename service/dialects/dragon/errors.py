@@ -6,7 +6,7 @@ a 500 here, whatever its cause: that is the status at which Dragon's clients try
 
 from aiohttp import hdrs, web
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain

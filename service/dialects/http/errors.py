@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.recordings import Contended

@@ -7,20 +7,23 @@ import pickle
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.blobs.store import (
+from adapters.blobs.discarding import discard
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import (
     BlobNotFound,
     BlobStore,
     BlobTooLarge,
     InvalidBlobKey,
+    Staged,
     StorageUnavailable,
     StoredBlob,
-    open_store,
 )
 from tests.places import REPOSITORY
 
@@ -217,6 +220,75 @@ class BlobStoreContract:
             await putting
         assert list(store.keys()) == []
 
+    # --- staging
+
+    @pytest.mark.parametrize("size", [0, 10, 64 * 1024, 2_000_000])
+    async def test_what_is_staged_and_made_durable_is_stored_whole(self, store: BlobStore, size: int) -> None:
+        body = noise(size, 7)
+        async with store.stage(PREFIX, streamed([body[:5], body[5:]]), announced_bytes=size) as staged:
+            assert (staged.blob, staged.size_bytes) == (described(PREFIX, body), size)
+            assert await made_durable(staged) is None
+        assert await whole(store, staged.blob.key) == body
+
+    @pytest.mark.parametrize("size", [10, 2_000_000])
+    async def test_a_staged_body_with_a_keeper_is_no_blob_until_that_was_asked(
+        self, store: BlobStore, size: int
+    ) -> None:
+        async with store.stage(PREFIX, streamed([noise(size, 8)])) as staged:
+            expected = [staged.blob.key] if staged.keeper is None else []
+            assert list(store.keys()) == expected
+        assert list(store.keys()) == expected
+
+    async def test_bodies_that_are_staged_together_are_all_made_durable(self, store: BlobStore) -> None:
+        async with AsyncExitStack() as all_of_them:
+            staged = [
+                await all_of_them.enter_async_context(store.stage(PREFIX, streamed([noise(1_000, number % 7)])))
+                for number in range(20)
+            ]
+            for body in staged:
+                assert await made_durable(body) is None
+        assert set(store.keys()) == {described(PREFIX, noise(1_000, number)).key for number in range(7)}
+
+    @pytest.mark.parametrize("is_made_durable", [False, True])
+    @pytest.mark.parametrize("size", [10, 2_000_000])
+    async def test_a_staged_body_that_is_discarded_leaves_nothing(
+        self, store: BlobStore, size: int, is_made_durable: bool
+    ) -> None:
+        kept = store.put_bytes(PREFIX, b"kept")
+        async with store.stage(PREFIX, streamed([noise(size, 9)])) as staged:
+            if is_made_durable:
+                await made_durable(staged)
+            await discard(store, staged)
+        assert list(store.keys()) == [kept.key]
+
+    @pytest.mark.parametrize("size", [0, 10, 2_000_000])
+    async def test_a_check_that_fails_keeps_a_body_from_being_staged(self, store: BlobStore, size: int) -> None:
+        def refuse(_: StoredBlob) -> None:
+            raise WrongDigest
+
+        with pytest.raises(WrongDigest):
+            async with store.stage(PREFIX, streamed([noise(size, 3)]), check=refuse):
+                pytest.fail("it was staged")
+        assert list(store.keys()) == []
+
+    async def test_a_body_past_the_limit_and_one_that_breaks_off_are_not_staged(self, store: BlobStore) -> None:
+        async def cut_off() -> AsyncIterator[bytes]:
+            yield bytes(100)
+            raise ConnectionResetError("the client went away")
+
+        with pytest.raises(BlobTooLarge):
+            async with store.stage(PREFIX, streamed([bytes(11)]), limit_bytes=10):
+                pytest.fail("it was staged")
+        with pytest.raises(ConnectionResetError, match="went away"):
+            async with store.stage(PREFIX, cut_off()):
+                pytest.fail("it was staged")
+        assert list(store.keys()) == []
+
+    async def test_what_is_raised_while_a_body_is_staged_comes_out(self, store: BlobStore) -> None:
+        with pytest.raises(WrongDigest):
+            async with store.stage(PREFIX, streamed([b"refused by the domain"])):
+                raise WrongDigest
+
     # --- reading
 
     @given(start=st.integers(0, 1_300_000), length=st.none() | st.integers(0, 1_300_000))
@@ -285,6 +357,26 @@ class BlobStoreContract:
         assert await store.put(PREFIX, streamed([b"back"])) == blob
         assert await whole(store, blob.key) == b"back"
 
+    async def test_everything_under_a_prefix_is_erased_and_the_rest_stays(self, store: BlobStore) -> None:
+        gone = [
+            (await store.put("rec_1/chunk-1-", streamed([b"small"]))).key,
+            (await store.put("rec_1/chunk-2-", streamed([noise(600_000, 1)]))).key,
+            store.put_bytes("rec_1/audio-", b"from a worker").key,
+        ]
+        kept = [store.put_bytes("rec_10/", b"another's").key, (await store.put("", streamed([b"small"]))).key]
+        assert await store.erase("rec_1/") == len(gone)
+        assert sorted(store.keys()) == sorted(kept)
+        for key in gone:
+            with pytest.raises(BlobNotFound):
+                await store.size(key)
+        assert await store.erase("rec_1/") == 0
+
+    async def test_what_was_erased_can_be_stored_again(self, store: BlobStore) -> None:
+        blob = await store.put(PREFIX, streamed([b"back"]))
+        await store.erase(PREFIX)
+        assert await store.put(PREFIX, streamed([b"back"])) == blob
+        assert await whole(store, blob.key) == b"back"
+
     async def test_keys_are_found_by_how_they_begin(self, store: BlobStore) -> None:
         prefixes = ["", "a/", "a/b/", "ab/", "a/b-", "b/"]
         keys = [store.put_bytes(prefix, b"x").key for prefix in prefixes]
@@ -316,13 +408,18 @@ class BlobStoreContract:
         with pytest.raises(InvalidBlobKey):
             await store.put(prefix, untouched())
         with pytest.raises(InvalidBlobKey):
+            async with store.stage(prefix, untouched()):
+                pytest.fail("it was staged")
+        with pytest.raises(InvalidBlobKey):
             store.put_bytes(prefix, b"x")
         assert list(store.keys()) == []
 
     @pytest.mark.parametrize("prefix", ["/", "..", "../", "a//", "a/../", ".incoming/", "a/.", "a\0", "\n"])
-    def test_listing_cannot_get_out_either(self, url: str, prefix: str) -> None:
+    async def test_listing_and_erasing_cannot_get_out_either(self, store: BlobStore, prefix: str) -> None:
         with pytest.raises(InvalidBlobKey):
-            open_store(url).keys(prefix)
+            store.keys(prefix)
+        with pytest.raises(InvalidBlobKey):
+            await store.erase(prefix)
 
     @given(key=st.text(max_size=40) | st.text(alphabet="ab./-_\\\0", max_size=12))
     @each_example_may_share_the_store
@@ -339,7 +436,7 @@ class BlobStoreContract:
 
     async def test_what_was_put_is_there_after_kill_9(self, url: str) -> None:
         killed = run(
-            "import asyncio, os, signal, sys; from adapters.blobs.store import open_store\n"
+            "import asyncio, os, signal, sys; from adapters.blobs.opening import open_store\n"
             "async def body(): yield b'acknowledged'\n"
             "async def main():\n"
             "    blob = await open_store(sys.argv[1]).put('rec_9/chunks/', body())\n"
@@ -356,7 +453,7 @@ class BlobStoreContract:
 
     async def test_a_put_cut_off_by_kill_9_leaves_nothing_after_recovery(self, url: str) -> None:
         killed = run(
-            "import asyncio, os, signal, sys; from adapters.blobs.store import open_store\n"
+            "import asyncio, os, signal, sys; from adapters.blobs.opening import open_store\n"
             "async def body():\n"
             "    for _ in range(64): yield bytes(65536)\n"
             "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -379,7 +476,7 @@ class BlobStoreContract:
     @pytest.mark.skipif(sys.platform != "linux", reason="the highest use of memory is read from /proc")
     async def test_memory_stays_flat_while_200_mb_are_put_and_read(self, url: str) -> None:
         measured = run(
-            "import asyncio, sys; from adapters.blobs.store import open_store\n"
+            "import asyncio, sys; from adapters.blobs.opening import open_store\n"
             "from tests.tools.peak_memory import MEBIBYTE, peak_bytes\n"
             "async def body(pieces):\n"
             "    for number in range(pieces): yield number.to_bytes(8, 'big') * 8192\n"
@@ -418,6 +515,14 @@ class WrongDigest(Exception):
 def described(prefix: str, body: bytes) -> StoredBlob:
     sha256, md5 = hashlib.sha256(body).hexdigest(), hashlib.md5(body, usedforsecurity=False).hexdigest()
     return StoredBlob(prefix + sha256, len(body), sha256, md5)
+
+
+async def made_durable(staged: Staged) -> Exception | None:
+    """What kept the body from being made durable."""
+    if staged.keeper is None:
+        return None
+    (failure,) = await asyncio.to_thread(staged.keeper.make_durable, [staged])
+    return failure
 
 
 def noise(size_bytes: int, seed: int) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.blobs.copying import copy_blob
-from adapters.blobs.segments import SegmentBlobStore
+from adapters.blobs.segments.store import SegmentBlobStore
 from tests.adapters.blobs.contract import noise, streamed
 
 BODY = noise(200_000, 1)

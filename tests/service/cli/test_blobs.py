@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
-from adapters.blobs.segments import SegmentBlobStore
+from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import ChunkStored

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.audio.errors import NotAudio
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder

@@ -8,7 +8,8 @@ never was.
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from adapters.event_log.log import Bytes, EventLog
+from adapters.event_log.log import EventLog
+from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError
 from domain.events import RecordingEvent
@@ -27,7 +28,7 @@ class AuditedRecordings(Recordings):
         self._accuse = accuse
 
     async def execute(
-        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
     ) -> Outcome:
         asked_at = self._durable.version(recording_id)
         try:

@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogUnavailable
 from domain import commands, errors
 from domain.events import FinalizePolicy, RecordingKind

@@ -12,11 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.blobs.staging import DurableBlob
-from adapters.blobs.store import (
+from adapters.blobs.port import (
     BlobFailure,
     BlobNotFound,
     BlobTooLarge,
+    DurableBlob,
     StorageFull,
     StorageUnavailable,
     StoredBlob,
@@ -72,18 +72,19 @@ class MemoryBlobStore:
         announced_bytes: int | None = None,  # noqa: ARG002 - the port's; nothing is reserved here
         check: Callable[[StoredBlob], None] | None = None,
     ) -> AsyncIterator[MemoryStaged | DurableBlob]:
-        """See `StagingStore.stage`."""
+        """See `BlobStore.stage`."""
+        checked_prefix(prefix)
         if self._faults.random.random() < LARGE_BODIES:
             yield DurableBlob(await self.put(prefix, body, limit_bytes=limit_bytes, check=check))
             return
         whole = await _whole(body, limit_bytes)
-        blob = described(checked_prefix(prefix), whole)
+        blob = described(prefix, whole)
         if check is not None:
             check(blob)
         yield MemoryStaged(blob, whole, self)
 
     def make_durable(self, bodies: Sequence[MemoryStaged]) -> list[BlobFailure | None]:
-        """See `staging.Keeper`: each of them may fail, and the others stay."""
+        """See `Keeper`: each of them may fail, and the others stay."""
         return [self._keep(staged) for staged in bodies]
 
     def _keep(self, staged: MemoryStaged) -> BlobFailure | None:
@@ -137,6 +138,12 @@ class MemoryBlobStore:
     def _delete(self, key: str) -> None:
         self._may_be_away()
         self._bodies.pop(key, None)
+
+    async def erase(self, prefix: str) -> int:
+        keys = list(self.keys(prefix))
+        for key in keys:
+            await self.delete(key)
+        return len(keys)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         checked_beginning(prefix)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from adapters.blobs.staging import Staged, discard, staged
+from adapters.blobs.discarding import discard
+from adapters.blobs.port import Staged
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingError
@@ -33,7 +34,7 @@ class Handlers:
         prefix = blob_prefix(self._id, f"chunk-{number}")
         would_be = described(prefix, body).key
         self._world.in_doubt[would_be] += 1
-        async with staged(process.blobs, prefix, _stream(body)) as chunk:
+        async with process.blobs.stage(prefix, _stream(body)) as chunk:
             await self._record_chunk(process, number, chunk)
         self._settle(would_be)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import PersistenceError
 
-from adapters.blobs.store import BlobNotFound, StorageFull, StorageUnavailable
+from adapters.blobs.port import BlobNotFound, StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable

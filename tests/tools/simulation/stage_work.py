@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from adapters.audio.errors import NotAudio
-from adapters.blobs.store import BlobStore, StoredBlob
+from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.engine import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.commands import RecordNote, RecordStitched, RecordTranscribed

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from adapters.tokens.errors import IssuerUnavailable
 from domain.errors import ChunkMismatch

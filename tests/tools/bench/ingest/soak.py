@@ -16,8 +16,8 @@ from pathlib import Path
 
 import aiohttp
 
-from adapters.blobs.segments import SegmentBlobStore
-from adapters.blobs.staging import Staged
+from adapters.blobs.port import Staged
+from adapters.blobs.segments.store import SegmentBlobStore
 from tests.end_to_end.service_process import ServiceProcess
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
@@ -113,7 +113,7 @@ async def a_million_chunks(root: Path) -> None:
         own.segment.close()
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from adapters.blobs.segments import SegmentBlobStore; from tests.tools.peak_memory import peak_bytes\n"
+        "from adapters.blobs.segments.store import SegmentBlobStore; from tests.tools.peak_memory import peak_bytes\n"
         "def read(): return next(int(l.split()[1]) for l in open('/proc/self/io') if l.startswith('rchar'))\n"
         "before, already, began = peak_bytes(), read(), time.perf_counter()\n"
         "store = SegmentBlobStore(Path(sys.argv[1])); torn = store.recover()\n"

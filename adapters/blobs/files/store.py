@@ -11,28 +11,24 @@ import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from adapters.blobs.arrival import (
-    FILE_MODE,
-    Arrival,
-    Digests,
-    Directories,
-    storage_errors,
-    sync_directory,
-    sync_or_throw_away,
-)
-from adapters.blobs.store import (
+from adapters.blobs.digests import Digests
+from adapters.blobs.files.arrival import Arrival
+from adapters.blobs.port import (
     BlobNotFound,
     BlobTooLarge,
+    DurableBlob,
     StorageUnavailable,
     StoredBlob,
     checked_beginning,
     checked_key,
     checked_prefix,
 )
+from adapters.blobs.storage_errors import storage_errors
+from adapters.durable_files import FILE_MODE, Directories, sync_directory, sync_or_throw_away
 
 T = TypeVar("T")
 
@@ -78,6 +74,19 @@ class FileBlobStore:
             elif arrival.has_file:  # unlinking a large file takes time, too
                 await self.in_thread(arrival.discard)
             raise
+
+    @asynccontextmanager
+    async def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,  # noqa: ARG002 - the port's; nothing is reserved here
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AsyncIterator[DurableBlob]:
+        """See `BlobStore.stage`: each body has a sync of its own, and is durable on entry."""
+        yield DurableBlob(await self.put(prefix, body, limit_bytes=limit_bytes, check=check))
 
     def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
         arrival = self.arrival(prefix)
@@ -137,6 +146,12 @@ class FileBlobStore:
 
     async def delete(self, key: str) -> None:
         await self.in_thread(self._delete, self._path(key))
+
+    async def erase(self, prefix: str) -> int:
+        keys = await self.in_thread(lambda: list(self.keys(prefix)))
+        for key in keys:
+            await self.delete(key)
+        return len(keys)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         return self._keys(checked_beginning(prefix))

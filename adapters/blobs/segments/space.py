@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.blobs.arrival import storage_errors, sync_directory
-from adapters.blobs.hole_punching import punch
-from adapters.blobs.segment_file import segment_path, segments_in
-from adapters.blobs.segment_format import ERASED, HEADER_BYTES, LIVE, STATE_OFFSET, is_whole, records
-from adapters.blobs.segment_index import Erasure, SegmentIndex, SegmentStanding
-from adapters.blobs.segment_tails import place_of
-from adapters.blobs.segment_writer import Copied, SegmentWriter
+from adapters.blobs.segments.file import segment_path, segments_in
+from adapters.blobs.segments.format import ERASED, HEADER_BYTES, LIVE, STATE_OFFSET, is_whole, records
+from adapters.blobs.segments.hole_punching import punch
+from adapters.blobs.segments.index import Erasure, SegmentIndex, SegmentStanding
+from adapters.blobs.segments.tails import place_of
+from adapters.blobs.segments.writer import Copied, SegmentWriter
+from adapters.blobs.storage_errors import storage_errors
+from adapters.durable_files import sync_directory
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.blobs.segment_format import HEADER_BYTES
-from adapters.blobs.store import StorageFull, StorageUnavailable
+from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.blobs.segments.format import HEADER_BYTES
 from adapters.sqlite_file import connect, writing
 
 _KEYS_AT_ONCE = 500

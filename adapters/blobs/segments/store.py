@@ -14,31 +14,34 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from adapters.blobs.arrival import Directories, storage_errors
-from adapters.blobs.digesting import Digesting, describe
-from adapters.blobs.files import BLOCK_BYTES, FileBlobStore
-from adapters.blobs.gathering import Gathering
-from adapters.blobs.segment_file import segment_path
-from adapters.blobs.segment_index import Place, SegmentIndex
-from adapters.blobs.segment_reading import BlobInSegment
-from adapters.blobs.segment_recovery import recover_segments
-from adapters.blobs.segment_space import SegmentSpace, SpaceUsage
-from adapters.blobs.segment_tails import SegmentTails
-from adapters.blobs.segment_writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
-from adapters.blobs.staging import DurableBlob
-from adapters.blobs.store import (
-    SMALL_BYTES,
+from adapters.blobs.files.store import BLOCK_BYTES, FileBlobStore
+from adapters.blobs.port import (
     BlobFailure,
     BlobNotFound,
+    DurableBlob,
     StorageUnavailable,
     StoredBlob,
     checked_beginning,
     checked_key,
     checked_prefix,
 )
-from adapters.blobs.waiting_room import WaitingRoom
+from adapters.blobs.segments.digesting import Digesting, describe
+from adapters.blobs.segments.file import segment_path
+from adapters.blobs.segments.gathering import Gathering
+from adapters.blobs.segments.index import Place, SegmentIndex
+from adapters.blobs.segments.reading import BlobInSegment
+from adapters.blobs.segments.recovery import recover_segments
+from adapters.blobs.segments.space import SegmentSpace, SpaceUsage
+from adapters.blobs.segments.tails import SegmentTails
+from adapters.blobs.segments.waiting_room import WaitingRoom
+from adapters.blobs.segments.writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
+from adapters.blobs.storage_errors import storage_errors
+from adapters.durable_files import Directories
 
 T = TypeVar("T")
+
+SMALL_BYTES = 256 * 1024
+"""Up to here a body shares a segment with others."""
 
 QUICKLY_HASHED_BYTES = 16 * 1024
 """Up to here taking the digests costs less than a hop to a thread and back."""
@@ -97,7 +100,7 @@ class SegmentBlobStore:
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
     ) -> AsyncIterator[StagedBody | DurableBlob]:
-        """See `StagingStore.stage`."""
+        """See `BlobStore.stage`."""
         self._check_open()
         checked_prefix(prefix)
         gathering = Gathering(
@@ -195,10 +198,6 @@ class SegmentBlobStore:
         await self._files.delete(key)
 
     async def erase(self, prefix: str) -> int:
-        """Remove every blob whose key begins with `prefix`, durably; their bytes are gone for real on return.
-
-        Says how many there were.
-        """
         keys = await self._files.in_thread(lambda: list(self.keys(prefix)))
         await self._erase(keys)
         for key in keys:

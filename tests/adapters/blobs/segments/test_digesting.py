@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.blobs.digesting import Digesting
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.port import StoredBlob
+from adapters.blobs.segments.digesting import Digesting
 
 
 @pytest.fixture(params=[1, 3])

@@ -6,10 +6,12 @@ them again changes nothing. What `put` has returned for is durable; what failed 
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import unquote, urlsplit
+
+from adapters.staged_bytes import StagedBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,25 @@ class StoredBlob:
     size_bytes: int
     sha256: str
     md5: str
+
+
+class Staged(StagedBytes, Protocol):
+    """A body that has been taken in. Its `keeper` makes it durable; there is none when it is durable already."""
+
+    @property
+    def blob(self) -> StoredBlob: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DurableBlob:
+    """A staged body that is a blob already."""
+
+    blob: StoredBlob
+    keeper: None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.blob.size_bytes
 
 
 class BlobStore(Protocol):
@@ -43,6 +64,24 @@ class BlobStore(Protocol):
         has not been acknowledged and no part of a body is left behind.
 
         Raises: BlobTooLarge past `limit_bytes`, without reading on.
+        """
+        ...
+
+    def stage(
+        self,
+        prefix: str,
+        body: AsyncIterable[bytes],
+        *,
+        limit_bytes: int | None = None,
+        announced_bytes: int | None = None,
+        check: Callable[[StoredBlob], None] | None = None,
+    ) -> AbstractAsyncContextManager[Staged]:
+        """Take a body in as `put` does, to be made durable together with the event that refers to it.
+
+        A store that cannot wait has made the body durable on entry. One whose `keeper` is never asked to make it
+        durable was never stored. The end of the block gives back the memory that the body took.
+
+        `announced_bytes`: how large the body is going to be, where that is known. Raises: as `put`.
         """
         ...
 
@@ -75,6 +114,13 @@ class BlobStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the blob, durably. Removing what is not there is no error."""
+        ...
+
+    async def erase(self, prefix: str) -> int:
+        """Remove every blob whose key begins with `prefix`, durably; says how many there were.
+
+        On return their bytes are nowhere in the store any more. Erasing what is not there is no error.
+        """
         ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:
@@ -170,29 +216,3 @@ def checked_beginning(beginning: str) -> str:
     if beginning and not _KEY.fullmatch(beginning) and not _KEY.fullmatch(beginning + "0"):
         raise InvalidBlobKey(beginning)
     return beginning
-
-
-SMALL_BYTES = 256 * 1024
-"""Up to here a body shares a segment with others, in a store that has segments."""
-
-
-def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
-    """The store a URL names: `segments:///absolute/path` or `file:///absolute/path`. A worker process is given the URL.
-
-    Raises: ValueError, in one sentence, when no store can be named so.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("file", "segments"):
-        raise ValueError(
-            f"There is no blob store for {url!r}: only segments:///absolute/path and file:///absolute/path are known."
-        )
-    if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment or "%00" in parts.path:
-        raise ValueError(f"A blob store on local files needs {parts.scheme}:///absolute/path, not {url!r}.")
-    # Imported when named: one storage's library is not needed to use another's.
-    if parts.scheme == "segments":
-        from adapters.blobs.segments import SegmentBlobStore  # noqa: PLC0415
-
-        return SegmentBlobStore(Path(unquote(parts.path)), small_bytes=small_bytes)
-    from adapters.blobs.files import FileBlobStore  # noqa: PLC0415
-
-    return FileBlobStore(Path(unquote(parts.path)))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.blobs.segment_file import segment_path, segments_in
-from adapters.blobs.segment_format import FILE_HEADER, LIVE, is_whole, records
-from adapters.blobs.segment_index import SegmentIndex, SegmentStanding
-from adapters.blobs.segment_tails import place_of
+from adapters.blobs.segments.file import segment_path, segments_in
+from adapters.blobs.segments.format import FILE_HEADER, LIVE, is_whole, records
+from adapters.blobs.segments.index import SegmentIndex, SegmentStanding
+from adapters.blobs.segments.tails import place_of
 
 
 def check_segments(directory: Path) -> Iterator[str]:

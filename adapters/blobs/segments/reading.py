@@ -7,10 +7,10 @@ import io
 import os
 from pathlib import Path
 
-from adapters.blobs.arrival import storage_errors
-from adapters.blobs.segment_format import ERASED, STATE_OFFSET
-from adapters.blobs.segment_index import Place
-from adapters.blobs.store import BlobNotFound
+from adapters.blobs.port import BlobNotFound
+from adapters.blobs.segments.format import ERASED, STATE_OFFSET
+from adapters.blobs.segments.index import Place
+from adapters.blobs.storage_errors import storage_errors
 
 
 class BlobInSegment(io.RawIOBase):

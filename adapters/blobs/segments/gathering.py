@@ -7,9 +7,9 @@ room: it keeps nobody else waiting.
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
-from adapters.blobs.arrival import Arrival
-from adapters.blobs.store import BlobTooLarge, StoredBlob
-from adapters.blobs.waiting_room import WaitingRoom
+from adapters.blobs.files.arrival import Arrival
+from adapters.blobs.port import BlobTooLarge, StoredBlob
+from adapters.blobs.segments.waiting_room import WaitingRoom
 
 SLOW_BYTES = 16 * 1024
 PATIENCE_SECONDS = 0.5

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.blobs.waiting_room import WaitingRoom
+from adapters.blobs.segments.waiting_room import WaitingRoom
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 3), st.booleans()), max_size=30))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from adapters.blobs.files import BLOCK_BYTES, FileBlobStore
-from adapters.blobs.store import BlobFailure, BlobNotFound, StorageFull, StorageUnavailable, StoredBlob
+from adapters.blobs.files.store import BLOCK_BYTES, FileBlobStore
+from adapters.blobs.port import BlobFailure, BlobNotFound, StorageFull, StorageUnavailable, StoredBlob
 from tests.adapters.blobs.contract import PREFIX, BlobStoreContract, described, noise, streamed, whole
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.blobs.arrival import FILE_MODE, sync_directory
-from adapters.blobs.segment_format import FILE_HEADER
+from adapters.blobs.segments.format import FILE_HEADER
+from adapters.durable_files import FILE_MODE, sync_directory
 
 SUFFIX = ".segment"
 _BUFFERS_A_CALL = 512  # below Linux's IOV_MAX

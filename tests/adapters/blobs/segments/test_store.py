@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from adapters.blobs import gathering
-from adapters.blobs.segment_file import segments_in
-from adapters.blobs.segment_writer import StagedBody
-from adapters.blobs.segments import SegmentBlobStore
-from adapters.blobs.store import BlobFailure, BlobNotFound, StorageFull, StorageUnavailable
+from adapters.blobs.port import BlobFailure, BlobNotFound, StorageFull, StorageUnavailable
+from adapters.blobs.segments import gathering
+from adapters.blobs.segments.file import segments_in
+from adapters.blobs.segments.store import SegmentBlobStore
+from adapters.blobs.segments.writer import StagedBody
 from tests.adapters.blobs.contract import PREFIX, BlobStoreContract, described, noise, run, streamed, whole
 
 SEGMENT_BYTES = 64 * 1024
@@ -255,9 +255,9 @@ async def test_a_segment_with_little_left_is_compacted_and_removed(
 
 STEPS = """
 import asyncio, os, signal, sys
-from adapters.blobs import segment_space
-from adapters.blobs.segments import SegmentBlobStore
-from adapters.blobs.segment_index import SegmentIndex
+from adapters.blobs.segments import space
+from adapters.blobs.segments.store import SegmentBlobStore
+from adapters.blobs.segments.index import SegmentIndex
 from pathlib import Path
 from urllib.parse import urlsplit
 root, last_step = urlsplit(sys.argv[1]).path.rsplit("/", 1)
@@ -277,7 +277,7 @@ async def main():
         if number == 1: await store.put("kept/", body(b"kept" * 3000))
     await asyncio.wrap_future(store._background.submit(lambda: None))
     os.pwrite, os.fdatasync, os.unlink, os.pwritev = map(dies, (os.pwrite, os.fdatasync, os.unlink, os.pwritev))
-    segment_space.punch = dies(segment_space.punch)
+    space.punch = dies(space.punch)
     SegmentIndex.drop, SegmentIndex.add = dies(SegmentIndex.drop), dies(SegmentIndex.add)
     SegmentIndex.erased, SegmentIndex.forget_segment = dies(SegmentIndex.erased), dies(SegmentIndex.forget_segment)
     await store.erase("gone/")

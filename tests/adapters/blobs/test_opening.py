@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.blobs.files import FileBlobStore
-from adapters.blobs.segments import SegmentBlobStore
-from adapters.blobs.store import (
+from adapters.blobs.files.store import FileBlobStore
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import (
     BlobNotFound,
     BlobTooLarge,
     InvalidBlobKey,
     StorageFull,
     StorageUnavailable,
-    open_store,
 )
+from adapters.blobs.segments.store import SegmentBlobStore
 
 
 @pytest.mark.parametrize(

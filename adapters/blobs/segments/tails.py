@@ -9,10 +9,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.blobs.arrival import storage_errors
-from adapters.blobs.segment_file import segment_path, segments_in
-from adapters.blobs.segment_format import LIVE, Record, records
-from adapters.blobs.segment_index import Place, SegmentIndex
+from adapters.blobs.segments.file import segment_path, segments_in
+from adapters.blobs.segments.format import LIVE, Record, records
+from adapters.blobs.segments.index import Place, SegmentIndex
+from adapters.blobs.storage_errors import storage_errors
 
 
 class _Tail:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from adapters.blobs.arrival import Digests
-from adapters.blobs.store import StoredBlob
+from adapters.blobs.digests import Digests
+from adapters.blobs.port import StoredBlob
 
 _MOST_KEPT_BACK = 8
 """So many finished bodies wait for the last of those that were given in with them; the loop is told of all at once."""

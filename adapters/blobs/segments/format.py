@@ -14,7 +14,7 @@ from uuid import UUID
 
 import google_crc32c
 
-from adapters.blobs.store import MAX_KEY_LENGTH
+from adapters.blobs.port import MAX_KEY_LENGTH
 
 FILE_HEADER = b"tapedeck/seg/1\r\n"
 

@@ -4,11 +4,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.blobs.arrival import storage_errors, sync_directory
-from adapters.blobs.segment_file import is_locked, segment_path, segments_in
-from adapters.blobs.segment_format import FILE_HEADER, HEADER_BYTES, LIVE, Record, is_whole, records
-from adapters.blobs.segment_index import Place, SegmentIndex
-from adapters.blobs.segment_tails import place_of
+from adapters.blobs.segments.file import is_locked, segment_path, segments_in
+from adapters.blobs.segments.format import FILE_HEADER, HEADER_BYTES, LIVE, Record, is_whole, records
+from adapters.blobs.segments.index import Place, SegmentIndex
+from adapters.blobs.segments.tails import place_of
+from adapters.blobs.storage_errors import storage_errors
+from adapters.durable_files import sync_directory
 
 _RECORDS_AT_ONCE = 2_048
 

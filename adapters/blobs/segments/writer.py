@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.blobs.arrival import storage_errors
-from adapters.blobs.segment_file import WritableSegment
-from adapters.blobs.segment_format import HEADER_BYTES, record_head
-from adapters.blobs.segment_index import Move, Place, SegmentIndex
-from adapters.blobs.store import BlobFailure, StorageUnavailable, StoredBlob
+from adapters.blobs.port import BlobFailure, StorageUnavailable, StoredBlob
+from adapters.blobs.segments.file import WritableSegment
+from adapters.blobs.segments.format import HEADER_BYTES, record_head
+from adapters.blobs.segments.index import Move, Place, SegmentIndex
+from adapters.blobs.storage_errors import storage_errors
 
 SEGMENT_BYTES = 256 * 1024 * 1024
 STEP_BYTES = 16 * 1024 * 1024

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from adapters.blobs.segment_check import check_segments
-from adapters.blobs.segment_file import segment_path
-from adapters.blobs.segment_format import FILE_HEADER, HEADER_BYTES
-from adapters.blobs.segment_index import SegmentIndex
-from adapters.blobs.segment_recovery import recover_segments
-from adapters.blobs.segments import SegmentBlobStore
+from adapters.blobs.segments.check import check_segments
+from adapters.blobs.segments.file import segment_path
+from adapters.blobs.segments.format import FILE_HEADER, HEADER_BYTES
+from adapters.blobs.segments.index import SegmentIndex
+from adapters.blobs.segments.recovery import recover_segments
+from adapters.blobs.segments.store import SegmentBlobStore
 from tests.adapters.blobs.contract import noise, streamed
 
 SIZES = [3_000, 700, 40, 90, 25]

@@ -1,0 +1,1 @@
+"""Local disk, one file per blob."""

@@ -1,0 +1,1 @@
+"""Local disk, many small blobs per file."""
