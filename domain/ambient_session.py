@@ -151,8 +151,6 @@ class CorruptSession(Exception):
     """The stored history is one that no decisions can have made."""
 
 
-def fold_session(
-    events: Iterable[AmbientSessionEvent], session: AmbientSession | None = None
-) -> AmbientSession | None:
+def fold_session(events: Iterable[AmbientSessionEvent], session: AmbientSession | None = None) -> AmbientSession | None:
     """The state after `events`, from `session` or from the beginning."""
     return reduce(evolve_session, events, session)

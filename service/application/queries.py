@@ -94,7 +94,7 @@ class Queries:
         return None
 
     async def verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
-        """The file of a recording that came whole, between its upload's completion, which verified it, and stitching."""
+        """The file of a recording that came whole, from its upload's completion, which verified it, until stitching."""
         is_file = summary.kind is RecordingKind.WHOLE_FILE
         if not is_file or summary.finalized_at is None or summary.stitched is not None:
             return None

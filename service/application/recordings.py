@@ -77,5 +77,5 @@ class Recordings:
         return self._streams.in_memory(recording_id, at_least=at_least)
 
     async def close(self) -> None:
-        """Wait for what is being read and for the snapshots being written. The log is its owner's to close, after this."""
+        """Wait for what is being read and for the snapshots being written. The log must be closed after this."""
         await self._streams.close()

@@ -1,4 +1,4 @@
-"""The stages of processing, in their order. Whatever acts on stages (followers, retries, metrics, status) reads them here.
+"""The stages of processing, in their order: what followers, retries and metrics are made from.
 
 A further stage is one more entry, with its work in a module of its own and its command and event in the domain.
 """

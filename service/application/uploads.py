@@ -14,7 +14,7 @@ from adapters.blobs.port import BlobStore, Staged, StoredBlob
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizePolicy, RecordingKind
+from domain.events import ChunkStored, FinalizePolicy, RecordingKind, RecordingOpened
 from domain.life import decide
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
@@ -140,6 +140,10 @@ class Uploads:
             return await self._recordings.find(recording_id)
         except RecordingNotFound:
             return None
+
+    async def opened(self, recording_id: UUID) -> RecordingOpened:
+        """How the recording was opened. Waits for nothing that happened to it since. Raises: as `Recordings.opened`."""
+        return await self._recordings.opened(recording_id)
 
     async def _keep_details(self, announced: Announcement) -> str | None:
         """Free text may name a patient, so it is a blob and not in the log."""

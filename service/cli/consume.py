@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import click
 
+from service.application.setting_names import as_set
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
-from service.application.setting_names import as_set
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 POLL_MS = 500

@@ -200,7 +200,9 @@ class StageFollower:
         return self._failure("internal_error", broke, attempts)
 
     def _failure(self, reason: str, message: str, attempts: int) -> RecordFailure:
-        return RecordFailure(at=self._clock(), stage=self._stage.name, reason=reason, message=message, attempts=attempts)
+        return RecordFailure(
+            at=self._clock(), stage=self._stage.name, reason=reason, message=message, attempts=attempts
+        )
 
     def _count(self, outcome: str) -> None:
         self._metrics.stage_attempts.labels(self.name, outcome).inc()

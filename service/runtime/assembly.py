@@ -30,7 +30,7 @@ from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
 from service.application.queries import Queries
-from service.application.recordings import RecordingSnapshots, Recordings
+from service.application.recordings import Recordings, RecordingSnapshots
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
@@ -134,9 +134,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
-            webhooks=Webhooks(
-                stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock
-            ),
+            webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
             signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
@@ -168,9 +166,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
-        yield RunningService(
-            parts=parts, stores=stores, projector=projector, delivery=delivery, metrics=metrics
-        )
+        yield RunningService(parts=parts, stores=stores, projector=projector, delivery=delivery, metrics=metrics)
 
 
 def _new_id() -> str:

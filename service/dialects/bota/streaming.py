@@ -162,9 +162,7 @@ class Streaming:
         recording = await self._owned(key, recording_id)
         opened, finalized = recording.opened, recording.finalized
         is_file = opened.kind is RecordingKind.WHOLE_FILE
-        takes_chunks = (
-            _is_streamed_here(opened) and finalized is None and not recording.has_expired(self._clock())
-        )
+        takes_chunks = _is_streamed_here(opened) and finalized is None and not recording.has_expired(self._clock())
         answer = ChunksAnswer(
             id=public_recording_id(recording_id),
             status="uploaded" if finalized else "pending" if is_file else "streaming",

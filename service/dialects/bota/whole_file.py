@@ -20,7 +20,7 @@ from service.application.uploads import Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
 from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
-from service.dialects.bota.identifiers import public_media_id, public_recording_id, recording_id_of
+from service.dialects.bota.identifiers import public_media_id, recording_id_of
 from service.dialects.bota.rendering import recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
 from service.dialects.bota.upload_urls import UploadUrls

@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from adapters.keys import Key, KeyKind
-from service.dialects.dorsum.names import SCOPE
 from service.application.callers import Callers
+from service.dialects.dorsum.names import SCOPE
 
 API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
 from domain import errors as domain
-from service.application.recordings import Contended
+from service.application.streams import Contended
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
 

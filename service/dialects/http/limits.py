@@ -34,13 +34,12 @@ class Limits:
             json_seconds=settings.json_seconds,
         )
 
-
     async def json_body(self, request: web.Request) -> bytes:
         """A body that is to be JSON, whole. Raises: as `body_pieces`."""
         return await whole_body(request, limit_bytes=self.json_bytes, seconds=self.json_seconds)
 
     def chunk_pieces(self, request: web.Request) -> AsyncIterator[bytes]:
-        """A chunk's body as it arrives. Raises: BodyTooLarge at once by what is announced; iterated, as `body_pieces`."""
+        """A chunk's body as it arrives. Raises: BodyTooLarge by what is announced; iterated, as `body_pieces`."""
         check_announced_size(request, self.chunk_bytes)
         return body_pieces(request, limit_bytes=self.chunk_bytes, seconds=self.chunk_seconds)
 
