@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from adapters.event_log.log import Bytes, EventLog
+from adapters.event_log.log import EventLog
+from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import RECORDING_EVENT_TYPES, RecordingEvent, RecordingOpened
@@ -40,7 +41,7 @@ class Recordings:
         self._streams = Streams(log, RECORDINGS, most_held=hot_chunks, snapshots=snapshots)
 
     async def execute(
-        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: Bytes | None = None
+        self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
     ) -> RecordingOutcome:
         """Decide `command` and wait until its events, and all before them, are durable.
 

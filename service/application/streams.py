@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from adapters.event_log.log import Bytes, EventLog
+from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable, VersionConflict
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
+from adapters.staged_bytes import StagedBytes
 from domain.events import LoggedEvent
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class Streams(Generic[S, C, E]):
         self._loading: dict[UUID, asyncio.Task[_Hot[S]]] = {}
 
     async def execute(
-        self, stream_id: UUID, command: C, *, trace_id: str | None = None, after: Bytes | None = None
+        self, stream_id: UUID, command: C, *, trace_id: str | None = None, after: StagedBytes | None = None
     ) -> Outcome[S, E]:
         """Decide `command` and wait until its events, and all before them, are durable.
 
@@ -150,7 +151,7 @@ class Streams(Generic[S, C, E]):
         raise Contended
 
     async def _decide(
-        self, stream_id: UUID, hot: _Hot[S], command: C, trace_id: str | None, after: Bytes | None
+        self, stream_id: UUID, hot: _Hot[S], command: C, trace_id: str | None, after: StagedBytes | None
     ) -> Outcome[S, E]:
         rests_on, decided_at = hot.commit, hot.version
         try:

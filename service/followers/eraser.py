@@ -15,8 +15,8 @@ from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
 from domain.events import RecordingDeleted, RecordingEvent, Stitched
-from service.application.clock import Clock
 from service.application.blob_names import blob_prefix, recording_prefix
+from service.application.clock import Clock
 from service.application.trace import trace_id
 
 logger = logging.getLogger(__name__)

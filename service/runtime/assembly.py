@@ -1,12 +1,13 @@
 """Puts the service together from its settings and takes it apart again, in the order that loses nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from secrets import token_hex
+from typing import Any
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
@@ -211,7 +212,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     )
 
 
-Run = Callable[[], Awaitable[None]]
+Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 def _followers(

@@ -55,7 +55,7 @@ async def test_sessions_used_least_recently_are_let_go_and_come_back_from_the_lo
     ids = [uuid4() for _ in range(9)]
     for its_id in ids:
         await sessions.execute(its_id, announce())
-    assert len(sessions._known) == 3
+    assert len(sessions._streams._hot) == 3
     for its_id in ids:
         assert (await sessions.find(its_id)).external_user_id == "dr-1"
 

@@ -71,7 +71,7 @@ async def test_fifty_finalizes_at_once_record_one(log, recordings):
     await recordings.execute(its_id, open_recording())
     await recordings.execute(its_id, store_chunk(1))
     outcomes = await asyncio.gather(*(recordings.execute(its_id, finalize(1)) for _ in range(50)))
-    assert len({outcome.recording.finalized for outcome in outcomes}) == 1
+    assert len({outcome.state.finalized for outcome in outcomes}) == 1
     assert [type(event) for event in await events_of(log, its_id)].count(FinalizeRequested) == 1
 
 
@@ -257,8 +257,9 @@ async def test_recordings_used_least_recently_are_let_go_and_come_back_from_the_
     for its_id in ids:
         await recordings.execute(its_id, open_recording())
         await recordings.execute(its_id, store_chunk(1))
-    assert len(recordings._hot) <= 10
-    assert recordings._held == sum(1 + len(hot.recording.chunks) for hot in recordings._hot.values())
+    assert len(recordings._streams._hot) <= 10
+    streams = recordings._streams
+    assert streams._held == sum(1 + len(hot.state.chunks) for hot in streams._hot.values())
     for its_id in ids:
         assert len((await recordings.find(its_id)).chunks) == 1
 
@@ -268,4 +269,4 @@ async def test_asking_for_what_does_not_exist_does_not_fill_the_memory(log):
     for _ in range(50):
         with pytest.raises(RecordingNotFound):
             await recordings.find(uuid4())
-    assert len(recordings._hot) <= 10
+    assert len(recordings._streams._hot) <= 10

@@ -10,7 +10,7 @@ from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import ChunkStored
-from service.application.processing import blob_prefix
+from service.application.blob_names import blob_prefix
 from service.cli import main
 from tests.adapters.blobs.contract import noise, streamed
 from tests.domain.histories import at, opened

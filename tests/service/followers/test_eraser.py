@@ -11,7 +11,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from domain.events import Stitched
-from service.application.processing import blob_prefix
+from service.application.blob_names import blob_prefix
 from service.followers.eraser import STITCHED_CHUNKS, Eraser
 from tests.adapters.blobs.contract import noise, streamed
 from tests.domain.histories import chunk, finalized, opened, stitched

@@ -21,6 +21,7 @@ from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequest
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.stages import STAGES
 from service.followers import stage_follower
 from service.followers.stage_follower import StageFollower
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
@@ -46,7 +47,7 @@ class Rig:
             return await work(recording_id, recording)
 
         follower = StageFollower(
-            Stage.STITCH,
+            STAGES[Stage.STITCH],
             counted,
             on_gone=self.note_gone,
             log=self.log,

@@ -15,7 +15,7 @@ from domain.errors import RecordingError
 from domain.events import RecordingEvent
 from domain.life import decide
 from domain.recording import Phase, Recording
-from service.application.recordings import Outcome, Recordings
+from service.application.recordings import RecordingOutcome, Recordings
 from tests.tools.simulation.memory_log import MemoryLog
 
 
@@ -29,7 +29,7 @@ class AuditedRecordings(Recordings):
 
     async def execute(
         self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
-    ) -> Outcome:
+    ) -> RecordingOutcome:
         asked_at = self._durable.version(recording_id)
         try:
             outcome = await super().execute(recording_id, command, trace_id=trace_id, after=after)
@@ -42,12 +42,12 @@ class AuditedRecordings(Recordings):
             self._accuse(f"{command} was answered with what is not in the log: {outcome}")
         return outcome
 
-    def _stands(self, recording_id: UUID, command: Command, outcome: Outcome, asked_at: int) -> bool:
+    def _stands(self, recording_id: UUID, command: Command, outcome: RecordingOutcome, asked_at: int) -> bool:
         states, events = self._durable.states(recording_id), list(outcome.events)
         history = self._durable.history(recording_id)
         return any(
             history[version : version + len(events)] == events
-            and states[version + len(events)] == outcome.recording
+            and states[version + len(events)] == outcome.state
             and _decided(states[version], command) == events
             for version in range(asked_at, len(states) - len(events))
         )

@@ -15,7 +15,7 @@ from domain.events import (
     Transcribed,
 )
 from domain.summary import RecordingSummary, evolve_summary
-from service.application.processing import recording_prefix
+from service.application.blob_names import recording_prefix
 from tests.tools.simulation.clients import Client
 from tests.tools.simulation.plain_life import check_life
 from tests.tools.simulation.world import World

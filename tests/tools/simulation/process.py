@@ -1,7 +1,7 @@
 """One process of the service, put together as `runtime.assembly` does it, and able to die between any two steps."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from datetime import timedelta
 from random import Random
@@ -11,10 +11,13 @@ from adapters.event_log.log import EventLog
 from domain.events import Stage
 from service.application.metrics import Metrics
 from service.application.retry import RetryPolicy
+from service.application.stage_parts import Work
+from service.application.stages import STAGES
+from service.application.uploads import Uploads
 from service.followers.eraser import DELETED_RECORDINGS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
-from service.followers.stage_follower import StageFollower, Work
+from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.audit import AuditedRecordings
@@ -59,6 +62,9 @@ class Process:
             self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
+        self.uploads = Uploads(
+            self.recordings, self.blobs, clock=world.clock, metrics=METRICS, chunk_retention=timedelta(days=7)
+        )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
         eraser = Eraser(
             "erase",
@@ -78,15 +84,15 @@ class Process:
         publisher = Publisher(self.log, world.topic)
         followers = [(each.name, each.run) for each in (self.projector, eraser, expirer, publisher)]
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
-        stages: list[tuple[Stage, Work]] = [
-            (Stage.STITCH, work.stitch),
-            (Stage.TRANSCRIBE, work.transcribe),
-            (Stage.NOTE, work.write_note),
-        ]
-        for stage, its_work in stages:
+        works: Mapping[Stage, Work] = {
+            Stage.STITCH: work.stitch,
+            Stage.TRANSCRIBE: work.transcribe,
+            Stage.NOTE: work.write_note,
+        }
+        for stage in STAGES.values():
             follower = StageFollower(
                 stage,
-                its_work,
+                works[stage.name],
                 on_gone=eraser.erase,
                 log=self.log,
                 recordings=self.recordings,

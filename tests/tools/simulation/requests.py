@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from adapters.blobs.discarding import discard
-from adapters.blobs.port import Staged
 from domain import commands
-from domain.decisions import chunk_asked_for
 from domain.errors import RecordingError
-from domain.life import decide
-from service.application.processing import blob_prefix
-from service.application.recordings import Outcome
+from domain.events import RecordingOpened
+from service.application.blob_names import blob_prefix
+from service.application.recordings import RecordingOutcome
+from service.application.uploads import Announcement, ArrivedChunk
 from service.dialects.bota.rendering import finalize_answer
 from tests.tools.simulation.memory_blobs import described
 from tests.tools.simulation.process import Process
@@ -26,34 +24,19 @@ class Handlers:
         self._world = world
         self._id = recording_id
 
-    async def carry_out(self, process: Process, command: commands.Command) -> Outcome:
+    async def carry_out(self, process: Process, command: commands.Command) -> RecordingOutcome:
         return await process.recordings.execute(self._id, command)
 
     async def put_chunk(self, process: Process, number: int, body: bytes) -> None:
-        await process.recordings.opened(self._id)
-        prefix = blob_prefix(self._id, f"chunk-{number}")
-        would_be = described(prefix, body).key
+        await process.uploads.opened(self._id)
+        would_be = described(blob_prefix(self._id, f"chunk-{number}"), body).key
         self._world.in_doubt[would_be] += 1
-        async with process.blobs.stage(prefix, _stream(body)) as chunk:
-            await self._record_chunk(process, number, chunk)
-        self._settle(would_be)
-
-    async def _record_chunk(self, process: Process, number: int, chunk: Staged) -> None:
-        blob = chunk.blob
-        command = commands.StoreChunk(
-            at=self._world.clock(),
-            number=number,
-            blob_key=blob.key,
-            size_bytes=blob.size_bytes,
-            sha256=blob.sha256,
-            md5=blob.md5,
-        )
         try:
-            await process.recordings.execute(self._id, command, after=chunk)
+            await process.uploads.store_chunk(self._id, number, _stream(body))
         except RecordingError:
-            await discard(process.blobs, chunk)
-            self._settle(blob.key)
+            self._settle(would_be)
             raise
+        self._settle(would_be)
 
     def _settle(self, would_be: str) -> None:
         """One put of the blob has ended in order; others of the same bytes may have been cut off."""
@@ -66,29 +49,20 @@ class Handlers:
         By a name: without one, a request that was cut off and comes through when the next chunk is there is another
         chunk. The service's one process takes a session's requests in turn; here there are two, and no turns.
         """
-        recording = await process.recordings.find(self._id)
-        prefix = blob_prefix(self._id, "chunk")
-        would_be = described(prefix, body)
-        command = commands.AppendChunk(
-            at=self._world.clock(),
-            blob_key=would_be.key,
-            size_bytes=would_be.size_bytes,
-            sha256=would_be.sha256,
-            md5=would_be.md5,
-            request_sha256=would_be.sha256,
-            is_named=True,
-            is_last=is_last,
+        opened = await process.uploads.opened(self._id)
+        arrived = described(blob_prefix(self._id, "chunk"), body)
+        self._world.in_doubt[arrived.key] += 1
+        appended = await process.uploads.append(
+            announcement(self._id, opened),
+            ArrivedChunk(
+                content=body,
+                sha256=arrived.sha256,
+                request_sha256=arrived.sha256,
+                request_is_named=True,
+                is_last=is_last,
+            ),
         )
-        if decide(recording, command):
-            self._world.in_doubt[would_be.key] += 1
-            await process.blobs.put(prefix, _stream(body))
-        try:
-            outcome = await process.recordings.execute(self._id, command)
-        except RecordingError:
-            await process.blobs.delete(would_be.key)  # every chunk of a client here has other bytes
-            raise
-        stored = chunk_asked_for(outcome.recording, command)
-        assert stored is not None
+        stored = appended.chunk
         await self.hear_chunk(process, stored.number, body)
         return stored.number
 
@@ -123,16 +97,27 @@ class Handlers:
         await process.recordings.execute(self._id, command)
 
     async def finalize(self, process: Process, total_chunks: int, duration_ms: int) -> dict[str, Any]:
-        command = commands.FinalizeRecording(
-            at=self._world.clock(), total_chunks=total_chunks, final_duration_ms=duration_ms
-        )
-        outcome = await process.recordings.execute(self._id, command)
-        return finalize_answer(self._id, outcome.recording).model_dump()
+        recording = await process.uploads.finalize(self._id, total_chunks=total_chunks, final_duration_ms=duration_ms)
+        return finalize_answer(self._id, recording).model_dump()
 
     async def status(self, process: Process) -> Any:
         """What the view says, once it has seen all that this process had answered for by now."""
         await process.projector.wait_for(process.log.head, seconds=600)
         return self._world.summaries.find(self._id)
+
+
+def announcement(recording_id: UUID, opened: RecordingOpened) -> Announcement:
+    """What the recording's caller said when it was opened, said again."""
+    return Announcement(
+        recording_id=recording_id,
+        dialect=opened.dialect,
+        tenant_id=opened.tenant_id,
+        external_id=opened.external_id,
+        kind=opened.kind,
+        finalize_policy=opened.finalize_policy,
+        max_chunks=opened.max_chunks,
+        window=opened.expires_at - opened.at,
+    )
 
 
 async def _stream(body: bytes) -> AsyncIterator[bytes]:

@@ -11,8 +11,8 @@ from adapters.speech.engine import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.commands import RecordNote, RecordStitched, RecordTranscribed
 from domain.recording import Recording
+from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
-from service.application.processing import blob_prefix
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
 
