@@ -85,7 +85,7 @@ def test_what_is_no_host_and_port_is_refused(text):
         ),
         (
             {"security_protocol": "SSL", "ssl_key": "/nowhere/key.pem"},
-            "TAPEDECK_KAFKA_SSL_KEY needs TAPEDECK_KAFKA_SSL_CERT, the certificate that it belongs to.",
+            "TAPEDECK_KAFKA_SSL_KEY needs TAPEDECK_KAFKA_SSL_CERT, the certificate for that key.",
         ),
         (
             {"topic": "with a space"},
