@@ -40,8 +40,8 @@ def test_what_is_no_host_and_port_is_refused(text):
         (
             {"bootstrap_servers": "kafka:none"},
             (
-                "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is 'kafka:none', which cannot be used: must be host:port, several "
-                "with commas between them."
+                "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is 'kafka:none', which cannot be used: must be host:port, or "
+                "several of them separated by commas."
             ),
         ),
         (
