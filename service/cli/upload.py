@@ -63,7 +63,13 @@ class Order:
     envvar="TAPEDECK_END_USER_ID",
     help="Whose recording it is; unless given, the development credentials' end user.",
 )
-@click.option("--duration", "seconds", type=click.FloatRange(min=0.001), metavar="SECONDS", help="If not measurable.")
+@click.option(
+    "--duration",
+    "seconds",
+    type=click.FloatRange(min=0.001),
+    metavar="SECONDS",
+    help="Length of the audio, if it cannot be measured.",
+)
 @click.option("--resume", "recording_id", metavar="rec_ID", help="Continue an interrupted upload.")
 @click.option("--no-wait", is_flag=True, help="Print the recording's id and do not wait for the transcript.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
