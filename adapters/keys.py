@@ -1,4 +1,4 @@
-"""Credentials in a SQLite file: durable, effective at once in every process that has it open, kept as hashes only.
+"""Credentials in a SQLite file: durable, effective at once in every process that has it open, stored only as hashes.
 
 A token is a prefix that tells its kind, 12 letters and digits that are its id, and 33 that are its secret.
 """
@@ -29,7 +29,7 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Who is calling, and what for. Times are aware and in UTC."""
+    """A credential: whose it is and what it allows. Times are aware and in UTC."""
 
     id: str
     kind: KeyKind
@@ -45,11 +45,11 @@ class Key:
     live: bool = True
 
     def allows(self, scope: str) -> bool:
-        """Whether this key may do that in its project. (bota.md, "Keys")
+        """Whether this key has that scope in its project. (bota.md, "Keys")
 
-        A client key is good for nothing by itself: it goes with an API key and says which client uses that.
-        For a device token that is for its own `device_id` and `end_user_id` alone, and an upload token is good for
-        nothing but bytes for its `recording_id`: which one it is about, the caller has to compare.
+        A client key alone allows nothing: it accompanies an API key and says which client uses that one. A device token
+        is only for its own `device_id` and `end_user_id`, and an upload token only for bytes of its `recording_id`: the
+        caller has to compare these ids.
         """
         match self.kind:
             case KeyKind.SECRET:
@@ -64,7 +64,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that has just been made, with its token, which is nowhere else and cannot be shown again."""
+    """A key that has just been created, with its token, which is stored nowhere and cannot be shown again."""
 
     token: str = field(repr=False)
     key: Key
@@ -89,12 +89,12 @@ class KeyFileTooNew(Exception):
 
 
 def random_letters_and_digits(length: int) -> str:
-    """5.95 bits a character: 12 make 71 bits, 33 make 196."""
+    """5.95 bits per character: 71 bits for 12, 196 bits for 33."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 class KeyStore:
-    """Keys in one file, mode 0600. For one thread; a look-up costs some 20 µs and never waits for a writer."""
+    """Keys in one file, mode 0600. For one thread; a look-up takes about 20 µs and never waits for a writer."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class KeyStore:
         clock: Callable[[], datetime],
         random_text: Callable[[int], str] = random_letters_and_digits,
     ) -> None:
-        """`random_text` gives that many letters and digits that nobody can guess. Raises: KeyFileTooNew."""
+        """`random_text` returns that many unguessable letters and digits. Raises: KeyFileTooNew."""
         self._clock = clock
         self._random_text = random_text
         self._database = connect(path, durable=True)
@@ -126,9 +126,9 @@ class KeyStore:
         name: str | None = None,
         live: bool = True,
     ) -> NewKey:
-        """Make a key; it is durable on return. Raises: ValueError when its kind needs what is not given."""
+        """Create a key; it is durable on return. Raises: ValueError when something that its kind needs is missing."""
         if expires_at is not None and expires_at.tzinfo is None:
-            raise ValueError("The end of a key needs its time zone.")
+            raise ValueError("A key's expiry needs a time zone.")
         key = Key(
             id=self._random_text(_ID_LENGTH),
             kind=kind,
@@ -146,7 +146,7 @@ class KeyStore:
         _check(key)
         token = _prefix(kind, live=live) + key.id + self._random_text(_SECRET_LENGTH)
         if not _TOKEN.fullmatch(token):
-            raise ValueError("The random text of a key has to be letters and digits, as many as were asked for.")
+            raise ValueError("A key's random text must be letters and digits, as many as were asked for.")
         self._database.execute(
             f"INSERT INTO keys ({_COLUMNS}, token_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (*_row(key), _digest(token)),
@@ -156,9 +156,9 @@ class KeyStore:
     def authenticate(self, token: str, *, now: datetime) -> Key | None:
         """The key this token stands for; None when it is malformed, unknown, revoked or expired.
 
-        Nothing is cached: what another process revokes is refused from then on.
+        Nothing is cached: a key that another process revokes is refused from then on.
         """
-        # The length comes first so that a megabyte of header costs nothing.
+        # The length is checked first, so that a header of a megabyte costs nothing.
         form = _TOKEN.fullmatch(token) if len(token) <= _LONGEST_TOKEN else None
         if form is None:
             return None
@@ -166,7 +166,7 @@ class KeyStore:
             f"SELECT {_COLUMNS}, token_sha256 FROM keys WHERE id = ?",  # noqa: S608
             (form["id"],),
         ).fetchone()
-        # An unknown id is compared, too: the time an answer takes tells nobody which ids there are.
+        # An unknown id is compared too, so that the time an answer takes does not reveal which ids exist.
         expected = _NO_DIGEST if row is None else row[-1]
         if not hmac.compare_digest(_digest(token), expected) or row is None:
             return None
@@ -175,7 +175,7 @@ class KeyStore:
         return None if expired or key.revoked_at is not None else key
 
     def list_keys(self, project_id: str | None = None) -> list[Key]:
-        """All keys, or one project's, revoked and expired ones too, oldest first."""
+        """All keys or one project's, including revoked and expired ones, oldest first."""
         rows = self._database.execute(
             f"SELECT {_COLUMNS} FROM keys WHERE ?1 IS NULL OR project_id = ?1 ORDER BY created_at, id",  # noqa: S608
             (project_id,),
@@ -183,7 +183,7 @@ class KeyStore:
         return [_key(row) for row in rows]
 
     def revoke(self, key_id: str) -> None:
-        """Refuse the key from now on, in every process. Again is safe. Raises: KeyNotFound."""
+        """Refuse the key from now on, in every process. Safe to repeat. Raises: KeyNotFound."""
         changed = self._database.execute(
             "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
             (_stored(self._clock()), key_id),
@@ -237,13 +237,13 @@ _SCOPE = re.compile(r"[a-z_]+:[a-z_]+")
 
 def _check(key: Key) -> None:
     if key.scopes and key.kind is not KeyKind.RESTRICTED:
-        raise ValueError(f"A {key.kind} key has no scopes: only a restricted key has.")
+        raise ValueError(f"A {key.kind} key has no scopes: only restricted keys have.")
     if unclear := sorted(scope for scope in key.scopes if not _SCOPE.fullmatch(scope)):
         raise ValueError(f"A scope is written like recordings:read, not {unclear[0]!r}.")
     if key.kind is KeyKind.DEVICE and not (key.device_id and key.end_user_id):
-        raise ValueError("A device token needs the device and the end user that it fixes.")
+        raise ValueError("A device token needs the device and the end user that it is for.")
     if key.kind is KeyKind.UPLOAD and not (key.recording_id and key.expires_at):
-        raise ValueError("An upload token needs the recording that it is for, and its end.")
+        raise ValueError("An upload token needs the recording that it is for, and when it expires.")
 
 
 def _prefix(kind: KeyKind, *, live: bool) -> str:
@@ -261,7 +261,7 @@ def _prefix(kind: KeyKind, *, live: bool) -> str:
 
 
 def _digest(token: str) -> bytes:
-    """Enough for a secret of 196 random bits: a slow password hash protects what can be guessed."""
+    """Enough for a secret of 196 random bits: slow password hashes are for secrets that can be guessed."""
     return hashlib.sha256(token.encode("ascii")).digest()
 
 
@@ -301,5 +301,5 @@ def _key(row: tuple[str, ...]) -> Key:
 
 
 def _stored(time: datetime) -> str:
-    """Of one length, so that the texts sort as the times do."""
+    """All of one length, so that the texts sort in the order of the times."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")

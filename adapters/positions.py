@@ -1,7 +1,7 @@
-"""Keeps how far in the log each follower has come, in SQLite.
+"""Keeps in SQLite how far in the log each follower has come.
 
-A position may be older than the work done (after a crash, the last commits may be lost): a follower's work must be
-idempotent, and is done again from there.
+A position may be older than the work done (a crash may lose the last commits), so a follower's work must be idempotent:
+it is done again from there.
 """
 
 import time
@@ -10,11 +10,11 @@ from pathlib import Path
 from adapters.sqlite_file import connect, is_of_log, writing
 
 SECONDS_BETWEEN_WRITES = 0.5
-"""A follower that moves with every commit would otherwise cost a transaction each time, and on the event loop."""
+"""A follower that moves with every commit would otherwise cost a transaction each time, on the event loop."""
 
 
 class PositionStore:
-    """Follower name -> log position. Blocking, quick. What is on the disk may be a little older than what is known."""
+    """Follower name -> log position. Blocking, quick. The position on disk may be a little older than the known one."""
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, durable=False)
@@ -25,14 +25,14 @@ class PositionStore:
         self._written_at: dict[str, float] = {}
 
     def use_for(self, log_identity: str, head: int) -> None:
-        """Forget positions of another log, or of a later state of this one: after a restore, they would skip events."""
+        """Drop positions of another log, or of a later state of this one: after a restore, they would skip events."""
         with writing(self._connection):
             (furthest,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM positions").fetchone()
             if not is_of_log(self._connection, log_identity) or furthest > head:
                 self._connection.execute("DELETE FROM positions")
 
     def load(self, follower: str) -> int:
-        """The position saved last; 0 for a follower that has saved none."""
+        """The last saved position; 0 for a follower that has saved none."""
         if follower in self._unwritten:
             return self._unwritten[follower]
         row = self._connection.execute("SELECT position FROM positions WHERE follower=?", (follower,)).fetchone()

@@ -1,7 +1,7 @@
-"""Keeps the status view in SQLite: rows and the log position they stand for change in one transaction.
+"""Keeps the status view in SQLite: rows and the log position that they reflect change in one transaction.
 
-So an event's effect is there exactly once. The view can always be made again from the log; a commit is therefore not
-waited for until it is on disk, and a file of another schema version is emptied, to be filled from the log again.
+So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit does not wait
+until it is on disk, and a file with another schema version is emptied and filled from the log again.
 """
 
 import fcntl
@@ -22,15 +22,15 @@ from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
 SCHEMA_VERSION = 4
-"""To be raised with every change of the columns, of the summary's own fields, or of what `status_of` says."""
+"""Increase this with every change to the columns, to the summary's fields, or to what `status_of` returns."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"
 
 ReadEvents = Callable[[int], Sequence[RecordedEvent]]
-"""Gives the next events after a position, in order; none at the end."""
+"""Returns the next events after a position, in order; none at the end."""
 
 StatusOf = Callable[[RecordingSummary], str]
-"""The one word that a recording's status is in lists, where it can be asked for."""
+"""A recording's status in lists, as one word; lists can be filtered by it."""
 
 
 class PositionMoved(Exception):
@@ -39,13 +39,13 @@ class PositionMoved(Exception):
 
 class RebuildRunning(Exception):
     def __init__(self) -> None:
-        super().__init__("The view is being rebuilt already; wait for that to end.")
+        super().__init__("The view is already being rebuilt; wait for that to finish.")
 
 
 class SummaryStore:
-    """Recording summaries in one file. Blocking: writes belong into a thread, `find` and `page` are quick look-ups.
+    """Recording summaries in one file. Blocking: write in a thread; `find` and `page` are quick look-ups.
 
-    Several processes may write: each says which position it goes on from, and only one of them is right.
+    Several processes may write: each says which position it continues from, and only one of them can be right.
     """
 
     def __init__(self, path: Path, *, status_of: StatusOf = attrgetter("standing")) -> None:
@@ -53,7 +53,7 @@ class SummaryStore:
         self._status_of = status_of
         self._writer = connect(path, durable=False)
         self._reader = connect(path, durable=False)
-        # Held while a connection is used: a call in a thread goes on when its caller goes away, and closing waits.
+        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
         self._writing, self._reading = threading.Lock(), threading.Lock()
         with self._transaction():
             self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
@@ -73,14 +73,14 @@ class SummaryStore:
         self._writer.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA_VERSION,))
 
     def use_for(self, log_identity: str, head: int) -> None:
-        """Begin anew when the rows stand for another log, or for a later state of this one, as after a restore."""
+        """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
         with self._transaction():
             if not is_of_log(self._writer, log_identity) or (_position(self._writer) or 0) > head:
                 self._writer.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
                 _set_position(self._writer, 0)
 
     def position(self) -> int:
-        """The position of the last event that the rows stand for; 0 for an empty view."""
+        """The position of the last event that the rows reflect; 0 for an empty view."""
         with self._reading:
             return _position(self._reader) or 0
 
@@ -96,7 +96,7 @@ class SummaryStore:
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
-        Raises: PositionMoved when the view does not stand at `after`; then nothing is written.
+        Raises: PositionMoved when the view is not at `after`; then nothing is written.
         """
         with self._transaction():
             if _position(self._writer) != after:
@@ -105,16 +105,16 @@ class SummaryStore:
             _set_position(self._writer, events[-1].position)
 
     def rebuild(self, read: ReadEvents) -> int:
-        """Make the view again from the log's first event; queries see the old rows until the new ones are whole.
+        """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
 
-        Returns: the position it stands for then. Raises: RebuildRunning.
+        Returns: the position that it then reflects. Raises: RebuildRunning.
         """
         with self._one_rebuild():
             return self._rebuild(read)
 
     @contextmanager
     def _one_rebuild(self) -> Iterator[None]:
-        """Two at once would write into the same new rows. The lock dies with its process."""
+        """Two at once would write to the same new rows. The lock ends with its process."""
         lock = os.open(self._path.with_name(f"{self._path.name}.rebuild"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,7 +133,7 @@ class SummaryStore:
             with self._transaction():
                 self._fold_into(_NEXT, events)
             position = events[-1].position
-        with self._transaction():  # what was recorded meanwhile, with every other writer of the view held off
+        with self._transaction():  # what was recorded meanwhile, while every other writer of the view waits
             while events := read(position):
                 self._fold_into(_NEXT, events)
                 position = events[-1].position
@@ -144,7 +144,7 @@ class SummaryStore:
         return position
 
     def close(self) -> None:
-        """Wait for what is being read and written, then let go of the file."""
+        """Wait for current reads and writes, then close the file."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
@@ -155,7 +155,7 @@ class SummaryStore:
             yield
 
     def _fold_into(self, table: str, events: Sequence[RecordedEvent]) -> None:
-        """One read and one write for each recording that the events touch, however many of its events there are."""
+        """One read and one write for each recording that the events touch, however many events it has."""
         by_recording = attrgetter("stream_id")
         rows = []
         for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
@@ -178,7 +178,7 @@ def _create_rows(connection: sqlite3.Connection, table: str) -> None:
 
 
 def _schema_version(connection: sqlite3.Connection) -> int | None:
-    """None for a file from before there were versions, and for a new one."""
+    """None for a new file, and for one from before there were versions."""
     query = "SELECT 1 FROM sqlite_master WHERE name='summaries_schema'"
     if connection.execute(query).fetchone() is None:
         return None

@@ -1,7 +1,7 @@
-"""The columns and indexes by which the status view is listed, and a page of it. Every page is read off one index.
+"""The columns and indexes by which the status view is listed, and pages of it. Every page is read from one index.
 
-Pages are cut by key, not by number: a recording's place, its time and its id, never changes, so a list that grows
-while it is paged through repeats nothing and skips nothing.
+Pages continue after a key, not at a number: a recording's place (its time and its id) never changes, so a list that
+grows while it is paged through repeats nothing and skips nothing.
 """
 
 import sqlite3
@@ -24,15 +24,15 @@ COLUMNS = {
     "finalized_at": "TEXT",
     "is_deleted": "INTEGER NOT NULL",
 }
-"""Times are texts of one length in UTC, which sort as the times do. `external_group`: what comes before the last slash
-of an external id that is made of several, so that recordings are found by what they have in common."""
+"""Times are texts of one length in UTC, which sort in the order of the times. `external_group`: what comes before the
+last slash of a composite external id, so that recordings are found by what they have in common."""
 
 _INDEXED = ("device_id", "end_user_id", "status", "external_group")
 _FILTERS = (*_INDEXED, "external_id")
 
 
 class Order(StrEnum):
-    """What "newest" is measured by. By finalizing, only what is finalized is listed."""
+    """The time that "newest" refers to. By the time of finalizing, only finalized recordings are listed."""
 
     CREATED = "created_at"
     FINALIZED = "finalized_at"
@@ -40,7 +40,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a recording stands in a list."""
+    """A recording's place in a list."""
 
     time: datetime
     recording_id: UUID
@@ -50,7 +50,7 @@ class Place:
 class PageQuery:
     """Up to `limit` recordings of one tenant, those after the place `after` or after the first `offset`.
 
-    `external_id` narrows down an `external_group`; no index is there for it alone.
+    `external_id` narrows down an `external_group`; it has no index of its own.
     """
 
     tenant_id: str
@@ -73,7 +73,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`next_after`: the place of the last one, when there are more after it."""
+    """`next_after`: the place of the last recording, if there are more after it."""
 
     rows: list[Listed]
     next_after: Place | None
@@ -96,7 +96,7 @@ def listed_columns(summary: RecordingSummary, status: str) -> tuple[str | int | 
 
 
 def create_indexes(connection: sqlite3.Connection, table: str) -> None:
-    """An index for every filter, so that none of them walks past rows it does not want."""
+    """An index for every filter, so that none of them has to skip rows."""
     for order in Order:
         for filtered in ("", *_INDEXED) if order is Order.CREATED else ("",):
             columns = ", ".join(filter(None, ("tenant_id", filtered, f"{order} DESC", "recording_id DESC")))
@@ -105,7 +105,7 @@ def create_indexes(connection: sqlite3.Connection, table: str) -> None:
 
 
 def select_page(connection: sqlite3.Connection, table: str, query: PageQuery) -> Page:
-    """Reads one more row than the page has, to know whether there are more."""
+    """Read one row more than the page has, to know whether there are more."""
     order = query.order.value
     conditions = ["is_deleted=0", f"{order} IS NOT NULL", "tenant_id=?"]
     values: list[str | bytes | int] = [query.tenant_id]

@@ -1,7 +1,7 @@
-"""Runs CPU-heavy functions in processes of their own; promises that one job's crash, hang or greed costs no other job.
+"""Runs CPU-heavy functions in separate processes; promises that a job that crashes, hangs or hogs harms no other job.
 
-Each slot is one process, started when first needed and replaced when it dies. Jobs wait in the order they came. A
-process ends by itself when its parent is gone, also when that was killed.
+Each slot is one process, started when first needed and replaced when it dies. Jobs wait in the order in which they
+came. A process ends on its own when its parent is gone, even if that was killed.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class WorkerError(Exception):
-    """A job did not come to its end, for no fault that is known of its own. It may be tried again."""
+    """A job did not finish, through no known fault of its own. It may be tried again."""
 
     is_retryable: ClassVar[bool] = True
 
@@ -52,7 +52,7 @@ class WorkersClosed(WorkerError):
 
 
 class WorkerProcesses:
-    """`count` slots for jobs. A job is a function that can be pickled, with arguments and a result that can be too."""
+    """`count` slots for jobs. A job is a function that can be pickled, as can its arguments and result."""
 
     def __init__(
         self, count: int, *, initializer: Callable[..., None] | None = None, initargs: tuple[Any, ...] = ()
@@ -60,7 +60,7 @@ class WorkerProcesses:
         """`initializer(*initargs)` runs first in each process; nothing is started yet."""
         self._initializer = initializer
         self._initargs = initargs
-        self._slots = asyncio.Semaphore(count)  # lets in who came first
+        self._slots = asyncio.Semaphore(count)  # first come, first served
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker-process")
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -72,9 +72,9 @@ class WorkerProcesses:
         *args: Any,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - a process past it is killed, which no cancel scope does
     ) -> _R:
-        """The function's result, or its own exception, out of a worker process.
+        """The function's result, or its own exception, from a worker process.
 
-        `timeout` counts from when a slot is free, and past it the process is killed. So it is when the caller is
+        `timeout` counts from when a slot is free; after it, the process is killed. It is also killed when the caller is
         cancelled.
 
         Raises: WorkerDied, WorkerTimedOut, WorkersClosed.
@@ -90,7 +90,7 @@ class WorkerProcesses:
             except asyncio.CancelledError:
                 worker.kill()
                 await asyncio.wait([job])
-                job.exception()  # it ended as a killed worker's job does, and nobody else will ask
+                job.exception()  # it ended like any killed worker's job, and nobody else will retrieve that
                 raise
             finally:
                 self._busy.discard(worker)
@@ -102,12 +102,12 @@ class WorkerProcesses:
 
     @property
     def pids(self) -> frozenset[int]:
-        """The processes that are there now."""
+        """The processes that exist now."""
         workers = (*self._idle, *self._busy)
         return frozenset(worker.pid for worker in workers if worker.pid is not None)
 
     async def close(self) -> None:
-        """End every process. Jobs that run end in WorkerDied, and those that wait in WorkersClosed."""
+        """End every process. Running jobs end with WorkerDied, waiting jobs with WorkersClosed."""
         self._closed = True
         workers = (*self._idle, *self._busy)
         self._idle.clear()
@@ -141,7 +141,7 @@ class _Worker:
         return not self._killed
 
     def call(self, function: Callable[..., _R], args: tuple[Any, ...], timeout: timedelta | None) -> _R:
-        """Blocks the calling thread until the job ends, one way or another."""
+        """Block the calling thread until the job ends, one way or another."""
         try:
             return self._outcome(function, args, timeout)
         except WorkerError:
@@ -156,7 +156,7 @@ class _Worker:
             ready = wait([connection, process.sentinel], None if timeout is None else timeout.total_seconds())
             if not ready and timeout is not None:
                 raise WorkerTimedOut(timeout)
-            # Also asked when only the sentinel is ready: a result may have been sent just before the end.
+            # Checked even when only the sentinel is ready: a result may have been sent just before the end.
             succeeded, outcome = connection.recv()
         except (EOFError, ConnectionError) as error:
             raise WorkerDied from error
@@ -187,16 +187,16 @@ class _Worker:
             if self._killed:
                 raise WorkerDied
             if self._process is not None and wait([self._process.sentinel], 0):
-                self._end()  # it died while it had nothing to do, which is no job's concern
+                self._end()  # it died while idle, which affects no job
             if self._process is None or self._connection is None:
-                # Not "fork": the parent has threads, and a fork copies their locks as they happen to be.
+                # Not "fork": the parent has threads, and a fork copies their locks in whatever state they are.
                 context = multiprocessing.get_context("spawn")
                 self._connection, theirs = context.Pipe()
                 self._process = context.Process(
                     target=_work, args=(theirs, self._initializer, self._initargs), name="tapedeck-worker", daemon=True
                 )
                 self._process.start()
-                theirs.close()  # so that the process's end is the connection's end
+                theirs.close()  # so that the connection ends with the process
             return self._process, self._connection
 
 
@@ -206,7 +206,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent closes in order
     os.nice(_NICENESS)  # requests are answered before recordings are transcribed
     for name in _THREAD_SETTINGS:
-        os.environ[name] = "1"  # as many processes as slots are what share the cores
+        os.environ[name] = "1"  # the cores are shared by one process per slot
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*initargs)
@@ -222,18 +222,18 @@ def _work(
             pickle.PicklingError,
             TypeError,
             AttributeError,
-        ) as error:  # all three come from what can not be pickled
-            connection.send((False, TypeError(f"The job's result can not be sent back: {error}")))
+        ) as error:  # all three come from what cannot be pickled
+            connection.send((False, TypeError(f"The job's result cannot be sent back: {error}")))
 
 
 def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*args)
-    except Exception as error:  # noqa: BLE001 - every error is the caller's, who is in another process
+    except Exception as error:  # noqa: BLE001 - every error goes to the caller, in another process
         error.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - what was dumped just here
-        except Exception:  # noqa: BLE001 - whatever a foreign class does when it is pickled
+        except Exception:  # noqa: BLE001 - a foreign class may raise anything when it is pickled
             return False, RuntimeError(f"{type(error).__name__}: {error}")
         return False, error
 

@@ -1,8 +1,8 @@
-"""A map of chunks that never changes, and still costs the same to add to at chunk 10 and at chunk 10 000.
+"""An immutable map of chunks. Adding a chunk costs the same at chunk 10 and at chunk 10 000.
 
-Each `ChunkTable` is a value: adding gives a new one and the old one stays as it was. All tables of one history share
-one dict; of each entry it is known at which revision it came, and a table sees only what is not younger than itself.
-Adding to a table that has already been added to (a second future from one past) copies the dict: rare, and correct.
+Each `ChunkTable` is a value: adding returns a new one and leaves the old one unchanged. All tables of one history share
+one dict, which notes the revision at which each entry came; a table sees only entries that are not newer than itself.
+Adding again to a table that has already been added to (a second future of one past) copies the dict: rare, and correct.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ C = TypeVar("C", bound=Numbered)
 
 
 class _Replaced(Generic[C]):
-    """A chunk that another came after, the revision it had come at, and what stood under its number before."""
+    """A replaced chunk, the revision at which it had come, and the chunk that had its number before it."""
 
     __slots__ = ("before", "came_at", "chunk")
 
@@ -33,10 +33,10 @@ class _Replaced(Generic[C]):
 
 
 class _Shared(Generic[C]):
-    """What all tables of one history share: the youngest chunk of each number, at which revision it came, and the rest.
+    """What all tables of one history share: each number's newest chunk, the revision at which it came, and the rest.
 
-    Two plain dicts and no object a chunk: an object would be one more for the garbage collector to look at, again and
-    again while a long history is read.
+    Two plain dicts and no object per chunk: the garbage collector would look at these objects again and again while a
+    long history is read.
     """
 
     __slots__ = ("came_at", "chunks", "named", "replaced", "youngest")
@@ -50,9 +50,9 @@ class _Shared(Generic[C]):
 
 
 class ChunkTable(Mapping[int, C]):
-    """Chunk number -> the event in force for it, such as its `ChunkStored`. Iterates in the order of first arrival.
+    """Chunk number -> its current event, such as its `ChunkStored`. Iterates in the order of first arrival.
 
-    `size_bytes` is the sum over the chunks in force, `highest` the largest number (0 when empty).
+    `size_bytes` is the sum over the current chunks, `highest` the largest number (0 when empty).
     """
 
     __slots__ = ("_count", "_revision", "_shared", "highest", "size_bytes")
@@ -73,7 +73,7 @@ class ChunkTable(Mapping[int, C]):
         return table
 
     def with_chunk(self, chunk: C) -> Self:
-        """This table and `chunk` under its number; this one is unchanged."""
+        """This table with `chunk` under its number; this table itself stays unchanged."""
         shared = self._shared if self._shared.youngest == self._revision else self._fork()
         number = chunk.number
         before = shared.chunks.get(number)
@@ -97,13 +97,13 @@ class ChunkTable(Mapping[int, C]):
         return table
 
     def with_named_chunk(self, chunk: C, name: str) -> Self:
-        """As `with_chunk`, for a chunk that is to be found by `name`, too."""
+        """Like `with_chunk`, for a chunk that can also be found by `name`."""
         table = self.with_chunk(chunk)
-        table._shared.named[name] = chunk.number  # noqa: SLF001 - a table of this very kind
+        table._shared.named[name] = chunk.number  # noqa: SLF001 - a table of this same class
         return table
 
     def named(self, name: str) -> C | None:
-        """The newest chunk that was added under `name`, or what replaced it. None where this table has none."""
+        """The newest chunk added under `name`, or what replaced it. None if this table has none."""
         number = self._shared.named.get(name)
         return None if number is None else self.get(number)
 
@@ -116,7 +116,7 @@ class ChunkTable(Mapping[int, C]):
         return shared
 
     def in_order(self) -> list[C]:
-        """The chunks in force, by number."""
+        """The current chunks, by number."""
         return [self[number] for number in sorted(self)]
 
     def __getitem__(self, number: int) -> C:

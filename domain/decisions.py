@@ -1,7 +1,7 @@
 """How each command is decided: the events that it causes, or a named refusal.
 
-No events means that the command changes nothing: idempotence is a consequence of the state, never a side table. Which
-of these decisions stands for a command in which phase is said by the table in `domain.life`.
+No events means that the command changes nothing: idempotence follows from the state, never from a side table. The table
+in `domain.life` says which of these decisions applies to which command in which phase.
 """
 
 from dataclasses import fields
@@ -53,19 +53,19 @@ Events = list[RecordingEvent]
 
 
 def open_first(_: None, command: OpenRecording) -> Events:
-    """Announce a recording."""
+    """Open a recording."""
     return [RecordingOpened(**_facts(command))]
 
 
 def _facts(command: Command) -> dict[str, Any]:
-    """What the command says, by name. (`dataclasses.asdict` copies every value, and costs more than the decision.)"""
+    """The command's fields by name. (`dataclasses.asdict` copies every value and costs more than the decision.)"""
     return {field.name: getattr(command, field.name) for field in fields(command)}
 
 
 def open_again(recording: Recording, command: OpenRecording) -> Events:
-    """The same announcement again changes nothing, however much later it comes.
+    """Opening again with the same facts changes nothing, no matter how much later.
 
-    Raises: RecordingAlreadyOpened when it was announced with other facts.
+    Raises: RecordingAlreadyOpened when it was opened with other facts.
     """
     chosen_by_the_service = {"at", "expires_at", "max_chunks"}
     asked = _facts(command)
@@ -75,12 +75,12 @@ def open_again(recording: Recording, command: OpenRecording) -> Events:
 
 
 def find_nothing(_: Recording | None, __: Command) -> Events:
-    """There is no such recording, or not any more. Raises: RecordingNotFound."""
+    """There is no such recording, or no longer. Raises: RecordingNotFound."""
     raise RecordingNotFound
 
 
 def store_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Accept one chunk while chunks are taken. The same bytes again change nothing; other bytes replace them.
+    """Accept one chunk while chunks are accepted. The same bytes again change nothing; other bytes replace them.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal once a total is declared; RecordingExpired.
     """
@@ -92,7 +92,7 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
-    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that is there already.
+    """Whether storing it would change nothing: the same bytes, or metadata for a chunk that already exists.
 
     Raises: ChunkNumberOutOfRange.
     """
@@ -101,7 +101,7 @@ def _is_stored(recording: Recording, command: StoreChunk) -> bool:
     stored = recording.chunks.get(command.number)
     if stored is None:
         return False
-    # Metadata may have announced the digest of bytes that had yet to come; only bytes make bytes a repetition.
+    # Metadata may have announced the digest of bytes still to come; bytes only repeat what came as bytes before.
     return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
 
 
@@ -112,7 +112,7 @@ def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
 
 
 def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Welcome the same bytes again, and no others any more.
+    """Accept the same bytes again, refuse any others.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
     """
@@ -123,15 +123,15 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
 
 
 def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """As `keep_chunk`, for a recording whose time is over. Raises: ChunkNumberOutOfRange; RecordingExpired."""
+    """Like `keep_chunk`, for an expired recording. Raises: ChunkNumberOutOfRange; RecordingExpired."""
     if _is_stored(recording, command):
         return []
     raise _expired(recording)
 
 
 def append_chunk(recording: Recording, command: AppendChunk) -> Events:
-    """Accept the next chunk; it gets the next number. The same request again changes nothing, unless it now says that
-    the chunk is the last: then that is declared.
+    """Accept the next chunk under the next number. The same request again changes nothing, unless it now says that the
+    chunk is the last: then the total is declared.
 
     Raises: ChunkNumberOutOfRange; NamedRequestDiffers; RecordingExpired; ChunkMismatch when, with the policy *reject*,
     chunks before the last are missing.
@@ -168,7 +168,7 @@ def _declared_by_its_last(
 
 
 def chunk_asked_for(recording: Recording, command: AppendChunk) -> ChunkStored | None:
-    """The chunk that this very request has brought before. Raises: NamedRequestDiffers."""
+    """The chunk that this same request brought before. Raises: NamedRequestDiffers."""
     chunks, request = recording.chunks, command.request_sha256
     stored = chunks.named(request) if command.is_named else chunks.get(chunks.highest)
     if stored is None or stored.request_sha256 != request:
@@ -191,9 +191,9 @@ def _appended(number: int, command: AppendChunk) -> ChunkStored:
 
 
 def append_nothing(recording: Recording, command: AppendChunk) -> Events:
-    """Welcome the same request again, and no further chunk any more.
+    """Accept the same request again, refuse any further chunk.
 
-    Raises: NamedRequestDiffers; AlreadyFinalized; RecordingExpired when time was over before the last chunk came.
+    Raises: NamedRequestDiffers; AlreadyFinalized; RecordingExpired when it expired before the last chunk came.
     """
     if chunk_asked_for(recording, command) is not None:
         return []
@@ -203,7 +203,7 @@ def append_nothing(recording: Recording, command: AppendChunk) -> Events:
 
 
 def record_chunk_transcribed(recording: Recording, command: RecordChunkTranscribed) -> Events:
-    """The words of a chunk alone are known. Once is enough. Raises: ChunkNotStored."""
+    """Note, once, that a chunk was transcribed on its own. Raises: ChunkNotStored."""
     chunk = recording.chunks.get(command.number)
     if chunk is None or chunk.blob_key is None or chunk.sha256 != command.chunk_sha256:
         raise ChunkNotStored(command.number)
@@ -237,7 +237,7 @@ def _check_chunks(recording: Recording, total_chunks: int) -> None:
     has_extra = chunks.highest > total_chunks
     has_missing = is_strict and (has_extra or len(chunks) < total_chunks)
     if has_extra or has_missing:
-        # Only what is refused is listed, so that accepting costs the same however many chunks there are.
+        # Numbers are listed only for a refusal, so that accepting costs the same however many chunks there are.
         expected = range(1, total_chunks + 1) if has_missing else ()
         raise ChunkMismatch(
             missing=tuple(number for number in expected if number not in chunks),
@@ -246,9 +246,9 @@ def _check_chunks(recording: Recording, total_chunks: int) -> None:
 
 
 def finalize_again(recording: Recording, command: FinalizeRecording) -> Events:
-    """The same declaration again changes nothing, whatever happened since.
+    """The same declaration again changes nothing, whatever has happened since.
 
-    Raises: AlreadyFinalized with other parameters; RecordingExpired when time was over before any declaration.
+    Raises: AlreadyFinalized with other parameters; RecordingExpired when it expired before any declaration.
     """
     finalized = recording.finalized
     if finalized is None:
@@ -274,7 +274,7 @@ def end_stage(_: Recording, command: EndStage) -> Events:
 
 
 def end_stage_again(recording: Recording, command: EndStage) -> Events:
-    """A stage that has ended has ended. Raises: StageNotDue when it has not."""
+    """A stage that has ended stays ended. Raises: StageNotDue when it has not."""
     return _unless_ended(recording, command.stage)
 
 
@@ -285,33 +285,33 @@ def _unless_ended(recording: Recording, stage: Stage) -> Events:
 
 
 def record_failure(recording: Recording, command: RecordFailure) -> Events:
-    """Give the due stage up; what was stored stays. A stage that has ended is left as it is. Raises: StageNotDue."""
+    """Give up the due stage; what was stored stays. A stage that has ended is left as it is. Raises: StageNotDue."""
     if command.stage is recording.due_stage:
         return [Failed(**_facts(command))]
     return _unless_ended(recording, command.stage)
 
 
 def fail_again(recording: Recording, command: RecordFailure) -> Events:
-    """A stage that failed, or has ended, is left as it is. Raises: StageNotDue for a later one."""
+    """A stage that has failed or ended is left as it is. Raises: StageNotDue for a later one."""
     if recording.failed is not None and command.stage is recording.failed.stage:
         return []
     return _unless_ended(recording, command.stage)
 
 
 def retry(recording: Recording, command: RetryRecording) -> Events:
-    """Take the recording up again from the stage that failed. Raises: NotFailed."""
+    """Resume the recording at the stage that failed. Raises: NotFailed."""
     if recording.failed is None:
         raise NotFailed
     return [RetryRequested(at=command.at, stage=recording.failed.stage)]
 
 
 def retry_expired(recording: Recording, _: RetryRecording) -> Events:
-    """What was never completed cannot be: its time is over. Raises: RecordingExpired."""
+    """An expired recording can no longer be completed. Raises: RecordingExpired."""
     raise _expired(recording)
 
 
 def expire(recording: Recording, command: ExpireRecording) -> Events:
-    """Close a recording that was never completed, once its time is over; before that, nothing."""
+    """Close a recording that was not completed before it expired; do nothing before that."""
     if not recording.has_expired(command.at):
         return []
     message = "The recording was not completed before its time was over."
@@ -323,5 +323,5 @@ def leave_as_it_is(_: Recording, __: Command) -> Events:
 
 
 def delete(_: Recording, command: DeleteRecording) -> Events:
-    """Make the recording gone."""
+    """Delete the recording."""
     return [RecordingDeleted(at=command.at)]

@@ -1,4 +1,4 @@
-"""What a command can be refused for. Each is a value: its fields say what, its sentence says it to a person."""
+"""Why a command can be refused. Each error is a value: its fields are for programs, its sentence is for people."""
 
 
 class RecordingError(Exception):
@@ -12,12 +12,12 @@ class RecordingNotFound(RecordingError):
 
 class RecordingAlreadyOpened(RecordingError):
     def __init__(self) -> None:
-        super().__init__("A recording of this name was created before with other facts; create it under another name.")
+        super().__init__("A recording with this name already exists, with other facts; choose another name.")
 
 
 class RecordingExpired(RecordingError):
     def __init__(self, expires_at: str) -> None:
-        super().__init__(f"The recording took uploads until {expires_at}; create a new one.")
+        super().__init__(f"The recording accepted uploads until {expires_at}; create a new one.")
         self.expires_at = expires_at
 
 
@@ -26,14 +26,14 @@ class RecordingClosed(RecordingError):
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"The recording is complete, and chunk {number} is not what was stored; it takes no other bytes now."
+            f"The recording is complete, and chunk {number} differs from what was stored; it cannot be replaced now."
         )
         self.number = number
 
 
 class ChunkNumberOutOfRange(RecordingError):
     def __init__(self, number: int, max_chunks: int) -> None:
-        super().__init__(f"Chunk number {number} is not in 1 to {max_chunks}.")
+        super().__init__(f"Chunk number {number} is not between 1 and {max_chunks}.")
         self.number = number
         self.max_chunks = max_chunks
 
@@ -48,24 +48,24 @@ class ChunkBeyondTotal(RecordingError):
 
 
 class NamedRequestDiffers(RecordingError):
-    """A request came under the name of an earlier one, with another chunk."""
+    """A request came with the name of an earlier one, but another chunk."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"Chunk {number} came under this Idempotency-Key, with other bytes; give each its own key.")
+        super().__init__(f"Chunk {number} came with this Idempotency-Key but other bytes; give each chunk its own key.")
         self.number = number
 
 
 class ChunkNotStored(RecordingError):
-    """Something was found out about bytes that are not those of the chunk."""
+    """A result came for bytes that are not the chunk's."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"Chunk {number} is not stored with the bytes that this is about.")
+        super().__init__(f"Chunk {number} is not stored with the bytes that this result is for.")
         self.number = number
 
 
 class TotalChunksOutOfRange(RecordingError):
     def __init__(self, total_chunks: int, max_chunks: int) -> None:
-        super().__init__(f"total_chunks {total_chunks} is not in 1 to {max_chunks}.")
+        super().__init__(f"total_chunks {total_chunks} is not between 1 and {max_chunks}.")
         self.total_chunks = total_chunks
         self.max_chunks = max_chunks
 
@@ -98,7 +98,7 @@ class NotFailed(RecordingError):
 
 
 class StageNotDue(RecordingError):
-    """A stage reported its end, and it is not that stage's turn."""
+    """A stage reported its end before its turn."""
 
     def __init__(self, stage: str) -> None:
         super().__init__(f"Stage {stage} is not due for this recording.")

@@ -1,7 +1,7 @@
-"""The whole life of a recording in one table: phase by command -> what decides it, and what may come of it.
+"""The whole life of a recording in one table: phase by command -> which function decides it, and its possible outcomes.
 
-`decide` looks here and nowhere else, the README's diagram is drawn from here, and a test holds every outcome that
-histories reach against what is declared.
+`decide` looks only here, the README's diagram is drawn from here, and a test checks every outcome that histories reach
+against those declared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -59,14 +59,14 @@ Outcome = To | type[Nothing] | type[RecordingError]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What decides a command in a phase, and everything that may come of it."""
+    """The function that decides a command in a phase, and all its possible outcomes."""
 
     decision: Callable[[Any, Any], Sequence[RecordingEvent]]
     outcomes: tuple[Outcome, ...]
 
 
 def decide(recording: Recording | None, command: Command) -> Sequence[RecordingEvent]:
-    """The events that `command` causes; none when it changes nothing. Costs the same whatever is already there.
+    """The events that `command` causes; none when it changes nothing. Costs the same however much there is already.
 
     Raises: a RecordingError, one of those that LIFE declares for the phase and the command.
     """
@@ -109,11 +109,11 @@ _EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
 
 
 def _hear_in(phase: Phase) -> Rule:
-    """Words of single chunks are welcome while the whole has not been transcribed."""
+    """Single chunks may be transcribed until the whole recording has been."""
     return Rule(do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored))
 
 
-# What holds in every phase after opening, unless the phase says otherwise below.
+# Applies in every phase after opening, unless the phase says otherwise below.
 _OPENED: Mapping[type[Command], Rule] = {
     OpenRecording: _OPEN_AGAIN,
     StoreChunk: _KEEP_CHUNK,

@@ -11,14 +11,14 @@ from itertools import accumulate
 from typing import BinaryIO
 
 OpenChunk = Callable[[], BinaryIO]
-"""Opens a seekable reader of one chunk's bytes; whoever calls it closes the reader."""
+"""Opens a seekable reader of one chunk's bytes; the caller closes it."""
 
 READ_SIZE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredChunks:
-    """Chunks with what one pass over their bytes tells."""
+    """Chunks, and what one pass over their bytes found."""
 
     chunks: tuple[OpenChunk, ...]
     sizes_bytes: tuple[int, ...]
@@ -26,7 +26,7 @@ class MeasuredChunks:
 
     @classmethod
     def of(cls, chunks: Sequence[OpenChunk]) -> "MeasuredChunks":
-        """Read every chunk once. Raises OSError when one can not be read."""
+        """Read every chunk once. Raises OSError when one cannot be read."""
         digest = hashlib.md5(usedforsecurity=False)
         sizes = []
         for open_chunk in chunks:
@@ -43,7 +43,7 @@ class MeasuredChunks:
 class ChunkRun:
     """Chunks next to one another, seen as the bytes of one file.
 
-    Chunk numbers count from 1, as users count them; `first_number` is None for audio that is nobody's chunk.
+    Chunk numbers count from 1, as users count them; `first_number` is None for audio that is not a chunk.
     """
 
     chunks: tuple[OpenChunk, ...]
@@ -60,7 +60,7 @@ class ChunkRun:
 
     @classmethod
     def of_file(cls, open_audio: OpenChunk) -> "ChunkRun":
-        """A file as it is. Raises OSError when it can not be opened."""
+        """A file as it is. Raises OSError when it cannot be opened."""
         with open_audio() as reader:
             size = reader.seek(0, os.SEEK_END)
         return cls(chunks=(open_audio,), sizes_bytes=(size,), first_number=None)
@@ -70,7 +70,7 @@ class ChunkRun:
         return sum(self.sizes_bytes)
 
     def spans(self) -> Iterator[tuple[int, range]]:
-        """Every chunk's number with the range of bytes it fills."""
+        """Every chunk's number and the range of bytes that it fills."""
         ends = accumulate(self.sizes_bytes)
         for index, (size, end) in enumerate(zip(self.sizes_bytes, ends, strict=True)):
             yield (self.first_number or 1) + index, range(end - size, end)
@@ -79,15 +79,15 @@ class ChunkRun:
     def open(self) -> Iterator["ChunkReader"]:
         """A buffered reader over the run.
 
-        Raises the OSError that a read met, also when whoever was reading took it for the end of the file: a decoder
-        does, and a recording would be cut short without a word.
+        Raises the OSError that a read met, even if the code that was reading took it for the end of the file: decoders
+        do, and the recording would be silently cut short.
         """
         joined = _JoinedChunks(self.chunks, self.sizes_bytes)
         with ChunkReader(joined) as reader:
             try:
                 yield reader
             finally:
-                # In a `finally`, so that it also takes the place of the decoder's own complaint about what it read.
+                # In a `finally`, so that it also replaces the decoder's own error about what it read.
                 if joined.failure is not None:
                     raise joined.failure
 
@@ -133,13 +133,13 @@ class _JoinedChunks(io.RawIOBase):
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         if self._position >= self.size_bytes or not len(buffer):
             return 0
-        # The last chunk that starts at or before the position; empty ones before it are stepped over.
+        # The last chunk that starts at or before the position; empty ones before it are skipped.
         index = bisect.bisect_right(self._starts, self._position) - 1
         wanted = min(len(buffer), self._starts[index + 1] - self._position)
         try:
             block = self._at(index).read(wanted)
             if not block:
-                raise OSError(f"A chunk became shorter than the {self._starts[index + 1]} bytes measured before.")  # noqa: TRY301 - one place keeps the failure
+                raise OSError(f"A chunk is now shorter than the {self._starts[index + 1]} bytes measured before.")  # noqa: TRY301 - one place keeps the failure
         except OSError as error:
             self.failure = error
             raise

@@ -1,4 +1,4 @@
-"""Tells the container of audio by its bytes alone; names and content types are never asked."""
+"""Recognizes audio containers by their bytes alone; names and content types are ignored."""
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
@@ -42,7 +42,7 @@ _NOT_READ = {
 
 
 def container_of(reader: BinaryIO, size_bytes: int) -> Container | None:
-    """What file begins at the reader's start; None when none does that this service reads."""
+    """The container of the file at the reader's start; None when it is not one that this service reads."""
     reader.seek(0)
     head = reader.read(_HEAD_SIZE)
     if ogg.begins_stream(head):
@@ -57,14 +57,14 @@ def container_of(reader: BinaryIO, size_bytes: int) -> Container | None:
 
 
 def format_not_read(head: bytes) -> str | None:
-    """The name of an audio format that is known but not read, for a sentence that helps."""
+    """The name of an audio format that is recognized but not read, for a helpful error message."""
     if head[:4] == b"FORM" and head[8:11] == b"AIF":
         return "AIFF"
     return next((name for magic, name in _NOT_READ.items() if head.startswith(magic)), None)
 
 
 def size_of_tags(reader: BinaryIO) -> int:
-    """Bytes of the ID3v2 tags that a file begins with."""
+    """Size in bytes of the ID3v2 tags at the start of a file."""
     position = 0
     while True:
         reader.seek(position)

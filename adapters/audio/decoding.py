@@ -1,4 +1,4 @@
-"""Decodes any audio to what speech engines read, 16 kHz mono, block by block; memory does not grow with its length."""
+"""Decodes any audio to what speech engines read, 16 kHz mono, block by block; its length does not affect memory."""
 
 from collections.abc import Iterator
 
@@ -22,15 +22,15 @@ Samples = npt.NDArray[np.int16]
 def pcm_blocks(
     open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
 ) -> Iterator[Samples]:
-    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is there like any other sound.
+    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is kept.
 
-    Raises: AudioError when it is no audio or damaged from its start, OSError when it can not be read.
+    Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
     """
     run = ChunkRun.of_file(open_audio)
     with run.open() as reader:
         container = container_of(reader, run.size_bytes)
     if container is None:
-        raise NotAudio(chunk_number=None, detail="is in no format that is known")
+        raise NotAudio(chunk_number=None, detail="is not in a known format")
     held: list[Samples] = []
     held_samples = 0
     for frame in decoded(WholeFile(container, run), rate=rate, layout="mono", sample_format="s16"):
@@ -47,9 +47,9 @@ def pcm_blocks(
 
 
 def decoded(file: WholeFile, *, rate: int, layout: str, sample_format: str) -> Iterator[AudioFrame]:
-    """The sound of a file in the form asked for. Its own form may change on the way, as in chained Ogg.
+    """A file's sound in the form asked for. The file's own form may change midway, as in chained Ogg.
 
-    FFmpeg gives up (UnsupportedAudio) where chained Opus changes its count of channels.
+    FFmpeg gives up (UnsupportedAudio) where chained Opus changes its number of channels.
     """
     resampler: AudioResampler | None = None
     form: tuple[str, str, int] | None = None
@@ -59,13 +59,13 @@ def decoded(file: WholeFile, *, rate: int, layout: str, sample_format: str) -> I
             if resampler is None or found != form:
                 yield from _flushed(resampler)
                 resampler, form = AudioResampler(sample_format, layout, rate), found
-            frame.pts = None  # gaps on a file's clock are no sound, and a resampler needs no clock
+            frame.pts = None  # gaps in a file's timestamps are not sound, and a resampler needs no timestamps
             yield from resampler.resample(frame)
         yield from _flushed(resampler)
 
 
 def layout_of(channels: int) -> str:
-    """FFmpeg's name of the usual layout of so many channels."""
+    """FFmpeg's name for the usual layout of this many channels."""
     return av.AudioLayout(_LAYOUTS.get(channels, f"{channels} channels")).name
 
 

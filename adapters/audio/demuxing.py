@@ -1,4 +1,4 @@
-"""Reads the sound track of a file through PyAV (FFmpeg): its packets, its frames, what it is and how long.
+"""Reads the sound track of a file through PyAV (FFmpeg): its packets, its frames, its format and its length.
 
 Damage becomes an `AudioError`; an `OSError` of the file's own reader passes through as it is.
 """
@@ -32,16 +32,16 @@ _BELIEVABLE_RATES = range(1_000, 768_001)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """What a sound track is. Files with equal `configuration` can share one decoder."""
+    """A sound track's format and length. Files with equal `configuration` can share one decoder."""
 
     codec: str
     rate: int
     channels: int
     bits: int
-    """Bits of a sample, 16 where the codec does not say."""
+    """Bits per sample; 16 where the codec does not say."""
     configuration: bytes
     seconds: Fraction
-    """As long as its samples or its packets are, and never an estimate from a bit rate."""
+    """Counted from its samples or packets, never estimated from a bit rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Track:
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds that a packet's times count in."""
+        """The unit of a packet's times, in seconds."""
         return self.stream.time_base or Fraction(1, self.stream.rate)
 
     @property
@@ -68,7 +68,7 @@ class Track:
                 yield packet
 
     def frames(self) -> Iterator[AudioFrame]:
-        """Decoded sound. A damaged packet is left out: the rest of a recording is worth more than none of it."""
+        """Decoded sound. Damaged packets are left out: the rest of the recording is still worth having."""
         any_frame = False
         damage: av.FFmpegError | None = None
         for packet in self.container.demux(self.stream):
@@ -84,7 +84,7 @@ class Track:
             raise damage
 
     def natural_duration(self, packet: "Packet[AudioStream]") -> int:
-        """How long the packet decodes to, in the stream's time base. A file's last one may declare less."""
+        """How long the packet is once decoded, in the stream's time base. A file's last packet may declare less."""
         samples = self.stream.codec_context.frame_size
         rate = self.stream.rate
         if self.codec == "opus":
@@ -94,7 +94,7 @@ class Track:
     def declared_duration(self, packet: "Packet[AudioStream]") -> int:
         """How long the file says that the packet lasts, in the stream's time base."""
         duration = packet.duration or 0
-        # A last page that ends before it begins makes FFmpeg count below zero, which comes here as 2^32 and less.
+        # A last page that ends before it begins makes FFmpeg count below zero, which arrives here as just under 2^32.
         return duration if 0 < duration * self.time_base < _LONGEST_PACKET_SECONDS else 0
 
 
@@ -102,7 +102,7 @@ class Track:
 def track_of(file: WholeFile) -> Iterator[Track]:
     """Open a file's sound track.
 
-    Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound, OSError as its reader does.
+    Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound, OSError from its reader.
     """
     number = file.run.first_number
     with file.run.open() as reader:
@@ -113,18 +113,16 @@ def track_of(file: WholeFile) -> Iterator[Track]:
                 if not container.streams.audio:
                     raise UnsupportedAudio(chunk_number=number, detail="has no sound track")
                 stream = container.streams.audio[0]
-                # PyAV leaves this out, whatever its stubs say, for a codec that FFmpeg has no decoder for.
+                # Whatever PyAV's stubs say, this is None for a codec that FFmpeg has no decoder for.
                 if stream.codec_context is None:
-                    raise UnsupportedAudio(chunk_number=number, detail="holds sound of a kind that can not be decoded")
+                    raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded")
                 if stream.rate not in _BELIEVABLE_RATES or stream.channels <= 0:
                     raise NotAudio(chunk_number=number, detail="is damaged: its header makes no sense")
-                # One thread a worker process: the machine's other cores belong to other work.
+                # One thread per worker process: the machine's other cores belong to other work.
                 stream.codec_context.thread_count = 1
                 yield Track(container, stream)
         except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
-            raise UnsupportedAudio(
-                chunk_number=number, detail="holds sound of a kind that can not be decoded"
-            ) from error
+            raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
         except av.FFmpegError as error:
             raise NotAudio(chunk_number=number, detail="is damaged: its sound can not be read") from error
 
@@ -140,7 +138,7 @@ def _options(file: WholeFile, reader: ChunkReader) -> dict[str, str]:
 
 
 def sound_of(file: WholeFile) -> Sound:
-    """What a file's sound track is. Raises as `track_of` does."""
+    """A file's sound track. Raises what `track_of` raises."""
     with track_of(file) as track:
         context = track.stream.codec_context
         known = Sound(
@@ -172,7 +170,7 @@ def _bits(sample_format: AudioFormat | None) -> int:
 def _configuration(track: Track) -> bytes:
     extradata = track.stream.codec_context.extradata or b""
     if track.codec == "opus":
-        # Run-up and recorded rate differ from file to file and do not bother a decoder.
+        # Encoder delay and recorded rate differ from file to file and do not matter to a decoder.
         return extradata[:10] + extradata[16:]
     return b"" if track.codec == "flac" else extradata
 
@@ -191,7 +189,7 @@ def _seconds_by_own_count(file: WholeFile, sound: Sound) -> Fraction | None:
 
 
 def _seconds_of_frames(run: ChunkRun) -> Fraction:
-    """Frames counted one by one, less what the encoder noted as its run-up and padding."""
+    """Frames counted one by one, minus the delay and padding that the encoder noted."""
     samples, padding, rate = 0, 0, 1
     with run.open() as reader:
         for frame in mpeg_frames.frames(reader, run.size_bytes):
@@ -213,5 +211,5 @@ def _seconds_of_packets(track: Track) -> Fraction:
         pts = cast(int, packet.pts)
         start = pts if start is None else min(start, pts)
         end = max(end, pts + track.declared_duration(packet))
-    # Packets before zero are the encoder's run-up, which is not heard. A live stream may begin late on its clock.
+    # Packets before zero are the encoder's delay, which is not heard. A live stream may begin late on its clock.
     return (end - max(0, start or 0)) * track.time_base

@@ -1,6 +1,6 @@
-"""Why audio can not be stitched or decoded: errors that the bytes themselves cause, so that trying again can not help.
+"""Why audio cannot be stitched or decoded: errors in the bytes themselves, so trying again cannot help.
 
-Trouble of the machine (a full disk, an unreadable file) is never one of these: it stays an `OSError`.
+Trouble with the machine (a full disk, an unreadable file) is never one of these: it stays an `OSError`.
 """
 
 from typing import ClassVar
@@ -9,7 +9,7 @@ from typing import ClassVar
 class AudioError(Exception):
     """The audio is at fault. `reason` is a code for programs, `str(error)` one sentence for people.
 
-    The fields are also the exception's `args`, so that it crosses from one process to another whole.
+    The fields are also the exception's `args`, so that it reaches another process whole.
     """
 
     reason: ClassVar[str]
@@ -17,7 +17,7 @@ class AudioError(Exception):
 
 class _ChunkError(AudioError):
     def __init__(self, chunk_number: int | None, detail: str) -> None:
-        """`chunk_number` counts from 1; it is None when the audio as a whole is meant. `detail` goes on from there."""
+        """`chunk_number` counts from 1; None means the audio as a whole. `detail` completes the sentence."""
         super().__init__(chunk_number, detail)
         self.chunk_number = chunk_number
         self.detail = detail
@@ -28,7 +28,7 @@ class _ChunkError(AudioError):
 
 
 class NotAudio(_ChunkError):
-    """Bytes that are no audio at all, or audio too damaged to be told as such."""
+    """Bytes that are not audio at all, or audio too damaged to be recognized."""
 
     reason = "not_audio"
 
@@ -40,7 +40,7 @@ class UnsupportedAudio(_ChunkError):
 
 
 class ChecksumMismatch(AudioError):
-    """The chunks' bytes, one after another, have another MD5 than the recording was declared with. Both in hex."""
+    """The chunks' bytes, concatenated, do not have the MD5 declared for the recording. Both in hex."""
 
     reason = "integrity_failure"
 

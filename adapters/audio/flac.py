@@ -1,8 +1,8 @@
-"""FLAC (RFC 9639): its frames joined without decoding them, and counted to the sample.
+"""FLAC (RFC 9639): joins frames without decoding them, and counts them to the sample.
 
-Every frame's header counts from the start of its file, so frames of a second file get new headers: they say the number
-of their first sample in the whole ("variable block size", as a shorter last block now stands in the middle). The sound
-in the frames is untouched; both checksums of each frame are kept right.
+Every frame's header counts from the start of its file, so frames of a second file get new headers with the number of
+their first sample in the joined file ("variable block size", because a shorter last block is now in the middle). The
+sound in the frames is untouched; both checksums of each frame are updated.
 """
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
@@ -19,7 +19,7 @@ _BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {code: 1 << code fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
-    """What a FLAC stream says of itself first. Zero means "not known" in all but rate, channels and bits."""
+    """The block that describes a FLAC stream at its start. Zero means "unknown", except in rate, channels and bits."""
 
     smallest_block: int
     largest_block: int
@@ -33,7 +33,7 @@ class StreamInfo:
 
     @classmethod
     def of(cls, packed: bytes) -> "StreamInfo | None":
-        """From the 34 bytes of the block; None when they can not be one."""
+        """From the 34 bytes of the block; None when they cannot be one."""
         if len(packed) < STREAMINFO_SIZE:
             return None
         middle = int.from_bytes(packed[10:18], "big")
@@ -69,14 +69,14 @@ class FrameHeader:
     block_size: int
     number: int
     counts_samples: bool
-    """Whether `number` counts samples, as where blocks differ in size, or else frames."""
+    """Whether `number` counts samples, because blocks differ in size; otherwise it counts frames."""
     number_end: int
     size: int
-    """Bytes of the header, its checksum included."""
+    """Size of the header in bytes, including its checksum."""
 
 
 def frame_header(frame: bytes) -> FrameHeader | None:
-    """The header that a frame begins with; None when there is none with a right checksum."""
+    """The header at the start of a frame; None when there is none with a correct checksum."""
     if len(frame) < 6 or frame[0] != 0xFF or frame[1] & 0xFE != 0xF8 or frame[3] & 1:
         return None
     ones = 8 - (frame[4] ^ 0xFF).bit_length()
@@ -121,7 +121,7 @@ def has_frame(block: bytes) -> bool:
 
 
 def ends_stream(tail: bytes, info: StreamInfo) -> bool:
-    """Whether the bytes end in the stream's last frame, by the count of samples that the stream declares."""
+    """Whether the bytes end in the stream's last frame, going by the number of samples that the stream declares."""
     offset = len(tail)
     while info.samples and (offset := tail.rfind(b"\xff", 0, offset)) >= 0:
         header = frame_header(tail[offset : offset + 16])
@@ -132,7 +132,7 @@ def ends_stream(tail: bytes, info: StreamInfo) -> bool:
 
 
 class FlacWriter:
-    """Writes frames of one or several streams as one stream. `close` puts the right counts into the file's start."""
+    """Writes frames of one or several streams as one stream. `close` writes the final counts at the file's start."""
 
     def __init__(self, output: BinaryIO, info: StreamInfo) -> None:
         self._output = output
@@ -148,13 +148,13 @@ class FlacWriter:
         self._write_start(info)
 
     def write_frames(self, frames: Iterable[bytes]) -> None:
-        """Add the frames of a stream with the same rate, channels and bits; what is no whole frame is left out."""
+        """Add the frames of a stream with the same rate, channels and bits; incomplete frames are left out."""
         held: bytes | None = None
         for frame in frames:
             if held is not None:
                 self._write(held)
             held = frame
-        # Only the last frame of a file can be cut off, and a decoder would stumble over the rest of it.
+        # Only the last frame of a file can be cut off, and a decoder would stumble over what is left of it.
         if held is not None and crc16(held) == 0:
             self._write(held)
 
@@ -194,8 +194,8 @@ def _renumbered(frame: bytes, header: FrameHeader, first_sample: int) -> bytes:
     variable_block_size = bytes([frame[0], frame[1] | 1])
     new = variable_block_size + frame[2:4] + _coded_number(first_sample) + old[header.number_end : -1]
     new += bytes([crc8(new)])
-    # The checksum is linear: what the change of header does to it does not depend on the bytes that follow, only on
-    # how many they are. So they need not be read again.
+    # The checksum is linear: how the new header changes it depends only on the number of bytes that follow, not on the
+    # bytes themselves. So they need not be read again.
     following = len(frame) - header.size - 2
     change = _after_zeros(crc16(old) ^ crc16(new), following)
     checksum = int.from_bytes(frame[-2:], "big") ^ change
@@ -203,7 +203,7 @@ def _renumbered(frame: bytes, header: FrameHeader, first_sample: int) -> bytes:
 
 
 def _coded_number(number: int) -> bytes:
-    """As UTF-8 codes a character, carried on to 36 bits."""
+    """UTF-8's encoding of a character, extended to 36 bits."""
     if number < 0x80:
         return bytes([number])
     length = next(count for count in range(2, 8) if number < 1 << (5 * count + 1))

@@ -1,4 +1,4 @@
-"""Frames of raw MPEG audio streams, MP3 and AAC in ADTS: told from chance bytes, walked, and joined.
+"""Frames of raw MPEG audio streams, MP3 and AAC in ADTS: tells them from chance bytes, walks them and joins them.
 
 Such a stream has no container: frames follow one another, each with its own header, and tags may stand around them.
 """
@@ -14,7 +14,7 @@ from adapters.audio.chunk_bytes import ChunkRun
 Codec = Literal["mp3", "aac"]
 
 FRAMES_THAT_CONVINCE = 3
-"""So many headers in a row, each where the frame before says, all of one format: chance makes that once in 10^10."""
+"""This many headers in a row, each where the frame before says, all of one format, occur by chance once in 10^10."""
 
 TAIL_MARKS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
@@ -33,7 +33,7 @@ _ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 1
 
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """What frames must have alike to be one stream."""
+    """What frames must have in common to be one stream."""
 
     codec: Codec
     version: int
@@ -55,7 +55,7 @@ class Frame:
 
 
 def frame_of(header: bytes, position: int = 0) -> Frame | None:
-    """The frame whose header these bytes begin with, if they are one."""
+    """The frame whose header these bytes begin with, if they do."""
     if len(header) < 7 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     if header[1] & 0xF6 == 0xF0:
@@ -92,7 +92,7 @@ def _adts_frame(header: bytes, position: int) -> Frame | None:
 
 
 def size_of_id3(head: bytes) -> int:
-    """Size of the ID3v2 tag that the bytes begin with, in bytes; 0 when they begin with none."""
+    """Size in bytes of the ID3v2 tag that the bytes begin with; 0 when there is none."""
     if len(head) < 10 or head[:3] != b"ID3" or 0xFF in head[3:5] or any(byte > 0x7F for byte in head[6:10]):
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -100,7 +100,7 @@ def size_of_id3(head: bytes) -> int:
 
 
 def first_frame(reader: BinaryIO, position: int, size_bytes: int) -> Frame | None:
-    """The frame at `position`, if what follows it proves that it is one and not chance."""
+    """The frame at `position`, if what follows it proves that it is not there by chance."""
     first = frame = _frame_at(reader, position)
     for _ in range(FRAMES_THAT_CONVINCE - 1):
         if frame is None or first is None or frame.format != first.format:
@@ -112,7 +112,7 @@ def first_frame(reader: BinaryIO, position: int, size_bytes: int) -> Frame | Non
 
 
 def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
-    """All frames of the reader's stream, from its start. Tags and damaged stretches are stepped over."""
+    """All frames of the reader's stream, from its start. Tags and damaged stretches are skipped."""
     position, known = 0, None
     while position < size_bytes:
         reader.seek(position)
@@ -130,7 +130,7 @@ def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
 
 
 def is_xing(frame_bytes: bytes, form: FrameFormat) -> bool:
-    """Whether an MP3 frame is no sound but an encoder's note of how many frames follow ("Xing", "Info" or "VBRI")."""
+    """Whether an MP3 frame is not sound but an encoder's note of how many frames follow ("Xing", "Info" or "VBRI")."""
     if form.codec != "mp3":
         return False
     offset = _side_information_end(form)
@@ -138,7 +138,7 @@ def is_xing(frame_bytes: bytes, form: FrameFormat) -> bool:
 
 
 def gapless_padding(note: bytes, form: FrameFormat) -> int:
-    """Samples of run-up and padding that an encoder noted beside its frame count, as LAME does; 0 when it did not."""
+    """Samples of delay and padding that an encoder noted beside its frame count, as LAME does; 0 when it did not."""
     offset = _side_information_end(form)
     flags = int.from_bytes(note[offset + 4 : offset + 8], "big")
     if note[offset : offset + 4] not in (b"Xing", b"Info"):
@@ -151,9 +151,9 @@ def gapless_padding(note: bytes, form: FrameFormat) -> int:
 
 
 def join_frames(runs: Sequence[ChunkRun], output: BinaryIO) -> None:
-    """Write the frames of several files of one format one after another, without the tags of any.
+    """Write the frames of several files of one format one after another, without their tags.
 
-    MP3 gets a new "Info" frame with the count of frames, so that players know the length before reading it all.
+    MP3 gets a new "Info" frame with the number of frames, so that players know the length without reading it all.
     """
     count = size = 0
     note: bytes | None = None
@@ -207,7 +207,7 @@ def _side_information_end(form: FrameFormat) -> int:
 
 
 def _info_frame(model: bytes, form: FrameFormat, count: int, size_bytes: int) -> bytes:
-    """A silent frame like `model` that holds the counts: the de-facto standard which every player reads."""
+    """A silent frame like `model` that holds the counts: the de-facto standard that every player reads."""
     header = bytearray(model[:4])
     header[1] |= 1  # no checksum
     frame = frame_of(bytes(header) + bytes(3))

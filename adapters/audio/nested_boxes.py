@@ -1,6 +1,6 @@
 """Outlines of the two containers made of sized elements: MP4 (boxes, ISO/IEC 14496-12) and WebM (EBML, RFC 8794).
 
-Only as much is read as tells whether bytes belong to the file and where it ends by its own account.
+Reads only enough to tell whether bytes belong to the file, and where the file says that it ends.
 """
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
@@ -20,7 +20,7 @@ _KNOWN_ELEMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An element of the outline. One without a known size reaches to the end of the file."""
+    """An element of the outline. An element of unknown size extends to the end of the file."""
 
     name: str
     span: range
@@ -28,7 +28,7 @@ class Box:
 
 
 def mp4_boxes(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
-    """Top-level boxes, up to the first bytes that are none."""
+    """Top-level boxes, up to the first bytes that are not a box."""
     position = 0
     while position < size_bytes:
         reader.seek(position)
@@ -44,7 +44,7 @@ def mp4_boxes(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
 
 
 def matroska_elements(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
-    """Elements at the top, in the segment and in clusters of unknown size, up to the first bytes that are none."""
+    """Elements at the top, in the segment and in clusters of unknown size, up to the first bytes that are not one."""
     position = 0
     while position < size_bytes:
         reader.seek(position)
@@ -61,9 +61,9 @@ def matroska_elements(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
 
 
 def mp4_is_whole(reader: BinaryIO, size_bytes: int) -> bool:
-    """Whether a file of this size is complete: it has its index and its sound, and its last box ends where it does.
+    """Whether a file of this size is complete: it has its index and its sound, and its last box ends at its end.
 
-    One that is recorded in fragments never says that it is complete.
+    A file that is recorded in fragments never says that it is complete.
     """
     boxes = list(mp4_boxes(reader, size_bytes))
     names = {box.name for box in boxes}
@@ -71,7 +71,7 @@ def mp4_is_whole(reader: BinaryIO, size_bytes: int) -> bool:
 
 
 def matroska_is_whole(reader: BinaryIO, size_bytes: int) -> bool:
-    """Whether the file's segment says its size, and it ends here."""
+    """Whether the file's segment declares its size and ends here."""
     segment = next((box for box in matroska_elements(reader, size_bytes) if box.name == f"{_SEGMENT:x}"), None)
     return segment is not None and _ends_at(segment, size_bytes)
 
@@ -81,7 +81,7 @@ def _ends_at(box: Box, size_bytes: int) -> bool:
 
 
 def _number(head: bytes, offset: int, *, keep_marker: bool) -> tuple[int | None, int]:
-    """An EBML number of variable length and where it ends. None for one of ones only: "unknown"."""
+    """An EBML number of variable length and where it ends. None when all its bits are ones, which means "unknown"."""
     if offset >= len(head) or head[offset] == 0:
         return None, offset + 1
     length = 9 - head[offset].bit_length()

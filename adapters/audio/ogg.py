@@ -34,7 +34,7 @@ class Page:
         return self.position + HEADER_SIZE + len(self.lacing) + len(self.body)
 
     def packets(self) -> Iterator[tuple[bytes, bool]]:
-        """The packets, or parts of packets, of this page, each with whether it ends here."""
+        """The packets, or parts of packets, of this page, and whether each of them ends here."""
         start = size = 0
         for value in self.lacing:
             size += value
@@ -47,7 +47,7 @@ class Page:
 
 
 def pages(reader: BinaryIO) -> Iterator[Page]:
-    """Every whole page from the reader's position on. Bytes in no page with a right checksum are skipped."""
+    """Every whole page from the reader's position on. Bytes outside pages with a correct checksum are skipped."""
     position = reader.tell()
     while True:
         page = page_at(reader, position)
@@ -62,7 +62,7 @@ def pages(reader: BinaryIO) -> Iterator[Page]:
 
 
 def page_at(reader: BinaryIO, position: int) -> Page | None:
-    """The page that begins at `position`; None when there is none, or it is cut off, or its checksum is wrong."""
+    """The page that begins at `position`; None when there is none, it is cut off, or its checksum is wrong."""
     reader.seek(position)
     header = reader.read(HEADER_SIZE)
     if len(header) < HEADER_SIZE or header[:5] != CAPTURE + b"\0":
@@ -90,7 +90,7 @@ def begins_page(head: bytes) -> bool:
 
 
 def begins_stream(head: bytes) -> bool:
-    """Whether a page begins here that is the first of a stream, and so holds a header and not a slice's middle."""
+    """Whether the first page of a stream begins here: one that holds a header, and not the middle of a file."""
     return begins_page(head) and len(head) > 5 and bool(head[5] & _FIRST)
 
 
@@ -109,9 +109,9 @@ class PageWriter:
         self._continued = False
 
     def write(self, packet: bytes, *, granule: int, ends_page: bool = False) -> None:
-        """Add a packet that ends at `granule`. With `ends_page` its page is written at once, as header packets need it.
+        """Add a packet that ends at `granule`. With `ends_page` its page is written at once, as header packets require.
 
-        A full page waits for the next packet: the last page must hold a packet, for the end trim to count.
+        A full page waits for the next packet: the last page must hold a packet for the end trim to count.
         """
         if self._packets >= self._packets_per_page or len(self._lacing) == 255:
             self._flush()
@@ -160,7 +160,7 @@ class PageWriter:
 
 
 def packets(stream: Iterable[Page]) -> Iterator[tuple[bytes, Page]]:
-    """The packets of one stream's pages, each with the page it ends on. One that lost a part is left out."""
+    """The packets of one stream's pages, each with the page that it ends on. Incomplete packets are left out."""
     part: bytes | None = None
     for page in stream:
         if not page.is_continued:
@@ -188,7 +188,7 @@ def _next_capture(reader: BinaryIO, position: int) -> int | None:
 
 
 def _checksum(page: bytes) -> bytes:
-    # Ogg's CRC-32 has zlib's polynomial, but takes bits the other way round and starts from zero. Reversing the bits of
-    # what goes in and of what comes out makes zlib's fast one serve.
+    # Ogg's CRC-32 has zlib's polynomial, but takes bits in the opposite order and starts from zero. With the bits of
+    # its input and of its result reversed, zlib's fast CRC can be used.
     reflected = zlib.crc32(page.translate(_BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return reflected.to_bytes(4, "big").translate(_BITS_REVERSED)

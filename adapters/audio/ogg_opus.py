@@ -1,4 +1,4 @@
-"""Opus in Ogg (RFC 7845): how long its streams are, to the sample, and several streams made one without re-encoding."""
+"""Opus in Ogg (RFC 7845): measures streams to the sample, and joins several into one without re-encoding."""
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
@@ -11,10 +11,10 @@ from adapters.audio.chunk_bytes import ChunkRun
 from adapters.audio.ogg import NO_PACKET_ENDS_HERE, Page, PageWriter, packets, pages
 
 SAMPLE_RATE = 48_000
-"""Opus counts its granule positions at this rate, whatever rate was recorded."""
+"""Opus counts its granule positions at this rate, whatever the recorded rate."""
 
 LONGEST_PADDING = SAMPLE_RATE // 50
-"""What a join may add: 20 ms, one usual Opus frame."""
+"""The most that a join may add: 20 ms, one usual Opus frame."""
 
 _HEAD, _TAGS = b"OpusHead", b"OpusTags"
 _SMALLEST_HEAD = 19
@@ -45,17 +45,17 @@ class OpusStream:
 
     @property
     def layout(self) -> bytes:
-        """What two streams must have alike to be played by one decoder: version, channels, output gain, mapping."""
+        """What streams must have in common to be played by one decoder: version, channels, output gain, mapping."""
         return self.head[8:10] + self.head[16:]
 
     @property
     def samples(self) -> int:
-        """What is heard: less the encoder's run-up at the start and the padding at the end."""
+        """What is heard: without the encoder's delay at the start and the padding at the end."""
         return max(0, self.coded_samples - self.pre_skip - self.end_trim)
 
 
 def opus_streams(run: ChunkRun) -> list[OpusStream]:
-    """The Opus streams of an Ogg file, in order: several where whole files were chained, none where there is none."""
+    """The Opus streams of an Ogg file, in order; several where whole files were chained, maybe none."""
     with run.open() as reader:
         starts = list(_opus_starts(reader))
         return [_measured(run, reader, start) for start in starts]
@@ -64,9 +64,9 @@ def opus_streams(run: ChunkRun) -> list[OpusStream]:
 def join_opus(streams: Sequence[OpusStream], output: BinaryIO) -> None:
     """Write the streams as one, their packets untouched; all must have the same `layout`.
 
-    A stream begins with the encoder's run-up (pre-skip) and ends in the padding of its last packet. In the middle of a
-    file nothing can say "skip this", so both are heard at a join. Packets that hold nothing but those are left out, and
-    one more that is mostly those when together they would last over 20 ms.
+    A stream begins with the encoder's delay (pre-skip) and ends with the padding of its last packet. In the middle of a
+    file nothing can say "skip this", so both are heard at a join. Packets that hold nothing else are left out, and so
+    is one that holds mostly those if together they would last more than 20 ms.
     """
     streams = [stream for stream in streams if stream.packet_count] or list(streams[:1])
     first, last = streams[0], streams[-1]
@@ -177,7 +177,7 @@ def _kept_ranges(streams: Sequence[OpusStream]) -> list[range]:
         whole = padding // before.last_packet_samples if before.last_packet_samples else 0
         stops[index] -= whole * before.last_packet_samples
         padding -= whole * before.last_packet_samples
-        # The run-up is kept where it can be: it is what the decoder forgets the stream before by.
+        # The pre-skip is kept where possible: it lets the decoder forget the stream before.
         while padding + run_up > LONGEST_PADDING and run_up >= after.first_packet_samples > 0:
             starts[index + 1] += after.first_packet_samples
             run_up -= after.first_packet_samples

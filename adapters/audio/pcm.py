@@ -1,6 +1,6 @@
 """Bare samples, 16-bit little-endian PCM at 16 kHz mono: chunks without any header, exact to the sample.
 
-What is heard of them goes through WAV, which every engine and player reads.
+Engines and players get them as WAV, which all of them read.
 """
 
 import io
@@ -14,7 +14,7 @@ from adapters.audio.stitching import StitchedAudio
 from adapters.audio.wav import read_wave, wave_header
 
 PCM_CODEC = "pcm_s16le"
-"""FFmpeg's name for it; a recording that is opened with it has chunks of bare samples."""
+"""FFmpeg's name for it; a recording opened with this codec has chunks of bare samples."""
 
 SAMPLE_BYTES = 2
 
@@ -30,9 +30,9 @@ def pcm_file(samples: bytes) -> BinaryIO:
 
 
 def stitch_pcm(chunks: Sequence[OpenChunk], output: Path) -> StitchedAudio:
-    """Write the chunks' samples, in order, as one WAV file. Without any sample it is a WAV file without sound.
+    """Write the chunks' samples, in order, as one WAV file. With no samples, it is a WAV file without sound.
 
-    Raises: OSError when a chunk can not be read or the output not be written.
+    Raises: OSError when a chunk cannot be read or the output cannot be written.
     """
     measured = MeasuredChunks.of(chunks)
     size_bytes = sum(measured.sizes_bytes)
@@ -59,11 +59,11 @@ class StitchedSamples:
     """Any stretch of a WAV file that `stitch_pcm` wrote."""
 
     def __init__(self, reader: BinaryIO) -> None:
-        """Raises: ValueError when it is no such file; OSError."""
+        """Raises: ValueError when it is not such a file; OSError."""
         size_bytes = reader.seek(0, io.SEEK_END)
         wave = read_wave(reader, size_bytes)
         if wave is None or wave.format.codec != PCM_CODEC:
-            raise ValueError("This is no WAV file of 16-bit samples.")
+            raise ValueError("This is not a WAV file of 16-bit samples.")
         self._reader = reader
         self._start = wave.data_start
         self.count = wave.samples

@@ -1,6 +1,6 @@
-"""Joins whole files that are too unlike to be remuxed: decoded, and encoded as one FLAC file.
+"""Joins whole files that differ too much to be remuxed: decodes them and encodes them as one FLAC file.
 
-FLAC loses nothing, so what was recorded well stays so and what was coded with loss is not coded with loss again.
+FLAC is lossless: good recordings stay good, and lossy ones lose nothing more.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _BITS_OF_S16 = 16
 def reencode(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> None:
     """Write the files as one FLAC file, at the rate and with the channels of the first.
 
-    Raises: AudioError for a damaged file, OSError when it can not be written.
+    Raises: AudioError for a damaged file, OSError when the output cannot be written.
     """
     rate = sounds[0].rate if sounds[0].rate in _FLAC_RATES else _USUAL_RATE
     sample_format = "s16" if all(sound.bits <= _BITS_OF_S16 for sound in sounds) else "s32"

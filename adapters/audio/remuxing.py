@@ -22,14 +22,14 @@ WEBM_CODECS = ("opus", "vorbis")
 
 
 class CanNotRemux(Exception):
-    """The container takes these packets no other way than encoded anew."""
+    """The container cannot take these packets without re-encoding."""
 
 
 def remux(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> Container | None:
-    """Write the files as one. Returns what it is, or None when they are too unlike for that.
+    """Write the files as one. Returns its container, or None when they differ too much for that.
 
-    Raises: CanNotRemux when that shows only while writing; AudioError for a damaged file; OSError when it can not be
-    written.
+    Raises: CanNotRemux when that only shows while writing; AudioError for a damaged file; OSError when the output
+    cannot be written.
     """
     first = sounds[0]
     alike = all(
@@ -129,8 +129,8 @@ class _JoinedPackets:
         for packet in track.packets():
             pts = cast(int, packet.pts)
             if shift is None:
-                # A run-up before zero stays before zero in the first file. In a later one it is heard, so that no
-                # packet is lost.
+                # In the first file, the encoder's delay before zero stays before zero. In later ones it is heard, so
+                # that no packet is lost.
                 shift = -max(0, pts) if self.is_empty else round(self._end / track.time_base) - pts
             duration = self._duration(track, packet)
             packet.stream = self._target
@@ -145,8 +145,8 @@ class _JoinedPackets:
                 raise CanNotRemux from error
 
     def _duration(self, track: Track, packet: "Packet[AudioStream]") -> int:
-        # Matroska notes the padding of any packet, and players leave it out; elsewhere only the last packet's is left
-        # out, and one in the middle lasts as long as it decodes to.
+        # Matroska notes the padding of any packet, and players skip it; elsewhere only the last packet's is skipped,
+        # and a packet in the middle lasts as long as its decoded sound.
         if self._output.format.name in ("matroska", "webm") and (declared := track.declared_duration(packet)):
             return declared
         return track.natural_duration(packet)

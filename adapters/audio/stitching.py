@@ -1,11 +1,11 @@
-"""Stitches a recording's chunks into one file with PyAV; promises the same bytes for the same chunks, in flat memory.
+"""Stitches a recording's chunks into one file with PyAV; the same chunks give the same bytes, in constant memory.
 
 Chunks are whole files, slices of one file, or some of both: see `whole_files`.
 
-- One file, whole or in slices, is its chunks' bytes one after another, and so byte for byte the file that was recorded.
+- One file, whole or in slices, has its chunks concatenated: the result is the recorded file, byte for byte.
 - Several files of one codec are remuxed, their packets untouched. WAV and FLAC are exact to the sample. Ogg Opus is
-  within 20 ms a join; the other codecs add their encoder's run-up and padding at each join, and no packet is lost.
-- Files too unlike for that (codec, rate, channels) are decoded and encoded as one FLAC file.
+  within 20 ms per join; the other codecs add their encoder's delay and padding at each join, and no packet is lost.
+- Files that differ too much for that (codec, rate, channels) are decoded and encoded as one FLAC file.
 
 A WAV of more than 4 GiB is written as RF64. Synchronous: it runs in a worker process.
 """
@@ -49,10 +49,10 @@ class StitchedAudio:
 
 
 def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | None = None) -> StitchedAudio:
-    """Write the chunks, given in order, as one file to `output`, which is there afterwards only if all went well.
+    """Write the chunks, given in order, as one file to `output`, which exists afterwards only if all went well.
 
-    Raises: ChecksumMismatch, NotAudio, UnsupportedAudio (see `AudioError`: trying again can not help); OSError when a
-    chunk can not be read or the output not be written. Making the output durable is the caller's business.
+    Raises: ChecksumMismatch, NotAudio, UnsupportedAudio (see `AudioError`: trying again cannot help); OSError when a
+    chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
     """
     measured = MeasuredChunks.of(chunks)
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
@@ -101,7 +101,7 @@ def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
     for open_chunk, size_bytes in zip(run.chunks, run.sizes_bytes, strict=True):
         with open_chunk() as reader:
             if copy_blob(reader, output) != size_bytes:
-                raise OSError(f"A chunk is not the {size_bytes} bytes any more that were measured before.")
+                raise OSError(f"A chunk no longer has the {size_bytes} bytes measured before.")
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:

@@ -1,7 +1,7 @@
-"""WAV (RIFF, and RF64 for more than 4 GiB): its header read for what it is worth, and files joined to the sample.
+"""WAV (RIFF, and RF64 for more than 4 GiB): reads headers without trusting them, and joins files to the sample.
 
-Live recorders write a header before they know how long the recording gets, so its sizes are a hint here and never
-trusted against the bytes: 0, 0xFFFFFFFF or more than there is means "to the end".
+Live recorders write a header before they know how long the recording will be, so its sizes are only hints here, and
+the bytes decide: 0, 0xFFFFFFFF or more than there is means "to the end".
 """
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
@@ -21,7 +21,7 @@ _MOST_HEADER_CHUNKS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SampleFormat:
-    """How samples are stored. Files with the same one can be joined by their bytes."""
+    """How samples are stored. Files with the same format can be joined byte by byte."""
 
     tag: int
     channels: int
@@ -31,7 +31,7 @@ class SampleFormat:
 
     @property
     def is_sample_based(self) -> bool:
-        """Whether every sample stands by itself, as it does not where a codec packs many into a block."""
+        """Whether every sample stands alone; some codecs pack many into a block."""
         return self.codec != ""
 
     @property
@@ -52,7 +52,7 @@ class Wave:
     data_start: int
     data_bytes: int
     declared_end: int | None
-    """Where the file ends by its own header; None when the header does not know."""
+    """Where the file ends according to its own header; None when the header does not say."""
     sizes_are_right: bool
     """Whether a player that trusts the header hears all of it."""
 
@@ -124,7 +124,7 @@ def _data_bytes(reader: BinaryIO, start: int, declared: int, size_bytes: int) ->
 
 
 def _only_chunks_follow(reader: BinaryIO, position: int, size_bytes: int) -> bool:
-    """Whether the rest of the file is what may stand after the sound (tags and the like), and not more sound."""
+    """Whether the rest of the file is what may follow the sound (tags and the like), and not more sound."""
     while size_bytes - position >= 8:
         reader.seek(position)
         head = reader.read(8)
@@ -143,7 +143,7 @@ def _declared_end(riff_size: int, data_start: int, data_size: int) -> int | None
 
 
 def join_waves(runs: Sequence[ChunkRun], waves: Sequence[Wave], output: BinaryIO) -> None:
-    """Write the samples of files of one format one after another, under a header with right sizes."""
+    """Write the samples of files of one format one after another, under a header with correct sizes."""
     first = waves[0]
     data_bytes = sum(wave.data_bytes for wave in waves)
     output.write(wave_header(first.format_chunk, data_bytes, fact_samples=_fact(first, data_bytes)))

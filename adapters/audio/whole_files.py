@@ -1,8 +1,8 @@
 """Finds the files that chunks make up: each chunk a whole file, or slices of one file, or some of both.
 
-Only bytes tell. A chunk begins a file if it begins with a file's header. Two things can look like one and are none:
-sound that happens to read like a header, and a header inside a file (a second stream's in Ogg, a tag's in MP3). So a
-file's own account of where it ends counts for more than what a chunk begins with, where a container gives one.
+Only the bytes count. A chunk begins a file if it begins with a file's header. Two things can look like that and are
+not: sound that happens to read like a header, and a header inside a file (a second stream's in Ogg, a tag's in MP3).
+So where a container says where its file ends, that counts for more than what a chunk begins with.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class WholeFile:
 def whole_files(measured: MeasuredChunks) -> list[WholeFile]:
     """The files, in order; together they hold every chunk.
 
-    Raises: NotAudio, UnsupportedAudio with the number of a chunk that neither begins a file nor goes on with one.
+    Raises: NotAudio, UnsupportedAudio with the number of a chunk that neither begins nor continues a file.
     """
     if not measured.chunks:
         raise NotAudio(chunk_number=None, detail="has no chunks")
@@ -95,7 +95,7 @@ def _goes_on_by_its_header(measured: MeasuredChunks, start: int, index: int) -> 
 
 
 def _is_whole(container: Container, run: ChunkRun) -> bool:
-    """Whether the file is complete by its own account; containers without one never are."""
+    """Whether the file says itself that it is complete; some containers never can."""
     with run.open() as reader:
         match container:
             case Container.WAV:
@@ -149,7 +149,7 @@ def _begins_other_frames(before: ChunkRun, reader: ChunkReader, size_bytes: int)
 
 
 def _check_every_chunk_belongs(file: WholeFile) -> None:
-    """Refuse a chunk of which nothing fits the file that it should go on with: a picture among slices, say."""
+    """Refuse a chunk that has nothing in it of the file it should continue: a picture among slices, say."""
     if len(file.run.chunks) == 1 or file.container is Container.WAV:
         return  # a WAV's samples may be any bytes
     if file.container is Container.FLAC:
@@ -162,7 +162,7 @@ def _check_every_chunk_belongs(file: WholeFile) -> None:
             while current is not None and current.stop <= span.start:
                 current = next(spans, None)
             if current is None or current.start >= span.stop:
-                raise NotAudio(chunk_number=number, detail="is not audio, nor does it go on with the file before it")
+                raise NotAudio(chunk_number=number, detail="is not audio, and does not continue the file before it")
 
 
 def _spans_that_belong(container: Container, reader: ChunkReader) -> Iterator[range]:
@@ -173,7 +173,7 @@ def _spans_that_belong(container: Container, reader: ChunkReader) -> Iterator[ra
             yield from (box.span for box in nested_boxes.mp4_boxes(reader, reader.size_bytes))
         case Container.MATROSKA:
             elements = nested_boxes.matroska_elements(reader, reader.size_bytes)
-            # The segment is around everything, so that it says nothing of what is in it.
+            # The segment encloses everything, so it says nothing about what is in it.
             yield from (element.span for element in elements if element.has_size)
         case _:
             yield from _frame_spans(reader)
@@ -195,7 +195,7 @@ def _frame_spans(reader: ChunkReader) -> Iterator[range]:
     last: mpeg_frames.Frame | None = None
     for frame in mpeg_frames.frames(reader, reader.size_bytes):
         if last is not None:
-            # A frame that none follows where it says was broken off: of it, only its header is sure.
+            # A frame with no other where it says that it ends was cut off: only its header is certain.
             yield range(last.position, last.end if last.end == frame.position else last.position + 1)
         last = frame
         end = frame.end
@@ -222,7 +222,7 @@ def _check_flac(run: ChunkRun) -> None:
                 continue
             reader.seek(start)
             if not flac.has_frame(reader.read(largest + 32)):
-                raise NotAudio(chunk_number=number, detail="is not audio, nor does it go on with the file before it")
+                raise NotAudio(chunk_number=number, detail="is not audio, and does not continue the file before it")
 
 
 def _stream_info(reader: ChunkReader) -> flac.StreamInfo | None:
@@ -231,5 +231,5 @@ def _stream_info(reader: ChunkReader) -> flac.StreamInfo | None:
 
 
 def _largest_flac_frame(info: flac.StreamInfo) -> int:
-    # A frame is at most as large as its samples as they are, but for some bytes of headers.
+    # A frame is at most as large as its raw samples, plus some bytes of headers.
     return info.largest_frame_bytes or info.largest_block * info.channels * ((info.bits + 8) // 8) + 1024

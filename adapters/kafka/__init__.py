@@ -1,1 +1,1 @@
-"""Kafka: `connection` says where, `producer` publishes in transactions, `position` says how far, `topic` makes it."""
+"""Kafka: where it is, publishing in transactions, reading how far that has come, and creating the topic."""

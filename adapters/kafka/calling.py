@@ -1,8 +1,8 @@
-"""Calls aiokafka so that whoever is cancelled meanwhile, or loses patience, is cancelled for certain.
+"""Calls aiokafka so that a caller who is cancelled meanwhile, or times out, is certain to be cancelled.
 
-aiokafka forgets a cancellation that comes at the wrong moment: a client that closes waits for tasks of its own that it
-has cancelled, and takes the cancellation of whoever awaits it for theirs. So it runs in a task apart, where a forgotten
-cancellation can be repeated, and the caller's own never reaches it.
+aiokafka loses a cancellation that comes at the wrong moment: a client that closes waits for its own cancelled tasks,
+and mistakes its caller's cancellation for theirs. So it runs in a separate task, where a lost cancellation can be
+repeated, and which the caller's own cancellation never reaches.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 async def call(work: Coroutine[Any, Any, T], *, grace_seconds: float = 0) -> T:
-    """What `work` gives, or raises.
+    """Return, or raise, what `work` does.
 
-    When the caller is cancelled, `work` may go on for the grace, is then cancelled until it has ended, and the caller
-    is told of its cancellation after that.
+    When the caller is cancelled, `work` may run on for the grace period and is then cancelled until it has ended; only
+    then does the caller see its own cancellation.
     """
     task = asyncio.create_task(work)
     try:
@@ -33,13 +33,13 @@ async def call(work: Coroutine[Any, Any, T], *, grace_seconds: float = 0) -> T:
 async def start(client: Any) -> None:
     """Start a producer, consumer or admin client.
 
-    Cancelled in the middle of its first connection, aiokafka would leave that one open; so it may finish it first.
+    Cancelled while it makes its first connection, aiokafka would leave that open, so it may finish connecting first.
     """
     await call(client.start(), grace_seconds=GRACE_SECONDS)
 
 
 async def close(closing: Coroutine[Any, Any, None]) -> None:
-    """Let go of a client, also when the caller is cancelled meanwhile. One that does not close in time is cut off."""
+    """Close a client, even when the caller is cancelled meanwhile. One that does not close in time is abandoned."""
     with suppress(TimeoutError):
         async with asyncio.timeout(GRACE_SECONDS):
             await call(closing, grace_seconds=GRACE_SECONDS)
@@ -54,4 +54,4 @@ async def _end(task: asyncio.Task[Any], grace_seconds: float) -> None:
             task.cancel()
             await asyncio.wait([task], timeout=REPEAT_SECONDS)
     if not task.cancelled():
-        task.exception()  # fetched, so that nobody reports it as forgotten
+        task.exception()  # retrieved, so that asyncio does not report it as unhandled

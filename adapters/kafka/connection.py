@@ -13,12 +13,12 @@ HIGHEST_PORT = 65_535
 
 
 class BadConnection(ValueError):
-    """These settings cannot belong to any Kafka. One sentence, without a secret."""
+    """These settings cannot be right for any Kafka. One sentence, without secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaConnection:
-    """What every client of one cluster needs. Nothing here is connected; making one reads no file."""
+    """What every client of one cluster needs. Making one connects to nothing and reads no file."""
 
     bootstrap_servers: tuple[str, ...]
     security_protocol: SecurityProtocol = "PLAINTEXT"
@@ -71,7 +71,7 @@ class KafkaConnection:
                 "set it to SSL or SASL_SSL"
             )
         if self.ssl_key is not None and self.ssl_cert is None:
-            raise BadConnection("KAFKA_SSL_KEY needs KAFKA_SSL_CERT, the certificate that it belongs to")
+            raise BadConnection("KAFKA_SSL_KEY needs KAFKA_SSL_CERT, the certificate for that key")
 
     def _ssl_context(self) -> ssl.SSLContext:
         try:
@@ -80,7 +80,7 @@ class KafkaConnection:
             raise BadConnection(f"KAFKA_SSL_CA {self.ssl_ca} cannot be used: {_short(error)}") from error
         if self.ssl_cert is not None:
             try:
-                # A key with a passphrase must not make the service wait for someone to type it.
+                # A key with a passphrase must not make the service wait for someone to type it in.
                 context.load_cert_chain(self.ssl_cert, self.ssl_key, password=lambda: "")
             except (OSError, ssl.SSLError, ValueError) as error:
                 raise BadConnection(
@@ -93,7 +93,7 @@ def parse_servers(text: str) -> tuple[str, ...]:
     """`host:port,host:port` as a tuple; port 9092 where none is given. Raises: BadConnection."""
     servers = tuple(_with_port(part.strip()) for part in text.split(","))
     if not all(servers):
-        raise BadConnection("must be host:port, several with commas between them")
+        raise BadConnection("must be host:port, or several of them separated by commas")
     return servers
 
 

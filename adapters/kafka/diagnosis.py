@@ -1,4 +1,4 @@
-"""Says why a Kafka cannot be talked to, and which settings to look at: aiokafka says only that it cannot."""
+"""Says why a Kafka cannot be reached, and which settings to check: aiokafka only says that it cannot."""
 
 import asyncio
 import ssl
@@ -16,23 +16,23 @@ PROBE_SECONDS = 20
 CLOSE_SECONDS = 0.5
 
 REASONS: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
-    (SaslAuthenticationFailed, "it refuses KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
-    (UnsupportedSaslMechanismError, "it does not take KAFKA_SASL_MECHANISM={mechanism}"),
-    (ssl.SSLCertVerificationError, "its certificate is not trusted ({detail}); look at KAFKA_SSL_CA"),
-    (ssl.SSLError, "TLS fails ({detail}); look whether KAFKA_SECURITY_PROTOCOL={protocol} belongs to this port"),
-    (gaierror, "there is no host of this name"),
-    (ConnectionRefusedError, "nobody listens there"),
+    (SaslAuthenticationFailed, "it rejects KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
+    (UnsupportedSaslMechanismError, "it does not accept KAFKA_SASL_MECHANISM={mechanism}"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted ({detail}); check KAFKA_SSL_CA"),
+    (ssl.SSLError, "TLS fails ({detail}); check whether KAFKA_SECURITY_PROTOCOL={protocol} is right for this port"),
+    (gaierror, "there is no host with this name"),
+    (ConnectionRefusedError, "nothing listens there"),
     (TimeoutError, "it does not answer"),
     (
         (KafkaConnectionError, ConnectionResetError),
-        "it hangs up; look whether KAFKA_SECURITY_PROTOCOL={protocol} belongs to this port",
+        "it closes the connection; check whether KAFKA_SECURITY_PROTOCOL={protocol} is right for this port",
     ),
 )
-"""The first that fits. KafkaConnectionError is what aiokafka makes of a connection that ends."""
+"""The first match counts. aiokafka raises KafkaConnectionError when a connection ends."""
 
 
 async def why_unreachable(connection: KafkaConnection) -> str:
-    """One sentence about the first of its servers that does not answer, without a secret; settings without a prefix."""
+    """One sentence, without secrets, about the first server that does not answer; settings have no prefix."""
     for host, port, _ in collect_hosts(connection.bootstrap_servers, randomize=False):
         try:
             async with asyncio.timeout(PROBE_SECONDS):
@@ -43,7 +43,7 @@ async def why_unreachable(connection: KafkaConnection) -> str:
 
 
 async def _probe(connection: KafkaConnection, host: str, port: int) -> None:
-    """Connect as every client does, and ask what needs no right at all."""
+    """Connect as every client does, and send a request that needs no permission."""
     options = connection.options()
     del options["bootstrap_servers"]
     kafka = AIOKafkaConnection(host, port, **options)
@@ -52,9 +52,9 @@ async def _probe(connection: KafkaConnection, host: str, port: int) -> None:
         await kafka.connect()
         await kafka.send(MetadataRequest([]))
     except OSError:
-        close_seconds = 0  # there is no connection, or none any more
+        close_seconds = 0  # there is no connection, or no longer
         raise
-    finally:  # the socket closes some rounds of the loop later, when TLS has taken leave
+    finally:  # the socket closes some rounds of the loop later, after TLS has shut down
         await asyncio.wait([kafka.close()], timeout=close_seconds)
 
 

@@ -1,12 +1,12 @@
-"""What can go wrong with Kafka, in the words of those who publish."""
+"""What can go wrong with Kafka, as a publisher sees it."""
 
 
 class KafkaFailed(Exception):
     """Kafka cannot be reached, does not answer in time, or refuses.
 
-    Whether the transaction under way was committed is then unknown, until the position is read by a new producer.
+    It is then unknown whether the current transaction was committed, until a new producer reads the position.
     """
 
 
 class Fenced(KafkaFailed):
-    """Kafka takes no more from this producer: another has its transactional id, or its transaction was too old."""
+    """Kafka accepts no more from this producer: another has its transactional id, or its transaction was too old."""

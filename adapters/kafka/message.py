@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Messages with the same `key` are kept in order. `timestamp_ms`: when the fact came about, since the epoch."""
+    """Messages with the same `key` are kept in order. `timestamp_ms`: when the event happened, since the epoch."""
 
     key: bytes
     value: bytes

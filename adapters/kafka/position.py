@@ -2,8 +2,8 @@
 
 The position is the committed offset of a consumer group that has no consumers: the producer commits it in the same
 transaction as the messages. Kafka forgets such an offset when nothing was committed for a while
-(`offsets.retention.minutes`, a week by default), so the last messages of the topic are asked too: each names its place
-in the log, and a transaction is visible whole or not at all.
+(`offsets.retention.minutes`, a week by default), so the topic's last messages are read too: each names its place in the
+log, and a transaction is visible completely or not at all.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ POLL_MS = 20
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How far a topic stands. `last_id` is the `ce_id` of the last message, None where there is no message left."""
+    """How far a topic has come. `last_id` is the `ce_id` of the last message, None when no message is left."""
 
     position: int
     last_id: str | None
 
 
 def position_group(topic: str) -> str:
-    """The consumer group, and the transactional id, of the one that publishes to `topic`."""
+    """The consumer group, which is also the transactional id, of the publisher to `topic`."""
     return f"{topic}.publisher"
 
 
@@ -50,9 +50,9 @@ async def read_position(connection: KafkaConnection, topic: str) -> int:
 
 
 async def read_published(connection: KafkaConnection, topic: str) -> Published:
-    """How far the log is in `topic`, by the committed position and by the last messages. Raises: KafkaFailed.
+    """How far the log is published in `topic`, by the committed position and the last messages. Raises: KafkaFailed.
 
-    Exact for whoever has fenced all other producers first: then no transaction is under way.
+    Exact once all other producers are fenced: then no transaction is open.
     """
     consumer = _consumer(connection, topic)
     try:
@@ -82,7 +82,7 @@ def _consumer(connection: KafkaConnection, topic: str) -> AIOKafkaConsumer:
 
 
 async def _committed(consumer: AIOKafkaConsumer, topic: str) -> int:
-    # The position belongs to no partition in particular; it stands under the first.
+    # The position belongs to no partition in particular; it is kept under the first.
     partition = TopicPartition(topic, 0)
     consumer.assign([partition])
     return await consumer.committed(partition) or 0
@@ -91,9 +91,9 @@ async def _committed(consumer: AIOKafkaConsumer, topic: str) -> int:
 async def _last_message(consumer: AIOKafkaConsumer, topic: str) -> ConsumerRecord | None:
     """The committed message furthest in the log: the last of its partition.
 
-    Markers and aborted messages have offsets too, so the way back is lengthened until there is a message.
+    Markers and aborted messages have offsets too, so this looks further and further back until it finds a message.
     """
-    await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - a consumer that is assigned fetches none by itself
+    await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - an assigned consumer does not fetch it on its own
     partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
     consumer.assign(partitions)
     first, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
@@ -112,7 +112,7 @@ async def _last_message(consumer: AIOKafkaConsumer, topic: str) -> ConsumerRecor
 async def _read_between(
     consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int], end: dict[TopicPartition, int]
 ) -> dict[TopicPartition, ConsumerRecord]:
-    """The last message of each partition from its start to its end; none for those that hold no message there."""
+    """The last message of each partition between its start and its end; partitions without one are left out."""
     consumer.pause(*consumer.assignment())
     consumer.resume(*starts)
     for partition, offset in starts.items():

@@ -1,7 +1,7 @@
-"""Publishes batches of messages to Kafka: each batch and the new position in one transaction, all of it or nothing.
+"""Publishes batches of messages to Kafka: each batch and the new position in one transaction, all or nothing.
 
-Whoever opens a producer for a topic fences the one before: what that one had under way is aborted, and it can never
-write again. Used until its first failure; what the failed transaction came to is then read by the next producer.
+Opening a producer for a topic fences the previous one: its open transaction is aborted, and it can never write again.
+A producer is used until its first failure; the next one then reads how the failed transaction ended.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from adapters.kafka.message import Message
 from adapters.kafka.position import position_group
 
 TRANSACTION_SECONDS = 30
-"""After this, Kafka aborts a transaction that its producer left, and a publisher gives one up."""
+"""After this, Kafka aborts a transaction that its producer has abandoned, and a publisher gives up on its own."""
 
 CLOSE_SECONDS = 3
 LARGEST_BATCH_BYTES = 512 * 1024
-"""Of one partition's messages in one request; brokers take 1 MiB unless they are set otherwise."""
+"""For one partition's messages in one request; brokers accept 1 MiB by default."""
 
 
 class TransactionalProducer:
@@ -55,32 +55,32 @@ class TransactionalProducer:
         except BaseException as error:
             await opened.close()
             if isinstance(error, (KafkaError, OSError, TimeoutError)):
-                raise KafkaFailed(f"Kafka does not take a producer for {topic}: {_said(error)}") from error
+                raise KafkaFailed(f"Kafka does not accept a producer for {topic}: {_said(error)}") from error
             raise
         return opened
 
     async def publish(self, messages: Sequence[Message], *, position: int) -> None:
-        """Write `messages` in order, and that the log is published up to `position`, in one transaction.
+        """In one transaction, write `messages` in order and note that the log is published up to `position`.
 
-        Raises: Fenced; KafkaFailed, after which the transaction may have been committed or not.
+        Raises: Fenced; KafkaFailed, after which the transaction may or may not have been committed.
         """
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS):
                 await call(self._transaction(messages, position))
-        except (KafkaError, OSError, TimeoutError, AssertionError) as error:  # asserts guard aiokafka's transactions
+        except (KafkaError, OSError, TimeoutError, AssertionError) as error:  # aiokafka has asserts there
             raise self._named(error) from error
 
     async def _transaction(self, messages: Sequence[Message], position: int) -> None:
         await self._producer.begin_transaction()
-        # Every delivery is waited for before the commit: aiokafka commits a transaction also when a batch of it was
+        # Wait for every delivery before the commit: aiokafka commits a transaction even when one of its batches was
         # refused, and the refused messages would be missing.
         await asyncio.gather(*await self._send(messages))
-        # Not at the same time: while the coordinator adds the group, the broker refuses messages for 100 ms.
+        # Not at the same time as the messages: while the coordinator adds the group, brokers refuse them for 100 ms.
         await self._send_position(position)
         await self._producer.commit_transaction()
 
     async def _send(self, messages: Sequence[Message]) -> list[Awaitable[Any]]:
-        """Queue the messages as whole batches: one future a batch and not one a message."""
+        """Queue the messages as whole batches: one future per batch, not one per message."""
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             by_partition.setdefault(partition_of(message.key, self._partitions), []).append(message)
@@ -105,15 +105,15 @@ class TransactionalProducer:
         await self._producer.send_offsets_to_transaction({TopicPartition(self._topic, 0): offset}, self._group)
 
     def _named(self, error: Exception) -> KafkaFailed:
-        sender = self._producer._sender.sender_task  # noqa: SLF001 - what ended it says more than what the call saw
+        sender = self._producer._sender.sender_task  # noqa: SLF001 - why it ended says more than what the call raised
         ended = sender.exception() if sender is not None and sender.done() and not sender.cancelled() else None
         for cause in (error, ended):
             if isinstance(cause, (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping)):
-                return Fenced("Another producer has taken over, or Kafka gave the transaction up.")
-        return KafkaFailed(f"The transaction came to no end: {_said(error)}")
+                return Fenced("Another producer has taken over, or Kafka has given up the transaction.")
+        return KafkaFailed(f"The transaction did not complete: {_said(error)}")
 
     async def close(self) -> None:
-        """Abort what is under way, if Kafka answers soon, and let go of every connection."""
+        """Abort the open transaction, if Kafka answers soon, and close every connection."""
         try:
             with suppress(TimeoutError, KafkaError, AssertionError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -140,8 +140,8 @@ def _said(error: BaseException) -> str:
     return f"no answer within {TRANSACTION_SECONDS} s" if isinstance(error, TimeoutError) else repr(error)
 
 
-# What follows reaches into aiokafka 0.14, for want of another way. While a broker is away it retries for ever, told to
-# stop or not. It leaves futures whose exception nobody has asked for, which asyncio then reports as errors.
+# What follows uses aiokafka 0.14's internals, as there is no other way. While a broker is away, aiokafka retries
+# endlessly, even when told to stop. It leaves futures whose exceptions nobody retrieves, which asyncio then reports.
 
 
 def _is_in_transaction(producer: AIOKafkaProducer) -> bool:
@@ -156,12 +156,12 @@ async def _finish(producer: AIOKafkaProducer) -> None:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    """End every task of the producer, also those that wait for a broker that does not answer."""
+    """End every task of the producer, even those that wait for a broker that does not answer."""
     producer._closed = True  # noqa: SLF001
     await producer.client.close()
     sender = producer._sender.sender_task  # noqa: SLF001
     while sender is not None and not sender.done():
-        # The first cancel makes it wait for its requests one by one; each further one ends the request it waits for.
+        # The first cancel makes it wait for its requests one by one; each further cancel ends the current one.
         sender.cancel()
         await asyncio.wait([sender], timeout=0.01)
     await producer.client.close()

@@ -17,7 +17,7 @@ TOPIC_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """`partitions` and `replication` are for its creation; `replication` None: 3, or as many as there are brokers."""
+    """`partitions` and `replication` are for its creation; None means 3 replicas, or one per broker if fewer."""
 
     name: str
     partitions: int = 6
@@ -34,7 +34,7 @@ async def ensure_topic(connection: KafkaConnection, topic: Topic) -> None:
     except KafkaConnectionError as error:
         raise KafkaFailed(await why_unreachable(connection)) from error
     except (KafkaError, OSError, TimeoutError) as error:
-        raise KafkaFailed(f"Kafka does not give the topic {topic.name}: {error!r}") from error
+        raise KafkaFailed(f"Kafka does not provide the topic {topic.name}: {error!r}") from error
     finally:
         await close(admin.close())
 
@@ -45,8 +45,8 @@ async def _create_missing(admin: AIOKafkaAdminClient, topic: Topic) -> None:
     brokers = len((await admin.describe_cluster())["brokers"])
     replication = topic.replication or min(USUAL_REPLICATION, brokers)
     configuration = {
-        # A consumer that comes next year is to find the log from its first event; and the position of a publisher that
-        # rested for longer than Kafka keeps positions is read back from the last messages.
+        # A consumer that starts next year must find the log from its first event; and the position of a publisher that
+        # paused for longer than Kafka keeps positions is read back from the last messages.
         "retention.ms": "-1",
         "retention.bytes": "-1",
         "cleanup.policy": "delete",

@@ -1,1 +1,1 @@
-"""Clinical notes out of transcripts."""
+"""Clinical notes from transcripts."""

@@ -1,8 +1,8 @@
-"""Cuts a transcript into sentences. Every one is words of the transcript, next to each other and unchanged.
+"""Cuts a transcript into sentences. Each is a run of the transcript's words, unchanged.
 
-Engines that write punctuation say themselves where a sentence ends, or put a comma there and go on. Others give words
-alone. There, and after a comma, a sentence is taken to begin at words that usually begin one: "i will", "your
-blood pressure is", "please", "do you".
+Engines that write punctuation mark where a sentence ends, or put a comma there and go on. Others give only words. In
+that case, and after a comma, a sentence is assumed to begin at words that usually begin one: "i will", "your blood
+pressure is", "please", "do you".
 """
 
 import re
@@ -45,7 +45,7 @@ _GOES_ON = re.compile(
     r"did|not|no|always|never|will|would|can|could|should|must|may|might|have|has|had|please|let|very|too|every)",
     re.IGNORECASE,
 )
-"""A word that no sentence ends with."""
+"""Words that no sentence ends with."""
 
 _CONDITION = re.compile(r"(?:if|when|while|since|because)", re.IGNORECASE)
 _HANGS_TOGETHER = re.compile(
@@ -63,7 +63,7 @@ class Clause:
 
 
 def clauses(transcript: Transcript) -> Iterator[Clause]:
-    """All of the transcript, in order; no word is left out and none stands twice."""
+    """All of the transcript, in order; no word is left out or repeated."""
     word = 0
     for segment in transcript.segments:
         words = segment.text.split()
@@ -80,7 +80,7 @@ def _clause(segment: TranscriptSegment, words: Sequence[str], *, from_word: int)
 
 
 def _spans(words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """From which word up to before which each sentence of a segment goes."""
+    """The first word of each sentence of a segment, and the word after its last."""
     begins = _after_an_end if any(_END.search(word) for word in words) else _with_an_opener
     start = 0
     for index in [*begins(words), len(words)]:
@@ -99,9 +99,9 @@ def _after_an_end(words: Sequence[str]) -> Iterator[int]:
 
 
 def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool:
-    """Whether another sentence begins after a comma: not after "Yes, ...", nor where one hangs on the other.
+    """Whether another sentence begins after a comma: not after "Yes, ...", nor where one depends on the other.
 
-    An order that holds only under a condition is never quoted without it.
+    An instruction that holds only under a condition is never quoted without it.
     """
     if len(said) == 1 or any(_HANGS_TOGETHER.fullmatch(word.strip(",;:")) for word in said):
         return False
@@ -109,7 +109,7 @@ def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool
 
 
 def _with_an_opener(words: Sequence[str]) -> Iterator[int]:
-    # "if the pain gets worse | call us at once": what hangs on a condition stays with it.
+    # "if the pain gets worse | call us at once": what depends on a condition stays with it.
     is_condition = bool(words) and _CONDITION.fullmatch(words[0]) is not None
     for index in range(1, len(words)):
         if not _opens(words, index):

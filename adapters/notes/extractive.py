@@ -1,7 +1,7 @@
-"""Note writer without a model and without a network: it quotes. Promises that every sentence is in the transcript.
+"""Note writer without a model or a network: it quotes. Promises that every sentence is in the transcript.
 
-A sentence goes to the section that its words point to, by rules for spoken English that can be read below. What
-points nowhere, what asks, and what is only courtesy is left out. Nothing is rephrased, completed or concluded.
+A sentence goes to the section that its words point to, by the rules for spoken English below. Questions, courtesies
+and sentences that point nowhere are left out. Nothing is rephrased, completed or inferred.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _BODY = (
 )
 _OTHERS = r"(?:your|his|her|the|their)"
 
-# The first that a sentence fits decides: what is to be done is named by its verb, what is found by body and finding.
+# The first match decides: plans are recognized by their verb, findings by a part of the body and what was found.
 _RULES: Sequence[tuple[Section, re.Pattern[str]]] = [
     (
         Section.PLAN,
@@ -88,7 +88,7 @@ _RULES: Sequence[tuple[Section, re.Pattern[str]]] = [
 
 
 class ExtractiveNoteWriter:
-    """Knows the ways of spoken English only: in other languages all that was said stands in the first section."""
+    """Knows only spoken English: in other languages, everything that was said is in the first section."""
 
     name = "extractive"
 
@@ -98,7 +98,7 @@ class ExtractiveNoteWriter:
 
 
 def extract(transcript: Transcript) -> Note:
-    """The note. Every sentence of it is words of the transcript, next to each other and unchanged."""
+    """The note. Each of its sentences is a run of the transcript's words, unchanged."""
     sections: dict[Section, list[Sentence]] = {section: [] for section in Section}
     is_english = transcript.language.partition("-")[0].lower() == "en"
     for clause in clauses(transcript):
@@ -113,7 +113,7 @@ def extract(transcript: Transcript) -> Note:
 
 
 def section_of(clause: Clause) -> Section | None:
-    """Where a sentence belongs; None where it states nothing that a note is for."""
+    """The section that a sentence belongs to; None when it states nothing for a note."""
     said = re.sub(r"[^\w' -]", "", clause.text.lower()).strip()
     said = re.sub(r"^(?:yes|no|well|okay|so) (?=\w)", "", said)
     if clause.text.endswith("?") or _QUESTION.match(said) or _COURTESY.match(said):

@@ -1,4 +1,4 @@
-"""The port to note writers: what turns a transcript into a clinical note, and how it says that it can not."""
+"""The port to note writers, which turn a transcript into a clinical note, and their errors."""
 
 from enum import StrEnum
 from typing import ClassVar, Protocol, Self
@@ -21,7 +21,7 @@ class Section(StrEnum):
 class Source(BaseModel):
     """Where a sentence stands in the transcript.
 
-    Words count from 0 up to before `to_word`; `start` and `end` are the seconds between which they were said.
+    Words are counted from 0, `to_word` is not included; `start` and `end` are the seconds between which they were said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,7 +33,7 @@ class Source(BaseModel):
 
 
 class Sentence(BaseModel):
-    """One sentence of a note. Without a source it is the writer's own, and no quotation."""
+    """One sentence of a note. Without a source, it is the writer's own wording and not a quotation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ class Sentence(BaseModel):
 
 
 class Note(BaseModel):
-    """A note, which is always a draft: someone who was there has to review it. `engine` names what wrote it."""
+    """A note. It is always a draft: someone who was there has to review it. `engine` names what wrote it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Note(BaseModel):
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:
-        """Raises ValueError when it is no note."""
+        """Raises ValueError when it is not a note."""
         return cls.model_validate(orjson.loads(stored))
 
     def to_json(self) -> bytes:
@@ -64,31 +64,31 @@ class NoteWriter(Protocol):
 
     @property
     def name(self) -> str:
-        """What notes call the writer."""
+        """The writer's name in notes."""
 
     async def write(self, transcript: Transcript) -> Note:
-        """The note, with every section in it, empty where nothing was said for it.
+        """The note, with all sections; those that nothing was said for are empty.
 
         Raises: NoteNotWritten.
         """
 
 
 class NoteNotWritten(Exception):
-    """`str(error)` is one sentence for people; it holds nothing of the transcript. `reason`: a code for programs."""
+    """`str(error)` is one sentence for people, with nothing from the transcript. `reason`: a code for programs."""
 
     reason: ClassVar[str] = "note_writer_refused"
     is_retryable: ClassVar[bool] = False
 
 
 class NoteWriterUnavailable(NoteNotWritten):
-    """It can not be reached, or is overloaded: a later try may succeed."""
+    """The writer cannot be reached, or is overloaded: a later try may succeed."""
 
     reason = "note_writer_unavailable"
     is_retryable = True
 
 
 class NoteUnusable(NoteNotWritten):
-    """What came back is not a note of the sections that were asked for; the next may be."""
+    """The answer is not a note with the requested sections; the next one may be."""
 
     reason = "note_unusable"
     is_retryable = True

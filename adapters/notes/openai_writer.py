@@ -1,7 +1,7 @@
-"""Note writer at any OpenAI-compatible endpoint, over HTTP; promises never to show its key, and to check what it gets.
+"""Note writer at any OpenAI-compatible endpoint, over HTTP; promises never to reveal its key, and to check the answer.
 
-`POST {base_url}/chat/completions`, as OpenAI's API reference has it, with temperature 0 and the prompt in `prompt.md`.
-An answer that is not a JSON object of exactly the four sections is no note.
+`POST {base_url}/chat/completions`, as in OpenAI's API reference, with temperature 0 and the prompt in `prompt.md`.
+An answer that is not a JSON object of exactly the four sections is refused.
 """
 
 from http import HTTPStatus
@@ -56,7 +56,7 @@ class OpenAINoteWriter:
         }
         sections = _sections_of(await self._post(orjson.dumps(asked)))
         if transcript.text and not any(sections.model_dump().values()):
-            raise NoteUnusable("The note writer gave a note with nothing in it.")
+            raise NoteUnusable("The note writer returned an empty note.")
         return Note(
             sections={
                 section: tuple(Sentence(text=text, source=None) for text in getattr(sections, section))
@@ -71,7 +71,7 @@ class OpenAINoteWriter:
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
         try:
-            # A redirect is not followed: it would take the key, and the transcript, to who knows where.
+            # Redirects are not followed: they could send the key and the transcript anywhere.
             async with (
                 aiohttp.ClientSession(timeout=self._timeout) as session,
                 session.post(self._url, data=body, headers=headers, allow_redirects=False) as response,
@@ -102,7 +102,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _sections_of(completion: Any) -> _Sections:
-    """Raises: NoteUnusable, which does not quote what it is about."""
+    """Raises: NoteUnusable, which does not quote the answer."""
     try:
         content = completion["choices"][0]["message"]["content"]
         return _Sections.model_validate(orjson.loads(_unfenced(content)))
@@ -111,7 +111,7 @@ def _sections_of(completion: Any) -> _Sections:
 
 
 def _unfenced(content: str) -> str:
-    """Some models put their JSON into a Markdown fence, whatever they are told."""
+    """Some models put their JSON in a Markdown fence, whatever the prompt says."""
     text = content.strip()
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         text = text.partition("\n")[2].removesuffix("```")

@@ -1,8 +1,8 @@
-"""Speech engines, transcripts, and what is made of them.
+"""Speech engines, transcripts, and the files made from them.
 
-onnxruntime, which the detector of speech runs on, sends usage data to its makers and keeps a file in the temporary
-folder unless it is told not to before it is imported; huggingface_hub, which faster-whisper brings, may do the first.
-Nothing about a recording leaves this machine but what the settings send somewhere.
+onnxruntime, which runs the speech detector, sends usage data to its makers and keeps a file in the temporary folder
+unless told not to before it is imported; huggingface_hub, a dependency of faster-whisper, may send usage data too.
+Nothing about a recording leaves this machine unless the settings say so.
 """
 
 import os

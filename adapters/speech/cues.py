@@ -1,13 +1,13 @@
 """Subtitle cues from a transcript: what is shown together, on which lines, from when to when.
 
-The rules are those that subtitle guides have in common, such as the BBC's subtitle guidelines and Netflix's timed text
-style guides: at most two lines of at most 42 characters; shown for 1 to 7 seconds; no more than some 20 characters a
+The rules are those that subtitle guides share, such as the BBC's subtitle guidelines and Netflix's timed text style
+guides: at most two lines of at most 42 characters; shown for 1 to 7 seconds; no more than about 20 characters per
 second; a cue ends with a sentence if it can, else with a clause, at a pause, or before a conjunction or preposition; no
 word is left alone; two lines are of about the same length, or the lower one is longer. Another speaker, or a pause of
-more than 1.5 seconds, always begins another cue.
+more than 1.5 seconds, always begins a new cue.
 
-A cue begins with its first word. It stays longer than it is spoken when that makes it readable, but never into the next
-cue. Among all ways to divide what is said without a long pause, the best is found by dynamic programming.
+A cue begins with its first word. It stays after its last word if it needs that to be readable, but never into the next
+cue. Dynamic programming finds the best of all ways to divide what is said without a long pause.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,9 +28,9 @@ COLUMNS_PER_SECOND = 20
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One or two lines of text. `speaker`: the label of who says it, None where nobody has to be told apart.
+    """One or two lines of text. `speaker`: the speaker's label, None where there is only one speaker.
 
-    `begins_turn`: somebody else spoke before. There is room for the label and `": "` on its first line.
+    `begins_turn`: somebody else spoke before. The first line has room for the label and `": "`.
     """
 
     start_ms: int
@@ -41,7 +41,7 @@ class Cue:
 
 
 def cues_of(transcript: Transcript) -> list[Cue]:
-    """In order; none overlaps the next."""
+    """The cues in order; none overlaps the next."""
     labels = labels_of(transcript)
     room = max((label_columns(label) for label in labels.values()), default=0)
     words = timed_words(transcript, longest_columns=LINE_COLUMNS - room)
@@ -55,7 +55,7 @@ def cues_of(transcript: Transcript) -> list[Cue]:
 
 
 def label_columns(label: str) -> int:
-    """How much of a line a speaker's label takes, with what divides it from the text."""
+    """How much of a line a speaker's label takes, including its separator."""
     return columns_of(f"{label}: ")
 
 
@@ -69,7 +69,7 @@ class _Run:
     next_start_ms: int | None
 
     def columns_before(self, index: int) -> int:
-        """What stands on the line before the word of this index, should a cue begin with it."""
+        """What comes on the line before the word of this index, if a cue begins with it."""
         return label_columns(self.label) if self.label and self.begins_turn and index == 0 else 0
 
 
@@ -104,9 +104,9 @@ def _parts_runs(left: TimedWord, right: TimedWord) -> bool:
 
 _EACH_CUE = 5.0
 _SENTENCE_BEGUN = 5.0
-"""What it costs to end a sentence in a cue and to begin one that goes on in the next."""
+"""The cost of a cue that ends one sentence and begins another that continues in the next cue."""
 _BETWEEN_LINES = 0.5
-"""What a break between two lines costs, as part of one between two cues."""
+"""The cost of a break between two lines, as a fraction of that between two cues."""
 _LONE_WORD, _FEW_WORDS = 12.0, 4.0
 _FEW = 2
 _PAUSE_INSIDE_MS, _PAUSE_INSIDE = 700, 3.0
@@ -128,7 +128,7 @@ class _Division:
         self._sentences = [0, *accumulate(self._sentence_ends)]
         end = run.columns_before(0)
         for index, word in enumerate(words):
-            # A label stands before the first word, so it begins at column 0 with it.
+            # A label comes before the first word, so the line begins at column 0 with the label.
             self._begins.append(0 if index == 0 else end + word.is_spaced)
             end = (end if index == 0 else self._begins[index]) + word.columns
             self._ends.append(end)
@@ -139,7 +139,7 @@ class _Division:
         self._line_begins = list(self._begins_of_lines())
 
     def spans(self) -> list[tuple[int, int]]:
-        """From which word up to before which each cue goes."""
+        """The first word of each cue, and the word after its last."""
         count = len(self._run.words)
         best = [0.0] + [float("inf")] * count
         came_from = [0] * (count + 1)
@@ -155,7 +155,7 @@ class _Division:
         return spans[::-1]
 
     def _ends_of_lines(self) -> Iterator[int]:
-        """For each word the last one that fits on a line that begins with it."""
+        """For each word, the last one that fits on a line that begins with it."""
         last = 0
         for first, begin in enumerate(self._begins):
             last = max(last, first)
@@ -164,7 +164,7 @@ class _Division:
             yield last
 
     def _begins_of_lines(self) -> Iterator[int]:
-        """For each word the first one that fits on a line that ends with it."""
+        """For each word, the first one that fits on a line that ends with it."""
         first = 0
         for end in self._ends:
             while end - self._begins[first] > LINE_COLUMNS:
@@ -202,13 +202,13 @@ class _Division:
         return cost
 
     def _is_whole(self, first: int, last: int) -> bool:
-        """Whether it is a sentence by itself, or all there is."""
+        """Whether it is a complete sentence, or all there is."""
         begins = first == 0 or self._sentence_ends[first - 1]
         return begins and (last + 1 == len(self._run.words) or self._sentence_ends[last])
 
 
 def _timed(pieces: Sequence[_Piece], breaks: LineBreaks) -> Iterator[Cue]:
-    """Each cue from its first word until it is read, at the latest until the next."""
+    """Each cue from its first word until it has been read, or the next begins."""
     starts: list[int] = []
     for piece in pieces:
         # Words may begin in the same millisecond, cues may not.

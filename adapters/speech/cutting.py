@@ -1,4 +1,4 @@
-"""Cuts sound of any length into spans of bounded length, where it is quietest, in memory that does not grow with it."""
+"""Cuts sound of any length into spans of limited length, where it is quietest, in constant memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SMOOTHED_FRAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Some sound, 16 kHz mono, and where it begins in the whole."""
+    """Some sound, 16 kHz mono, and where in the whole sound it begins."""
 
     start_sample: int
     samples: Samples
@@ -29,7 +29,7 @@ class Span:
 
 
 def pieces(blocks: Iterable[Samples], *, longest_seconds: int) -> Iterator[Span]:
-    """The whole sound in spans that follow one another, each at most `longest_seconds` long."""
+    """The whole sound in consecutive spans, each at most `longest_seconds` long."""
     longest = longest_seconds * SAMPLE_RATE
     held: list[Samples] = []
     held_samples = start = 0
@@ -47,7 +47,7 @@ def pieces(blocks: Iterable[Samples], *, longest_seconds: int) -> Iterator[Span]
 
 
 def quietest_point(samples: Samples | npt.NDArray[np.float32]) -> int:
-    """Where in the last 40 % of the sound a cut hurts least: amid its quietest tenth of a second."""
+    """Where in the last 40 % of the sound a cut does least harm: in the middle of its quietest tenth of a second."""
     earliest = len(samples) * 6 // 10
     tail = samples[earliest:].astype(np.float64)
     frames = len(tail) // _FRAME_SAMPLES

@@ -1,5 +1,5 @@
-"""Speech engine on faster-whisper: Whisper on this machine, offline; promises flat memory, the same words for the same
-sound, and to tell where it heard sound and accepted no words."""
+"""Speech engine on faster-whisper: Whisper on this machine, offline; promises constant memory, the same words for the
+same sound, and to report where it heard sound but accepted no words."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 _LONGEST_PIECE_SECONDS = 60
 _WINDOW_SAMPLES = 28 * SAMPLE_RATE
-"""Whisper understands half a minute in one go, and takes just as long for a shorter one."""
+"""Whisper processes half a minute in one go, and takes just as long for less."""
 
 
 class FasterWhisperEngine:
-    """One model, on one thread unless there is a GPU: other cores belong to other workers."""
+    """One model, on one thread unless there is a GPU: the other cores are for other workers."""
 
     name = ENGINE
 
     def __init__(self, model_path: str | None = None) -> None:
-        """`model_path`: a folder with a Whisper model for CTranslate2; None for the English one that is installed.
+        """`model_path`: a folder with a Whisper model for CTranslate2; None for the installed English one.
 
-        Raises: EngineUnavailable when it is not there.
+        Raises: EngineUnavailable when it is missing.
         """
         self._model_path = model_path
         model_folder(model_path)
@@ -83,7 +83,7 @@ class FasterWhisperEngine:
 
 
 def _speech(blocks: Iterator[Samples], unrecognized: list[UnrecognizedSound]) -> Iterator[Speech]:
-    """All speech of a recording; other sound is told in `unrecognized`."""
+    """All speech of a recording; other sound is added to `unrecognized`."""
     for piece in pieces(blocks, longest_seconds=_LONGEST_PIECE_SECONDS):
         found = find_speech(piece.samples)
         unrecognized += (_no_speech(piece.start_sample, stretch) for stretch in found.other_sound)
@@ -100,7 +100,7 @@ def _no_speech(start_sample: int, stretch: Stretch) -> UnrecognizedSound:
 
 
 class _Counted:
-    """Blocks of sound passed on, and how many samples they were."""
+    """Passes blocks of sound on, and counts their samples."""
 
     def __init__(self, blocks: Iterator[Samples]) -> None:
         self._blocks = blocks

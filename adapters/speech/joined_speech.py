@@ -1,4 +1,4 @@
-"""Speech from here and there in a recording, joined for a recognizer, and where each moment of it came from."""
+"""Speech from several places in a recording, joined for a recognizer, and where each moment of it came from."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A stretch of it, and the sample of the recording that it begins at."""
+    """A stretch of speech, and the sample of the recording at which it begins."""
 
     start: int
     sound: Sound
@@ -34,7 +34,7 @@ class Speech:
         return Interval(self.start / SAMPLE_RATE, (self.start + len(self.sound)) / SAMPLE_RATE)
 
     def cut(self, samples: int) -> "tuple[Speech, Speech]":
-        """The first samples, and the rest."""
+        """The first `samples`, and the rest."""
         return Speech(self.start, self.sound[:samples]), Speech(self.start + samples, self.sound[samples:])
 
 
@@ -61,21 +61,21 @@ class JoinedSpeech:
         return JoinedSpeech((*self.stretches, speech))
 
     def rest(self, seconds: float) -> "JoinedSpeech":
-        """What comes after so many seconds."""
+        """What comes after this many seconds."""
         sample = round(seconds * SAMPLE_RATE)
         ends = zip(self._begins, self._begins[1:], self.stretches, strict=False)
         return JoinedSpeech(each.cut(max(0, sample - begin))[1] for begin, end, each in ends if end > sample)
 
     def until(self, seconds: float) -> "JoinedSpeech":
-        """What comes before so many seconds."""
+        """What comes before this many seconds."""
         sample = round(seconds * SAMPLE_RATE)
         begins = zip(self._begins, self.stretches, strict=False)
         return JoinedSpeech(each.cut(sample - begin)[0] for begin, each in begins if begin < sample)
 
     def place(self, start: float, end: float) -> Interval:
-        """Where in the recording something is that lasts from `start` to `end` of the joined sound.
+        """Where in the recording the part from `start` to `end` of the joined sound is.
 
-        It lies in one stretch, the one that its middle is in: nothing is said across what was left out between two.
+        It is in one stretch, the one that holds its middle: no word spans what was left out between two stretches.
         """
         middle = round((start + end) / 2 * SAMPLE_RATE)
         number = min(bisect_right(self._begins, middle), len(self.stretches)) - 1
@@ -86,9 +86,9 @@ class JoinedSpeech:
 
 
 def filled(joined: JoinedSpeech, speech: Speech, *, longest_samples: int) -> tuple[JoinedSpeech, Speech | None]:
-    """As much of `speech` after `joined` as makes sense, and what is left for another time, if anything.
+    """`joined` with as much of `speech` as makes sense, and what is left for later, if anything.
 
-    Speech that does not fit is left whole, unless that would waste much of the room or it never fits: then it is cut
+    Speech that does not fit is left whole, unless that would waste much of the room or it can never fit: then it is cut
     where it is quietest.
     """
     room = longest_samples - joined.samples

@@ -2,8 +2,8 @@
 
 Sources: the BBC's subtitle guidelines ("Break at natural points") and Netflix's timed text style guide ("Line
 Treatment"): break after punctuation, before conjunctions and prepositions; keep an article with its noun, a preposition
-with its phrase, an auxiliary with its verb. Words are known for the languages below; elsewhere punctuation and pauses
-have to do.
+with its phrase, an auxiliary with its verb. Such words are listed for the languages below; for others, only punctuation
+and pauses count.
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from adapters.speech.timed_words import TimedWord
 
 SENTENCE, CLAUSE, PAUSE, BEFORE_CONNECTIVE, ANYWHERE, WITHIN_UNSPACED, AFTER_LEANING = 0, 3, 4, 6, 10, 12, 16
-"""What it costs to break there."""
+"""The cost of a break there."""
 
 _PAUSE_MS = 300
 _CLOSERS = "\"'”’»›)\\]】」』）"  # noqa: RUF001 - typographic on purpose, here and below
@@ -27,7 +27,7 @@ _ABBREVIATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """`connectives`: words that a line may begin with. `leaning`: words that need the next one, besides those."""
+    """`connectives`: words that a line may begin with. `leaning`: other words that need the next one."""
 
     connectives: frozenset[str]
     leaning: frozenset[str]
@@ -78,7 +78,7 @@ class LineBreaks:
         self._known = _LANGUAGES.get(language.replace("_", "-").partition("-")[0].lower(), _NONE)
 
     def cost(self, left: TimedWord, right: TimedWord) -> int:
-        """What a break between these two costs: nothing after a sentence, most where it tears a phrase apart."""
+        """The cost of a break between these two: nothing after a sentence, most within a phrase."""
         if ends_sentence(left, right):
             return SENTENCE
         if _CLAUSE_END.search(left.text):

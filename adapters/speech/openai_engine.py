@@ -1,8 +1,8 @@
-"""Speech engine at any OpenAI-compatible endpoint, over HTTP; promises flat memory and never to show its key.
+"""Speech engine at any OpenAI-compatible endpoint, over HTTP; promises constant memory and never to reveal its key.
 
-`POST {base_url}/audio/transcriptions`, as OpenAI's API reference has it. A recording within the endpoint's limit is
-sent as it is. A longer one, or one in a format that endpoints do not take, goes as pieces, cut where it is quietest and
-coded as Opus.
+`POST {base_url}/audio/transcriptions`, as in OpenAI's API reference. A recording within the endpoint's limit is sent as
+it is. A longer one, or one in a format that endpoints do not accept, is sent in pieces, cut where it is quietest and
+encoded as Opus.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _OPUS_BITS_PER_SECOND = 32_000
 _LONGEST_PIECE_SECONDS = 600
 _WORTH_ANOTHER_TRY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
-# Endpoints go by the name's ending.
+# Endpoints go by the file name's suffix.
 _FILE_NAMES = {
     Container.OGG: "recording.ogg",
     Container.WAV: "recording.wav",
@@ -79,10 +79,10 @@ class OpenAIEngine:
         return "whisper" if "whisper" in self._model.lower() else None
 
     def load(self) -> None:
-        """Nothing: the model is the endpoint's."""
+        """Do nothing: the endpoint has the model."""
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
-        """The endpoint's segments, or one a piece where it gives only text. See `SpeechEngine` for what it raises."""
+        """The endpoint's segments, or one per piece if it returns only text. See `SpeechEngine` for what it raises."""
         segments: list[TranscriptSegment] = []
         duration_seconds = 0.0
         for upload in self._uploads(open_audio):
@@ -103,12 +103,12 @@ class OpenAIEngine:
         with run.open() as reader:
             container = container_of(reader, run.size_bytes)
         if container is None:
-            raise NotAudio(chunk_number=None, detail="is in no format that is known")
+            raise NotAudio(chunk_number=None, detail="is not in a known format")
         if container in _FILE_NAMES and run.size_bytes <= self._largest_upload_bytes:
             seconds = float(sound_of(WholeFile(container, run)).seconds)
             yield _Upload(open_audio(), _FILE_NAMES[container], 0.0, seconds)
             return
-        # A tenth less than fits, for Ogg's own bytes and for Opus varying its rate.
+        # A tenth less than fits, as Ogg adds bytes and Opus varies its rate.
         fitting_seconds = self._largest_upload_bytes * 8 * 9 // 10 // _OPUS_BITS_PER_SECOND
         longest_seconds = max(1, min(_LONGEST_PIECE_SECONDS, fitting_seconds))
         for piece in pieces(pcm_blocks(open_audio), longest_seconds=longest_seconds):
@@ -123,7 +123,7 @@ class OpenAIEngine:
         form.add_field("file", upload.file, filename=upload.name, content_type="application/octet-stream")
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         try:
-            # A redirect is not followed: it would take the key, and the recording, to who knows where.
+            # Redirects are not followed: they could send the key and the recording anywhere.
             async with (
                 aiohttp.ClientSession(timeout=self._timeout) as session,
                 session.post(self._url, data=form, headers=headers, allow_redirects=False) as response,
@@ -144,7 +144,7 @@ class OpenAIEngine:
         if status == HTTPStatus.OK:
             if isinstance(answer, dict) and isinstance(answer.get("text"), str):
                 return answer
-            raise EngineUnavailable(self.name, "its answer is no transcription")
+            raise EngineUnavailable(self.name, "its answer is not a transcription")
         detail = f"it answered {status}{self._message(answer)}"
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _WORTH_ANOTHER_TRY:
             raise EngineUnavailable(self.name, detail)
@@ -154,14 +154,14 @@ class OpenAIEngine:
         try:
             return _segments_of(answer, upload)
         except (TypeError, KeyError, ValueError) as error:
-            raise EngineUnavailable(self.name, "its answer is no transcription") from error
+            raise EngineUnavailable(self.name, "its answer is not a transcription") from error
 
     def _message(self, answer: Any) -> str:
         error = answer.get("error") if isinstance(answer, dict) else None
         message = error.get("message") if isinstance(error, dict) else error
         if not isinstance(message, str):
             return ""
-        # Some servers repeat a wrong key in what they say about it.
+        # Some servers repeat a wrong key in their error message.
         hidden = message.replace(self._api_key, "…") if self._api_key else message
         return f", {' '.join(hidden.split())[:_LONGEST_SHOWN]}".rstrip(".")
 
@@ -192,7 +192,7 @@ def _segments_of(answer: dict[str, Any], upload: _Upload) -> list[TranscriptSegm
 
 
 def _confidence(segment: dict[str, Any]) -> float | None:
-    """From the mean log probability of the segment's tokens, where the endpoint gives it."""
+    """From the mean log probability of the segment's tokens, if the endpoint gives it."""
     log_probability = segment.get("avg_logprob")
     return math.exp(min(0.0, log_probability)) if isinstance(log_probability, int | float) else None
 

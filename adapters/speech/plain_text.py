@@ -1,4 +1,4 @@
-"""A transcript as plain text: a paragraph for each speaker's turn, or for what is said between long pauses."""
+"""A transcript as plain text: one paragraph for each speaker's turn, or for what is said between long pauses."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ PARAGRAPH_PAUSE_SECONDS = 3.0
 
 
 def plain_text(transcript: Transcript) -> str:
-    """Paragraphs with a blank line between them, each on one line. Empty where nothing was said.
+    """Paragraphs with blank lines between them, each on one line. Empty if nothing was said.
 
-    Where speakers change, each turn is a paragraph and begins with who speaks: `S1: …`.
+    With several speakers, each turn is a paragraph that begins with its speaker: `S1: …`.
     """
     labels = labels_of(transcript)
     paragraphs = []

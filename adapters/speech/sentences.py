@@ -1,4 +1,4 @@
-"""Makes segments of words with times: a sentence each, or what was said in one breath."""
+"""Groups timed words into segments: one for each sentence, or for what was said in one breath."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -16,7 +16,7 @@ _ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs.", 
 
 
 def sentences(words: Iterable[TranscriptWord], *, between_words: str = " ") -> list[TranscriptSegment]:
-    """Segments in order; none overlaps another where the words do not. A segment is as sure as its words are."""
+    """Segments in order; they do not overlap unless the words do. A segment's confidence comes from its words."""
     made = (_segment(group, between_words) for group in _groups(list(words)))
     return [segment for segment in made if segment is not None]
 
@@ -41,11 +41,11 @@ def _parts(group: list[TranscriptWord], before: TranscriptWord, word: Transcript
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether a word with its punctuation is a sentence's last."""
+    """Whether a word, with its punctuation, is the last of a sentence."""
     bare = text.rstrip(_QUOTES)
     if not bare.endswith(_SENTENCE_ENDS):
         return False
-    is_initial = len(bare) == 2 and bare[0].isupper() and bare[0] != "I"  # noqa: PLR2004 - a letter and its full stop
+    is_initial = len(bare) == 2 and bare[0].isupper() and bare[0] != "I"  # noqa: PLR2004 - a letter and a full stop
     return bare.lower() not in _ABBREVIATIONS and not is_initial
 
 

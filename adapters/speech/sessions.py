@@ -1,7 +1,7 @@
-"""The transcript of a session that was recognized chunk by chunk: what was heard of each, mended where they meet.
+"""The transcript of a session that was recognized chunk by chunk: the chunks' words, repaired where chunks meet.
 
-A cut goes through words. So around every cut the sound of both sides is recognized again, from the pause before it to
-the pause after it, and what the chunks alone had there is dropped. Everything else stays as it was heard.
+Cuts between chunks split words. So around every cut the sound is recognized again, from the pause before the cut to the
+pause after it, and what the single chunks gave there is dropped. Everything else stays as it was recognized.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,20 +14,20 @@ from adapters.speech.engine import SpeechEngine
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 
 NEAR_SECONDS = 1.0
-"""Speech that is this near to a cut may go on across it."""
+"""Speech this near to a cut may continue across it."""
 
 _RUN_UP_SECONDS = 0.3
-"""Of the silence before and after: an engine that looks for speech wants to hear it begin and end."""
+"""How much silence to add before and after: an engine that looks for speech needs to hear it begin and end."""
 
 _Timed = TypeVar("_Timed", TranscriptSegment, TranscriptWord, UnrecognizedSound)
 
 Between = Callable[[int, int], bytes]
-"""Gives the samples from one to before another, counted from the session's start."""
+"""Returns the samples from a first to before another, counted from the session's start."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeardChunk:
-    """A chunk by its number of samples, and what was heard of it alone; None when nobody has listened yet."""
+    """A chunk's number of samples, and what was recognized in it alone; None when it has not been transcribed yet."""
 
     samples: int
     transcript: Transcript | None
@@ -35,14 +35,14 @@ class HeardChunk:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A stretch that is heard again, in seconds."""
+    """A stretch that is recognized again, in seconds."""
 
     start: float
     end: float
 
 
 def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -> Transcript:
-    """What is heard of bare samples. No sound at all is a transcript without words. Raises: as the engine does."""
+    """The transcript of bare samples. No samples give a transcript without words. Raises: what the engine raises."""
     if not samples:
         return Transcript.of_segments([], language=language, engine=engine.name, provider=None, duration_ms=0)
     return engine.transcribe(lambda: pcm_file(samples), language=language)
@@ -51,7 +51,7 @@ def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -
 def transcribe_session(
     engine: SpeechEngine, between: Between, chunks: Sequence[HeardChunk], *, language: str
 ) -> Transcript:
-    """The whole transcript. Raises: as the engine does; OSError."""
+    """The whole transcript. Raises: what the engine raises; OSError."""
     ends: list[int] = []
     segments: list[TranscriptSegment] = []
     unrecognized: list[UnrecognizedSound] = []
@@ -83,7 +83,7 @@ def transcribe_session(
 
 
 def _window(cut: float, segments: Sequence[TranscriptSegment], duration: float) -> _Window:
-    """What must be heard again around a cut: all speech that may go on across it, from silence to silence."""
+    """What must be recognized again around a cut: all speech that may continue across it, from silence to silence."""
     near = [one for one in segments if one.start < cut + NEAR_SECONDS and one.end > cut - NEAR_SECONDS]
     start = min([cut - NEAR_SECONDS, *(one.start for one in near)])
     end = max([cut + NEAR_SECONDS, *(one.end for one in near)])
@@ -93,7 +93,7 @@ def _window(cut: float, segments: Sequence[TranscriptSegment], duration: float) 
 
 
 def _merged(windows: Iterator[_Window]) -> list[_Window]:
-    """Windows that overlap are one: speech without a pause from cut to cut."""
+    """Overlapping windows become one: there, speech goes from cut to cut without a pause."""
     merged: list[_Window] = []
     for window in windows:
         if merged and window.start < merged[-1].end:
@@ -109,7 +109,7 @@ def _outside(window: _Window, timed: Sequence[_Timed]) -> list[_Timed]:
 
 
 def _parts_outside(window: _Window, sounds: Sequence[UnrecognizedSound]) -> list[UnrecognizedSound]:
-    """What of each is not in the window."""
+    """The parts of each that are not in the window."""
     places = [(one, one.start, min(one.end, window.start)) for one in sounds]
     places += [(one, max(one.start, window.end), one.end) for one in sounds]
     return [
@@ -120,7 +120,7 @@ def _parts_outside(window: _Window, sounds: Sequence[UnrecognizedSound]) -> list
 
 
 def _later(timed: Sequence[_Timed], seconds: float) -> Iterator[_Timed]:
-    """The same, counted from a start that is so many seconds earlier."""
+    """The same, counted from a start that is this many seconds earlier."""
     for one in timed:
         update: dict[str, object] = {"start": round(one.start + seconds, 3), "end": round(one.end + seconds, 3)}
         if isinstance(one, TranscriptSegment):

@@ -1,14 +1,14 @@
-"""How speakers are called where a transcript is read."""
+"""The names of speakers in a transcript for readers."""
 
 from adapters.speech.timed_words import columns_of, shown
 from adapters.speech.transcript import Transcript
 
 _LONGEST_COLUMNS = 20
-"""Half a line of a subtitle stays for what is said."""
+"""Half of a subtitle's line is left for what is said."""
 
 
 def labels_of(transcript: Transcript) -> dict[str | None, str]:
-    """The label of each speaker. Empty where one speaker says everything, or none is known: then nobody needs one."""
+    """The label of each speaker. Empty, as no labels are needed, if there is only one speaker or none is known."""
     speakers = {segment.speaker for segment in transcript.segments}
     if len(speakers) == 1:
         return {}

@@ -1,9 +1,9 @@
-"""A transcript as subtitles: SubRip (.srt) and WebVTT (.vtt). `cues.py` says what is shown when.
+"""A transcript as subtitles: SubRip (.srt) and WebVTT (.vtt). `cues.py` decides what is shown when.
 
 A blank line, or `-->`, within a cue would end it, and WebVTT reads `<`, `>` and `&` as markup. Cues are made of words
 without control characters, so no line is blank; the rest is escaped in WebVTT, and SubRip, which knows no escapes, gets
-an arrow (→) for `-->`. Where speakers change, WebVTT names them in voice tags, `<v S1>`; SubRip has none, so there a
-turn begins with `S1: `, as guides have it where colours cannot tell speakers apart.
+an arrow (→) for `-->`. With several speakers, WebVTT names them in voice tags, `<v S1>`; SubRip has none, so there a
+turn begins with `S1: `, as guides advise where colours cannot tell speakers apart.
 """
 
 from adapters.speech.cues import Cue, cues_of
@@ -11,12 +11,12 @@ from adapters.speech.transcript import Transcript
 
 
 def subrip(transcript: Transcript) -> str:
-    """Empty where nothing was said."""
+    """The SubRip file; empty if nothing was said."""
     return "\n".join(_subrip_cue(number, cue) for number, cue in enumerate(cues_of(transcript), start=1))
 
 
 def webvtt(transcript: Transcript) -> str:
-    """Only the header where nothing was said. Source: W3C, "WebVTT: The Web Video Text Tracks Format"."""
+    """The WebVTT file; only its header if nothing was said. Source: W3C, "WebVTT: The Web Video Text Tracks Format"."""
     return "\n".join(["WEBVTT\n", *(_webvtt_cue(cue) for cue in cues_of(transcript))])
 
 

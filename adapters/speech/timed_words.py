@@ -1,8 +1,8 @@
 """A transcript's words one by one, each with the time at which it is said, ready to be put into lines.
 
-Where the engine gave no times of words, a segment's time is divided among its words by their characters. Scripts that
-are written without spaces (Chinese, Japanese, Thai and the like) may be broken between any two characters that the
-rules of typesetting do not hold together, so there each such character is a word here.
+If the engine gave no times for words, a segment's time is divided among its words by their lengths. Scripts
+without spaces (Chinese, Japanese, Thai and the like) may be broken between any two characters unless the rules of
+typesetting keep them together, so each such character is a word here.
 """
 
 import unicodedata
@@ -14,17 +14,17 @@ from adapters.speech.transcript import Transcript, TranscriptSegment
 
 _WIDE = frozenset("WF")
 _JOINERS = frozenset("\u200c\u200d\u200e\u200f")
-"""Format characters that change how words look or read; all others are not shown."""
+"""Format characters that change how words look or read; others are not shown."""
 
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x3400, 0x4DBF))
 _UNSPACED_HAN = ((0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 _NEVER_FIRST = frozenset("ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々ๆฯ")
-"""Characters that a line must not begin with, besides punctuation that closes."""
+"""Characters that a line must not begin with, besides closing punctuation."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """`is_spaced`: a space comes before it where it is not the first of its line. Times never go back."""
+    """`is_spaced`: a space comes before it unless it is the first on its line. Times never go back."""
 
     text: str
     start_ms: int
@@ -46,7 +46,7 @@ def columns_of(text: str) -> int:
 
 
 def shown(text: str) -> str:
-    """The text on one line, its spaces single, without control characters."""
+    """The text on one line, with single spaces and without control characters."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
     words = ("".join(character for character in word if _is_shown(character)) for word in text.split())
@@ -54,9 +54,9 @@ def shown(text: str) -> str:
 
 
 def timed_words(transcript: Transcript, *, longest_columns: int) -> list[TimedWord]:
-    """Every word of the transcript once, in its order. One that is wider than `longest_columns` is cut in pieces.
+    """Every word of the transcript once, in order. Words wider than `longest_columns` are cut into pieces.
 
-    Where segments overlap, a word begins no earlier than the one before it.
+    Even if segments overlap, no word begins earlier than the one before it.
     """
     words = [
         piece
@@ -98,20 +98,20 @@ def _words_of(segment: TranscriptSegment) -> list[TimedWord]:
 
 
 def _spans(segment: TranscriptSegment) -> Iterator[_Span]:
-    """The words whose times are known; or the segment as a whole."""
+    """The words, if their times are known; otherwise the segment as a whole."""
     if not segment.words:
         yield _Span(segment.text, segment.start, segment.end, is_spaced=True)
         return
     rest = segment.text
     for word in segment.words:
-        # Engines give some words in several pieces: whether they belong together is seen in the segment's text.
+        # Engines give some words in several pieces: the segment's text shows whether they belong together.
         is_spaced = rest is segment.text or rest[:1].isspace()
         yield _Span(word.text, word.start, word.end, is_spaced)
         rest = _without_its_first(rest, len("".join(word.text.split())))
 
 
 def _without_its_first(text: str, count: int) -> str:
-    """What is left after so many characters that are no spaces."""
+    """What is left after this many characters, not counting spaces."""
     position = 0
     while count and position < len(text):
         count -= not text[position].isspace()
@@ -120,7 +120,7 @@ def _without_its_first(text: str, count: int) -> str:
 
 
 def _pieces(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """Cut where a line may end, each piece with its share of the time; what is not shown is left out."""
+    """Cut wherever a line may end; each piece gets its share of the time, and what is not shown is left out."""
     was_spaced = False
     for span in spans:
         is_spaced = span.is_spaced or was_spaced
@@ -142,7 +142,7 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_part(left: str, right: str) -> bool:
-    """Whether a line may end between two characters that no space divides."""
+    """Whether a line may end between two characters without a space between them."""
     if not (_is_unspaced(left) or _is_unspaced(right)):
         return False
     if right in _NEVER_FIRST or right in _JOINERS or left in _JOINERS:
@@ -157,7 +157,7 @@ def _is_unspaced(character: str) -> bool:
 
 
 def _cut_to(word: TimedWord, longest_columns: int) -> Iterator[TimedWord]:
-    """The word, or pieces of about the same width, with their shares of its time."""
+    """The word, or pieces of about the same width, each with its share of the time."""
     if word.columns <= longest_columns:
         yield word
         return
@@ -175,7 +175,7 @@ def _cut_to(word: TimedWord, longest_columns: int) -> Iterator[TimedWord]:
 
 
 def _cuts(text: str, longest_columns: int) -> list[int]:
-    """Where pieces of the text end. A mark stays with the letter it belongs to, wherever there is room."""
+    """Where pieces of the text end. A combining mark stays with its letter if there is room."""
     count = -(-columns_of(text) // longest_columns)
     wanted = -(-columns_of(text) // count)
     ends, width = [], 0
@@ -193,7 +193,7 @@ def _continues(character: str) -> bool:
 
 
 def _in_order_of_time(words: list[TimedWord]) -> list[TimedWord]:
-    """No word begins before the one before it, and each ends at the latest where the next begins."""
+    """No word begins before the previous one does, and each ends no later than the next begins."""
     starts: list[int] = []
     for word in words:
         starts.append(max(word.start_ms, starts[-1] if starts else 0))

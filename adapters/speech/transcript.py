@@ -1,4 +1,4 @@
-"""What was said: a transcript, its segments and their words, as engines give it and as it is stored."""
+"""What was said: a transcript, its segments and their words, as engines return it and as it is stored."""
 
 from collections.abc import Iterable
 from typing import Literal, Self
@@ -10,7 +10,7 @@ _STORED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip
 
 
 class TranscriptWord(BaseModel):
-    """One word with the punctuation at its sides. `start` and `end` are seconds from the recording's start."""
+    """One word with the punctuation around it. `start` and `end` are seconds from the recording's start."""
 
     model_config = _STORED
 
@@ -29,7 +29,7 @@ class TranscriptWord(BaseModel):
 class TranscriptSegment(BaseModel):
     """A sentence, or what was said in one breath. `start` and `end` are seconds from the recording's start.
 
-    `words` is empty where the engine gives no times of words.
+    `words` is empty if the engine gives no times for words.
     """
 
     model_config = _STORED
@@ -53,8 +53,8 @@ class TranscriptSegment(BaseModel):
 class UnrecognizedSound(BaseModel):
     """Sound in which no words were accepted, in seconds from the recording's start.
 
-    `no_speech`: it does not sound like speech. `no_words`: it does, and no words were found in it. `unsure`: what the
-    engine made of it is more likely invented than said. `repetitive`: the engine said the same over and over, as it
+    `no_speech`: it does not sound like speech. `no_words`: it does, but no words were found in it. `unsure`: the
+    engine's words are more likely invented than said. `repetitive`: the engine repeated itself over and over, as it
     does in noise.
     """
 
@@ -72,10 +72,10 @@ class UnrecognizedSound(BaseModel):
 
 
 class Transcript(BaseModel):
-    """A completed transcription. Without speech its text is empty and it has no segments: that is no failure.
+    """A completed transcription. Without speech its text is empty and it has no segments: that is not a failure.
 
-    `engine` names what transcribed; `provider` is the vendor name that clients know it by, None where there is none.
-    `unrecognized` is what an engine left out, where it tells.
+    `engine` is the engine's name; `provider` is the vendor name that clients know it by, if there is one.
+    `unrecognized` is what the engine left out, if it says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -100,7 +100,7 @@ class Transcript(BaseModel):
         duration_ms: int,
         unrecognized: Iterable[UnrecognizedSound] = (),
     ) -> Self:
-        """From segments in any order. Its confidence is theirs, each counted by its words."""
+        """From segments in any order. Its confidence is their mean, weighted by their number of words."""
         ordered = tuple(sorted(segments, key=lambda segment: (segment.start, segment.end)))
         return cls(
             text=_joined(ordered),
@@ -115,7 +115,7 @@ class Transcript(BaseModel):
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:
-        """Raises ValueError when it is no transcript."""
+        """Raises ValueError when it is not a transcript."""
         return cls.model_validate(orjson.loads(stored))
 
     def to_json(self) -> bytes:
@@ -143,7 +143,7 @@ def segment_of(
     speaker: str | None = None,
     words: tuple[TranscriptWord, ...] = (),
 ) -> TranscriptSegment | None:
-    """A segment from what an engine reports, which may be empty, end before it starts or be sure by 1.0001.
+    """A segment from what an engine reports, which may be empty, end before it starts or have a confidence of 1.0001.
 
     None when nothing was said.
     """

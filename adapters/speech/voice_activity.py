@@ -1,12 +1,12 @@
-"""Finds speech in a piece of sound: evens out its level, brings back what telephones cut away, asks silero's detector.
+"""Finds speech in a piece of sound: evens out its level, restores what telephones cut away, and asks silero's detector.
 
-The detector is the one inside faster-whisper. Two things are done to its sound, both measured on recordings of people:
+The detector is the one inside faster-whisper. Its sound is changed in two ways, both measured on recordings of people:
 
-- **Level.** Speech at -40 dB is not noticed as it is (46 % of the words of conversations went), and is once it is as
-  loud as other speech.
-- **Low frequencies.** A telephone passes nothing below 300 Hz, and the detector, which knows voices by their pitch,
-  takes half of a telephone call for no speech (48 % of the words went). The pitch is still in the distance between
-  the harmonics: rectifying the sound brings it back, and only the detector hears it.
+- **Level.** The detector misses speech at -40 dB (46 % of the words of conversations were lost), and finds it once it
+  is as loud as other speech.
+- **Low frequencies.** A telephone passes nothing below 300 Hz, and the detector, which recognizes voices by their
+  pitch, misses half of the speech in a telephone call (48 % of the words were lost). The distance between the harmonics
+  still gives the pitch: rectifying the sound restores it, for the detector alone.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ Sound = npt.NDArray[np.float32]
 """Samples from -1 to 1, 16 kHz mono."""
 
 PADDING_SECONDS = 0.4
-"""What is kept of the sound before and after speech: words begin and end softly."""
+"""How much sound is kept before and after speech: words begin and end softly."""
 
 _FULL_SCALE = np.float32(32768)
 _DETECTOR_SAMPLES = 512
 _FRAME_SECONDS = _DETECTOR_SAMPLES / SAMPLE_RATE
 
-# Of the detector's frames. In noise, music, typing and ringing single frames come up to 0.8, and never four of a run
-# above 0.6; every clip of people has them, also through a telephone and at 5 dB of noise.
+# For the detector's frames. In noise, music, typing and ringing, single frames reach 0.8, but a run never has four
+# above 0.6; every clip of people does, even through a telephone or at 5 dB of noise.
 _SURELY_SPEECH = 0.6
 _PERHAPS_SPEECH = 0.3
 _SURE_FRAMES = 4
@@ -58,9 +58,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class FoundSpeech:
-    """`sound`: the piece at the usual level. `speech`: in order, each padded, none overlapping.
+    """`sound`: the piece at the usual level. `speech`: its stretches in order, padded, not overlapping.
 
-    `other_sound`: what can be heard between speech for a second or longer.
+    `other_sound`: audible sound between speech that lasts a second or longer.
     """
 
     sound: Sound
@@ -69,7 +69,7 @@ class FoundSpeech:
 
 
 def find_speech(samples: Samples) -> FoundSpeech:
-    """Memory and time grow with the piece: half a minute to some minutes at a time."""
+    """Memory and time grow with the piece: give it half a minute to some minutes at a time."""
     sound = samples.astype(np.float32) / _FULL_SCALE
     loudness = _loudness(sound)
     if loudness == 0:
@@ -79,13 +79,13 @@ def find_speech(samples: Samples) -> FoundSpeech:
     found = _runs_of_speech(_probabilities(_with_its_pitch(levelled)))
     speech = _padded(found, len(samples))
     _tone_down(levelled, sound, gain, speech)
-    # Beside speech, what is much softer than it is a room, and not worth telling of.
+    # Next to speech, sound that is much softer is just the room, and not worth reporting.
     audible = max(_AUDIBLE, loudness * _BESIDE_SPEECH) if speech else _AUDIBLE
     return FoundSpeech(levelled, speech, _other_sound(sound, audible, speech))
 
 
 def _tone_down(levelled: Sound, sound: Sound, gain: float, speech: tuple[Stretch, ...]) -> None:
-    """Little speech in much quiet is raised as if the quiet were speech: the detector bears that, Whisper does not."""
+    """A little speech in much quiet is amplified as if it were all quiet: the detector copes with that, Whisper not."""
     for stretch in speech:
         part = sound[stretch.start : stretch.end]
         loudness = _loudness(part)
@@ -98,7 +98,7 @@ def _amplified(sound: Sound, gain: float) -> Sound:
 
 
 def _loudness(sound: Sound) -> float:
-    """The root mean square of the loud parts: pauses do not count, and digital silence even less."""
+    """The root mean square of the loud parts: neither pauses nor digital silence count."""
     frames = len(sound) // _LOUDNESS_SAMPLES
     if frames == 0:
         return float(np.sqrt(np.square(sound).mean())) if len(sound) else 0.0
@@ -111,9 +111,9 @@ def _loudness(sound: Sound) -> float:
 def _with_its_pitch(sound: Sound) -> Sound:
     """The sound with the fundamental that its harmonics belong to, and its spectrum tilted toward it.
 
-    Rectifying gives the sum of all differences between harmonics; of that, 60 to 300 Hz.
+    Rectifying gives the sum of all differences between harmonics; of that, 60 to 300 Hz is added.
     """
-    length = 1 << (len(sound) - 1).bit_length()  # of other lengths the transform takes many times as long
+    length = 1 << (len(sound) - 1).bit_length()  # with other lengths the transform takes many times as long
     frequencies = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
     pitch = np.fft.rfft(np.abs(sound), length)
     pitch[(frequencies < 60) | (frequencies > 300)] = 0  # noqa: PLR2004 - Hz, as said above
@@ -124,10 +124,10 @@ def _with_its_pitch(sound: Sound) -> Sound:
 
 
 def _probabilities(sound: Sound) -> Sound:
-    """How likely each 32 ms are speech.
+    """How likely each 32 ms is speech.
 
-    The detector remembers what it heard, and after twenty seconds of quiet it takes a short answer for nothing. So it
-    listens twice: to the whole, and to some seconds at a time that it hears as if they were the first.
+    The detector remembers what it heard, and after twenty seconds of quiet it misses a short answer. So it listens
+    twice: to the whole, and to a few seconds at a time, each as if they were the first.
     """
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - only workers load it
 
@@ -145,7 +145,7 @@ def _probabilities(sound: Sound) -> Sound:
 
 
 def _runs_of_speech(probabilities: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Frames from the first to after the last that may be speech, where some surely are; shorter pauses inside."""
+    """First and after-last frame of each run that may be speech and partly surely is; short pauses are included."""
     perhaps = np.flatnonzero(probabilities >= _PERHAPS_SPEECH)
     if not len(perhaps):
         return []

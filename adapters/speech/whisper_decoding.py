@@ -1,8 +1,8 @@
-"""Has Whisper listen to joined speech, judges what it says by its own numbers, and tells what was not accepted.
+"""Has Whisper transcribe joined speech, judges the result by Whisper's own numbers, and reports what was not accepted.
 
-The same sound always gives the same words. Whisper's usual second try is random (it samples, from a generator that
-goes on from one recording to the next), so here a window that came out repetitive or unlikely is decoded again in
-other ways without chance, and the best of them is taken.
+The same sound always gives the same words. Whisper's usual second try is random (it samples, from a generator whose
+state carries over from one recording to the next), so here a window that came out repetitive or unlikely is decoded
+again in other, deterministic ways, and the best result is taken.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel
 
 LANGUAGES_WITHOUT_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
-"""Those whose words faster-whisper does not find by spaces."""
+"""Languages whose words faster-whisper does not find by spaces."""
 
 _WAYS: tuple[dict[str, Any], ...] = (
     {"beam_size": 5},
@@ -26,7 +26,7 @@ _WAYS: tuple[dict[str, Any], ...] = (
     {"beam_size": 5, "no_repeat_ngram_size": 3},
 )
 
-# The thresholds of Whisper's authors: text that compresses better is a loop; less likely text is worth another try.
+# Thresholds from Whisper's authors: text that compresses better is a loop; less likely text is worth another try.
 _REPETITIVE = 2.4
 _UNLIKELY = -1.0
 _NO_SPEECH = 0.6
@@ -44,7 +44,7 @@ _WORTH_TELLING_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Words in order, none overlapping; the speech in which none were accepted; and what is to be heard again."""
+    """Words in order, not overlapping; the speech in which none were accepted; and what must be decoded again."""
 
     words: list[TranscriptWord]
     unrecognized: list[UnrecognizedSound]
@@ -74,7 +74,7 @@ class _Spoken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Try:
-    """What Whisper said, how it judged it, and where in the joined sound it had finished."""
+    """Whisper's words, its own judgment of them, and where in the joined sound they end."""
 
     words: list[_Spoken]
     end: float
@@ -102,7 +102,7 @@ def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str) -> _Try
     tries: list[_Try] = []
     for way in _WAYS:
         found = _try(model, speech, language, way)
-        if not tries or found.words:  # that another way finds nothing does not make words less likely
+        if not tries or found.words:  # another way that finds nothing does not make the words less likely
             tries.append(found)
         if not tries[-1].is_doubtful:
             return tries[-1]
@@ -117,7 +117,7 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
         temperature=0.0,
         condition_on_previous_text=False,
         word_timestamps=True,
-        no_speech_threshold=None,  # the library would leave the window out without a word
+        no_speech_threshold=None,  # the library would silently skip the window
         max_new_tokens=min(_MOST_TOKENS, _TOKENS_AT_LEAST + round(_TOKENS_PER_SECOND * seconds)),
         **way,
     )
@@ -125,7 +125,7 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
     if not words:
         return _Try(words=[], end=seconds)
     settled, end = (words, seconds) if heard.is_finished else _settled(words, seconds)
-    numbers = heard.segments[0]  # they are the window's, and each of its segments has them
+    numbers = heard.segments[0]  # they are for the whole window, and each of its segments has them
     return _Try(
         words=settled,
         end=end,
@@ -136,10 +136,10 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
 
 
 def _settled(words: list[_Spoken], seconds: float) -> tuple[list[_Spoken], float]:
-    """Of an unfinished window: the words to keep, and from when on its sound is to be heard again.
+    """For an unfinished window: the words to keep, and from when on its sound must be decoded again.
 
-    Near the end of the sound Whisper may leave out the last words of a sentence, and have the one before them last
-    until there ("at the" for "at the weekend"). Such a sentence is heard again from its start.
+    Near the end of the sound, Whisper may leave out the last words of a sentence and stretch the word before them up to
+    the end ("at the" for "at the weekend"). Such a sentence is decoded again from its start.
     """
     last = words[-1]
     if last.end < seconds - _NOTHING_MORE_SECONDS:
@@ -152,7 +152,7 @@ def _settled(words: list[_Spoken], seconds: float) -> tuple[list[_Spoken], float
 
 
 def _whole_words(segments: list[Any], language: str) -> list[_Spoken]:
-    """What faster-whisper takes apart at hyphens and digits is put together again: a word begins with a space."""
+    """Words that faster-whisper split at hyphens and digits are put together again: a word begins with a space."""
     words: list[_Spoken] = []
     for part in (part for segment in segments for part in segment.words or ()):
         text = part.word.strip()

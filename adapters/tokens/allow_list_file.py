@@ -1,6 +1,6 @@
-"""The allow list as a file that people edit while the service runs: looked at with every use, read when it changed.
+"""The allow list as a file that people edit while the service runs: checked at every use, read when it has changed.
 
-A file that cannot be used changes nothing: the list that was in force stays, and the log names the line.
+A file that cannot be used changes nothing: the previous list stays in force, and the log names the line.
 """
 
 import logging
@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 
 
 class AllowListUnusable(Exception):
-    """There is no list to begin with. One sentence that names the file and, if there is one, the line."""
+    """There is no list to start with. One sentence that names the file and, if known, the line."""
 
 
 class AllowListFile:
-    """The list in a file. Raises, when made: AllowListUnusable."""
+    """The list in a file. Creating it raises: AllowListUnusable."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,7 +29,7 @@ class AllowListFile:
             raise AllowListUnusable(_sentence(path, error)) from None
 
     def current(self) -> AllowList:
-        """The list in force: that of the file, or of its last version that could be used. Costs one `stat`."""
+        """The list in force: the file's, or that of its last usable version. Costs one `stat`."""
         state = _state(self._path)
         if state != self._seen:
             self._seen = state
@@ -45,7 +45,7 @@ class AllowListFile:
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
-    """What differs after a change: editors replace the file or write into it, sometimes within one tick."""
+    """What a change alters: editors replace the file or write into it, sometimes within one clock tick."""
     try:
         status = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
 """Fetches an issuer's keys: its metadata, then the key set that the metadata names (OpenID Connect Discovery 1.0).
 
-Nothing that an issuer answers is trusted further than the allow list goes: no redirects, no other host, few bytes,
-little time.
+An issuer's answers are trusted only as far as the allow list says: no redirects, no other host, few bytes, little
+time.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from adapters.tokens.public_keys import KeySet
 LARGEST_ANSWER_BYTES = 256 * 1024
 FETCH_SECONDS = 5.0
 METADATA_AGE = timedelta(hours=1)
-"""How long an issuer is believed to keep its keys where they were."""
+"""How long an issuer's keys are assumed to stay at the same address."""
 
 _OK, _CLIENT_ERRORS, _SERVER_ERRORS = 200, 400, 500
 
 
 class Discovery:
-    """Over one HTTP session, which it closes. Use it within a running event loop."""
+    """Uses one HTTP session, which it closes. Use it within a running event loop."""
 
     def __init__(self, *, fetch_seconds: float = FETCH_SECONDS) -> None:
         self._session = aiohttp.ClientSession(
@@ -96,7 +96,7 @@ class Discovery:
 
 
 def _may_hold_keys(issuer: Issuer, address: str) -> bool:
-    """Whether keys at `address` may be believed: on the issuer's own host and port, or one that is named for it."""
+    """Whether keys at `address` may be trusted: it is on the issuer's own host and port, or on one listed for it."""
     try:
         own, parts = urlsplit(issuer.name), urlsplit(address)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The key sets of all issuers, cached. Keys rotate: a name that is not in the set has it fetched again, rarely.
+"""The key sets of all issuers, cached. Keys rotate: an unknown key name makes its set be fetched again, rarely.
 
-An issuer that is down costs nobody anything while the key is cached (S): a set that cannot be renewed stays.
+An issuer that is down affects nobody while the key is cached (S): a set that cannot be refreshed is kept.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from adapters.tokens.public_keys import KeySet, PublicKey
 logger = logging.getLogger(__name__)
 
 RENEWAL_AGE = timedelta(minutes=15)
-"""A set older than this is fetched again in the background, so that a key that was withdrawn is forgotten."""
+"""A set older than this is fetched again in the background, so that a withdrawn key is dropped."""
 
 FRUITLESS_FETCHES = 3
-"""Fetches in a row that may bring nothing new. One that does is free: only the issuer can make it so, no client."""
+"""How many fetches in a row may bring nothing new. One that does is free: only the issuer can cause it, no client."""
 
 FETCH_REFILL = timedelta(seconds=10)
-"""After which time there may be one more of them."""
+"""How long it takes until one more of them is allowed."""
 
 Fetch = Callable[[Issuer], Awaitable[KeySet]]
-"""Gives an issuer's keys as they are now. Raises: IssuerUnavailable; IssuerMisbehaves."""
+"""Returns an issuer's current keys. Raises: IssuerUnavailable; IssuerMisbehaves."""
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Cached:
 
 
 class KeySets:
-    """By issuer. For one event loop; any number of callers that miss the same key share one fetch."""
+    """Key sets by issuer. For one event loop; all callers that miss the same key share one fetch."""
 
     def __init__(self, fetch: Fetch, *, clock: Callable[[], datetime]) -> None:
         self._fetch = fetch
@@ -49,16 +49,16 @@ class KeySets:
         self._cached: dict[str, _Cached] = {}
 
     async def key(self, issuer: Issuer, kid: str | None, algorithm: str) -> PublicKey:
-        """The issuer's key of that name, for that algorithm. A name is looked up in the set, and is nothing else.
+        """The issuer's key of that name, for that algorithm. The name is only ever looked up in the set.
 
-        Raises: TokenRefused when there is none; IssuerUnavailable when that cannot be told.
+        Raises: TokenRefused when there is none; IssuerUnavailable when that is not known.
         """
         cached = self._cached.setdefault(issuer.name, _Cached())
         if cached.keys is not None and (found := cached.keys.find(kid, algorithm)):
             if cached.fetched_at is not None and self._clock() - cached.fetched_at > RENEWAL_AGE:
                 self._begin_fetch(issuer, cached)
             return found
-        # The first time round it may join a fetch that was begun before the key was there.
+        # The first time, it may join a fetch that started before the key existed.
         for _ in range(2):
             begun_here = cached.fetching is None
             fetching = self._begin_fetch(issuer, cached)
@@ -70,11 +70,11 @@ class KeySets:
             if begun_here:
                 break
         if cached.failure is not None:
-            raise cached.failure.with_traceback(None)  # it is raised many times, and must not gather their frames
+            raise cached.failure.with_traceback(None)  # it is raised many times, and must not collect their frames
         raise TokenRefused("The token is signed with a key that its issuer does not have.")
 
     def _begin_fetch(self, issuer: Issuer, cached: _Cached) -> asyncio.Task[None] | None:
-        """The fetch under way, or a new one; None when there were too many lately."""
+        """The current fetch, or a new one; None when there were too many lately."""
         if cached.fetching is None and self._take_allowance(cached):
             cached.fetching = asyncio.create_task(self._renew(issuer, cached), name=f"keys of {issuer.name}")
         return cached.fetching
@@ -105,7 +105,7 @@ class KeySets:
             cached.fetching = None
 
     async def close(self) -> None:
-        """End the fetches under way."""
+        """Cancel the current fetches."""
         tasks = [cached.fetching for cached in self._cached.values() if cached.fetching is not None]
         for task in tasks:
             task.cancel()

@@ -1,7 +1,7 @@
-"""Adapts python-jose's keys: what may be verified with a key of an issuer's set, and with nothing else.
+"""Adapts python-jose's keys: a key of an issuer's set verifies only what it is meant for.
 
-Which algorithms a key is good for follows from its type, never from the token: so a public RSA key is never taken for
-an HMAC secret, and `none` is no algorithm at all. (dragon.md, "Token")
+Which algorithms a key is for follows from its type, never from the token: so a public RSA key is never mistaken for an
+HMAC secret, and `none` is not an algorithm. (dragon.md, "Token")
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ ALGORITHMS = _RSA_ALGORITHMS.union(*_EC_ALGORITHMS.values())
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """One key of a set. `members` are the public ones of its JWK alone."""
+    """One key of a set. `members` are only the public members of its JWK."""
 
     kid: str | None
     algorithms: frozenset[str]
@@ -35,7 +35,7 @@ class PublicKey:
     _built: dict[str, Key] = field(default_factory=dict, compare=False, repr=False)
 
     def verified_payload(self, token: str, algorithm: str) -> bytes | None:
-        """The token's payload if this key has signed it with `algorithm`, else None."""
+        """The token's payload if this key signed it with `algorithm`, else None."""
         if algorithm not in self.algorithms:
             return None
         key = self._built.get(algorithm)
@@ -56,13 +56,13 @@ class KeySet:
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any]) -> "KeySet":
-        """The keys in a JWK set (RFC 7517) that we can use; what is for other purposes, or too weak, is passed over."""
+        """The usable keys in a JWK set (RFC 7517); those for other purposes, or too weak, are skipped."""
         listed = jwks.get("keys")
         found = [_usable(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         return cls(tuple(key for key in found if key is not None))
 
     def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
-        """The key of that name; without a name, the only key that the algorithm could be of."""
+        """The key of that name; without a name, the only key that fits the algorithm."""
         fitting = [key for key in self.keys if algorithm in key.algorithms and kid in (None, key.kid)]
         return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
 

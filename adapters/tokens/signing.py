@@ -1,4 +1,4 @@
-"""Signs tokens with a key of our own: a P-256 key in a file, made on first use, readable by its owner alone."""
+"""Signs tokens with our own key: a P-256 key in a file, created on first use, readable only by its owner."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class SigningKey:
 
     @classmethod
     def load_or_create(cls, path: Path) -> "SigningKey":
-        """The key in the file at `path`. Raises: OSError; ValueError for a file that is no key."""
+        """The key in the file at `path`. Raises: OSError; ValueError for a file that is not a key."""
         if not path.exists():
             write_private_file(path, _new_pem())
         return cls(path.read_bytes())
@@ -36,14 +36,14 @@ class SigningKey:
         return KeySet.from_jwks(self.jwks)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A token that says `claims`."""
+        """A token with these claims."""
         headers = {"kid": self._kid}
         token: str = jws.sign(dict(claims), self._key, headers=headers, algorithm=ALGORITHM)
         return token
 
 
 def _name(pem: bytes) -> str:
-    """The same key has the same name for ever, and another key another one."""
+    """A key's name never changes, and no two keys have the same one."""
     public = serialization.load_pem_private_key(pem, password=None).public_key()
     raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     digest = hashes.Hash(hashes.SHA256())

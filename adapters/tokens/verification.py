@@ -1,6 +1,6 @@
-"""Says who a bearer token's caller is, or why it is refused: a server-to-server JWT (dragon.md, "Token").
+"""Says who calls with a bearer token, a server-to-server JWT, or why it is refused (dragon.md, "Token").
 
-python-jose checks the signature; what may be checked, with which key, and every claim is decided here.
+python-jose checks the signature; the algorithm, the key and every claim are checked here.
 """
 
 import re
@@ -19,7 +19,7 @@ from adapters.tokens.public_keys import ALGORITHMS
 LONGEST_TOKEN = 16 * 1024
 LONGEST_KEY_NAME = 512
 EARLIEST = timedelta(seconds=5)
-"""How far before its `nbf` a token is taken: clocks differ, and a token is often used in the second it was made."""
+"""How long before its `nbf` a token is accepted: clocks differ, and many are used in the second they were issued."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+", re.ASCII)
 Claims = Mapping[str, Any]
@@ -65,7 +65,7 @@ class TokenVerifier:
 
 
 def _unverified(token: str) -> tuple[Claims, Claims]:
-    """Header and claims, only to find the key with: nothing in them is believed."""
+    """Header and claims, only for finding the key: nothing in them is trusted yet."""
     compact = _COMPACT.fullmatch(token) if len(token) <= LONGEST_TOKEN else None
     if compact is None:
         raise TokenRefused("The token is not a signed JWT.")
@@ -90,12 +90,12 @@ def _object(raw: bytes) -> Claims:
 
 
 def _algorithm(header: Claims) -> str:
-    """RS, PS and ES alone: never `none`, never HMAC, for which a public key would be the secret (S)."""
+    """Only RS, PS and ES: never `none`, and never HMAC, whose secret would be a public key (S)."""
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise TokenRefused("The token is signed with an algorithm that is not accepted.")
-    if "crit" in header:  # RFC 7515, 4.1.11: what must be understood and is not makes the token invalid
-        raise TokenRefused("The token needs an extension that is not known here.")
+    if "crit" in header:  # RFC 7515, 4.1.11: an extension that must be understood and is not makes the token invalid
+        raise TokenRefused("The token needs an extension that is not supported.")
     return algorithm
 
 
@@ -110,7 +110,7 @@ def _listed(allow_list: AllowList, claims: Claims) -> Issuer:
     name = claims.get("iss")
     if not isinstance(name, str):
         raise TokenRefused("The token names no issuer.")
-    issuer = allow_list.issuers.get(name)  # to the letter: another case or slash is another issuer
+    issuer = allow_list.issuers.get(name)  # exact: another case or slash is another issuer
     if issuer is None:
         raise IssuerNotListed
     return issuer

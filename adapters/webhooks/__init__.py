@@ -1,1 +1,1 @@
-"""Webhooks to the outside: endpoints and deliveries in SQLite, signing, and sending to checked addresses only."""
+"""Outgoing webhooks: endpoints and deliveries in SQLite, signing, and sending to checked addresses only."""

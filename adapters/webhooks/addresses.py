@@ -1,7 +1,7 @@
 """Which addresses a webhook may go to: public ones, unless private ones are allowed.
 
-A name is resolved and checked in one step, and the connection is made to an address that was checked: a name that
-resolves differently a moment later gains nothing.
+A name is resolved and checked in one step, and the connection goes to a checked address: a name that resolves
+differently a moment later gains nothing.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 LOOKUP_THREADS = 64
-"""A look-up blocks a thread. One a name at a time, in threads of their own: a dead name server delays nobody else."""
+"""A look-up blocks a thread. One per name at a time, in separate threads: a dead name server delays nobody else."""
 
 Address = IPv4Address | IPv6Address
 
 _NEVER = tuple(
     ip_network(text)
     for text in (
-        "168.63.129.16/32",  # a cloud's metadata and name server (Azure), public by its number
+        "168.63.129.16/32",  # a cloud's metadata and name server (Azure), in a public range
         "192.0.0.0/24",  # protocol assignments, and a cloud's metadata (Oracle)
         "2001::/23",  # protocol assignments, and Teredo
         "64:ff9b:1::/48",  # local translation
@@ -28,20 +28,20 @@ _NEVER = tuple(
         "5f00::/16",  # segment routing
     )
 )
-"""What not every version of Python knows to be reserved, and what is public by its number alone."""
+"""What some versions of Python do not know to be reserved, and what is in a public range but not public."""
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(OSError):
-    """The address is not one that a webhook may go to. An OSError, so that connecting fails with it."""
+    """Webhooks may not go to this address. An OSError, so that connecting fails with it."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is, or resolves to, an address that webhooks are not sent to")
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is somewhere out there: not private, loopback, link-local, metadata, multicast or reserved."""
+    """Whether it is on the public Internet: not private, loopback, link-local, metadata, multicast or reserved."""
     inner = _carried(address)
     if inner is not None:
         return is_public(inner)
@@ -51,7 +51,7 @@ def is_public(address: Address) -> bool:
 
 
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that packets to this IPv6 address end up at, where they do."""
+    """The IPv4 address that packets to this IPv6 address end up at, if there is one."""
     if isinstance(address, IPv4Address):
         return None
     if address in _TRANSLATED:
@@ -70,7 +70,7 @@ class AddressPolicy:
 
 
 class CheckedResolver(AbstractResolver):
-    """Gives aiohttp addresses that were checked, or nothing."""
+    """Gives aiohttp checked addresses only."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
@@ -80,7 +80,7 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Every address of a name. Raises: AddressRefused where one of them must not be sent to; OSError."""
+        """Every address of a name. Raises: AddressRefused when any of them is not allowed; OSError."""
         key = (host, port)
         running = self._running.get(key)
         if running is None:
@@ -100,7 +100,7 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except UnicodeError:
-        raise OSError(f"{host} is no host name") from None
+        raise OSError(f"{host} is not a host name") from None
     return [
         ResolveResult(
             hostname=host,

@@ -1,4 +1,4 @@
-"""What there is to webhooks: endpoints, the messages they want, the deliveries of these, and attempts at them."""
+"""The parts of webhooks: endpoints, the messages they want, deliveries of these, and attempts to deliver."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from adapters.webhooks.sender import Sent
 
 
 class State(StrEnum):
-    """WAITING: an earlier event of the same recording is not through with the same endpoint yet."""
+    """WAITING: an earlier event of the same recording has not been delivered to, or given up on, this endpoint yet."""
 
     WAITING = "waiting"
     PENDING = "pending"
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a project wants what sent. `after_position`: only events after it, which is where the log was."""
+    """Where a project wants which events sent. `after_position`: the log's position then; only later events go out."""
 
     id: str
     project_id: str
@@ -32,7 +32,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What every endpoint of the project that subscribed to `type` is to be told, once, with this very body."""
+    """What every endpoint of the project that subscribed to `type` gets once, with exactly this body."""
 
     event_id: str
     type: str
@@ -45,7 +45,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery to be attempted. `tries`: attempts since it was made, or sent again by hand."""
+    """A delivery to be attempted. `tries`: attempts since it was created or manually sent again."""
 
     sequence: int
     event_id: str
@@ -63,7 +63,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as it is shown. `next_attempt_at`: while it is pending."""
+    """A delivery as users see it. `next_attempt_at` is set while it is pending."""
 
     sequence: int
     id: str

@@ -1,4 +1,4 @@
-"""Sends one delivery over HTTP: only to addresses that were checked, past no redirect, reading little of the answer."""
+"""Sends one delivery over HTTP: only to checked addresses, following no redirect, reading little of the answer."""
 
 import asyncio
 import socket
@@ -12,17 +12,17 @@ from yarl import URL
 from adapters.webhooks.addresses import AddressPolicy, AddressRefused, CheckedResolver
 
 KEPT_BODY_BYTES = 4_096
-"""How much of a receiver's answer is read, and kept for who wants to know what went wrong."""
+"""How much of a receiver's answer is read, and kept to show what went wrong."""
 
 BODY_SECONDS = 2.0
-"""How long that may take after the status, which is all that counts."""
+"""How long that may take after the status has come, which is all that counts."""
 
 LONGEST_URL = 2_048
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of one attempt: a status and the beginning of a body, or an error in a sentence."""
+    """The outcome of one attempt: a status and the beginning of a body, or an error in one sentence."""
 
     status_code: int | None = None
     response_body: str | None = None
@@ -38,12 +38,12 @@ class UrlRefused(Exception):
 
 
 class WebhookSender:
-    """Sends as long as it is open. Bounded by nothing but its caller: how long an attempt may take is the caller's."""
+    """Sends as long as it is open. Sets no time limit: how long an attempt may take is up to the caller."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
         self._resolver = CheckedResolver(policy)
-        # A connection for each delivery: one kept open may be closed by the receiver just as it is used again.
+        # One connection per delivery: the receiver might close a kept one just as it is used again.
         connector = aiohttp.TCPConnector(
             resolver=self._resolver,
             use_dns_cache=False,
@@ -61,7 +61,7 @@ class WebhookSender:
         )
 
     async def check(self, url: str) -> None:
-        """Raises: UrlRefused where `url` is no address on the web, or not one that webhooks go to."""
+        """Raises: UrlRefused when `url` is not an address on the web, or one that webhooks may not go to."""
         host = _host(url)
         try:
             await self._resolver.resolve(host, _parsed(url).port or 0)
@@ -71,13 +71,13 @@ class WebhookSender:
             raise UrlRefused(f"{host} cannot be resolved.") from None
 
     def _checked_socket(self, address_info: aiohttp.AddrInfoType) -> socket.socket:
-        """The last word: a URL with a number for a host is never resolved. Raises: AddressRefused."""
+        """The final check: a URL with a number for a host is never resolved. Raises: AddressRefused."""
         family, kind, protocol, _, address = address_info
         self._policy.check(str(address[0]), str(address[0]))
         return socket.socket(family, kind, protocol)
 
     async def send(self, url: str, body: bytes, headers: dict[str, str]) -> Sent:
-        """POST the body, with its length and uncompressed. Never raises for what the receiver does."""
+        """POST the body, uncompressed and with its length. Never raises because of the receiver."""
         try:
             _host(url)
             async with self._session.post(URL(url), data=body, headers=headers, allow_redirects=False) as response:
@@ -96,7 +96,7 @@ def _parsed(url: str) -> URL:
     try:
         return URL(url)
     except ValueError:
-        raise UrlRefused("This is no URL.") from None
+        raise UrlRefused("This is not a URL.") from None
 
 
 def _host(url: str) -> str:
@@ -105,7 +105,7 @@ def _host(url: str) -> str:
     if len(url) > LONGEST_URL or parsed.scheme not in ("http", "https") or not parsed.raw_host:
         raise UrlRefused(f"A webhook needs an http:// or https:// URL of at most {LONGEST_URL} characters.")
     if parsed.user is not None or parsed.password is not None:
-        raise UrlRefused("A webhook's URL holds no user and no password: deliveries are signed.")
+        raise UrlRefused("A webhook's URL must not contain a user or password: deliveries are signed.")
     return parsed.raw_host
 
 
@@ -119,7 +119,7 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
                     break
                 pieces += piece
     except (TimeoutError, aiohttp.ClientError, OSError):
-        pass  # the status is there, and that is all that counts
+        pass  # the status has come, and that is all that counts
     response.close()
     return pieces.decode("utf-8", "replace").replace("\0", "�")
 

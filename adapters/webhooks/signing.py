@@ -1,4 +1,4 @@
-"""Signs deliveries, as Bota's receivers check it and as Standard Webhooks does; and makes and seals secrets."""
+"""Signs deliveries, both as Bota's receivers expect and as Standard Webhooks says; creates and seals secrets."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ _NONCE_BYTES, _KEY_BYTES = 12, 32
 
 
 def new_secret() -> str:
-    """192 random bits, in the form that Standard Webhooks gives a secret."""
+    """192 random bits, in Standard Webhooks' form."""
     return SECRET_PREFIX + b64encode(secrets.token_bytes(24)).decode()
 
 
@@ -39,14 +39,14 @@ def signed_headers(secret: str, event_id: str, body: bytes, *, now: datetime) ->
 
 
 class Sealer:
-    """Encrypts secrets for keeping (AES-256-GCM), each bound to the name of what it belongs to."""
+    """Encrypts secrets for storage (AES-256-GCM), each bound to the name of what it belongs to."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
     @classmethod
     def with_key_file(cls, path: Path) -> "Sealer":
-        """The key is in a file that only its owner can read; made on the first use."""
+        """The key is in a file that only its owner can read, created on first use."""
         return cls(load_or_create(path, lambda: secrets.token_bytes(_KEY_BYTES)))
 
     def seal(self, secret: str, *, name: str) -> bytes:
@@ -54,6 +54,6 @@ class Sealer:
         return nonce + self._cipher.encrypt(nonce, secret.encode(), name.encode())
 
     def unseal(self, sealed: bytes, *, name: str) -> str:
-        """Raises: cryptography.exceptions.InvalidTag for what was sealed with another key or under another name."""
+        """Raises: cryptography.exceptions.InvalidTag if it was sealed with another key or under another name."""
         nonce, encrypted = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         return self._cipher.decrypt(nonce, encrypted, name.encode()).decode()

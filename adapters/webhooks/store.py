@@ -1,8 +1,8 @@
-"""Webhook endpoints, what is to be delivered to them and what came of it, in one SQLite file.
+"""Webhook endpoints, their deliveries and the results of these, in one SQLite file.
 
-Deliveries and the log position they were made up to change in one transaction, so each event's are made once. An
-endpoint is durable when it is answered. The last results before a power cut may be lost: what they were of is sent
-again, under the same event id.
+Deliveries and the log position that they reach change in one transaction, so each event's are created once. An
+endpoint is durable before its creation is answered. A power cut may lose the last results: those deliveries are sent
+again, with the same event id.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from adapters.webhooks.signing import Sealer
 
 
 class WebhookStore:
-    """Blocking, and for one caller at a time. Secrets are kept sealed and leave by `secret_of` alone."""
+    """Blocking, and for one caller at a time. Secrets are kept sealed; only `secret_of` returns one."""
 
     def __init__(self, path: Path, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -38,7 +38,7 @@ class WebhookStore:
     # --- endpoints
 
     def add(self, endpoint: Endpoint, secret: str) -> None:
-        """Keep an endpoint; durable on return."""
+        """Store an endpoint; durable on return."""
         with writing(self._durable):
             self._durable.execute(
                 "INSERT INTO endpoints VALUES (?,?,?,?,?,?,NULL,?)",
@@ -54,7 +54,7 @@ class WebhookStore:
             )
 
     def remove(self, endpoint_id: str) -> None:
-        """Forget an endpoint, its secret and its deliveries; durable on return."""
+        """Delete an endpoint, its secret and its deliveries; durable on return."""
         with writing(self._durable):
             for statement in (
                 "DELETE FROM attempts WHERE sequence IN (SELECT sequence FROM deliveries WHERE endpoint_id=?)",
@@ -64,7 +64,7 @@ class WebhookStore:
                 self._durable.execute(statement, (endpoint_id,))
 
     def endpoints(self, project_id: str | None = None) -> list[Endpoint]:
-        """All, or a project's, newest first."""
+        """All endpoints, or one project's, newest first."""
         rows = self._database.execute(
             "SELECT id, project_id, url, events, created_at, after_position, failing_since FROM endpoints "
             "WHERE ?1 IS NULL OR project_id=?1 ORDER BY created_at DESC, id",
@@ -76,21 +76,21 @@ class WebhookStore:
         return next((one for one in self.endpoints(project_id) if one.id == endpoint_id), None)
 
     def secret_of(self, endpoint_id: str) -> str:
-        """Raises: LookupError where the endpoint is gone; InvalidTag where the key file is another."""
+        """Raises: LookupError when the endpoint is gone; InvalidTag when the key file is a different one."""
         row = self._database.execute("SELECT secret FROM endpoints WHERE id=?", (endpoint_id,)).fetchone()
         if row is None:
             raise LookupError(endpoint_id)
         return self._sealer.unseal(row[0], name=endpoint_id)
 
-    # --- making deliveries
+    # --- creating deliveries
 
     def position(self) -> int:
-        """Of the last event whose deliveries are made."""
+        """The position of the last event whose deliveries have been created."""
         row = self._database.execute("SELECT position FROM webhook_position").fetchone()
         return 0 if row is None else int(row[0])
 
     def enqueue(self, messages: Sequence[Message], *, position: int, now: datetime) -> set[str]:
-        """Make the deliveries of `messages`, and go on to `position`. Returns: the endpoints that have some now."""
+        """Create the deliveries of `messages` and move on to `position`. Returns: the endpoints that got some."""
         touched: set[str] = set()
         with writing(self._database):
             endpoints = [_endpoint(row) for row in self._database.execute(_ENDPOINTS)] if messages else []
@@ -134,7 +134,7 @@ class WebhookStore:
     # --- sending them
 
     def due(self, endpoint_id: str, *, now: datetime, limit: int) -> list[Due]:
-        """Up to `limit` deliveries whose time has come, the longest due first."""
+        """Up to `limit` deliveries that are due, the longest due first."""
         rows = self._database.execute(
             "SELECT d.sequence, d.event_id, m.body, d.tries FROM deliveries d JOIN messages m USING (event_id) "
             "WHERE d.endpoint_id=? AND d.state='pending' AND d.next_at<=? ORDER BY d.next_at, d.sequence LIMIT ?",
@@ -143,7 +143,7 @@ class WebhookStore:
         return [Due(*row) for row in rows]
 
     def next_due_at(self, endpoint_id: str, *, after: datetime) -> datetime | None:
-        """When the next delivery is due that is not due yet."""
+        """When the next delivery that is not due yet will be."""
         (micros,) = self._database.execute(
             "SELECT MIN(next_at) FROM deliveries WHERE endpoint_id=? AND state='pending' AND next_at>?",
             (endpoint_id, _micros(after)),
@@ -153,7 +153,7 @@ class WebhookStore:
     def record(
         self, sequence: int, attempt_at: datetime, ended_at: datetime, sent: Sent, retry: datetime | None
     ) -> None:
-        """What came of an attempt; then it is delivered, or to be tried again at `retry`, or has failed for good."""
+        """Store an attempt's outcome: it was delivered, is to be tried again at `retry`, or has failed for good."""
         state = State.DELIVERED if sent.is_accepted else State.FAILED if retry is None else State.PENDING
         with writing(self._database):
             row = self._database.execute(
@@ -219,9 +219,9 @@ class WebhookStore:
         )
 
     def send_again(self, endpoint_id: str, its_id: str, *, now: datetime) -> Delivery | None:
-        """Begin a delivery's attempts anew, at once, whatever came of it; None where there is none such.
+        """Start a delivery's attempts again, immediately and whatever its outcome; None if there is no such delivery.
 
-        One that waits for an earlier event of its recording goes on waiting.
+        One that waits for an earlier event of its recording keeps waiting.
         """
         with writing(self._database):
             row = self._database.execute(
@@ -233,13 +233,13 @@ class WebhookStore:
         return None if row is None else self.page(endpoint_id, limit=1, before=row[0] + 1)[0]
 
     def send_failed_again(self, endpoint_id: str, *, now: datetime) -> int:
-        """Begin the attempts of every failed delivery anew. Returns: how many they are."""
+        """Start the attempts of every failed delivery again. Returns: how many there are."""
         with writing(self._database):
             query = "UPDATE deliveries SET state='pending', next_at=?, tries=0 WHERE endpoint_id=? AND state='failed'"
             return self._database.execute(query, (_micros(now), endpoint_id)).rowcount
 
     def prune(self, *, before: datetime) -> int:
-        """Forget what was delivered, or given up, of events older than that. Returns: how many deliveries."""
+        """Delete finished deliveries, delivered or failed, of events older than that. Returns: how many deliveries."""
         limit = (_micros(before),)
         with writing(self._database):
             self._database.execute(f"DELETE FROM attempts WHERE sequence IN ({_OVER})", limit)  # noqa: S608

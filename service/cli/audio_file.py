@@ -1,4 +1,4 @@
-"""What has to be known of an audio file before it is uploaded: its codec and its length."""
+"""What must be known about an audio file before it is uploaded: its codec and its length."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ _BY_SUFFIX = {f".{codec}": codec for codec in CODECS} | {".oga": "ogg", ".wave":
 
 
 def codec_of(path: Path) -> str:
-    """Name a file's codec by its suffix. Raises: ClientFailure when the suffix says nothing."""
+    """Name a file's codec by its suffix. Raises: ClientFailure when the suffix is unknown."""
     codec = _BY_SUFFIX.get(path.suffix.lower())
     if codec is None:
-        raise ClientFailure(f"{path.name} does not say what it is; give --codec ({', '.join(CODECS)}).")
+        raise ClientFailure(f"{path.name} has no suffix that tells its codec; give --codec ({', '.join(CODECS)}).")
     return codec
 
 
 def duration_ms(path: Path) -> int:
     """Measure how long a file's audio is, in milliseconds, at least 1.
 
-    Its packets are counted, without decoding any: the header's own word is absent in a live WebM and a guess in an
+    Packets are counted, without decoding any: the length in the header is absent in a live WebM and a guess in an
     MP3 or AAC without an index. Raises: ClientFailure when FFmpeg finds no audio in it.
     """
     try:
@@ -36,5 +36,5 @@ def duration_ms(path: Path) -> int:
     except av.FFmpegError as error:
         raise ClientFailure(f"{path} cannot be read as audio: {error.strerror or type(error).__name__}.") from error
     if seconds <= 0:
-        raise ClientFailure(f"{path} does not tell how long it is; give --duration in seconds.")
+        raise ClientFailure(f"The length of {path} cannot be measured; give --duration in seconds.")
     return max(round(seconds * 1000), 1)

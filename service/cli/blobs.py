@@ -1,4 +1,4 @@
-"""`tapedeck blobs`: is everything there that the log speaks of, and what does it take."""
+"""`tapedeck blobs`: whether everything that the log names is stored, and how much space it takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 @click.group()
 def blobs() -> None:
-    """Check the stored bytes against the log, and say how much room they take."""
+    """Check the stored bytes against the log, and show how much space they take."""
 
 
 @blobs.command()
 def check() -> None:
-    """Read every stored byte; verify checksums and digests, also against the log; name what differs.
+    """Read every stored byte; verify checksums and digests, also against the log; report what differs.
 
-    The service may be running meanwhile. Ends with code 1 when something that the log speaks of is missing or damaged.
+    The service may be running meanwhile. The exit code is 1 if anything that the log names is missing or damaged.
     """
     from service.runtime.blob_check import check_blobs  # noqa: PLC0415
 
@@ -32,7 +32,7 @@ def check() -> None:
 
 @blobs.command()
 def usage() -> None:
-    """Say how many bytes are live, dead and on the disk."""
+    """Show how many bytes are live, dead and on the disk."""
     from service.runtime.blob_check import blob_usage  # noqa: PLC0415
 
     with _settings() as settings:

@@ -1,4 +1,4 @@
-"""Which service a command talks to, with which key, and how its failures are shown."""
+"""Which service a command calls, with which key, and how failures are shown."""
 
 import asyncio
 import functools
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Connection:
-    """Where to, with what, and how patiently. Its representation does not hold the key."""
+    """Which service, with which key, and how patiently. Its `repr` does not show the key."""
 
     url: str
     key: "_Key"
@@ -35,7 +35,7 @@ class Connection:
     attempts: Attempts
 
     def client(self) -> AbstractAsyncContextManager[RecordingsClient]:
-        """Open a client for the length of an `async with`."""
+        """Open a client for the duration of an `async with`."""
         return RecordingsClient.connected(self.url, self.key.text, self.attempts)
 
 
@@ -52,14 +52,14 @@ def connected(*, patience_seconds: float) -> Callable[[Callable[Concatenate[Conn
 
     def decorate(command: Callable[Concatenate[Connection, P], None]) -> Callable[P, None]:
         @click.option("--url", envvar="TAPEDECK_URL", help=f"Address of the service, {DEFAULT_URL} unless set.")
-        @click.option("--api-key", envvar="TAPEDECK_API_KEY", help="Unless set, the development credentials' own.")
+        @click.option("--api-key", envvar="TAPEDECK_API_KEY", help="The development credentials' key, unless given.")
         @click.option(
             "--patience",
             type=click.FloatRange(min=0),
             default=patience_seconds,
             show_default=True,
             metavar="SECONDS",
-            help="How long to try again while the service cannot be reached.",
+            help="How long to keep trying while the service cannot be reached.",
         )
         @functools.wraps(command)
         def with_connection(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -74,9 +74,9 @@ def connected(*, patience_seconds: float) -> Callable[[Callable[Concatenate[Conn
 
 
 def find(url: str | None, api_key: str | None, attempts: Attempts, data_dir: Path | None = None) -> Connection:
-    """Settle what was not given from the development credentials in `data_dir`, or in TAPEDECK_DATA_DIR.
+    """Take what was not given from the development credentials in `data_dir`, or in TAPEDECK_DATA_DIR.
 
-    Raises: click.ClickException when no key is to be found.
+    Raises: click.ClickException when there is no key.
     """
     written = _development_credentials(data_dir)
     base_url = str(written.get("base_url") or DEFAULT_URL)
@@ -86,15 +86,15 @@ def find(url: str | None, api_key: str | None, attempts: Attempts, data_dir: Pat
     if not key:
         raise click.ClickException(
             "No API key: give --api-key or TAPEDECK_API_KEY; a service started here by `tapedeck serve` "
-            "writes one for development to .data/dev-credentials.json (TAPEDECK_DATA_DIR, if not .data)."
+            "writes one for development to .data/dev-credentials.json (or in TAPEDECK_DATA_DIR, if set)."
         )
     return Connection(url or base_url, _Key(key), _text(entry.get("end_user_id")), attempts)
 
 
 def run(work: Coroutine[Any, Any, None], *, advice: Callable[[], str | None] = lambda: None) -> None:
-    """Run a command's work; its failures become one sentence and exit code 1, Ctrl-C a clean end with code 130.
+    """Run a command's work; failures become one sentence and exit code 1, Ctrl-C a clean end with code 130.
 
-    `advice` says how to go on from there, if there is a way.
+    `advice` says how to continue from there, if that is possible.
     """
     try:
         asyncio.run(work)
@@ -112,7 +112,7 @@ def run(work: Coroutine[Any, Any, None], *, advice: Callable[[], str | None] = l
 
 
 def fail(sentence: str, advice: str | None = None) -> NoReturn:
-    """End with exit code 1 and one sentence on stderr, and how to go on if there is a way."""
+    """End with exit code 1 and one sentence on stderr, and how to continue if that is possible."""
     _tell(f"Error: {sentence}", advice)
     sys.exit(1)
 
@@ -131,13 +131,13 @@ def _development_credentials(data_dir: Path | None) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, orjson.JSONDecodeError) as error:
-        click.echo(f"Warning: {path} cannot be read ({type(error).__name__}); going on without it.", err=True)
+        click.echo(f"Warning: {path} cannot be read ({type(error).__name__}); continuing without it.", err=True)
         return {}
     return written if isinstance(written, dict) else {}
 
 
 def _is_for(base_url: str, url: str | None) -> bool:
-    """The development key goes to the service that wrote it, or to this machine, and nowhere else."""
+    """The development key is sent only to the service that wrote it, or to this machine."""
     return url is None or url.rstrip("/") == base_url.rstrip("/") or urlsplit(url).hostname in _LOOPBACK
 
 

@@ -1,4 +1,4 @@
-"""`tapedeck consume`: follow the topic as a consumer downstream would, checking every message against its contract."""
+"""`tapedeck consume`: follow the topic as a downstream consumer would, checking every message against its contract."""
 
 import asyncio
 import sys
@@ -18,15 +18,15 @@ POLL_MS = 500
 
 
 @click.command()
-@click.option("--group", help="Consumer group: goes on where it stopped, and shares the topic with others in it.")
-@click.option("--from-beginning", is_flag=True, help="Begin with the first event; a group that has begun goes on.")
+@click.option("--group", help="Consumer group: continues where it stopped, and shares the topic with its members.")
+@click.option("--from-beginning", is_flag=True, help="Begin with the first event; a group with a position keeps it.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type, such as stitched; repeatable.")
-@click.option("--until-end", is_flag=True, help="Stop at what is the end of the topic when the command starts.")
+@click.option("--until-end", is_flag=True, help="Stop at the end that the topic has when the command starts.")
 def consume(group: str | None, from_beginning: bool, types: tuple[str, ...], until_end: bool) -> None:
-    """Follow the topic of this environment's settings and print a line an event, until Ctrl-C.
+    """Follow the topic named in the settings and print one line per event, until Ctrl-C.
 
-    Every message is checked against its published form; one that does not keep it is told on stderr, and the exit
-    code is then 1 at the end. With --group the place is kept in Kafka.
+    Every message is checked against its published form; messages that violate it are reported on stderr, and the exit
+    code is then 1. With --group, Kafka keeps the position.
     """
     try:
         settings = load_settings()
@@ -43,7 +43,7 @@ def consume(group: str | None, from_beginning: bool, types: tuple[str, ...], unt
 
 
 def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
-    """Full types from short names. None given: none are left out."""
+    """Full types from short names. If none are given, none are left out."""
     from service.messages.forms import FORMS  # noqa: PLC0415
 
     short = {_short(name): name for name in FORMS}
@@ -56,7 +56,7 @@ def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
 async def _consume(
     settings: Settings, group: str | None, from_beginning: bool, wanted: frozenset[str], until_end: bool
 ) -> int:
-    """How many messages did not keep the contract."""
+    """Return how many messages violated the contract."""
     broken = 0
     async with _consumer(settings, group, from_beginning=from_beginning) as consumer:
         ends: dict[Any, int] = {}
@@ -69,10 +69,10 @@ async def _consume(
 
 
 async def _commit(consumer: Any) -> None:
-    """After printing, so that whoever takes a partition over may print some again, and misses none."""
+    """Commit after printing, so that a member that takes over a partition may print some again, but misses none."""
     from aiokafka.errors import CommitFailedError, RebalanceInProgressError  # noqa: PLC0415
 
-    with suppress(CommitFailedError, RebalanceInProgressError):  # some partition is someone else's by now
+    with suppress(CommitFailedError, RebalanceInProgressError):  # another member has some partition by now
         await consumer.commit()
 
 
@@ -113,20 +113,20 @@ def _cannot(settings: Settings, because: str) -> NoReturn:
 
 
 async def _is_at_end(consumer: Any, ends: dict[Any, int]) -> bool:
-    """Whether everything was read that was there when the partitions were assigned; `ends` is filled in then."""
+    """Whether everything that was there when the partitions were assigned, when `ends` is filled in, has been read."""
     if consumer.assignment() and not ends:
         ends.update(await consumer.end_offsets(list(consumer.assignment())))
     return bool(ends) and all([await consumer.position(partition) >= end for partition, end in ends.items()])
 
 
 def _tell(record: Any, wanted: frozenset[str]) -> bool:
-    """Print one message; True when it does not keep the contract."""
+    """Print one message; True when it violates the contract."""
     from service.messages.reading import NotOurMessage, UnknownType, read_form  # noqa: PLC0415
 
     try:
         form = read_form(record.key, record.value, record.headers)
     except UnknownType as unknown:
-        click.echo(f"Passed over {_where(record)}: {unknown}.", err=True)
+        click.echo(f"Skipped {_where(record)}: {unknown}.", err=True)
         return False
     except NotOurMessage as problem:
         click.echo(f"Broken {_where(record)}: {problem}.", err=True)

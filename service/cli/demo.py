@@ -1,4 +1,4 @@
-"""`tapedeck demo`: the whole way of a recording, with a service of its own that leaves nothing behind."""
+"""`tapedeck demo`: a recording from upload to transcript, with a temporary service that leaves nothing behind."""
 
 import asyncio
 import signal
@@ -26,9 +26,9 @@ TERMINATED = 128 + signal.SIGTERM
 
 @click.command()
 def demo() -> None:
-    """Start a service of its own, upload the speech sample in chunks, and show its transcript and history.
+    """Start a temporary service, upload the speech sample in chunks, and show its transcript and history.
 
-    Everything is kept in a temporary directory, which is removed in the end.
+    Everything is kept in a temporary directory, which is removed at the end.
     """
     try:
         run(_until_told_to_end())
@@ -39,7 +39,7 @@ def demo() -> None:
 async def _until_told_to_end() -> None:
     """Show the demo; SIGTERM leaves it through every `finally`, so that the service does not outlive it.
 
-    A handler of the loop's own: an exception out of a handler of Python's is lost where the signal meets a `__del__`.
+    This uses the loop's own handler: an exception from a Python signal handler is lost if it comes during a `__del__`.
     """
     showing = asyncio.current_task()
     assert showing is not None  # noqa: S101 - a coroutine that runs is in a task
@@ -79,7 +79,7 @@ async def _show_the_way(out: Console, service: OwnService) -> None:
 
 _WHERE_TO_GO_NEXT = """
 Next:
-  make run                              a service that stays: http://127.0.0.1:8080, data in .data
+  make run                              a permanent service: http://127.0.0.1:8080, data in .data
   .venv/bin/tapedeck upload FILE        your own recording: Opus, Ogg, WAV, FLAC, MP3, AAC, M4A, WebM
-  .venv/bin/tapedeck show | events ID   how it stands, and how it came to be so
-README.md goes on from here, with the same by curl."""
+  .venv/bin/tapedeck show | events ID   its state, and its history
+README.md continues from here, with the same steps in curl."""

@@ -30,19 +30,19 @@ _SUFFIXES = {
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to put it; replaced if it is there. ID and a suffix by its kind, unless given.",
+    help="Where to write it; replaces an existing file. Unless given: ID and the suffix of its format.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @connected(patience_seconds=120)
 def download(connection: Connection, recording_id: str, output: Path | None, quiet: bool) -> None:
     """Download the audio of a recording and verify its SHA-256.
 
-    The file appears only when it is complete; run the same command again to go on after a break.
+    The file appears only when it is complete; run the same command again to continue after an interruption.
     """
     run(_download(connection, recording_id, output, quiet), advice=lambda: _ADVICE)
 
 
-_ADVICE = "Run the same command again to go on from here."
+_ADVICE = "Run the same command again to continue from here."
 
 
 async def _download(connection: Connection, recording_id: str, output: Path | None, quiet: bool) -> None:
@@ -57,6 +57,6 @@ async def _download(connection: Connection, recording_id: str, output: Path | No
 
 
 def suffix_of(recording: Recording) -> str:
-    """Return the usual suffix of a recording's kind of audio."""
+    """Return the usual suffix for a recording's audio format."""
     mime_type = (recording.mime_type or "").partition(";")[0].strip()
     return _SUFFIXES.get(mime_type) or mimetypes.guess_extension(mime_type) or ".audio"

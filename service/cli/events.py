@@ -12,7 +12,7 @@ from service.cli.naming import service_id
 from service.cli.show import READ_PATIENCE_SECONDS
 from service.client import HistoryEntry
 
-# True of every event of a recording, or named by its id already: --json has them.
+# The same in every event of a recording, or already in its id: --json shows them.
 _LEFT_OUT = frozenset({"tenant_id", "external_id", "finalize_policy", "end_user_id", "device_id", "md5", "expires_at"})
 
 
@@ -26,7 +26,7 @@ def events(connection: Connection, recording_id: str, as_json: bool) -> None:
 
 
 def history_lines(entries: Iterable[HistoryEntry]) -> list[str]:
-    """Write a line an event, aligned: local time, type, facts."""
+    """Write one line per event, aligned: local time, type, facts."""
     listed = list(entries)
     width = max((len(entry.type) for entry in listed), default=0)
     return [f"{wording.local_time(entry.at)}  {entry.type:<{width}}  {facts(entry.data)}".rstrip() for entry in listed]
@@ -46,12 +46,12 @@ async def _events(connection: Connection, recording_id: str, as_json: bool) -> N
 
 
 def facts(data: dict[str, object]) -> str:
-    """Write an event's facts in one line, without those that are true of every event of its recording."""
+    """Write an event's facts in one line, without those that all events of its recording share."""
     return "  ".join(_fact(name, value) for name, value in data.items() if value is not None and name not in _LEFT_OUT)
 
 
 def _fact(name: str, value: object) -> str:
-    """Write one fact by what its name says it is measured in."""
+    """Write one fact in the unit that its name gives."""
     if isinstance(value, bool) or not isinstance(value, int):
         return _said(name, value)
     if name == "number":

@@ -1,6 +1,6 @@
-"""`tapedeck keys`: make, list and revoke keys in the data directory of this environment's settings.
+"""`tapedeck keys`: create, list and revoke keys in the data directory named in the settings.
 
-It works beside a running service, which asks the same file at every request: a revoked key is refused from then on.
+It works while the service runs, which reads the same file at every request: a revoked key is refused from then on.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ LONGEST_ID = 64
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys and device tokens."""
+    """Create, list and revoke API keys and device tokens."""
 
 
 @keys.command()
 @click.option("--kind", type=click.Choice([kind.value for kind in KeyKind]), default="secret", show_default=True)
-@click.option("--project", help="The project it is for, proj_ and letters and digits; a new one unless given.")
-@click.option("--customer", type=click.UUID, help="Instead of a project: the Dragon customer whose recordings it sees.")
+@click.option("--project", help="Its project: proj_ with letters and digits. Unless given, a new one.")
+@click.option("--customer", type=click.UUID, help="Instead of a project: the Dragon customer whose data it reads.")
 @click.option(
     "--scope",
     "scopes",
@@ -37,16 +37,16 @@ def keys() -> None:
     type=click.Choice(SCOPES),
     help="What a restricted key may do, such as recordings:read; repeatable.",
 )
-@click.option("--device", help="The device of a device token, dev_ and letters and digits.")
-@click.option("--end-user", help="The end user of a device token, eu_ and letters and digits.")
-@click.option("--recording", help="The recording of an upload token, rec_ and letters and digits.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="After how many minutes it expires.")
+@click.option("--device", help="The device of a device token: dev_ with letters and digits.")
+@click.option("--end-user", help="The end user of a device token: eu_ with letters and digits.")
+@click.option("--recording", help="The recording of an upload token: rec_ with letters and digits.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Minutes until it expires.")
 @click.option(
     "--days",
     type=click.FloatRange(min=0, min_open=True),
-    help="Days until it expires; it never does unless given.",
+    help="Days until it expires; without either, it never does.",
 )
-@click.option("--name", help="What it is for, so that a list tells it apart.")
+@click.option("--name", help="What it is for, to recognize it in lists.")
 @click.option("--test", is_flag=True, help="Make it an sk_test_ or rk_test_ key.")
 def create(
     *,
@@ -62,15 +62,15 @@ def create(
     name: str | None,
     test: bool,
 ) -> None:
-    """Make a key and print it. It is kept as a hash, so this is the only time it can be seen."""
+    """Create a key and print it. Only its hash is stored, so this is the only time it can be seen."""
     _check_forms(project, device, end_user, recording)
     if kind == KeyKind.RESTRICTED and not scopes:
-        raise click.ClickException("A restricted key without a --scope could do nothing.")
+        raise click.ClickException("A restricted key needs a --scope; without one it could do nothing.")
     if customer is not None and project is not None:
         raise click.UsageError("Give --project or --customer, not both: a customer is a project.")
     project = tenant_of_customer(str(customer)) if customer else project
     if recording and not project:
-        raise click.ClickException("Give --project, too: that of the recording.")
+        raise click.ClickException("Give --project as well: the recording's project.")
     with _key_store() as store:
         try:
             new = store.create(
@@ -87,21 +87,21 @@ def create(
         except ValueError as error:
             raise click.ClickException(str(error)) from None
     click.echo(new.token)
-    click.echo(f"{new.key.kind} key {new.key.id} of {new.key.project_id}; it is not shown again.", err=True)
+    click.echo(f"{new.key.kind} key {new.key.id} of {new.key.project_id}; it will not be shown again.", err=True)
 
 
 def _check_forms(project: str | None, device: str | None, end_user: str | None, recording: str | None) -> None:
-    """Raises: click.ClickException for an id that no answer of the API would have."""
+    """Raises: click.ClickException for an id that the API would never give."""
     given = {"proj_": project, "dev_": device, "eu_": end_user, "rec_": recording}
     for prefix, value in given.items():
         suffix = (value or "").removeprefix(prefix)
         well_formed = value == prefix + suffix and suffix.isascii() and suffix.isalnum() and len(value) <= LONGEST_ID
         if value is not None and not well_formed:
-            raise click.ClickException(f"{value!r} is not {prefix} and then letters and digits only.")
+            raise click.ClickException(f"{value!r} is not {prefix} followed by letters and digits only.")
 
 
 def _end(minutes: float | None, days: float | None) -> datetime | None:
-    """Raises: click.ClickException when both are given, or it is too far away to be a date."""
+    """Raises: click.ClickException when both are given, or the date would be too far in the future."""
     if minutes and days:
         raise click.ClickException("Give --minutes or --days, not both.")
     if not minutes and not days:
@@ -109,13 +109,13 @@ def _end(minutes: float | None, days: float | None) -> datetime | None:
     try:
         return utc_now() + timedelta(days=days or 0, minutes=minutes or 0)
     except OverflowError:
-        raise click.ClickException("That is too far away to be a date.") from None
+        raise click.ClickException("The expiry is too far in the future; give fewer days or minutes.") from None
 
 
 @keys.command("list")
-@click.option("--project", help="Only this project's.")
+@click.option("--project", help="Only this project's keys.")
 def list_(project: str | None) -> None:
-    """List keys, a line each: id, kind, project, whether it is in force, and its name."""
+    """List keys, one per line: id, kind, project, whether it is in force, and its name."""
     with _key_store() as store:
         for key in store.list_keys(project):
             click.echo(
@@ -142,7 +142,7 @@ def _until(key: Key) -> str | None:
 @keys.command()
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
-    """Refuse the key with this id from now on. The id is the 12 characters behind the token's prefix."""
+    """Refuse the key with this id from now on. The id is the 12 characters after the token's prefix."""
     with _key_store() as store:
         try:
             store.revoke(key_id)

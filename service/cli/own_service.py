@@ -1,4 +1,4 @@
-"""A tapedeck service as a process of the caller's own, on a free port of this machine."""
+"""A tapedeck service in a child process, on a free port of this machine."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ LOG_LINES_SHOWN = 15
 
 @dataclass(frozen=True)
 class OwnService:
-    """A service that is up: its address and where it keeps its data."""
+    """A running service: its address and where it keeps its data."""
 
     url: str
     data_dir: Path
@@ -42,9 +42,9 @@ class OwnService:
 
 @asynccontextmanager
 async def running_service(folder: Path) -> AsyncIterator[OwnService]:
-    """Start a service with its data in `folder`, ready when entered, stopped when left.
+    """Start a service with its data in `folder`; it is ready on entry and stopped on exit.
 
-    Raises: ClientFailure with its last log lines when it does not come up; one from within the `async with` gets
+    Raises: ClientFailure with its last log lines when it does not start; a ClientFailure within the `async with` gets
     them too.
     """
     port = _free_port()
@@ -61,7 +61,7 @@ async def running_service(folder: Path) -> AsyncIterator[OwnService]:
 
 
 def _start(service: OwnService, port: int, log: Path) -> subprocess.Popen[bytes]:
-    # Nothing of the caller's own settings: a demonstration must not write to their database, or need their model.
+    # None of the caller's own settings: a demonstration must not write to their database, or need their model.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")}
     environment |= {
         "TAPEDECK_DATA_DIR": str(service.data_dir),
@@ -75,7 +75,7 @@ def _start(service: OwnService, port: int, log: Path) -> subprocess.Popen[bytes]
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A session of its own, so that Ctrl-C reaches the caller alone, which then stops it in order.
+            # A session of its own, so that Ctrl-C reaches only the caller, which then stops it cleanly.
             start_new_session=True,
         )
 
@@ -91,7 +91,7 @@ async def _until_ready(service: OwnService, process: subprocess.Popen[bytes]) ->
                     if response.status == HTTPStatus.OK:
                         return
             except (aiohttp.ClientError, TimeoutError):
-                pass  # not listening yet: that is what the loop is for
+                pass  # not listening yet: try again
             await asyncio.sleep(delay.total_seconds())
     raise ClientFailure("The service did not become ready within a minute.")
 
@@ -111,11 +111,11 @@ def _last_lines(log: Path) -> str:
         lines = deque(file, maxlen=LOG_LINES_SHOWN)
     if not lines:
         return " The service logged nothing."
-    return "\nThe last that the service logged:\n" + "\n".join(f"  {_readable(line)}" for line in lines)
+    return "\nThe service's last log lines:\n" + "\n".join(f"  {_readable(line)}" for line in lines)
 
 
 def _readable(line: str) -> str:
-    """Write a JSON log line as a person would; anything else as it is."""
+    """Write a JSON log line for people; anything else as it is."""
     try:
         entry = orjson.loads(line)
         level, message = entry.pop("level"), entry.pop("message")

@@ -1,4 +1,4 @@
-"""Progress, always on stderr: bars on a terminal, plain lines elsewhere, so that stdout is the result alone."""
+"""Progress, always on stderr: bars on a terminal, plain lines elsewhere, so that stdout has only the result."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ _PLAIN_STEP = 0.25
 
 
 def say(line: str, *, quiet: bool = False) -> None:
-    """Write a line about what is going on, unless nobody wants to hear."""
+    """Write a line of progress, unless `quiet`."""
     if not quiet:
         click.echo(line, err=True)
 
 
 @contextmanager
 def upload_progress(file: CutFile, already: int, *, quiet: bool) -> Iterator[Callable[[Slice], None]]:
-    """Show an upload of which `already` bytes are stored; yields what to call for each slice stored."""
+    """Show an upload with `already` bytes stored; yields a function to call for each stored slice."""
     if quiet:
         yield lambda _piece: None
     elif not sys.stderr.isatty():
@@ -45,7 +45,7 @@ def upload_progress(file: CutFile, already: int, *, quiet: bool) -> Iterator[Cal
 
 @contextmanager
 def download_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a download; yields what to call with the bytes that have arrived, and of how many."""
+    """Show a download; yields a function to call with how many bytes have arrived, and of how many."""
     if quiet:
         yield lambda _arrived, _total: None
     elif not sys.stderr.isatty():
@@ -57,7 +57,7 @@ def download_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 async def wait_and_print(client: RecordingsClient, recording_id: str, *, quiet: bool = False) -> str:
-    """Wait until a recording is settled, saying what it is at, and print its transcript to stdout; returns it.
+    """Wait until a recording is settled, showing its stage; print its transcript to stdout and return it.
 
     Raises: ClientFailure.
     """
@@ -85,7 +85,7 @@ def _stage(recording: Recording) -> str:
 
 
 class _Stages:
-    """Says each stage once."""
+    """Prints each stage once."""
 
     def __init__(self) -> None:
         self._said = ""
@@ -97,7 +97,7 @@ class _Stages:
 
 
 class _Quarters:
-    """Says a line for each quarter of a download."""
+    """Prints a line for each quarter of a download."""
 
     def __init__(self) -> None:
         self._next = 0.0

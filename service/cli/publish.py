@@ -1,4 +1,4 @@
-"""`tapedeck publish`: the publisher alone, beside a service that does not publish, or as one more that stands by."""
+"""`tapedeck publish`: only the publisher, for a service that does not publish itself, or as one more on standby."""
 
 import asyncio
 import signal
@@ -11,10 +11,10 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 @click.command()
 def publish() -> None:
-    """Publish the log of this environment's data directory to Kafka until Ctrl-C or SIGTERM.
+    """Publish the log in the data directory to Kafka until Ctrl-C or SIGTERM.
 
-    In a process of its own, publishing can be stopped, moved and started without touching what serves requests. Any
-    number of publishers may run on one log: one is at work, the others stand by and take over when it stops.
+    In a separate process, publishing can be stopped, moved and started without touching the one that serves requests.
+    Any number of publishers may run on one log: one works, the others stand by and take over when it stops.
     """
     try:
         settings = load_settings()
@@ -26,7 +26,7 @@ def publish() -> None:
         raise click.ClickException(
             f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
         )
-    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs takes a while to import
+    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs is slow to import
 
     log_to_stderr(settings.log_level)
     asyncio.run(_publish(settings))

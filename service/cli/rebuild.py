@@ -1,4 +1,4 @@
-"""`tapedeck rebuild`: make a read model again from the log's first event."""
+"""`tapedeck rebuild`: rebuild a read model from the log's first event."""
 
 import sqlite3
 
@@ -12,9 +12,9 @@ VIEWS = ("summaries",)
 @click.command()
 @click.argument("view", type=click.Choice(VIEWS))
 def rebuild(view: str) -> None:
-    """Make VIEW again from the log's first event, in the data directory of this environment's settings.
+    """Rebuild VIEW from the log's first event, in the data directory named in the settings.
 
-    The service may be running meanwhile: queries see the old rows until the new ones are whole.
+    The service may be running meanwhile: queries see the old rows until the new ones are complete.
     """
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
     from adapters.event_log.recorder import LogUnavailable  # noqa: PLC0415
@@ -38,6 +38,6 @@ def rebuild(view: str) -> None:
         position = summaries.rebuild(EventReader(recorder).after)
     except (OSError, sqlite3.Error, LogUnavailable, RebuildRunning) as error:
         raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None
-    click.echo(f"{view}: made again from {position} events.")
+    click.echo(f"{view}: rebuilt from {position} events.")
     summaries.close()
     recorder.close()

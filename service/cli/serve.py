@@ -10,7 +10,7 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 
 class ServeCommand(click.Command):
-    """Its help lists every setting, from the settings themselves."""
+    """Lists every setting in its help, generated from the settings."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
@@ -19,7 +19,7 @@ class ServeCommand(click.Command):
 
 
 def setting_rows() -> list[tuple[str, str, str]]:
-    """Name, meaning and default of every setting, as shown to people."""
+    """Name, meaning and default of every setting, for people."""
     return [
         (f"TAPEDECK_{name.upper()}", field.description or "", _shown(field.default))
         for name, field in Settings.model_fields.items()
@@ -40,7 +40,7 @@ def serve(host: str | None, port: int | None) -> None:
         settings = load_settings(**overrides)
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what serving needs takes a while to import
+    from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what serving needs is slow to import
     from service.runtime.server import StartRefused  # noqa: PLC0415
     from service.runtime.server import serve as run_server  # noqa: PLC0415
 

@@ -21,12 +21,12 @@ FORMATS = ("txt", "srt", "vtt", "json")
 
 @click.command()
 @click.argument("recording_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print the service's own answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it is.")
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def show(connection: Connection, recording_id: str, as_json: bool) -> None:
-    """Show how a recording stands: its status, audio and transcription.
+    """Show a recording's status, audio and transcription.
 
-    ID: as the service gave it (rec_…), or for a Dragon client's recording CORRELATION_ID/RECORDING_ID.
+    ID: as the service gave it (rec_…), or CORRELATION_ID/RECORDING_ID for a Dragon client's recording.
     """
     run(_show(connection, recording_id, as_json))
 
@@ -37,8 +37,8 @@ def show(connection: Connection, recording_id: str, as_json: bool) -> None:
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Text in paragraphs, SubRip or WebVTT subtitles, or all that is known. By FILE's ending, or the words alone, "
-    "unless given.",
+    help="Text in paragraphs, SubRip or WebVTT subtitles, or everything as JSON. Unless given: by FILE's suffix, or "
+    "only the words.",
 )
 @click.option(
     "-o",
@@ -46,7 +46,7 @@ def show(connection: Connection, recording_id: str, as_json: bool) -> None:
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to put it, in place of stdout; replaced if it is there.",
+    help="Where to write it, instead of stdout; replaces an existing file.",
 )
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def transcript(connection: Connection, recording_id: str, form: str | None, file: Path | None) -> None:
@@ -129,7 +129,7 @@ async def _transcript_file(connection: Connection, recording_id: str, form: str,
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """The file has its old content or all of the new one, also when the disk is full."""
+    """Write the file so that it has either its old content or all of the new, even when the disk is full."""
     if file.exists() and not file.is_file():  # a pipe, or /dev/null
         file.write_bytes(content)
         return
@@ -166,7 +166,7 @@ def _table(recording: Recording) -> Table:
 
 
 def _printable(text: str) -> str:
-    """Without what would steer the terminal: a recording's name is whatever its client said."""
+    """Without what would control the terminal: a recording's name is whatever its client sent."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

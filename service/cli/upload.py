@@ -1,4 +1,4 @@
-"""`tapedeck upload`: a file, in chunks, from whatever network there is, to its transcript."""
+"""`tapedeck upload`: sends a file in chunks, over any network, and prints its transcript."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from service.client import CannotResume, RecordingsClient
 from service.client.slices import DEFAULT_CHUNK_BYTES, CutFile, cut, cut_like, missing_from
 from service.client.upload import Upload
 
-# Assumed until the service has said its own: what a recording's creation needs is only an estimate.
+# Assumed until the service says its own: creating a recording needs only an estimate.
 USUAL_MAX_CHUNKS = 100
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
@@ -30,7 +30,7 @@ def _byte_size(written: str | int) -> int:
 
 @dataclass(frozen=True)
 class Order:
-    """What one upload was asked for. `seconds` is the audio's length when the file itself cannot be asked."""
+    """What one upload was asked to do. `seconds` is the audio's length, for files that cannot be measured."""
 
     path: Path
     end_user_id: str | None
@@ -45,28 +45,34 @@ class Order:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--codec", type=click.Choice(audio_file.CODECS), help="By the file's suffix, unless given.")
+@click.option("--codec", type=click.Choice(audio_file.CODECS), help="Unless given, by the file's suffix.")
 @click.option(
     "--chunk-size",
     "chunk_bytes",
     type=_byte_size,
     metavar="SIZE",
     default=DEFAULT_CHUNK_BYTES,
-    help="Bytes a chunk, such as 64K or 4M (256K); more if the recording would have too many.",
+    help="Bytes per chunk, such as 64K or 4M (default 256K); more if there would be too many chunks.",
 )
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True, help="Chunks sent at once.")
-@click.option("--name", help="A name for the recording; the file's own, unless given.")
+@click.option("--name", help="A name for the recording; unless given, the file's.")
 @click.option(
     "--end-user",
     "end_user_id",
     metavar="eu_ID",
     envvar="TAPEDECK_END_USER_ID",
-    help="Whose recording it is; unless set, the development credentials' own.",
+    help="Whose recording it is; unless given, the development credentials' end user.",
 )
-@click.option("--duration", "seconds", type=click.FloatRange(min=0.001), metavar="SECONDS", help="Unless measurable.")
-@click.option("--resume", "recording_id", metavar="rec_ID", help="Go on with an upload that was begun.")
+@click.option(
+    "--duration",
+    "seconds",
+    type=click.FloatRange(min=0.001),
+    metavar="SECONDS",
+    help="Length of the audio, if it cannot be measured.",
+)
+@click.option("--resume", "recording_id", metavar="rec_ID", help="Continue an interrupted upload.")
 @click.option("--no-wait", is_flag=True, help="Print the recording's id and do not wait for the transcript.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @connected(patience_seconds=120)
 def upload(
     connection: Connection,
@@ -102,7 +108,7 @@ def upload(
 
 
 class UploadJob:
-    """One upload; it knows its recording as soon as there is one, to say how to resume."""
+    """One upload; it knows its recording as soon as there is one, so it can say how to resume."""
 
     def __init__(self, connection: Connection, order: Order, recording_id: str | None = None) -> None:
         self._connection = connection
@@ -111,12 +117,12 @@ class UploadJob:
         self._is_finalized = False
 
     def advice(self) -> str | None:
-        """Say how to go on when it has been stopped, or has failed, in the middle."""
+        """Say how to continue after it was stopped, or failed, in the middle."""
         if self.recording_id is None:
             return None
         if self._is_finalized:
             return f"The upload is complete; ask for the transcript with: tapedeck transcript {self.recording_id}"
-        return f"Go on with: tapedeck upload {self._order.path} --resume {self.recording_id}"
+        return f"To continue: tapedeck upload {self._order.path} --resume {self.recording_id}"
 
     async def work(self) -> None:
         """Upload, and wait if asked to. Raises: ClientFailure, OSError."""
@@ -127,7 +133,7 @@ class UploadJob:
             click.echo(recording_id)
 
     async def upload(self) -> str:
-        """Upload all that the service does not have, finalize, and return the recording's id.
+        """Upload everything that the service does not have yet, finalize, and return the recording's id.
 
         Raises: ClientFailure, OSError.
         """
@@ -169,10 +175,10 @@ class UploadJob:
         file = await asyncio.to_thread(cut_like, order.path, listing.data, order.chunk_bytes, listing.max_chunks)
         missing = missing_from(file, listing.data)
         if missing is None:
-            raise CannotResume(f"{recording_id} holds chunks of another file than {order.path}.")
+            raise CannotResume(f"{recording_id} has chunks from another file, not {order.path}.")
         if listing.status == "streaming":
             held = [piece.number for piece in file.slices if piece not in missing]
-            say(f"recording {recording_id}: {len(held)} of {len(file.slices)} chunks are there", quiet=order.quiet)
+            say(f"recording {recording_id}: {len(held)} of {len(file.slices)} chunks are stored", quiet=order.quiet)
             template = listing.chunk_upload_url_template
             length_ms = await self._length_ms()
             await self._send(client, recording_id, template, file, held=held, length_ms=length_ms)

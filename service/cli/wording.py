@@ -33,7 +33,7 @@ def duration(duration_ms: int) -> str:
 
 
 def digest(hex_digest: str) -> str:
-    """Write as much of a digest as tells it apart."""
+    """Write enough of a digest to tell it apart."""
     return hex_digest[:SHORT_DIGEST]
 
 

@@ -1,4 +1,4 @@
-"""The API's answers, as far as the client reads them. Fields that it does not know are kept out of its way."""
+"""The API's answers, as far as the client reads them. Unknown fields are ignored."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Answer(BaseModel):
-    """An answer's body; unknown fields are ignored so that the service can say more later."""
+    """An answer's body; unknown fields are ignored, so that the service can add some later."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class Failure(Answer):
 
 
 class Recording(Answer):
-    """How a recording stands."""
+    """A recording's state."""
 
     id: str
     status: str
@@ -45,7 +45,7 @@ class Recording(Answer):
 
     @property
     def has_failed(self) -> bool:
-        """Nothing more happens to it by itself."""
+        """Nothing more will happen to it unless it is retried."""
         return self.status in ("failed", "integrity_failure") or self.transcription_status == "failed"
 
     @property
@@ -56,13 +56,13 @@ class Recording(Answer):
 
 
 class RecordingListing(Answer):
-    """Recordings that were looked for."""
+    """Recordings found by a search."""
 
     data: list[Recording]
 
 
 class Segment(Answer):
-    """A stretch of speech; `start` and `end` in seconds from the beginning."""
+    """A stretch of speech; `start` and `end` are seconds from the beginning."""
 
     start: float
     end: float
@@ -70,7 +70,7 @@ class Segment(Answer):
 
 
 class Transcription(Answer):
-    """A transcript: its text, and the segments it was joined from."""
+    """A transcript: its text and segments."""
 
     id: str
     status: str
@@ -90,7 +90,7 @@ class Chunk(Answer):
 
 
 class ChunkListing(Answer):
-    """What has arrived of a recording; the template is there while it can still take chunks."""
+    """The chunks of a recording that have arrived; the template is there while it accepts more."""
 
     id: str
     status: str
@@ -114,7 +114,7 @@ class History(Answer):
 
 
 class DownloadLink(Answer):
-    """A signed address of the stitched file, good for `expires_in` seconds."""
+    """A signed address of the stitched file, valid for `expires_in` seconds."""
 
     download_url: str
     content_type: str | None = None

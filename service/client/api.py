@@ -32,7 +32,7 @@ from service.client.transport import raise_for, server_of, setbacks
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
-# The slowest link a chunk's PUT is given time for: below it, smaller chunks are the answer.
+# A chunk's PUT gets enough time for a link this slow; slower links need smaller chunks.
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 _WORTH_ANOTHER_TRY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
@@ -40,9 +40,9 @@ _AnswerT = TypeVar("_AnswerT", bound=Answer)
 
 
 class RecordingsClient:
-    """Calls the API; every call is repeated as `attempts` says when the service cannot be reached.
+    """Calls the API; `attempts` says how a call is repeated when the service cannot be reached.
 
-    Every method raises: ApiError when refused; Unreachable when patience ends; UnexpectedAnswer.
+    Every method raises: ApiError when refused; Unreachable when its patience ends; UnexpectedAnswer.
     """
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, api_key: str, attempts: Attempts) -> None:
@@ -56,9 +56,9 @@ class RecordingsClient:
     async def connected(
         cls, base_url: str, api_key: str, attempts: Attempts | None = None
     ) -> AsyncIterator["RecordingsClient"]:
-        """Open a client for the length of the `async with`."""
+        """Open a client for the duration of the `async with`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        # A service answers after its own commit, and closes idle connections when it stops: none is kept past that.
+        # A service answers after its commit, and closes idle connections when it stops: none is kept longer than that.
         connector = aiohttp.TCPConnector(limit=32, keepalive_timeout=5)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             yield cls(session, base_url, api_key, attempts or Attempts())
@@ -75,7 +75,7 @@ class RecordingsClient:
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Created:
-        """Open a recording that takes chunks. One Idempotency-Key covers all tries, so it opens only one."""
+        """Open a recording for chunks. All tries share one Idempotency-Key, so only one recording is opened."""
         body = {
             "end_user_id": end_user_id,
             "device_id": device_id,
@@ -91,7 +91,7 @@ class RecordingsClient:
         return await self._call(Created, "POST", "/v1/recordings", said, {"Idempotency-Key": str(uuid4())})
 
     async def put_chunk(self, template: str, number: int, content: bytes) -> None:
-        """Store one chunk under the signed template; sent whole again on every try. 200 means that it is durable."""
+        """Store one chunk using the signed template; every try sends all of it again. 200 means that it is durable."""
         url = template.replace("{part}", str(number))
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
         headers = {
@@ -100,13 +100,13 @@ class RecordingsClient:
             "Content-Type": "application/octet-stream",
         }
         allowed = CALL_SECONDS + len(content) / SLOWEST_BYTES_PER_SECOND
-        # BytesIO, not bytes: aiohttp then writes it in pieces and does not hold up the loop.
+        # BytesIO, not bytes: aiohttp then writes it in pieces and does not block the loop.
         await self._answered("PUT", url, headers, lambda: io.BytesIO(content), allowed)
 
     async def finalize(
         self, recording_id: str, *, total_chunks: int, final_duration_ms: int, checksum_md5: str
     ) -> None:
-        """Declare the upload complete. Saying the same again is safe.
+        """Declare the upload complete. Safe to repeat.
 
         Raises: ApiError of type `chunk_mismatch`, with `missing_chunks` in its details, when some have not arrived.
         """
@@ -118,16 +118,16 @@ class RecordingsClient:
         await self.document("POST", f"/v1/recordings/{recording_id}/finalize", body)
 
     async def recording(self, recording_id: str) -> Recording:
-        """Ask how a recording stands."""
+        """Return a recording's state."""
         return await self._call(Recording, "GET", f"/v1/recordings/{recording_id}")
 
     async def search(self, correlation_id: str, recording_number: int) -> list[Recording]:
-        """Look for a recording by the ids that a Dragon client named it by: one or none."""
+        """Find a recording by the ids that a Dragon client gave it: one or none."""
         query = urlencode({"correlation_id": correlation_id, "recording_id": recording_number})
         return (await self._call(RecordingListing, "GET", f"/v1/recordings?{query}")).data
 
     async def chunks(self, recording_id: str) -> ChunkListing:
-        """List what has arrived, with a fresh template while more can be taken."""
+        """List the chunks that have arrived, with a fresh template while more are accepted."""
         return await self._call(ChunkListing, "GET", f"/v1/recordings/{recording_id}/chunks")
 
     async def events(self, recording_id: str) -> list[HistoryEntry]:
@@ -147,7 +147,7 @@ class RecordingsClient:
         return await self._answered("GET", url, self._authorization, lambda: None, CALL_SECONDS)
 
     async def retry(self, recording_id: str) -> Recording:
-        """Let a failed recording go on from where it failed. Raises: ApiError `not_failed`."""
+        """Let a failed recording continue from where it failed. Raises: ApiError `not_failed`."""
         return await self._call(Recording, "POST", f"/v1/recordings/{recording_id}/retry")
 
     async def download_link(self, recording_id: str) -> DownloadLink:
@@ -161,7 +161,7 @@ class RecordingsClient:
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
-        """Call `path` and return the JSON object that came back, as it came."""
+        """Call `path` and return the JSON object of the answer, unchanged."""
         payload = None if body is None else orjson.dumps(body)
         sent = {**self._authorization, **(headers or {})}
         if payload is not None:
@@ -177,9 +177,9 @@ class RecordingsClient:
 
     @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """GET a signed address, once; the body is read by the caller.
+        """GET a signed address, once; the caller reads the body.
 
-        Raises: Setback when another try may help; ApiError (not for 416, which the caller understands).
+        Raises: Setback when another try may help; ApiError (not for 416, which the caller handles).
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=CALL_SECONDS)
         with setbacks():

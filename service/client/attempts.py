@@ -1,4 +1,4 @@
-"""Trying again: one loop for every call, so that a service which is killed and restarted is only a pause."""
+"""Retries: one loop for every call, so that a service that is killed and restarted is only a pause."""
 
 import asyncio
 import time
@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 
 class Setback(Exception):
-    """A try failed in a way that a later one may not: no connection, a timeout, a 429, a 5xx.
+    """A try failed, and a later one may succeed: no connection, a timeout, a 429, a 5xx.
 
-    `retry_after` is what the service asked for; `refusal` its answer, if there was one.
+    `retry_after` is what the service asked for; `refusal` is its answer, if there was one.
     """
 
     def __init__(self, reason: str, *, retry_after: timedelta | None = None, refusal: ApiError | None = None) -> None:
@@ -45,8 +45,8 @@ def _unheard(_reason: str, _delay: timedelta) -> None:
 class Attempts:
     """Repeats a call until it succeeds, is refused for good, or patience ends.
 
-    Patience counts the time that the tries themselves take, too. `on_setback` hears why a try failed and how
-    long the wait is.
+    Patience includes the time that the tries themselves take. `on_setback` gets the reason why a try failed and how
+    long the wait will be.
     """
 
     policy: RetryPolicy = PATIENT
@@ -86,7 +86,7 @@ class Attempts:
 
 
 def retry_after(header: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> timedelta | None:
-    """Read a Retry-After header: whole seconds or an HTTP date (RFC 9110, 10.2.3). None when absent or nonsense."""
+    """Read a Retry-After header: whole seconds or an HTTP date (RFC 9110, 10.2.3). None when absent or invalid."""
     if header is None:
         return None
     if header.strip().isascii() and header.strip().isdigit():

@@ -1,4 +1,4 @@
-"""Downloading a recording so that a broken connection, or a broken run, costs only what had not arrived."""
+"""Downloads a recording so that after a broken connection, or run, only what has not arrived is fetched again."""
 
 import asyncio
 import hashlib
@@ -21,10 +21,10 @@ BLOCK_BYTES = 256 * 1024
 async def download(
     client: RecordingsClient, recording: Recording, target: Path, on_bytes: Callable[[int, int], None]
 ) -> None:
-    """Fetch the stitched file to `target`, which appears (or is replaced) only when all of it is there and verified.
+    """Fetch the stitched file to `target`, which appears (or is replaced) only when it is complete and verified.
 
-    It is written to a hidden file beside it, named for its content, so that a later run goes on where this one
-    stopped. `on_bytes` hears how many bytes have arrived, and of how many.
+    It is written to a hidden file beside it, named after its content, so that a later run continues where this one
+    stopped. `on_bytes` gets how many bytes have arrived, and of how many.
     Raises: ClientFailure when there is nothing to download yet or the service cannot be reached; CorruptDownload;
     OSError from the disk.
     """
@@ -38,7 +38,7 @@ async def download(
 
 
 class _Fetch:
-    """The way of one file into its `.part`."""
+    """The download of one file into its `.part`."""
 
     def __init__(self, client: RecordingsClient, sha256: str, part: Path, on_bytes: Callable[[int, int], None]) -> None:
         self._client = client
@@ -47,9 +47,9 @@ class _Fetch:
         self._on_bytes = on_bytes
 
     async def advance(self, link: DownloadLink) -> bool:
-        """Fetch until everything is there (True) or the connection breaks after some progress (False).
+        """Fetch until the file is complete (True) or the connection breaks after some progress (False).
 
-        Progress renews the patience: only a service that gives nothing at all is given up.
+        Progress renews the patience: only a service that sends nothing at all is given up.
         """
 
         async def attempt() -> bool:
@@ -67,7 +67,7 @@ class _Fetch:
         self._on_bytes(had, link.file_size_bytes)
         if had == link.file_size_bytes:
             return True
-        # If-Range: should the file be another one after all, the whole of it comes, with 200.
+        # If-Range: if the file has changed after all, all of it comes, with 200.
         headers = {"Range": f"bytes={had}-", "If-Range": self._etag} if had else {}
         async with self._client.stream(link.download_url, headers) as response:
             if response.status == HTTPStatus.PARTIAL_CONTENT:
@@ -76,7 +76,7 @@ class _Fetch:
                 await self._write(response, 0, link.file_size_bytes)
             else:
                 await asyncio.to_thread(self._part.unlink)
-                raise Setback("it did not know the range that was missing")
+                raise Setback("it does not have the missing range")
         return True
 
     async def _write(self, response: aiohttp.ClientResponse, offset: int, size_bytes: int) -> None:
@@ -99,5 +99,5 @@ def _publish(part: Path, target: Path, sha256: str) -> None:
         os.fsync(file.fileno())
     if found != sha256:
         part.unlink()
-        raise CorruptDownload(f"What was downloaded has the SHA-256 {found}, not {sha256}; it was thrown away.")
+        raise CorruptDownload(f"The downloaded file has the SHA-256 {found}, not {sha256}; it was deleted. Try again.")
     part.replace(target)

@@ -5,11 +5,11 @@ from http import HTTPStatus
 
 
 class ClientFailure(Exception):
-    """Anything that stopped the client; its text is fit to be shown as it stands."""
+    """Anything that stopped the client; its text can be shown as it is."""
 
 
 class ApiError(ClientFailure):
-    """The service refused. `type` is the wire's `error.type`; `details` is everything else it said about it."""
+    """The service refused. `type` is the answer's `error.type`; `details` has everything else about the error."""
 
     def __init__(self, status: int, type: str, message: str, details: Mapping[str, object]) -> None:  # noqa: A002 - the wire's own name
         super().__init__(status, type, message)
@@ -29,7 +29,7 @@ class ApiError(ClientFailure):
 
 
 class Unreachable(ClientFailure):
-    """No usable answer came within the patience of the call."""
+    """No usable answer came before the call's patience ended."""
 
     def __init__(self, server: str, reason: str, tries: int) -> None:
         often = "once" if tries == 1 else f"{tries} times"
@@ -37,11 +37,11 @@ class Unreachable(ClientFailure):
 
 
 class UnexpectedAnswer(ClientFailure):
-    """Something answered, but not in the words of this API: most likely another service at that address."""
+    """Something answered, but not as this API does: most likely there is another service at that address."""
 
 
 class FileChanged(ClientFailure):
-    """The file was written to while it was being uploaded."""
+    """The file was changed while it was being uploaded."""
 
 
 class CannotResume(ClientFailure):
@@ -49,4 +49,4 @@ class CannotResume(ClientFailure):
 
 
 class CorruptDownload(ClientFailure):
-    """What was downloaded does not have the SHA-256 the service recorded."""
+    """The downloaded file does not have the SHA-256 that the service recorded."""

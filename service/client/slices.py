@@ -1,4 +1,4 @@
-"""A file cut into byte slices: which there are, and what is in each."""
+"""A file cut into byte slices: which ones there are, and the bytes of each."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DEFAULT_CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Slice:
-    """One chunk to be: bytes `offset` to `offset + size_bytes` of the file. Numbers start at 1."""
+    """A future chunk: bytes `offset` to `offset + size_bytes` of the file. Numbers start at 1."""
 
     number: int
     offset: int
@@ -40,9 +40,9 @@ class CutFile:
 
 
 def cut(path: Path, chunk_bytes: int, max_chunks: int) -> CutFile:
-    """Cut `path` into slices of `chunk_bytes`, or of as much more as keeps their number within `max_chunks`.
+    """Cut `path` into slices of `chunk_bytes`, or larger ones if there would be more than `max_chunks`.
 
-    Reads the file once and holds one slice of it. Raises: ClientFailure when it is empty; OSError.
+    Reads the file once, with one slice at a time in memory. Raises: ClientFailure when it is empty; OSError.
     """
     size_bytes = path.stat().st_size
     if size_bytes == 0:
@@ -72,11 +72,11 @@ def cut_like(path: Path, stored: list[Chunk], chunk_bytes: int, max_chunks: int)
             found = cut(path, candidate, max_chunks)
             if missing_from(found, stored) is not None:
                 return found
-    raise CannotResume(f"The recording holds chunks of another file than {path}.")
+    raise CannotResume(f"The recording's chunks are from another file, not {path}.")
 
 
 def missing_from(file: CutFile, stored: list[Chunk]) -> tuple[Slice, ...] | None:
-    """Return the slices which are not among `stored`; None when a stored chunk is not this file's."""
+    """Return the slices that are not among `stored`; None when a stored chunk is not from this file."""
     held = {chunk.number: chunk.md5 for chunk in stored}
     ours = {piece.number: piece.md5 for piece in file.slices}
     if any(ours.get(number) != md5 for number, md5 in held.items()):
@@ -85,7 +85,7 @@ def missing_from(file: CutFile, stored: list[Chunk]) -> tuple[Slice, ...] | None
 
 
 def enlarged(size_bytes: int, chunk_bytes: int, max_chunks: int) -> int:
-    """Return the smallest chunk size, from `chunk_bytes` up, that needs no more than `max_chunks` of them."""
+    """Return the smallest chunk size, from `chunk_bytes` up, that needs at most `max_chunks` chunks."""
     return max(chunk_bytes, -(-size_bytes // max_chunks), 1)
 
 

@@ -1,4 +1,4 @@
-"""What an HTTP exchange came to: an answer, a setback that a later try may not meet, or a refusal."""
+"""The outcome of an HTTP exchange: an answer, a setback that a retry may overcome, or a refusal."""
 
 import errno
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def server_of(url: str) -> str:
 def setbacks() -> Iterator[None]:
     """Turn aiohttp's many exceptions into a Setback, or into a ClientFailure when trying again cannot help.
 
-    A plain OSError passes: it is the caller's own disk, not the network.
+    A plain OSError passes through: it comes from the caller's own disk, not the network.
     """
     try:
         yield
@@ -44,7 +44,7 @@ def setbacks() -> Iterator[None]:
 def raise_for(response: aiohttp.ClientResponse, body: bytes) -> None:
     """Do nothing for a success.
 
-    Raises: Setback for 408, 425, 429, 5xx and a body that arrived other than it was sent; ApiError for the rest.
+    Raises: Setback for 408, 425, 429, 5xx and a body that was damaged on the way; ApiError for the rest.
     """
     if response.status < HTTPStatus.BAD_REQUEST:
         return
@@ -67,7 +67,7 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> ApiError:
         error = orjson.loads(body)["error"]
         kind, message = str(error["type"]), str(error["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        # Not our dialect: a proxy in between, most likely.
+        # Not an answer of this API: most likely from a proxy in between.
         said = response.reason or "the service refused"
         return ApiError(response.status, "http_error", f"The service answered {said}", {})
     details = {key: value for key, value in error.items() if key not in ("type", "code", "message")}
@@ -76,7 +76,7 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> ApiError:
 
 def _connecting(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known"
+        return "no such host"
     if error.os_error.errno == errno.ECONNREFUSED:
         return "connection refused"
     return "no connection"

@@ -1,4 +1,4 @@
-"""Uploading a file: several slices at once, what is missing again, and finalize."""
+"""Uploads a file: several slices at once, missing ones again, then finalizes."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -10,14 +10,14 @@ from service.client.api import RecordingsClient
 from service.client.errors import ApiError, ClientFailure
 from service.client.slices import CutFile, Slice
 
-# A finalize that still names missing chunks after this many rounds is a service that loses them.
+# If finalize still names missing chunks after this many rounds, the service is losing them.
 MAX_ROUNDS = 5
 
 
 class Upload:
     """One file on its way into one recording.
 
-    Memory: at most `parallel` slices are held at a time. `on_stored` is told of each slice once it is durable.
+    Memory: at most `parallel` slices are held at a time. `on_stored` is called with each slice once it is durable.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Upload:
                 for _ in range(self._parallel):
                     group.create_task(self._send_each(waiting))
         except ExceptionGroup as failures:
-            # The first one cancelled the others: it is the reason, they are not.
+            # The first one cancelled the others, so it is the cause.
             raise failures.exceptions[0] from None
 
     async def finalize(self, duration_ms: int) -> None:
@@ -65,7 +65,7 @@ class Upload:
                 await self.send(self._missing(refusal))
             else:
                 return
-        raise ClientFailure(f"The service keeps missing chunks of {self._recording_id} that it has acknowledged.")
+        raise ClientFailure(f"The service keeps losing chunks of {self._recording_id} that it has acknowledged.")
 
     def _missing(self, refusal: ApiError) -> list[Slice]:
         numbers = refusal.details.get("missing_chunks")
@@ -88,7 +88,7 @@ class Upload:
         except ApiError as refusal:
             if refusal.status != HTTPStatus.FORBIDDEN:
                 raise
-            # A template lives for hours and a bad network can take longer: ask for a new one, once a slice.
+            # A template is valid for hours and a bad network can take longer: ask for a new one, once per slice.
             if self._template == used:
                 self._template = await self._fresh_template()
             await self._client.put_chunk(self._template, piece.number, content)
@@ -96,7 +96,7 @@ class Upload:
     async def _fresh_template(self) -> str:
         listing = await self._client.chunks(self._recording_id)
         if listing.chunk_upload_url_template is None:
-            raise ClientFailure(f"{self._recording_id} takes no more chunks: its status is {listing.status}.")
+            raise ClientFailure(f"{self._recording_id} accepts no more chunks: its status is {listing.status}.")
         return listing.chunk_upload_url_template
 
 
@@ -106,7 +106,7 @@ async def settled(
     policy: RetryPolicy,
     on_news: Callable[[Recording], None],
 ) -> Recording:
-    """Poll until the recording has its transcript or has failed; `on_news` is told of every answer.
+    """Poll until the recording has its transcript or has failed; `on_news` is called with every answer.
 
     Raises: ClientFailure when `policy` ends first or the service cannot be reached.
     """

@@ -126,7 +126,7 @@ def test_random_text_that_makes_no_token_is_refused(path: Path, poor: str) -> No
         ({"kind": KeyKind.SECRET, "scopes": frozenset({"recordings:read"})}, "has no scopes"),
         ({"kind": KeyKind.RESTRICTED, "scopes": frozenset({"recordings read"})}, "written like recordings:read"),
         ({"kind": KeyKind.DEVICE, "device_id": "dev_1"}, "the device and the end user"),
-        ({"kind": KeyKind.UPLOAD, "recording_id": "rec_1"}, "the recording that it is for, and its end"),
+        ({"kind": KeyKind.UPLOAD, "recording_id": "rec_1"}, "the recording that it is for, and when it expires"),
         ({"kind": KeyKind.SECRET, "expires_at": datetime(2026, 1, 1)}, "time zone"),  # noqa: DTZ001 - the point
     ],
 )

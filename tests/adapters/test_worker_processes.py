@@ -39,7 +39,7 @@ async def test_a_jobs_own_error_comes_back_whole(workers: WorkerProcesses) -> No
 
 
 async def test_what_can_not_be_pickled_fails_only_its_own_job(workers: WorkerProcesses) -> None:
-    with pytest.raises(TypeError, match="can not be sent back"):
+    with pytest.raises(TypeError, match="cannot be sent back"):
         await workers.run(threading.Lock)
     with pytest.raises((AttributeError, TypeError)):
         await workers.run(lambda: None)

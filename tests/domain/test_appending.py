@@ -54,7 +54,7 @@ def test_another_request_with_the_same_bytes_is_another_chunk():
 
 def test_a_name_does_not_stand_for_two_chunks():
     recording = given(opened(), appended(1, ONE), appended(2, TWO, request="b"))
-    with pytest.raises(errors.NamedRequestDiffers, match=r"^Chunk 1 came under this Idempotency-Key"):
+    with pytest.raises(errors.NamedRequestDiffers, match=r"^Chunk 1 came with this Idempotency-Key"):
         when(recording, append_chunk(TWO, is_named=True))
 
 
@@ -96,7 +96,7 @@ def test_chunks_that_are_missing_before_the_last_are_waited_for_or_refused_by_po
 
 def test_no_chunk_is_appended_beyond_the_most_or_after_the_time():
     assert when(given(opened(max_chunks=1)), append_chunk(ONE)) == [appended(1, ONE)]
-    with pytest.raises(errors.ChunkNumberOutOfRange, match="Chunk number 2 is not in 1 to 1"):
+    with pytest.raises(errors.ChunkNumberOutOfRange, match="Chunk number 2 is not between 1 and 1"):
         when(given(opened(max_chunks=1), appended(1, ONE)), append_chunk(TWO, request="b"))
     with pytest.raises(errors.RecordingExpired):
         when(given(opened()), append_chunk(ONE, minutes=240))

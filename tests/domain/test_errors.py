@@ -10,22 +10,22 @@ SENTENCES = [
     (
         errors.RecordingAlreadyOpened,
         {},
-        "A recording of this name was created before with other facts; create it under another name.",
+        "A recording with this name already exists, with other facts; choose another name.",
     ),
     (
         lambda: errors.RecordingExpired("2026-01-13T14:00:00+00:00"),
         {"expires_at": "2026-01-13T14:00:00+00:00"},
-        "The recording took uploads until 2026-01-13T14:00:00+00:00; create a new one.",
+        "The recording accepted uploads until 2026-01-13T14:00:00+00:00; create a new one.",
     ),
     (
         lambda: errors.RecordingClosed(3),
         {"number": 3},
-        "The recording is complete, and chunk 3 is not what was stored; it takes no other bytes now.",
+        "The recording is complete, and chunk 3 differs from what was stored; it cannot be replaced now.",
     ),
     (
         lambda: errors.ChunkNumberOutOfRange(0, 100),
         {"number": 0, "max_chunks": 100},
-        "Chunk number 0 is not in 1 to 100.",
+        "Chunk number 0 is not between 1 and 100.",
     ),
     (
         lambda: errors.ChunkBeyondTotal(4, 3),
@@ -35,17 +35,17 @@ SENTENCES = [
     (
         lambda: errors.NamedRequestDiffers(3),
         {"number": 3},
-        "Chunk 3 came under this Idempotency-Key, with other bytes; give each its own key.",
+        "Chunk 3 came with this Idempotency-Key but other bytes; give each chunk its own key.",
     ),
     (
         lambda: errors.ChunkNotStored(3),
         {"number": 3},
-        "Chunk 3 is not stored with the bytes that this is about.",
+        "Chunk 3 is not stored with the bytes that this result is for.",
     ),
     (
         lambda: errors.TotalChunksOutOfRange(101, 100),
         {"total_chunks": 101, "max_chunks": 100},
-        "total_chunks 101 is not in 1 to 100.",
+        "total_chunks 101 is not between 1 and 100.",
     ),
     (
         lambda: errors.ChunkMismatch(missing=(7, 11), extra=(13, 14)),

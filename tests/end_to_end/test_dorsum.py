@@ -79,7 +79,7 @@ async def test_an_idempotency_key_decides_instead(service, dorsum):
     assert (other.status, other.json) == (
         409,
         {
-            "message": "Chunk 1 came under this Idempotency-Key, with other bytes; give each its own key.",
+            "message": "Chunk 1 came with this Idempotency-Key but other bytes; give each chunk its own key.",
             "code": 409,
         },
     )

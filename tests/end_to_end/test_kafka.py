@@ -108,7 +108,7 @@ async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_se
     metrics = (await api.call("GET", "/metrics")).body.decode()
     assert re.search(r"^tapedeck_publisher_lag_events [1-9]", metrics, re.MULTILINE)
     assert own_service.stop() == 0
-    assert {line["because"] for line in waits()} == {"Kafka at 127.0.0.1:1 cannot be used: nobody listens there."}
+    assert {line["because"] for line in waits()} == {"Kafka at 127.0.0.1:1 cannot be used: nothing listens there."}
     assert not any("exception" in line for line in own_service.log_lines())
 
 

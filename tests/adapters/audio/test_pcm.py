@@ -53,5 +53,5 @@ def test_samples_as_a_file_are_a_wav_that_decodes_to_them():
 
 
 def test_another_file_is_not_taken_for_stitched_samples():
-    with pytest.raises(ValueError, match="no WAV file of 16-bit samples"):
+    with pytest.raises(ValueError, match="not a WAV file of 16-bit samples"):
         StitchedSamples(io.BytesIO(b"RIFF"))

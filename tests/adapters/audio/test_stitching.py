@@ -409,7 +409,7 @@ def with_sizes(content: bytes, size: int) -> bytes:
 
 
 def with_pre_skip(content: bytes, pre_skip: int) -> bytes:
-    """An Ogg Opus file that asks for another run-up; its checksum is put right."""
+    """An Ogg Opus file that asks for another pre-skip; its checksum is corrected."""
     at = content.index(b"OpusHead") + 10
     changed = bytearray(content[:at] + pre_skip.to_bytes(2, "little") + content[at + 2 :])
     changed[22:26] = bytes(4)

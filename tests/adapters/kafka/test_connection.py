@@ -40,8 +40,8 @@ def test_what_is_no_host_and_port_is_refused(text):
         (
             {"bootstrap_servers": "kafka:none"},
             (
-                "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is 'kafka:none', which cannot be used: must be host:port, several "
-                "with commas between them."
+                "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is 'kafka:none', which cannot be used: must be host:port, or "
+                "several of them separated by commas."
             ),
         ),
         (
@@ -85,7 +85,7 @@ def test_what_is_no_host_and_port_is_refused(text):
         ),
         (
             {"security_protocol": "SSL", "ssl_key": "/nowhere/key.pem"},
-            "TAPEDECK_KAFKA_SSL_KEY needs TAPEDECK_KAFKA_SSL_CERT, the certificate that it belongs to.",
+            "TAPEDECK_KAFKA_SSL_KEY needs TAPEDECK_KAFKA_SSL_CERT, the certificate for that key.",
         ),
         (
             {"topic": "with a space"},

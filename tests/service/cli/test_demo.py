@@ -64,7 +64,7 @@ def test_a_demo_that_is_stopped_stops_its_service(temporary: Path, ending: signa
 async def test_a_service_that_cannot_start_says_why_in_its_own_words(tmp_path: Path):
     (tmp_path / "data").write_text("a file where the directory should be")
     with pytest.raises(
-        ClientFailure, match=r"(?s)^The service ended at once, with code \d+\.\nThe last that the service logged:\n  "
+        ClientFailure, match=r"(?s)^The service ended at once, with code \d+\.\nThe service's last log lines:\n  "
     ):
         async with running_service(tmp_path):
             pass

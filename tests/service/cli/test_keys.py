@@ -55,14 +55,14 @@ def test_a_key_of_each_kind_is_made_listed_and_revoked_at_once(keys, tmp_path, o
         (["--kind", "restricted", "--scope", "recordings:burn"], "recordings:burn"),
         (["--scope", "recordings:read"], "has no scopes"),
         (["--kind", "device", "--device", "dev_1"], "the device and the end user"),
-        (["--kind", "upload", "--recording", "rec_1", "--project", "proj_1"], "and its end"),
+        (["--kind", "upload", "--recording", "rec_1", "--project", "proj_1"], "and when it expires"),
         (["--kind", "upload", "--recording", "rec_1", "--minutes", "5"], "--project"),
         (["--project", "mine"], "proj_"),
         (["--project", "proj_a-b"], "proj_"),
         (["--kind", "device", "--device", "dev 1", "--end-user", "eu_1"], "dev_"),
         (["--minutes", "5", "--days", "1"], "not both"),
         (["--days", "0"], "0"),
-        (["--days", "1e300"], "too far away"),
+        (["--days", "1e300"], "too far in the future"),
     ],
 )
 def test_a_key_that_would_mean_nothing_is_not_made(keys, options, sentence):

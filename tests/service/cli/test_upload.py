@@ -113,7 +113,7 @@ def test_an_upload_that_gave_up_says_how_to_go_on_and_goes_on(server: Recordings
     assert f"tapedeck upload {speech} --resume rec_0001" in given_up.stderr
     resumed = tapedeck("upload", speech, "--resume", "rec_0001")
     assert resumed.exit_code == 0, resumed.output
-    assert "3 of 6 chunks are there" in resumed.stderr
+    assert "3 of 6 chunks are stored" in resumed.stderr
     assert server.only.audio == speech.read_bytes()
     assert server.count("PUT", "chunk_1.opus") == 1
 
@@ -131,7 +131,7 @@ def test_resuming_with_another_file_is_refused(server: RecordingsServer, speech:
     other.write_bytes(speech.read_bytes()[::-1])
     refused = tapedeck("upload", other, "--resume", "rec_0001")
     assert refused.exit_code == 1
-    assert "chunks of another file" in refused.stderr
+    assert "chunks are from another file" in refused.stderr
 
 
 def test_ctrl_c_says_how_to_go_on(server: RecordingsServer, speech: Path):
@@ -146,7 +146,7 @@ def test_ctrl_c_says_how_to_go_on(server: RecordingsServer, speech: Path):
     server.next_time("PUT", "chunk_3.opus", *[answer_with(503)] * 100)
     _, errors = run.communicate(timeout=120)
     assert run.returncode == 130
-    assert errors.endswith(f"Stopped.\nGo on with: tapedeck upload {speech} --resume rec_0001\n")
+    assert errors.endswith(f"Stopped.\nTo continue: tapedeck upload {speech} --resume rec_0001\n")
     assert "Traceback" not in errors
 
 
