@@ -16,7 +16,7 @@ from adapters.audio.pcm import PCM_CODEC, stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
 from adapters.blobs.storage_errors import storage_errors
-from adapters.speech.engine import EngineSpec, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from domain.commands import RecordStitched, RecordTranscribed

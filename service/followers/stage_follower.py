@@ -18,7 +18,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable
 from adapters.positions import PositionStore
-from adapters.speech.engine import SpeechError
+from adapters.speech.port import SpeechError
 from domain.commands import Command, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed

@@ -24,7 +24,8 @@ from adapters.notes.openai_writer import OpenAINoteWriter
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.private_files import make_private_directory
-from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
+from adapters.speech.opening import EngineSpec, build_engine, preload
+from adapters.speech.port import require_language
 from adapters.summaries import SummaryStore
 from adapters.tokens.signing import SigningKey
 from adapters.webhooks.addresses import AddressPolicy

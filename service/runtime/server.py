@@ -16,7 +16,7 @@ from aiohttp import web
 from adapters.blobs.port import BlobFailure
 from adapters.event_log.recorder import LogUnavailable
 from adapters.keys import KeyFileTooNew
-from adapters.speech.engine import SpeechError
+from adapters.speech.port import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable
 from service.dialects.http.signed_urls import BadSigningKey
 from service.runtime.assembly import DataDirInUse, open_deck

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.recorder import LogFull, LogUnavailable
-from adapters.speech.engine import EngineRefused, EngineUnavailable, UnsupportedLanguage
+from adapters.speech.port import EngineRefused, EngineUnavailable, UnsupportedLanguage
 from adapters.worker_processes import WorkerError
 from domain import errors as domain
 from service.application.consultations import NotReadyInTime, ProcessingFailed
