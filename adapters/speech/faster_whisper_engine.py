@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
 from adapters.speech.cutting import pieces
-from adapters.speech.engine import OpenAudio, UnsupportedLanguage, primary_language
 from adapters.speech.joined_speech import JoinedSpeech, Speech, filled
+from adapters.speech.port import OpenAudio, UnsupportedLanguage, primary_language
 from adapters.speech.sentences import sentences
 from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound
 from adapters.speech.voice_activity import Stretch, find_speech

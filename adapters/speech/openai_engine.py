@@ -24,7 +24,7 @@ from adapters.audio.demuxing import sound_of
 from adapters.audio.errors import NotAudio
 from adapters.audio.whole_files import WholeFile
 from adapters.speech.cutting import Span, pieces
-from adapters.speech.engine import EngineRefused, EngineUnavailable, OpenAudio
+from adapters.speech.port import EngineRefused, EngineUnavailable, OpenAudio
 from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
 
 _CONNECT_TIMEOUT_SECONDS = 10.0

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.audio.pcm import pcm_file
-from adapters.speech.engine import SpeechEngine
+from adapters.speech.port import SpeechEngine
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 
 NEAR_SECONDS = 1.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adapters.audio.decoding import SAMPLE_RATE
-from adapters.speech.engine import EngineUnavailable
+from adapters.speech.port import EngineUnavailable
 
 if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from adapters.blobs.port import StoredBlob
-from adapters.speech.engine import EngineSpec, build_engine, preload, require_language
+from adapters.speech.opening import EngineSpec, build_engine, preload
+from adapters.speech.port import require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from service.application.session_speech import ChunkOrder, transcribe_chunk

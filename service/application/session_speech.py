@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapters.audio.pcm import SAMPLE_BYTES, StitchedSamples
 from adapters.blobs.port import BlobStore, StoredBlob
-from adapters.speech.engine import EngineSpec, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript
 from service.application.worker_store import store_at

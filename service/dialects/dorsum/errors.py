@@ -5,7 +5,7 @@
 
 from aiohttp import web
 
-from adapters.speech.engine import EngineRefused, EngineUnavailable, UnsupportedLanguage
+from adapters.speech.port import EngineRefused, EngineUnavailable, UnsupportedLanguage
 from adapters.worker_processes import WorkerError
 from domain import errors as domain
 from service.application.consultations import NotReadyInTime, ProcessingFailed

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
-from adapters.speech.engine import EngineSpec, SpeechEngine, UnsupportedLanguage, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
+from adapters.speech.port import SpeechEngine, UnsupportedLanguage
 from adapters.speech.transcript import Transcript
 from adapters.speech.voice_activity import find_speech
 from service import sample
@@ -148,7 +149,7 @@ def refuse(*arguments, **options):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 os.environ.pop("HF_HUB_OFFLINE", None)
-from adapters.speech.engine import EngineSpec, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
 transcript = build_engine(EngineSpec()).transcribe(lambda: Path(sys.argv[1]).open("rb"), language="en")
 sys.stdout.buffer.write(transcript.to_json())
 """
@@ -256,7 +257,7 @@ def test_another_language_is_refused_by_name(engine: SpeechEngine):
 MEASURE = """
 import sys
 from pathlib import Path
-from adapters.speech.engine import EngineSpec, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
 from tests.tools.peak_memory import peak_bytes
 
 engine = build_engine(EngineSpec())

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from aiohttp import BodyPartReader, web
 
-from adapters.speech.engine import EngineRefused, EngineSpec, EngineUnavailable, SpeechEngine, SpeechError, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
+from adapters.speech.port import EngineRefused, EngineUnavailable, SpeechEngine, SpeechError
 from tests.adapters.audio import samples
 from tests.adapters.audio.samples import decoded_samples, encoded, opener, tone, wav
 

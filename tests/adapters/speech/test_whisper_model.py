@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import whisper_model
-from adapters.speech.engine import EngineUnavailable
 from adapters.speech.faster_whisper_engine import FasterWhisperEngine
+from adapters.speech.port import EngineUnavailable
 from adapters.speech.whisper_model import load_model, model_folder
 from tests.adapters.audio.samples import opener, tone, wav
 

@@ -14,7 +14,7 @@ from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
-from adapters.speech.engine import EngineUnavailable
+from adapters.speech.port import EngineUnavailable
 from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched

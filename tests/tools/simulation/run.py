@@ -15,7 +15,7 @@ from adapters.blobs.port import BlobNotFound, StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.recorder import LogUnavailable
-from adapters.speech.engine import EngineUnavailable
+from adapters.speech.port import EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.recording import Phase, phase_of
 from service.application.recordings import Contended

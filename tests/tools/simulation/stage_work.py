@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.audio.errors import NotAudio
 from adapters.blobs.port import BlobStore, StoredBlob
-from adapters.speech.engine import EngineRefused, EngineUnavailable
+from adapters.speech.port import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.commands import RecordNote, RecordStitched, RecordTranscribed
 from domain.recording import Recording

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.audio.decoding import pcm_blocks
-from adapters.speech.engine import EngineSpec, build_engine
+from adapters.speech.opening import EngineSpec, build_engine
 from tests.tools.bench.words import pocketsphinx_venv
 from tests.tools.peak_memory import peak_bytes
 

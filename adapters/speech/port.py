@@ -1,14 +1,9 @@
 """The port to speech engines: what turns a recording into a transcript, and how it says that it can not."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
-from typing import BinaryIO, ClassVar, Literal, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 from adapters.speech.transcript import Transcript
-
-EngineKind = Literal["faster-whisper", "openai"]
 
 OpenAudio = Callable[[], BinaryIO]
 """Opens a seekable reader of a recording; whoever calls it closes the reader."""
@@ -88,55 +83,6 @@ class EngineRefused(SpeechError):
 
     def __str__(self) -> str:
         return f"The {self.engine} engine refused the recording: {self.detail}."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSpec:
-    """Which engine, and where it is: small and picklable, so that each worker process builds its own.
-
-    `model` is a folder for faster-whisper (None: the model that is installed) and a model's name for an endpoint.
-    `largest_upload_bytes` and `timeout_seconds` (for one request) are for an endpoint only.
-    """
-
-    kind: EngineKind = "faster-whisper"
-    model: str | None = None
-    base_url: str | None = None
-    api_key: str | None = field(default=None, repr=False)
-    largest_upload_bytes: int = 25_000_000
-    timeout_seconds: float = 600.0
-
-
-@cache
-def build_engine(spec: EngineSpec) -> SpeechEngine:
-    """The engine, the same one for the same spec: its model is loaded once a process.
-
-    Raises: EngineUnavailable when it is not installed or its model is not there; ValueError for a spec that lacks what
-    its kind needs.
-    """
-    # Imported here, so that a process loads only the engine it uses.
-    match spec.kind:
-        case "faster-whisper":
-            from adapters.speech.faster_whisper_engine import FasterWhisperEngine  # noqa: PLC0415
-
-            return FasterWhisperEngine(spec.model or None)
-        case "openai":
-            from adapters.speech.openai_engine import OpenAIEngine  # noqa: PLC0415
-
-            if not spec.base_url:
-                raise ValueError("An OpenAI-compatible endpoint needs a base URL.")
-            return OpenAIEngine(
-                base_url=spec.base_url,
-                model=spec.model or "whisper-1",
-                api_key=spec.api_key,
-                largest_upload_bytes=spec.largest_upload_bytes,
-                timeout_seconds=spec.timeout_seconds,
-            )
-
-
-def preload(spec: EngineSpec) -> None:
-    """First thing in a worker process: load the engine's model before there is a job."""
-    with suppress(EngineUnavailable):  # the first job that needs it says so, to whoever wants to know
-        build_engine(spec).load()
 
 
 def require_language(language: str, engine: SpeechEngine) -> None:

@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import faster_whisper_engine
-from adapters.speech.engine import (
-    EngineSpec,
-    EngineUnavailable,
-    UnsupportedLanguage,
-    build_engine,
-    preload,
-    require_language,
-)
+from adapters.speech.opening import EngineSpec, build_engine, preload
+from adapters.speech.port import EngineUnavailable, UnsupportedLanguage, require_language
 from adapters.speech.whisper_model import load_model, model_folder
 from adapters.speech.window_model import WindowModel
 from tests.adapters.audio.samples import opener, tone, wav
@@ -100,7 +94,8 @@ def test_a_folder_of_ones_own_says_its_languages_only_once_it_is_loaded(folder: 
 
 BUILT = """
 import sys
-from adapters.speech.engine import EngineSpec, build_engine, require_language
+from adapters.speech.opening import EngineSpec, build_engine
+from adapters.speech.port import require_language
 engine = build_engine(EngineSpec())
 require_language("en", engine)
 print(*sorted({"faster_whisper", "ctranslate2", "onnxruntime", "tokenizers", "huggingface_hub"} & set(sys.modules)))
