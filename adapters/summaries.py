@@ -10,7 +10,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from itertools import groupby
+from json import dumps
 from operator import attrgetter
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +24,12 @@ from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
 SCHEMA_VERSION = 4
-"""Increase this with every change to the columns, to the summary's fields, or to what `status_of` returns."""
+"""Increase this with every change to the columns or to what `status_of` returns."""
+
+_FIELDS = sha256(dumps(RecordingSummary.model_json_schema(), sort_keys=True).encode()).digest()
+
+SCHEMA = SCHEMA_VERSION << 40 | int.from_bytes(_FIELDS[:5])
+"""What rows are made of: with the version, the summary's own fields."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"
 
@@ -59,7 +66,7 @@ class SummaryStore:
             self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             if _position(self._writer) is None:
                 self._writer.execute("INSERT INTO summaries_position VALUES (0)")
-            if _schema_version(self._writer) != SCHEMA_VERSION:
+            if _schema(self._writer) != SCHEMA:
                 self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -70,7 +77,7 @@ class SummaryStore:
         _set_position(self._writer, 0)
         self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
         self._writer.execute("DELETE FROM summaries_schema")
-        self._writer.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA_VERSION,))
+        self._writer.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA,))
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
@@ -177,8 +184,8 @@ def _create_rows(connection: sqlite3.Connection, table: str) -> None:
     )
 
 
-def _schema_version(connection: sqlite3.Connection) -> int | None:
-    """None for a new file, and for one from before there were versions."""
+def _schema(connection: sqlite3.Connection) -> int | None:
+    """None for a file from before there were versions, and for a new one."""
     query = "SELECT 1 FROM sqlite_master WHERE name='summaries_schema'"
     if connection.execute(query).fetchone() is None:
         return None

@@ -1,27 +1,17 @@
 """A recording's state as a value that can be kept, so that a long history need not be folded from its beginning.
 
-A snapshot holds the facts in force and nothing that was replaced. It can always be made again: one that today's code
-does not know the shape of is not upcast, as an event is, but left aside.
+A snapshot holds the facts in force and nothing that was replaced: each of the recording's fields, tables of chunks as
+the chunks in the order of their first arrival. It can always be made again: one that today's code does not know the
+shape of is not upcast, as an event is, but left aside.
 """
 
 from functools import reduce
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from domain.chunks import ChunkTable
-from domain.events import (
-    RECORDING_EVENT_TYPES,
-    ChunkStored,
-    ChunkTranscribed,
-    Failed,
-    FinalizeRequested,
-    NoteWritten,
-    RecordingDeleted,
-    RecordingOpened,
-    Stitched,
-    Transcribed,
-)
+from domain.events import RECORDING_EVENT_TYPES, ChunkStored
 from domain.recording import Recording, with_stored
 
 
@@ -35,53 +25,46 @@ def _of_today(versions: dict[str, int]) -> dict[str, int]:
     return versions
 
 
-class Snapshot(BaseModel):
-    """The state after some event of a history. Its JSON is what is stored.
-
-    Reading another `format`, or events of other versions, raises pydantic.ValidationError, as does a corrupt one.
-    """
-
+class _Header(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     event_versions: Annotated[dict[str, int], AfterValidator(_of_today)] = Field(default_factory=_event_versions)
-    opened: RecordingOpened
-    chunks: tuple[ChunkStored, ...]
-    """In the order of their first arrival."""
-    finalized: FinalizeRequested | None
-    stitched: Stitched | None
-    transcribed: Transcribed | None
-    note: NoteWritten | None
-    failed: Failed | None
-    deleted: RecordingDeleted | None
-    heard: tuple[ChunkTranscribed, ...]
+
+
+def _kept(kind: Any) -> Any:
+    """How a field of a recording is kept."""
+    if get_origin(kind) is not ChunkTable:
+        return kind
+    (of,) = get_args(kind)
+    return tuple[of, ...]
+
+
+_FIELDS = get_type_hints(Recording)
+
+if TYPE_CHECKING:
+    Snapshot = _Header
+else:
+    Snapshot = create_model(
+        "Snapshot", __base__=_Header, **{name: (_kept(kind), ...) for name, kind in _FIELDS.items()}
+    )
+"""The state after some event of a history. Its JSON is what is stored.
+
+Reading another `format`, or events of other versions, raises pydantic.ValidationError, as does a corrupt one.
+"""
 
 
 def take_snapshot(recording: Recording) -> Snapshot:
     """What is known of the recording now."""
-    return Snapshot(
-        opened=recording.opened,
-        chunks=tuple(recording.chunks.values()),
-        finalized=recording.finalized,
-        stitched=recording.stitched,
-        transcribed=recording.transcribed,
-        note=recording.note,
-        failed=recording.failed,
-        deleted=recording.deleted,
-        heard=tuple(recording.heard.values()),
-    )
+    facts = {name: getattr(recording, name) for name in _FIELDS}
+    tables = {name: tuple(fact.values()) for name, fact in facts.items() if isinstance(fact, ChunkTable)}
+    return Snapshot(**facts | tables)
 
 
 def restore(snapshot: Snapshot) -> Recording:
     """The state that the snapshot was taken of; later events fold into it as into any other."""
-    return Recording(
-        opened=snapshot.opened,
-        chunks=reduce(with_stored, snapshot.chunks, ChunkTable()),
-        finalized=snapshot.finalized,
-        stitched=snapshot.stitched,
-        transcribed=snapshot.transcribed,
-        note=snapshot.note,
-        failed=snapshot.failed,
-        deleted=snapshot.deleted,
-        heard=ChunkTable.of(snapshot.heard),
-    )
+    facts = {name: getattr(snapshot, name) for name in _FIELDS}
+    no_chunks: ChunkTable[ChunkStored] = ChunkTable()
+    chunks = reduce(with_stored, facts.pop("chunks"), no_chunks)  # to be found by their requests, too
+    tables = {name: ChunkTable.of(fact) for name, fact in facts.items() if isinstance(fact, tuple)}
+    return Recording(chunks=chunks, **facts | tables)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.blobs.port import BlobStore
 from adapters.notes.note import NoteWriter
-from adapters.speech.port import EngineSpec
+from adapters.speech.opening import EngineSpec
 from adapters.worker_processes import WorkerProcesses
 from domain.commands import Command
 from domain.events import RecordingKind

@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.blobs.port import StoredBlob
-from adapters.speech.opening import build_engine
-from adapters.speech.port import EngineSpec
+from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordTranscribed
 from domain.events import RecordingKind

@@ -3,8 +3,8 @@
 from adapters.notes.extractive import ExtractiveNoteWriter
 from adapters.notes.note import NoteWriter
 from adapters.notes.openai_writer import OpenAINoteWriter
-from adapters.speech.opening import build_engine
-from adapters.speech.port import EngineSpec, require_language
+from adapters.speech.opening import EngineSpec, build_engine
+from adapters.speech.port import require_language
 from service.runtime.settings import Settings
 
 
