@@ -6,6 +6,7 @@ shape of is not upcast, as an event is, but left aside.
 """
 
 from functools import reduce
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
@@ -34,10 +35,7 @@ class _Header(BaseModel):
 
 def _kept(kind: Any) -> Any:
     """How a field of a recording is kept."""
-    if get_origin(kind) is not ChunkTable:
-        return kind
-    (of,) = get_args(kind)
-    return tuple[of, ...]
+    return GenericAlias(tuple, (*get_args(kind), ...)) if get_origin(kind) is ChunkTable else kind
 
 
 _FIELDS = get_type_hints(Recording)
