@@ -7,7 +7,7 @@ a 500 here, whatever its cause: that is the status at which Dragon's clients try
 from aiohttp import hdrs, web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.recorder import LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother
@@ -99,7 +99,6 @@ ERRORS = ErrorTable(
         IssuerUnavailable: _CANNOT_STORE,
         StorageFull: _CANNOT_STORE,
         StorageUnavailable: _CANNOT_STORE,
-        LogFull: _CANNOT_STORE,
         LogUnavailable: _CANNOT_STORE,
         Contended: _CANNOT_STORE,
         domain.ChunkMismatch: Row(400),

@@ -64,14 +64,14 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
     domain.NotFailed: Row(409, "not_failed"),
 }
-"""What every dialect answers alike, unless its own rows say otherwise."""
+"""What every dialect answers alike, unless its own rows say otherwise. Its own are looked at first."""
 
 
 class ErrorTable:
-    """A dialect's table: its own rows over the shared ones, and how it writes a refusal.
+    """A dialect's table: its own rows, then the shared ones, and how it writes a refusal.
 
-    `worded` gives the sentence for an error whose row has none. aiohttp's own refusals besides 404 and 405 are left to
-    aiohttp, unless `answers_all`.
+    A row is for a type of error and for its subtypes that have none in the same table. `worded` gives the sentence for
+    an error whose row has none. aiohttp's own refusals besides 404 and 405 are left to aiohttp, unless `answers_all`.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class ErrorTable:
         worded: Callable[[Exception], str] = str,
         answers_all: bool = False,
     ) -> None:
-        self._rows = {**SHARED_ROWS, **rows}
+        self._rows = rows
         self._write = write
         self._worded = worded
         self._answers_all = answers_all
 
     def answer(self, error: Exception) -> web.Response | None:
         """The answer to what a handler raised; None for what is in no row."""
-        row = next((self._rows[kind] for kind in type(error).__mro__ if kind in self._rows), None)
+        row = _row(self._rows, error) or _row(SHARED_ROWS, error)
         if row is None:
             return None
         sentence = self._worded(error) if row.sentence is None else row.sentence
@@ -121,3 +121,7 @@ class ErrorTable:
         if not self._answers_all:
             raise refusal
         return self._write(Refusal(status=refusal.status, code="refused", sentence=refusal.reason, headers={}))
+
+
+def _row(rows: Mapping[type[Exception], Row], error: Exception) -> Row | None:
+    return next((rows[kind] for kind in type(error).__mro__ if kind in rows), None)
