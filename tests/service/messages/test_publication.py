@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -8,9 +9,11 @@ from hypothesis import given
 
 from adapters.event_log.mapper import RecordedEvent
 from domain.ambient_session import fold_session
-from domain.events import EVENT_TYPES
+from domain.events import EVENT_TYPES, Count, Since
+from domain.events import Stitched as StitchedEvent
 from domain.recording import fold
-from service.messages.forms import FORMS
+from service.generators.event_schemas import EVENT_SCHEMAS
+from service.messages.forms import FORM_OF, FORMS, public_form
 from service.messages.publication import PUBLIC_FORMS, to_message
 from service.messages.reading import NotOurMessage, UnknownType, read_form
 from tests.domain import histories
@@ -51,6 +54,34 @@ def seen(message):
 def test_every_event_type_has_a_public_form_and_every_form_is_of_an_event():
     assert set(PUBLIC_FORMS) == set(EVENT_TYPES.values())
     assert {form.__name__ for form in FORMS.values()} == set(EVENT_TYPES)
+
+
+def test_a_form_has_every_field_of_its_event_and_no_other_unless_it_was_decided():
+    """A field that stays inside is named in the form's `internal`, and here."""
+    of_messages = {"version", "recording_id", "session_id"}
+    for event_type, form in FORM_OF.items():
+        assert form.model_fields.keys() - of_messages == event_type.model_fields.keys()
+
+
+def test_a_field_that_joined_an_event_later_is_one_that_readers_may_lack_and_no_other_is():
+    for event_type, form in FORM_OF.items():
+        first = orjson.loads((EVENT_SCHEMAS / f"{event_type.__name__}.v1.json").read_bytes())["properties"].keys()
+        lacking = {name for name, field in form.model_fields.items() if not field.is_required()}
+        assert lacking == event_type.model_fields.keys() - first
+
+
+def test_a_new_field_of_an_event_is_published_without_another_word_and_old_messages_still_read():
+    class Stitched(StitchedEvent):
+        VERSION = 2
+        loudness: Annotated[float, Since(2)]
+        notes_ms: Annotated[Count, Since(2)]
+
+    form = public_form(Stitched, "tapedeck.recording.stitched.v1")
+    old = to_message(recorded([histories.stitched()])[0]).value
+    assert form.model_validate_json(old).loudness is None
+    assert form.model_json_schema()["properties"]["notes_ms"]["anyOf"][0]["description"] == "in milliseconds"
+    kept_inside = public_form(Stitched, "tapedeck.recording.stitched.v1", internal=frozenset({"loudness"}))
+    assert "loudness" not in kept_inside.model_fields
 
 
 def test_there_is_an_example_of_every_event_type():
