@@ -39,12 +39,15 @@ async def _publish(settings: Settings) -> None:
     from service.application.metrics import Metrics  # noqa: PLC0415
     from service.followers.publisher import open_publisher  # noqa: PLC0415
     from service.followers.supervision import keep_running  # noqa: PLC0415
+    from service.runtime.client_ids import client_ids_of  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     log = EventLog(SQLiteLogRecorder(settings.log_path))
     positions = PositionStore(settings.positions_path)
     random = Random()  # noqa: S311 - for jitter
-    publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())
+    publisher = open_publisher(
+        settings, log, positions=positions, random=random, metrics=Metrics(), client_ids_of=client_ids_of
+    )
     settle_collector()
     publishing = asyncio.create_task(keep_running(publisher.name, publisher.run, random))
     for number in (signal.SIGINT, signal.SIGTERM):

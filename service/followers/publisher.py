@@ -26,6 +26,7 @@ from adapters.positions import PositionStore
 from service.application.clock import Clock, utc_now
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
+from service.followers.client_ids import ClientIds, ClientIdsOf
 from service.messages.publication import message_id, to_message
 from service.runtime.settings import Settings, as_set
 
@@ -84,11 +85,13 @@ class Publisher:
         clock: Clock,
         random: Random,
         metrics: Metrics,
+        client_ids_of: ClientIdsOf,
         patience: RetryPolicy = PATIENCE,
     ) -> None:
         self._log = log
         self._connection = connection
         self._topic = topic
+        self._client_ids = ClientIds(log, client_ids_of)
         self._positions = positions
         self._clock = clock
         self._random = random
@@ -206,7 +209,8 @@ class Publisher:
             events = await self._log.read(after=after, limit=min(SLICE, LARGEST_BATCH))
             if not events:
                 break
-            messages += [to_message(recorded) for recorded in events]
+            client_ids = await self._client_ids.of(events)
+            messages += map(to_message, events, client_ids)
             oldest, after = oldest or events[0], events[-1].position
             await asyncio.sleep(0)
         return _Batch(messages, after, oldest)
@@ -266,7 +270,13 @@ class Publisher:
 
 
 def open_publisher(
-    settings: Settings, log: EventLog, *, positions: PositionStore, random: Random, metrics: Metrics
+    settings: Settings,
+    log: EventLog,
+    *,
+    positions: PositionStore,
+    random: Random,
+    metrics: Metrics,
+    client_ids_of: ClientIdsOf,
 ) -> Publisher:
     """The publisher that the settings ask for. Raises: ValueError when they ask for none."""
     if settings.kafka is None:
@@ -274,4 +284,13 @@ def open_publisher(
     topic = Topic(
         name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
     )
-    return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)
+    return Publisher(
+        log,
+        settings.kafka,
+        topic,
+        positions=positions,
+        clock=utc_now,
+        random=random,
+        metrics=metrics,
+        client_ids_of=client_ids_of,
+    )

@@ -24,6 +24,7 @@ from domain.events import LoggedEvent, Since
 BlobKey = Annotated[str, Field(description="names the bytes in the service's blob store; opaque")]
 Milliseconds = Annotated[int, Field(ge=0, description="in milliseconds")]
 Bytes = Annotated[int, Field(ge=0, description="in bytes")]
+_EXAMPLE = UUID("0b7a1bd2-9e35-4e0f-8f53-0f6f4d0a4f11")
 StageName = Annotated[
     str, Field(description="upload, stitch, transcribe or note; further ones may come", examples=["stitch"])
 ]
@@ -46,6 +47,18 @@ class PublicForm(BaseModel):
         int, Field(ge=1, description="the event's place in its subject's history, counted from 1 without a gap")
     ]
     at: Annotated[AwareDatetime, Field(description="when it was decided, in UTC")]
+    client_ids: Annotated[
+        dict[str, str],
+        Field(
+            description="what the clients who announced it know it by, each id named as their API names it; the same in "
+            "every message about it. Further names may come, and older messages have none",
+            examples=[
+                {"recording_id": f"rec_{_EXAMPLE.hex}", "transcription_id": f"txn_{_EXAMPLE.hex}"},
+                {"correlationId": "visit-7", "recordingId": "1"},
+                {"session_id": str(_EXAMPLE)},
+            ],
+        ),
+    ] = Field(default_factory=dict)
 
     @property
     def subject_id(self) -> UUID:

@@ -4,6 +4,7 @@ The same event makes the same message, byte for byte, on every attempt and in ev
 against their forms here: that costs more than all the rest, and the tests check every message they see.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -23,14 +24,17 @@ _SOURCE = ("ce_source", SOURCE.encode())
 _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 
-def to_message(recorded: RecordedEvent) -> Message:
-    """Raises: KeyError for an event type without a public form, which a test keeps from happening."""
+def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Message:
+    """`client_ids`: what clients know the recording or session by.
+
+    Raises: KeyError for an event type without a public form, which a test keeps from happening."""
     event, subject_id = recorded.event, str(recorded.recording_id)
     publication = PUBLIC_FORMS[type(event)]
     at = event.at.astimezone(UTC)
     at_text = at.isoformat().removesuffix("+00:00") + "Z"
     value = {publication.subject: subject_id, "version": recorded.version, **publication.facts(event)}
     value["at"] = at_text
+    value["client_ids"] = client_ids
     subject = subject_id.encode()
     headers = [
         _SPEC_VERSION,

@@ -56,6 +56,7 @@ from service.followers.supervision import keep_running
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
+from service.runtime.client_ids import client_ids_of
 from service.runtime.deck import Deck, NewId, WebhookParts
 from service.runtime.dev_credentials import development_client, settle_dev_credentials
 from service.runtime.settings import Settings
@@ -184,7 +185,9 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             )
             followers.append((follower.name, follower.run))
         if settings.kafka is not None:
-            publisher = open_publisher(settings, log, positions=positions, random=random, metrics=metrics)
+            publisher = open_publisher(
+                settings, log, positions=positions, random=random, metrics=metrics, client_ids_of=client_ids_of
+            )
             followers.append((publisher.name, publisher.run))
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         parts.push_async_callback(_cancel, tasks)

@@ -14,6 +14,7 @@ from domain.recording import Phase
 from service.application.consultations import ChunkWords, Consultation, Session, SessionState
 from service.dialects.dorsum import access
 from service.dialects.dorsum.answers import ChunkWordsAnswer, ConsultationAnswer, NoteAnswer
+from service.dialects.dorsum.names import session_name
 from service.dialects.dorsum.notes import rendered
 from service.dialects.dorsum.requests import (
     LONGEST_IDEMPOTENCY_KEY,
@@ -21,7 +22,6 @@ from service.dialects.dorsum.requests import (
     InvalidRequest,
     OutputFormat,
     read_request,
-    session_name,
 )
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import check_announced_size, continue_later, tell_to_continue, whole_body
