@@ -7,6 +7,7 @@ Every event has a version from its first day. A change of an event's shape raise
 `domain.upcasts`, so that what was stored once is readable for ever.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -18,6 +19,13 @@ BlobKey = Annotated[str, Field(min_length=1, max_length=512)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Marks a field that joined its event in this version. What was stored before lacks it, until it is upcast."""
+
+    version: int
 
 
 class RecordingKind(StrEnum):
@@ -96,9 +104,9 @@ class RecordingOpened(Event):
     device_id: str | None
     end_user_id: str | None
     details_key: BlobKey | None
-    note_wanted: bool
-    language: str | None
-    kind: RecordingKind
+    note_wanted: Annotated[bool, Since(2)]
+    language: Annotated[str | None, Since(3)]
+    kind: Annotated[RecordingKind, Since(4)]
 
 
 class ChunkStored(Event):
@@ -117,7 +125,7 @@ class ChunkStored(Event):
     size_bytes: Count
     sha256: Sha256
     md5: Md5
-    request_sha256: Sha256 | None
+    request_sha256: Annotated[Sha256 | None, Since(2)]
 
 
 class ChunkTranscribed(Event):
@@ -193,7 +201,7 @@ class NoteWritten(Event):
     sha256: Sha256
     language: str
     engine: str
-    fallback_reason: str | None
+    fallback_reason: Annotated[str | None, Since(2)]
 
 
 class Failed(Event):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
@@ -203,6 +203,10 @@ class EventLog:
         Raises: LogUnavailable.
         """
         return await self._read(lambda: self._reader.history(stream_id, after_version=after_version))
+
+    async def first_events(self, stream_ids: Collection[UUID]) -> dict[UUID, LoggedEvent]:
+        """The first event of each recording or session, all in one read. Raises: LogUnavailable."""
+        return await self._read(lambda: self._reader.first_events(stream_ids))
 
     async def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
         """One recording's state, folded in a thread from its events `after` an earlier state, which is given up to it.

@@ -1,12 +1,13 @@
 """Reads the log back as events. Blocking: for threads, and for commands that run beside the service."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent
 from adapters.event_log.recorder import LogRecorder
-from domain.events import SESSION_EVENT_TYPES, RecordingEvent
+from domain.events import SESSION_EVENT_TYPES, LoggedEvent, RecordingEvent
 from domain.recording import Recording, fold
 
 
@@ -32,6 +33,11 @@ class EventReader:
         """One stream's events after `after_version`, in order; positions are not looked up (0)."""
         stored_events = self._recorder.select_events(stream_id, gt=after_version)
         return [self._mapper.to_recorded_event(stored, position=0) for stored in stored_events]
+
+    def first_events(self, stream_ids: Iterable[UUID]) -> dict[UUID, LoggedEvent]:
+        """The first event of each stream."""
+        firsts = {stream_id: self._recorder.select_events(stream_id, limit=1) for stream_id in stream_ids}
+        return {stream_id: self._mapper.to_event(stored) for stream_id, (stored, *_) in firsts.items()}
 
     def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
         """One recording's state as the log has it now, folded from its events `after` an earlier state.

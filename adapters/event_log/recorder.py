@@ -51,8 +51,10 @@ class LogRecorder(Protocol):
         """
         ...
 
-    def select_events(self, originator_id: UUID, *, gt: int | None = None) -> Sequence[StoredEvent]:
-        """One stream's events after version `gt`, in order."""
+    def select_events(
+        self, originator_id: UUID, *, gt: int | None = None, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """One stream's events after version `gt`, in order, at most `limit` of them."""
         ...
 
     def select_notifications(

@@ -27,6 +27,7 @@ from service.application.clock import Clock
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
 from service.application.setting_names import as_set
+from service.followers.client_ids import ClientIds, ClientIdsOf
 from service.messages.publication import message_id, to_message
 
 logger = logging.getLogger(__name__)
@@ -84,11 +85,13 @@ class Publisher:
         clock: Clock,
         random: Random,
         metrics: Metrics,
+        client_ids_of: ClientIdsOf,
         patience: RetryPolicy = PATIENCE,
     ) -> None:
         self._log = log
         self._connection = connection
         self._topic = topic
+        self._client_ids = ClientIds(log, client_ids_of)
         self._positions = positions
         self._clock = clock
         self._random = random
@@ -206,7 +209,8 @@ class Publisher:
             events = await self._log.read(after=after, limit=min(SLICE, LARGEST_BATCH))
             if not events:
                 break
-            messages += [to_message(recorded) for recorded in events]
+            client_ids = await self._client_ids.of(events)
+            messages += map(to_message, events, client_ids)
             oldest, after = oldest or events[0], events[-1].position
             await asyncio.sleep(0)
         return _Batch(messages, after, oldest)

@@ -3,20 +3,28 @@
 A contract, and not the stored form. Within a type's version, fields are only ever added, and only ones that a reader
 may lack; whatever else must change becomes a new type with the next version. So a reader ignores fields it does not
 know, and types it does not know.
+
+A form has the fields of its event. Said here is only what differs: fields that are described to readers, and fields
+that stay inside. A field that joined the event later (`Since`) is one that a reader may lack.
 """
 
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import reduce
+from operator import or_
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+from domain import events
+from domain.events import LoggedEvent, Since
+
 BlobKey = Annotated[str, Field(description="names the bytes in the service's blob store; opaque")]
 Milliseconds = Annotated[int, Field(ge=0, description="in milliseconds")]
 Bytes = Annotated[int, Field(ge=0, description="in bytes")]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+_EXAMPLE = UUID("0b7a1bd2-9e35-4e0f-8f53-0f6f4d0a4f11")
 StageName = Annotated[
     str, Field(description="upload, stitch, transcribe or note; further ones may come", examples=["stitch"])
 ]
@@ -29,15 +37,28 @@ def _without_titles(schema: dict[str, Any]) -> None:
 
 
 class PublicForm(BaseModel):
-    """What every message has. `TYPE` is its `ce_type`."""
+    """What every message has. `TYPE` is its `ce_type`, `EVENT` what it tells."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_without_titles)
     TYPE: ClassVar[str]
+    EVENT: ClassVar[type[LoggedEvent]]
 
     version: Annotated[
         int, Field(ge=1, description="the event's place in its subject's history, counted from 1 without a gap")
     ]
     at: Annotated[AwareDatetime, Field(description="when it was decided, in UTC")]
+    client_ids: Annotated[
+        dict[str, str],
+        Field(
+            description="what the clients who announced it know it by, each id named as their API names it; the same in "
+            "every message about it. Further names may come, and older messages have none",
+            examples=[
+                {"recording_id": f"rec_{_EXAMPLE.hex}", "transcription_id": f"txn_{_EXAMPLE.hex}"},
+                {"correlationId": "visit-7", "recordingId": "1"},
+                {"session_id": str(_EXAMPLE)},
+            ],
+        ),
+    ] = Field(default_factory=dict)
 
     @property
     def subject_id(self) -> UUID:
@@ -65,202 +86,154 @@ class SessionForm(PublicForm):
         return self.session_id
 
 
-class RecordingOpened(RecordingForm):
-    """A caller announced a recording and may send chunks of it until `expires_at`."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What readers are told about a field. `assumed`: what an older message says that lacks it; null unless given."""
 
-    TYPE = "tapedeck.recording.opened.v1"
-
-    dialect: Annotated[str, Field(description="the API that it was announced over", examples=["bota"])]
-    tenant_id: str
-    external_id: Annotated[str, Field(description="what the caller names the recording by")]
-    finalize_policy: Annotated[
-        str, Field(description="what a finalize does while chunks are missing", examples=["reject"])
-    ]
-    max_chunks: Positive
-    codec: str | None
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    expires_at: AwareDatetime
-    estimated_duration_ms: Milliseconds | None
-    chunk_duration_ms: Milliseconds | None
-    device_id: str | None
-    end_user_id: str | None
-    details_key: BlobKey | None
-    note_wanted: Annotated[bool, Field(description="whether a note is written after the transcript")] = False
-    language: Annotated[str | None, Field(description="what is spoken, where the caller says it")] = None
+    description: str | None = None
+    examples: list[str] | None = None
+    assumed: Any = None
 
 
-class ChunkStored(RecordingForm):
-    """The bytes of chunk `number` are durable. A later message for the same number replaces this one.
+def public_form(
+    event_type: type[LoggedEvent],
+    message_type: str,
+    description: str | None = None,
+    *,
+    internal: frozenset[str] = frozenset(),
+    **told: _Told,
+) -> type[PublicForm]:
+    """The form of an event. `description`: where readers are told otherwise than by the event's own docstring.
 
-    Without a `blob_key` the chunk is metadata only: it counts, and adds no bytes.
+    `internal`: fields that are not published. `told`: what readers are told about a field.
     """
-
-    TYPE = "tapedeck.recording.chunk_stored.v1"
-
-    number: Positive
-    blob_key: BlobKey | None
-    size_bytes: Bytes
-    sha256: Sha256
-    md5: Md5
-    request_sha256: Annotated[
-        Sha256 | None, Field(description="tells its request from others, where chunks come without a number")
-    ] = None
-
-
-class ChunkTranscribed(RecordingForm):
-    """The words of chunk `number` alone are known, perhaps before the recording is whole."""
-
-    TYPE = "tapedeck.recording.chunk_transcribed.v1"
-
-    number: Positive
-    chunk_sha256: Annotated[Sha256, Field(description="of the bytes that were heard")]
-    blob_key: BlobKey
-    size_bytes: Bytes
-    sha256: Sha256
-    language: str
-    engine: str
-    word_count: Count
-    duration_ms: Milliseconds
-
-
-class FinalizeRequested(RecordingForm):
-    """The caller declared how many chunks there are; with the policy `reconcile`, some may come later."""
-
-    TYPE = "tapedeck.recording.finalize_requested.v1"
-
-    total_chunks: Positive
-    chunks_received: Count
-    final_duration_ms: Milliseconds | None
-    checksum_md5: Md5 | None
-
-
-class Stitched(RecordingForm):
-    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order."""
-
-    TYPE = "tapedeck.recording.stitched.v1"
-
-    blob_key: BlobKey
-    size_bytes: Bytes
-    sha256: Sha256
-    content_type: Annotated[str, Field(examples=["audio/ogg"])]
-    codec: str
-    method: Annotated[str, Field(description="how the chunks were joined")]
-    duration_ms: Milliseconds
-    chunk_count: Positive
-    chunks_md5: Md5
-
-
-class Transcribed(RecordingForm):
-    """The audio became text. No speech at all is `word_count` 0, not a failure; `confidence` is then null."""
-
-    TYPE = "tapedeck.recording.transcribed.v1"
-
-    blob_key: BlobKey
-    size_bytes: Bytes
-    sha256: Sha256
-    language: str
-    engine: str
-    provider: str | None
-    word_count: Count
-    segment_count: Count
-    confidence: Annotated[float, Field(ge=0.0, le=1.0)] | None
-    duration_ms: Milliseconds
-
-
-class NoteWritten(RecordingForm):
-    """The transcript became a note, written by `engine`."""
-
-    TYPE = "tapedeck.recording.note_written.v1"
-
-    blob_key: BlobKey
-    size_bytes: Bytes
-    sha256: Sha256
-    language: str
-    engine: str
-    fallback_reason: Annotated[
-        str | None, Field(description="why it is not the engine that was to write it; null when it is")
-    ] = None
-
-
-class Failed(RecordingForm):
-    """A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
-
-    TYPE = "tapedeck.recording.failed.v1"
-
-    stage: StageName
-    reason: str
-    message: str
-    attempts: Positive
-
-
-class RetryRequested(RecordingForm):
-    """Someone asked for the failed `stage` to be tried again."""
-
-    TYPE = "tapedeck.recording.retry_requested.v1"
-
-    stage: StageName
-
-
-class RecordingDeleted(RecordingForm):
-    """Someone asked for the recording to be gone: its bytes are erased. Whoever copied any should do likewise."""
-
-    TYPE = "tapedeck.recording.deleted.v1"
-
-
-class AmbientSessionOpened(SessionForm):
-    """A caller announced an ambient session: recordings that belong to one encounter. It may open again after its end.
-
-    Free text about the session is content, and not here: `details_key` names the bytes.
-    """
-
-    TYPE = "tapedeck.ambient_session.opened.v1"
-
-    dialect: Annotated[str, Field(description="the API that it was announced over", examples=["dragon"])]
-    tenant_id: str
-    correlation_id: Annotated[
-        str, Field(description="what the caller names the session by; its recordings' `external_id` begins with it")
-    ]
-    partner_id: str
-    product_id: str
-    external_user_id: str | None
-    ehr_instance_id: str | None
-    details_key: BlobKey | None
-
-
-class AmbientSessionUpdated(SessionForm):
-    """The caller announced the session again, with other facts. All of them, also those that stayed."""
-
-    TYPE = "tapedeck.ambient_session.updated.v1"
-
-    product_id: str
-    external_user_id: str | None
-    ehr_instance_id: str | None
-    details_key: BlobKey | None
-
-
-class AmbientSessionEnded(SessionForm):
-    """No further recording begins in the session. Those that have begun go on to their end."""
-
-    TYPE = "tapedeck.ambient_session.ended.v1"
-
-
-FORMS: dict[str, type[PublicForm]] = {
-    form.TYPE: form
-    for form in (
-        RecordingOpened,
-        ChunkStored,
-        ChunkTranscribed,
-        FinalizeRequested,
-        Stitched,
-        Transcribed,
-        NoteWritten,
-        Failed,
-        RetryRequested,
-        RecordingDeleted,
-        AmbientSessionOpened,
-        AmbientSessionUpdated,
-        AmbientSessionEnded,
+    base: type[PublicForm] = SessionForm if event_type in events.SESSION_EVENT_TYPES.values() else RecordingForm
+    hints = get_type_hints(event_type, include_extras=True)
+    names = [name for name in event_type.model_fields if name not in internal and name not in base.model_fields]
+    if unknown := (told.keys() | internal) - event_type.model_fields.keys():
+        raise ValueError(f"{event_type.__name__} has no field {', '.join(unknown)}")
+    form = create_model(
+        event_type.__name__,
+        __base__=base,
+        __doc__=description or event_type.__doc__,
+        __module__=__name__,
+        **{name: _field(name, hints[name], told.get(name)) for name in names},
     )
-}
+    form.TYPE, form.EVENT = message_type, event_type
+    return form
+
+
+def _field(name: str, hint: Any, told: _Told | None) -> Any:
+    """The field as `create_model` takes it: its public type, and its default or that it has none."""
+    stored = _without_since(hint)
+    public = _public(name, stored)
+    default: Any = ...
+    if stored != hint:
+        default = told.assumed if told else None
+        public = _or_none(public) if default is None else public
+    if told is not None:
+        public = Annotated[public, Field(description=told.description, examples=told.examples)]
+    return public, default
+
+
+def _without_since(hint: Any) -> Any:
+    marks = hint.__metadata__ if get_origin(hint) is Annotated else ()
+    kept = tuple(mark for mark in marks if not isinstance(mark, Since))
+    if len(kept) == len(marks):
+        return hint
+    return Annotated[(hint.__origin__, *kept)] if kept else hint.__origin__
+
+
+def _or_none(public: Any) -> Any:
+    return public if NoneType in get_args(public) else public | None
+
+
+def _public(name: str, hint: Any) -> Any:
+    """A field's type for readers: units are described, and an open set of words is any word."""
+    if get_origin(hint) in (Union, UnionType):
+        return reduce(or_, (_public(name, part) for part in get_args(hint)))
+    if hint == events.BlobKey:
+        return BlobKey
+    if hint == events.Count and name.endswith("_ms"):
+        return Milliseconds
+    if hint == events.Count and name.endswith("_bytes"):
+        return Bytes
+    if hint == events.Stage:
+        return StageName
+    return str if isinstance(hint, type) and issubclass(hint, StrEnum) else hint
+
+
+_ALL = (
+    public_form(
+        events.RecordingOpened,
+        "tapedeck.recording.opened.v1",
+        "A caller announced a recording and may send chunks of it until `expires_at`.",
+        dialect=_Told("the API that it was announced over", examples=["bota"]),
+        external_id=_Told("what the caller names the recording by"),
+        finalize_policy=_Told("what a finalize does while chunks are missing", examples=["reject"]),
+        note_wanted=_Told("whether a note is written after the transcript", assumed=False),
+        language=_Told("what is spoken, where the caller says it"),
+        kind=_Told(
+            "what its chunks are: `streamed` (an encoded stream, or slices of a file), `whole_file` (one chunk, which "
+            "is the file) or `samples` (bare PCM samples); further ones may come, and older messages lack it",
+            examples=["streamed"],
+        ),
+    ),
+    public_form(
+        events.ChunkStored,
+        "tapedeck.recording.chunk_stored.v1",
+        "The bytes of chunk `number` are durable. A later message for the same number replaces this one.\n\n"
+        "Without a `blob_key` the chunk is metadata only: it counts, and adds no bytes.",
+        request_sha256=_Told("tells its request from others, where chunks come without a number"),
+    ),
+    public_form(
+        events.ChunkTranscribed,
+        "tapedeck.recording.chunk_transcribed.v1",
+        "The words of chunk `number` alone are known, perhaps before the recording is whole.",
+        chunk_sha256=_Told("of the bytes that were heard"),
+    ),
+    public_form(
+        events.FinalizeRequested,
+        "tapedeck.recording.finalize_requested.v1",
+        "The caller declared how many chunks there are; with the policy `reconcile`, some may come later.",
+    ),
+    public_form(
+        events.Stitched,
+        "tapedeck.recording.stitched.v1",
+        content_type=_Told(examples=["audio/ogg"]),
+        method=_Told("how the chunks were joined"),
+    ),
+    public_form(events.Transcribed, "tapedeck.recording.transcribed.v1"),
+    public_form(
+        events.NoteWritten,
+        "tapedeck.recording.note_written.v1",
+        "The transcript became a note, written by `engine`.",
+        fallback_reason=_Told("why it is not the engine that was to write it; null when it is"),
+    ),
+    public_form(
+        events.Failed,
+        "tapedeck.recording.failed.v1",
+        "A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content.",
+    ),
+    public_form(events.RetryRequested, "tapedeck.recording.retry_requested.v1"),
+    public_form(
+        events.RecordingDeleted,
+        "tapedeck.recording.deleted.v1",
+        "Someone asked for the recording to be gone: its bytes are erased. Whoever copied any should do likewise.",
+    ),
+    public_form(
+        events.AmbientSessionOpened,
+        "tapedeck.ambient_session.opened.v1",
+        "A caller announced an ambient session: recordings that belong to one encounter. It may open again after its "
+        "end.\n\nFree text about the session is content, and not here: `details_key` names the bytes.",
+        dialect=_Told("the API that it was announced over", examples=["dragon"]),
+        correlation_id=_Told("what the caller names the session by; its recordings' `external_id` begins with it"),
+    ),
+    public_form(events.AmbientSessionUpdated, "tapedeck.ambient_session.updated.v1"),
+    public_form(events.AmbientSessionEnded, "tapedeck.ambient_session.ended.v1"),
+)
+
+FORM_OF: dict[type[LoggedEvent], type[PublicForm]] = {form.EVENT: form for form in _ALL}
+
+FORMS: dict[str, type[PublicForm]] = {form.TYPE: form for form in _ALL}
 """`ce_type` -> the form of its value."""

@@ -7,6 +7,7 @@ from adapters.kafka.topic import Topic
 from adapters.positions import PositionStore
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
+from service.dialects.registry import client_ids_of
 from service.followers.publisher import Publisher
 from service.runtime.settings import Settings
 
@@ -20,4 +21,13 @@ def open_publisher(
     topic = Topic(
         name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
     )
-    return Publisher(log, settings.kafka, topic, positions=positions, clock=utc_now, random=random, metrics=metrics)
+    return Publisher(
+        log,
+        settings.kafka,
+        topic,
+        positions=positions,
+        clock=utc_now,
+        random=random,
+        metrics=metrics,
+        client_ids_of=client_ids_of,
+    )

@@ -24,7 +24,7 @@ def test_the_consumer_in_the_readme_tells_what_was_transcribed(kafka):
         await ensure_topic(connection, Topic(name=topic))
         producer = await TransactionalProducer.open(connection, topic)
         messages = [
-            to_message(RecordedEvent(number, recording_id, number, event, None))
+            to_message(RecordedEvent(number, recording_id, number, event, None), {})
             for number, event in enumerate(history, 1)
         ]
         await producer.publish(messages, position=len(messages))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from service.dialects.bota.dev_credentials import DEV_CREDENTIALS
-from service.dialects.bota.identifiers import DIALECT
+from service.dialects.bota.identifiers import DIALECT, client_ids
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.dialect import Dialect
 
@@ -30,4 +30,5 @@ BOTA = Dialect(
         "webhooks:write",
     ),
     dev_credentials=DEV_CREDENTIALS,
+    client_ids=client_ids,
 )

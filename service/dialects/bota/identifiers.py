@@ -7,6 +7,7 @@ import re
 from uuid import UUID
 
 from domain.errors import RecordingNotFound
+from domain.events import AmbientSessionOpened, RecordingOpened
 
 PROJECT_ID = r"^proj_[A-Za-z0-9]{1,59}$"
 DEVICE_ID = r"^dev_[A-Za-z0-9]{1,60}$"
@@ -31,6 +32,14 @@ def public_media_id(recording_id: UUID) -> str:
 
 def stitching_job_id(recording_id: UUID) -> str:
     return f"job_{recording_id.hex}"
+
+
+def client_ids(recording_id: UUID, _: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
+    """What Bota's clients know a recording by."""
+    return {
+        "recording_id": public_recording_id(recording_id),
+        "transcription_id": public_transcription_id(recording_id),
+    }
 
 
 def recording_id_of(public_id: str) -> UUID:

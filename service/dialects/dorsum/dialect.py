@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from service.dialects.dialect import Dialect
 from service.dialects.dorsum.dev_credentials import DEV_CREDENTIALS
-from service.dialects.dorsum.names import DIALECT, SCOPE
+from service.dialects.dorsum.names import DIALECT, SCOPE, client_ids
 from service.dialects.dorsum.settings import DorsumSettings
 
 if TYPE_CHECKING:
@@ -17,4 +17,11 @@ def _api() -> "Api":
     return API
 
 
-DORSUM = Dialect(name=DIALECT, api=_api, settings=DorsumSettings, scopes=(SCOPE,), dev_credentials=DEV_CREDENTIALS)
+DORSUM = Dialect(
+    name=DIALECT,
+    api=_api,
+    settings=DorsumSettings,
+    scopes=(SCOPE,),
+    dev_credentials=DEV_CREDENTIALS,
+    client_ids=client_ids,
+)

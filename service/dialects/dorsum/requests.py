@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from service.application.uploads import ArrivedChunk
+from service.dialects.dorsum.names import session_name
 from service.dialects.dorsum.samples import parse_body
 
 CHUNK_SAMPLES = 480_000
@@ -69,11 +70,6 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
         request_is_named=idempotency_key is not None,
         is_last=fields.is_final,
     )
-
-
-def session_name(session_id: str) -> str:
-    """A session's id in one spelling."""
-    return session_id.lower()
 
 
 def _request_sha256(fields: Fields, samples_sha256: str, idempotency_key: str | None) -> str:

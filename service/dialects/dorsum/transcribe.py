@@ -20,7 +20,7 @@ from service.application.consultations import ChunkWords, Consultation, Consulta
 from service.application.uploads import Announcement
 from service.dialects.dorsum import access
 from service.dialects.dorsum.answers import ChunkWordsAnswer, ConsultationAnswer, NoteAnswer
-from service.dialects.dorsum.names import DIALECT
+from service.dialects.dorsum.names import DIALECT, session_name
 from service.dialects.dorsum.notes import rendered
 from service.dialects.dorsum.requests import (
     LONGEST_IDEMPOTENCY_KEY,
@@ -29,7 +29,6 @@ from service.dialects.dorsum.requests import (
     InvalidRequest,
     OutputFormat,
     read_request,
-    session_name,
 )
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue, whole_body

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.ambient_session import session_id
+from domain.events import AmbientSessionOpened, RecordingOpened
 from domain.identity import recording_id
 
 DIALECT = "dragon"
@@ -41,3 +42,11 @@ def recording_named(tenant_id: str, correlation_id: str, recording_number: int) 
 def external_id(correlation_id: str, recording_number: int) -> str:
     """Both external ids in one text; a correlationId has no slash."""
     return f"{correlation_id}/{recording_number}"
+
+
+def client_ids(_: UUID, opened: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
+    """What Dragon's clients know a recording or session by, spelt as they spell it."""
+    if isinstance(opened, AmbientSessionOpened):
+        return {"correlationId": opened.correlation_id}
+    correlation_id, _slash, recording_number = opened.external_id.rpartition("/")
+    return {"correlationId": correlation_id, "recordingId": recording_number}

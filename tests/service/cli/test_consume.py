@@ -27,7 +27,8 @@ HISTORY = [opened(), chunk(1), chunk(2), finalized(2), stitched()]
 
 def messages(history=HISTORY, *, recording_id=RECORDING):
     return [
-        to_message(RecordedEvent(number, recording_id, number, event, None)) for number, event in enumerate(history, 1)
+        to_message(RecordedEvent(number, recording_id, number, event, None), {"recording_id": "rec_1"})
+        for number, event in enumerate(history, 1)
     ]
 
 

@@ -26,6 +26,7 @@ from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.followers import publisher as publisher_module
 from service.followers.publisher import Publisher
+from service.runtime.client_ids import client_ids_of
 from tests.domain.histories import at, finalize, open_recording, store_chunk
 from tests.domain.history_kit import histories
 from tests.tools.kafka.folding import folded
@@ -61,6 +62,7 @@ class Rig:
             clock=lambda: self.now,
             random=Random(1),
             metrics=metrics,
+            client_ids_of=client_ids_of,
             patience=patience,
         )
         publisher.registry = metrics.registry

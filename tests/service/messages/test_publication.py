@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -8,10 +9,13 @@ from hypothesis import given
 
 from adapters.event_log.mapper import RecordedEvent
 from domain.ambient_session import fold_session
-from domain.events import EVENT_TYPES
+from domain.events import EVENT_TYPES, Count, Since
+from domain.events import Stitched as StitchedEvent
 from domain.recording import fold
-from service.messages.forms import FORMS
-from service.messages.publication import PUBLIC_FORMS, to_message
+from service.generators.event_schemas import EVENT_SCHEMAS
+from service.messages import publication
+from service.messages.forms import FORM_OF, FORMS, public_form
+from service.messages.publication import PUBLIC_FORMS
 from service.messages.reading import NotOurMessage, UnknownType, read_form
 from tests.domain import histories
 from tests.domain.history_kit import histories as valid_histories
@@ -21,6 +25,7 @@ from tests.tools.kafka.reading import Seen, check_contract
 
 RECORDING = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
 SESSION = UUID("5e3d0c1a-7c2b-5a49-9d18-2b6f0a7e4c93")
+CLIENT_IDS = {"correlationId": "visit-7", "recordingId": "1"}
 PROMISED = Path(__file__).with_name("promised_v1.jsonl")
 EXAMPLES = [
     histories.opened(external_id="visit-7", started_at=histories.at(-1), details_key="details-1"),
@@ -43,6 +48,10 @@ def recorded(events, *, recording_id=RECORDING, trace_id="4f0c2a52-0d0e-4a9d-9a6
     ]
 
 
+def to_message(recorded):
+    return publication.to_message(recorded, CLIENT_IDS)
+
+
 def seen(message):
     headers = {name: content.decode() for name, content in message.headers}
     return Seen(0, 0, message.key.decode(), message.value, headers, message.timestamp_ms)
@@ -51,6 +60,34 @@ def seen(message):
 def test_every_event_type_has_a_public_form_and_every_form_is_of_an_event():
     assert set(PUBLIC_FORMS) == set(EVENT_TYPES.values())
     assert {form.__name__ for form in FORMS.values()} == set(EVENT_TYPES)
+
+
+def test_a_form_has_every_field_of_its_event_and_no_other_unless_it_was_decided():
+    """A field that stays inside is named in the form's `internal`, and here."""
+    of_messages = {"version", "recording_id", "session_id", "client_ids"}
+    for event_type, form in FORM_OF.items():
+        assert form.model_fields.keys() - of_messages == event_type.model_fields.keys()
+
+
+def test_a_field_that_joined_an_event_later_is_one_that_readers_may_lack_and_no_other_is():
+    for event_type, form in FORM_OF.items():
+        first = orjson.loads((EVENT_SCHEMAS / f"{event_type.__name__}.v1.json").read_bytes())["properties"].keys()
+        lacking = {name for name, field in form.model_fields.items() if not field.is_required()} - {"client_ids"}
+        assert lacking == event_type.model_fields.keys() - first
+
+
+def test_a_new_field_of_an_event_is_published_without_another_word_and_old_messages_still_read():
+    class Stitched(StitchedEvent):
+        VERSION = 2
+        loudness: Annotated[float, Since(2)]
+        notes_ms: Annotated[Count, Since(2)]
+
+    form = public_form(Stitched, "tapedeck.recording.stitched.v1")
+    old = to_message(recorded([histories.stitched()])[0]).value
+    assert form.model_validate_json(old).loudness is None
+    assert form.model_json_schema()["properties"]["notes_ms"]["anyOf"][0]["description"] == "in milliseconds"
+    kept_inside = public_form(Stitched, "tapedeck.recording.stitched.v1", internal=frozenset({"loudness"}))
+    assert "loudness" not in kept_inside.model_fields
 
 
 def test_there_is_an_example_of_every_event_type():
@@ -72,6 +109,21 @@ def test_a_message_has_the_recordings_id_as_key_and_is_a_cloud_event_in_binary_m
         "ce_traceid": b"4f0c2a52-0d0e-4a9d-9a63-0c9c7a0e1b11",
     }
     assert message.timestamp_ms == 1_768_298_460_000
+
+
+@given(valid_histories() | session_histories())
+def test_every_message_says_what_clients_call_it(events):
+    for event in recorded(events):
+        message = to_message(event)
+        assert read_form(message.key, message.value, message.headers).client_ids == CLIENT_IDS
+
+
+def test_a_message_from_before_there_were_client_ids_has_none_and_its_recording_is_of_no_kind():
+    message = to_message(recorded(EXAMPLES)[0])
+    value = {name: fact for name, fact in orjson.loads(message.value).items() if name not in ("client_ids", "kind")}
+    form = read_form(message.key, orjson.dumps(value), message.headers)
+    assert (form.client_ids, form.kind) == ({}, None)
+    check_contract(seen(dataclasses.replace(message, value=orjson.dumps(value))))
 
 
 def test_without_a_trace_id_there_is_no_header_for_one():

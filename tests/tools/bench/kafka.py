@@ -26,8 +26,10 @@ from adapters.kafka.topic import Topic, ensure_topic
 from adapters.positions import PositionStore
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
+from service.followers.client_ids import ClientIds
 from service.followers.publisher import LARGEST_BATCH, Publisher
 from service.messages.publication import to_message
+from service.runtime.client_ids import client_ids_of
 from service.runtime.collector import settle_collector
 from tests.domain.histories import chunk, opened
 from tests.end_to_end.service_process import ServiceProcess
@@ -57,7 +59,8 @@ async def publishing(folder: Path, servers: str) -> None:
     for _ in range(RECORDINGS):
         its_id = uuid4()
         await log.append(its_id, 0, [opened(), *(chunk(number) for number in range(1, CHUNKS + 1))], trace_id=None)
-    messages = [to_message(recorded) for recorded in await log.read(after=0, limit=log.head)]
+    events = await log.read(after=0, limit=log.head)
+    messages = list(map(to_message, events, await ClientIds(log, client_ids_of).of(events)))
     batches = [messages[start : start + LARGEST_BATCH] for start in range(0, len(messages), LARGEST_BATCH)]
     settle_collector()  # as the service does, once the bare producer's finished messages are there
     ratios, rates = [], []
@@ -77,7 +80,14 @@ async def publisher_seconds(place: Path, servers: str, log: EventLog) -> float:
     await ensure_topic(connection, topic)
     positions = PositionStore(place)
     publisher = Publisher(
-        log, connection, topic, positions=positions, clock=utc_now, random=Random(1), metrics=Metrics()
+        log,
+        connection,
+        topic,
+        positions=positions,
+        clock=utc_now,
+        random=Random(1),
+        metrics=Metrics(),
+        client_ids_of=client_ids_of,
     )
     began = time.perf_counter()
     running = asyncio.create_task(publisher.run())

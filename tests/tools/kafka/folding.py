@@ -12,7 +12,7 @@ from service.messages.forms import PublicForm
 def event_of(form: PublicForm) -> LoggedEvent:
     """The event that the form was made of: nothing of it is lost on the way."""
     return EVENT_TYPES[type(form).__name__].model_validate(
-        form.model_dump(exclude={"recording_id", "session_id", "version"})
+        form.model_dump(exclude={"recording_id", "session_id", "version", "client_ids"})
     )
 
 

@@ -94,9 +94,12 @@ class MemoryLogRecorder:
                 asyncio.get_running_loop().call_later(late, self._log.insert, appends)
         raise LogUnavailable("The event log cannot be written: the connection was lost.")
 
-    def select_events(self, originator_id: UUID, *, gt: int | None = None) -> list[StoredEvent]:
+    def select_events(
+        self, originator_id: UUID, *, gt: int | None = None, limit: int | None = None
+    ) -> list[StoredEvent]:
         self._may_fail()
-        return self._log.by_recording.get(originator_id, [])[gt or 0 :]
+        after = self._log.by_recording.get(originator_id, [])[gt or 0 :]
+        return after if limit is None else after[:limit]
 
     def select_notifications(
         self, start: int | None, limit: int, *, inclusive_of_start: bool = True

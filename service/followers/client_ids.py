@@ -1,0 +1,60 @@
+"""What clients know a recording or session by, for every event of it, though only the first event says so."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
+from domain.events import AmbientSessionOpened, RecordingOpened
+
+REMEMBERED = 10_000
+"""Recordings and sessions whose ids are kept, those published least recently let go: half a kilobyte each."""
+
+Opened = RecordingOpened | AmbientSessionOpened
+ClientIdsOf = Callable[[UUID, Opened], Mapping[str, str]]
+"""From the id and the first event of a recording or session; the same on every call."""
+
+
+class ClientIds:
+    """The ids by recording or session. What is not known is read from the log: one read for each that begins outside
+    of what was published lately, and all that a batch needs at one go."""
+
+    def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, remembered: int = REMEMBERED) -> None:
+        self._log = log
+        self._client_ids_of = client_ids_of
+        self._remembered = remembered
+        self._known: OrderedDict[UUID, Mapping[str, str]] = OrderedDict()
+
+    async def of(self, events: Sequence[RecordedEvent]) -> list[Mapping[str, str]]:
+        """The ids for each event, in their order. Raises: LogUnavailable."""
+        found: dict[UUID, Mapping[str, str]] = {}
+        unknown: set[UUID] = set()
+        for recorded in events:
+            stream_id = recorded.stream_id
+            if stream_id in found:
+                continue
+            if (known := self._known.get(stream_id)) is not None:
+                found[stream_id] = known
+            elif isinstance(recorded.event, Opened):
+                found[stream_id] = self._client_ids_of(stream_id, recorded.event)
+            else:
+                unknown.add(stream_id)
+        if unknown:
+            found |= await self._read(unknown)
+        self._remember(found)
+        return [found[recorded.stream_id] for recorded in events]
+
+    async def _read(self, stream_ids: set[UUID]) -> dict[UUID, Mapping[str, str]]:
+        first_events = await self._log.first_events(stream_ids)
+        return {
+            stream_id: self._client_ids_of(stream_id, event) if isinstance(event, Opened) else {}
+            for stream_id, event in first_events.items()
+        }
+
+    def _remember(self, found: Mapping[UUID, Mapping[str, str]]) -> None:
+        for stream_id, client_ids in found.items():
+            self._known[stream_id] = client_ids
+            self._known.move_to_end(stream_id)
+        while len(self._known) > self._remembered:
+            self._known.popitem(last=False)
