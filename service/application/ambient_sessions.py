@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.recorder import VersionConflict
+from adapters.event_log.port import VersionConflict
 from domain.ambient_session import (
     AmbientSession,
     AmbientSessionNotFound,

@@ -7,21 +7,22 @@ each other's commit, they share it. Nothing is answered, though, before all that
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.reader import BEGINNING, StateAt
-from adapters.event_log.recorder import LogUnavailable, VersionConflict
-from adapters.event_log.snapshots import SnapshotNotKept, SnapshotStore, SnapshotUnreadable
+from adapters.event_log.port import LogUnavailable, VersionConflict
+from adapters.event_log.reader import StateAt
+from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
 from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import RecordingEvent, RecordingOpened
+from domain.events import LoggedEvent, RecordingEvent, RecordingOpened
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
 from domain.snapshots import Snapshot, take_snapshot
+from service.application.recording_snapshots import RecordingSnapshots
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,9 @@ class _Hot:
 class Recordings:
     """All recordings, by id. Used from one event loop."""
 
-    def __init__(self, log: EventLog, *, snapshots: SnapshotStore | None = None, hot_chunks: int = HOT_CHUNKS) -> None:
+    def __init__(
+        self, log: EventLog, *, snapshots: RecordingSnapshots | None = None, hot_chunks: int = HOT_CHUNKS
+    ) -> None:
         self._log = log
         self._snapshots = snapshots
         self._keeping: set[asyncio.Task[None]] = set()
@@ -207,11 +210,11 @@ class Recordings:
     async def _load_cold(self, recording_id: UUID) -> _Hot:
         try:
             begun = await self._newest_snapshot(recording_id)
-            state = await self._log.state(recording_id, after=begun)
+            state = await self._log.state(recording_id, fold_recording, after=begun)
         finally:
             # Here and not in a callback: who asks when this task is done must not get what it once loaded.
             del self._loading[recording_id]
-        hot = _Hot(state.recording, state.version, settled=state.recording, settled_version=state.version)
+        hot = _Hot(state.state, state.version, settled=state.state, settled_version=state.version)
         if state.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(recording_id, hot)
         self._hot[recording_id] = hot
@@ -219,15 +222,15 @@ class Recordings:
         self._evict(newest=hot)
         return hot
 
-    async def _newest_snapshot(self, recording_id: UUID) -> StateAt:
+    async def _newest_snapshot(self, recording_id: UUID) -> StateAt[Recording]:
         if self._snapshots is None:
-            return BEGINNING
+            return StateAt(0, None)
         try:
-            return await asyncio.to_thread(self._snapshots.newest, recording_id) or BEGINNING
+            return await asyncio.to_thread(self._snapshots.newest, recording_id) or StateAt(0, None)
         except SnapshotUnreadable as error:
             about = {"recording_id": recording_id.hex, "because": str(error)}
             logger.warning("snapshot left aside; the history is folded instead", extra=about)
-            return BEGINNING
+            return StateAt(0, None)
 
     def _keep_snapshot(self, recording_id: UUID, hot: _Hot) -> None:
         """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""
@@ -240,7 +243,7 @@ class Recordings:
         task.add_done_callback(self._keeping.discard)
 
     async def _write_snapshot(
-        self, snapshots: SnapshotStore, recording_id: UUID, version: int, snapshot: Snapshot
+        self, snapshots: RecordingSnapshots, recording_id: UUID, version: int, snapshot: Snapshot
     ) -> None:
         try:
             await asyncio.to_thread(snapshots.keep, recording_id, version, snapshot)
@@ -276,6 +279,11 @@ class Recordings:
         if self._hot.get(recording_id) is hot:
             del self._hot[recording_id]
             self._held -= _weight(hot.recording)
+
+
+def fold_recording(events: Iterable[LoggedEvent], recording: Recording | None) -> Recording | None:
+    """None for the stream of a session: there is no recording of that name."""
+    return fold((event for event in events if isinstance(event, RecordingEvent)), recording)
 
 
 def _weight(recording: Recording | None) -> int:

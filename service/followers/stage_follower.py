@@ -16,7 +16,7 @@ from adapters.audio.errors import AudioError
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.positions import PositionStore
 from adapters.speech.port import SpeechError
 from domain.commands import Command, RecordFailure

@@ -15,8 +15,7 @@ from secrets import token_hex
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
-from adapters.event_log.snapshots import SnapshotStore
-from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
+from adapters.event_log.opening import open_log
 from adapters.keys import KeyStore
 from adapters.notes.extractive import ExtractiveNoteWriter
 from adapters.notes.note import NoteWriter
@@ -41,6 +40,7 @@ from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
 from service.application.note_writing import NoteWork
 from service.application.processing import StageWork
+from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.dialects.bota.objects import recording_status
@@ -85,9 +85,8 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
         parts.push_async_callback(blobs.close)
         blobs.recover()
-        make_private_directory(settings.log_path.parent)
-        recorder = SQLiteLogRecorder(settings.log_path)
-        log = EventLog(recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
+        opened_log = open_log(settings.log_url)
+        log = EventLog(opened_log.recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
         parts.push_async_callback(log.close)
         keys = KeyStore(settings.keys_path, clock=clock)
         parts.callback(keys.close)
@@ -100,7 +99,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
 
         dev_issuer = _dev_issuer(settings, keys, clock=clock, new_id=_new_id)
         tokens = await parts.enter_async_context(open_trust(settings, dev_issuer, clock=clock))
-        recordings = Recordings(log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+        recordings = Recordings(log, snapshots=RecordingSnapshots(opened_log.snapshots))
         parts.push_async_callback(recordings.close)
         projector = Projector(log, summaries)
         webhooks = _open_webhooks(parts, settings, clock=clock, metrics=metrics)

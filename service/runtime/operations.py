@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from service.dialects.bota.answers import HealthAnswer
 from service.dialects.http.json_answers import json_answer
 from service.runtime.deck import Deck

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.blobs.port import BlobFailure
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.speech.port import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable

@@ -262,8 +262,8 @@ class Settings(BaseSettings):
         return self.is_development if allowed is None else allowed
 
     @property
-    def log_path(self) -> Path:
-        return Path((self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3").removeprefix("sqlite:///"))
+    def log_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3"
 
     @property
     def keys_path(self) -> Path:

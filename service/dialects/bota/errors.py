@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.recordings import Contended
 from service.dialects.bota.requests import InvalidRequest

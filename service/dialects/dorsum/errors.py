@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.speech.port import EngineRefused, EngineUnavailable, UnsupportedLanguage
 from adapters.worker_processes import WorkerError
 from domain import errors as domain

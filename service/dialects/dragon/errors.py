@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother
