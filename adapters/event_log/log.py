@@ -13,8 +13,8 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import PersistenceError
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
-from adapters.event_log.reader import BEGINNING, EventReader, StateAt
-from adapters.event_log.recorder import Append, LogRecorder, LogUnavailable, VersionConflict
+from adapters.event_log.port import Append, LogRecorder, LogUnavailable, VersionConflict
+from adapters.event_log.reader import EventReader, Fold, StateAt
 from adapters.staged_bytes import Keeper, StagedBytes
 from domain.events import LoggedEvent
 
@@ -31,6 +31,7 @@ SECONDS_BETWEEN_WAKES = 0.05
 """Under load, followers are woken once for the commits of this time: waking all of them costs more than a commit.
 Whoever waits for one of them wakes it (`wake`)."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -205,15 +206,15 @@ class EventLog:
         return await self._read(lambda: self._reader.history(stream_id, after_version=after_version))
 
     async def first_events(self, stream_ids: Collection[UUID]) -> dict[UUID, LoggedEvent]:
-        """The first event of each recording or session, all in one read. Raises: LogUnavailable."""
+        """The first event of each stream, all in one read. Raises: LogUnavailable."""
         return await self._read(lambda: self._reader.first_events(stream_ids))
 
-    async def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
-        """One recording's state, folded in a thread from its events `after` an earlier state, which is given up to it.
+    async def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
+        """One stream's state, folded by `fold` in a thread from its events, or from those `after` an earlier state.
 
-        Raises: LogUnavailable.
+        The earlier state is given up to it. Raises: LogUnavailable; what `fold` raises.
         """
-        return await self._read(lambda: self._reader.state(stream_id, after=after))
+        return await self._read(lambda: self._reader.state(stream_id, fold, after=after))
 
     async def read(self, *, after: int, limit: int = 512) -> list[RecordedEvent]:
         """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""

@@ -1,25 +1,27 @@
 """Reads the log back as events. Blocking: for threads, and for commands that run beside the service."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent
-from adapters.event_log.recorder import LogRecorder
-from domain.events import SESSION_EVENT_TYPES, LoggedEvent, RecordingEvent
-from domain.recording import Recording, fold
+from adapters.event_log.port import LogRecorder
+from domain.events import LoggedEvent
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
-class StateAt:
-    """A recording as it is after the event of `version`; None at version 0."""
+class StateAt(Generic[S]):
+    """A stream's state after the event of `version`; None at version 0."""
 
     version: int
-    recording: Recording | None
+    state: S | None
 
 
-BEGINNING = StateAt(0, None)
+Fold = Callable[[Iterable[LoggedEvent], S | None], S | None]
+"""The state after these events, from an earlier one or from none. Given one event after another: it keeps none."""
 
 
 class EventReader:
@@ -39,19 +41,13 @@ class EventReader:
         firsts = {stream_id: self._recorder.select_events(stream_id, limit=1) for stream_id in stream_ids}
         return {stream_id: self._mapper.to_event(stored) for stream_id, (stored, *_) in firsts.items()}
 
-    def state(self, stream_id: UUID, *, after: StateAt = BEGINNING) -> StateAt:
-        """One recording's state as the log has it now, folded from its events `after` an earlier state.
-
-        None for the id of a session: there is no recording of that name.
-        """
-        stored_events = self._recorder.select_events(stream_id, gt=after.version)
+    def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
+        """One stream's state as the log has it now: its events, or those `after` an earlier state, folded by `fold`."""
+        begun: StateAt[S] = after or StateAt(0, None)
+        stored_events = self._recorder.select_events(stream_id, gt=begun.version)
         # One at a time: ten thousand events kept at once cost the garbage collector more than reading them.
-        events = (
-            cast("RecordingEvent", self._mapper.to_event(stored))
-            for stored in stored_events
-            if stored.topic not in SESSION_EVENT_TYPES
-        )
-        return StateAt(after.version + len(stored_events), fold(events, after.recording))
+        events = map(self._mapper.to_event, stored_events)
+        return StateAt(begun.version + len(stored_events), fold(events, begun.state))
 
     def after(self, position: int, *, limit: int = 512) -> list[RecordedEvent]:
         """At most `limit` events of all streams after `position`, in order; none at the end."""

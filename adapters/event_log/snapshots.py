@@ -1,17 +1,22 @@
-"""Adapts a recorder of the `eventsourcing` library to snapshots: the newest state of a recording that was kept.
+"""Adapts a recorder of the `eventsourcing` library to snapshots: the newest state of a stream that was kept.
 
-Not to be relied on: a snapshot may be lost, or unreadable, at no cost but the time to fold the history instead.
+What is in a snapshot is for its owner to say; here it is bytes. Not to be relied on: a snapshot may be lost, or
+unreadable, at no cost but the time to fold the history instead.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, PersistenceError, StoredEvent
-from pydantic import ValidationError
 
-from adapters.event_log.reader import StateAt
-from domain.snapshots import Snapshot, restore
 
-_TOPIC = "RecordingSnapshot"
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A stream's state after the event of `version`. `kind` is stored beside it and says what the bytes are."""
+
+    version: int
+    kind: str
+    state: bytes
 
 
 class SnapshotUnreadable(Exception):
@@ -23,31 +28,23 @@ class SnapshotNotKept(Exception):
 
 
 class SnapshotStore:
-    """Snapshots by recording. Blocking: for threads."""
+    """Snapshots by stream. Blocking: for threads."""
 
     def __init__(self, recorder: AggregateRecorder) -> None:
         self._recorder = recorder
 
-    def newest(self, stream_id: UUID) -> StateAt | None:
+    def newest(self, stream_id: UUID) -> StoredSnapshot | None:
         """Raises: SnapshotUnreadable."""
         try:
             rows = self._recorder.select_events(stream_id, desc=True, limit=1)
         except PersistenceError as error:
             raise SnapshotUnreadable(str(error)) from error
-        if not rows:
-            return None
-        try:
-            snapshot = Snapshot.model_validate_json(rows[0].state)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise SnapshotUnreadable(f"{place}: {first['msg']}") from error
-        return StateAt(rows[0].originator_version, restore(snapshot))
+        return StoredSnapshot(rows[0].originator_version, rows[0].topic, rows[0].state) if rows else None
 
-    def keep(self, stream_id: UUID, version: int, snapshot: Snapshot) -> None:
-        """Keep the snapshot of `version`; older ones of the recording may go. Raises: SnapshotNotKept."""
-        state = snapshot.model_dump_json().encode()
+    def keep(self, stream_id: UUID, snapshot: StoredSnapshot) -> None:
+        """Keep the snapshot; older ones of the stream may go. Raises: SnapshotNotKept."""
+        stored = StoredEvent(stream_id, snapshot.version, snapshot.kind, snapshot.state)
         try:
-            self._recorder.insert_events([StoredEvent(stream_id, version, _TOPIC, state)])
+            self._recorder.insert_events([stored])
         except PersistenceError as error:
             raise SnapshotNotKept(str(error)) from error

@@ -20,7 +20,7 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.event_log.port import Append, LogFull, LogUnavailable, VersionConflict
 from adapters.sqlite_file import LOCK_TIMEOUT_SECONDS, connect
 
 _LARGEST = 2**63 - 1

@@ -1,6 +1,7 @@
 """All ambient sessions: what is asked of one is decided on its newest state and is durable before it is answered."""
 
 import asyncio
+from collections.abc import Iterable
 from uuid import UUID
 
 from adapters.blobs.port import BlobStore
@@ -15,7 +16,7 @@ from domain.ambient_session import (
     decide_session,
     fold_session,
 )
-from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent
+from domain.events import AmbientSessionEvent, LoggedEvent
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
 from service.application.streams import Aggregate, Streams
@@ -25,10 +26,13 @@ REMEMBERED_SESSIONS = 20_000
 """Sessions kept in memory, those used least recently let go: every chunk asks for its own."""
 
 
+def _fold(events: Iterable[LoggedEvent], session: AmbientSession | None) -> AmbientSession | None:
+    return fold_session((event for event in events if isinstance(event, AmbientSessionEvent)), session)
+
+
 SESSIONS: Aggregate[AmbientSession, SessionCommand, AmbientSessionEvent] = Aggregate(
     decide=decide_session,
-    fold=fold_session,
-    events=frozenset(SESSION_EVENT_TYPES),
+    fold=_fold,
     refusals=SessionError,
     weight=lambda _: 1,
     is_current=lambda session: session is not None and not session.has_ended,  # it may have been opened again

@@ -1,12 +1,13 @@
 """All recordings: what is asked of one is decided on its newest state and is durable before it is answered."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import RECORDING_EVENT_TYPES, RecordingEvent, RecordingOpened
+from domain.events import LoggedEvent, RecordingEvent, RecordingOpened
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
 from service.application.streams import Aggregate, Outcome, Snapshots, Streams
@@ -18,14 +19,17 @@ least recently are let go first."""
 RecordingOutcome = Outcome[Recording, RecordingEvent]
 
 
+def _fold(events: Iterable[LoggedEvent], recording: Recording | None) -> Recording | None:
+    return fold((event for event in events if isinstance(event, RecordingEvent)), recording)
+
+
 def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
 RECORDINGS: Aggregate[Recording, Command, RecordingEvent] = Aggregate(
     decide=decide,
-    fold=fold,
-    events=frozenset(RECORDING_EVENT_TYPES),
+    fold=_fold,
     refusals=RecordingError,
     weight=_weight,
     is_current=lambda recording: recording is not None,  # another process may have opened it

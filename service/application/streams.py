@@ -7,13 +7,14 @@ commit, they share it. But nothing is answered before all that the answer rests 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable, VersionConflict
+from adapters.event_log.reader import Fold, StateAt
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
 from adapters.staged_bytes import StagedBytes
 from domain.events import LoggedEvent
@@ -29,31 +30,20 @@ SNAPSHOT_AFTER = 500
 S = TypeVar("S")
 C = TypeVar("C")
 E = TypeVar("E", bound=LoggedEvent)
-C_contra = TypeVar("C_contra", contravariant=True)
-E_co = TypeVar("E_co", bound=LoggedEvent, covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class StateAt(Generic[S]):
-    """A stream's state after the event of `version`; None at version 0."""
-
-    version: int
-    state: S | None
 
 
 class Snapshots(Protocol[S]):
-    """Keeps states, so that a long history need not be folded from its beginning. Blocking: for threads."""
+    """Keeps states, so that a long history need not be folded from its beginning."""
 
     def newest(self, stream_id: UUID) -> StateAt[S] | None:
-        """Raises: SnapshotUnreadable."""
+        """Blocking: for threads. Raises: SnapshotUnreadable."""
         ...
 
-    def take(self, state: S) -> bytes:
-        """The state as it will be kept. Quick, and not for a thread: a state may share what another is growing."""
-        ...
+    def keeping(self, stream_id: UUID, reached: StateAt[S]) -> Callable[[], None]:
+        """What keeps the state, when it is called in a thread. It raises SnapshotNotKept.
 
-    def keep(self, stream_id: UUID, version: int, snapshot: bytes) -> None:
-        """Keep what `take` gave. Raises: SnapshotNotKept."""
+        The state is taken now: it may share what later states of its stream grow in this thread.
+        """
         ...
 
 
@@ -61,13 +51,13 @@ class Snapshots(Protocol[S]):
 class Aggregate(Generic[S, C, E]):
     """What the domain says of one kind of stream, and what that costs to keep.
 
-    `refusals`: the base of everything that `decide` raises. `weight`: what a state counts for in memory.
+    `fold` passes over events of other kinds. `refusals`: the base of everything that `decide` raises. `weight`: what a
+    state counts for in memory.
     `is_current`: whether a state in memory may answer a query; if not, the log is asked whether there is more.
     """
 
     decide: Callable[[S | None, C], Sequence[E]]
-    fold: Callable[[Iterable[E], S | None], S | None]
-    events: frozenset[str]
+    fold: Fold[S]
     refusals: type[Exception]
     weight: Callable[[S | None], int]
     is_current: Callable[[S | None], bool]
@@ -249,7 +239,7 @@ class Streams(Generic[S, C, E]):
     async def _load_cold(self, stream_id: UUID) -> _Hot[S]:
         try:
             begun = await self._newest_snapshot(stream_id)
-            found = await self._folded(stream_id, begun)
+            found = await self._log.state(stream_id, self._aggregate.fold, after=begun)
         finally:
             # Here and not in a callback: who asks when this task is done must not get what it once loaded.
             del self._loading[stream_id]
@@ -272,22 +262,18 @@ class Streams(Generic[S, C, E]):
             logger.warning("snapshot left aside; the history is folded instead", extra=about)
             return beginning
 
-    async def _folded(self, stream_id: UUID, begun: StateAt[S]) -> StateAt[S]:
-        raise NotImplementedError
-
     def _keep_snapshot(self, stream_id: UUID, hot: _Hot[S]) -> None:
         """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""
         if self._snapshots is None or hot.state is None:
             return
-        # Taken here and only written in a thread: states of one history share a dict, which grows in this one.
-        snapshot = self._snapshots.take(hot.state)
-        task = asyncio.create_task(self._write_snapshot(self._snapshots, stream_id, hot.version, snapshot))
+        keep = self._snapshots.keeping(stream_id, StateAt(hot.version, hot.state))
+        task = asyncio.create_task(self._write_snapshot(stream_id, keep))
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
-    async def _write_snapshot(self, snapshots: Snapshots[S], stream_id: UUID, version: int, snapshot: bytes) -> None:
+    async def _write_snapshot(self, stream_id: UUID, keep: Callable[[], None]) -> None:
         try:
-            await asyncio.to_thread(snapshots.keep, stream_id, version, snapshot)
+            await asyncio.to_thread(keep)
         except SnapshotNotKept as error:
             about = {"recording_id": stream_id.hex, "because": str(error)}
             logger.warning("snapshot not kept", extra=about)

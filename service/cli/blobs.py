@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import click
 
+from service.cli.own_log import needing_a_log
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 
@@ -42,12 +43,12 @@ def usage() -> None:
 
 @contextmanager
 def _settings() -> Iterator[Settings]:
+    from adapters.event_log.opening import require_log  # noqa: PLC0415
+
     try:
         settings = load_settings()
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
-    if not settings.log_path.exists():
-        raise click.ClickException(
-            f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
-        )
-    yield settings
+    with needing_a_log():
+        require_log(settings.log_url)
+        yield settings

@@ -6,6 +6,7 @@ from random import Random
 
 import click
 
+from service.cli.own_log import needing_a_log
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 
@@ -22,26 +23,23 @@ def publish() -> None:
         raise click.ClickException(str(error)) from None
     if settings.kafka is None:
         raise click.ClickException("TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?")
-    if not settings.log_path.exists():
-        raise click.ClickException(
-            f"There is no event log at {settings.log_path}; set TAPEDECK_DATA_DIR as for the service."
-        )
     from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what publishing needs is slow to import
 
     log_to_stderr(settings.log_level)
-    asyncio.run(_publish(settings))
+    with needing_a_log():
+        asyncio.run(_publish(settings))
 
 
 async def _publish(settings: Settings) -> None:
     from adapters.event_log.log import EventLog  # noqa: PLC0415
-    from adapters.event_log.sqlite import SQLiteLogRecorder  # noqa: PLC0415
+    from adapters.event_log.opening import open_log  # noqa: PLC0415
     from adapters.positions import PositionStore  # noqa: PLC0415
     from service.application.metrics import Metrics  # noqa: PLC0415
     from service.followers.supervision import keep_running  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
     from service.runtime.publishing import open_publisher  # noqa: PLC0415
 
-    log = EventLog(SQLiteLogRecorder(settings.log_path))
+    log = EventLog(open_log(settings.log_url, must_exist=True).recorder)
     positions = PositionStore(settings.positions_path)
     random = Random()  # noqa: S311 - for jitter
     publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())

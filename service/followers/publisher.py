@@ -15,7 +15,7 @@ from random import Random
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.kafka.connection import KafkaConnection
 from adapters.kafka.errors import Fenced, KafkaFailed
 from adapters.kafka.message import Message

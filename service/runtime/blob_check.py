@@ -12,8 +12,8 @@ from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore
 from adapters.blobs.segments.check import check_segments
 from adapters.blobs.segments.index import SegmentIndex
 from adapters.blobs.segments.space import space_usage
+from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
-from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import (
     AmbientSessionOpened,
     AmbientSessionUpdated,
@@ -40,15 +40,15 @@ class Finding:
 
 
 def check_blobs(settings: Settings) -> Iterator[Finding]:
-    """What differs, then one sentence on what was read."""
+    """What differs, then one sentence on what was read. Raises: NoEventLog."""
+    log = open_log(settings.log_url, must_exist=True)
     store = open_store(settings.blob_store_url)
-    recorder = SQLiteLogRecorder(settings.log_path)
     try:
         if _segments(settings) is not None:
             yield from (Finding(each, is_loss=True) for each in check_segments(_segments(settings) or Path()))
         spoken_of = _Keys()
         count = size_bytes = 0
-        for key, sha256, may_be_gone in _spoken_of(EventReader(recorder)):
+        for key, sha256, may_be_gone in _spoken_of(EventReader(log.recorder)):
             spoken_of.add(key)
             try:
                 actual, length = _digest(store, key)
@@ -69,7 +69,7 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
             f"{count} blobs of the log were read, {size_bytes:,} bytes; {len(orphans)} more are stored.", False
         )
     finally:
-        recorder.close()
+        log.close()
         asyncio.run(store.close())
 
 

@@ -168,8 +168,8 @@ class ServiceSettings(HttpSettings):
         )
 
     @property
-    def log_path(self) -> Path:
-        return Path((self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3").removeprefix("sqlite:///"))
+    def log_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3"
 
     @property
     def keys_path(self) -> Path:

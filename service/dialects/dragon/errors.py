@@ -7,7 +7,7 @@ a 500 here, whatever its cause: that is the status at which Dragon's clients try
 from aiohttp import hdrs, web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother

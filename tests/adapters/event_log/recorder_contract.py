@@ -10,7 +10,7 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.event_log.recorder import Append, LogRecorder, VersionConflict
+from adapters.event_log.port import Append, LogRecorder, VersionConflict
 
 
 def append(stream_id: UUID, expected_version: int, count: int = 1, state: bytes = b"{}") -> Append:

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import weakref
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -7,7 +8,8 @@ import pytest
 
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
-from adapters.event_log.recorder import LogFull, VersionConflict
+from adapters.event_log.port import LogFull, VersionConflict
+from adapters.event_log.reader import StateAt
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from tests.domain.histories import chunk, opened
 
@@ -302,3 +304,23 @@ async def test_a_follower_that_is_stopped_at_the_moment_the_log_grows_stops(log,
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
+
+
+async def test_any_state_is_folded_from_a_streams_events_one_at_a_time(log):
+    stream, kept = uuid4(), []
+    events = [opened(), *(chunk(number) for number in range(1, 40))]
+    await log.append(stream, 0, events, trace_id=NO_TRACE)
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+
+    def count(given, state):
+        for event in given:
+            kept.append(weakref.ref(event))
+            assert sum(each() is not None for each in kept) <= 2
+            state = (state or 0) + 1
+        return state
+
+    whole = await log.state(stream, count)
+    assert whole == StateAt(40, 40)
+    await log.append(stream, 40, [chunk(40), chunk(41)], trace_id=NO_TRACE)
+    assert await log.state(stream, count, after=whole) == StateAt(42, 42)
+    assert await log.state(uuid4(), count) == StateAt(0, None)

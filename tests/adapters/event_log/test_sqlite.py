@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.event_log.recorder import LogFull
+from adapters.event_log.port import LogFull
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from tests.adapters.event_log.recorder_contract import RecorderContract, append, positions
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.recorder import LogFull
+from adapters.event_log.port import LogFull
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
 from domain.events import FinalizeRequested

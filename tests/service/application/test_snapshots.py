@@ -12,7 +12,9 @@ from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from domain.errors import RecordingNotFound
 from domain.recording import fold
 from service.application import recordings as recordings_module
+from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
+from tests.domain import histories
 from tests.domain.histories import chunk, delete, finalize, finalized, open_recording, store_chunk
 
 LONG = 8
@@ -29,8 +31,8 @@ class Restarts:
         self.read = []
         state = self.log.state
 
-        async def counted(recording_id, *, after):
-            reached = await state(recording_id, after=after)
+        async def counted(stream_id, fold, *, after):
+            reached = await state(stream_id, fold, after=after)
             self.read.append(reached.version - after.version)
             return reached
 
@@ -38,7 +40,7 @@ class Restarts:
 
     def restarted(self):
         self.read.clear()
-        return Recordings(self.log, snapshots=SnapshotStore(SQLiteSnapshotRecorder(self.recorder)))
+        return Recordings(self.log, snapshots=RecordingSnapshots(SnapshotStore(SQLiteSnapshotRecorder(self.recorder))))
 
     async def folded(self, its_id):
         return fold(recorded.event for recorded in await self.log.history(its_id))
@@ -180,3 +182,10 @@ async def test_closing_waits_for_a_load_whose_asker_has_gone(rig):
     await closing
     assert not closed_at_once
     assert rig.read == [3]
+
+
+async def test_a_session_is_no_recording_of_its_id(rig):
+    its_id = uuid4()
+    await rig.log.append(its_id, 0, [histories.session_opened()], trace_id=None)
+    with pytest.raises(RecordingNotFound):
+        await rig.restarted().find(its_id)

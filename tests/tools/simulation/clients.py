@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from domain import commands, errors
 from domain.events import FinalizePolicy, RecordingKind
 from domain.identity import recording_id

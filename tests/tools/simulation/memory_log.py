@@ -8,7 +8,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, OperationalError, StoredEvent
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent
-from adapters.event_log.recorder import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.event_log.port import Append, LogFull, LogUnavailable, VersionConflict
 from domain.events import RecordingEvent
 from domain.recording import Recording, evolve
 from tests.tools.simulation import faults as fault

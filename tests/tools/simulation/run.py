@@ -14,7 +14,7 @@ from eventsourcing.persistence import PersistenceError
 from adapters.blobs.port import BlobNotFound, StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
 from adapters.event_log.mapper import RecordedEvent
-from adapters.event_log.recorder import LogUnavailable
+from adapters.event_log.port import LogUnavailable
 from adapters.speech.port import EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.recording import Phase, phase_of

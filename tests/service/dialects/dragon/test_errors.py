@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.tokens.errors import IssuerUnavailable
 from domain.errors import ChunkMismatch
 from service.application.recordings import Contended

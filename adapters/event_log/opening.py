@@ -1,0 +1,63 @@
+"""Opens the event log that a URL names: the one place that knows which stores of events there are, and where they are.
+
+`sqlite:///PATH` is one file, with the snapshots beside the log in it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.event_log.port import LogRecorder
+from adapters.event_log.snapshots import SnapshotStore
+from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
+from adapters.private_files import make_private_directory
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """The store of a log, and that of the snapshots which were taken of its streams."""
+
+    recorder: LogRecorder
+    snapshots: SnapshotStore
+
+    def close(self) -> None:
+        self.recorder.close()
+
+
+class NoEventLog(Exception):
+    """Nothing has ever been recorded there. `str()` is one sentence."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"There is no event log at {self.place}."
+
+
+def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
+    """The log that the URL names, made with a private directory around it when there is none.
+
+    Raises: NoEventLog instead, when it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
+    """
+    path = _path(url)
+    if must_exist:
+        require_log(url)
+    else:
+        make_private_directory(path.parent)
+    recorder = SQLiteLogRecorder(path)
+    return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+
+
+def require_log(url: str) -> None:
+    """Raises: NoEventLog when there is no log where the URL says."""
+    path = _path(url)
+    if not path.exists():
+        raise NoEventLog(str(path))
+
+
+def _path(url: str) -> Path:
+    if not url.startswith(_SQLITE) or url == _SQLITE:
+        raise ValueError(f"There is no event log for {url!r}: only sqlite:///PATH is known.")
+    return Path(url.removeprefix(_SQLITE))

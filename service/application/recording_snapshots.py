@@ -1,0 +1,43 @@
+"""Snapshots of recordings: how a recording's state is written into the log's store of snapshots, and read back."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from adapters.event_log.reader import StateAt
+from adapters.event_log.snapshots import SnapshotStore, SnapshotUnreadable, StoredSnapshot
+from domain.recording import Recording
+from domain.snapshots import Snapshot, restore, take_snapshot
+
+KIND = "RecordingSnapshot"
+
+
+class RecordingSnapshots:
+    """Snapshots by recording."""
+
+    def __init__(self, store: SnapshotStore) -> None:
+        self._store = store
+
+    def newest(self, recording_id: UUID) -> StateAt[Recording] | None:
+        """Blocking: for threads. Raises: SnapshotUnreadable."""
+        stored = self._store.newest(recording_id)
+        if stored is None:
+            return None
+        try:
+            snapshot = Snapshot.model_validate_json(stored.state)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise SnapshotUnreadable(f"{place}: {first['msg']}") from error
+        return StateAt(stored.version, restore(snapshot))
+
+    def keeping(self, recording_id: UUID, reached: StateAt[Recording]) -> Callable[[], None]:
+        """What keeps the state, when it is called in a thread; older ones of the recording may go then. It raises
+        SnapshotNotKept."""
+        assert reached.state is not None  # noqa: S101 - of nothing, nothing is kept
+        # Taken here and only written in a thread: states of one history share a dict, which grows in this one.
+        snapshot = take_snapshot(reached.state)
+        return lambda: self._store.keep(
+            recording_id, StoredSnapshot(reached.version, KIND, snapshot.model_dump_json().encode())
+        )

@@ -1,0 +1,17 @@
+"""Commands that read the event log beside the service: what they say when there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def needing_a_log() -> Iterator[None]:
+    """A block that opens the log; without one, the command ends with one sentence."""
+    from adapters.event_log.opening import NoEventLog  # noqa: PLC0415 - it takes a while to import
+
+    try:
+        yield
+    except NoEventLog as missing:
+        raise click.ClickException(f"{str(missing).rstrip('.')}; set TAPEDECK_DATA_DIR as for the service.") from None
