@@ -31,7 +31,8 @@ from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
 from service.application.queries import Queries
-from service.application.recordings import Recordings, RecordingSnapshots
+from service.application.recording_snapshots import RecordingSnapshots
+from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.streams import Contended
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from adapters.blobs.store import StorageFull
-from adapters.event_log.recorder import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable
 from domain.errors import ChunkMismatch, RecordingNotFound
 from service.dialects.http.api import Api
 from service.dialects.http.errors import ErrorTable, Row
