@@ -9,7 +9,8 @@ from adapters.event_log.port import LogFull
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
 from domain.events import FinalizeRequested
-from service.application.recordings import Contended, Outcome, Recordings
+from service.application.recordings import Outcome, Recordings
+from service.application.streams import Contended
 from tests.domain.histories import chunk, delete, finalize, finalized, open_recording, opened, store_chunk
 
 

@@ -24,9 +24,9 @@ from domain.recording import fold
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.dialects.registry import client_ids_of
 from service.followers import publisher as publisher_module
 from service.followers.publisher import Publisher
-from service.runtime.client_ids import client_ids_of
 from tests.domain.histories import at, finalize, open_recording, store_chunk
 from tests.domain.history_kit import histories
 from tests.tools.kafka.folding import folded

@@ -26,10 +26,10 @@ from adapters.kafka.topic import Topic, ensure_topic
 from adapters.positions import PositionStore
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
+from service.dialects.registry import client_ids_of
 from service.followers.client_ids import ClientIds
 from service.followers.publisher import LARGEST_BATCH, Publisher
 from service.messages.publication import to_message
-from service.runtime.client_ids import client_ids_of
 from service.runtime.collector import settle_collector
 from tests.domain.histories import chunk, opened
 from tests.end_to_end.service_process import ServiceProcess

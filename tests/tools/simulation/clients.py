@@ -15,7 +15,7 @@ from domain import commands, errors
 from domain.events import FinalizePolicy, RecordingKind
 from domain.identity import recording_id
 from domain.summary import Standing
-from service.application.recordings import Contended
+from service.application.streams import Contended
 from tests.tools.simulation.process import ConnectionLost, Process
 from tests.tools.simulation.requests import Handlers
 from tests.tools.simulation.world import World

@@ -18,7 +18,7 @@ from adapters.event_log.port import LogUnavailable
 from adapters.speech.port import EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.recording import Phase, phase_of
-from service.application.recordings import Contended
+from service.application.streams import Contended
 from service.followers import stage_follower
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.clients import Client

@@ -8,7 +8,7 @@ from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.tokens.errors import IssuerUnavailable
 from domain.errors import ChunkMismatch
-from service.application.recordings import Contended
+from service.application.streams import Contended
 from service.dialects.registry import DIALECTS
 from service.runtime.web import errors
 

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.blobs.store import StorageFull
+from adapters.blobs.port import StorageFull
 from adapters.event_log.port import LogFull, LogUnavailable
 from domain.errors import ChunkMismatch, RecordingNotFound
 from service.dialects.http.api import Api
