@@ -11,7 +11,7 @@ from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from domain.errors import RecordingNotFound
 from domain.recording import fold
-from service.application import recordings as recordings_module
+from service.application import streams
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from tests.domain import histories
@@ -56,7 +56,7 @@ class Restarts:
 
 @pytest.fixture(autouse=True)
 def a_few_events_are_long(monkeypatch):
-    monkeypatch.setattr(recordings_module, "SNAPSHOT_AFTER", LONG)
+    monkeypatch.setattr(streams, "SNAPSHOT_AFTER", LONG)
 
 
 @pytest.fixture
@@ -165,14 +165,14 @@ async def test_another_process_is_noticed_by_one_that_began_from_a_snapshot(rig,
 
 async def test_closing_waits_for_a_load_whose_asker_has_gone(rig):
     its_id, recordings = await recorded(rig, 2), rig.restarted()
-    begun, go_on, newest = Event(), Event(), recordings._snapshots.newest
+    begun, go_on, newest = Event(), Event(), recordings._streams._snapshots.newest
 
     def slowly(recording_id):
         begun.set()
         go_on.wait(60)
         return newest(recording_id)
 
-    recordings._snapshots.newest = slowly
+    recordings._streams._snapshots.newest = slowly
     asking = asyncio.create_task(recordings.find(its_id))
     assert await asyncio.to_thread(begun.wait, 60)
     asking.cancel()
