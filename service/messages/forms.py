@@ -50,8 +50,8 @@ class PublicForm(BaseModel):
     client_ids: Annotated[
         dict[str, str],
         Field(
-            description="what the clients who announced it know it by, each id named as their API names it; the same in "
-            "every message about it. Further names may come, and older messages have none",
+            description="what the clients who announced it know it by, each id named as their API names it; the same "
+            "in every message about it. Further names may come, and older messages have none",
             examples=[
                 {"recording_id": f"rec_{_EXAMPLE.hex}", "transcription_id": f"txn_{_EXAMPLE.hex}"},
                 {"correlationId": "visit-7", "recordingId": "1"},
