@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,6 +13,9 @@ from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
 from service.runtime.settings import BadSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from service.messages.forms import PublicForm
 
 POLL_MS = 500
 
@@ -132,12 +135,15 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
         click.echo(f"Broken {_where(record)}: {problem}.", err=True)
         return True
     if not wanted or form.TYPE in wanted:
-        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at"})
-        line = (
-            f"{wording.local_time(form.at)}  {form.subject_id}/{form.version:<4} {_short(form.TYPE):<18} {facts(data)}"
-        )
-        click.echo(line.rstrip())
+        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at", "client_ids"})
+        subject = f"{form.subject_id}/{form.version:<4} {_short(form.TYPE):<18}"
+        click.echo("  ".join(filter(None, (wording.local_time(form.at), subject, _named(form), facts(data)))).rstrip())
     return False
+
+
+def _named(form: "PublicForm") -> str:
+    """Write the ids that clients know it by: `recording_id rec_0b7a…  transcription_id txn_0b7a…`."""
+    return "  ".join(f"{name} {client_id}" for name, client_id in form.client_ids.items())
 
 
 def _short(message_type: str) -> str:

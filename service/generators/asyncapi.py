@@ -10,8 +10,9 @@ from service.messages.topic import DEFAULT_TOPIC
 DESCRIPTION = """Every event of every recording and every ambient session, exactly once and, for each of them, in order.
 
 Read with `isolation.level=read_committed`. The key is the id of the recording or session. A message is a CloudEvent 1.0
-in binary mode: its attributes are headers with the prefix `ce_`, its data is the value. Within a type's version
-fields are only ever added: ignore fields and types that you do not know."""
+in binary mode: its attributes are headers with the prefix `ce_`, its data is the value. `client_ids` in the value are
+the ids that the HTTP APIs know it by. Within a type's version fields are only ever added: ignore fields and types that
+you do not know."""
 
 
 def asyncapi_document() -> dict[str, Any]:

@@ -8,13 +8,16 @@ import os
 import random
 import re
 import signal
+from collections import defaultdict
 from dataclasses import dataclass
-from uuid import uuid4
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
 
 import aiohttp
 import psutil
 import pytest
 
+from tests.end_to_end.dorsum_client import Dorsum, silence
 from tests.end_to_end.dragon_client import Dragon, ended
 from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_the_log, until_published
 from tests.end_to_end.test_readme import section
@@ -251,6 +254,62 @@ async def test_the_trace_ids_of_a_dragon_client_are_in_the_headers(own_service, 
         ("recording.finalize_requested.v1", finalized),
         ("recording.failed.v1", finalized),
     ]
+
+
+async def test_with_the_ids_of_any_message_a_consumer_gets_what_it_is_about_over_http(
+    own_service, kafka, topic, publishers
+):
+    await own_service.start()
+    api, dragon, dorsum = own_service.api(), await Dragon.connect(own_service), Dorsum.of(own_service)
+    recording = await upload(api)
+    await dragon.announce()
+    assert (await dragon.store(1, b"not audio", 12)).status == 200
+    assert (await dragon.finalize(1, 12)).status == 200
+    await ended(api, dragon.correlation_id, 12)
+    assert (await dorsum.send(silence(), final=True)).status == 200
+    await api.ended(recording)
+    removed = await upload(api)
+    assert (await api.call("DELETE", f"/v1/recordings/{removed['id']}")).status == 204
+
+    async def messages():
+        """Of each subject, in order, from a publisher that begins where the last one stopped."""
+        publisher = publishers(kafka.bootstrap_servers, topic).start()
+        await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+        publisher.stop()
+        found = defaultdict(list)
+        for message in await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic):
+            found[message.key].append(message.form)
+        return found
+
+    await messages()
+    assert (await dragon.end()).status == 200
+    assert (await dorsum.send(silence(1), final=True)).status == 409
+    assert (await api.call("POST", f"/v1/recordings/{recording['id']}/retry")).status == 202
+    await api.ended(recording, seconds=60)
+    found = await messages()
+    of_dialect = {}
+    for key, forms in found.items():
+        (ids,) = {tuple(form.client_ids.items()) for form in forms}  # the same in every message
+        of_dialect.setdefault((forms[0].dialect, type(forms[0]).__name__), []).append((key, dict(ids)))
+    bota = dict(of_dialect["bota", "RecordingOpened"])
+    assert {ids["recording_id"] for ids in bota.values()} == {recording["id"], removed["id"]}
+    for ids in bota.values():
+        answers = [
+            await api.call("GET", f"/v1/recordings/{ids['recording_id']}"),
+            await api.call("GET", f"/v1/transcriptions/{ids['transcription_id']}"),
+        ]
+        gone = ids["recording_id"] == removed["id"]
+        assert [answer.status for answer in answers] == [404 if gone else 200] * 2
+        assert gone or [answers[0].json["id"], answers[1].json["id"]] == list(ids.values())
+    ((key, ids),) = of_dialect["dragon", "RecordingOpened"]
+    answer = await api.call("GET", f"/v1/recordings?{urlencode(ids)}")
+    assert [one["id"] for one in answer.json["data"]] == [f"rec_{UUID(key).hex}"]
+    assert ids == {"correlationId": dragon.correlation_id, "recordingId": "12"}
+    ((_, ids),) = of_dialect["dragon", "AmbientSessionOpened"]
+    assert ids == {"correlationId": dragon.correlation_id}
+    ((key, ids),) = of_dialect["dorsum", "RecordingOpened"]
+    state = await dorsum.state(ids["session_id"])
+    assert (state.status, state.json["task_id"]) == (200, key)
 
 
 async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers(own_service, kafka, topic):

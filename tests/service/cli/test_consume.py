@@ -61,6 +61,7 @@ def test_every_event_is_a_line_with_its_facts(cluster, topic):
         [f"{RECORDING}/4", "finalize_requested"],
         [f"{RECORDING}/5", "stitched"],
     ]
+    assert all("  recording_id rec_1" in line for line in lines)
     assert "#1" in lines[1]
     assert "method remuxed" in lines[4]
 

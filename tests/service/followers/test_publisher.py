@@ -121,6 +121,8 @@ async def assert_exactly_once(logged, seen):
     for partition in {message.partition for message in seen}:
         positions = [message.log_position for message in seen if message.partition == partition]
         assert positions == sorted(positions)
+    for message in seen:  # whoever published it, and wherever it began
+        assert message.form.client_ids["recording_id"] == f"rec_{message.form.subject_id.hex}"
 
 
 @pytest.fixture
