@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from domain.events import RecordingOpened
+from domain.events import AmbientSessionOpened, RecordingOpened
 from service.dialects.http.settings import HttpSettings
 
 if TYPE_CHECKING:  # what serving needs takes a while to import, and the command line needs none of it
@@ -13,8 +13,11 @@ if TYPE_CHECKING:  # what serving needs takes a while to import, and the command
     from service.dialects.http.api import Api
 
 
-def no_client_ids(_recording_id: UUID, _opened: RecordingOpened) -> Mapping[str, str]:
-    """No names but ours."""
+Opened = RecordingOpened | AmbientSessionOpened
+
+
+def no_client_ids(_stream_id: UUID, _opened: Opened) -> Mapping[str, str]:
+    """No ids but the service's own."""
     return {}
 
 
@@ -24,7 +27,7 @@ class Dialect:
 
     `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
     settings, over those that every dialect has. `scopes`: those that a restricted key for it may have. `client_ids`:
-    what its clients call a recording, by the field's name.
+    what its clients know a recording or session by, by the field's name.
     """
 
     name: str
@@ -32,7 +35,7 @@ class Dialect:
     settings: type[HttpSettings] = HttpSettings
     scopes: tuple[str, ...] = ()
     dev_credentials: "DevCredentials | None" = None
-    client_ids: Callable[[UUID, RecordingOpened], Mapping[str, str]] = no_client_ids
+    client_ids: Callable[[UUID, Opened], Mapping[str, str]] = no_client_ids
 
 
 @dataclass(frozen=True, slots=True)
