@@ -1,1 +1,1 @@
-"""The HTTP API: one module a dialect, and what they share: limits, signed URLs, serving blobs, tracing."""
+"""What the dialects share to speak HTTP: limits, error tables, tracing, signed URLs, ranges, JSON, the reference."""

@@ -1,5 +1,6 @@
 """The dialects side by side: nothing of one is another's."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -11,6 +12,7 @@ from service.dialects.dialect import Development
 from service.dialects.http.settings import HttpSettings
 from service.dialects.registry import DIALECTS
 from service.runtime.settings import Settings
+from tests.places import REPOSITORY
 
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 
@@ -66,3 +68,13 @@ def test_development_credentials_have_what_they_need_and_their_keys_are_of_the_o
     made = [keys.authenticate(entry[name], now=utc_now()) for name in credentials.tokens]
     assert [key.project_id for key in made] == ["proj_1"] * len(credentials.tokens)
     keys.close()
+
+
+@each_dialect
+def test_a_dialects_package_imports_no_other_dialects(dialect):
+    """import-linter looks further, through what is imported; this also sees a dialect that it has not been told of."""
+    files = sorted((REPOSITORY / "service" / "dialects" / dialect.name).glob("**/*.py"))
+    assert files
+    for file in files:
+        imported = re.findall(r"(?:from|import) service\.dialects\.(\w+)", file.read_text(encoding="utf-8"))
+        assert set(imported) <= {dialect.name, "dialect", "http"}, file
