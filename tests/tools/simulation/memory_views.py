@@ -31,7 +31,7 @@ class MemoryPositionStore:
                 del saved[faults.random.randrange(1, len(saved) + 1) :]
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 class MemorySummaryStore:
@@ -64,7 +64,7 @@ class MemorySummaryStore:
             del self._kept[faults.random.randrange(1, len(self._kept) + 1) :]
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 def _folded(rows: dict[UUID, RecordingSummary], events: Sequence[RecordedEvent]) -> dict[UUID, RecordingSummary]:
