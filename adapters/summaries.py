@@ -41,7 +41,7 @@ StatusOf = Callable[[RecordingSummary], str]
 
 
 class PositionMoved(Exception):
-    """Another writer has moved the view; read its position again and go on from there."""
+    """Another writer has moved the view; read its position again and continue from there."""
 
 
 class RebuildRunning(Exception):

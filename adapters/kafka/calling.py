@@ -1,4 +1,4 @@
-"""Calls aiokafka so that a caller who is cancelled meanwhile, or times out, is certain to be cancelled.
+"""Calls aiokafka so that a caller that is cancelled meanwhile, or times out, is certain to be cancelled.
 
 aiokafka loses a cancellation that comes at the wrong moment: a client that closes waits for its own cancelled tasks,
 and mistakes its caller's cancellation for theirs. So it runs in a separate task, where a lost cancellation can be

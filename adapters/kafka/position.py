@@ -37,7 +37,7 @@ def position_group(topic: str) -> str:
 
 
 async def read_position(connection: KafkaConnection, topic: str) -> int:
-    """The committed position alone: quick, and 0 where Kafka has none. Raises: KafkaFailed."""
+    """The committed position alone: quick, and 0 if Kafka has none. Raises: KafkaFailed."""
     consumer = _consumer(connection, topic)
     try:
         async with asyncio.timeout(READ_SECONDS):

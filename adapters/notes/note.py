@@ -19,7 +19,7 @@ class Section(StrEnum):
 
 
 class Source(BaseModel):
-    """Where a sentence stands in the transcript.
+    """Where a sentence is in the transcript.
 
     Words are counted from 0, `to_word` is not included; `start` and `end` are the seconds between which they were said.
     """

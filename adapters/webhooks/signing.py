@@ -22,7 +22,7 @@ def new_secret() -> str:
 
 
 def signed_headers(secret: str, event_id: str, body: bytes, *, now: datetime) -> dict[str, str]:
-    """The headers of one attempt: receivers refuse an old timestamp, so each attempt is signed anew.
+    """The headers of one attempt: receivers refuse an old timestamp, so each attempt is signed again.
 
     Bota's (P): the hex HMAC-SHA256, keyed with the whole secret string, of timestamp, a dot, and the raw body.
     """

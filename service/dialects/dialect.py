@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # what serving needs takes a while to import, and the command
 
 
 def no_client_ids(_: UUID, __: RecordingOpened | AmbientSessionOpened) -> Mapping[str, str]:
-    """No names but ours."""
+    """No ids but the service's own."""
     return {}
 
 
@@ -24,8 +24,7 @@ class Dialect:
 
     `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
     settings, over those that every dialect has. `scopes`: those that a restricted key for it may have. `client_ids`:
-    what its clients know a recording or session by, each id under the
-    name that their API gives it.
+    what its clients know a recording or session by, each id under the name that their API gives it.
     """
 
     name: str

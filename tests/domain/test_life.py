@@ -110,7 +110,7 @@ def test_other_bytes_win_until_the_recording_is_complete_and_are_refused_after(p
     assert when(before, store_chunk(1, b"better")) == [chunk(1, b"better")]
     with pytest.raises(errors.RecordingClosed) as refusal:
         when(complete(policy=policy), store_chunk(1, b"better"))
-    assert "chunk 1 is not what was stored" in str(refusal.value)
+    assert "chunk 1 differs from what was stored" in str(refusal.value)
 
 
 def test_other_bytes_win_also_after_a_finalize_that_waits_for_chunks():

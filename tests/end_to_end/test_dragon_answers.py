@@ -264,7 +264,7 @@ async def test_what_contradicts_a_finalize_is_a_conflict(dragon):
     )
     assert (await dragon.store(1, b"other")).status == 200
     assert (await dragon.store(2, b"last")).status == 200
-    assert "chunk 1 is not what was stored" in await error_of(dragon.store(1, b"bytes"), 409)
+    assert "chunk 1 differs from what was stored" in await error_of(dragon.store(1, b"bytes"), 409)
     assert (await dragon.store(1, b"other")).body == SUCCESS
     assert (await dragon.finalize(2)).body == SUCCESS
 

@@ -1,7 +1,7 @@
-"""Ports for servers under test, from a range that the system gives to nobody by itself.
+"""Ports for servers under test, from a range that the system does not assign automatically.
 
-A server that is killed and started again must find its port free, and so must one that takes long to start: a port that
-the system had given away would be given to the next who asks.
+A server that is killed and restarted must find its port free, and so must one that is slow to start: the system might
+have given an automatically assigned port to somebody else.
 """
 
 import os
@@ -10,14 +10,14 @@ import socket
 from itertools import count
 
 FIRST, PER_PROCESS, PROCESSES = 12_000, 4_000, 5
-"""Below 32768, where most systems begin to give ports away. Each of pytest's processes has ports of its own."""
+"""Below 32768, where most systems begin to assign ports. Each of pytest's processes has its own ports."""
 
 _its_number = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % PROCESSES
 _next = count(os.getpid())
 
 
 def free_port() -> int:
-    """One of 127.0.0.1 where nobody listens, and which this process has not given before."""
+    """A port of 127.0.0.1 where nothing listens, and which this process has not returned before."""
     for _ in range(PER_PROCESS):
         port = FIRST + PER_PROCESS * _its_number + next(_next) % PER_PROCESS
         with socket.socket() as probe:

@@ -1,8 +1,8 @@
-"""Make the speech sample again: `python -m tests.tools.make_sample [FILE]`, with flite on the PATH.
+"""Recreates the speech sample: `python -m tests.tools.make_sample [FILE]`, with flite on the PATH.
 
 Each turn of `service/sample/consultation.txt` is spoken by flite (the doctor by its voice `rms`, the patient by `slt`)
 with a pause after each turn, then encoded as mono Opus at 24 kbit/s. The same flite and libopus give the same
-bytes. The committed file is what the tests and the demo use: nobody needs flite but to change the text.
+bytes. The tests and the demo use the committed file: flite is needed only to change the text.
 """
 
 import subprocess
@@ -56,7 +56,7 @@ def say(words: str, voice: str) -> Pcm:
 
 
 def encode(speech: Pcm, target: Path) -> None:
-    # bitexact: without it Ogg's stream serial number is random, and no two runs would be the same.
+    # bitexact: without it, Ogg's stream serial number is random, and no two runs would be the same.
     with av.open(str(target), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libopus", rate=SAMPLE_RATE)
         stream.layout = "mono"

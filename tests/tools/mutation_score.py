@@ -1,4 +1,4 @@
-"""Reads what `mutmut export-cicd-stats` has written, and fails where too many mutants lived: `make mutate`."""
+"""Reads what `mutmut export-cicd-stats` wrote, and fails if too many mutants survived: `make mutate`."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
-"""The largest resident memory of a process, from /proc: Linux.
+"""The peak resident memory of a process, from Linux's /proc.
 
-Not `ru_maxrss`: a process begins with its parent's, and would have to grow past that to be seen growing.
+Not `ru_maxrss`: a process starts with its parent's, and growth shows only beyond that.
 """
 
 import re
@@ -10,7 +10,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def peak_bytes(pid: int | str = "self") -> int:
-    """The largest resident memory that the process ever had."""
+    """The most resident memory that the process ever had."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     assert found is not None, status

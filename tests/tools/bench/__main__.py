@@ -1,6 +1,6 @@
 """`make bench`: measurements as ratios within one run, on this machine. Figures in documents come from here.
 
-`make bench ARGS=deciding` runs one of them; without a name, all.
+`make bench ARGS=deciding` runs one of them; without a name, all of them run.
 """
 
 import asyncio

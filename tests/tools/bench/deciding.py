@@ -1,7 +1,7 @@
-"""Evolve, decide and load by snapshot with 10, 1 000 and 10 000 chunks there: no cost may grow with what is there.
+"""Evolve, decide and load by snapshot with 10, 1 000 and 10 000 chunks: no cost may grow with the number of chunks.
 
-Every sample is of about as many steps at each size, and the sizes take turns, so that they share whatever else goes on.
-The best sample of each size is compared: the others were disturbed.
+Every sample has about the same number of steps at each size, and the sizes take turns, so that other load affects them
+all. The best samples of each size are compared: the others were disturbed.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ CHUNKS: list[ChunkStored] = []
 COMMANDS: list[Command] = []
 
 Sample = Callable[[int], float]
-"""Nanoseconds a step with that many chunks there."""
+"""Nanoseconds per step with that many chunks."""
 
 
 def measure() -> None:
     CHUNKS[:] = map(chunk, NUMBERS)
     COMMANDS[:] = map(store_chunk, NUMBERS)
-    print(f"ns a step with {', '.join(map(str, SIZES))} chunks there; best of {SAMPLES} samples of {STEPS} steps")
+    print(f"ns per step with {', '.join(map(str, SIZES))} chunks; best of {SAMPLES} samples of {STEPS} steps")
     rows: dict[str, Sample] = {
         "evolve with one more chunk": evolving,
         "decide a new chunk": lambda size: deciding(size, COMMANDS[size : size + STEPS]),
-        "decide the chunk of just now again": lambda size: deciding(size, again(size)),
+        "decide a recent chunk again": lambda size: deciding(size, again(size)),
         "decide other bytes for that chunk": lambda size: deciding(size, again(size, sha256="f" * 64)),
         "decide finalize": lambda size: deciding(size, [finalize(size)] * STEPS),
         "load by snapshot, a chunk": loading,
@@ -46,12 +46,12 @@ def measure() -> None:
                 best[size] = min(best[size], sample(size))
         figures = "".join(f"{best[size]:9.0f}" for size in SIZES)
         print(f"  {name:<32}{figures}   last : first {best[SIZES[-1]] / best[SIZES[0]]:.2f}")
-    CHUNKS.clear()  # forty thousand objects would cost the benches after this one their share of garbage collection
+    CHUNKS.clear()  # forty thousand objects would slow down garbage collection in the benches after this one
     COMMANDS.clear()
 
 
 def evolving(size: int) -> float:
-    """Recordings grow to twice their size, so that what growing costs now and then is in it in due share."""
+    """Recordings grow to twice their size, so that the occasional cost of growing is included in proportion."""
     recordings = [recording_of(size) for _ in range(max(SIZES) // size)]
     events = CHUNKS[size : 2 * size]
 
@@ -73,7 +73,7 @@ def deciding(size: int, commands: list[Command]) -> float:
 
 
 def again(size: int, **changes: Any) -> list[Command]:
-    """The last few chunks: an old one among ten thousand is not more work, but is not in the processor's cache."""
+    """The last few chunks: an old one among ten thousand is no more work, but is not in the processor's cache."""
     return [replace(COMMANDS[size - 1 - step % SIZES[0]], **changes) for step in range(STEPS)]
 
 

@@ -1,4 +1,4 @@
-"""How measurements are taken and told."""
+"""How measurements are taken and printed."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def nanoseconds(work: Callable[[], object]) -> int:
-    """The time on this core that `work` took: what others do on the machine meanwhile counts as little as it can."""
+    """The processor time that `work` took: other load on the machine affects that as little as possible."""
     began = time.thread_time_ns()
     work()
     return time.thread_time_ns() - began

@@ -1,6 +1,6 @@
 """`make bench-kafka`: the publisher beside a bare producer, and how long a consumer waits, with a real Apache Kafka.
 
-Every row says what was compared with what, within one run.
+Every row says what was compared with what within one run.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def main() -> None:
 
 
 async def publishing(folder: Path, servers: str) -> None:
-    """The publisher, from the log on disk to the commit, and a bare producer that has the finished messages already."""
+    """The publisher, from the log on disk to the commit, and a bare producer that already has the finished messages."""
     log = EventLog(SQLiteLogRecorder(folder / "log.sqlite3"))
     for _ in range(RECORDINGS):
         its_id = uuid4()
@@ -62,7 +62,7 @@ async def publishing(folder: Path, servers: str) -> None:
     events = await log.read(after=0, limit=log.head)
     messages = list(map(to_message, events, await ClientIds(log, client_ids_of).of(events)))
     batches = [messages[start : start + LARGEST_BATCH] for start in range(0, len(messages), LARGEST_BATCH)]
-    settle_collector()  # as the service does, once the bare producer's finished messages are there
+    settle_collector()  # as the service does, now that the bare producer's messages exist
     ratios, rates = [], []
     for number in range(ROUNDS):
         bare = await bare_producer_seconds(servers, batches)
@@ -70,7 +70,7 @@ async def publishing(folder: Path, servers: str) -> None:
         ratios.append(bare / ours)
         rates.append(len(messages) / ours)
     await log.close()
-    print(f"{len(messages)} events published, {LARGEST_BATCH} a transaction, {ROUNDS} runs")
+    print(f"{len(messages)} events published, {LARGEST_BATCH} per transaction, {ROUNDS} runs")
     print(f"  publisher : bare aiokafka producer         {spread(ratios)}")
     print(f"  events a second                            {spread(rates)}")
 
@@ -101,7 +101,7 @@ async def publisher_seconds(place: Path, servers: str, log: EventLog) -> float:
 
 
 async def bare_producer_seconds(servers: str, batches: Sequence[Sequence[Message]]) -> float:
-    """The same bytes in the same transactions, as aiokafka's own documentation does it; no position, no log."""
+    """The same bytes in the same transactions, as in aiokafka's own documentation; no position, no log."""
     topic = f"bench-{uuid4()}"
     await ensure_topic(KafkaConnection(bootstrap_servers=(servers,)), Topic(name=topic))
     began = time.perf_counter()
@@ -145,7 +145,7 @@ async def latency(folder: Path, servers: str) -> None:
         service.stop()
     waits = sorted((arrivals[event] - at) * 1000 for event, at in answered.items())
     percentiles = statistics.quantiles(waits, n=100)
-    print(f"{len(waits)} chunks at {EVENTS_A_SECOND} a second, from the 200 to the consumer having the event")
+    print(f"{len(waits)} chunks at {EVENTS_A_SECOND} per second, from the 200 until the consumer has the event")
     print(f"  p50 {percentiles[49]:.0f} ms   p99 {percentiles[98]:.0f} ms   longest {waits[-1]:.0f} ms")
 
 
@@ -171,7 +171,7 @@ async def put_steadily(recordings: list[dict[str, str]]) -> dict[str, float]:
 def consume(
     servers: str, topic: str, arrivals: dict[str, float], ready: threading.Event, enough: threading.Event
 ) -> None:
-    """Trace id -> when its event was there. Each request causes one event."""
+    """Trace id -> when its event arrived. Each request causes one event."""
     consumer = Consumer(
         {
             "bootstrap.servers": servers,

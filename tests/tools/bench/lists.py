@@ -1,4 +1,4 @@
-"""A page of a list of 100 000 recordings against the same page of 100."""
+"""A page of a list of 100 000 recordings compared with a page of a list of 100."""
 
 import asyncio
 import statistics
@@ -64,7 +64,7 @@ async def _fill(path: Path, project_id: str, size: int) -> None:
 
 
 async def _median(api: Api, query: str) -> float:
-    """Of pages one after another; a list's end is followed by its beginning."""
+    """Over consecutive pages; the list's end is followed by its beginning."""
     seconds, cursor = [], ""
     for _ in range(PAGES):
         began = time.perf_counter()

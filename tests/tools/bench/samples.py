@@ -1,4 +1,4 @@
-"""Dorsum's chunks on the real handler: the time until recognition begins, beside `orjson.loads` of the same body."""
+"""Dorsum's chunks in the real handler: the time until recognition begins, compared with `orjson.loads` of the body."""
 
 import asyncio
 import http.client
@@ -49,8 +49,8 @@ def _body(chunk: list[float]) -> bytes:
 async def handler_ratios(body: bytes) -> list[float]:
     """For each request: its handler's seconds before recognition, divided by those of the JSON parser alone.
 
-    All of the handler is in it: reading, parsing, hashing, syncing the bytes and committing the events. Requests and
-    parsing take turns, so that what else the machine does meets both.
+    This includes all of the handler: reading, parsing, hashing, syncing the bytes and committing the events. Requests
+    and parsing take turns, so that other load affects both.
     """
     seconds: list[float] = []
     handle = Transcribe.transcribe
@@ -88,7 +88,7 @@ async def handler_ratios(body: bytes) -> list[float]:
 
 
 class BenchOver(Exception):
-    """The bench has what it wants to know: nothing needs to be recognized."""
+    """The bench has what it needs: nothing has to be recognized."""
 
 
 def of_a_new_session(body: bytes) -> bytes:
@@ -103,7 +103,7 @@ def post(url: str, body: bytes, keys: dict[str, str]) -> None:
 
 
 async def memory_growth() -> int:
-    """Bytes by which the service's own process grows at most while chunks of floats come in at once."""
+    """How many bytes the service's own process grows at most while several chunks of floats come in at once."""
     body = bodies()["floats"]
     with tempfile.TemporaryDirectory() as folder:
         settings = {"LOG_LEVEL": "ERROR", "DORSUM_WAITING": "64", "DORSUM_SECONDS": "10"}

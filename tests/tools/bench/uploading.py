@@ -1,4 +1,4 @@
-"""Chunks into one recording of the real service: does a chunk cost more when ten thousand are there already?"""
+"""Chunks into one recording of the real service: does a chunk cost more after ten thousand others?"""
 
 import asyncio
 import statistics
@@ -23,13 +23,13 @@ async def measure() -> None:
     rows = [await chunks_into_one_recording() for _ in range(ROUNDS)]
     ratios = [late / early for early, late, _ in rows]
     print(f"{CHUNKS} chunks of {CHUNK_BYTES} bytes into one recording, {CLIENTS} clients, {ROUNDS} runs")
-    print(f"  time a chunk, the last {EDGE} : the first {EDGE}   {spread(ratios)}")
-    print(f"  chunks a second                            {spread([1 / statistics.mean(row[:2]) for row in rows])}")
-    print(f"  events a commit                            {spread([row[2] for row in rows])}")
+    print(f"  time per chunk, last {EDGE} : first {EDGE}         {spread(ratios)}")
+    print(f"  chunks per second                          {spread([1 / statistics.mean(row[:2]) for row in rows])}")
+    print(f"  events per commit                          {spread([row[2] for row in rows])}")
 
 
 async def chunks_into_one_recording() -> tuple[float, float, float]:
-    """Seconds a chunk at the start and at the end, and events a commit."""
+    """Seconds per chunk at the start and at the end, and events per commit."""
     with tempfile.TemporaryDirectory() as folder:
         service = ServiceProcess(Path(folder) / "data", {"MAX_CHUNKS": str(CHUNKS), "LOG_LEVEL": "WARNING"})
         try:
@@ -54,7 +54,7 @@ def metric(metrics: str, name: str) -> float:
 
 
 async def upload(template: str, numbers: range) -> float:
-    """Put these chunks with all clients at once; gives the seconds a chunk."""
+    """Put these chunks with all clients at once; returns the seconds per chunk."""
     waiting = iter(numbers)
 
     async def client(session: aiohttp.ClientSession) -> None:

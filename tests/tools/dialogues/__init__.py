@@ -1,6 +1,6 @@
 """Three consultations spoken by flite's voices, with their texts: chest pain, a diabetes follow-up, a child's earache.
 
-`python -m tests.tools.dialogues` makes the sound again from the texts, with flite on the PATH; see
+`python -m tests.tools.dialogues` recreates the sound from the texts, with flite on the PATH; see
 `tests.tools.make_sample`.
 """
 
@@ -17,7 +17,7 @@ NAMES = ("chest_pain", "diabetes", "ear_infection")
 
 
 def text(name: str) -> str:
-    """The words as spoken: a line a turn, each begun by `Doctor:` or `Patient:`."""
+    """The words as spoken: one line per turn, each beginning with `Doctor:` or `Patient:`."""
     return (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
 
 

@@ -1,1 +1,1 @@
-"""Apache Kafka to run against, without a container: `python -m tests.tools.kafka` (`make kafka`), and for the tests."""
+"""Apache Kafka without a container, for the tests and for `python -m tests.tools.kafka` (`make kafka`)."""

@@ -1,4 +1,4 @@
-"""`make kafka`: a Kafka of one's own until Ctrl-C, on port 9092 unless another is given; its data goes with it."""
+"""`make kafka`: runs Kafka until Ctrl-C, on port 9092 unless another is given, and then deletes its data."""
 
 import argparse
 import signal
@@ -12,8 +12,8 @@ from tests.tools.kafka.jars import NoKafka, classpath
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="make kafka", description=__doc__)
-    arguments.add_argument("--port", type=int, default=9092, help="0 for any free one")
-    arguments.add_argument("--fetch", action="store_true", help="only fetch what it needs, and start nothing")
+    arguments.add_argument("--port", type=int, default=9092, help="0 for any free port")
+    arguments.add_argument("--fetch", action="store_true", help="only fetch what Kafka needs, and start nothing")
     given = arguments.parse_args()
     if given.fetch:
         fetch()

@@ -1,4 +1,4 @@
-"""One node of real Apache Kafka in KRaft mode, in a folder on free loopback ports; it can be killed and restarted."""
+"""One node of real Apache Kafka in KRaft mode, in a folder and on free loopback ports; can be killed and restarted."""
 
 import signal
 import subprocess
@@ -47,7 +47,7 @@ ssl.keystore.password={store_password}
 
 
 class KafkaBroker:
-    """`start` it, `stop` or `kill` it, `start` it again: same ports, same data. Only its own child is ever ended."""
+    """`start` it, `stop` or `kill` it, `start` it again: same ports, same data. Ends only its own child process."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self._folder = folder
@@ -106,7 +106,7 @@ class KafkaBroker:
         return self._folder / "broker.log"
 
     def tool(self, *arguments: str, main: str) -> str:
-        """Run one of Kafka's own command line tools; gives what it prints."""
+        """Run one of Kafka's own command-line tools; returns its output."""
         return _run("java", "-XX:TieredStopAtLevel=1", "-cp", self.class_path, main, *arguments)
 
     def start(self) -> "KafkaBroker":
@@ -129,10 +129,10 @@ class KafkaBroker:
             except KafkaException:
                 continue
         self.kill()
-        raise NoKafka(f"Kafka did not start; it said:\n{self._log.read_text(errors='replace')[-3000:]}")
+        raise NoKafka(f"Kafka did not start; its log:\n{self._log.read_text(errors='replace')[-3000:]}")
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it cleanly."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Cancels a task at a moment of the test's choice: at the n-th step that it, or a task it started, takes."""
+"""Cancels a task at a moment that the test chooses: at the n-th step of the task, or of a task that it started."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class _Stepped(Coroutine[Any, Any, Any]):
-    """The coroutine, and `taken` is called before each of its steps."""
+    """The coroutine, with `taken` called before each of its steps."""
 
     def __init__(self, coroutine: Any, taken: Callable[[], None]) -> None:
         self._coroutine = coroutine
@@ -29,7 +29,7 @@ class _Stepped(Coroutine[Any, Any, Any]):
 
 
 async def cancelled_at(coroutine: Coroutine[Any, Any, Any], step: int) -> tuple[asyncio.Task[Any], bool]:
-    """The ended task of `coroutine`, and whether it was cancelled: at that step, or it ended before."""
+    """The ended task of `coroutine`, and whether it was cancelled at that step; if not, it ended before."""
     numbers, cancelled = count(1), False
 
     def taken() -> None:

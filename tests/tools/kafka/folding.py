@@ -1,4 +1,4 @@
-"""A consumer that keeps the states of recordings and sessions: from public forms back to those that the log has."""
+"""A consumer that keeps the states of recordings and sessions: turns public forms back into the log's events."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -10,14 +10,14 @@ from service.messages.forms import PublicForm
 
 
 def event_of(form: PublicForm) -> LoggedEvent:
-    """The event that the form was made of: nothing of it is lost on the way."""
+    """The event that the form was made from: nothing is lost on the way."""
     return EVENT_TYPES[type(form).__name__].model_validate(
         form.model_dump(exclude={"recording_id", "session_id", "version", "client_ids"})
     )
 
 
 def folded(forms: Iterable[PublicForm]) -> dict[UUID, Recording | AmbientSession | None]:
-    """The state of every recording and session; checks that the versions of each come without a gap."""
+    """The state of every recording and session; checks that the versions of each have no gaps."""
     events: dict[UUID, list[LoggedEvent]] = {}
     for form in forms:
         history = events.setdefault(form.subject_id, [])

@@ -1,4 +1,4 @@
-"""Kafka's jars, through Maven: resolved once and kept in `.kafka/`."""
+"""Kafka's jars, from Maven: resolved once and kept in `.kafka/`."""
 
 import fcntl
 import hashlib
@@ -17,7 +17,7 @@ RESOLVING_SECONDS = 900
 
 
 class NoKafka(Exception):
-    """Kafka cannot be run on this machine. One sentence that says what is missing."""
+    """Kafka cannot run on this machine. One sentence that says what is missing."""
 
 
 def classpath() -> str:

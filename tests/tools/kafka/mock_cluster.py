@@ -1,6 +1,6 @@
 """librdkafka's mock cluster: Kafka's protocol on a real port without Java, in this process.
 
-For what needs neither transactions that carry a position nor a reader that leaves out uncommitted messages.
+For tests that need neither transactions that carry a position nor a reader that skips uncommitted messages.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from adapters.kafka.message import Message
 
 
 class MockCluster:
-    """There as long as this object is."""
+    """Exists as long as this object."""
 
     def __init__(self) -> None:
         self._keeper = Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
@@ -19,7 +19,7 @@ class MockCluster:
         self.bootstrap_servers = f"{broker.host}:{broker.port}"
 
     def produce(self, topic: str, messages: Iterable[Message]) -> None:
-        """Append them; what is not yet there is created."""
+        """Append the messages; a missing topic is created."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         for message in messages:
             producer.produce(

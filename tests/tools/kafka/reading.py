@@ -1,4 +1,4 @@
-"""Reads a topic as a consumer downstream would, with librdkafka: another implementation than the one that publishes.
+"""Reads a topic as a downstream consumer would, with librdkafka: not the implementation that publishes.
 
 Every message read here is checked against its committed JSON Schema and the CloudEvents headers of the contract.
 """
@@ -50,7 +50,7 @@ class Seen:
 def read_committed(servers: str, topic: str, *, keeps_contract: bool = True) -> list[Seen]:
     """Every committed message up to the topic's end, partition by partition in order. Blocking.
 
-    A commit is answered before every partition shows it, so the end is asked without regard to transactions, and the
+    A commit is answered before every partition shows it, so the end is read without regard to transactions, and
     reading goes on until it is reached.
     """
     ends = _ends(servers, topic)
@@ -61,7 +61,7 @@ def read_committed(servers: str, topic: str, *, keeps_contract: bool = True) -> 
         unread = {number for number, end in ends.items() if end > 0}
         seen = defaultdict[int, list[Seen]](list)
         while unread:
-            assert time.monotonic() < deadline, f"a transaction in {topic} comes to no end"
+            assert time.monotonic() < deadline, f"a transaction in {topic} does not end"
             message = consumer.poll(POLL_SECONDS)
             if message is None:
                 continue

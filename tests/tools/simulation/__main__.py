@@ -1,7 +1,7 @@
-"""`python -m tests.tools.simulation`: many seeds over all cores; with `--seed N`, one of them in full.
+"""`python -m tests.tools.simulation`: many seeds in several processes; with `--seed N`, one of them in full.
 
-SIMULATION_SEEDS says how many (10 000), SIMULATION_FIRST_SEED from which on (0), SIMULATION_PROCESSES over how many
-processes (2).
+In the environment: SIMULATION_SEEDS is their number (10 000), SIMULATION_FIRST_SEED the first (0), and
+SIMULATION_PROCESSES the number of processes (2).
 """
 
 import argparse
@@ -52,10 +52,10 @@ class Totals:
 
 
 def main() -> int:
-    """The exit code: 0 when every run was without fault."""
+    """The exit code: 0 when every run was faultless."""
     parser = argparse.ArgumentParser(prog="python -m tests.tools.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, help="run this one alone and print its trace")
-    parser.add_argument("--until-failure", action="store_true", help="end with the first run that fails")
+    parser.add_argument("--seed", type=int, help="run only this one and print its trace")
+    parser.add_argument("--until-failure", action="store_true", help="stop at the first run that fails")
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return show(arguments.seed)
@@ -87,7 +87,7 @@ def soak(*, until_failure: bool) -> int:
 
 
 def simulate_briefly(seed: int) -> Run:
-    """The run without its trace, which `--seed` shows again at any time."""
+    """The run without its trace, which `--seed` can show at any time."""
     run = simulate(seed)
     run.lines.clear()
     return run

@@ -1,8 +1,7 @@
-"""Whether each answer was right when it was given, judged by the durable log alone.
+"""Whether each answer was right when it was given, judged only by the durable log.
 
-An answer must be what deciding gives on some state that the recording had between question and answer, with its own
-events durable by then. So nothing uncommitted is answered for, nothing stale, and nothing is decided on a state that
-never was.
+An answer must be what the decision gives on some state that the recording had between question and answer, with its own
+events durable by then. So no answer rests on something uncommitted, on something stale, or on a state that never was.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from tests.tools.simulation.memory_log import MemoryLog
 
 
 class AuditedRecordings(Recordings):
-    """`Recordings`, with every answer checked before it is passed on. What is wrong is told to `accuse`."""
+    """`Recordings`, with every answer checked before it is passed on. Errors are reported to `accuse`."""
 
     def __init__(self, log: EventLog, durable: MemoryLog, accuse: Callable[[str], None], *, hot_chunks: int) -> None:
         super().__init__(log, hot_chunks=hot_chunks)

@@ -1,4 +1,4 @@
-"""The people and devices of a run: each uploads one recording its own way, with all the clumsiness of real networks."""
+"""The people and devices of a run: each uploads one recording in its own way, as clumsily as over real networks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -26,12 +26,12 @@ ChooseProcess = Callable[[], Process | None]
 
 
 class GaveUp(Exception):
-    """The client's patience was over."""
+    """The client has run out of patience."""
 
 
 @dataclass
 class Client:
-    """One recording's uploader, and those who delete it, ask for it and retry it. `acknowledged`: what it was told."""
+    """Uploads one recording, and deletes, queries and retries it. `acknowledged`: what it was told is stored."""
 
     world: World
     name: str
@@ -70,7 +70,7 @@ class Client:
             await asyncio.gather(*jobs)
 
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer, at the latest try. Raises: RecordingError; GaveUp."""
+        """The answer, after as many tries as it takes. Raises: RecordingError; GaveUp."""
         for _ in range(8):
             try:
                 answer = await self._ask_once(request)
@@ -115,7 +115,7 @@ class Client:
         return self._handlers.carry_out(process, command)
 
     async def _upload(self) -> None:
-        """Chunks in any order, some twice, some first announced or sent with other bytes, several at once."""
+        """Send chunks in any order, some twice, some first announced or sent with other bytes, several at once."""
         random = self._random
         sends: list[Callable[[], Awaitable[None]]] = []
         for number in range(1, self._total + 1):
@@ -136,7 +136,7 @@ class Client:
         await asyncio.gather(*(self._one_by_one(sends[lane::lanes], pause) for lane in range(lanes)))
 
     async def _append_all(self) -> None:
-        """Chunks without numbers, one after another, each sent again until it is answered; the last one says so."""
+        """Send chunks without numbers in sequence, each until it is answered; the last one says that it is the last."""
         for sent in range(1, self._total + 1):
             body, is_last = self._bodies[sent][0], sent == self._total
             with suppress(errors.RecordingError):
@@ -164,7 +164,7 @@ class Client:
         self.acknowledged.append((number, None))
 
     async def _finalize(self) -> None:
-        """Now and then before all is there, again and again, and sometimes with other numbers."""
+        """Finalize repeatedly, now and then before everything has arrived, and sometimes with other numbers."""
         random = self._random
         for _ in range(random.randint(1, 6)):
             await asyncio.sleep(random.random() * random.choice((1, 5, 10)))
@@ -184,7 +184,7 @@ class Client:
             self.deleted = True
 
     async def _operate(self) -> None:
-        """Look at the recording now and then, and retry it where it failed."""
+        """Look at the recording now and then, and retry it if it has failed."""
         for _ in range(self._random.randint(1, 5)):
             await asyncio.sleep(self._random.random() * 10)
             summary = await self._ask(self._handlers.status)
@@ -198,7 +198,7 @@ class Client:
 
 
 def _word(request: Any) -> str:
-    """What a request is called in the trace."""
+    """A request's name in the trace."""
     if isinstance(request, partial):
         return f"{request.func.__name__} {request.keywords}"
     return getattr(request, "__name__", "request")

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, drawn from its seed. Each run has its own choice of kinds, so that rare pairs meet."""
+"""What goes wrong in a run, drawn from its seed. Each run has its own selection of kinds, so that rare pairs occur."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ MOST_CRASHES = 6
 
 @dataclass(slots=True)
 class Faults:
-    """`happens` is asked wherever something can go wrong; after `end` nothing does."""
+    """`happens` is called wherever something can go wrong; after `end`, nothing does."""
 
     random: Random
     chances: dict[str, float] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Faults:
     trace: Callable[[str], None] = lambda _: None
 
     def choose(self) -> None:
-        """Take each kind into this run, or not; one run in eight has none at all."""
+        """Choose which kinds this run has; one run in eight has none at all."""
         if self.random.random() < 0.125:
             return
         for kind, chance in CHANCES.items():
@@ -85,7 +85,7 @@ class Faults:
         self.chances.clear()
 
     def latency(self, thread: str) -> tuple[float, float]:
-        """Of a thread's work: until it is done, and until that is known. See `loop.Latency`."""
+        """The seconds until a thread's work is done, and until that is known. See `loop.Latency`."""
         draw = self.random.random
         if self.happens(SLOW_COMMIT if thread == "log-writer" else SLOW_THREAD):
             return draw() * 2, draw() * 2

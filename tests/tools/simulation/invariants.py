@@ -22,7 +22,7 @@ from tests.tools.simulation.world import World
 
 
 def check_everything(world: World, clients: Sequence[Client]) -> None:
-    """Tell the world of everything that is not as it must be."""
+    """Report everything that is not as it must be."""
     for recording_id, stored in list(world.log.by_recording.items()):
         if stored:
             check_life(world.log.history(recording_id), partial(_accuse, world, recording_id))
@@ -38,7 +38,7 @@ def _accuse(world: World, recording_id: UUID, what: str) -> None:
 
 
 def check_blobs(world: World, recording_id: UUID) -> None:
-    """What the history speaks of is stored, and made of the right bytes; what was deleted is gone."""
+    """What the history names is stored and made from the right bytes; what was deleted is gone."""
     history = world.log.history(recording_id)
     if isinstance(history[-1], RecordingDeleted):
         left = {key for key in world.bodies if key.startswith(recording_prefix(recording_id))} - world.in_doubt.keys()
@@ -80,7 +80,7 @@ def check_topic(world: World) -> None:
 
 
 def check_promises(world: World, client: Client) -> None:
-    """Nothing that a client was told turned out to be untrue."""
+    """Nothing that a client was told turned out to be false."""
     history = world.log.history(client.id)
     stored = [event for event in history if isinstance(event, ChunkStored)]
     numbers = {chunk.number for chunk in stored}

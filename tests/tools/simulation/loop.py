@@ -1,7 +1,7 @@
-"""An asyncio event loop whose time is virtual, whose threads are none, and whose order is drawn from a seed.
+"""An asyncio event loop with virtual time, without threads, and with an order drawn from a seed.
 
-Every callback belongs to a simulated process, or to none, by its context. Those of a process that has crashed are not
-run any more: no `finally`, no `except` of it sees the end, as after a power cut.
+By its context, every callback belongs to a simulated process or to none. Callbacks of a crashed process no longer run:
+as after a power cut, none of its `finally` or `except` clauses do.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from typing import Any, Protocol
 
 
 class Owner(Protocol):
-    """Whose callbacks can be lost."""
+    """The owner of callbacks, which can be lost."""
 
     alive: bool
 
     def about_to_step(self) -> bool:
-        """Whether the process lives to run its next callback."""
+        """Whether the process survives to run its next callback."""
         ...
 
 
 OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
-"""The simulated process that runs; None for the world outside."""
+"""The simulated process that is running; None for the outside world."""
 
 MOST_STEPS = 100_000
 
@@ -36,8 +36,8 @@ Latency = Callable[[str], tuple[float, float]]
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs until nothing is left; time jumps to the next timer.
 
-    The callbacks that one callback schedules stay in their order, which asyncio promises and its own parts rely on;
-    between those of different callbacks the seed decides.
+    The callbacks that one callback schedules keep their order, as asyncio promises and itself relies on; between those
+    of different callbacks, the seed decides.
     """
 
     def __init__(self, random: Random, latency: Latency) -> None:
@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._lost: list[events.Handle] = []
         self.steps = 0
         self.working: Counter[Owner | None] = Counter()
-        """Threads that have not done their work yet, of each process: one that ends in order waits for them."""
+        """Each process's threads that have not finished: a process that ends cleanly waits for them."""
 
     def time(self) -> float:
         return self._now
@@ -66,7 +66,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     call_soon_threadsafe = asyncio.BaseEventLoop.call_soon
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """A thread's work is done at one moment, some time after it was begun and some time before it is known."""
+        """A thread's work happens at one moment, some time after its start and some time before its result is known."""
         if executor is not None and executor._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = self.create_future()
@@ -78,7 +78,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.working[owner] -= 1
             try:
                 result = func(*args)
-            except Exception as error:  # noqa: BLE001 - it is the future's
+            except Exception as error:  # noqa: BLE001 - the future gets it
                 self.call_later(until_known, _settle, future, future.set_exception, error)
             else:
                 self.call_later(until_known, _settle, future, future.set_result, result)
@@ -126,19 +126,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
-        """A cancelled timer is passed over when its time comes."""
+        """A cancelled timer is skipped when its time comes."""
 
     def release_lost(self) -> None:
-        """Give what was lost with crashed processes its turn, so that its tasks can be cancelled and forgotten."""
+        """Let callbacks lost with crashed processes run, so that their tasks can be cancelled and dropped."""
         for handle in self._lost:
             self._streams.append(deque((handle,)))
         self._lost.clear()
 
     def _process_events(self, _: Any) -> None:
-        """There are none: nothing here reads a file or a socket."""
+        """Do nothing: nothing here reads a file or a socket."""
 
     def _write_to_self(self) -> None:
-        """There is nobody to wake: everything is in one thread."""
+        """Do nothing: everything is in one thread, so there is nobody to wake."""
 
 
 def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any) -> None:

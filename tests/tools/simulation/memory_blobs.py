@@ -1,6 +1,6 @@
-"""A blob store in memory. What was put outlives the process that put it; the storage may be full or away.
+"""A blob store in memory. What was put outlives the process that put it; the storage may be full or unavailable.
 
-Some bodies become durable with their event, as those that share a segment do; some are durable before, as large ones.
+Some bodies become durable with their event, like those that share a segment; some are durable earlier, like large ones.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
 
 LARGE_BODIES = 0.3
-"""How many of all bodies are treated as large."""
+"""The share of bodies that are treated as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class MemoryStaged:
 
 
 class MemoryBlobStore:
-    """A `BlobStore` over the dict `bodies`, which several of them may share."""
+    """A `BlobStore` over the dict `bodies`, which several stores may share."""
 
     def __init__(self, bodies: dict[str, bytes], faults: Faults) -> None:
         self._bodies = bodies
@@ -166,7 +166,7 @@ class MemoryBlobStore:
         return 0
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 async def _whole(body: AsyncIterable[bytes], limit_bytes: int | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The event log in memory: what is committed outlives the process that wrote it, and may fail as a real store does."""
+"""The event log in memory: what is committed outlives the process that wrote it; it may fail as a real store does."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ from tests.tools.simulation.faults import Faults
 
 
 class MemoryLog:
-    """The durable part, and what an all-knowing observer sees of it."""
+    """The durable part, and what an all-knowing observer sees in it."""
 
     def __init__(self, *, identity: str = "simulated", trace: Callable[[str], None] = lambda _: None) -> None:
         self.identity = identity
@@ -71,7 +71,7 @@ class MemoryLog:
 
 
 class MemoryLogRecorder:
-    """One process's way to a `MemoryLog`: a `LogRecorder`."""
+    """One process's access to a `MemoryLog`: a `LogRecorder`."""
 
     def __init__(self, log: MemoryLog, faults: Faults) -> None:
         self.identity = log.identity
@@ -79,7 +79,7 @@ class MemoryLogRecorder:
         self._faults = faults
 
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
-        """See `LogRecorder.insert_batch`. A failure that is told may still have written: its outcome is unknown."""
+        """See `LogRecorder.insert_batch`. A reported failure may still have written: its outcome is unknown."""
         match self._faults.one_of(
             (fault.COMMIT_FULL, fault.COMMIT_UNAVAILABLE, fault.COMMIT_UNANSWERED, fault.COMMIT_LATE)
         ):
@@ -117,4 +117,4 @@ class MemoryLogRecorder:
             raise OperationalError("the connection was lost")
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""

@@ -1,4 +1,4 @@
-"""What followers keep, in memory: positions, summaries, and a topic. All but the topic may lose their newest writes."""
+"""What followers keep, in memory: positions, summaries and a topic. All but the topic may lose their newest writes."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -31,11 +31,11 @@ class MemoryPositionStore:
                 del saved[faults.random.randrange(1, len(saved) + 1) :]
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 class MemorySummaryStore:
-    """A `SummaryStore`, which keeps what it was at every position it stood at."""
+    """A `SummaryStore` that keeps its state at every position that it has had."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[int, dict[UUID, RecordingSummary]]] = [(0, {})]
@@ -64,7 +64,7 @@ class MemorySummaryStore:
             del self._kept[faults.random.randrange(1, len(self._kept) + 1) :]
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
 def _folded(rows: dict[UUID, RecordingSummary], events: Sequence[RecordedEvent]) -> dict[UUID, RecordingSummary]:
@@ -79,15 +79,15 @@ def _folded(rows: dict[UUID, RecordingSummary], events: Sequence[RecordedEvent])
 
 
 class TopicUnavailable(Exception):
-    """The topic cannot be written at the moment."""
+    """The topic cannot be written to at the moment."""
 
 
 class Fenced(Exception):
-    """A younger producer has taken over."""
+    """A newer producer has taken over."""
 
 
 class Topic:
-    """Takes messages and the log position they reach in one transaction, from the youngest producer only."""
+    """Takes messages and the log position that they reach in one transaction, only from the newest producer."""
 
     def __init__(self, faults: Faults) -> None:
         self.messages: list[RecordedEvent] = []
@@ -96,7 +96,7 @@ class Topic:
         self._faults = faults
 
     def begin(self) -> tuple[int, int]:
-        """A new producer, which fences those before it, and the position reached."""
+        """A new producer, which fences earlier ones, and the position reached."""
         if self._faults.happens(fault.TOPIC_UNAVAILABLE):
             raise TopicUnavailable
         self._producer += 1

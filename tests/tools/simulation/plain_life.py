@@ -1,4 +1,4 @@
-"""The plainest possible picture of what a recording may live through, written independently of `domain`'s decisions."""
+"""The simplest possible model of a recording's life, written independently of `domain`'s decisions."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,7 @@ STAGE_ENDED_BY: dict[type[RecordingEvent], Stage] = {
 
 
 def check_life(history: Sequence[RecordingEvent], accuse: Callable[[str], None]) -> None:
-    """Tell of every event that must not stand where it stands, and of a life that has not come to an end."""
+    """Report every event that must not be where it is, and a life that has not come to an end."""
     opened = history[0]
     if not isinstance(opened, RecordingOpened):
         accuse("its first event is not its opening")
@@ -39,7 +39,7 @@ def check_life(history: Sequence[RecordingEvent], accuse: Callable[[str], None])
 
 
 class PlainLife:
-    """One recording, event after event. `accuse` is told of what must not be."""
+    """One recording, event after event. What must not happen is reported to `accuse`."""
 
     def __init__(self, opened: RecordingOpened, accuse: Callable[[str], None]) -> None:
         self._opened = opened

@@ -1,6 +1,6 @@
-"""Proves that the tests would notice: plants one fault at a time in a copy of the code and runs them against it.
+"""Proves that the tests would notice: plants one fault at a time in a copy of the code and runs the tests on it.
 
-A copy with no fault in it comes first: what the tests say of that one, they would say of every copy.
+A copy without a fault comes first: tests that fail there would fail on every copy.
 
 `python -m tests.tools.simulation.planted_faults [word ...]` plants all faults, or those with one of the words in their
 name.
@@ -31,7 +31,7 @@ SEEDS = 600
 
 @dataclass(frozen=True)
 class Fault:
-    """In the one place of `path` where `right` stands, `wrong` is put."""
+    """Replaces the one occurrence of `right` in `path` with `wrong`."""
 
     name: str
     path: str
@@ -161,7 +161,7 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What noticed the fault; None where nothing did."""
+    """What noticed the fault; None if nothing did."""
 
     fault: Fault
     simulation: str | None
@@ -176,7 +176,7 @@ def main() -> int:
         copy_to(Path(directory))
         complaint = _noticed_by_simulation(Path(directory)) or _noticed_by_fast_tests(Path(directory))
     if complaint:
-        print(f"Nothing is planted yet, and the tests already complain: {complaint}")
+        print(f"The tests already fail without a planted fault: {complaint}")
         return 1
     unnoticed = 0
     with ThreadPoolExecutor(2) as threads:
@@ -198,7 +198,7 @@ def try_out(fault: Fault) -> Verdict:
 
 
 def copy_to(directory: Path) -> None:
-    """What the tests need of the repository, into `directory`."""
+    """Copy what the tests need from the repository to `directory`."""
     for name in COPIED:
         source = REPOSITORY / name
         if source.is_dir():
@@ -208,7 +208,7 @@ def copy_to(directory: Path) -> None:
 
 
 def plant(fault: Fault, copy: Path) -> None:
-    """Raises: ValueError when the right text stands there no more, or more than once."""
+    """Raises: ValueError when the right text is no longer there, or more than once."""
     path = copy / fault.path
     text = path.read_text()
     if text.count(fault.right) != 1:
@@ -228,7 +228,7 @@ def _noticed_by_fast_tests(copy: Path) -> str | None:
 
 
 def _run(copy: Path, *arguments: str) -> str:
-    """Run python in the copy, whose code goes before the installed one."""
+    """Run Python in the copy, whose code takes precedence over the installed one."""
     environment = os.environ | {
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",

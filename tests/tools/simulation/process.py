@@ -1,4 +1,4 @@
-"""One process of the service, put together as `runtime.assembly` does it, and able to die between any two steps."""
+"""One process of the service, assembled as in `runtime.assembly`, which can die between any two steps."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -29,7 +29,7 @@ from tests.tools.simulation.stage_work import SimulatedWork
 from tests.tools.simulation.world import World
 
 METRICS = Metrics()
-"""Shared by all runs: making one takes longer than many a run's first second, and nothing here reads it."""
+"""Shared by all runs: creating one takes longer than the first second of many runs, and nothing here reads it."""
 
 STAGE_RETRIES = RetryPolicy(first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=3)
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class ConnectionLost(Exception):
-    """The process ended before it answered, or its answer got lost."""
+    """The process ended before it answered, or its answer was lost."""
 
 
 class Process:
@@ -104,7 +104,7 @@ class Process:
             )
             followers.append((follower.name, follower.run))
         if not self._follows:
-            followers = followers[:1]  # what asks for the view waits for its own projector
+            followers = followers[:1]  # queries of the view wait for their own process's projector
         for name, run in followers:
             self._followers.append(world.loop.create_task(keep_running(name, run, random), name=name))
 
@@ -115,7 +115,7 @@ class Process:
         return self.alive
 
     def crash(self) -> None:
-        """All that is only in memory is gone, and nothing more is done."""
+        """Everything that is only in memory is lost, and nothing more runs."""
         self.alive = self.open = False
         self._world.trace(f"{self.name} crashed")
         for answer in self._requests.values():
@@ -123,7 +123,7 @@ class Process:
                 answer.set_exception(ConnectionLost())
 
     async def ask(self, handler: Callable[["Process"], Coroutine[Any, Any, T]]) -> T:
-        """Have a request served, and wait for its answer from the outside.
+        """Have a request served, and wait for its answer from outside.
 
         Raises: what the handler raises; ConnectionLost.
         """
@@ -156,7 +156,7 @@ class Process:
             answer.set_result(request.result())
 
     async def stop(self) -> None:
-        """End in order, as the service does: requests first, then followers, then the log. No thread is cut off."""
+        """Stop cleanly, as the service does: requests first, then followers, then the log. No thread is cut off."""
         self.open = False
         self._world.trace(f"{self.name} stops")
         stopping = self._context.run(self._world.loop.create_task, self._stop())
@@ -169,6 +169,6 @@ class Process:
         await self.log.close()
 
     def cancel_all(self) -> None:
-        """End every request and every follower. What they wait for (a commit, a reading) comes to its own end."""
+        """End every request and every follower. What they wait for (a commit, a read) still completes."""
         for task in (*self._requests, *self._followers):
             task.cancel()

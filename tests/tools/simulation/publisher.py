@@ -1,4 +1,4 @@
-"""What stands in for the Kafka publisher: the log, in order, into a topic that commits its position with messages."""
+"""A stand-in for the Kafka publisher: the log, in order, to a topic that commits its position with the messages."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from tests.tools.simulation.memory_views import Topic
 
 
 class Publisher:
-    """Reads its position back from the topic, and goes on from there."""
+    """Reads its position back from the topic, and continues from there."""
 
     name = "publish"
 
@@ -16,7 +16,7 @@ class Publisher:
         self._topic = topic
 
     async def run(self) -> None:
-        """Follow the log for ever. Raises: Fenced, TopicUnavailable."""
+        """Follow the log until stopped. Raises: Fenced, TopicUnavailable."""
         producer, position = await asyncio.to_thread(self._topic.begin)
         async for events in self._log.follow(after=position):
             await asyncio.to_thread(self._topic.commit, producer, events, events[-1].position)

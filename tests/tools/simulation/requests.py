@@ -1,4 +1,4 @@
-"""What the handlers of the HTTP API do, without HTTP: the same calls in the order of `dialects.bota.streaming`."""
+"""What the HTTP API's handlers do, without HTTP: the same calls in the order of `dialects.bota.streaming`."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -39,15 +39,15 @@ class Handlers:
         self._settle(would_be)
 
     def _settle(self, would_be: str) -> None:
-        """One put of the blob has ended in order; others of the same bytes may have been cut off."""
+        """One put of the blob has ended cleanly; others of the same bytes may have been cut off."""
         self._world.in_doubt[would_be] -= 1
         self._world.in_doubt += Counter()  # forgets what is settled
 
     async def append_chunk(self, process: Process, body: bytes, is_last: bool) -> int:
-        """As `service.application.consultations` takes a chunk without a number; gives the number that it got.
+        """Take a chunk without a number, as `service.application.consultations` does; returns the number that it got.
 
-        By a name: without one, a request that was cut off and comes through when the next chunk is there is another
-        chunk. The service's one process takes a session's requests in turn; here there are two, and no turns.
+        The request has a name: without one, a request that was cut off and takes effect after the next chunk would be
+        another chunk. The service's one process takes a session's requests in turn; here there are two, without turns.
         """
         opened = await process.uploads.opened(self._id)
         arrived = described(blob_prefix(self._id, "chunk"), body)
@@ -67,7 +67,7 @@ class Handlers:
         return stored.number
 
     async def hear_chunk(self, process: Process, number: int, body: bytes) -> None:
-        """Record what a chunk says, which is the chunk itself."""
+        """Record a chunk's words, which here are the chunk itself."""
         heard = described(blob_prefix(self._id, "chunk"), body)
         command = commands.RecordChunkTranscribed(
             at=self._world.clock(),
@@ -101,7 +101,7 @@ class Handlers:
         return finalize_answer(self._id, recording).model_dump()
 
     async def status(self, process: Process) -> Any:
-        """What the view says, once it has seen all that this process had answered for by now."""
+        """What the view says, once it has seen everything that this process has answered for so far."""
         await process.projector.wait_for(process.log.head, seconds=600)
         return self._world.summaries.find(self._id)
 

@@ -38,17 +38,17 @@ INJECTED = (
     TopicUnavailable,
     Contended,
 )
-"""What may be logged as an exception: what the simulation itself broke."""
+"""Exceptions that may be logged, because the simulation itself caused them."""
 
 ENDED = {Phase.COMPLETED, Phase.FAILED, Phase.EXPIRED, Phase.DELETED}
 
 PATIENCE_SECONDS = 300.0
-"""How long the service may take, once nothing goes wrong any more, to bring everything to its end."""
+"""How long the service may take to finish everything once nothing goes wrong any more."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a run."""
+    """The outcome of a run."""
 
     seed: int
     violations: list[str]
@@ -61,7 +61,7 @@ class Run:
 
 
 def simulate(seed: int) -> Run:
-    """Run `seed`: the same seed does the same, always."""
+    """Run `seed`: the same seed always does the same."""
     world = World(seed)
     with _quick_settings(seed), _logs_watched(world):
         simulation = Simulation(world)
@@ -123,7 +123,7 @@ class Simulation:
         return self._random.choice(open_ones) if open_ones else None
 
     async def _keep_up(self, name: str, *, follows: bool) -> None:
-        """Start the process, and again whenever it has crashed or was stopped."""
+        """Start the process, and restart it whenever it has crashed or was stopped."""
         world, random = self._world, self._random
         while True:
             try:
@@ -145,7 +145,7 @@ class Simulation:
             await asyncio.sleep(random.random() * 2)
 
     async def _stop(self, process: Process) -> None:
-        """Stop it in order, and see that nothing of it goes on; its threads may take a moment to come to their end."""
+        """Stop it cleanly, and check that nothing of it keeps running; its threads may take a moment to end."""
         await process.stop()
         for _ in range(10):
             left = [task for task in process.tasks if not task.done()]
@@ -155,7 +155,7 @@ class Simulation:
         self._world.accuse(f"{process.name} left tasks behind: {left}")
 
     async def _settle(self) -> None:
-        """Wait until nothing is left to do. It is given time enough; what is not settled then never will be."""
+        """Wait until nothing is left to do. The time is generous; what is not settled by then never will be."""
         deadline = self._world.loop.time() + PATIENCE_SECONDS
         while not self._is_settled() and self._world.loop.time() < deadline:
             await asyncio.sleep(2)
@@ -173,7 +173,7 @@ class Simulation:
         )
 
     def clear_away(self) -> None:
-        """Let what crashed, or hangs, end now: what it does counts no more."""
+        """Let what crashed or hangs end now: what it does no longer counts."""
         loop = self._world.loop
         loop.set_exception_handler(lambda *_: None)
         loop.steps = 0
@@ -190,7 +190,7 @@ class Simulation:
 
 
 class _Watch(logging.Handler):
-    """Accuses where the service logs an exception that the simulation did not cause."""
+    """Accuses when the service logs an exception that the simulation did not cause."""
 
     def __init__(self, world: World) -> None:
         super().__init__(logging.WARNING)
@@ -223,7 +223,7 @@ def _logs_watched(world: World) -> Iterator[None]:
 
 @contextmanager
 def _quick_settings(seed: int) -> Iterator[None]:
-    """Limits so small that a short run meets them, and a longer pause between looks for other processes' commits."""
+    """Limits so small that a short run reaches them, and longer pauses between checks for other processes' commits."""
     random = Random(f"{seed} limits")
     chosen = (
         (log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 4.0),

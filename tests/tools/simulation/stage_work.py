@@ -1,4 +1,4 @@
-"""What stands in for worker processes, speech engine and note writer: quick, and as unreliable as the seed says."""
+"""A stand-in for worker processes, speech engine and note writer: quick, and as unreliable as the seed says."""
 
 import asyncio
 import hashlib
@@ -18,7 +18,7 @@ from tests.tools.simulation.faults import Faults
 
 
 class SimulatedWork:
-    """Each method is a `Work` of a stage. Its result is made of the bytes it is given, so that it can be checked."""
+    """Each method is the `Work` of a stage. Its result is made from the bytes it gets, so that it can be checked."""
 
     def __init__(self, blobs: BlobStore, *, faults: Faults, clock: Clock) -> None:
         self._blobs = blobs
@@ -77,7 +77,7 @@ class SimulatedWork:
         )
 
     async def _worker(self, refusal: Callable[[], Exception]) -> None:
-        """Some time of a worker process, which may come to nothing."""
+        """Some time in a worker process, which may fail."""
         await asyncio.sleep(self._faults.random.random() ** 3)
         if self._faults.happens(fault.ENGINE_REFUSED):
             raise refusal()

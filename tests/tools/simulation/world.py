@@ -1,4 +1,4 @@
-"""What outlives every simulated process: the durable stores, the time, and the record of the run."""
+"""What outlives every simulated process: the durable stores, the time and the record of the run."""
 
 import asyncio
 import hashlib

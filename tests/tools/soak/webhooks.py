@@ -1,4 +1,4 @@
-"""Deliveries to twenty endpoints, two of them dead, with the service killed in the middle. None is lost, none waits.
+"""Deliveries to twenty endpoints, two of them dead, with the service killed in the middle. None is lost or held up.
 
 The service is the real process, and so are the receivers' connections.
 """
@@ -30,7 +30,7 @@ class Outcome:
 
 
 async def deliver(data_dir: Path, *, recordings: int) -> Outcome:
-    """Make so many recordings, one event each for every endpoint, and see that the live endpoints have them all."""
+    """Create this many recordings, with one event for every endpoint, and check that live endpoints get them all."""
     service = ServiceProcess(data_dir, {"LOG_LEVEL": "ERROR"})
     live = [await Receiver().start() for _ in range(ENDPOINTS - DEAD)]
     try:
@@ -82,7 +82,7 @@ async def _all_of(receiver: Receiver, made: set[str]) -> None:
 
 @asynccontextmanager
 async def _dead_receivers() -> AsyncIterator[list[str]]:
-    """One that takes connections and never answers, and one that takes none."""
+    """One that accepts connections and never answers, and one that accepts none."""
     waiting: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: waiting.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -1,7 +1,7 @@
 """`make bench-ingest`: what a durable PUT costs beside servers that promise less, alternating in one run.
 
-Only ratios mean something on another machine. Options: ROUNDS, SECONDS, SIZES_KIB and CLIENTS in the environment,
-the last two as lists with commas.
+Only the ratios mean anything on another machine. Options: ROUNDS, SECONDS, SIZES_KIB and CLIENTS in the environment,
+the last two as comma-separated lists.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ SECONDS = int(os.environ.get("SECONDS", "3"))
 SIZES_KIB = [int(size) for size in os.environ.get("SIZES_KIB", "4,64,1024,16384").split(",") if size]
 CLIENTS = [int(count) for count in os.environ.get("CLIENTS", "1,16,256").split(",")]
 MOST_BYTES_AT_ONCE = 1024**3
-"""Of a size and a number of clients whose bodies together are more than this, nothing is measured."""
+"""Combinations of size and number of clients whose bodies together exceed this are skipped."""
 
 
 @dataclass
 class Row:
-    """One server at one size and number of clients, over all rounds. `cpu_us`: of its process, a request."""
+    """One server at one size and number of clients, over all rounds. `cpu_us`: of its process, per request."""
 
     measured: list[Measured] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Commits:
 
 def main() -> None:
     if not has_wrk():
-        sys.exit("The load comes from wrk, which is not here; on Debian: apt install wrk")
+        sys.exit("The load comes from wrk, which is not installed; on Debian: apt install wrk")
     kinds: list[type[Server]] = [Discarding]
     if has_nginx():
         kinds.append(Nginx)
@@ -63,7 +63,7 @@ def main() -> None:
         else:
             print("nginx, synced: skipped, this file system has no synchronous directories (chattr +S)")
     else:
-        print("nginx: skipped, it is not here; on Debian: apt install nginx-light")
+        print("nginx: skipped, it is not installed; on Debian: apt install nginx-light")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         tapedeck = Tapedeck(Path(folder) / "tapedeck")
         servers: list[Server] = [tapedeck, *(kind(Path(folder) / kind.__name__) for kind in kinds)]
@@ -107,7 +107,7 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
         ratios = [
             mine.rate / its.rate
             for mine, its in zip(ours.measured, row.measured, strict=True)
-            if its.requests  # the slowest may not get a single large body done in its time
+            if its.requests  # the slowest may not finish a single large body in its time
         ]
         print(
             f"  {server.name:<20}{median(each.rate for each in row.measured):>9.0f}"
@@ -118,7 +118,7 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
     print(f"  {'append + fdatasync':<20}{statistics.median(raw):>9.0f}{'':>32}   {spread(ratios)}")
     count = max(1.0, after.count - before.count)
     print(
-        f"  a commit: {(after.events - before.events) / count:.1f} events, "
+        f"  per commit: {(after.events - before.events) / count:.1f} events, "
         f"{(after.bytes - before.bytes) / count:,.0f} bytes"
     )
     for server in servers:
@@ -126,9 +126,9 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
 
 
 async def at_half_of_the_rate(server: Tapedeck, folder: Path) -> None:
-    """How long an answer takes under load that is half of what the server can bear, also beside a transcription."""
+    """How long an answer takes at half of the highest rate, also while a recording is transcribed."""
     size_bytes = 64 * 1024
-    os.sync()  # what others have left in memory would be written during this
+    os.sync()  # what earlier measurements left in memory would be written during this one
     highest = await asyncio.to_thread(
         measure, server, size_bytes=size_bytes, clients=16, seconds=SECONDS, first_part=0, folder=folder
     )
@@ -163,7 +163,7 @@ _parts: dict[str, int] = {}
 
 
 def next_part(server: Server) -> int:
-    """Numbers that no request has had yet."""
+    """The first of the numbers that no request has had yet."""
     _parts[server.path] = _parts.get(server.path, 0) + 60_000
     return _parts[server.path]
 

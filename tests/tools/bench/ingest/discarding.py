@@ -1,4 +1,4 @@
-"""A bare aiohttp server that reads a body and throws it away: what the framework itself costs."""
+"""A bare aiohttp server that reads a body and discards it: what the framework itself costs."""
 
 import sys
 

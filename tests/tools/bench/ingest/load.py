@@ -1,4 +1,4 @@
-"""Load: wrk, as fast as the server answers, each request with a part number of its own."""
+"""Load: wrk, as fast as the server answers, each request with its own part number."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.tools.bench.ingest.servers import Server
 
-THREADS = 1  # a second one would only take the cores from the servers
+THREADS = 1  # a second one would only take processor time from the servers
 
 SCRIPT = """
 local size, path, first = {size}, "{path}", {first}
@@ -49,7 +49,7 @@ def has_wrk() -> bool:
 def measure(
     server: Server, *, size_bytes: int, clients: int, seconds: float, first_part: int, folder: Path
 ) -> Measured:
-    """Put bodies for so long. Raises: RuntimeError when a request was not answered with success."""
+    """Put bodies for this long. Raises: RuntimeError when a request was not answered with success."""
     script = folder / "put.lua"
     body = f'string.rep("\\1\\2\\3\\4\\5\\6\\7\\8", {size_bytes // 8})'
     script.write_text(SCRIPT.format(size=size_bytes, path=server.path, first=first_part, body=body))

@@ -1,4 +1,4 @@
-"""Load at a rate: each request is due at its own moment, and its time counts from then; so a stall is seen whole."""
+"""Load at a fixed rate: each request is due at its own moment and timed from then, so a stall shows in full."""
 
 import asyncio
 import statistics
@@ -11,7 +11,7 @@ CLIENTS = 16
 
 
 async def paced(server: Server, *, size_bytes: int, rate: float, seconds: float, first_part: int) -> Measured:
-    """Put bodies at `rate` a second from CLIENTS connections. Raises: RuntimeError when one is not answered so."""
+    """Put bodies at `rate` per second over CLIENTS connections. Raises: RuntimeError when one is not accepted."""
     body, times = bytes(size_bytes), []
     count = int(rate * seconds)
     began = time.perf_counter() + 0.1

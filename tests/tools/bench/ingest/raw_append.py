@@ -1,4 +1,4 @@
-"""What the disk itself does: bodies of one size appended to one file, an fdatasync after every so many."""
+"""What the disk itself can do: bodies of one size appended to one file, an fdatasync after every few."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The servers that are compared: each a process of the bench's own on a free loopback port, ended by its own pid."""
+"""The servers that are compared: each is a process that the bench starts on a free loopback port and ends by pid."""
 
 import asyncio
 import shutil
@@ -35,7 +35,7 @@ http {{
 
 
 class Server(ABC):
-    """A place to PUT bodies to. `path`: what a client requests, `{part}` standing for the number of the body."""
+    """A server that takes bodies by PUT. `path`: what a client requests; `{part}` stands for the body's number."""
 
     name: ClassVar[str]
 
@@ -59,7 +59,7 @@ class Server(ABC):
     def pid(self) -> int: ...
 
     def forget_bodies(self) -> None:  # noqa: B027 - most have nothing to forget
-        """Throw away what was stored, between measurements, where that takes much room."""
+        """Delete what was stored, between measurements, if it takes much space."""
 
     def memory_bytes(self) -> int:
         return psutil.Process(self.pid).memory_info().rss
@@ -91,7 +91,7 @@ class Tapedeck(Server):
         self._path = recording["chunk_upload_url_template"].removeprefix(self.service.url)
 
     async def begin_transcribing(self, recordings: int) -> None:
-        """Give the workers so many minutes of speech to transcribe; returns when they have begun."""
+        """Give the workers this many recordings to transcribe; returns when they have begun."""
         api = self.service.api()
         sent = [await api.upload(slices(SAMPLE.read_bytes(), 3), codec="opus") for _ in range(recordings)]
         for recording in sent:
@@ -171,7 +171,7 @@ class Nginx(_Subprocess):
 
 
 class SyncingNginx(Nginx):
-    """nginx has no fsync of its own: the directories have the attribute that makes every write in them synchronous."""
+    """nginx does not fsync: its directories have the attribute that makes every write in them synchronous."""
 
     name = "nginx, synced"
 

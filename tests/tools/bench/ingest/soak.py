@@ -1,6 +1,6 @@
 """`make soak-ingest`: kill -9 two hundred times under load; then a million small chunks, and what a start costs.
 
-KILLS and CHUNKS in the environment make it shorter; 0 leaves one of them out.
+KILLS and CHUNKS in the environment make it shorter; 0 skips that part.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def main() -> None:
 
 
 async def killed_again_and_again(data_dir: Path) -> None:
-    """Every chunk that was answered with 200 must read back with its digest, and no other may be there."""
+    """Every chunk that was answered with 200 must read back with its digest, and there may be no others."""
     service = ServiceProcess(data_dir, {"MAX_CHUNKS": "1000000", "LOG_LEVEL": "WARNING"})
     chance, kills, done = random.Random(1), 0, asyncio.Event()
     acknowledged: dict[tuple[str, int], str] = {}
@@ -98,7 +98,7 @@ def check(data_dir: Path) -> "subprocess.CompletedProcess[str]":
 
 
 async def a_million_chunks(root: Path) -> None:
-    """At the store alone, in the groups that commits make; then a start in a process of its own."""
+    """On the store alone, in groups as in commits; then a start in a separate process."""
     store, body = SegmentBlobStore(root), os.urandom(CHUNK_BYTES - 8)
     began = time.perf_counter()
     for first in range(0, CHUNKS, AT_A_TIME):
@@ -108,7 +108,7 @@ async def a_million_chunks(root: Path) -> None:
     more = disk_bytes(root) / (CHUNKS * CHUNK_BYTES) - 1
     print(f"{CHUNKS} chunks of {CHUNK_BYTES} bytes in {seconds:.0f} s; on disk {more:.1%} more than they have")
     print(f"  memory of the process that wrote them: {peak_bytes() // MEBIBYTE} MiB")
-    # Not closed: the start below finds what a crash leaves. The lock goes with this process's descriptors.
+    # Not closed: the start below finds what a crash leaves behind. The lock goes with this process's descriptors.
     for own in store._writer._own:
         own.segment.close()
     program = (

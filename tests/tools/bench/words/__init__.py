@@ -1,1 +1,1 @@
-"""`make bench-words`: how many words our engine gets right, and at what cost, beside two others in the same run."""
+"""`make bench-words`: how many words our engine gets right, and at what cost, beside two others in one run."""

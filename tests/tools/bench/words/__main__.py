@@ -1,7 +1,7 @@
-"""`make bench-words`: words, processor time and memory of our engine beside plain faster-whisper, in one run.
+"""`make bench-words`: words, processor time and memory of our engine and of plain faster-whisper, in one run.
 
-Only ratios mean something on another machine. With ARGS=FOLDER it hears the recordings of a folder that has a
-`natural.tsv`: in each line a file's name, a tab, and its words. ARGS=--help names the options that make it shorter.
+Only the ratios mean anything on another machine. With ARGS=FOLDER it uses the recordings in a folder that has a
+`natural.tsv`: on each line a file's name, a tab, and its words. ARGS=--help lists the options that make it shorter.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _WARM_UP_SAMPLES = 4 * 16_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. `conditions_of` says what each engine hears; it has all engines that take part."""
+    """What is measured. `conditions_of` has, for every engine that takes part, the conditions that it hears."""
 
     sets: dict[str, Sequence[Clip]]
     voices: Sequence[Clip]
@@ -79,7 +79,7 @@ def _measure_non_speech(plan: Plan, place: Place) -> None:
 
 
 def _measure_long(plan: Plan, place: Place) -> None:
-    """Each engine hears the long recording alone; then, with short ones, they take turns, and work in pairs."""
+    """Each engine hears the long recording alone; then short ones, first in turns and then two at a time."""
     cores = sorted(os.sched_getaffinity(0))
     clips = {
         seconds: long_recording(all_sets(None)[DIALOGUES], seconds, place.folder)
@@ -108,7 +108,7 @@ def _options() -> argparse.Namespace:
     _list_option(parser, "--engines", tuple(ENGINES))
     parser.add_argument("--quick", action="store_true", help="5 minutes instead of half an hour")
     parser.add_argument("--no-half-hour", action="store_true", help="only the sets")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="write what was said and heard into this file")
+    parser.add_argument("--texts", type=Path, metavar="FILE", help="write what was said and heard to this file")
     return parser.parse_args()
 
 
@@ -120,14 +120,14 @@ def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
     def listed(text: str) -> list[str]:
         names = text.split(",")
         if unknown := set(names) - set(known):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} is none of {', '.join(known)}")
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} is not one of {', '.join(known)}")
         return names
 
     return listed
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    """Pocketsphinx, which is slow, hears recordings as they are, and nothing else unless it is asked for by name."""
+    """Pocketsphinx, which is slow, only hears the recordings as they are, unless it is asked for by name."""
     engines = [name for name in options.engines or ENGINES if name != TODAY or _has_pocketsphinx()]
     conditions = options.conditions or CONDITIONS
     wanted = options.sets or (*SETS, NON_SPEECH)
@@ -156,7 +156,7 @@ def _sets(folder: Path | None) -> dict[str, Sequence[Clip]]:
         sys.exit(f"{folder} has no {TEXTS}.")
     folder = folder or SPEECH_FOLDER
     if not folder.is_dir():
-        print("There is no ../shared/data/speech beside this checkout: of human speech, nothing is heard.")
+        print("There is no ../shared/data/speech beside this checkout: no human speech is measured.")
     return all_sets(folder if folder.is_dir() else None)
 
 

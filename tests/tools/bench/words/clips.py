@@ -14,7 +14,7 @@ from tests.tools.bench.words.sets import DIALOGUES, READ, Clip
 
 @dataclass
 class Cell:
-    """What the engines heard of one set in one condition, clip by clip."""
+    """What the engines heard in one set in one condition, clip by clip."""
 
     set_name: str
     condition: str
@@ -67,8 +67,8 @@ def measured(
 ) -> Iterator[Cell]:
     """The cells one after another.
 
-    `conditions_of` says what each engine hears. Of `voices` is the babble made: they are not only those of the sets, so
-    that a condition is the same in every run.
+    `conditions_of` says what each engine hears. The babble is made of `voices`, which are not only those of the sets,
+    so that a condition is the same in every run.
     """
     for set_name, clips in sets.items():
         for condition in conditions:
@@ -78,7 +78,7 @@ def measured(
 
 
 def _clips_for(set_name: str, condition: str, clips: Sequence[Clip]) -> Sequence[Clip]:
-    """All of them as recorded. In the other conditions one of the long dialogues and half of what is read will do."""
+    """All of them as recorded. For other conditions, one long dialogue and half of the read clips are enough."""
     if condition == CLEAN:
         return clips
     if set_name == DIALOGUES:
@@ -87,7 +87,7 @@ def _clips_for(set_name: str, condition: str, clips: Sequence[Clip]) -> Sequence
 
 
 def _cell(cell: Cell, voices: Sequence[Clip], engines: Sequence[str], place: Place) -> Cell:
-    """The engines take turns clip by clip, so that what else the machine does meets all."""
+    """The engines take turns clip by clip, so that other load affects them all."""
     recordings = [in_condition(clip, cell.condition, voices, place.folder) for clip in cell.clips]
     with ExitStack() as stack:
         listeners = {name: stack.enter_context(Listener(name, place.core, place.warm_up)) for name in engines}

@@ -1,4 +1,4 @@
-"""The conditions that recordings are heard in: as they are, and put through `degrading`."""
+"""The conditions in which recordings are heard: as they are, and degraded by `degrading`."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from tests.tools.bench.words.sets import Clip
 CLEAN = "clean"
 
 Degrade = Callable[[Samples, Sequence[Samples], np.random.Generator], Samples]
-"""Takes a recording, the others, and where chance comes from."""
+"""Takes a recording, the others, and a random generator."""
 
 
 def _plainly(change: Callable[[Samples], Samples]) -> Degrade:
@@ -43,7 +43,7 @@ CONDITIONS = (CLEAN, *DEGRADED)
 
 
 def in_condition(clip: Clip, condition: str, others: Sequence[Clip], folder: Path) -> Path:
-    """The clip's own file, or one written into `folder` with what the condition makes of it."""
+    """The clip's own file, or one written to `folder` in that condition."""
     if condition == CLEAN:
         return clip.path
     random = np.random.default_rng(zlib.crc32(f"{condition} {clip.name}".encode()))

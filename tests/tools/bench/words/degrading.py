@@ -1,4 +1,4 @@
-"""Puts recordings through what happens to them outside a studio. The same seed gives the same samples."""
+"""Degrades recordings as happens outside a studio. The same seed gives the same samples."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -35,9 +35,9 @@ def quiet(samples: Samples) -> Samples:
 
 
 def in_noise(samples: Samples, noise: Sound, *, ratio_db: float) -> Samples:
-    """With noise so many dB below the speech, as the root mean square of the stretches where somebody speaks.
+    """With noise this many dB below the speech's level, the root mean square of the stretches where somebody speaks.
 
-    What would go over full scale is turned down as a whole.
+    The result is turned down as a whole if it would exceed full scale.
     """
     speech = as_sound(samples)
     scaled = noise * (speech_level(speech) / max(level(noise), 1e-9) / 10 ** (ratio_db / 20))
@@ -46,7 +46,7 @@ def in_noise(samples: Samples, noise: Sound, *, ratio_db: float) -> Samples:
 
 
 def babble(others: Sequence[Samples], size: int, random: np.random.Generator) -> Sound:
-    """Up to six recordings of other people at once, equally loud, each repeated and begun anywhere."""
+    """Up to six recordings of other people at once, equally loud, each repeated and started at a random place."""
     voices = [as_sound(others[index]) for index in random.permutation(len(others))[:6]]
     mixed = np.zeros(size)
     for voice in voices:
@@ -60,12 +60,12 @@ def white(size: int, random: np.random.Generator) -> Sound:
 
 
 def pink(size: int, random: np.random.Generator) -> Sound:
-    """3 dB softer an octave."""
+    """3 dB softer per octave."""
     return coloured(size, random, lambda hertz: 1 / np.sqrt(hertz))
 
 
 def coloured(size: int, random: np.random.Generator, gain: Callable[[Sound], Sound]) -> Sound:
-    """Noise whose amplitude at a frequency in Hz is `gain`, at a level of 1. It has nothing below 20 Hz."""
+    """Noise whose amplitude at a frequency in Hz is `gain`, at a level of 1, with nothing below 20 Hz."""
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     spectrum = np.fft.rfft(random.normal(0, 1, size)) * np.where(hertz < 20, 0, gain(np.maximum(hertz, 20)))
     noise = np.fft.irfft(spectrum, size)
@@ -94,7 +94,7 @@ def as_samples(sound: Sound) -> Samples:
 
 
 def _band(sound: Sound, *, low_hz: float, high_hz: float) -> Sound:
-    """Without what is below or above, with slopes of 100 Hz."""
+    """The sound without what is below or above, with slopes of 100 Hz."""
     hertz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     gain = np.clip((hertz - low_hz) / 100 + 1, 0, 1) * np.clip((high_hz - hertz) / 100 + 1, 0, 1)
     return np.fft.irfft(np.fft.rfft(sound) * gain, len(sound))
@@ -109,7 +109,7 @@ def _through_codec(
     bit_rate: int | None = None,
     options: dict[str, str] | None = None,
 ) -> Samples:
-    """Encoded, decoded and back at 16 kHz."""
+    """Encoded, decoded and resampled to 16 kHz."""
     file = io.BytesIO()
     with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as output:
         stream = output.add_stream(codec, rate=rate)

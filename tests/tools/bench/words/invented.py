@@ -13,7 +13,7 @@ from tests.tools.bench.words.non_speech import KINDS, SECONDS, non_speech
 
 @dataclass(frozen=True)
 class Invented:
-    """What was heard in 48 seconds of one kind of sound."""
+    """The words heard in 48 seconds of one kind of sound."""
 
     kind: str
     heard: dict[str, Heard]
@@ -23,7 +23,7 @@ class Invented:
         return SECONDS / 60
 
     def words(self, engine: str) -> int:
-        """As a user sees them: annotations in brackets and fillers, too."""
+        """As a user sees them, including annotations in brackets and fillers."""
         return len(self.heard[engine].text.split())
 
 

@@ -1,4 +1,4 @@
-"""One long recording, our dialogues with pauses: what it costs on one core, and with two workers on two."""
+"""One long recording, our dialogues with pauses: its cost on one core, and with two workers on two."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tests.tools.bench.words.sets import Clip
 HALF_HOUR_SECONDS = 30 * 60
 QUICK_SECONDS = 5 * 60
 TODAY_SECONDS = 60
-"""Pocketsphinx takes several times as long; its figures for one second of sound do not depend on the length."""
+"""Pocketsphinx takes several times as long; its figures per second of sound do not depend on the length."""
 
 _TURNS = 3
 _PAUSES_SECONDS = (4, 15, 2, 30)
@@ -44,7 +44,7 @@ class Long:
 
 
 def long_recording(dialogues: Sequence[Clip], seconds: float, folder: Path) -> Clip:
-    """Whole dialogues, again and again with a pause after each, until it is so long."""
+    """Whole dialogues, repeated with a pause after each, until it is this long."""
     random = np.random.default_rng(1)
     sound, said, length, number = [], [], 0, 0
     while length < seconds * SAMPLE_RATE:
@@ -63,7 +63,7 @@ def heard_alone(engine: str, clip: Clip, place: Place) -> Long:
 
 
 def ratios_in_turns(clip: Clip, place: Place) -> list[float]:
-    """Our processor time divided by the plain library's, for the same recording again and again in turns."""
+    """Our processor time divided by the plain library's, for the same recording, repeatedly and in turns."""
     ratios = []
     with (
         Listener(OURS, place.core, place.warm_up) as ours,
@@ -77,7 +77,7 @@ def ratios_in_turns(clip: Clip, place: Place) -> list[float]:
 
 
 def real_time_factor_of_two(engine: str, clip: Clip, cores: Sequence[int], place: Place) -> float:
-    """Two workers, each on a core of its own, hear the recording at once: seconds for one second of sound."""
+    """Two workers, each on its own core, hear the recording at once: seconds per second of sound."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(Listener(engine, core, place.warm_up)) for core in cores[:2]]
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Sounds that nobody speaks in, made by code: every word that is heard in them is invented.
+"""Sounds without speech, made by code: every word that is heard in them is invented.
 
 The same seed gives the same samples, on any machine with the same numpy.
 """
@@ -35,7 +35,7 @@ def dither(random: Random) -> Sound:
 
 
 def brown(size: int, random: Random) -> Sound:
-    """6 dB softer an octave."""
+    """6 dB softer per octave."""
     return coloured(size, random, lambda hertz: 1 / hertz)
 
 
@@ -51,7 +51,7 @@ def wind(random: Random) -> Sound:
 
 
 def breaths(random: Random) -> Sound:
-    """In and out, fifteen times a minute: noise where a mouth has it."""
+    """In and out, fifteen times a minute: noise at the frequencies of a mouth."""
 
     def airy(size: int) -> Sound:
         noise = coloured(size, random, lambda hertz: np.exp(-(((hertz - 1200) / 900) ** 2)) + 0.05)
@@ -81,7 +81,7 @@ def _click(random: Random, gain: float) -> Sound:
 
 
 def phone_ringing(_: Random) -> Sound:
-    """440 and 480 Hz, two seconds of six."""
+    """440 and 480 Hz, for two of every six seconds."""
     ring = np.sin(2 * np.pi * 440 * _TIME) + np.sin(2 * np.pi * 480 * _TIME)
     return _at(ring * (_TIME % 6 < 2), 0.1)
 
@@ -103,7 +103,7 @@ def doorbell(_: Random) -> Sound:
 
 
 def dtmf(random: Random) -> Sound:
-    """Digits dialled: pairs of tones."""
+    """Dialled digits: pairs of tones."""
     rows, columns = (697, 770, 852, 941), (1209, 1336, 1477)
     events = []
     for at in np.arange(0.5, SECONDS - 1, 0.22):
@@ -116,7 +116,7 @@ def dtmf(random: Random) -> Sound:
 
 
 def monitor_beeps(random: Random) -> Sound:
-    """A heart's 72 a minute, and an alarm of three tones now and then, over a fan."""
+    """A heart at 72 a minute, and now and then an alarm of three tones, over a fan."""
     beeps = [(at, _struck(880, 0.12, (1.0, 0.2), 5)) for at in np.arange(0.5, SECONDS - 1, 60 / 72)]
     alarms = [
         (start + 0.25 * tone, _struck(1320, 0.18, (1.0, 0.4, 0.2), 5))
@@ -156,7 +156,7 @@ def strings(random: Random) -> Sound:
 
 
 def band(random: Random) -> Sound:
-    """Drums and bass at 120 a minute."""
+    """Drums and bass at 120 beats a minute."""
     beat = 0.5
     events = []
     for number, at in enumerate(np.arange(0, SECONDS - 1, beat / 2)):
@@ -180,7 +180,7 @@ def _hit(random: Random, seconds: float) -> Sound:
 
 
 def crackle(random: Random) -> Sound:
-    """An old record or a bad line: single samples far out, a hundred a second, over hiss."""
+    """An old record or a bad line: a hundred extreme samples a second, over hiss."""
     clicks = np.where(random.random(_SIZE) < 100 / SAMPLE_RATE, random.normal(0, 0.3, _SIZE), 0)
     return clicks + _at(white(_SIZE, random), 0.002)
 
@@ -197,7 +197,7 @@ def paper(random: Random) -> Sound:
 
 
 def footsteps_and_door(random: Random) -> Sound:
-    """Steps on a corridor, and a door that falls shut."""
+    """Steps in a corridor, and a door that falls shut."""
     heel = 0.5 * _kick()[: _samples(0.08)]
     steps = [(at, 0.4 * _hit(random, 0.08) + heel) for at in np.arange(0.5, SECONDS - 2, 0.55)]
     doors = [(at, 1.5 * _kick()) for at in range(6, SECONDS - 2, 10)]
@@ -241,7 +241,7 @@ def _at(sound: Sound, loudness: float) -> Sound:
 
 
 def _slowly(random: Random, hertz: float) -> Sound:
-    """Between 0 and 1, changing about so often a second."""
+    """Between 0 and 1, changing about this often per second."""
     points = random.random(int(SECONDS * hertz) + 2)
     return np.interp(_TIME * hertz, np.arange(len(points)), points)
 
@@ -257,7 +257,7 @@ def _struck(pitch: float, seconds: float, overtones: Sequence[float], decay_seco
 
 
 def _placed(events: Sequence[tuple[float, Sound]]) -> Sound:
-    """All of them at their seconds, over silence."""
+    """All of them at their times in seconds, over silence."""
     mixed = np.zeros(_SIZE)
     for at, sound in events:
         start = _samples(at)

@@ -1,7 +1,7 @@
-"""Brings what was said and what was heard to one form, so that only words that differ count as errors.
+"""Brings what was said and what was heard into one form, so that only words that differ count as errors.
 
-Case, punctuation, fillers and speaker labels go; contractions are written out, spelling is American. Numbers become
-single digits: see `spoken_numbers`. Words joined or split, as in "boxcar", are left to `scoring`.
+Case, punctuation, fillers and speaker labels are removed; contractions are written out, spelling is American. Numbers
+become single digits: see `spoken_numbers`. Words joined or split, as in "boxcar", are left to `scoring`.
 """
 
 import re
@@ -22,7 +22,7 @@ def normalized(text: str) -> list[str]:
     return list(in_digits(words))
 
 
-# A label ends in a colon and a space: "At 10:30" begins with none.
+# A label ends in a colon and a space: "At 10:30" does not begin with one.
 _SPEAKER = re.compile(r"^\s*[A-Z][\w ]{0,30}:(?=\s)", re.MULTILINE)
 _WORD = re.compile(r"\d+(?:th|s)\b|\d+|[^\W\d_]+(?:'[^\W\d_]+)*")
 
@@ -71,7 +71,7 @@ _WRITTEN = [
 
 
 def _spoken(word: str) -> Sequence[str]:
-    """The words that a written one stands for: none for a filler, two for a contraction."""
+    """The words that a written word stands for: none for a filler, two for a contraction."""
     if word in _FILLERS:
         return ()
     if word in _SAME:
@@ -112,7 +112,7 @@ _SAME = {
     "cuz": "because",
     "etc": "et cetera",
 }
-# "He'd" is also "he had"; where that was said and written out, it counts as an error.
+# "He'd" can also be "he had"; if that was said and written out, it counts as an error.
 _ENDINGS = {"n't": "not", "'m": "am", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would"}
 _THEN_IS = frozenset(
     {"it", "that", "this", "he", "she", "there", "here", "what", "who", "where", "when", "how", "why"}

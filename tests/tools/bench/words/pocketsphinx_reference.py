@@ -1,7 +1,7 @@
-"""The engine that the service began with, kept to compare with: pocketsphinx 5.1.1 and its US English model.
+"""The engine that the service started with, kept for comparison: pocketsphinx 5.1.1 and its US English model.
 
-Stands alone, in an environment of its own: see `pocketsphinx_venv`. Reads 16 kHz mono 16-bit samples from stdin. Writes
-one line of JSON: the text, the seconds it took with the model loaded before, and the largest memory in bytes.
+Runs in its own environment: see `pocketsphinx_venv`. Reads 16 kHz mono 16-bit samples from stdin. Writes one line of
+JSON: the text, the seconds it took with the model already loaded, and its peak memory in bytes.
 """
 
 import json
@@ -48,7 +48,7 @@ def words(decoder: Decoder, span: bytes) -> list[str]:
 
 
 def speech_spans(samples: bytes) -> Iterator[bytes]:
-    """Stretches with speech; one without a pause is cut where it is quiet."""
+    """Stretches with speech; long ones without a pause are cut where it is quiet."""
     endpointer = Endpointer(sample_rate=SAMPLE_RATE)
     held = bytearray()
     for start in range(0, len(samples), endpointer.frame_bytes):
@@ -70,7 +70,7 @@ def speech_spans(samples: bytes) -> Iterator[bytes]:
 
 
 def quietest_point(samples: npt.NDArray[np.int16]) -> int:
-    """Amid the quietest tenth of a second of the last 40 %."""
+    """The middle of the quietest tenth of a second of the last 40 %."""
     earliest = len(samples) * 6 // 10
     tail = samples[earliest:].astype(np.float64)
     frames = len(tail) // _FRAME_SAMPLES

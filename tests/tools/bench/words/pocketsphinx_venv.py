@@ -1,4 +1,4 @@
-"""The environment that `pocketsphinx_reference` runs in, made on first use: the service's own has no pocketsphinx."""
+"""The environment for `pocketsphinx_reference`, created on first use: the service's own has no pocketsphinx."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ _MADE_WITH = FOLDER / "made-with.lock"
 
 
 def is_ready() -> bool:
-    """Whether the environment is there, made now if need be. It can not be made offline."""
+    """Whether the environment exists; created now if need be, which does not work offline."""
     if _MADE_WITH.is_file() and _MADE_WITH.read_bytes() == REQUIREMENTS.read_bytes():
         return True
     print(f"Setting up {FOLDER.name} with pocketsphinx (once) ...", file=sys.stderr)

@@ -14,13 +14,13 @@ from tests.tools.bench.words.scoring import Score, score
 from tests.tools.peak_memory import MEBIBYTE
 
 MOST_ERRORS = {"conversations": 0.12, "read": 0.05}
-"""The share of words that may be wrong in recordings as they are."""
+"""The share of words that may be wrong in undegraded recordings."""
 
 MOST_CPU = 1.1
 """Our processor time, as a multiple of the plain library's."""
 
 MOST_INVENTED = 1.0
-"""Words in a minute of sound in which nobody speaks."""
+"""Words per minute of sound in which nobody speaks."""
 
 _HARDEST = 12
 
@@ -42,7 +42,7 @@ def print_cell(cell: Cell, engines: Collection[str]) -> None:
 
 
 def _targets(cell: Cell, factor: float) -> str:
-    """Words as good as plain's, processor time, and what is asked of the set as it was recorded."""
+    """Words no worse than plain's, processor time, and the target for the set as it was recorded."""
     ours, plain = cell.total(OURS), cell.total(PLAIN)
     told = f"{_met(ours.errors <= plain.errors):<7}{_met(factor <= MOST_CPU):<7}"
     if cell.condition == CLEAN and cell.set_name in MOST_ERRORS:
@@ -51,7 +51,7 @@ def _targets(cell: Cell, factor: float) -> str:
 
 
 def print_clips(cells: Sequence[Cell]) -> None:
-    """All sets together, each condition counting by its words and its processor time."""
+    """All sets together; each condition counts by its words and its processor time."""
     compared = [cell for cell in cells if _is_compared(cell)]
     print("\nAll clips")
     if compared:
@@ -67,7 +67,7 @@ def print_clips(cells: Sequence[Cell]) -> None:
 
 
 def print_hardest(cells: Sequence[Cell]) -> None:
-    """The clips in which most words are wrong."""
+    """The clips with the most wrong words."""
     found = [
         (own.errors, own.said, f"{cell.condition:<10}{clip.name}")
         for cell in cells
@@ -95,7 +95,7 @@ def print_invented(sounds: Sequence[Invented], engines: Collection[str]) -> None
 
 
 def print_long(alone: Mapping[str, Long], ratios: Sequence[float], together: Mapping[str, float]) -> None:
-    """`ratios` are of processor time; `together` has the seconds for one second of sound with two workers."""
+    """`ratios` are of processor time; `together` has the seconds per second of sound with two workers."""
     print("\nOur dialogues with pauses, as one recording")
     print(f"{'':<13}{'minutes':>8}{'wrong %':>9}{'CPU s per s':>13}{'peak memory':>14}", end="")
     print(f"{'real-time factor: 1 worker, 1 core':>36}{'2 workers, 2 cores':>20}")

@@ -1,4 +1,4 @@
-"""Counts of words: wrong ones, and those that one engine found and another one has not."""
+"""Counts words: wrong ones, and those that one engine found and another did not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.tools.bench.words.normalizer import normalized
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Insertions, deletions and substitutions, and the words they are a share of."""
+    """The number of insertions, deletions and substitutions, and of the words that were said."""
 
     said: int = 0
     errors: int = 0
@@ -32,13 +32,13 @@ def score(said: str, heard: str) -> Score:
 
 
 def lost_words(said: str, heard: str, heard_by_other: str) -> int:
-    """How many words the other heard rightly where this one has no word at all."""
+    """How many words the other heard correctly where this one has no word at all."""
     reference, ours, others = joined_alike(normalized(said), normalized(heard), normalized(heard_by_other))
     return len(_missing(reference, ours) & _found(reference, others))
 
 
 def joined_alike(*texts: list[str]) -> list[list[str]]:
-    """Two neighbours become one word wherever any of the texts has them so: "box car" and "boxcar" are the same."""
+    """Two neighbours become one word wherever any of the texts joins them: "box car" and "boxcar" are the same."""
     known = {word for text in texts for word in text}
     return [_joined(text, known) for text in texts]
 
@@ -59,7 +59,7 @@ def _found(reference: Sequence[str], heard: Sequence[str]) -> set[int]:
 
 
 def _missing(reference: Sequence[str], heard: Sequence[str]) -> set[int]:
-    """Positions in the reference for which nothing was heard. Of a stretch with too few words, those at its end."""
+    """Positions in the reference for which nothing was heard: in a stretch with too few words, those at its end."""
     missing: set[int] = set()
     for _, start, end, heard_start, heard_end in SequenceMatcher(None, reference, heard, autojunk=False).get_opcodes():
         missing |= set(range(min(end, start + heard_end - heard_start), end))

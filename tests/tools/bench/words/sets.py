@@ -1,6 +1,6 @@
 """Which recordings are in which set, and what is said in them.
 
-A folder of one's own has `natural.tsv`: a file's name, a tab, its words. Files named `conversation*` are the
+A user's own folder has a `natural.tsv`: per line a file's name, a tab, its words. Files named `conversation*` are the
 conversations, all others are read sentences.
 """
 
@@ -22,7 +22,7 @@ DIALOGUES = "dialogues"
 READ = "read"
 SETS = ("conversations", READ, "commands", DIALOGUES)
 
-# As the folder's README.md has them.
+# As in the folder's README.md.
 _COMMANDS = {
     "goforward.wav": "go forward ten meters",
     "something.wav": "go somewhere and do something",

@@ -1,9 +1,9 @@
-"""Numbers in words and in figures, brought to digits. Every digit is a word of its own.
+"""Turns numbers in words and in figures into digits. Every digit is a separate word.
 
-How a number is read aloud does not say how it is grouped: "thirty three four or six ninety two" is 33, 4 or 692, and
-so is "33-4 or 6, 92". As single digits all of them are `3 3 4 or 6 9 2`. An ordinal marks its last digit (`2 1th`), a
-decade too (`1 9 6 0s`). The price: a wrong number of three digits counts as up to three errors, and a right one as
-three words.
+How a number is read aloud does not tell how it is grouped: "thirty three four or six ninety two" is 33, 4 or 692, and
+so is "33-4 or 6, 92". As single digits all of them are `3 3 4 or 6 9 2`. An ordinal marks its last digit (`2 1th`), and
+so does a decade (`1 9 6 0s`). The price: a wrong number of three digits counts as up to three errors, and a correct one
+as three words.
 """
 
 import re
@@ -44,7 +44,7 @@ _SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9}
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """What one word says of a number; `ending` is "th" for an ordinal and "s" for a decade."""
+    """What one word says about a number; `ending` is "th" for an ordinal and "s" for a decade."""
 
     value: int
     ending: str = ""
@@ -67,7 +67,7 @@ _NUMBERS |= {word[:-1] + "ies": _Number(value, "s") for value, word in zip(range
 
 
 class _Reader:
-    """Reads numbers off a list of words, each as far as it goes in English: "one hundred and sixty" is one."""
+    """Reads numbers from a list of words, each as long as English allows: "one hundred and sixty" is one."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -83,7 +83,7 @@ class _Reader:
         return self._words[self._at - 1]
 
     def number(self) -> tuple[str | None, str]:
-        """The digits of the number that begins here and its ending; no digits when none does."""
+        """The digits of the number that begins here, and its ending; no digits when no number begins here."""
         if self._peek() in {"oh", "o"} and self._number_ended_at == self._at and self._simple(self._peek(1)):
             digits, ending = "0", ""
             self._at += 1
@@ -118,7 +118,7 @@ class _Reader:
         return _Number(total, ending) if total else None
 
     def _hundreds(self, *, is_first: bool) -> _Number | None:
-        """Below a thousand, or hundreds up to ninety nine of them."""
+        """A number below a thousand, or up to ninety-nine hundreds."""
         began = self._at
         if is_first and self._peek() == "a" and self._peek(1) in {"hundred", *_SCALES}:
             self._at += 1
@@ -139,7 +139,7 @@ class _Reader:
         return self._with_rest(number.value * 100)
 
     def _with_rest(self, hundreds: int) -> _Number:
-        """What follows "hundred", unless it begins a number of its own: "one hundred and two hundred"."""
+        """With what follows "hundred", unless that begins another number: "one hundred and two hundred"."""
         began = self._at
         if self._peek() == "and":
             self._at += 1
