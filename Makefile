@@ -57,7 +57,7 @@ kafka: .venv/installed ## a real Apache Kafka of your own on port 9092, until Ct
 soak-kafka: .venv/installed ## the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
 
-schemas: .venv/installed ## write what is generated from the code: schemas/, the README's drawing
+schemas: .venv/installed ## write what is generated from the code: schemas/, the drawing in domain/README.md
 	@$(BIN)/python -m service.generators.event_schemas
 	@$(BIN)/python -m service.generators
 	@$(BIN)/python -m service.generators.openapi

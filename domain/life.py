@@ -1,7 +1,7 @@
 """The whole life of a recording in one table: phase by command -> what decides it, and what may come of it.
 
-`decide` looks here and nowhere else, the README's diagram is drawn from here, and a test holds every outcome that
-histories reach against what is declared.
+`decide` looks here and nowhere else, the diagram in domain/README.md is drawn from here, and a test holds every outcome
+that histories reach against what is declared.
 """
 
 from collections.abc import Callable, Mapping, Sequence

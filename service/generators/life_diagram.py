@@ -1,4 +1,4 @@
-"""Draws the table LIFE as a mermaid state diagram into the README: `python -m service.generators.life_diagram`."""
+"""Draws LIFE as a mermaid state diagram into domain/README.md: `python -m service.generators.life_diagram`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from domain.life import LIFE, To
 from domain.recording import Phase
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "domain" / "README.md"
 BEGIN = "<!-- drawn from domain/life.py by make schemas -->\n"
 END = "<!-- end of the drawing -->\n"
 
@@ -66,4 +66,4 @@ def redrawn(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(redrawn(README.read_text()))
+    GUIDE.write_text(redrawn(GUIDE.read_text()))
