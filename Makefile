@@ -22,7 +22,7 @@ faults: .venv/installed ## plant faults in a copy of the code, one at a time; th
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)
 soak: .venv/installed ## the simulation over 10 000 seeds (or SIMULATION_SEEDS), the properties over 20 000 runs
 	@$(BIN)/python -m tests.tools.simulation
-	SOAK_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
+	SOAK_EXAMPLES=$${SOAK_EXAMPLES:-20000} $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
 
 mutate: .venv/installed ## change the domain's code in every small way, and see that a test notices: some half an hour
 	$(BIN)/mutmut run
