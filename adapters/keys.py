@@ -45,7 +45,7 @@ class Key:
     live: bool = True
 
     def allows(self, scope: str) -> bool:
-        """Whether this key may do that in its project. (bota.md, "Keys")
+        """Whether this key may do that in its project. (Bota's REFERENCE.md, "Keys")
 
         A client key is good for nothing by itself: it goes with an API key and says which client uses that.
         For a device token that is for its own `device_id` and `end_user_id` alone, and an upload token is good for

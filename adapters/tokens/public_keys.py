@@ -1,7 +1,7 @@
 """Adapts python-jose's keys: what may be verified with a key of an issuer's set, and with nothing else.
 
 Which algorithms a key is good for follows from its type, never from the token: so a public RSA key is never taken for
-an HMAC secret, and `none` is no algorithm at all. (dragon.md, "Token")
+an HMAC secret, and `none` is no algorithm at all. (Dragon's REFERENCE.md, "Token")
 """
 
 from collections.abc import Mapping, Sequence

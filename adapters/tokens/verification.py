@@ -1,4 +1,4 @@
-"""Says who a bearer token's caller is, or why it is refused: a server-to-server JWT (dragon.md, "Token").
+"""Says who a bearer token's caller is, or why it is refused: a server-to-server JWT (Dragon's REFERENCE.md, "Token").
 
 python-jose checks the signature; what may be checked, with which key, and every claim is decided here.
 """

@@ -82,4 +82,4 @@ Next:
   make run                              a service that stays: http://127.0.0.1:8080, data in .data
   .venv/bin/tapedeck upload FILE        your own recording: Opus, Ogg, WAV, FLAC, MP3, AAC, M4A, WebM
   .venv/bin/tapedeck show | events ID   how it stands, and how it came to be so
-README.md goes on from here, with the same by curl."""
+service/dialects/bota/README.md shows the same with curl, step by step."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.runtime.settings import Settings
-from tests.guides.guides import anchors, blocks, guides, links, resolved, section, spans
+from tests.guides.guides import anchors, blocks, guides, headings, links, resolved, section, spans
 from tests.places import REPOSITORY
 
 MOST_LINES = 150
@@ -78,6 +78,18 @@ def test_each_dialect_has_its_guide_and_its_reference():
         legend = set(re.findall(r"^\| \((\w)\) \|", guides()["service/dialects/README.md"], re.MULTILINE))
         assert legend == {"S", "P", "D"}
         assert marks & legend == marks & {"S", "P", "D"} != set()
+
+
+def test_what_docstrings_cite_is_in_the_reference():
+    cited = 0
+    for path in [*(REPOSITORY / "service").rglob("*.py"), *(REPOSITORY / "adapters").rglob("*.py")]:
+        text = re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+        for vendor, heading in re.findall(r'(?:(\w+)\'s )?REFERENCE\.md, "([^"]+)"', text):
+            name = vendor.lower() or path.relative_to(REPOSITORY / "service/dialects").parts[0]
+            found = headings(f"service/dialects/{name}/REFERENCE.md")
+            assert any(re.fullmatch(rf"{heading}(?: \([SPD]\))?", one) for one in found), (path, heading)
+            cited += 1
+    assert cited >= 8
 
 
 def test_the_picture_names_the_rooms_and_the_dialects():

@@ -1,6 +1,6 @@
 """Bota's streaming recording: create, upload chunks by the signed template, finalize, resume.
 
-Source: reference "Streaming recording"; what is our own there (D) is said below.
+Source: REFERENCE.md, "Streaming recording"; what is our own there (D) is said below.
 """
 
 import asyncio
