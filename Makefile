@@ -22,7 +22,7 @@ faults: .venv/installed ## plant faults in a copy of the code, one at a time; te
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)
 soak: .venv/installed ## simulate 10 000 seeds (or SIMULATION_SEEDS), run the property tests 20 000 times
 	@$(BIN)/python -m tests.tools.simulation
-	SOAK_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
+	SOAK_EXAMPLES=$${SOAK_EXAMPLES:-20000} $(BIN)/python -m pytest --timeout 0 --durations 3 tests/domain/test_state_machine.py $(ARGS)
 
 mutate: .venv/installed ## mutate the domain's code and check that a test notices: about half an hour
 	$(BIN)/mutmut run
@@ -57,7 +57,7 @@ kafka: .venv/installed ## run a real Apache Kafka on port 9092 until Ctrl-C; nee
 soak-kafka: .venv/installed ## run the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
 
-schemas: .venv/installed ## generate schemas/ and the diagram of a recording's life from the code
+schemas: .venv/installed ## generate schemas/ and the diagram in domain/README.md from the code
 	@$(BIN)/python -m service.generators
 
 soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receivers and a kill -9 in the middle

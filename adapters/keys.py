@@ -45,7 +45,7 @@ class Key:
     live: bool = True
 
     def allows(self, scope: str) -> bool:
-        """Whether this key has that scope in its project. (bota.md, "Keys")
+        """Whether this key has that scope in its project. (Bota's REFERENCE.md, "Keys")
 
         A client key alone allows nothing: it accompanies an API key and says which client uses that one. A device token
         is only for its own `device_id` and `end_user_id`, and an upload token only for bytes of its `recording_id`: the

@@ -1,7 +1,7 @@
 """The whole life of a recording in one table: phase by command -> which function decides it, and its possible outcomes.
 
-`decide` looks only here, the README's diagram is drawn from here, and a test checks every outcome that histories reach
-against those declared.
+`decide` looks only here, the diagram in domain/README.md is drawn from here, and a test checks every outcome that
+histories reach against those declared.
 """
 
 from collections.abc import Callable, Mapping, Sequence

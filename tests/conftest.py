@@ -1,12 +1,15 @@
-"""What tests of several rooms share: a real Apache Kafka, one for the whole run."""
+"""What tests of several rooms share: the service as a process, and a real Apache Kafka, each one for the whole run."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.end_to_end.service_process import ServiceProcess
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
 
@@ -18,6 +21,23 @@ if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its ow
 def pytest_configure() -> None:
     """What a shell runs in the background ignores Ctrl-C, and so would every process that a test starts and stops."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """One running service for all tests that do not harm it."""
+    service = ServiceProcess(tmp_path_factory.mktemp("service") / "data")
+    asyncio.run(service.start())
+    yield service
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def own_service(tmp_path: Path) -> Iterator[ServiceProcess]:
+    """A service of the test's own, to be started, killed and started again by it."""
+    service = ServiceProcess(tmp_path / "data")
+    yield service
+    service.kill()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A caller, and the ids that it may write for (dragon.md, "Token"). Ids are UUIDs in lower case."""
+    """A caller, and the ids that it may write for (Dragon's REFERENCE.md, "Token"). Ids are UUIDs in lower case."""
 
     id: str
     customers: frozenset[str]

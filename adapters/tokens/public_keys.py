@@ -1,7 +1,7 @@
 """Adapts python-jose's keys: a key of an issuer's set verifies only what it is meant for.
 
 Which algorithms a key is for follows from its type, never from the token: so a public RSA key is never mistaken for an
-HMAC secret, and `none` is not an algorithm. (dragon.md, "Token")
+HMAC secret, and `none` is not an algorithm. (Dragon's REFERENCE.md, "Token")
 """
 
 from collections.abc import Mapping, Sequence

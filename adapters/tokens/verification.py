@@ -1,4 +1,4 @@
-"""Says who calls with a bearer token, a server-to-server JWT, or why it is refused (dragon.md, "Token").
+"""Says who calls with a bearer token, a server-to-server JWT, or why it is refused (Dragon's REFERENCE.md, "Token").
 
 python-jose checks the signature; the algorithm, the key and every claim are checked here.
 """

@@ -82,4 +82,4 @@ Next:
   make run                              a permanent service: http://127.0.0.1:8080, data in .data
   .venv/bin/tapedeck upload FILE        your own recording: Opus, Ogg, WAV, FLAC, MP3, AAC, M4A, WebM
   .venv/bin/tapedeck show | events ID   its state, and its history
-README.md continues from here, with the same steps in curl."""
+service/dialects/bota/README.md has the same steps in curl."""

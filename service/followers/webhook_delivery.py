@@ -1,7 +1,7 @@
 """Sends what is to be delivered to each webhook endpoint, on the page's schedule, each endpoint in a lane of its own.
 
-Source: reference "Webhooks" (P): no 2xx, a refused connection, 30 s without an answer and a TLS error are failures;
-attempts at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
+Source: Bota's REFERENCE.md, "Webhooks" (P): no 2xx, a refused connection, 30 s without an answer and a TLS error are
+failures; attempts at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Draws the table LIFE as a mermaid state diagram into the README."""
+"""Draws the table LIFE as a mermaid state diagram into domain/README.md."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from domain.life import LIFE, To
 from domain.recording import Phase
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "domain" / "README.md"
 BEGIN = "<!-- drawn from domain/life.py by make schemas -->\n"
 END = "<!-- end of the drawing -->\n"
 
@@ -66,5 +66,5 @@ def redrawn(text: str) -> str:
 
 
 def redraw() -> None:
-    """Write the drawing of today into the README."""
-    README.write_text(redrawn(README.read_text()))
+    """Write today's drawing into domain/README.md."""
+    GUIDE.write_text(redrawn(GUIDE.read_text()))

@@ -5,17 +5,8 @@ import pytest
 
 from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
-from tests.end_to_end.service_process import Api, ServiceProcess
+from tests.end_to_end.service_process import Api
 from tests.end_to_end.trusted_service import trusting
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory):
-    """One running service for all tests that do not harm it."""
-    service = ServiceProcess(tmp_path_factory.mktemp("service") / "data")
-    asyncio.run(service.start())
-    yield service
-    assert service.stop() == 0
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +20,6 @@ def trusted(tmp_path_factory):
 @pytest.fixture
 def api(service) -> Api:
     return service.api()
-
-
-@pytest.fixture
-def own_service(tmp_path):
-    """A service of the test's own, to be started, killed and started again by it."""
-    service = ServiceProcess(tmp_path / "data")
-    yield service
-    service.kill()
 
 
 @pytest.fixture

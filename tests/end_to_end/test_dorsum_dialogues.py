@@ -1,5 +1,5 @@
 """Whole consultations: words at once, the whole transcript without a word lost at a cut, and the note, each thing in
-its section. Two are sent by the README's own script under Node, as floats and as integers."""
+its section. Two are sent by the guide's own script under Node, as floats and as integers."""
 
 import asyncio
 import os
@@ -14,7 +14,8 @@ import pytest
 
 from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, sections_of, stitched_samples, stored_chunks
-from tests.end_to_end.test_readme import section
+from tests.guides.guides import block
+from tests.guides.shell import checkout, run
 from tests.tools import dialogues
 from tests.tools.bench.words.normalizer import normalized
 
@@ -79,15 +80,14 @@ def check_quoted(sentences: list[str], transcript: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "form"), [("chest_pain", "floats"), ("ear_infection", "integers")])
-async def test_the_readmes_script_under_node_gets_words_transcript_and_note(service, tmp_path, name, form):
+async def test_the_guides_script_under_node_gets_words_transcript_and_note(service, tmp_path, name, form):
     node = needed("node")
     sound = dialogues.samples(name)
     with wave.open(str(tmp_path / "recording.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
         file.writeframes(sound.astype("<i2").tobytes())
-    (script,) = re.findall(r"```js\n(.*?)```", section("For clients of Dorsum's notes transcription"), re.DOTALL)
-    (tmp_path / "dorsum.mjs").write_text(script)
-    (tmp_path / ".data").symlink_to(service.data_dir)
+    script = block("service/dialects/dorsum/README.md", "A consultation by hand", "js")
+    (checkout(tmp_path, service.data_dir) / "dorsum.mjs").write_text(script)
     process = await asyncio.create_subprocess_exec(
         node, "dorsum.mjs", "recording.wav", form, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
     )
@@ -98,7 +98,7 @@ async def test_the_readmes_script_under_node_gets_words_transcript_and_note(serv
     assert len(intermediate) == len(sound) // CHUNK
     full, note = rest.split("\n\n", 1)
     note, _, named = note.rpartition("\n\n")
-    task_id = re.search(r"task (\S+)", named)[1]
+    session_id, task_id = re.fullmatch(r"Session (\S+), task (\S+)\n", named).groups()
 
     assert wrong(dialogues.text(name), full) <= MOST_ERRORS
     at_once = " ".join(intermediate)
@@ -107,6 +107,12 @@ async def test_the_readmes_script_under_node_gets_words_transcript_and_note(serv
     found = sections_of(note)
     check_sections(name, found)
     check_quoted([sentence for sentences in found.values() for sentence in sentences], full)
+
+    progress = block("service/dialects/dorsum/README.md", "A consultation by hand", "sh")
+    assert "http://127.0.0.1:8080/" in progress
+    progress = progress.replace("http://127.0.0.1:8080", service.url)
+    state = orjson.loads((await asyncio.to_thread(run, progress, tmp_path, SESSION=session_id)).stdout)
+    assert (state["status"], state["transcript"], state["task_id"]) == ("completed", full, task_id)
 
     assert (await stitched_samples(service, task_id) == sound).all()
     cut = [sound[start : start + CHUNK].astype("<i2").tobytes() for start in range(0, len(sound), CHUNK)]

@@ -20,7 +20,7 @@ import pytest
 from tests.end_to_end.dorsum_client import Dorsum, silence
 from tests.end_to_end.dragon_client import Dragon, ended
 from tests.end_to_end.publisher_process import PublisherProcess, assert_exactly_the_log, until_published
-from tests.end_to_end.test_readme import section
+from tests.guides.guides import block
 
 MEBIBYTE = 1024 * 1024
 
@@ -327,7 +327,8 @@ async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers
     print(f"\n{shown}")
     lines = shown.splitlines()
     assert len(lines) == 6
-    for excerpt in re.findall(r"^ce_specversion.*", section("Every event in Kafka"), re.MULTILINE):
+    example = block("service/messages/README.md", "Try it without a Kafka of your own", "console")
+    for excerpt in re.findall(r"^ce_specversion.*", example, re.MULTILINE):
         assert any(_is_excerpt(excerpt, line) for line in lines), excerpt
     for line, name in zip(lines, ["opened", *["chunk_stored"] * 3, "finalize_requested", "failed"], strict=True):
         headers, key, value = line.split("\t")
@@ -337,7 +338,7 @@ async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers
 
 
 def _is_excerpt(excerpt, line):
-    """Whether the README's line is this one but for ids, times and what was cut."""
+    """Whether the guide's line is this one but for ids, times and what was cut."""
     changing = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
     kept = [re.escape(part) for part in changing.sub("?", excerpt).split("…")]
     return re.fullmatch(".*".join(kept), changing.sub("?", line)) is not None

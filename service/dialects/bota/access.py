@@ -1,4 +1,4 @@
-"""Who may do what in Bota's API: keys and their scopes, and which recordings a key can see (reference "Keys")."""
+"""Who may do what in Bota's API: keys and their scopes, and which recordings a key sees (REFERENCE.md, "Keys")."""
 
 from dataclasses import dataclass
 from uuid import UUID

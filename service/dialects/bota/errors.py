@@ -1,6 +1,6 @@
 """From error to Bota's status and body: the one table, and the only place where Bota's error bodies are made.
 
-(S) `{"error": {"type", "message", …}}`; (P) the wider API writes `code` where the seed writes `type`: both are sent.
+(S) `{"error": {"type", "message", …}}`; (P) the wider API writes `code` in place of `type`: both are sent.
 """
 
 from typing import Any

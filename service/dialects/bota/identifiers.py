@@ -1,6 +1,6 @@
 """Bota's ids: a prefix and the recording's UUID in hex, so that an id finds its recording without an index.
 
-Source: reference "Keys" (P): a prefix, then letters and digits only, at most 64 characters.
+Source: REFERENCE.md, "Keys" (P): a prefix, then letters and digits only, at most 64 characters.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What Bota's webhooks say of an event (reference "Webhooks"). Facts and ids only: what was said, receivers ask for.
+"""What Bota's webhooks say of an event (REFERENCE.md, "Webhooks"). Facts and ids only: receivers ask for the rest.
 
 An event's id is computed from its place in its recording's history, so that it is the same on every attempt, and
 after every restart.

@@ -1,1 +1,1 @@
-"""Dorsum's notes transcription: speech in, a clinical note out (reference `dorsum.md`)."""
+"""Dorsum's notes transcription: speech in, a clinical note out (REFERENCE.md)."""

@@ -1,6 +1,6 @@
 """Dorsum's two calls: a chunk, answered with its words and at the end with the note; and how far a session has come.
 
-Source: reference `dorsum.md`; what is our own there (D) is said below.
+Source: REFERENCE.md; what is our own there (D) is said below.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Dragon's audio: chunks as multipart forms, and finalize, in any order. Source: dragon.md and the vendor's page."""
+"""Dragon's audio: chunks as multipart forms, and finalize, in any order. Source: REFERENCE.md."""
 
 from uuid import UUID
 

@@ -1,10 +1,10 @@
 from domain.events import RECORDING_EVENT_TYPES
 from domain.recording import Phase
-from service.generators.life_diagram import BEGIN, END, README, diagram, redrawn
+from service.generators.life_diagram import BEGIN, END, GUIDE, diagram, redrawn
 
 
-def test_the_readme_shows_a_recordings_life_as_the_code_has_it():
-    text = README.read_text()
+def test_the_domains_guide_shows_a_recordings_life_as_the_code_has_it():
+    text = GUIDE.read_text()
     assert diagram() in text
     assert redrawn(text) == text, "run make schemas"
 

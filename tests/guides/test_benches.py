@@ -1,0 +1,70 @@
+"""The benchmarks that guides name run, each as small as it can be: what they say at this size means nothing."""
+
+import re
+import shutil
+from unittest.mock import patch
+
+import pytest
+
+from tests.end_to_end.service_process import short_speech
+from tests.guides.guides import section
+from tests.guides.shell import make
+from tests.places import REPOSITORY
+from tests.tools.bench import deciding, lists, replaying, samples, uploading
+from tests.tools.bench import kafka as kafka_bench
+from tests.tools.bench.__main__ import BENCHES
+
+SMALL = {
+    "deciding": patch.multiple(deciding, SIZES=(2, 5, 9), STEPS=10, SAMPLES=1, NUMBERS=range(1, 41)),
+    "replaying": patch.multiple(replaying, EVENTS=300, SAMPLES=1),
+    "uploading": patch.multiple(uploading, CHUNKS=60, EDGE=20, ROUNDS=1),
+    "lists": patch.multiple(lists, SIZES=(5, 50), PAGES=2),
+    "samples": patch.multiple(samples, REQUESTS=1, AT_ONCE=1),
+}
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_each_part_of_make_bench_prints_its_measurements(name, capsys):
+    with SMALL[name]:
+        BENCHES[name]()
+    assert capsys.readouterr().out.count("\n") >= 3
+
+
+def test_make_bench_words_measures_recordings_of_ones_own(tmp_path):
+    """The folder is as the guide says it is."""
+    assert "`natural.tsv`" in section("tests/tools/bench/README.md", "Words")
+    (tmp_path / "visit.wav").write_bytes(short_speech())
+    (tmp_path / "natural.tsv").write_text("visit.wav\tgood morning\n")
+    options = f"{tmp_path} --engines tapedeck --conditions clean --sets read --no-half-hour"
+    measured = make(REPOSITORY, "bench-words", f"ARGS={options}")
+    assert measured.returncode == 0, measured.stderr
+    assert re.search(r"^read +clean +\d", measured.stdout, re.MULTILINE)
+    shown = make(REPOSITORY, "bench-words", "ARGS=--help")
+    assert "--no-half-hour" in shown.stdout
+
+
+def test_make_bench_ingest_measures_or_says_what_it_needs():
+    measured = make(REPOSITORY, "bench-ingest", ROUNDS="1", SECONDS="1", SIZES_KIB="4", CLIENTS="1")
+    if shutil.which("wrk"):
+        assert measured.returncode == 0, measured.stderr
+        assert "4 KiB, 1 clients" in measured.stdout
+    else:
+        assert "wrk" in measured.stderr
+
+
+async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path, capsys):
+    """With the Kafka that all tests share, in place of one of its own."""
+    small = patch.multiple(kafka_bench, RECORDINGS=2, CHUNKS=9, ROUNDS=1, MEASURED_EVENTS=100)
+    with small:
+        await kafka_bench.publishing(tmp_path, kafka.bootstrap_servers)
+        await kafka_bench.latency(tmp_path, kafka.bootstrap_servers)
+    shown = capsys.readouterr().out
+    assert "20 events published" in shown
+    assert "100 chunks at " in shown
+
+
+def test_the_guide_names_every_part_of_make_bench():
+    (row,) = [
+        line for line in section("tests/tools/bench/README.md", "Benchmarks").splitlines() if "make bench`" in line
+    ]
+    assert [name for name in BENCHES if name in row] == list(BENCHES)

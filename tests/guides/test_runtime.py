@@ -1,0 +1,66 @@
+"""The guide to operating the service: its commands, its settings table, its data directory."""
+
+import re
+
+from click import Choice, Group
+
+from adapters.keys import KeyKind
+from service.cli import main
+from service.cli.serve import setting_rows
+from tests.guides.guides import block, section
+from tests.guides.shell import checkout, run
+
+GUIDE = "service/runtime/README.md"
+NOT_TO_BE_KEPT = {"lock", "scratch"}
+
+
+def first_column(heading: str) -> list[str]:
+    rows = re.findall(r"^\| (`[^|]*) \|", section(GUIDE, heading), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+def test_the_settings_table_is_the_settings():
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", section(GUIDE, "Settings"), re.MULTILINE)
+    assert rows == [(name, what, f"`{default}`") for name, what, default in setting_rows()]
+
+
+def test_every_kind_of_key_is_named():
+    assert first_column("Keys") == [kind.value for kind in KeyKind]
+
+
+def test_a_key_is_made_and_listed(tmp_path):
+    script = block("service/runtime/README.md", "Keys", "sh")
+    (tmp_path / "data").mkdir()
+    key, listed = run(script, checkout(tmp_path, tmp_path / "data")).stdout.splitlines()
+    assert key.startswith("rk_live_")
+    assert re.search(r" restricted  proj_\w+  in force  recordings:read until \S+ a report$", listed)
+
+
+async def test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it(own_service, tmp_path):
+    api = (await own_service.start()).api()
+    recording = await api.upload([b"not audio", b"nor this"])
+    assert (await api.finalize(recording, 2)).status == 200
+    await api.ended(recording)
+    assert set(first_column("The data directory")) == {
+        path.name.removesuffix("-wal").removesuffix("-shm") + "/" * path.is_dir()
+        for path in own_service.data_dir.iterdir()
+        if path.name not in NOT_TO_BE_KEPT
+    }
+    before = await api.get(recording)
+    assert own_service.stop() == 0
+    folder = checkout(tmp_path, own_service.data_dir)
+    script = block("service/runtime/README.md", "Backup", "sh")
+    assert script.startswith("cp -a .data ")
+    run(script.replace("cp -a .data ", "cp -a .data/. "), folder)  # here .data is a symbolic link
+    own_service.data_dir = folder / "backup"
+    rebuilt = run(".venv/bin/tapedeck rebuild summaries", folder, TAPEDECK_DATA_DIR="backup")
+    assert rebuilt.stdout.startswith("summaries: ")
+    await own_service.start()
+    assert await own_service.api().get(recording) == before
+
+
+def test_a_view_that_can_be_rebuilt_is_named_as_it_is():
+    assert isinstance(main, Group)
+    (view,) = main.get_command(None, "rebuild").params
+    assert isinstance(view.type, Choice)
+    assert [f"`tapedeck rebuild {name}`" in section(GUIDE, "Upgrade") for name in view.type.choices] == [True]
