@@ -48,7 +48,7 @@ from service.dialects.bota.webhook_messages import messages_of
 from service.dialects.dragon.dev_issuer import DevIssuer, signing_key_path
 from service.dialects.dragon.trust import open_trust
 from service.dialects.http.limits import Limits
-from service.dialects.http.signed_urls import UrlSigner, load_or_create_key
+from service.dialects.http.signed_urls import UrlSigner
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -124,7 +124,7 @@ async def open_deck(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             dev_issuer=dev_issuer,
             summaries=summaries,
             projector=projector,
-            signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
+            signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             metrics=metrics,
             webhooks=webhooks,
             consultations=consultations,
