@@ -8,8 +8,9 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
+from jose.exceptions import JWKError
 
-from adapters.private_files import write_private_file
+from adapters.private_files import DamagedKey, load_or_create
 from adapters.tokens.public_keys import KeySet
 
 ALGORITHM = "ES256"
@@ -27,10 +28,12 @@ class SigningKey:
 
     @classmethod
     def load_or_create(cls, path: Path) -> "SigningKey":
-        """The key in the file at `path`. Raises: OSError; ValueError for a file that is not a key."""
-        if not path.exists():
-            write_private_file(path, _new_pem())
-        return cls(path.read_bytes())
+        """The key in the file at `path`. Raises: DamagedKey; OSError."""
+        pem = load_or_create(path, _new_pem)
+        try:
+            return cls(pem)
+        except (JWKError, ValueError) as error:
+            raise DamagedKey(path, "a P-256 key in PEM", "tokens signed before are void") from error
 
     def key_set(self) -> KeySet:
         return KeySet.from_jwks(self.jwks)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from standardwebhooks import Webhook
 
-from adapters.private_file import load_or_create
+from adapters.private_files import load_or_create_key
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _NONCE_BYTES, _KEY_BYTES = 12, 32
@@ -46,8 +46,9 @@ class Sealer:
 
     @classmethod
     def with_key_file(cls, path: Path) -> "Sealer":
-        """The key is in a file that only its owner can read, created on first use."""
-        return cls(load_or_create(path, lambda: secrets.token_bytes(_KEY_BYTES)))
+        """The key is in a file that only its owner can read, created on first use. Raises: DamagedKey; OSError."""
+        if_lost = "the webhooks' secrets cannot be read any more"
+        return cls(load_or_create_key(path, _KEY_BYTES, name="key for webhooks' secrets", if_lost=if_lost))
 
     def seal(self, secret: str, *, name: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)

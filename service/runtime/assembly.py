@@ -44,7 +44,7 @@ from service.dialects.bota.webhook_messages import messages_of
 from service.dialects.dorsum.settings import DorsumSettings
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
-from service.dialects.http.signed_urls import UrlSigner, load_or_create_key
+from service.dialects.http.signed_urls import UrlSigner
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -139,7 +139,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
-            signer=UrlSigner(load_or_create_key(settings.data_dir / "signing.key")),
+            signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
             clock=clock,

@@ -16,9 +16,9 @@ from aiohttp import web
 from adapters.blobs.port import BlobFailure
 from adapters.event_log.port import LogUnavailable
 from adapters.keys import KeyFileTooNew
+from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
 from adapters.tokens.allow_list_file import AllowListUnusable
-from service.dialects.http.signed_urls import BadSigningKey
 from service.runtime.assembly import RunningService, open_service
 from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
@@ -38,7 +38,7 @@ START_FAILURES = (
     BlobFailure,
     LogUnavailable,
     KeyFileTooNew,
-    BadSigningKey,
+    DamagedKey,
     BadDevCredentials,
     AllowListUnusable,
     DataDirInUse,

@@ -196,6 +196,8 @@ async def test_what_cannot_work_stops_the_start_with_one_clear_line(own_service,
         ("tapedeck.sqlite3", "not a database"),
         ("keys.sqlite3", "not a database"),
         ("signing.key", "not a signing key"),
+        ("webhooks.key", "not a key for webhooks' secrets"),
+        ("dev-issuer.pem", "not a P-256 key"),
         ("dev-credentials.json", "cannot be read as JSON"),
     ],
 )

@@ -5,14 +5,13 @@ The signature is an HMAC-SHA256 over the purpose, the subject and the expiry, ea
 
 import hashlib
 import hmac
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from adapters.private_files import write_private_file
+from adapters.private_files import load_or_create_key
 
 KEY_BYTES = 32
 CHECKED_QUERIES_KEPT = 10_000
@@ -28,6 +27,12 @@ class UrlSigner:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._checked: dict[tuple[str, str, str], int] = {}
+
+    @classmethod
+    def with_key_file(cls, path: Path) -> "UrlSigner":
+        """The key is in a file that only its owner can read; made on the first use. Raises: DamagedKey; OSError."""
+        key = load_or_create_key(path, KEY_BYTES, name="signing key", if_lost="URLs signed before are void")
+        return cls(key)
 
     def query(self, purpose: str, subject: str, expires_at: datetime) -> str:
         """The query string that permits `purpose` on `subject` until `expires_at` (to the second)."""
@@ -61,24 +66,3 @@ class UrlSigner:
         message = "".join(f"{len(part)}:{part}" for part in (purpose, subject, expires))
         digest = hmac.digest(self._key, message.encode(), hashlib.sha256)
         return urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-class BadSigningKey(Exception):
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path} is not a signing key of {KEY_BYTES} bytes; restore it, or remove it: then a new one is made, "
-            "and URLs signed before are void."
-        )
-
-
-def load_or_create_key(path: Path) -> bytes:
-    """The signing key of a data directory; made on the first start, readable by its owner alone.
-
-    Raises: BadSigningKey; OSError.
-    """
-    if not path.exists():
-        write_private_file(path, secrets.token_bytes(KEY_BYTES))
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:  # an empty key would sign, too, and anyone could
-        raise BadSigningKey(path)
-    return key

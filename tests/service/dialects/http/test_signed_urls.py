@@ -1,4 +1,3 @@
-import stat
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -6,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dialects.http.signed_urls import BadSigningKey, SignatureRefused, UrlSigner, load_or_create_key
+from adapters.private_files import DamagedKey
+from service.dialects.http.signed_urls import SignatureRefused, UrlSigner
 
 NOW = datetime(2026, 1, 13, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
@@ -58,16 +58,15 @@ def test_a_url_without_a_signature_says_so(query):
         UrlSigner(b"a" * 32).check("upload", "rec_1", query, now=NOW)
 
 
-def test_the_key_is_random_made_once_and_its_owners_alone(tmp_path):
-    key = load_or_create_key(tmp_path / "one")
-    assert load_or_create_key(tmp_path / "one") == key
-    assert load_or_create_key(tmp_path / "two") != key
-    assert len(key) == 32
-    assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
+def test_a_signer_made_again_has_the_key_that_was_made_first(tmp_path):
+    query = parsed(UrlSigner.with_key_file(tmp_path / "one").query("upload", "rec_1", LATER))
+    UrlSigner.with_key_file(tmp_path / "one").check("upload", "rec_1", query, now=NOW)
+    with pytest.raises(SignatureRefused):
+        UrlSigner.with_key_file(tmp_path / "two").check("upload", "rec_1", query, now=NOW)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
 def test_a_key_that_is_none_is_refused_because_anyone_could_sign_with_it(tmp_path, content):
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(BadSigningKey, match="not a signing key"):
-        load_or_create_key(tmp_path / "key")
+    with pytest.raises(DamagedKey, match="not a signing key"):
+        UrlSigner.with_key_file(tmp_path / "key")
