@@ -61,7 +61,7 @@ class Recording:
     note: NoteWritten | None = None
     failed: Failed | None = None
     deleted: RecordingDeleted | None = None
-    heard: ChunkTable[ChunkTranscribed] = field(default_factory=ChunkTable)
+    transcribed_chunks: ChunkTable[ChunkTranscribed] = field(default_factory=ChunkTable)
 
     @property
     def phase(self) -> Phase:
@@ -99,8 +99,8 @@ class Recording:
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
         """What is known of the words of these bytes alone."""
-        heard = self.heard.get(chunk.number)
-        return heard if heard is not None and heard.chunk_sha256 == chunk.sha256 else None
+        words = self.transcribed_chunks.get(chunk.number)
+        return words if words is not None and words.chunk_sha256 == chunk.sha256 else None
 
 
 def phase_of(recording: Recording | None) -> Phase:
@@ -142,7 +142,7 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.note,
         recording.failed,
         recording.deleted,
-        recording.heard,
+        recording.transcribed_chunks,
     )
 
 
@@ -153,7 +153,7 @@ def with_stored(chunks: ChunkTable[ChunkStored], event: ChunkStored) -> ChunkTab
 
 
 def _chunk_transcribed(recording: Recording, event: ChunkTranscribed) -> Recording:
-    return replace(recording, heard=recording.heard.with_chunk(event))
+    return replace(recording, transcribed_chunks=recording.transcribed_chunks.with_chunk(event))
 
 
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:

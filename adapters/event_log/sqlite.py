@@ -124,8 +124,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             cursor.sqlite_cursor.row_factory = None
             cursor.execute(statement, (first, limit))
             return [
-                Notification(_uuid(its_id), version, topic, state, position)
-                for position, its_id, version, topic, state in cursor.fetchall()
+                Notification(_uuid(stream_id), version, topic, state, position)
+                for position, stream_id, version, topic, state in cursor.fetchall()
             ]
 
     def _insert_rows(self, cursor: SQLiteCursor, rows: Sequence[tuple[int, str, int, str, bytes]]) -> None:

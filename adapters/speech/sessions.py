@@ -26,7 +26,7 @@ Between = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class HeardChunk:
+class TranscribedChunk:
     """A chunk's number of samples, and what was recognized in it alone; None when it has not been transcribed yet."""
 
     samples: int
@@ -49,7 +49,7 @@ def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -
 
 
 def transcribe_session(
-    engine: SpeechEngine, between: Between, chunks: Sequence[HeardChunk], *, language: str
+    engine: SpeechEngine, between: Between, chunks: Sequence[TranscribedChunk], *, language: str
 ) -> Transcript:
     """The whole transcript. Raises: what the engine raises; OSError."""
     ends: list[int] = []
@@ -59,12 +59,12 @@ def transcribe_session(
     for chunk in chunks:
         start = ends[-1] if ends else 0
         ends.append(start + chunk.samples)
-        heard = chunk.transcript
-        if heard is None:
-            heard = transcribe_samples(engine, between(start, ends[-1]), language=language)
-        provider = provider or heard.provider
-        segments += _later(heard.segments, start / SAMPLE_RATE)
-        unrecognized += _later(heard.unrecognized, start / SAMPLE_RATE)
+        transcript = chunk.transcript
+        if transcript is None:
+            transcript = transcribe_samples(engine, between(start, ends[-1]), language=language)
+        provider = provider or transcript.provider
+        segments += _later(transcript.segments, start / SAMPLE_RATE)
+        unrecognized += _later(transcript.unrecognized, start / SAMPLE_RATE)
     total = ends[-1] if ends else 0
     cuts = [end / SAMPLE_RATE for end in ends[:-1] if 0 < end < total]
     for window in _merged(_window(cut, segments, total / SAMPLE_RATE) for cut in cuts):

@@ -57,8 +57,8 @@ def decode(model: "WindowModel", speech: JoinedSpeech, *, language: str, after: 
     is_over = found.end > speech.seconds - _NO_SOUND_SECONDS
     rest = JoinedSpeech() if is_over else speech.rest(found.end)
     words = [] if found.refusal else _words(found, speech, after=after)
-    heard = [each.interval for each in (speech if is_over else speech.until(found.end)).stretches]
-    silent = [each for each in heard if not any(_meet(each, word) for word in words)]
+    sounding = [each.interval for each in (speech if is_over else speech.until(found.end)).stretches]
+    silent = [each for each in sounding if not any(_meet(each, word) for word in words)]
     return Decoded(words, _told(silent, found.refusal or "no_words"), rest)
 
 
@@ -111,7 +111,7 @@ def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str) -> _Try
 
 def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[str, Any]) -> _Try:
     seconds = speech.seconds
-    heard = model.hear(
+    window = model.recognize(
         speech.sound,
         language=language,
         temperature=0.0,
@@ -121,11 +121,11 @@ def _try(model: "WindowModel", speech: JoinedSpeech, language: str, way: dict[st
         max_new_tokens=min(_MOST_TOKENS, _TOKENS_AT_LEAST + round(_TOKENS_PER_SECOND * seconds)),
         **way,
     )
-    words = _whole_words(heard.segments, language)
+    words = _whole_words(window.segments, language)
     if not words:
         return _Try(words=[], end=seconds)
-    settled, end = (words, seconds) if heard.is_finished else _settled(words, seconds)
-    numbers = heard.segments[0]  # they are for the whole window, and each of its segments has them
+    settled, end = (words, seconds) if window.is_finished else _settled(words, seconds)
+    numbers = window.segments[0]  # they are for the whole window, and each of its segments has them
     return _Try(
         words=settled,
         end=end,

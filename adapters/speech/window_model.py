@@ -14,7 +14,7 @@ class _WindowIsOver(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWindow:
+class RecognizedWindow:
     """`segments`: faster-whisper's. `is_finished`: whether Whisper got to the end of the sound; if it began a sentence
     and did not end it, the rest must be decoded again from the last word on."""
 
@@ -28,7 +28,7 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
     _encoded = 0
     _last: tuple[Any, Any] | None = None
 
-    def hear(self, sound: Sound, **options: Any) -> HeardWindow:
+    def recognize(self, sound: Sound, **options: Any) -> RecognizedWindow:
         """What is said in at most 30 seconds of sound. `options`: those of `transcribe`."""
         self._encoded = 0
         found, _ = self.transcribe(sound, **options)
@@ -37,8 +37,8 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
             for segment in found:
                 segments.append(segment)  # noqa: PERF402 - those before the window's end are kept
         except _WindowIsOver:
-            return HeardWindow(segments, is_finished=False)
-        return HeardWindow(segments, is_finished=True)
+            return RecognizedWindow(segments, is_finished=False)
+        return RecognizedWindow(segments, is_finished=True)
 
     def encode(self, features: Any) -> Any:
         """Called by the library once per window. The same sound with other options is not encoded again."""

@@ -218,7 +218,7 @@ class WebhookStore:
             for number, began, ended, status, body, error in rows
         )
 
-    def send_again(self, endpoint_id: str, its_id: str, *, now: datetime) -> Delivery | None:
+    def send_again(self, endpoint_id: str, delivery_id: str, *, now: datetime) -> Delivery | None:
         """Start a delivery's attempts again, immediately and whatever its outcome; None if there is no such delivery.
 
         One that waits for an earlier event of its recording keeps waiting.
@@ -228,7 +228,7 @@ class WebhookStore:
                 "UPDATE deliveries SET state=CASE state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, "
                 "next_at=?, tries=0 WHERE endpoint_id=? AND id=? "
                 "RETURNING sequence",
-                (_micros(now), endpoint_id, its_id),
+                (_micros(now), endpoint_id, delivery_id),
             ).fetchone()
         return None if row is None else self.page(endpoint_id, limit=1, before=row[0] + 1)[0]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from adapters.audio.pcm import SAMPLE_BYTES, StitchedSamples
 from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.opening import EngineSpec, build_engine
-from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
+from adapters.speech.sessions import TranscribedChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript
 from service.application.worker_store import store_at
 
@@ -56,7 +56,7 @@ def transcribe_stitched_session(order: SessionOrder) -> tuple[StoredBlob, Transc
     """
     store = store_at(order.blob_store_url)
     chunks = [
-        HeardChunk(
+        TranscribedChunk(
             samples=chunk.size_bytes // SAMPLE_BYTES,
             transcript=Transcript.from_json(_content(store, chunk.transcript_key)) if chunk.transcript_key else None,
         )

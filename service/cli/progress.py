@@ -49,7 +49,7 @@ def download_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     if quiet:
         yield lambda _arrived, _total: None
     elif not sys.stderr.isatty():
-        yield _Quarters().heard
+        yield _Quarters().tell
     else:
         with _bar() as bar:
             task = bar.add_task("downloading", total=None)
@@ -71,7 +71,7 @@ def _stages(*, quiet: bool) -> Iterator[Callable[[Recording], None]]:
     if quiet:
         yield lambda _recording: None
     elif not sys.stderr.isatty():
-        yield _Stages().heard
+        yield _Stages().tell
     else:
         with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_stderr(), transient=True) as spinner:
             task = spinner.add_task("finalized", total=None)
@@ -90,7 +90,7 @@ class _Stages:
     def __init__(self) -> None:
         self._said = ""
 
-    def heard(self, recording: Recording) -> None:
+    def tell(self, recording: Recording) -> None:
         if (stage := _stage(recording)) != self._said:
             self._said = stage
             say(stage)
@@ -102,7 +102,7 @@ class _Quarters:
     def __init__(self) -> None:
         self._next = 0.0
 
-    def heard(self, arrived: int, total: int) -> None:
+    def tell(self, arrived: int, total: int) -> None:
         if total and arrived / total >= self._next:
             say(f"{wording.size(arrived)} of {wording.size(total)}")
             self._next = (arrived / total // _PLAIN_STEP + 1) * _PLAIN_STEP

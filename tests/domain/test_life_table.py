@@ -112,7 +112,7 @@ def identity(recording: Recording | None) -> Any:
     if recording is None:
         return None
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
-    facts += recording.heard.in_order()
+    facts += recording.transcribed_chunks.in_order()
     facts += [recording.transcribed, recording.note, recording.failed, recording.deleted]
     return tuple(
         fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts

@@ -37,7 +37,7 @@ class Digesting:
         self._finished: deque[_Order] = deque()
         self._is_telling = False
 
-    async def described(self, prefix: str, pieces: Sequence[bytes]) -> StoredBlob:
+    async def digested(self, prefix: str, pieces: Sequence[bytes]) -> StoredBlob:
         """The body of these pieces as the blob that it would be under `prefix`."""
         if not self._threads:
             self._begin()

@@ -117,17 +117,17 @@ class SegmentBlobStore:
                 return
             if not gathering.is_in_memory:
                 await gathering.fetch_back()
-            blob = await self._described(prefix, gathering.pieces, gathering.size_bytes)
+            blob = await self._digested(prefix, gathering.pieces, gathering.size_bytes)
             if check is not None:
                 check(blob)
             yield StagedBody(blob, gathering.pieces, self._writer)
         finally:
             await gathering.leave()
 
-    async def _described(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
+    async def _digested(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
         if size_bytes <= QUICKLY_HASHED_BYTES:
             return describe(prefix, _slices(pieces))
-        return await self._digesting.described(prefix, pieces)
+        return await self._digesting.digested(prefix, pieces)
 
     async def put(
         self,

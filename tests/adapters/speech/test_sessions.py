@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
-from adapters.speech.sessions import HeardChunk, transcribe_samples, transcribe_session
+from adapters.speech.sessions import TranscribedChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound, segment_of
 
 WORD_SECONDS = 0.5
@@ -73,7 +73,7 @@ def session(sound, *cuts, heard=True):
     engine = NumberEngine()
     parts = np.split(sound, [round(cut * SAMPLE_RATE) for cut in cuts])
     chunks = [
-        HeardChunk(len(part), transcribe_samples(engine, part.tobytes(), language="en") if heard else None)
+        TranscribedChunk(len(part), transcribe_samples(engine, part.tobytes(), language="en") if heard else None)
         for part in parts
     ]
     engine.heard_seconds = 0.0

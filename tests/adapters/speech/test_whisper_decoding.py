@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.speech.joined_speech import JoinedSpeech, Speech
 from adapters.speech.whisper_decoding import Decoded, decode
-from adapters.speech.window_model import HeardWindow
+from adapters.speech.window_model import RecognizedWindow
 
 Word = tuple[float, float, str]
 
@@ -28,7 +28,7 @@ def window(
     log_probability: float = -0.2,
     compression_ratio: float = 1.5,
     no_speech_probability: float = 0.1,
-) -> HeardWindow:
+) -> RecognizedWindow:
     """What Whisper says of a window: words of one segment, each with its start and end in seconds."""
     segment = SimpleNamespace(
         words=[SimpleNamespace(start=start, end=end, word=text, probability=0.9) for start, end, text in words],
@@ -36,17 +36,17 @@ def window(
         compression_ratio=compression_ratio,
         no_speech_prob=no_speech_probability,
     )
-    return HeardWindow([segment] if words else [], is_finished=is_finished)
+    return RecognizedWindow([segment] if words else [], is_finished=is_finished)
 
 
 @dataclass
 class Whisper:
     """Says these windows one after another, the last one again and again."""
 
-    windows: Sequence[HeardWindow]
+    windows: Sequence[RecognizedWindow]
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def hear(self, _sound: Any, **options: Any) -> HeardWindow:
+    def recognize(self, _sound: Any, **options: Any) -> RecognizedWindow:
         self.asked.append(options)
         return self.windows[min(len(self.asked), len(self.windows)) - 1]
 
@@ -62,7 +62,9 @@ def speech(*stretches: tuple[float, float]) -> JoinedSpeech:
 TEN_SECONDS = speech((100, 110))
 
 
-def decoded(*windows: HeardWindow, of: JoinedSpeech = TEN_SECONDS, language: str = "en", after: float = 0.0) -> Decoded:
+def decoded(
+    *windows: RecognizedWindow, of: JoinedSpeech = TEN_SECONDS, language: str = "en", after: float = 0.0
+) -> Decoded:
     return decode(Whisper(windows), of, language=language, after=after)  # type: ignore[arg-type]
 
 

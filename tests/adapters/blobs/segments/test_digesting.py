@@ -31,17 +31,17 @@ def expected(prefix: str, pieces: list[bytes]) -> StoredBlob:
 
 async def test_each_of_many_bodies_at_once_gets_its_own_digests(digesting: Digesting) -> None:
     bodies = [body(number) for number in range(300)]
-    blobs = await asyncio.gather(*(digesting.described(f"{n}/", pieces) for n, pieces in enumerate(bodies)))
+    blobs = await asyncio.gather(*(digesting.digested(f"{n}/", pieces) for n, pieces in enumerate(bodies)))
     assert blobs == [expected(f"{n}/", pieces) for n, pieces in enumerate(bodies)]
 
 
 async def test_one_body_alone_is_not_kept_waiting_for_others(digesting: Digesting) -> None:
     for number in range(50):
-        assert await digesting.described("", body(number)) == expected("", body(number))
+        assert await digesting.digested("", body(number)) == expected("", body(number))
 
 
 async def test_who_stops_waiting_keeps_nobody_else_from_an_answer(digesting: Digesting) -> None:
-    tasks = [asyncio.create_task(digesting.described("", body(number))) for number in range(100)]
+    tasks = [asyncio.create_task(digesting.digested("", body(number))) for number in range(100)]
     await asyncio.sleep(0)  # all have been given in
     for task in tasks[::2]:
         task.cancel()
