@@ -252,7 +252,7 @@ async def test_the_command_line_takes_the_clients_own_ids(dragon, service):
     assert "FinalizeRequested" in (await said("events", name))[1]
     missing = await said("show", f"{dragon.correlation_id}/4")
     assert missing[0] == 1
-    assert f"no recording 4 of a session {dragon.correlation_id}" in missing[2]
+    assert f"no recording 4 in session {dragon.correlation_id}" in missing[2]
 
 
 async def test_the_projects_lists_hold_these_recordings_too_and_are_cut_by_their_names(dragon, api):
