@@ -28,7 +28,9 @@ def published(servers: str, topic: str) -> str:
         await ensure_topic(connection, Topic(name=topic))
         producer = await TransactionalProducer.open(connection, topic)
         messages = [
-            to_message(RecordedEvent(number, recording_id, number, event, None))
+            to_message(
+                RecordedEvent(number, recording_id, number, event, None), {"recording_id": f"rec_{recording_id.hex}"}
+            )
             for number, event in enumerate(HISTORY, 1)
         ]
         await producer.publish(messages, position=len(messages))

@@ -6,8 +6,8 @@ import pytest
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
+from service.dialects.registry import client_ids_of
 from service.followers.client_ids import ClientIds
-from service.runtime.client_ids import client_ids_of
 from tests.domain.histories import chunk, deleted, finalized, opened, session_ended, session_opened
 
 
@@ -67,7 +67,7 @@ async def test_from_the_middle_of_the_log_each_first_event_is_read_once_and_all_
 
 async def test_only_so_many_are_remembered_and_those_used_last(log):
     ids = [await stored(log, opened(), chunk(1), chunk(2)) for _ in range(3)]
-    of = {(recorded.recording_id, recorded.version): recorded for recorded in await log.read(after=0)}
+    of = {(recorded.stream_id, recorded.version): recorded for recorded in await log.read(after=0)}
     client_ids = ClientIds(log, client_ids_of, remembered=2)
     for turn, version in [(0, 1), (1, 1), (0, 2), (2, 1), (0, 3), (1, 2)]:
         (found,) = await client_ids.of([of[ids[turn], version]])
