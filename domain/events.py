@@ -4,7 +4,7 @@ An event holds facts, never content: no audio, transcript, note or name. Those a
 size and digest. So a recording can be deleted for real while its history keeps what happened.
 
 Every event has a version from its first day. A change of an event's shape raises `VERSION` and comes with an upcast in
-`domain.upcasts`, so that what was stored once is readable for ever.
+`domain.upcasts`, so that what was stored once stays readable.
 """
 
 from dataclasses import dataclass

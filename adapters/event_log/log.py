@@ -227,7 +227,7 @@ class EventLog:
         return await self._read(lambda: self._reader.after(after, limit=limit))
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
-        """Batches of events after position `after`, for ever: what is there, then what comes, woken on commit."""
+        """Batches of events after position `after`, without end: what is there, then what comes, woken on commit."""
         while True:
             events = await self.read(after=after, limit=limit)
             if events:

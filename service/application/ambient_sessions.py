@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import cast
 from uuid import UUID
 
 from adapters.blobs.port import BlobStore
@@ -16,7 +17,7 @@ from domain.ambient_session import (
     decide_session,
     fold_session,
 )
-from domain.events import AmbientSessionEvent, LoggedEvent
+from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent, LoggedEvent
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
 from service.application.streams import Aggregate, Streams
@@ -26,8 +27,12 @@ REMEMBERED_SESSIONS = 20_000
 """Sessions kept in memory, those used least recently let go: every chunk asks for its own."""
 
 
+_EVENTS = frozenset(SESSION_EVENT_TYPES.values())
+
+
 def _fold(events: Iterable[LoggedEvent], session: AmbientSession | None) -> AmbientSession | None:
-    return fold_session((event for event in events if isinstance(event, AmbientSessionEvent)), session)
+    """As the domain's, passing over a recording's events."""
+    return fold_session((cast("AmbientSessionEvent", event) for event in events if type(event) in _EVENTS), session)
 
 
 SESSIONS: Aggregate[AmbientSession, SessionCommand, AmbientSessionEvent] = Aggregate(

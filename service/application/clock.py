@@ -8,7 +8,7 @@ Clock = Callable[[], datetime]
 
 
 NewId = Callable[[], str]
-"""Gives a new random name of 128 bits in hex."""
+"""Gives a new random name: 32 hex digits."""
 
 
 def utc_now() -> datetime:

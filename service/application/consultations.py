@@ -144,7 +144,8 @@ class Consultations:
         return ChunkWords(await self._words(recording_id, recording, stored, language))
 
     async def _words(self, recording_id: UUID, recording: Recording, chunk: ChunkStored, language: str) -> Transcript:
-        """The words of the chunk alone: as they are recorded, or as they are being recognized, or are from now on."""
+        """The words of the chunk alone: from the log if they are recorded, else from the recognition under way, else
+        recognized now."""
         words = recording.words_of(chunk)
         if words is not None:
             return await self._transcript(words.blob_key)

@@ -39,11 +39,6 @@ class LiveRecognition:
         """Raises: UnsupportedLanguage, which says what the engine has."""
         require_language(language, self._engine)
 
-    @property
-    def inside(self) -> int:
-        """How many wait or are served."""
-        return self._inside
-
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the queue, held until the block ends. Raises: TooMuchWaiting."""
@@ -57,7 +52,7 @@ class LiveRecognition:
             self._inside -= 1
 
     async def transcribe_chunk(self, chunk_key: str, *, language: str, prefix: str) -> tuple[StoredBlob, Transcript]:
-        """What is heard of one chunk alone, stored under `prefix`. For those who have a place.
+        """What is recognized in one chunk alone, stored under `prefix`. For those who have a place.
 
         Raises: EngineUnavailable, EngineRefused; WorkerError; StorageFull, StorageUnavailable, BlobNotFound.
         """

@@ -1,7 +1,7 @@
 """The note stage: the writer that was set, tried a few times, and quotation alone where it fails.
 
 A note is worth more than none: so this stage fails only where nothing can be stored. Which engine wrote the note, and
-why it was not the one that was set, stands in the event.
+why it was not the one that was set, is in the event.
 """
 
 import asyncio

@@ -24,6 +24,8 @@ class RecordingSnapshots:
         stored = self._store.newest(recording_id)
         if stored is None:
             return None
+        if stored.kind != KIND:
+            raise SnapshotUnreadable(f"it is a {stored.kind}, not a {KIND}")
         try:
             snapshot = Snapshot.model_validate_json(stored.state)
         except ValidationError as error:

@@ -1,13 +1,14 @@
 """All recordings: what is asked of one is decided on its newest state and is durable before it is answered."""
 
 from collections.abc import Iterable
+from typing import cast
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import LoggedEvent, RecordingEvent, RecordingOpened
+from domain.events import RECORDING_EVENT_TYPES, LoggedEvent, RecordingEvent, RecordingOpened
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
 from service.application.streams import Aggregate, Outcome, Snapshots, Streams
@@ -19,8 +20,12 @@ least recently are let go first."""
 RecordingOutcome = Outcome[Recording, RecordingEvent]
 
 
+_EVENTS = frozenset(RECORDING_EVENT_TYPES.values())
+
+
 def _fold(events: Iterable[LoggedEvent], recording: Recording | None) -> Recording | None:
-    return fold((event for event in events if isinstance(event, RecordingEvent)), recording)
+    """As the domain's, passing over a session's events: there is no recording of that name."""
+    return fold((cast("RecordingEvent", event) for event in events if type(event) in _EVENTS), recording)
 
 
 def _weight(recording: Recording | None) -> int:

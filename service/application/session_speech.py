@@ -1,4 +1,4 @@
-"""What worker processes hear of sessions that come in chunks of bare samples: one chunk alone, and the whole."""
+"""What worker processes recognize in sessions that come in chunks of bare samples: one chunk alone, and the whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class SessionOrder:
 
 
 def transcribe_stitched_session(order: SessionOrder) -> tuple[StoredBlob, Transcript]:
-    """In a worker: make the whole transcript's blob of the stitched samples and of what was heard chunk by chunk.
+    """In a worker: make the whole transcript's blob of the stitched samples and of what was recognized chunk by chunk.
 
     Raises: as `transcribe_chunk`.
     """

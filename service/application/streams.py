@@ -202,8 +202,8 @@ class Streams(Generic[S, C, E]):
         for _ in range(DECISIONS_PER_COMMAND):
             was_known = stream_id in self._hot or stream_id in self._loading
             hot = await self._load(stream_id)
-            if hot.version < at_least or (was_known and not self._aggregate.is_current(hot.state)):
-                self._forget(stream_id, hot)  # another process may have written to it
+            if hot.version < at_least or (was_known and self._may_be_old(hot)):
+                self._forget(stream_id, hot)
                 hot = await self._load(stream_id)
             state = hot.state
             try:
@@ -215,6 +215,14 @@ class Streams(Generic[S, C, E]):
                 raise
             return state
         raise Contended
+
+    def _may_be_old(self, hot: _Hot[S]) -> bool:
+        """Whether another process may have written to the stream, in a way that matters to a query.
+
+        Not while an append is waited for: the log checks that one, and what it still lacks must not be forgotten.
+        """
+        is_settled = hot.commit is None or hot.commit.done()
+        return is_settled and not self._aggregate.is_current(hot.state)
 
     def in_memory(self, stream_id: UUID, *, at_least: int) -> S | None:
         """The newest state that is known to be in the log, if the stream is hot and it is not older than version

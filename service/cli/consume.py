@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from service.application.setting_names import as_set
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
-from service.runtime.settings import BadSettings, Settings, load_settings
+from service.runtime.settings import BadSettings, Settings, as_set, load_settings
 
 if TYPE_CHECKING:
     from service.messages.forms import PublicForm

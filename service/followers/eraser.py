@@ -66,7 +66,7 @@ class Eraser:
         self._clock = clock
 
     async def run(self) -> None:
-        """Follow the log for ever. Raises: StorageFull, StorageUnavailable; it goes on from there when run again."""
+        """Follow the log until cancelled. Raises: StorageFull, StorageUnavailable; run again, it goes on from there."""
         async for events in self._log.follow(after=self._positions.load(self.name)):
             for recorded in events:
                 if type(recorded.event) is self._erasable.event:

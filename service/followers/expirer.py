@@ -37,7 +37,7 @@ class Expirer:
         self._clock = clock
 
     async def run(self) -> None:
-        """Follow the log for ever."""
+        """Follow the log until cancelled."""
         self._opened_at: dict[UUID, int] = {}  # in the order of positions, because the log is read in that order
         self._deadlines: list[_Deadline] = []
         position = saved = self._positions.load(self.name)

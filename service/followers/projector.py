@@ -19,7 +19,7 @@ class Projector:
         """The position that the view stands for; queries see everything up to it."""
 
     async def run(self) -> None:
-        """Follow the log for ever."""
+        """Follow the log until cancelled."""
         while True:
             self._move_to(await asyncio.to_thread(self._store.position))
             try:

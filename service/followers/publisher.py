@@ -7,7 +7,7 @@ from the log before there is room for it, so an outage of Kafka costs no memory.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,6 @@ from adapters.positions import PositionStore
 from service.application.clock import Clock
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
-from service.application.setting_names import as_set
 from service.followers.client_ids import ClientIds, ClientIdsOf
 from service.messages.publication import message_id, to_message
 
@@ -71,7 +70,10 @@ class _Batch:
 
 
 class Publisher:
-    """The follower. One for each topic is at work at any time; others that run stand by."""
+    """The follower. One for each topic is at work at any time; others that run stand by.
+
+    `worded`: puts an adapter's sentence into the words of this program's settings.
+    """
 
     name = "kafka"
 
@@ -86,8 +88,10 @@ class Publisher:
         random: Random,
         metrics: Metrics,
         client_ids_of: ClientIdsOf,
+        worded: Callable[[str], str] = str,
         patience: RetryPolicy = PATIENCE,
     ) -> None:
+        self._worded = worded
         self._log = log
         self._connection = connection
         self._topic = topic
@@ -123,7 +127,7 @@ class Publisher:
         return self.lag.total_seconds()
 
     async def run(self) -> None:
-        """Follow the log for ever."""
+        """Follow the log until cancelled."""
         delays, tried_from = WAITING.delays(self._random), self.position
         stands_by = False
         while True:
@@ -143,7 +147,9 @@ class Publisher:
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
                 if self.position != tried_from:
                     delays, tried_from = WAITING.delays(self._random), self.position
-                logger.warning("publishing waits", extra={"position": self.position, "because": as_set(str(error))})
+                logger.warning(
+                    "publishing waits", extra={"position": self.position, "because": self._worded(str(error))}
+                )
                 await asyncio.sleep(next(delays).total_seconds())
 
     async def _publish(self) -> None:
@@ -178,7 +184,7 @@ class Publisher:
         self._moved_to(batch.position)
 
     async def _batches(self, *, after: int) -> AsyncGenerator[_Batch]:
-        """What to publish, batch by batch, for ever. A batch without messages renews the position.
+        """What to publish, batch by batch, without end. A batch without messages renews the position.
 
         A whole batch is prepared while the one before it is being published; less than that is left to grow meanwhile.
         """

@@ -81,7 +81,7 @@ class StageFollower:
         self._room = asyncio.Semaphore(MOST_UNFINISHED)
 
     async def run(self) -> None:
-        """Follow the log for ever."""
+        """Follow the log until cancelled."""
         self._read_up_to = self._saved = self._positions.load(self.name)
         self._stopping = False
         try:
@@ -141,7 +141,7 @@ class StageFollower:
                 await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-            except Exception:  # a job that is given up here would be passed over for ever
+            except Exception:  # a job that is given up here would be passed over permanently
                 logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
             else:
                 return

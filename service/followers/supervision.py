@@ -17,7 +17,7 @@ RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seco
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]], random: Random) -> None:
-    """Run for ever, until cancelled."""
+    """Run until cancelled."""
     clock = asyncio.get_running_loop()
     delays = RESTARTS.delays(random)
     while True:

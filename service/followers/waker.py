@@ -23,7 +23,7 @@ class Waker:
         self._position = log.head
 
     async def run(self) -> None:
-        """Follow the log for ever, from where it stood when this was made."""
+        """Follow the log until cancelled, from where it was when this was made."""
         async for events in self._log.follow(after=self._position):
             for recorded in events:
                 if recorded.stream_id in self._waiting:

@@ -73,7 +73,7 @@ class WebhookDelivery:
         self._changed.set()
 
     async def run(self) -> None:
-        """Keep a lane for every endpoint there is, for ever."""
+        """Keep a lane for every endpoint, until cancelled."""
         try:
             while True:
                 self._changed.clear()

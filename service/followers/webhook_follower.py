@@ -45,7 +45,7 @@ class WebhookFollower:
         self._summaries: OrderedDict[UUID, RecordingSummary] = OrderedDict()
 
     async def run(self) -> None:
-        """Follow the log for ever."""
+        """Follow the log until cancelled."""
         self._summaries.clear()
         async for events in self._log.follow(after=await self._thread.run(self._store.position)):
             messages: list[Message] = []

@@ -45,6 +45,7 @@ from service.dialects.dorsum.settings import DorsumSettings
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
+from service.dialects.registry import DIALECTS
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
@@ -62,7 +63,7 @@ from service.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What is kept, opened."""
+    """All stores, open."""
 
     blobs: BlobStore
     log: EventLog
@@ -95,6 +96,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+        for dialect in DIALECTS:
+            metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector(stores.log, stores.summaries)
@@ -161,10 +164,10 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
             random=random,
         )
-        told = WebhookFollower(
+        webhook_follower = WebhookFollower(
             stores.webhooks, stores.webhooks_thread, delivery, messages_of, log=stores.log, clock=clock
         )
-        followers = [(each.name, each.run) for each in (projector, waker, told, delivery)]
+        followers = [(each.name, each.run) for each in (projector, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)

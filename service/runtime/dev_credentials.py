@@ -5,7 +5,7 @@ older version, which lacks a dialect's entry, gets it added. On any other addres
 and with it every other file that a dialect has for development.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ import orjson
 
 from adapters.keys import KeyStore
 from adapters.private_files import write_private_file
+from service.application.clock import NewId
 from service.dialects.dialect import DevCredentials, Development, Entry
 from service.dialects.http.settings import HttpSettings
 from service.dialects.registry import DIALECTS
 
 FILE_NAME = "dev-credentials.json"
-NewId = Callable[[], str]
-"""Gives 32 random hex digits."""
 
 
 class BadDevCredentials(Exception):

@@ -1,4 +1,4 @@
-"""Log lines: JSON, one an event, with the trace id of the request or work they belong to.
+"""Log lines: JSON, one per event, with the trace id of the request or work they belong to.
 
 Never in a line: a token, a key, a signed URL's query, a transcript, audio.
 """
@@ -24,7 +24,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonLines(logging.Formatter):
-    """A record as one JSON object; what is given as `extra` stands in it under its own name."""
+    """A record as one JSON object; what is given as `extra` is in it under its own name."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -9,7 +9,7 @@ from service.application.clock import utc_now
 from service.application.metrics import Metrics
 from service.dialects.registry import client_ids_of
 from service.followers.publisher import Publisher
-from service.runtime.settings import Settings
+from service.runtime.settings import Settings, as_set
 
 
 def open_publisher(
@@ -30,4 +30,5 @@ def open_publisher(
         random=random,
         metrics=metrics,
         client_ids_of=client_ids_of,
+        worded=as_set,
     )

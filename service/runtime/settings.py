@@ -1,6 +1,7 @@
 """All settings, from the environment with the prefix TAPEDECK_. `tapedeck serve --help` lists them from here."""
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -8,10 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
-from service.application.setting_names import as_set
+from service.dialects.dialect import Dialect
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
+
+
+def as_set(sentence: str) -> str:
+    """The adapters' sentence about Kafka's settings, with their names as they are set."""
+    return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
 class ServiceSettings(HttpSettings):
@@ -196,18 +202,22 @@ class ServiceSettings(HttpSettings):
         return timedelta(hours=self.chunk_retention_hours)
 
 
+def combined_settings(dialects: Sequence[Dialect]) -> type[ServiceSettings]:
+    """The service's settings and these dialects' in one, the service's own last."""
+    # The sections from the last to the first, so that the fields come from the first to the last.
+    sections: list[Any] = [dialect.settings for dialect in reversed(dialects) if dialect.settings is not HttpSettings]
+    return create_model("Settings", __base__=(*sections, ServiceSettings))
+
+
 if TYPE_CHECKING:
     Settings = ServiceSettings
 else:
-    # The sections from the last to the first, so that the fields come from the first to the last.
-    Settings = create_model(
-        "Settings", __base__=(*(dialect.settings for dialect in reversed(DIALECTS)), ServiceSettings)
-    )
+    Settings = combined_settings(DIALECTS)
 """All settings: the service's, and every dialect's, which `section` gives. Raises, when made: ValidationError."""
 
 
 class BadSettings(Exception):
-    """The environment holds a setting that cannot be used; one line a mistake."""
+    """The environment holds a setting that cannot be used; one line per mistake."""
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -19,5 +19,5 @@ def audio_file() -> Iterator[Path]:
 
 
 def spoken_text() -> str:
-    """Return the words as spoken: a line a turn, each begun by `Doctor:` or `Patient:`."""
+    """Return the words as spoken: one line per turn, each begun by `Doctor:` or `Patient:`."""
     return (_ROOM / "consultation.txt").read_text(encoding="utf-8")

@@ -71,6 +71,19 @@ async def test_equal_samples_with_another_previous_transcript_are_another_chunk(
     assert (await stitched_samples(service, final["task_id"]) == np.tile(silence(), 3)).all()
 
 
+async def test_botas_calls_neither_add_to_a_session_nor_end_it(api, dorsum):
+    """A key of the same project sees the recording; the upload is its own dialect's."""
+    await dorsum.send(silence())
+    listed = (await api.call("GET", "/v1/recordings?limit=100")).json["data"]
+    (recording,) = [one for one in listed if one.get("external_id") == dorsum.session_id]
+    assert (await api.get(recording, "/chunks"))["chunk_upload_url_template"] is None
+    body = {"total_chunks": 1, "final_duration_ms": 30_000}
+    answer = await api.call("POST", f"/v1/recordings/{recording['id']}/finalize", body=body)
+    assert (answer.status, answer.error["type"]) == (400, "not_streaming_recording")
+    assert answer.error["message"] == "The recording came by another API; it is uploaded and finalized there."
+    assert await api.event_types(recording) == ["RecordingOpened", "ChunkStored", "ChunkTranscribed"]
+
+
 async def test_an_idempotency_key_decides_instead(service, dorsum):
     for key in ("1", "2", "1", "2"):  # silence after silence, and both again
         assert (await dorsum.send(silence(), key=key, previous_transcript=key)).status == 200

@@ -51,6 +51,19 @@ class NotWholeFileRecording(Exception):
         super().__init__("The recording is streamed in chunks; use its chunk_upload_url_template and finalize.")
 
 
+class StreamedElsewhere(NotStreamingRecording):
+    def __init__(self) -> None:
+        Exception.__init__(self, _ELSEWHERE)
+
+
+class UploadedElsewhere(NotWholeFileRecording):
+    def __init__(self) -> None:
+        Exception.__init__(self, _ELSEWHERE)
+
+
+_ELSEWHERE = "The recording came by another API; it is uploaded and finalized there."
+
+
 class UploadNotVerified(Exception):
     def __init__(self) -> None:
         super().__init__("The file has not arrived whole yet, so nothing is verified; ask again after its PUT.")

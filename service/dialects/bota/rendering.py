@@ -164,7 +164,7 @@ def transcription_answer(
 
 
 def finalize_answer(recording_id: UUID, recording: Recording) -> FinalizedAnswer:
-    """Computed from FinalizeRequested alone, so it is the same for ever (S)."""
+    """Computed from FinalizeRequested alone, so it never changes (S)."""
     finalized = recording.finalized
     if finalized is None:
         raise ValueError("only a finalized recording has this answer")

@@ -27,7 +27,7 @@ from service.application.queries import Queries
 from service.application.uploads import Announcement, Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
-from service.dialects.bota.errors import NotStreamingRecording
+from service.dialects.bota.errors import NotStreamingRecording, StreamedElsewhere
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
@@ -145,8 +145,9 @@ class Streaming:
         key = access.permitted(request, self._callers, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._limits.json_body(request))
         recording_id = recording_id_of(request.match_info["recording_id"])
-        if not _is_streamed_here((await self._owned(key, recording_id)).opened):
-            raise NotStreamingRecording
+        opened = (await self._owned(key, recording_id)).opened
+        if not _is_streamed_here(opened):
+            raise NotStreamingRecording if opened.dialect == DIALECT else StreamedElsewhere
         recording = await self._uploads.finalize(
             recording_id,
             total_chunks=asked.total_chunks,
@@ -183,11 +184,8 @@ class Streaming:
 
 
 def _is_streamed_here(opened: RecordingOpened) -> bool:
-    """Whether the template and finalize are for it: the template ends in the codec, which Bota's clients announce.
-
-    A stream that came by another dialect without a codec is finalized there.
-    """
-    return opened.kind is not RecordingKind.WHOLE_FILE and opened.codec is not None
+    """Whether the template and finalize are for it. What came by another dialect is uploaded and finalized there."""
+    return opened.dialect == DIALECT and opened.kind is RecordingKind.STREAMED
 
 
 def _details(asked: CreateRecording) -> bytes | None:

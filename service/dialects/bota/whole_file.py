@@ -1,7 +1,7 @@
 """Bota's whole-file upload (P): the same aggregate, with one chunk that is the file.
 
-No digest that a client says is believed: the file's own is taken while its bytes come in, and `upload-complete`
-compares. The PUT itself is that of a chunk.
+Digests from clients are not trusted: the file's own is taken while its bytes come in, and `upload-complete` compares.
+The PUT itself is that of a chunk.
 """
 
 from uuid import UUID
@@ -19,8 +19,8 @@ from service.application.queries import Queries
 from service.application.uploads import Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
-from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
-from service.dialects.bota.identifiers import public_media_id, recording_id_of
+from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadedElsewhere, UploadNotVerified
+from service.dialects.bota.identifiers import DIALECT, public_media_id, recording_id_of
 from service.dialects.bota.rendering import recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
 from service.dialects.bota.upload_urls import UploadUrls
@@ -92,7 +92,7 @@ class WholeFile:
         opened = recording.opened
         access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
         if opened.kind is not RecordingKind.WHOLE_FILE:
-            raise NotWholeFileRecording
+            raise NotWholeFileRecording if opened.dialect == DIALECT else UploadedElsewhere
         return recording_id, recording
 
 

@@ -20,7 +20,11 @@ from service.dialects.http.parts import Parts
 def _install(app: web.Application, parts: Parts) -> None:
     settings, dev_issuer = parts.settings.section(DragonSettings), _dev_issuer(parts)
     trust = Trust(settings.allow_list, dev_issuer, clock=parts.clock)
-    app.on_cleanup.append(trust.close)
+
+    async def close(_: web.Application) -> None:
+        await trust.close()
+
+    app.on_cleanup.append(close)
     sessions, tokens, limits = parts.sessions, trust.verifier, parts.limits
     Audio(parts.uploads, sessions, tokens, limits, settings).add_routes(app.router)
     Sessions(sessions, tokens, limits).add_routes(app.router)

@@ -42,6 +42,6 @@ DEV_CREDENTIALS = DevCredentials(
     make=_make,
     needed=("client_id", "client_secret", "customer_id", "partner_id", "product_id"),
     addresses=_addresses,
-    # Without the key, what it has signed is void for good, and not only until the service is on loopback again.
+    # Without the key, what it has signed is void permanently, and not only until the service is on loopback again.
     files=(SIGNING_KEY_FILE,),
 )

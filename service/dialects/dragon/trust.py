@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from aiohttp import web
-
 from adapters.tokens.allow_list import AllowList, Issuer
 from adapters.tokens.allow_list_file import AllowListFile
 from adapters.tokens.discovery import Discovery
@@ -34,6 +32,6 @@ class Trust:
             return self._dev_issuer.key.key_set()
         return await self._discovery.keys(issuer, now=self._clock())
 
-    async def close(self, _: web.Application | None = None) -> None:
+    async def close(self) -> None:
         await self._key_sets.close()
         await self._discovery.close()

@@ -23,7 +23,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 
 
 def tracing(metrics: Metrics) -> Middleware:
-    """The outermost middleware: trace id, one log line a request, one count."""
+    """The outermost middleware: trace id, one log line per request, one count."""
 
     @lru_cache(maxsize=1024)
     def counter(method: str, route: str, status: int) -> Counter:

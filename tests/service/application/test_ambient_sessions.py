@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from uuid import uuid4
 
 import pytest
@@ -65,3 +66,27 @@ async def test_the_id_of_a_session_is_that_of_no_recording(log):
     await AmbientSessions(log).execute(its_id, announce())
     with pytest.raises(RecordingNotFound):
         await Recordings(log).find(its_id)
+
+
+async def test_a_session_that_is_being_ended_is_not_forgotten_by_those_who_ask_meanwhile(tmp_path):
+    """What is read from the log before the end is committed must not be taken for what is true after it."""
+    recorder = SQLiteLogRecorder(tmp_path / "log.sqlite3")
+    log, goes_on = EventLog(recorder), threading.Event()
+    sessions, session_id = AmbientSessions(log), uuid4()
+    await sessions.execute(session_id, announce())
+    insert_batch = recorder.insert_batch
+
+    def slowly(appends):
+        goes_on.wait(60)
+        return insert_batch(appends)
+
+    recorder.insert_batch = slowly
+    ending = asyncio.create_task(sessions.execute(session_id, EndSession(at=START)))
+    await asyncio.sleep(0)
+    asked = asyncio.create_task(sessions.find(session_id))
+    await asyncio.wait([asked], timeout=0.2)
+    goes_on.set()
+    assert (await ending).has_ended
+    assert (await asked).has_ended
+    assert (await sessions.find(session_id)).has_ended
+    await log.close()

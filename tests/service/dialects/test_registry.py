@@ -8,10 +8,10 @@ import pytest
 from adapters.keys import KeyStore
 from service.application.clock import utc_now
 from service.cli.keys import SCOPES
-from service.dialects.dialect import Development
+from service.dialects.dialect import Development, Dialect
 from service.dialects.http.settings import HttpSettings
 from service.dialects.registry import DIALECTS
-from service.runtime.settings import Settings
+from service.runtime.settings import Settings, combined_settings
 from tests.places import REPOSITORY
 
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -46,6 +46,13 @@ def test_what_a_dialect_tells_in_the_reference_is_under_its_paths_and_needs_scop
 def test_the_services_settings_have_a_dialects_section(dialect):
     settings = Settings()
     assert settings.section(dialect.settings) is settings
+
+
+def test_dialects_without_settings_of_their_own_are_nothing_to_the_services():
+    plain = [Dialect(name=name, api=DIALECTS[0].api) for name in ("one", "other")]
+    combined = combined_settings([*DIALECTS, *plain])
+    assert list(combined.model_fields) == list(Settings.model_fields)
+    assert combined().section(HttpSettings).port == Settings().port
 
 
 def test_settings_that_are_no_part_of_the_services_are_said_to_be_none():
