@@ -153,7 +153,7 @@ class RecordingMachine(RuleBasedStateMachine):
         assert bodies(recording) == model["chunks"]
         assert (recording.due_stage and recording.due_stage.value) == due(model)
         assert (recording.finalized is not None) == bool(model["declared"])
-        assert {number: words.chunk_sha256 for number, words in recording.heard.items()} == model["heard"]
+        assert {number: words.chunk_sha256 for number, words in recording.transcribed_chunks.items()} == model["heard"]
 
     @initialize(
         target=sent,

@@ -39,6 +39,9 @@ def test_make_bench_words_measures_recordings_of_ones_own(tmp_path):
     measured = make(REPOSITORY, "bench-words", f"ARGS={options}")
     assert measured.returncode == 0, measured.stderr
     assert re.search(r"^read +clean +\d", measured.stdout, re.MULTILINE)
+
+
+def test_make_bench_words_names_its_options():
     shown = make(REPOSITORY, "bench-words", "ARGS=--help")
     assert "--no-half-hour" in shown.stdout
 

@@ -15,9 +15,8 @@ from adapters.event_log.reader import EventReader
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from domain.recording import Recording, evolve
-from domain.snapshots import take_snapshot
 from service.application.recording_snapshots import RecordingSnapshots
-from service.application.recordings import fold_recording
+from service.application.recordings import RECORDINGS
 from service.runtime.collector import settle_collector
 from tests.domain.histories import chunk, opened
 from tests.tools.bench.figures import nanoseconds, spread
@@ -35,17 +34,16 @@ def measure() -> None:
         settle_collector()  # as the service does
         reader = EventReader(recorder)
         snapshots = RecordingSnapshots(SnapshotStore(SQLiteSnapshotRecorder(recorder)))
-        state = reader.state(LONG, fold_recording)
-        assert state.state is not None
-        snapshots.keep(LONG, state.version, take_snapshot(state.state))
+        state = reader.state(LONG, RECORDINGS.fold)
+        snapshots.keeping(LONG, state)()
         print(f"thousand events a second on one core, {EVENTS} events, {SAMPLES} samples")
-        tell("one long recording, read, checked and folded", lambda: reader.state(LONG, fold_recording))
+        tell("one long recording, read, checked and folded", lambda: reader.state(LONG, RECORDINGS.fold))
         tell("many recordings, in the order of the log", lambda: replay(reader, after=EVENTS))
         tell("the long one by its snapshot", lambda: snapshots.newest(LONG))
         tell("for comparison: its rows read, nothing else", lambda: recorder.select_events(LONG))
         tell("for comparison: its JSON parsed, nothing else", parsing(recorder))
         profile = cProfile.Profile()
-        profile.runcall(reader.state, LONG, fold_recording)
+        profile.runcall(reader.state, LONG, RECORDINGS.fold)
         print("  where the time of the long recording goes (as a profiler sees it, which slows Python's own part):")
         pstats.Stats(profile).sort_stats("tottime").print_stats(10)
         recorder.close()
