@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from adapters.event_log.port import LogRecorder
+from adapters.event_log.port import LogRecorder, LogUnavailable
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.event_log.url import sqlite_path
@@ -45,7 +45,11 @@ def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
     else:
         make_private_directory(path.parent)
     recorder = SQLiteLogRecorder(path)
-    return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+    try:
+        return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+    except LogUnavailable:
+        recorder.close()
+        raise
 
 
 def require_log(url: str) -> None:

@@ -31,8 +31,6 @@ _NOT_OF_NUMBERS = (b'"', b"t", b"f")
 """Of strings, true and false. Null becomes NaN, and a bracket is no JSON in what has none to close it."""
 
 _LONGEST_INTEGER = 5
-_BOOLEANS = (b"t", b"f")
-"""What JSON's true and false are known by; everything else that is no number, `struct` refuses."""
 _PIECE_BYTES = 1 << 15
 
 Pcm = npt.NDArray[np.int16]
