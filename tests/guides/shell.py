@@ -50,7 +50,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> "subprocess.Compl
             pytest.fail("in CI, make makes .venv before the tests run")
         pytest.skip("needs the .venv that make makes")
     # As it is: a pyproject.toml newer than it would have make empty the .venv that these tests run from.
-    command = ["make", "-o", ".venv/installed", *arguments]
+    command = ["make", "--no-print-directory", "-o", ".venv/installed", *arguments]
     return subprocess.run(
         command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
     )
