@@ -229,7 +229,7 @@ async def test_an_answer_that_takes_too_long_is_there_when_the_chunk_is_sent_aga
         assert (late.status, late.json) == (
             503,
             {
-                "message": "The chunk is stored, and its words are not ready yet; send it again for the answer.",
+                "message": "The chunk is stored, but its words are not ready yet; send it again to get them.",
                 "code": 503,
             },
         )
