@@ -1,4 +1,4 @@
-"""What clients know a recording or session by, for every event of it, though only the first event says so."""
+"""What clients call a recording or session, for each of its events, though only the first event says so."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -9,16 +9,16 @@ from adapters.event_log.mapper import RecordedEvent
 from domain.events import AmbientSessionOpened, RecordingOpened
 
 REMEMBERED = 10_000
-"""Recordings and sessions whose ids are kept, those published least recently let go: half a kilobyte each."""
+"""Recordings and sessions whose ids are kept, about half a kilobyte each; the least recently published go first."""
 
 Opened = RecordingOpened | AmbientSessionOpened
 ClientIdsOf = Callable[[UUID, Opened], Mapping[str, str]]
-"""From the id and the first event of a recording or session; the same on every call."""
+"""From the id and the first event of a recording or session; always gives the same ids."""
 
 
 class ClientIds:
-    """The ids by recording or session. What is not known is read from the log: one read for each that begins outside
-    of what was published lately, and all that a batch needs at one go."""
+    """The ids by recording or session. Unknown ones are read from the log: one read for each recording or session that
+    was not published lately, and a batch reads all it needs at once."""
 
     def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, remembered: int = REMEMBERED) -> None:
         self._log = log
@@ -27,7 +27,7 @@ class ClientIds:
         self._known: OrderedDict[UUID, Mapping[str, str]] = OrderedDict()
 
     async def of(self, events: Sequence[RecordedEvent]) -> list[Mapping[str, str]]:
-        """The ids for each event, in their order. Raises: LogUnavailable."""
+        """The ids for each event, in order. Raises: LogUnavailable."""
         found: dict[UUID, Mapping[str, str]] = {}
         unknown: set[UUID] = set()
         for recorded in events:
