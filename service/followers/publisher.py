@@ -155,7 +155,7 @@ class Publisher:
     async def _publish(self) -> None:
         """One session: take the topic over, ask how far it is, continue from there until something fails.
 
-        A process's first session takes over from any other; a later one only if nobody else published meanwhile.
+        A process's first session takes over from any publisher; a later one only if nobody else published meanwhile.
         """
         await ensure_topic(self._connection, self._topic)
         await self._check_take_over()

@@ -1,7 +1,7 @@
 """Sends deliveries to each webhook endpoint, on the documented schedule, each endpoint in a lane of its own.
 
-Source: Bota's REFERENCE.md, "Webhooks" (P): anything but a 2xx, a refused connection, 30 s without an answer and a
-TLS error are failures; attempts are made at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
+Source: Bota's REFERENCE.md, "Webhooks" (P): a status other than 2xx, a refused connection, 30 s without an answer
+and a TLS error are failures; attempts are made at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
 """
 
 import asyncio
