@@ -11,7 +11,7 @@ from service.dialects.http.settings import HttpSettings
 
 
 class DragonSettings(HttpSettings):
-    """Which tokens are accepted, whether audio needs a session, and limits of Dragon's recordings."""
+    """Which tokens are accepted, whether audio needs a session, and limits on Dragon's recordings."""
 
     allow_list: Annotated[
         Path | None,

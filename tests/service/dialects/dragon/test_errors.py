@@ -12,7 +12,7 @@ from service.application.streams import Contended
 from service.dialects.registry import DIALECTS
 from service.runtime.web import errors
 
-UNEXPECTED = "The service failed at this request; try again."
+UNEXPECTED = "The service failed to handle this request; try again."
 
 
 @pytest.fixture
