@@ -32,7 +32,7 @@ from service.messages.publication import message_id, to_message
 logger = logging.getLogger(__name__)
 
 LARGEST_BATCH = 1_000
-"""Most events in one transaction. A transaction takes 30 ms whatever is in it."""
+"""Maximum events per transaction. A transaction takes 30 ms whatever is in it."""
 
 SLICE = 100
 """Events read and made into messages at a time."""
