@@ -22,7 +22,7 @@ def load_or_create_key(path: Path, size_bytes: int, *, name: str, if_lost: str) 
     `name`, and `if_lost`, which says what a new key costs, are for the error. Raises: DamagedKey; OSError.
     """
     key = load_or_create(path, lambda: secrets.token_bytes(size_bytes))
-    if len(key) != size_bytes:  # an empty key would sign, too, and anyone could
+    if len(key) != size_bytes:  # anyone could sign with an empty key
         raise DamagedKey(path, f"a {name} of {size_bytes} bytes", if_lost)
     return key
 

@@ -38,7 +38,7 @@ class RetryPolicy:
             raise ValueError("attempts counts the first try too, so it is at least 1")
 
     def delays(self, random: Random) -> Iterator[timedelta]:
-        """Yield the delay before each further try; ends when the policy gives up."""
+        """Yield the delay before each further try, until the policy gives up."""
         waited = timedelta()
         delay = self.first
         tries = 1

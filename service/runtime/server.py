@@ -1,4 +1,4 @@
-"""Runs the service until it is told to stop: the HTTP server around the opened service."""
+"""Runs the service until it is stopped: the HTTP server around the opened service."""
 
 import asyncio
 import logging
