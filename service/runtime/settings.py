@@ -40,7 +40,7 @@ class ServiceSettings(HttpSettings):
     transcriber_model: Annotated[
         str | None,
         Field(
-            description="faster-whisper: folder of a Whisper model for CTranslate2, if unset tiny.en; "
+            description="faster-whisper: folder of a Whisper model for CTranslate2 (if unset, tiny.en); "
             "openai: the model's name"
         ),
     ] = None
@@ -60,7 +60,7 @@ class ServiceSettings(HttpSettings):
         float, Field(ge=0, description="how long chunks are kept after they are stitched into one file, in hours")
     ] = 168
     stage_attempts: Annotated[
-        int, Field(ge=1, le=100, description="attempts at stitching or transcribing before it has failed")
+        int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")
     ] = 6
     note_writer: Annotated[
         Literal["extractive", "openai"],

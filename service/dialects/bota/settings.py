@@ -11,7 +11,9 @@ from service.dialects.http.settings import HttpSettings
 class BotaSettings(HttpSettings):
     """Limits of Bota's recordings, downloads and webhooks, and how many requests a caller may make."""
 
-    max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="maximum number of chunks per recording")] = 100
+    max_chunks: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Bota: maximum number of chunks per recording")
+    ] = 100
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
     requests_per_minute: Annotated[
         int | None,
