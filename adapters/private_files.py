@@ -32,9 +32,11 @@ def load_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     with suppress(FileNotFoundError):
         return path.read_bytes()
     unfinished = _write_unfinished(path, make())
-    with suppress(FileExistsError):  # another process was faster: what it wrote is there
-        os.link(unfinished, path)
-    unfinished.unlink(missing_ok=True)
+    try:
+        with suppress(FileExistsError):  # another process was faster: what it wrote is there
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     sync_directory(path.parent)
     return path.read_bytes()
 
@@ -46,7 +48,8 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 def _write_unfinished(path: Path, content: bytes) -> Path:
-    """A synced file beside its future place."""
+    """A synced file beside its future place. One that a crash left is replaced: the data directory has one process at
+    a time."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)

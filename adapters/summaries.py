@@ -24,7 +24,8 @@ from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
 SCHEMA_VERSION = 4
-"""Increase this with every change to the columns or to what `status_of` returns."""
+"""Increase this with every change to the columns, to what `status_of` returns, or to what `evolve_summary` makes of an
+event. A change to the summary's fields is noticed without it, and so is one to their schema's words."""
 
 _FIELDS = sha256(dumps(RecordingSummary.model_json_schema(), sort_keys=True).encode()).digest()
 

@@ -41,7 +41,7 @@ def _kept(kind: Any) -> Any:
 _FIELDS = get_type_hints(Recording)
 
 if TYPE_CHECKING:
-    Snapshot = _Header
+    Snapshot = _Header  # mypy cannot know fields that are made at run time; nothing outside names them
 else:
     Snapshot = create_model(
         "Snapshot", __base__=_Header, **{name: (_kept(kind), ...) for name, kind in _FIELDS.items()}

@@ -206,7 +206,10 @@ class EventLog:
         return await self._read(lambda: self._reader.history(stream_id, after_version=after_version))
 
     async def first_events(self, stream_ids: Collection[UUID]) -> dict[UUID, LoggedEvent]:
-        """The first event of each stream, all in one read. Raises: LogUnavailable."""
+        """The first event of each stream that has any, looked up one after another in one thread.
+
+        Raises: LogUnavailable.
+        """
         return await self._read(lambda: self._reader.first_events(stream_ids))
 
     async def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:

@@ -4,14 +4,12 @@
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from adapters.event_log.port import LogRecorder
+from adapters.event_log.port import LogRecorder, LogUnavailable
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
+from adapters.event_log.url import sqlite_path
 from adapters.private_files import make_private_directory
-
-_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +39,21 @@ def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
 
     Raises: NoEventLog instead, if it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
     """
-    path = _path(url)
+    path = sqlite_path(url)
     if must_exist:
         require_log(url)
     else:
         make_private_directory(path.parent)
     recorder = SQLiteLogRecorder(path)
-    return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+    try:
+        return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
+    except LogUnavailable:
+        recorder.close()
+        raise
 
 
 def require_log(url: str) -> None:
     """Raises: NoEventLog if there is no log at the URL."""
-    path = _path(url)
+    path = sqlite_path(url)
     if not path.exists():
         raise NoEventLog(str(path))
-
-
-def _path(url: str) -> Path:
-    if not url.startswith(_SQLITE) or url == _SQLITE:
-        raise ValueError(f"There is no event log for {url!r}: only sqlite:///PATH is known.")
-    return Path(url.removeprefix(_SQLITE))

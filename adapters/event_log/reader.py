@@ -37,9 +37,9 @@ class EventReader:
         return [self._mapper.to_recorded_event(stored, position=0) for stored in stored_events]
 
     def first_events(self, stream_ids: Iterable[UUID]) -> dict[UUID, LoggedEvent]:
-        """The first event of each stream."""
+        """The first event of each stream that has any."""
         firsts = {stream_id: self._recorder.select_events(stream_id, limit=1) for stream_id in stream_ids}
-        return {stream_id: self._mapper.to_event(stored) for stream_id, (stored, *_) in firsts.items()}
+        return {stream_id: self._mapper.to_event(stored[0]) for stream_id, stored in firsts.items() if stored}
 
     def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
         """One stream's current state in the log: its events, or those `after` an earlier state, folded by `fold`."""

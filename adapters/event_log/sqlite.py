@@ -163,7 +163,8 @@ class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
 
     def __init__(self, log: SQLiteLogRecorder) -> None:
         super().__init__(log.datastore, events_table_name="snapshots")
-        self.create_table()
+        with _errors_named():
+            self.create_table()
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any

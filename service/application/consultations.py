@@ -236,4 +236,5 @@ class _Turn:
 
 
 def _has_ended(recording: Recording) -> bool:
-    return recording.phase in (Phase.COMPLETED, Phase.FAILED)
+    """Whether there is a final answer. Stages after the note keep nobody waiting."""
+    return recording.note is not None or recording.failed is not None

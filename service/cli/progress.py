@@ -81,6 +81,8 @@ def _stages(*, quiet: bool) -> Iterator[Callable[[Recording], None]]:
 def _stage(recording: Recording) -> str:
     if recording.is_settled:
         return recording.status
+    if recording.transcription_status == "completed":
+        return recording.status
     return (Stage.STITCH if recording.content_sha256 is None else Stage.TRANSCRIBE).doing
 
 

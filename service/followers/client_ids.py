@@ -17,8 +17,7 @@ ClientIdsOf = Callable[[UUID, Opened], Mapping[str, str]]
 
 
 class ClientIds:
-    """The ids by recording or session. Unknown ones are read from the log: one read for each recording or session that
-    was not published lately, and a batch reads all it needs at once."""
+    """The ids by recording or session. Those not published recently are read from the log, one slice's together."""
 
     def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, remembered: int = REMEMBERED) -> None:
         self._log = log
@@ -49,7 +48,8 @@ class ClientIds:
         first_events = await self._log.first_events(stream_ids)
         return {
             stream_id: self._client_ids_of(stream_id, event) if isinstance(event, Opened) else {}
-            for stream_id, event in first_events.items()
+            for stream_id in stream_ids
+            for event in (first_events.get(stream_id),)
         }
 
     def _remember(self, found: Mapping[UUID, Mapping[str, str]]) -> None:

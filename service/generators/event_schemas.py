@@ -40,7 +40,7 @@ def schema_name(event_type: type[Event]) -> str:
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
     """What may break a reader of `old` in `new`: a field removed, of another kind, or newly required.
 
-    Descriptions and titles may change freely.
+    Descriptions and titles may change freely, and a set of words may grow.
     """
     before, after = _fields(old), _fields(new)
     newly_required = set(new.get("required", ())) - set(old.get("required", ()))
@@ -49,7 +49,7 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
         *(
             f"field {name} is of another kind"
             for name in sorted(before.keys() & after.keys())
-            if before[name] != after[name]
+            if not _is_within(before[name], after[name])
         ),
         *(f"field {name} is newly required" for name in sorted(newly_required)),
     ]
@@ -68,6 +68,13 @@ def _kind(part: Any, schema: Schema) -> Any:
     if "$ref" in part:
         return _kind(schema["$defs"][part["$ref"].rpartition("/")[2]], schema)
     return {key: _kind(value, schema) for key, value in part.items() if key not in ("title", "description")}
+
+
+def _is_within(old: Any, new: Any) -> bool:
+    """Whether everything of the kind `old` is also of the kind `new`: the same, or a set of words that has grown."""
+    if isinstance(old, dict) and isinstance(new, dict) and "enum" in old and "enum" in new:
+        return set(old["enum"]) <= set(new["enum"]) and old | {"enum": ()} == new | {"enum": ()}
+    return bool(old == new)
 
 
 def write_schemas(folder: Path = EVENT_SCHEMAS) -> None:

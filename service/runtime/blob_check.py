@@ -15,16 +15,14 @@ from adapters.blobs.segments.space import space_usage
 from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
 from domain.events import (
+    EVENT_TYPES,
     AmbientSessionOpened,
     AmbientSessionUpdated,
     ChunkStored,
-    ChunkTranscribed,
     LoggedEvent,
-    NoteWritten,
     RecordingDeleted,
     RecordingOpened,
     Stitched,
-    Transcribed,
 )
 from service.runtime.settings import Settings
 
@@ -107,14 +105,18 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
         match event:
             case ChunkStored() if event.blob_key is not None:
                 yield event.blob_key, event.sha256, recording in stitched
-            case ChunkTranscribed() | Stitched() | Transcribed() | NoteWritten():
-                yield event.blob_key, event.sha256, False
+            case _ if type(event) in _WITH_A_BLOB and type(event) is not ChunkStored:
+                facts = vars(event)
+                yield facts["blob_key"], facts["sha256"], False
             case RecordingOpened() if event.details_key is not None:
                 yield event.details_key, None, False
             case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
                 yield event.details_key, None, True  # a later update may have replaced it
             case _:
                 pass
+
+
+_WITH_A_BLOB = {event_type for event_type in EVENT_TYPES.values() if "blob_key" in event_type.model_fields}
 
 
 def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
+from adapters.blobs.url import check_blob_url
+from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
@@ -122,16 +124,16 @@ class ServiceSettings(HttpSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _sqlite(cls, url: str | None) -> str | None:
-        if url is not None and not (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
-            raise ValueError("must be sqlite:///PATH")
+    def _log(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_log_url(url)
         return url
 
     @field_validator("blob_url")
     @classmethod
-    def _local_files(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("segments:///", "file:///")):
-            raise ValueError("must be segments:///PATH or file:///PATH")
+    def _blobs(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_blob_url(url)
         return url
 
     @field_validator("kafka_bootstrap_servers")

@@ -211,7 +211,7 @@ def test_each_follower_has_its_own_position(tmp_path):
 
 @pytest.mark.parametrize(("identity", "head", "kept"), [("log a", 7, True), ("log a", 6, False), ("log b", 7, False)])
 def test_what_was_made_from_another_log_or_a_later_state_of_it_is_made_again(store, tmp_path, identity, head, kept):
-    """As after the log was restored from a backup: positions of before would skip events for ever."""
+    """As after the log was restored from a backup: positions of before would skip events permanently."""
     positions = PositionStore(tmp_path / "followers.sqlite3")
     its_id = uuid4()
     for made_from_the_log in (store, positions):

@@ -1,4 +1,4 @@
-"""What was stored once is readable for ever: the corpus holds rows of every version that was ever written."""
+"""What was stored once stays readable: the corpus holds rows of every version that was ever written."""
 
 import json
 

@@ -1,3 +1,4 @@
+from dataclasses import fields, replace
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from domain.recording import CorruptHistory, evolve, fold
 from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
 from tests.domain.histories import (
     chunk,
+    chunk_transcribed,
     deleted,
     failed,
     finalized,
@@ -32,6 +34,17 @@ LIFE = [
     retry_requested(Stage.TRANSCRIBE),
 ]
 LIFE += [transcribed()]
+
+
+def test_a_chunk_changes_the_chunks_and_leaves_every_other_field_as_it_is():
+    """Its evolution is written out field by field, where a field that was added later could be forgotten."""
+    whole = given(opened(), chunk(1), chunk_transcribed(1), finalized(2), stitched(), transcribed(), note_written())
+    for name in ("failed", "deleted"):
+        whole = replace(whole, **{name: object()})
+    others = [field.name for field in fields(whole) if field.name != "chunks"]
+    assert all(getattr(whole, name) is not None for name in others)
+    after = evolve(whole, chunk(2))
+    assert [getattr(after, name) for name in others] == [getattr(whole, name) for name in others]
 
 
 def test_folding_in_two_parts_gives_the_same_as_in_one():

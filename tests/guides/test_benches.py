@@ -23,6 +23,13 @@ SMALL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def the_collector_stays_as_it_is(monkeypatch):
+    """Benches settle it for a process of their own; this one has other tests to run."""
+    for bench in (replaying, kafka_bench):
+        monkeypatch.setattr(bench, "settle_collector", lambda: None)
+
+
 @pytest.mark.parametrize("name", BENCHES)
 def test_each_part_of_make_bench_prints_its_measurements(name, capsys):
     with SMALL[name]:
@@ -52,7 +59,14 @@ def test_make_bench_ingest_measures_or_says_what_it_needs():
         assert measured.returncode == 0, measured.stderr
         assert "4 KiB, 1 clients" in measured.stdout
     else:
+        assert measured.returncode != 0
         assert "wrk" in measured.stderr
+
+
+def test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to():
+    soaked = make(REPOSITORY, "soak-ingest", KILLS="2", CHUNKS="2000")
+    assert soaked.returncode == 0, soaked.stdout + soaked.stderr
+    assert "2 kills" in soaked.stdout
 
 
 async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path, capsys):

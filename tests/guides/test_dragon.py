@@ -13,6 +13,8 @@ def test_the_walk_through_runs_as_it_stands_and_the_customers_key_finds_the_reco
     walk = block("service/dialects/dragon/README.md", "A recording by hand", "sh")
     find = block("service/dialects/dragon/README.md", "Who sees the recordings", "sh")
     ran = run(walk + find, checkout(tmp_path, service.data_dir))
+    (made,) = ran.stderr.splitlines()
+    assert made.endswith("it will not be shown again.")
     session, *stored, finalized = ran.stdout.splitlines()[:5]
     assert '"status":"active"' in session
     assert {*stored, finalized} == {'{"error":null}'}

@@ -26,7 +26,8 @@ def checkout(tmp_path: Path) -> Path:
     for room in ROOMS:
         shutil.copytree(REPOSITORY / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("Makefile", "pyproject.toml", "requirements.lock"):
-        shutil.copy2(REPOSITORY / file, tmp_path / file)
+        shutil.copy(REPOSITORY / file, tmp_path / file)
+        os.utime(tmp_path / file, (0, 0))  # older than .venv/installed, or make would empty the .venv of this checkout
     (tmp_path / ".venv").symlink_to(REPOSITORY / ".venv")
     return tmp_path
 

@@ -148,10 +148,7 @@ class FileBlobStore:
         await self.in_thread(self._delete, self._path(key))
 
     async def erase(self, prefix: str) -> int:
-        keys = await self.in_thread(lambda: list(self.keys(prefix)))
-        for key in keys:
-            await self.delete(key)
-        return len(keys)
+        return await self.in_thread(self._erase, checked_beginning(prefix))
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         return self._keys(checked_beginning(prefix))
@@ -216,6 +213,18 @@ class FileBlobStore:
                 path.unlink()
             with suppress(FileNotFoundError, NotADirectoryError):
                 sync_directory(path.parent)
+
+    def _erase(self, prefix: str) -> int:
+        keys = list(self._keys(prefix))
+        with storage_errors():
+            for key in keys:
+                with suppress(FileNotFoundError):
+                    self._path(key).unlink()
+            # Also where nothing was found: an earlier call may have failed after it had unlinked everything.
+            for directory, below, _ in os.walk(self._root / prefix.rpartition("/")[0]):
+                sync_directory(Path(directory))
+                below[:] = [name for name in below if not name.startswith(".")]
+        return len(keys)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         waiting = [prefix.rpartition("/")[0]]

@@ -200,8 +200,7 @@ class SegmentBlobStore:
     async def erase(self, prefix: str) -> int:
         keys = await self._files.in_thread(lambda: list(self.keys(prefix)))
         await self._erase(keys)
-        for key in keys:
-            await self._files.delete(key)
+        await self._files.erase(prefix)
         return len(keys)
 
     async def _erase(self, keys: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-RECORDING_STATUSES = ("pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure")
 RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure"]
 TranscriptionStatusOfRecording = Literal["queued", "processing", "completed", "failed"]
 TranscriptionStatus = Literal["pending", "processing", "completed", "failed"]

@@ -9,7 +9,6 @@ from uuid import UUID
 from domain.errors import RecordingNotFound
 from domain.events import AmbientSessionOpened, RecordingOpened
 
-PROJECT_ID = r"^proj_[A-Za-z0-9]{1,59}$"
 DEVICE_ID = r"^dev_[A-Za-z0-9]{1,60}$"
 END_USER_ID = r"^eu_[A-Za-z0-9]{1,61}$"
 

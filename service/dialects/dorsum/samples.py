@@ -31,8 +31,6 @@ _NOT_OF_NUMBERS = (b'"', b"t", b"f")
 """Of strings, true and false. Null becomes NaN, and a bracket is not JSON in an array that has none to close it."""
 
 _LONGEST_INTEGER = 5
-_BOOLEANS = (b"t", b"f")
-"""How JSON's true and false begin; `struct` refuses everything else that is not a number."""
 _PIECE_BYTES = 1 << 15
 
 Pcm = npt.NDArray[np.int16]

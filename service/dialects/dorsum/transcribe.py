@@ -126,7 +126,7 @@ def _session_answer(name: str, state: ConsultationState) -> ConsultationAnswer:
     is_over = recording.finalized is not None
     return ConsultationAnswer(
         session_id=name,
-        status=_STATUS.get(recording.phase, "processing"),
+        status="completed" if recording.note is not None else _STATUS.get(recording.phase, "processing"),
         chunks_received=len(recording.chunks),
         transcript=state.text,
         task_id=str(state.recording_id) if is_over else None,

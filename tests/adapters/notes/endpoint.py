@@ -24,7 +24,7 @@ def completion(content: Any) -> dict[str, Any]:
 
 @dataclass
 class ChatEndpoint:
-    """`answers`: (status, body) one after another, the last of them for ever."""
+    """`answers`: (status, body) one after another, the last of them repeatedly."""
 
     url: str = ""
     answers: list[tuple[int, Any]] = field(default_factory=lambda: [(200, completion(SECTIONS))])

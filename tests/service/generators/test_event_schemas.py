@@ -70,6 +70,13 @@ def test_prose_and_what_readers_may_ignore_break_nobody():
     assert breaking_changes(old, new) == []
 
 
+def test_a_further_word_breaks_nobody_and_a_word_that_is_gone_does():
+    old, more = event_schema(Failed), event_schema(Failed)
+    more["$defs"]["Stage"]["enum"] = [*old["$defs"]["Stage"]["enum"], "code"]
+    assert breaking_changes(old, more) == []
+    assert breaking_changes(more, old) == ["field stage is of another kind"]
+
+
 def test_a_change_that_breaks_readers_is_not_written_and_nothing_else_with_it(tmp_path):
     write_schemas(tmp_path)
     before = {path.name: path.read_text() for path in tmp_path.iterdir()}

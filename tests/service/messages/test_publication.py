@@ -1,6 +1,6 @@
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -74,6 +74,18 @@ def test_a_field_that_joined_an_event_later_is_one_that_readers_may_lack_and_no_
         first = orjson.loads((EVENT_SCHEMAS / f"{event_type.__name__}.v1.json").read_bytes())["properties"].keys()
         lacking = {name for name, field in form.model_fields.items() if not field.is_required()} - {"client_ids"}
         assert lacking == event_type.model_fields.keys() - first
+
+
+def test_a_field_is_marked_with_the_version_in_which_it_joined():
+    for event_type in EVENT_TYPES.values():
+        committed = {
+            version: orjson.loads((EVENT_SCHEMAS / f"{event_type.__name__}.v{version}.json").read_bytes())["properties"]
+            for version in range(1, event_type.VERSION + 1)
+        }
+        for name, hint in get_type_hints(event_type, include_extras=True).items():
+            marks = [mark.version for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Since)]
+            joined = min((version for version, fields in committed.items() if name in fields), default=None)
+            assert marks == ([] if joined in (1, None) else [joined]), f"{event_type.__name__}.{name}"
 
 
 def test_a_new_field_of_an_event_is_published_without_another_word_and_old_messages_still_read():

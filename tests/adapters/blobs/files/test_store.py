@@ -369,6 +369,26 @@ async def test_a_file_whose_sync_failed_is_thrown_away_and_never_synced_again(
     assert not (tmp_path / "done").exists()
 
 
+async def test_erasing_again_after_a_sync_that_failed_makes_what_is_gone_durably_gone(
+    store: FileBlobStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("rec_1/chunk-1-", streamed([b"body"]))
+    synced: list[str] = []
+
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def syncs(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StorageUnavailable, match="input/output error"):
+        await store.erase("rec_1/")
+    monkeypatch.setattr(os, "fsync", syncs)
+    assert await store.erase("rec_1/") == 0
+    assert synced == [str(root / "rec_1")]
+
+
 async def test_a_file_that_could_not_be_moved_is_still_the_callers(
     store: FileBlobStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
