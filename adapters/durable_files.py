@@ -1,4 +1,4 @@
-"""Files and directories on a local disk that are there after a power cut: synced, and their directory with them."""
+"""Files and directories on a local disk that survive a power cut: they are synced, and so is their directory."""
 
 import os
 from contextlib import suppress
@@ -9,10 +9,10 @@ _DURABLE_DIRECTORIES_KEPT = 10_000
 
 
 class Directories:
-    """Makes directories that survive a crash, and remembers which ones do.
+    """Creates directories that survive a crash, and remembers which ones do.
 
-    One that exists already is synced too when it is first met: whoever made it may have crashed before doing so.
-    They are never removed again, or what is remembered here could be wrong in another process.
+    An existing one is also synced when it is first met: its creator may have crashed before doing so. They are never
+    removed again, or what is remembered here could be wrong in another process.
     """
 
     def __init__(self, root: Path) -> None:
@@ -23,7 +23,7 @@ class Directories:
         missing = [path for path in (self._root, *self._root.parents) if not path.exists()]
         for path in reversed(missing):
             _make_directory(path)
-        with suppress(PermissionError):  # an existing root's parent may be somebody else's, and not for us to open
+        with suppress(PermissionError):  # an existing root's parent may be somebody else's, which we may not open
             sync_directory(self._root.parent)
 
     def make_durable(self, path: Path) -> None:
@@ -36,11 +36,11 @@ class Directories:
         self._durable.add(path)
 
     def publish(self, temporary: Path, final: Path) -> None:
-        """Move a synced file to its place, durably. What lies there already has the same bytes."""
+        """Move a synced file to its place, durably. A file already there has the same bytes."""
         self.make_durable(final.parent)
         try:
             temporary.replace(final)
-        except FileNotFoundError:  # somebody has tidied up behind our back: the next try makes it anew
+        except FileNotFoundError:  # removed by somebody else: the next try makes it anew
             self._durable.clear()
             raise
         sync_directory(final.parent)
@@ -62,7 +62,7 @@ def _make_directory(path: Path) -> None:
     try:
         sync_directory(path.parent)
     except OSError:
-        with suppress(OSError):  # so that the next try makes it anew, instead of syncing once more what was lost
+        with suppress(OSError):  # so that the next try makes it anew instead of syncing lost pages again
             path.rmdir()
         raise
 

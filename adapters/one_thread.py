@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class OneThread:
-    """A call that was begun is carried out, also when its caller goes away."""
+    """A call that has begun is completed, even if its caller goes away."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -21,5 +21,5 @@ class OneThread:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
 
     def close(self) -> None:
-        """Wait for what was begun."""
+        """Wait for calls that have begun."""
         self._thread.shutdown()

@@ -24,7 +24,7 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Only a file that is new has to be changed. SQLite does not wait then for another who is writing to it."""
+    """Only a new file has to be changed. SQLite does not wait here for another process that is writing to it."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
@@ -48,7 +48,7 @@ def make_private_file(path: Path) -> None:
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that has the write lock from its start, so that what it reads stays true until it commits."""
+    """A transaction that holds the write lock from its start, so that what it reads stays true until it commits."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -60,7 +60,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_of_log(connection: sqlite3.Connection, identity: str) -> bool:
-    """Whether what the file holds was made from the log of this identity. From now on, it is. In a transaction."""
+    """Whether the file's content was made from the log with this identity. From now on, it is. In a transaction."""
     connection.execute("CREATE TABLE IF NOT EXISTS made_from (log_identity TEXT NOT NULL)")
     row = connection.execute("SELECT log_identity FROM made_from").fetchone()
     if row is not None and row[0] == identity:

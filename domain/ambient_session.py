@@ -1,6 +1,6 @@
 """An ambient session: a caller's name for recordings of one encounter, announced before them and ended after them.
 
-A small aggregate of its own, on the same log; what a recording needs to know of it is only whether it takes more.
+A small aggregate of its own, on the same log. A recording only needs to know whether the session accepts more.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from domain.identity import recording_id
 
 
 def session_id(dialect: str, tenant_id: str, correlation_id: str) -> UUID:
-    """The UUIDv5 of the session that a tenant of a dialect calls `correlation_id`; never that of a recording."""
+    """The UUIDv5 of the session that a tenant of a dialect calls `correlation_id`; never equal to a recording's."""
     return recording_id(f"{dialect} session", tenant_id, correlation_id)
 
 
@@ -28,7 +28,7 @@ class AmbientSessionNotFound(SessionError):
 
 
 class AmbientSessionOfAnother(SessionError):
-    """A session of this name is there, and it is another partner's."""
+    """A session of this name exists, and it is another partner's."""
 
     def __init__(self) -> None:
         super().__init__("An ambient session of this correlationId belongs to another partner.")
@@ -51,7 +51,7 @@ class AmbientSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnounceSession:
-    """Open the session, or change what is known of it. `at`: an aware UTC datetime."""
+    """Open the session, or change its facts. `at`: an aware UTC datetime."""
 
     at: datetime
     dialect: str
@@ -120,7 +120,7 @@ def _end(session: AmbientSession | None, command: EndSession) -> list[AmbientSes
 
 
 def evolve_session(session: AmbientSession | None, event: AmbientSessionEvent) -> AmbientSession:
-    """The state after one event. Raises: CorruptSession where the first event is not AmbientSessionOpened."""
+    """The state after one event. Raises: CorruptSession if the first event is not AmbientSessionOpened."""
     match event:
         case AmbientSessionOpened():
             return AmbientSession(
@@ -148,7 +148,7 @@ def evolve_session(session: AmbientSession | None, event: AmbientSessionEvent) -
 
 
 class CorruptSession(Exception):
-    """The stored history is one that no decisions can have made."""
+    """The stored history is one that no decisions can have produced."""
 
 
 def fold_session(events: Iterable[AmbientSessionEvent], session: AmbientSession | None = None) -> AmbientSession | None:

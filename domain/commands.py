@@ -1,4 +1,4 @@
-"""What can be asked of a recording. A command carries the time it is decided at, so that deciding needs no clock."""
+"""What can be asked of a recording. A command carries the time of its decision, so that deciding needs no clock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.events import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A wish. `at`: an aware UTC datetime."""
+    """A request to change something. `at`: an aware UTC datetime."""
 
     at: datetime
 
@@ -45,7 +45,7 @@ class OpenRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChunk(Command):
-    """The blob is durable already; this makes it the recording's. No `blob_key`: the chunk is metadata only."""
+    """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only."""
 
     number: int
     blob_key: str | None
@@ -56,10 +56,10 @@ class StoreChunk(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendChunk(Command):
-    """The blob is durable already; this makes it the recording's next chunk, and with `is_last` its last one.
+    """The blob is already durable; this makes it the recording's next chunk and, with `is_last`, its last one.
 
-    `request_sha256`: what the request is known by when it comes again. A request that has a name of its own
-    (`is_named`) is known among all, any other only right after itself.
+    `request_sha256`: identifies the request when it is repeated. A request with a name of its own (`is_named`) is
+    recognized at any later time, any other only right after itself.
     """
 
     blob_key: str
@@ -93,7 +93,7 @@ class FinalizeRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndStage(Command):
-    """A stage has done its work. The command's fields are those of the event that says so."""
+    """A stage has done its work. The command's fields are those of the stage's event."""
 
     stage: ClassVar[Stage]
     event: ClassVar[type[RecordingEvent]]
@@ -155,14 +155,14 @@ class RecordFailure(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRecording(Command):
-    """Take a failed recording up again from the stage that failed."""
+    """Resume a failed recording at the stage that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireRecording(Command):
-    """Close a recording that was never completed, if its time is over."""
+    """Close a recording that was never completed, if it has expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteRecording(Command):
-    """Make the recording as if it had never been, for everyone but its history."""
+    """Delete the recording for everyone; only its history stays."""

@@ -1,10 +1,10 @@
 """The facts of a recording's life, in the past tense.
 
-An event holds facts, never content: no audio, transcript, note or name. Those are blobs; the event has their key,
-size and digest. So a recording can be deleted for real while its history keeps what happened.
+An event holds facts, never content: no audio, transcript, note or name. Content is in blobs; the event has their key,
+size and digest. So a recording can really be deleted while its history keeps what happened.
 
-Every event has a version from its first day. A change of an event's shape raises `VERSION` and comes with an upcast in
-`domain.upcasts`, so that what was stored once stays readable.
+Every event has a version from its first day. Changing an event's shape raises `VERSION` and needs an upcast in
+`domain.upcasts`, so that what was once stored stays readable.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Marks a field that joined its event in this version. What was stored before lacks it, until it is upcast."""
+    """Marks a field that was added to its event in this version. Older stored events lack it until they are upcast."""
 
     version: int
 
@@ -38,7 +38,7 @@ class RecordingKind(StrEnum):
     """One chunk, which is the file."""
 
     SAMPLES = "samples"
-    """Bare PCM samples of someone who is speaking: heard chunk by chunk."""
+    """Bare PCM samples of someone who is speaking: recognized chunk by chunk."""
 
 
 class FinalizePolicy(StrEnum):
@@ -58,7 +58,7 @@ class Stage(StrEnum):
 
     @property
     def doing(self) -> str:
-        """What is being done in it, for people."""
+        """What is being done in this stage, in words for people."""
         return _DOING[self]
 
 

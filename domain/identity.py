@@ -1,4 +1,4 @@
-"""A recording's id is computed from what its caller names it by, so that no index is needed to find it."""
+"""A recording's id is computed from its caller's names for it, so that finding it needs no index."""
 
 from uuid import UUID, uuid5
 

@@ -1,6 +1,6 @@
 """A recording's state: a fold over its events and nothing else.
 
-The state keeps the events themselves as its facts, so evolving is naming the newest of each kind.
+The state's facts are the events themselves, so evolving only replaces the newest of each kind.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ from domain.events import (
 
 
 class Phase(StrEnum):
-    """Where a recording is in its life. What may happen in each phase stands in `domain.life`."""
+    """Where a recording is in its life. `domain.life` says what may happen in each phase."""
 
     UNOPENED = "unopened"
     OPEN = "open"
@@ -78,16 +78,16 @@ class Recording:
         return Phase.WRITING_NOTE if self.opened.note_wanted and self.note is None else Phase.COMPLETED
 
     def _has_all_chunks(self, total_chunks: int) -> bool:
-        """Numbers are unique and from 1: `total_chunks` of them with none above it are all, and no list is walked."""
+        """Numbers are unique and start at 1: `total_chunks` of them, none higher, are all; no list is walked."""
         return len(self.chunks) == total_chunks and self.chunks.highest == total_chunks
 
     def end_of(self, stage: Stage) -> RecordingEvent | None:
-        """The event in which the stage has ended, if it has."""
+        """The event that ended the stage, if it has ended."""
         return {Stage.STITCH: self.stitched, Stage.TRANSCRIBE: self.transcribed, Stage.NOTE: self.note}.get(stage)
 
     @property
     def due_stage(self) -> Stage | None:
-        """The stage whose turn it is: what followers act on. None while chunks come in, after the end, when failed."""
+        """The stage that followers should do next. None while chunks come in, after the end, and when failed."""
         return DUE_STAGE.get(self.phase)
 
     def has_expired(self, at: datetime) -> bool:
@@ -98,7 +98,7 @@ class Recording:
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
-        """What is known of the words of these bytes alone."""
+        """The known words of these bytes alone."""
         words = self.transcribed_chunks.get(chunk.number)
         return words if words is not None and words.chunk_sha256 == chunk.sha256 else None
 
@@ -113,18 +113,18 @@ def fold(events: Iterable[RecordingEvent], recording: Recording | None = None) -
 
 
 def evolve(recording: Recording | None, event: RecordingEvent) -> Recording:
-    """The state after one event. Costs the same whatever is already there.
+    """The state after one event. The cost does not depend on what is already there.
 
-    Raises: CorruptHistory where the first event is not RecordingOpened, or a later one is.
+    Raises: CorruptHistory if the first event is not RecordingOpened, or a later one is.
     """
     event_type = type(event)
     if (recording is None) is not (event_type is RecordingOpened):
-        raise CorruptHistory(f"{event_type.__name__} cannot stand here in a recording's history")
+        raise CorruptHistory(f"{event_type.__name__} cannot come here in a recording's history")
     return _EVOLUTIONS[event_type](recording, event)
 
 
 class CorruptHistory(Exception):
-    """The stored history is one that no decisions can have made."""
+    """The stored history is one that no decisions can have produced."""
 
 
 def _opened(_: None, event: RecordingOpened) -> Recording:
@@ -147,7 +147,7 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
 
 
 def with_stored(chunks: ChunkTable[ChunkStored], event: ChunkStored) -> ChunkTable[ChunkStored]:
-    """The table with this chunk, to be found also by the request that it came with."""
+    """The table with this chunk added, which can also be found by the request that it came with."""
     request = event.request_sha256
     return chunks.with_chunk(event) if request is None else chunks.with_named_chunk(event, request)
 

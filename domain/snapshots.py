@@ -1,8 +1,8 @@
-"""A recording's state as a value that can be kept, so that a long history need not be folded from its beginning.
+"""A recording's state as a value that can be stored, so that a long history need not be folded from its beginning.
 
-A snapshot holds the facts in force and nothing that was replaced: each of the recording's fields, tables of chunks as
-the chunks in the order of their first arrival. It can always be made again: one that today's code does not know the
-shape of is not upcast, as an event is, but left aside.
+A snapshot holds the current facts and nothing that was replaced: each of the recording's fields, with tables of chunks
+as the chunks in the order of their first arrival. A snapshot can always be made again, so one whose shape today's code
+does not know is ignored, not upcast as an event is.
 """
 
 from functools import reduce
@@ -34,7 +34,7 @@ class _Header(BaseModel):
 
 
 def _kept(kind: Any) -> Any:
-    """How a field of a recording is kept."""
+    """How a field of a recording is stored."""
     return GenericAlias(tuple, (*get_args(kind), ...)) if get_origin(kind) is ChunkTable else kind
 
 
@@ -48,21 +48,21 @@ else:
     )
 """The state after some event of a history. Its JSON is what is stored.
 
-Reading another `format`, or events of other versions, raises pydantic.ValidationError, as does a corrupt one.
+Reading another `format`, events of other versions, or a corrupt snapshot raises pydantic.ValidationError.
 """
 
 
 def take_snapshot(recording: Recording) -> Snapshot:
-    """What is known of the recording now."""
+    """The recording's current facts."""
     facts = {name: getattr(recording, name) for name in _FIELDS}
     tables = {name: tuple(fact.values()) for name, fact in facts.items() if isinstance(fact, ChunkTable)}
     return Snapshot(**facts | tables)
 
 
 def restore(snapshot: Snapshot) -> Recording:
-    """The state that the snapshot was taken of; later events fold into it as into any other."""
+    """The state from which the snapshot was taken; later events fold into it as into any other."""
     facts = {name: getattr(snapshot, name) for name in _FIELDS}
     no_chunks: ChunkTable[ChunkStored] = ChunkTable()
-    chunks = reduce(with_stored, facts.pop("chunks"), no_chunks)  # to be found by their requests, too
+    chunks = reduce(with_stored, facts.pop("chunks"), no_chunks)  # so that they can be found by their requests, too
     tables = {name: ChunkTable.of(fact) for name, fact in facts.items() if isinstance(fact, tuple)}
     return Recording(chunks=chunks, **facts | tables)

@@ -1,6 +1,6 @@
-"""What a status query answers: the newest facts of one recording in one flat row, folded from the same events.
+"""What a status query returns: one recording's newest facts in one flat row, folded from the same events.
 
-Unlike `Recording` it knows nothing of single chunks, so a row costs the same to keep whatever was uploaded.
+Unlike `Recording` it does not know single chunks, so a row costs the same to keep whatever was uploaded.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from domain.recording import CorruptHistory
 
 
 class Standing(StrEnum):
-    """How a recording stands for those who ask; each dialect has its own words for these."""
+    """A recording's status, as queries see it; each dialect has its own words for these."""
 
     OPEN = "open"
     FINALIZED = "finalized"
@@ -41,7 +41,7 @@ class Standing(StrEnum):
 
 
 class RecordingSummary(BaseModel):
-    """A recording as queries see it. Times are aware UTC datetimes; what is not known is None."""
+    """A recording as queries see it. Times are aware UTC datetimes; what is unknown is None."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +71,7 @@ class RecordingSummary(BaseModel):
 
 
 def evolve_summary(summary: RecordingSummary | None, event: RecordingEvent) -> RecordingSummary:
-    """The row after one event. Raises: CorruptHistory where the first event is not RecordingOpened."""
+    """The row after one event. Raises: CorruptHistory if the first event is not RecordingOpened."""
     if type(event) is RecordingOpened:
         return _opened(event)
     if summary is None:

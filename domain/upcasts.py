@@ -1,4 +1,4 @@
-"""How the stored shape of an older event becomes today's: one function a step, applied in turn when it is read."""
+"""How an older event's stored shape becomes today's: one function per step, applied in turn on reading."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ Fields = dict[str, Any]
 
 
 def _opened_without_word_of_notes(fields: Fields) -> Fields:
-    # A few rows of version 1 have the field: it was added before it had raised the version.
+    # A few rows of version 1 have the field: it was added before the version was raised.
     return {"note_wanted": False} | fields
 
 
@@ -44,7 +44,7 @@ UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("ChunkStored", 1): _chunk_with_a_number,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }
-"""(event name, version it lifts from) -> the fields of the next version."""
+"""(event name, version it upcasts from) -> the fields of the next version."""
 
 
 class UnknownEventVersion(Exception):
@@ -60,9 +60,9 @@ class UnknownEventVersion(Exception):
 
 
 def upcast(name: str, fields: Fields, *, version: int, to_version: int) -> Fields:
-    """The fields of a stored event, lifted from `version` to `to_version`.
+    """The fields of a stored event, upcast from `version` to `to_version`.
 
-    Raises: UnknownEventVersion where no chain of upcasts leads there.
+    Raises: UnknownEventVersion if no chain of upcasts leads there.
     """
     while version != to_version:
         lift = UPCASTS.get((name, version))

@@ -1,4 +1,4 @@
-"""Copies an opened blob into a file: inside the kernel where both are files of its own, else block by block."""
+"""Copies an opened blob into a file: inside the kernel if both are real files, else block by block."""
 
 import errno
 import io
@@ -12,13 +12,13 @@ _BLOCK_BYTES = 512 * 1024
 _CANNOT = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)
 
 CopyInKernel = Callable[[int, int, int, int, int], int]
-"""From a descriptor and its offset to another and its; says how many of at most so many bytes were copied."""
+"""(source, its offset, target, its offset, at most so many bytes) -> bytes copied."""
 
 
 def copy_blob(reader: BinaryIO, output: BinaryIO) -> int:
-    """Append all of an opened blob to `output`, from where that stands; says how many bytes. Raises OSError.
+    """Append an opened blob to `output` at its current position; returns how many bytes. Raises OSError.
 
-    Raises: BlobNotFound when it is erased meanwhile, rather than leave zeros in the output.
+    Raises: BlobNotFound if it is erased meanwhile, rather than leave zeros in the output.
     """
     reader.seek(0)
     raw = getattr(reader, "raw", None)
@@ -37,7 +37,7 @@ def copy_blob(reader: BinaryIO, output: BinaryIO) -> int:
 
 
 def _in_kernel(source: int, start: int, size_bytes: int, output: BinaryIO) -> int:
-    """As many bytes as the kernel copies by itself; those after them are for others to copy."""
+    """Copy as many bytes as the kernel can; the caller copies the rest."""
     output.flush()
     begin, copied = output.tell(), 0
     ways: list[CopyInKernel] = []
@@ -60,5 +60,5 @@ def _in_kernel(source: int, start: int, size_bytes: int, output: BinaryIO) -> in
 
 
 def _send(source: int, start: int, target: int, target_start: int, count: int) -> int:
-    os.lseek(target, target_start, os.SEEK_SET)  # sendfile writes where the file stands
+    os.lseek(target, target_start, os.SEEK_SET)  # sendfile writes at the file's own position
     return os.sendfile(target, source, start, count)

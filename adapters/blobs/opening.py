@@ -1,4 +1,4 @@
-"""Opens the blob store that a URL names: the one place that knows which stores there are."""
+"""Opens the blob store that a URL names: the only place that knows which stores there are."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,9 +9,9 @@ from adapters.blobs.segments.store import SMALL_BYTES, SegmentBlobStore
 
 
 def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
-    """The store a URL names: `segments:///absolute/path` or `file:///absolute/path`. A worker process is given the URL.
+    """The store that a URL names: `segments:///absolute/path` or `file:///absolute/path`. Worker processes get the URL.
 
-    Raises: ValueError, in one sentence, when no store can be named so.
+    Raises: ValueError, with one sentence, if the URL names no store.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("file", "segments"):

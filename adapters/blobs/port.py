@@ -1,7 +1,7 @@
-"""The port to where bytes are kept: what every blob store promises, its values and its errors.
+"""The port to where bytes are stored: what every blob store promises, its values and its errors.
 
 A blob is found by its key, `prefix + sha256`: the same bytes under the same prefix are the same blob, so putting
-them again changes nothing. What `put` has returned for is durable; what failed is not there.
+them again changes nothing. Once `put` has returned, the blob is durable; if it fails, there is no blob.
 """
 
 import re
@@ -16,7 +16,7 @@ from adapters.staged_bytes import StagedBytes
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """What is known of a blob once all its bytes have been seen. Digests are lower-case hex."""
+    """What is known of a blob once all its bytes have been read. Digests are lower-case hex."""
 
     key: str
     size_bytes: int
@@ -25,7 +25,7 @@ class StoredBlob:
 
 
 class Staged(StagedBytes, Protocol):
-    """A body that has been taken in. Its `keeper` makes it durable; there is none when it is durable already."""
+    """A body that has been taken in. Its `keeper` makes it durable; it has none if it is durable already."""
 
     @property
     def blob(self) -> StoredBlob: ...
@@ -33,7 +33,7 @@ class Staged(StagedBytes, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DurableBlob:
-    """A staged body that is a blob already."""
+    """A staged body that is already a blob."""
 
     blob: StoredBlob
     keeper: None = None
@@ -44,7 +44,7 @@ class DurableBlob:
 
 
 class BlobStore(Protocol):
-    """Keeps blobs. Everything may raise StorageFull and StorageUnavailable; a bad key or prefix, InvalidBlobKey.
+    """Stores blobs. All methods may raise StorageFull and StorageUnavailable; for a bad key or prefix, InvalidBlobKey.
 
     The `async` methods never block the event loop; the others block, and are for worker processes and start-up.
     """
@@ -59,11 +59,11 @@ class BlobStore(Protocol):
     ) -> StoredBlob:
         """Store a body as it streams in; it is durable on return. An empty body is a blob too.
 
-        `check` sees the would-be blob before it is published, perhaps in another thread; what it raises comes out
-        here. When this raises, whatever the reason (the body's own exception, cancellation, a full disk), the blob
-        has not been acknowledged and no part of a body is left behind.
+        `check` gets the would-be blob before it is published, perhaps in another thread; what it raises is raised here.
+        When this raises, whatever the reason (the body's own exception, cancellation, a full disk), the blob has not
+        been acknowledged and no part of the body is left behind.
 
-        Raises: BlobTooLarge past `limit_bytes`, without reading on.
+        Raises: BlobTooLarge beyond `limit_bytes`, without reading on.
         """
         ...
 
@@ -78,18 +78,18 @@ class BlobStore(Protocol):
     ) -> AbstractAsyncContextManager[Staged]:
         """Take a body in as `put` does, to be made durable together with the event that refers to it.
 
-        A store that cannot wait has made the body durable on entry. One whose `keeper` is never asked to make it
-        durable was never stored. The end of the block gives back the memory that the body took.
+        A store that cannot wait has made the body durable on entry. A body whose `keeper` is never asked to make it
+        durable was never stored. The end of the block releases the memory that the body took.
 
-        `announced_bytes`: how large the body is going to be, where that is known. Raises: as `put`.
+        `announced_bytes`: the body's size, if it is known in advance. Raises: as `put`.
         """
         ...
 
     def put_file(self, prefix: str, path: Path) -> StoredBlob:
-        """Take over a finished local file, by moving it where possible: afterwards it is no longer at `path`.
+        """Take over a finished local file, moving it if possible: afterwards it is no longer at `path`.
 
-        When this raises, the file is still the caller's, unless it could not be synced: then it is thrown away,
-        because after a failed fsync nobody can tell what is on the disk.
+        If this raises, the file is still the caller's, unless it could not be synced: then it is thrown away, because
+        after a failed fsync nobody can tell what is on the disk.
         """
         ...
 
@@ -102,29 +102,29 @@ class BlobStore(Protocol):
         ...
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Stream `length` bytes from `start`, or to the end; fewer, or none, when the blob ends before.
+        """Stream `length` bytes from `start`, or to the end; fewer, or none, if the blob ends before.
 
         Raises: BlobNotFound when iterated, before the first block.
         """
         ...
 
     async def size(self, key: str) -> int:
-        """How many bytes the blob has. Raises: BlobNotFound."""
+        """The blob's size in bytes. Raises: BlobNotFound."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the blob, durably. Removing what is not there is no error."""
+        """Remove the blob, durably. Removing what does not exist is no error."""
         ...
 
     async def erase(self, prefix: str) -> int:
-        """Remove every blob whose key begins with `prefix`, durably; says how many there were.
+        """Remove every blob whose key begins with `prefix`, durably; returns how many there were.
 
-        On return their bytes are nowhere in the store any more. Erasing what is not there is no error.
+        On return their bytes are nowhere in the store any more. Erasing what does not exist is no error.
         """
         ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys that begin with `prefix`, in no promised order."""
+        """The keys that begin with `prefix`, in any order."""
         ...
 
     async def check_writable(self) -> None:
@@ -132,20 +132,20 @@ class BlobStore(Protocol):
         ...
 
     def recover(self) -> int:
-        """Clear away what a crash left unfinished; says how many leftovers there were.
+        """Clear away what a crash left unfinished; returns how many leftovers there were.
 
-        For the one process that owns the store, at its start, before anything is put: to this, another process's
-        put that is still running looks like a leftover.
+        For the process that owns the store, at its start, before anything is stored: another process's `put` that is
+        still under way would look like a leftover.
         """
         ...
 
     async def close(self) -> None:
-        """Let running work end and give back threads and files."""
+        """Let running work end and release threads and files."""
         ...
 
 
 class BlobFailure(Exception):
-    """What can go wrong with a blob. `str()` is one sentence that names no path; all of them can be pickled."""
+    """What can go wrong with a blob. `str()` is one sentence that contains no path; all of them can be pickled."""
 
 
 class BlobNotFound(BlobFailure):
@@ -164,7 +164,7 @@ class InvalidBlobKey(BlobFailure):
 
     def __str__(self) -> str:
         shown = self.key if len(self.key) <= 100 else self.key[:100] + "…"  # noqa: PLR2004 - enough to know it by
-        return f"{shown!r} cannot be, or begin, the key of a blob."
+        return f"{shown!r} cannot be, or begin, a blob's key."
 
 
 class BlobTooLarge(BlobFailure):
@@ -173,7 +173,7 @@ class BlobTooLarge(BlobFailure):
         self.limit_bytes = limit_bytes
 
     def __str__(self) -> str:
-        return f"The body is larger than the {self.limit_bytes} bytes that are allowed."
+        return f"The body is larger than the {self.limit_bytes} bytes allowed."
 
 
 class StorageFull(BlobFailure):
@@ -190,29 +190,29 @@ class StorageUnavailable(BlobFailure):
         return f"The blob storage cannot be used: {self.reason}."
 
 
-# 128 and 512 stay below what file systems (255 a name, 4096 a path) and object stores (1024 a key) allow. A segment
-# begins with a letter or digit, so neither "..", nor a hidden file, nor an absolute path can be spelled.
+# 128 and 512 stay below the limits of file systems (255 per name, 4096 per path) and object stores (1024 per key). A
+# segment begins with a letter or digit, so "..", hidden files and absolute paths cannot be spelled.
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,127})*")
 MAX_KEY_LENGTH = 512
 _ANY_SHA256 = "0" * 64
 
 
 def checked_key(key: str) -> str:
-    """The key itself, if it is one. Raises: InvalidBlobKey."""
+    """The key itself, if it is valid. Raises: InvalidBlobKey."""
     if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise InvalidBlobKey(key)
     return key
 
 
 def checked_prefix(prefix: str) -> str:
-    """The prefix itself, if a digest behind it makes a key. Raises: InvalidBlobKey."""
+    """The prefix itself, if appending a digest makes a valid key. Raises: InvalidBlobKey."""
     if len(prefix) > MAX_KEY_LENGTH or not _KEY.fullmatch(prefix + _ANY_SHA256):
         raise InvalidBlobKey(prefix)
     return prefix
 
 
 def checked_beginning(beginning: str) -> str:
-    """The text itself, if some key begins with it. Raises: InvalidBlobKey."""
+    """The text itself, if some valid key begins with it. Raises: InvalidBlobKey."""
     if beginning and not _KEY.fullmatch(beginning) and not _KEY.fullmatch(beginning + "0"):
         raise InvalidBlobKey(beginning)
     return beginning

@@ -1,4 +1,4 @@
-"""What the operating system reports about a disk, as the errors of the port."""
+"""Turns the operating system's disk errors into the port's errors."""
 
 import errno
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from adapters.blobs.port import BlobNotFound, StorageFull, StorageUnavailable
 
 @contextmanager
 def storage_errors(*, reading: str | None = None) -> Iterator[None]:
-    """The system's errors as the port's. Given the key that is being read, what is not there is BlobNotFound."""
+    """Raises the system's errors as the port's. With the key being read, a missing file is BlobNotFound."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

@@ -19,17 +19,17 @@ from adapters.staged_bytes import Keeper, StagedBytes
 from domain.events import LoggedEvent
 
 LARGEST_COMMIT = 1_024
-"""Appends in one transaction at the most, so that one commit does not keep its first caller waiting for long."""
+"""Maximum appends per transaction, so that one commit does not keep its first caller waiting for long."""
 
 RECENT_EVENTS = 4_096
-"""Events kept in memory after their commit: followers that keep up never read the disk."""
+"""Events kept in memory after their commit: followers that keep up never read from the disk."""
 
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
-"""How often the log is asked for commits of other processes, which cannot wake this one."""
+"""How often the log is checked for commits of other processes, which cannot wake this one."""
 
 SECONDS_BETWEEN_WAKES = 0.05
-"""Under load, followers are woken once for the commits of this time: waking all of them costs more than a commit.
-Whoever waits for one of them wakes it (`wake`)."""
+"""Under load, followers are woken once per this interval: waking all of them costs more than a commit. A caller that
+waits for a follower wakes it (`wake`)."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,10 +45,10 @@ class _Waiting:
 
 
 CommitObserver = Callable[[int, int], None]
-"""Told after each commit: how many appends and how many events were in it."""
+"""Called after each commit with the numbers of appends and events in it."""
 
 BytesObserver = Callable[[int], None]
-"""Told after each commit: how many bytes became durable with it."""
+"""Called after each commit with the number of bytes that became durable with it."""
 
 
 class EventLog:
@@ -78,12 +78,12 @@ class EventLog:
 
     @property
     def identity(self) -> str:
-        """What tells this log from every other."""
+        """What distinguishes this log from every other."""
         return self._recorder.identity
 
     @property
     def head(self) -> int:
-        """The position of the last event this process knows to be committed; 0 while there is none."""
+        """The position of the last event that this process knows to be committed; 0 if there is none."""
         return self._head
 
     def append(
@@ -98,13 +98,13 @@ class EventLog:
     ) -> asyncio.Future[int]:
         """Queue events for the next commit, in the order of the calls.
 
-        `rests_on`: the append whose events these were decided on, when it may not be committed yet. The two are
-        committed in this order or not at all: another process's events may have the version that those were to get.
-        `after`: bytes that are made durable first; those of all events that wait together share one sync.
+        `rests_on`: the append whose events this decision was based on, if it may not be committed yet. The two are
+        committed in this order or not at all: another process's events may have taken the version meant for those.
+        `after`: bytes that are made durable first; the bytes of all events that wait together share one sync.
 
-        The future gives the position of the last of them once they are durable. It raises VersionConflict when the
-        stream is not at `expected_version`, or `rests_on` failed, of whatever; LogFull or LogUnavailable when the
-        commit failed as a whole; and what kept the bytes from being durable.
+        The future gives the position of the last event once they are durable. It raises VersionConflict when the
+        stream is not at `expected_version`, or when `rests_on` failed for any reason; LogFull or LogUnavailable when
+        the commit failed as a whole; and what kept the bytes from becoming durable.
         """
         versions = range(expected_version + 1, expected_version + 1 + len(events))
         versioned = [
@@ -155,9 +155,9 @@ class EventLog:
         self._wake_soon()
 
     def _make_durable(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
-        """In the writer's thread: the bytes first, then the transaction. Gives one outcome an append, chain by chain.
+        """In the writer's thread: the bytes first, then the transaction. Returns an outcome per append, chain by chain.
 
-        A chain ends where the bytes of an append failed: neither that one nor what rests on it gets into the log.
+        A chain ends where an append's bytes failed: neither that append nor what rests on it gets into the log.
         """
         failures = _bytes_failures(chains)
         whole = [_until_a_failure(chain, failures) for chain in chains]
@@ -190,7 +190,7 @@ class EventLog:
                 self._waking = loop.call_later(SECONDS_BETWEEN_WAKES, self.wake)
 
     def wake(self) -> None:
-        """Let followers read now what has been committed, for someone who waits for them."""
+        """Let followers read at once what has been committed, for a caller that waits for them."""
         if self._waking is not None:
             self._waking.cancel()
             self._waking = None
@@ -215,7 +215,7 @@ class EventLog:
     async def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
         """One stream's state, folded by `fold` in a thread from its events, or from those `after` an earlier state.
 
-        The earlier state is given up to it. Raises: LogUnavailable; what `fold` raises.
+        The caller hands that earlier state over. Raises: LogUnavailable; what `fold` raises.
         """
         return await self._read(lambda: self._reader.state(stream_id, fold, after=after))
 
@@ -230,7 +230,7 @@ class EventLog:
         return await self._read(lambda: self._reader.after(after, limit=limit))
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
-        """Batches of events after position `after`, without end: what is there, then what comes, woken on commit."""
+        """Batches of events after position `after`, without end: those there are, then new ones, woken on commit."""
         while True:
             events = await self.read(after=after, limit=limit)
             if events:
@@ -240,7 +240,7 @@ class EventLog:
                 await self.wait_for_growth(after)
 
     async def wait_for_growth(self, after: int) -> None:
-        """Return when there may be events after position `after`; at the latest when it is worth asking again."""
+        """Return when there may be events after position `after`; at the latest when it is worth checking again."""
         grown = self._grown
         if self._head > after:
             return
@@ -260,7 +260,7 @@ class EventLog:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _reading, query)
 
     async def close(self) -> None:
-        """Wait for the commits under way, then let go of the store."""
+        """Wait for commits under way, then release the store."""
         while self._committing is not None:
             await asyncio.wait([self._committing])
         if self._waking is not None:
@@ -271,7 +271,7 @@ class EventLog:
 
 
 def _chains(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
-    """The batch's appends, each together with those that rest on it; what rests on a failed one fails here."""
+    """The batch's appends, each with those that rest on it; what rests on a failed one fails here."""
     chains: dict[asyncio.Future[int], list[_Waiting]] = {}
     for waiting in batch:
         rests_on = waiting.rests_on
@@ -288,7 +288,7 @@ def _chains(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
 
 
 def _bytes_failures(chains: Sequence[Sequence[_Waiting]]) -> dict[asyncio.Future[int], Exception]:
-    """Make the bytes of all appends durable, at one go for each keeper. Says which appends stay without theirs."""
+    """Make the bytes of all appends durable, with one call per keeper. Returns the appends whose bytes failed."""
     by_keeper: dict[Keeper, list[_Waiting]] = {}
     for chain in chains:
         for waiting in chain:
@@ -316,7 +316,7 @@ def _joined(chain: Sequence[_Waiting]) -> Append:
 
 
 def _outcomes(chain: Sequence[_Waiting], joined: int | VersionConflict) -> list[int | Exception]:
-    """Where each append of a chain stands, by the outcome of all of it."""
+    """What became of each append of a chain, given the outcome of the whole chain."""
     if isinstance(joined, VersionConflict):
         return [joined for _ in chain]
     first_position = joined - sum(len(waiting.events) for waiting in chain)

@@ -1,4 +1,4 @@
-"""Adapts events to the `eventsourcing` library's stored events: Pydantic through orjson, upcast when read."""
+"""Adapts events to the `eventsourcing` library's stored events: Pydantic through orjson, upcast on reading."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,7 +14,7 @@ from domain.upcasts import UnknownEventVersion, upcast
 
 @dataclass(frozen=True, slots=True)
 class VersionedEvent:
-    """An event at its place in one stream: versions count from 1 without a gap."""
+    """An event at its place in one stream; versions count from 1 without a gap."""
 
     originator_id: UUID
     originator_version: int
@@ -82,16 +82,16 @@ class EventMapper(Mapper[UUID]):
         return _checked(stored_event.topic, orjson.loads(stored_event.state))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        """As `to_recorded_event`, for the library's own use."""
+        """Like `to_recorded_event`, for the library's own use."""
         read = self.to_recorded_event(stored_event, position=0)
         versioned = VersionedEvent(read.stream_id, read.version, read.event, read.trace_id)
         return cast("DomainEventProtocol[UUID]", versioned)
 
 
 def _checked(name: str, stored: dict[str, Any]) -> LoggedEvent:
-    """The event as today's class, checked in full. Every row that is read goes through here, so it has to be quick.
+    """The event as today's class, fully validated. Every row read goes through here, so this has to be quick.
 
-    The validator is called directly, which is what `model_validate` does after looking at its options.
+    It calls the validator directly, which is what `model_validate` does after looking at its options.
     """
     event_type = EVENT_TYPES.get(name)
     version, fields = stored["version"], stored["event"]

@@ -1,6 +1,6 @@
-"""Opens the event log that a URL names: the one place that knows which stores of events there are, and where they are.
+"""Opens the event log that a URL names: the only place that knows which event stores there are, and where.
 
-`sqlite:///PATH` is one file, with the snapshots beside the log in it.
+`sqlite:///PATH` is one file, which holds the log and its snapshots.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from adapters.private_files import make_private_directory
 
 @dataclass(frozen=True, slots=True)
 class OpenedLog:
-    """The store of a log, and that of the snapshots which were taken of its streams."""
+    """A log's store, and the store of the snapshots of its streams."""
 
     recorder: LogRecorder
     snapshots: SnapshotStore
@@ -35,9 +35,9 @@ class NoEventLog(Exception):
 
 
 def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
-    """The log that the URL names, made with a private directory around it when there is none.
+    """The log that the URL names; if there is none, it is created, with a private directory around it.
 
-    Raises: NoEventLog instead, when it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
+    Raises: NoEventLog instead, if it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
     """
     path = sqlite_path(url)
     if must_exist:
@@ -53,7 +53,7 @@ def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
 
 
 def require_log(url: str) -> None:
-    """Raises: NoEventLog when there is no log where the URL says."""
+    """Raises: NoEventLog if there is no log at the URL."""
     path = sqlite_path(url)
     if not path.exists():
         raise NoEventLog(str(path))

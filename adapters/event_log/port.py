@@ -1,7 +1,7 @@
-"""The port of the log's store: what a recorder of the `eventsourcing` library must do beyond the library's own.
+"""The port to the log's store: what a recorder of the `eventsourcing` library must do beyond the library's own.
 
-One call inserts the appends of many streams in one transaction; an append whose stream has moved on meanwhile
-is left out and told so, and costs the others nothing.
+One call inserts the appends of many streams in one transaction. An append whose stream has moved on meanwhile is left
+out and reported, and does not affect the others.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ class Append:
 
 
 class VersionConflict(Exception):
-    """The stream is not at the version that the append was decided on; decide again on what is there now."""
+    """The stream is not at the version that the append was decided on; decide again on its newest state."""
 
 
 class LogUnavailable(Exception):
-    """The log cannot be written or read at the moment. What is committed stays."""
+    """The log cannot be written or read at the moment. Committed events stay."""
 
 
 class LogFull(LogUnavailable):
@@ -38,14 +38,14 @@ class LogRecorder(Protocol):
 
     @property
     def identity(self) -> str:
-        """A name that this log got when it was made, and no other log has: positions mean nothing in another."""
+        """A name that this log got when it was created, and no other log has: positions mean nothing in another log."""
         ...
 
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
         """Insert all appends that fit, in one transaction, durable on return.
 
-        Returns, for each append, the position of its last event, or the conflict that kept it out. An append fits
-        when its stream stands exactly at `expected_version`, counting the appends before it in the same batch.
+        Returns, for each append, the position of its last event, or the conflict that kept it out. An append fits if
+        its stream is exactly at `expected_version`, counting the appends before it in the same batch.
 
         Raises: LogFull, LogUnavailable; then nothing of the batch is in the log.
         """
@@ -64,7 +64,7 @@ class LogRecorder(Protocol):
         ...
 
     def max_notification_id(self) -> int | None:
-        """The position of the last event; None (or 0) while there is none."""
+        """The position of the last event; None (or 0) if there is none."""
         ...
 
     def close(self) -> None: ...

@@ -21,11 +21,11 @@ class StateAt(Generic[S]):
 
 
 Fold = Callable[[Iterable[LoggedEvent], S | None], S | None]
-"""The state after these events, from an earlier one or from none. Given one event after another: it keeps none."""
+"""The state after these events, from an earlier one or from none. It gets one event after another and keeps none."""
 
 
 class EventReader:
-    """Events out of a recorder. Raises: the store's own errors; UnknownEventVersion."""
+    """Reads events from a recorder. Raises: the store's own errors; UnknownEventVersion."""
 
     def __init__(self, recorder: LogRecorder) -> None:
         self._recorder = recorder
@@ -42,7 +42,7 @@ class EventReader:
         return {stream_id: self._mapper.to_event(stored[0]) for stream_id, stored in firsts.items() if stored}
 
     def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
-        """One stream's state as the log has it now: its events, or those `after` an earlier state, folded by `fold`."""
+        """One stream's current state in the log: its events, or those `after` an earlier state, folded by `fold`."""
         begun: StateAt[S] = after or StateAt(0, None)
         stored_events = self._recorder.select_events(stream_id, gt=begun.version)
         # One at a time: ten thousand events kept at once cost the garbage collector more than reading them.

@@ -1,7 +1,7 @@
-"""Adapts a recorder of the `eventsourcing` library to snapshots: the newest state of a stream that was kept.
+"""Adapts a recorder of the `eventsourcing` library to snapshots: a stream's newest state that was kept.
 
-What is in a snapshot is for its owner to say; here it is bytes. Not to be relied on: a snapshot may be lost, or
-unreadable, at no cost but the time to fold the history instead.
+The owner defines a snapshot's content; here it is bytes. Do not rely on snapshots: one may be lost or unreadable, and
+this only costs the time to fold the history instead.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from eventsourcing.persistence import AggregateRecorder, PersistenceError, Store
 
 @dataclass(frozen=True, slots=True)
 class StoredSnapshot:
-    """A stream's state after the event of `version`. `kind` is stored beside it and says what the bytes are."""
+    """A stream's state after the event of `version`. `kind` is stored with it and says what the bytes are."""
 
     version: int
     kind: str
@@ -20,7 +20,7 @@ class StoredSnapshot:
 
 
 class SnapshotUnreadable(Exception):
-    """A newer tapedeck wrote it, or it is corrupt, or the store cannot be read."""
+    """It was written by a newer tapedeck, or it is corrupt, or the store cannot be read."""
 
 
 class SnapshotNotKept(Exception):

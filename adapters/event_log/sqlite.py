@@ -1,4 +1,4 @@
-"""Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many streams a transaction."""
+"""Adapts the `eventsourcing` library's SQLite recorder: durable on return, ordered, many streams per transaction."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -29,11 +29,11 @@ ROWS_A_STATEMENT = 100
 
 
 class SQLiteLogRecorder(SQLiteApplicationRecorder):
-    """The log in one SQLite file, created when it is not there. Several processes may write to it."""
+    """The log in one SQLite file, created if missing. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
         with _errors_named():
-            connect(path, durable=True).close()  # makes it a file with a write-ahead log, which the library finds then
+            connect(path, durable=True).close()  # turns it into a file with a write-ahead log, for the library to find
         super().__init__(_DurableDatastore(str(path), lock_timeout=LOCK_TIMEOUT_SECONDS))
         with _errors_named():
             self.create_table()
@@ -47,8 +47,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     def construct_create_table_statements(self) -> list[str]:
         """The library's table with an explicit integer key.
 
-        An implicit rowid may be renumbered by VACUUM, and every follower's position with it. The column is called
-        rowid so that the library's own queries read it.
+        VACUUM may renumber an implicit rowid, which would break every follower's position. The column is called rowid
+        so that the library's own queries read it.
         """
         return [
             f"""CREATE TABLE IF NOT EXISTS {self.events_table_name} (
@@ -92,7 +92,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """As the library's, without making the stream's id anew for every row: a third of the time of reading."""
+        """Like the library's, without building the stream's id anew for every row, a third of the reading time."""
         stream_id = cast("UUID", originator_id)
         statement = (
             f"SELECT originator_version, topic, state FROM {self.events_table_name} "  # noqa: S608
@@ -114,7 +114,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """As the library's, and for the same reason quicker; a page has few streams and many events of each."""
+        """Like the library's, and quicker for the same reason; a page has few streams and many events of each."""
         if stop is not None or topics:
             return super().select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
         first = 0 if start is None else start if inclusive_of_start else start + 1
@@ -129,7 +129,7 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
             ]
 
     def _insert_rows(self, cursor: SQLiteCursor, rows: Sequence[tuple[int, str, int, str, bytes]]) -> None:
-        """Many rows a statement: each one lets go of the interpreter's lock, and has to get it back."""
+        """Many rows per statement: each statement releases the interpreter's lock and has to get it back."""
         for start in range(0, len(rows), ROWS_A_STATEMENT):
             some = rows[start : start + ROWS_A_STATEMENT]
             marks = ",".join(["(?,?,?,?,?)"] * len(some))
@@ -139,8 +139,8 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
     def _newest(self, cursor: SQLiteCursor, stream_ids: Collection[UUID]) -> tuple[int, dict[UUID, int]]:
         """The log's last position and each stream's last version.
 
-        One row for all: each step of a statement lets go of the interpreter's lock, and has to get it back. And one
-        look at the end of each history, however long that is.
+        One row for all, because each step of a statement releases the interpreter's lock and has to get it back; and
+        one look at the end of each history, however long it is.
         """
         table, by_hex = self.events_table_name, {stream_id.hex: stream_id for stream_id in stream_ids}
         version = f"SELECT MAX(originator_version) FROM {table} WHERE originator_id=value"  # noqa: S608
@@ -156,9 +156,9 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
 
 
 class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
-    """Snapshots beside their log, in one file: a copy of it never has one that is ahead of its history.
+    """Snapshots beside their log, in the same file: a copy never has a snapshot that is ahead of its history.
 
-    Of each stream only the newest is kept.
+    Only the newest one of each stream is kept.
     """
 
     def __init__(self, log: SQLiteLogRecorder) -> None:

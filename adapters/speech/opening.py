@@ -1,4 +1,4 @@
-"""Builds the speech engine that the settings name: the one place that knows which engines there are."""
+"""Builds the speech engine that the settings name: the only place that knows which engines there are."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ EngineKind = Literal["faster-whisper", "openai"]
 class EngineSpec:
     """Which engine, and where it is: small and picklable, so that each worker process builds its own.
 
-    `model` is a folder for faster-whisper (None: the model that is installed) and a model's name for an endpoint.
+    `model` is a folder for faster-whisper (None: the installed model) and a model's name for an endpoint.
     `largest_upload_bytes` and `timeout_seconds` (for one request) are for an endpoint only.
     """
 
@@ -29,10 +29,10 @@ class EngineSpec:
 
 @cache
 def build_engine(spec: EngineSpec) -> SpeechEngine:
-    """The engine, the same one for the same spec: its model is loaded once a process.
+    """The engine, the same one for the same spec: its model is loaded once per process.
 
-    Raises: EngineUnavailable when it is not installed or its model is not there; ValueError for a spec that lacks what
-    its kind needs.
+    Raises: EngineUnavailable if it is not installed or its model is missing; ValueError if the spec lacks what its kind
+    needs.
     """
     match spec.kind:
         case "faster-whisper":
@@ -54,5 +54,5 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
 
 def preload(spec: EngineSpec) -> None:
     """First thing in a worker process: load the engine's model before there is a job."""
-    with suppress(EngineUnavailable):  # the first job that needs it says so, to whoever wants to know
+    with suppress(EngineUnavailable):  # the first job that needs it reports this
         build_engine(spec).load()

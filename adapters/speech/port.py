@@ -1,4 +1,4 @@
-"""The port to speech engines: what turns a recording into a transcript, and how it says that it can not."""
+"""The port to speech engines: what turns a recording into a transcript, and how it reports that it cannot."""
 
 from collections.abc import Callable
 from typing import BinaryIO, ClassVar, Protocol
@@ -6,7 +6,7 @@ from typing import BinaryIO, ClassVar, Protocol
 from adapters.speech.transcript import Transcript
 
 OpenAudio = Callable[[], BinaryIO]
-"""Opens a seekable reader of a recording; whoever calls it closes the reader."""
+"""Opens a seekable reader of a recording; the caller closes the reader."""
 
 
 class SpeechEngine(Protocol):
@@ -18,7 +18,7 @@ class SpeechEngine(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages it understands, as tags without a region; empty if they are only known after loading."""
+        """Languages it understands, as tags without a region; empty if known only after loading."""
 
     def load(self) -> None:
         """Load what it needs, so that the first recording does not wait for it. Raises: EngineUnavailable."""
@@ -26,15 +26,15 @@ class SpeechEngine(Protocol):
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
         """The transcript of a recording; `language` is a tag like "en" or "en-US". No speech gives an empty one.
 
-        Raises: UnsupportedLanguage, EngineRefused, AudioError (trying again can not help); EngineUnavailable, OSError
+        Raises: UnsupportedLanguage, EngineRefused, AudioError (trying again cannot help); EngineUnavailable, OSError
         (it can).
         """
 
 
 class SpeechError(Exception):
-    """A transcription failed for another reason than its audio. `str(error)` is one sentence for people.
+    """A transcription failed for a reason other than its audio. `str(error)` is one sentence for people.
 
-    The fields are also the exception's `args`, so that it crosses from one process to another whole.
+    The fields are also the exception's `args`, so that it crosses from one process to another unchanged.
     """
 
     reason: ClassVar[str]
@@ -56,7 +56,7 @@ class UnsupportedLanguage(SpeechError):
 
 
 class EngineUnavailable(SpeechError):
-    """The engine can not be reached, is overloaded, or is not installed: a later try may succeed."""
+    """The engine cannot be reached, is overloaded, or is not installed: a later try may succeed."""
 
     reason = "engine_unavailable"
     is_retryable = True
@@ -71,7 +71,7 @@ class EngineUnavailable(SpeechError):
 
 
 class EngineRefused(SpeechError):
-    """The engine was reached and turned the request down, as it will again."""
+    """The engine was reached and refused the request, as it would again."""
 
     reason = "engine_refused"
     is_retryable = False
@@ -86,7 +86,7 @@ class EngineRefused(SpeechError):
 
 
 def require_language(language: str, engine: SpeechEngine) -> None:
-    """Raises UnsupportedLanguage unless the engine understands the language, in whatever regional form it is asked."""
+    """Raises UnsupportedLanguage unless the engine understands the language, whatever its region."""
     if engine.languages and primary_language(language) not in engine.languages:
         raise UnsupportedLanguage(language, engine.name, engine.languages)
 

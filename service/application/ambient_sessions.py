@@ -1,4 +1,4 @@
-"""All ambient sessions: what is asked of one is decided on its newest state and is durable before it is answered."""
+"""All ambient sessions. A command is decided on a session's newest state; its events are durable before the answer."""
 
 import asyncio
 from collections.abc import Iterable
@@ -24,14 +24,14 @@ from service.application.streams import Aggregate, Streams
 from service.application.trace import trace_id
 
 REMEMBERED_SESSIONS = 20_000
-"""Sessions kept in memory, those used least recently let go: every chunk asks for its own."""
+"""Sessions kept in memory; the least recently used are dropped first. Every chunk looks up its session."""
 
 
 _EVENTS = frozenset(SESSION_EVENT_TYPES.values())
 
 
 def _fold(events: Iterable[LoggedEvent], session: AmbientSession | None) -> AmbientSession | None:
-    """As the domain's, passing over a recording's events."""
+    """Like the domain's fold, skipping a recording's events."""
     return fold_session((cast("AmbientSessionEvent", event) for event in events if type(event) in _EVENTS), session)
 
 
@@ -40,7 +40,7 @@ SESSIONS: Aggregate[AmbientSession, SessionCommand, AmbientSessionEvent] = Aggre
     fold=_fold,
     refusals=SessionError,
     weight=lambda _: 1,
-    is_current=lambda session: session is not None and not session.has_ended,  # it may have been opened again
+    is_current=lambda session: session is not None and not session.has_ended,  # an ended one may have been opened again
 )
 
 
@@ -60,7 +60,7 @@ class AmbientSessions:
         return (await self._streams.execute(session_id, command, trace_id=trace_id)).state
 
     async def find(self, session_id: UUID) -> AmbientSession:
-        """The session. One that another process has ended or changed may be seen as it was.
+        """The session, perhaps without what another process has changed since.
 
         Raises: AmbientSessionNotFound; LogFull, LogUnavailable; Contended.
         """
@@ -70,12 +70,12 @@ class AmbientSessions:
         return session
 
     async def close(self) -> None:
-        """Wait for what is being read. The log is its owner's to close, after this."""
+        """Wait for reads under way. The owner closes the log after this."""
         await self._streams.close()
 
 
 class SessionAnnouncements:
-    """What callers say about their sessions. Free text about an encounter may name a patient, so it is a blob."""
+    """What callers say about their sessions. Free text about an encounter may name a patient, so it becomes a blob."""
 
     def __init__(self, sessions: AmbientSessions, blobs: BlobStore, *, clock: Clock) -> None:
         self._sessions = sessions
@@ -99,7 +99,7 @@ class SessionAnnouncements:
         ehr_instance_id: str | None,
         details: bytes | None,
     ) -> AmbientSession:
-        """Open the session, or change what is known of it.
+        """Open the session, or change its facts.
 
         Raises: AmbientSessionOfAnother; StorageFull, StorageUnavailable; as `AmbientSessions.execute`.
         """
@@ -126,7 +126,7 @@ class SessionAnnouncements:
         return (await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(session_id, "data"), details)).key
 
     async def _discard(self, session_id: UUID, key: str | None) -> None:
-        """Remove what a refused announcement said, unless the session that is there said the same."""
+        """Remove the free text of a refused announcement, unless the session has the same text."""
         if key is not None and (await self._sessions.find(session_id)).details_key != key:
             await self._blobs.delete(key)
 

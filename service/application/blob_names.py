@@ -1,13 +1,13 @@
-"""What the keys of blobs begin with: a recording's own, and within them those of one kind."""
+"""Prefixes of blob keys: one per recording and, within it, one per kind of blob."""
 
 from uuid import UUID
 
 
 def recording_prefix(recording_id: UUID) -> str:
-    """What the keys of all blobs of a recording begin with, and of no other's."""
+    """The prefix of the keys of all the recording's blobs, and of no other recording's."""
     return f"recordings/{recording_id.hex}/"
 
 
 def blob_prefix(recording_id: UUID, kind: str) -> str:
-    """What the keys of a recording's blobs of one kind begin with."""
+    """The prefix of the keys of the recording's blobs of one kind."""
     return f"{recording_prefix(recording_id)}{kind}-"

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the time as an aware UTC datetime."""
+"""Returns the time as an aware UTC datetime."""
 
 
 NewId = Callable[[], str]
-"""Gives a new random name: 32 hex digits."""
+"""Returns a new random name: 32 hex digits."""
 
 
 def utc_now() -> datetime:

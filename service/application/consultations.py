@@ -1,7 +1,7 @@
-"""Consultations that come as chunks of bare samples: stored one after another, recognized at once, noted at the end.
+"""Consultations that come as chunks of bare samples: stored in order, each recognized at once, a note at the end.
 
-A chunk's request does everything in order: a place in the queue, the bytes, the event, the words. What was done stays
-done when the request comes to nothing, and the same request again goes on from there.
+A chunk's request does everything in order: it waits its turn, stores the bytes, appends the event, gets the words. What
+is done stays done if the request fails, and the same request again continues from there.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ class Waker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChunkWords:
-    """What was recognized in one chunk alone."""
+    """The words recognized in one chunk alone."""
 
     transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)
 class Consultation:
-    """What became of a whole consultation."""
+    """The result of a whole consultation."""
 
     recording_id: UUID
     transcript: Transcript
@@ -57,7 +57,7 @@ class Consultation:
 
 @dataclass(frozen=True, slots=True)
 class ConsultationState:
-    """How far a consultation has come. `text`: all words that are known so far, in order."""
+    """How far a consultation has come. `text`: all words known so far, in order."""
 
     recording_id: UUID
     recording: Recording
@@ -65,21 +65,21 @@ class ConsultationState:
 
 
 class NotReadyInTime(Exception):
-    """The answer takes longer than clients wait; the work goes on, and the same request again gets it."""
+    """The answer takes longer than clients wait. The work continues; the same request again gets the answer."""
 
     def __init__(self) -> None:
-        super().__init__("The chunk is stored, and its words are not ready yet; send it again for the answer.")
+        super().__init__("The chunk is stored, but its words are not ready yet; send it again to get them.")
 
 
 class ProcessingFailed(Exception):
-    """A stage was given up. The chunks are kept; the same request again takes it up again."""
+    """A stage was given up. The chunks are kept, and the same request again resumes it."""
 
     def __init__(self) -> None:
         super().__init__("The consultation could not be processed; all its chunks are stored. Send the chunk again.")
 
 
 class Consultations:
-    """All consultations. `answer_within`: how long a request waits for its answer, its own queueing included."""
+    """All consultations. `answer_within`: how long a request waits for its answer, including its time in the queue."""
 
     def __init__(
         self,
@@ -103,13 +103,13 @@ class Consultations:
         self._recognizing: dict[tuple[UUID, int], asyncio.Task[Transcript]] = {}
 
     def check_language(self, language: str) -> None:
-        """Raises: UnsupportedLanguage, which says what the engine has."""
+        """Raises: UnsupportedLanguage, which lists the engine's languages."""
         self._recognition.check_language(language)
 
     async def take(self, announced: Announcement, chunk: ArrivedChunk, *, language: str) -> ChunkWords | Consultation:
-        """Take the next chunk, or one that came before: its words, or after the last one everything.
+        """Accept the next chunk, or one that came before. Returns its words or, after the last chunk, the whole result.
 
-        Raises: TooMuchWaiting, and then nothing is stored; NotReadyInTime; ProcessingFailed; a RecordingError;
+        Raises: TooMuchWaiting, with nothing stored; NotReadyInTime; ProcessingFailed; a RecordingError;
         what storing and recognizing raise.
         """
         patience = asyncio.timeout(self._answer_within.total_seconds())
@@ -124,7 +124,7 @@ class Consultations:
 
     @asynccontextmanager
     async def _turn(self, recording_id: UUID) -> AsyncIterator[None]:
-        """One request of a consultation at a time, in the order in which they came."""
+        """Let in one request of a consultation at a time, in the order of arrival."""
         turn = self._turns[recording_id]
         turn.wanted += 1
         try:
@@ -144,7 +144,7 @@ class Consultations:
         return ChunkWords(await self._words(recording_id, recording, stored, language))
 
     async def _words(self, recording_id: UUID, recording: Recording, chunk: ChunkStored, language: str) -> Transcript:
-        """The words of the chunk alone: from the log if they are recorded, else from the recognition under way, else
+        """The words of the chunk alone: from the log if recorded there, else from the recognition under way, else
         recognized now."""
         words = recording.words_of(chunk)
         if words is not None:
@@ -154,7 +154,7 @@ class Consultations:
         if recognizing is None:
             recognizing = self._recognizing[name] = asyncio.create_task(self._recognize(recording_id, chunk, language))
             recognizing.add_done_callback(lambda ended: self._recognized(name, ended))
-        return await asyncio.shield(recognizing)  # goes on when this request has waited long enough
+        return await asyncio.shield(recognizing)  # continues after this request has stopped waiting
 
     def _recognized(self, name: tuple[UUID, int], ended: asyncio.Task[Transcript]) -> None:
         del self._recognizing[name]
@@ -180,7 +180,7 @@ class Consultations:
         )
         try:
             await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
-        except RecordingNotFound:  # deleted meanwhile; what was stored since must go, too
+        except RecordingNotFound:  # deleted meanwhile; what has been stored since must be erased, too
             await self._blobs.delete(blob.key)
             raise
         return transcript
@@ -209,7 +209,7 @@ class Consultations:
             keys = [known.blob_key for known in words if known is not None]
         try:
             transcripts = [await self._transcript(key) for key in keys]
-        except BlobNotFound:  # erased since
+        except BlobNotFound:  # erased meanwhile
             raise RecordingNotFound from None
         text = " ".join(one.text for one in transcripts if one.text)
         return ConsultationState(recording_id, recording, text)
@@ -221,7 +221,7 @@ class Consultations:
         return b"".join([block async for block in self._blobs.read(blob_key)])
 
     async def close(self) -> None:
-        """Stop recognizing: what was not recorded is recognized again when it is asked for."""
+        """Stop recognizing. What was not recorded is recognized when it is asked for again."""
         for recognizing in list(self._recognizing.values()):
             recognizing.cancel()
         await asyncio.gather(*self._recognizing.values(), return_exceptions=True)
@@ -229,7 +229,7 @@ class Consultations:
 
 @dataclass(slots=True)
 class _Turn:
-    """Whose turn it is in one consultation, and how many want one."""
+    """Whose turn it is in one consultation, and how many requests want one."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     wanted: int = 0

@@ -1,4 +1,4 @@
-"""Speech that someone waits for: recognized in worker processes of its own, and refused when too much of it waits."""
+"""Recognition of speech that a client is waiting for: in its own worker processes, and refused when too much waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from adapters.worker_processes import WorkerProcesses
 from service.application.session_speech import ChunkOrder, transcribe_chunk
 
 CHUNK_TIMEOUT = timedelta(minutes=5)
-"""For one chunk of half a minute, from when a worker is free for it."""
+"""For one chunk of half a minute, counted from when a worker is free for it."""
 
 
 class TooMuchWaiting(Exception):
-    """More speech waits to be recognized than the service takes on."""
+    """More speech is waiting to be recognized than the service accepts."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__("Too much speech is waiting to be recognized; send the chunk again later.")
@@ -24,7 +24,7 @@ class TooMuchWaiting(Exception):
 
 
 class LiveRecognition:
-    """A queue for `worker_count` workers in which at most `most_waiting` wait beside those that are served."""
+    """A queue for `worker_count` workers; at most `most_waiting` wait besides those being served."""
 
     def __init__(self, *, worker_count: int, most_waiting: int, blob_store_url: str, engine: EngineSpec) -> None:
         self.workers = WorkerProcesses(worker_count, initializer=preload, initargs=(engine,))
@@ -36,14 +36,14 @@ class LiveRecognition:
         self._engine = build_engine(engine)
 
     def check_language(self, language: str) -> None:
-        """Raises: UnsupportedLanguage, which says what the engine has."""
+        """Raises: UnsupportedLanguage, which lists the engine's languages."""
         require_language(language, self._engine)
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the queue, held until the block ends. Raises: TooMuchWaiting."""
         if self._inside >= self._most:
-            # By then about one of those inside has been served: half a minute of speech takes some seconds.
+            # By then, about one request in the queue has been served: half a minute of speech takes a few seconds.
             raise TooMuchWaiting(retry_after_seconds=max(1, 5 * self._inside // self._worker_count // 2))
         self._inside += 1
         try:
@@ -52,7 +52,7 @@ class LiveRecognition:
             self._inside -= 1
 
     async def transcribe_chunk(self, chunk_key: str, *, language: str, prefix: str) -> tuple[StoredBlob, Transcript]:
-        """What is recognized in one chunk alone, stored under `prefix`. For those who have a place.
+        """The transcript of one chunk alone, stored under `prefix`. Only for callers that hold a place.
 
         Raises: EngineUnavailable, EngineRefused; WorkerError; StorageFull, StorageUnavailable, BlobNotFound.
         """
@@ -66,5 +66,5 @@ class LiveRecognition:
         return await self.workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT)
 
     async def close(self) -> None:
-        """End the workers. What was being recognized ends in a WorkerError."""
+        """Stop the workers. Recognition under way ends with a WorkerError."""
         await self.workers.close()

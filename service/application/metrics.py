@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
-    """One registry a service, so that several can run in one process."""
+    """One registry per service, so that several services can run in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -57,7 +57,7 @@ class Metrics:
 
 
 class PublisherMetrics:
-    """What is known of the publisher; there only where one runs."""
+    """The publisher's metrics; they exist only where a publisher runs."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.transactions = Counter(
@@ -65,19 +65,19 @@ class PublisherMetrics:
         )
         self.events = Counter("tapedeck_publisher_events", "Events published to Kafka", registry=registry)
         self.aborts = Counter(
-            "tapedeck_publisher_aborts", "Kafka transactions given up before their commit was known", registry=registry
+            "tapedeck_publisher_aborts", "Kafka transactions abandoned before a confirmed commit", registry=registry
         )
         self.fencings = Counter(
-            "tapedeck_publisher_fencings", "Times that Kafka shut this publisher out for another", registry=registry
+            "tapedeck_publisher_fencings", "Times that Kafka fenced off this publisher for another", registry=registry
         )
         self._lag_events = Gauge(
-            "tapedeck_publisher_lag_events", "Events of the log that are not published yet", registry=registry
+            "tapedeck_publisher_lag_events", "Events in the log that are not published yet", registry=registry
         )
         self._lag_seconds = Gauge(
-            "tapedeck_publisher_lag_seconds", "Age of the oldest event that is not published yet", registry=registry
+            "tapedeck_publisher_lag_seconds", "Age of the oldest event not published yet", registry=registry
         )
 
     def measure_lag(self, events: Callable[[], float], seconds: Callable[[], float]) -> None:
-        """Ask these whenever the metrics are read."""
+        """Call these whenever the metrics are read."""
         self._lag_events.set_function(events)
         self._lag_seconds.set_function(seconds)

@@ -1,7 +1,7 @@
-"""The note stage: the writer that was set, tried a few times, and quotation alone where it fails.
+"""The note stage: the configured writer, tried a few times; if it fails, quotations only.
 
-A note is worth more than none: so this stage fails only where nothing can be stored. Which engine wrote the note, and
-why it was not the one that was set, is in the event.
+Any note is better than none, so this stage fails only if nothing can be stored. The event says which engine wrote the
+note and, if that is not the configured one, why.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class NoteWriting:
         )
 
     async def _note(self, recording_id: UUID, transcript: Transcript) -> tuple[Note, str | None]:
-        """The note, and why it is not by the writer that was set."""
+        """The note and, if the configured writer did not write it, the reason."""
         delays = self._parts.note_policy.delays(self._parts.random)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What is known of recordings: the status view, once it has seen every write answered before, and what blobs hold."""
+"""What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ from domain.summary import RecordingSummary, Standing
 from service.application.recordings import Recordings
 
 VIEW_SECONDS = 5.0
-"""How long a query waits for the view to have seen every write that was answered before it."""
+"""How long a query waits for the view to include every write answered before it."""
 
 
 class Projection(Protocol):
@@ -36,7 +36,7 @@ class ViewBehind(Exception):
 
 
 class Queries:
-    """Everything may raise LogUnavailable; what reads blobs, StorageUnavailable."""
+    """All methods may raise LogUnavailable; those that read blobs, StorageUnavailable."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Queries:
         return await self._recordings.find(recording_id)
 
     async def summary(self, recording_id: UUID) -> RecordingSummary:
-        """The view's row of a recording. Raises: RecordingNotFound; ViewBehind."""
+        """The recording's row in the view. Raises: RecordingNotFound; ViewBehind."""
         await self._catch_up()
         summary = self._summaries.find(recording_id)
         if summary is None or summary.standing is Standing.DELETED:
@@ -81,20 +81,20 @@ class Queries:
         return await self._log.history(recording_id)
 
     async def transcript(self, transcribed: Transcribed) -> Transcript:
-        """Raises: RecordingNotFound when it was erased meanwhile."""
+        """Raises: RecordingNotFound if it was erased meanwhile."""
         try:
             return await asyncio.to_thread(Transcript.from_json, await self._content(transcribed.blob_key))
         except BlobNotFound:
             raise RecordingNotFound from None
 
     async def details(self, summary: RecordingSummary) -> bytes | None:
-        """What the caller said about the recording in free text, if anything is kept of it."""
+        """The caller's free text about the recording, if any is kept."""
         with suppress(BlobNotFound):  # erased since the row was read
             return await self._content(summary.details_key) if summary.details_key else None
         return None
 
     async def verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
-        """The file of a recording that came whole, from its upload's completion, which verified it, until stitching."""
+        """The verified file of a recording uploaded whole: from the upload's completion until stitching."""
         is_file = summary.kind is RecordingKind.WHOLE_FILE
         if not is_file or summary.finalized_at is None or summary.stitched is not None:
             return None
@@ -103,11 +103,11 @@ class Queries:
         return None
 
     async def check_log(self) -> None:
-        """Prove, by asking it, that the log can be read now. Raises: LogUnavailable."""
+        """Read from the log, to prove that it can be read now. Raises: LogUnavailable."""
         await self._log.refresh_head()
 
     def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """A blob's bytes, as they are read. Raises when iterated: BlobNotFound."""
+        """A blob's bytes, streamed as they are read. Raises when iterated: BlobNotFound."""
         return self._blobs.read(blob_key, start=start, length=length)
 
     async def _content(self, blob_key: str) -> bytes:

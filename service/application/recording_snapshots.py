@@ -1,4 +1,4 @@
-"""Snapshots of recordings: how a recording's state is written into the log's store of snapshots, and read back."""
+"""Snapshots of recordings: writes a recording's state to the log's snapshot store and reads it back."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -35,10 +35,10 @@ class RecordingSnapshots:
         return StateAt(stored.version, restore(snapshot))
 
     def keeping(self, recording_id: UUID, reached: StateAt[Recording]) -> Callable[[], None]:
-        """What keeps the state, when it is called in a thread; older ones of the recording may go then. It raises
-        SnapshotNotKept."""
+        """A function that keeps the state, to be called in a thread; it may drop older snapshots of the recording. It
+        raises SnapshotNotKept."""
         assert reached.state is not None  # noqa: S101 - of nothing, nothing is kept
-        # Taken here and only written in a thread: states of one history share a dict, which grows in this one.
+        # Taken here, only written in the thread: states of one history share a dict, which goes on growing in this one.
         snapshot = take_snapshot(reached.state)
         return lambda: self._store.keep(
             recording_id, StoredSnapshot(reached.version, KIND, snapshot.model_dump_json().encode())

@@ -1,4 +1,4 @@
-"""All recordings: what is asked of one is decided on its newest state and is durable before it is answered."""
+"""All recordings. A command is decided on a recording's newest state; its events are durable before the answer."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -14,8 +14,8 @@ from domain.recording import Phase, Recording, fold
 from service.application.streams import Aggregate, Outcome, Snapshots, Streams
 
 HOT_CHUNKS = 200_000
-"""Chunks kept in memory over all recordings, about 1 KiB each; a recording counts as one more. The recordings used
-least recently are let go first."""
+"""Chunks kept in memory over all recordings, about 1 KiB each; a recording counts as one more. The least recently
+used recordings are dropped first."""
 
 RecordingOutcome = Outcome[Recording, RecordingEvent]
 
@@ -24,7 +24,7 @@ _EVENTS = frozenset(RECORDING_EVENT_TYPES.values())
 
 
 def _fold(events: Iterable[LoggedEvent], recording: Recording | None) -> Recording | None:
-    """As the domain's, passing over a session's events: there is no recording of that name."""
+    """Like the domain's fold, skipping a session's events: no recording has that id."""
     return fold((cast("RecordingEvent", event) for event in events if type(event) in _EVENTS), recording)
 
 
@@ -54,16 +54,16 @@ class Recordings:
     ) -> RecordingOutcome:
         """Decide `command` and wait until its events, and all before them, are durable.
 
-        `after`: bytes that its events speak of, made durable by the same commit; left alone when there are no events.
+        `after`: the bytes that its events refer to, made durable by the same commit; ignored when there are no events.
 
         Raises: a RecordingError of the domain; LogFull, LogUnavailable; Contended; what `after` raises.
         """
         return await self._streams.execute(recording_id, command, trace_id=trace_id, after=after)
 
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
-        """The recording with every event of it durable, and not older than version `at_least`.
+        """The recording with all its events durable, not older than version `at_least`.
 
-        Another process may have taken it further meanwhile. Raises: RecordingNotFound; LogFull, LogUnavailable;
+        Another process may have written more meanwhile. Raises: RecordingNotFound; LogFull, LogUnavailable;
         Contended.
         """
         recording = await self._streams.find(recording_id, at_least=at_least)
@@ -82,10 +82,10 @@ class Recordings:
         return recording.opened
 
     def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
-        """The newest state that is known to be in the log, if the recording is in memory and it is not older than
+        """The newest state known to be in the log, if the recording is in memory and that state is not older than
         version `at_least`."""
         return self._streams.in_memory(recording_id, at_least=at_least)
 
     async def close(self) -> None:
-        """Wait for what is being read and for the snapshots being written. The log must be closed after this."""
+        """Wait for reads under way and for snapshots being written. Close the log after this."""
         await self._streams.close()

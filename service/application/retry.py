@@ -11,9 +11,9 @@ class RetryPolicy:
     """How long to wait before each further try.
 
     `first` is the delay before the second try; every later one is `factor` times longer, up to `longest`.
-    `jitter` (0 to 1) is the share of each delay that is left to chance, so that many clients which lost the same
-    service do not come back in step. `attempts` counts all tries, the first one included; `patience` bounds
-    the sum of the delays. A bound of None is no bound.
+    `jitter` (0 to 1) is the random share of each delay, so that many clients that lost the same service do not come
+    back at the same moment. `attempts` counts all tries, including the first; `patience` bounds the sum of the delays.
+    None means no bound.
     """
 
     first: timedelta = timedelta(milliseconds=200)
@@ -24,7 +24,7 @@ class RetryPolicy:
     jitter: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse a policy that cannot mean anything.
+        """Refuse a policy that makes no sense.
 
         Raises: ValueError.
         """
@@ -38,7 +38,7 @@ class RetryPolicy:
             raise ValueError("attempts counts the first try too, so it is at least 1")
 
     def delays(self, random: Random) -> Iterator[timedelta]:
-        """Yield the delay before each further try; ends when the policy gives up."""
+        """Yield the delay before each further try, until the policy gives up."""
         waited = timedelta()
         delay = self.first
         tries = 1

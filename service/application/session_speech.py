@@ -1,4 +1,4 @@
-"""What worker processes recognize in sessions that come in chunks of bare samples: one chunk alone, and the whole."""
+"""Speech recognition in worker processes for sessions of bare samples: one chunk alone, and the whole session."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class ChunkOrder:
 
 
 def transcribe_chunk(order: ChunkOrder) -> tuple[StoredBlob, Transcript]:
-    """In a worker: make a transcript blob of one chunk's samples.
+    """In a worker: make a transcript blob from one chunk's samples.
 
     Raises: EngineUnavailable, EngineRefused; StorageFull, StorageUnavailable, BlobNotFound.
     """
@@ -33,7 +33,7 @@ def transcribe_chunk(order: ChunkOrder) -> tuple[StoredBlob, Transcript]:
 
 @dataclass(frozen=True, slots=True)
 class StoredWords:
-    """A chunk by its size, and where the transcript of it alone is, if there is one."""
+    """A chunk's size, and the key of its own transcript, if there is one."""
 
     size_bytes: int
     transcript_key: str | None
@@ -50,7 +50,7 @@ class SessionOrder:
 
 
 def transcribe_stitched_session(order: SessionOrder) -> tuple[StoredBlob, Transcript]:
-    """In a worker: make the whole transcript's blob of the stitched samples and of what was recognized chunk by chunk.
+    """In a worker: make the whole transcript's blob from the stitched samples and the chunks' own transcripts.
 
     Raises: as `transcribe_chunk`.
     """

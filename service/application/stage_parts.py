@@ -1,4 +1,4 @@
-"""What the stages' work is made of. A stage takes of it what it needs."""
+"""What the stages' work is built from. Each stage uses what it needs."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from service.application.clock import Clock
 from service.application.retry import RetryPolicy
 
 Work = Callable[[UUID, Recording], Awaitable[Command]]
-"""Does a stage's work and gives the command that records it. What it writes is idempotent by name.
+"""Does a stage's work and returns the command that records it. What it writes is idempotent by name.
 
 Raises: AudioError or a SpeechError that cannot be retried, when trying again cannot help; StorageFull,
 StorageUnavailable and their like, which are waited out; anything else is tried again a few times.
@@ -26,9 +26,9 @@ StorageUnavailable and their like, which are waited out; anything else is tried 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageParts:
-    """`live_workers` are for recordings whose caller waits for the end: they do not queue behind long recordings.
+    """`live_workers` serve recordings whose caller waits for the result: these do not queue behind long recordings.
 
-    `scratch_dir`: where workers build files, on the disk that they end up on. `note_policy`: how often the note writer
+    `scratch_dir`: where workers build files, on the disk where these stay. `note_policy`: how often the note writer
     is tried.
     """
 

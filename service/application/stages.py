@@ -1,6 +1,6 @@
-"""The stages of processing, in their order: what followers, retries and metrics are made from.
+"""The processing stages, in order: followers, retries and metrics are built from them.
 
-A further stage is one more entry, with its work in a module of its own and its command and event in the domain.
+A new stage is one more entry, a module with its work, and its command and event in the domain.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ from service.application.transcribing import Transcribing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessingStage:
-    """One stage. Its name and its event are its command's; what is being done in it, for people, is `Stage.doing`.
+    """One stage. Its command gives its name and event; `Stage.doing` words its work for people.
 
-    `woken_by`: the events after which it may be due. `seldom_woken_by`: further ones after which it hardly ever is, so
-    that the recording is worth a look before a job is begun. `open_work`: makes its work, once a process.
+    `woken_by`: the events after which it may be due. `seldom_woken_by`: events after which it hardly ever is, so that
+    the recording is checked before a job is started. `open_work`: makes its work, once per process.
     """
 
     command: type[EndStage]
@@ -40,7 +40,7 @@ _STAGES = (
     ProcessingStage(
         command=RecordStitched,
         woken_by=frozenset({FinalizeRequested, RetryRequested}),
-        seldom_woken_by=frozenset({ChunkStored}),  # the last one that was declared
+        seldom_woken_by=frozenset({ChunkStored}),  # the last of the declared chunks
         open_work=lambda parts: Stitching(parts).work,
     ),
     ProcessingStage(

@@ -1,4 +1,4 @@
-"""The first stage: a recording's chunks become one audio file, in a worker process.
+"""The first stage: joins a recording's chunks into one audio file, in a worker process.
 
 An order and its result cross a process boundary, so they are plain values.
 """
@@ -36,7 +36,7 @@ class StitchOrder:
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
-    """In a worker: make one audio blob of chunk blobs. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
+    """In a worker: join chunk blobs into audio. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
     store = store_at(order.blob_store_url)
     with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
         output = Path(scratch) / "audio"

@@ -1,7 +1,7 @@
-"""Load, decide, append, and decide again when another writer was faster: the same for every kind of stream.
+"""Load, decide, append, and decide again if another writer was faster: the same for every kind of stream.
 
-The state of hot streams stays in memory and runs ahead of the log: commands on one stream do not wait for each other's
-commit, they share it. But nothing is answered before all that the answer rests on is committed.
+The state of hot streams stays in memory and runs ahead of the log: commands on one stream share a commit instead of
+waiting for each other's. But nothing is answered before everything that the answer depends on is committed.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from domain.events import LoggedEvent
 logger = logging.getLogger(__name__)
 
 DECISIONS_PER_COMMAND = 20
-"""How often a command is decided again when others keep being faster, before it is given up."""
+"""How often a command is decided again when other writers keep being faster, before it is given up."""
 
 SNAPSHOT_AFTER = 500
-"""A cold stream that took more events than this to fold has a snapshot taken, and takes fewer the next time."""
+"""A cold stream with more events than this to fold gets a snapshot, so that the next load folds fewer."""
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -40,20 +40,20 @@ class Snapshots(Protocol[S]):
         ...
 
     def keeping(self, stream_id: UUID, reached: StateAt[S]) -> Callable[[], None]:
-        """What keeps the state, when it is called in a thread. It raises SnapshotNotKept.
+        """A function that keeps the state, to be called in a thread. It raises SnapshotNotKept.
 
-        The state is taken now: it may share what later states of its stream grow in this thread.
+        The state is captured now: later states of its stream may grow what it shares with them, in this thread.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate(Generic[S, C, E]):
-    """What the domain says of one kind of stream, and what that costs to keep.
+    """The domain's functions for one kind of stream, and what its states cost to keep.
 
-    `fold` passes over events of other kinds. `refusals`: the base of everything that `decide` raises. `weight`: what a
+    `fold` skips events of other kinds. `refusals`: the base class of everything that `decide` raises. `weight`: what a
     state counts for in memory.
-    `is_current`: whether a state in memory may answer a query; if not, the log is asked whether there is more.
+    `is_current`: whether a state in memory may answer a query; if not, the log is checked for newer events.
     """
 
     decide: Callable[[S | None, C], Sequence[E]]
@@ -64,15 +64,15 @@ class Aggregate(Generic[S, C, E]):
 
 
 class Contended(Exception):
-    """Other writers kept being faster."""
+    """Other writers were faster every time."""
 
     def __init__(self) -> None:
-        super().__init__("The recording is being written to by too many at once; try again.")
+        super().__init__("Too many requests are changing the recording at once; try again.")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[S, E]):
-    """What a command led to, all of it durable."""
+    """The result of a command, all of it durable."""
 
     state: S
     events: Sequence[E]
@@ -82,7 +82,7 @@ class Outcome(Generic[S, E]):
 class _Hot(Generic[S]):
     """A stream in memory: its state with all queued events, and the future of the last queued append.
 
-    `settled`: the newest of its states that is known to be in the log.
+    `settled`: its newest state that is known to be in the log.
     """
 
     state: S | None
@@ -96,7 +96,7 @@ class _Hot(Generic[S]):
 class Streams(Generic[S, C, E]):
     """All streams of one kind, by id. Used from one event loop.
 
-    `most_held`: the weight of all states kept in memory; the streams used least recently are let go first.
+    `most_held`: the weight of all states kept in memory; the least recently used streams are dropped first.
     """
 
     def __init__(
@@ -121,14 +121,14 @@ class Streams(Generic[S, C, E]):
     ) -> Outcome[S, E]:
         """Decide `command` and wait until its events, and all before them, are durable.
 
-        `after`: bytes that its events speak of, made durable by the same commit; left alone when there are no events.
+        `after`: the bytes that its events refer to, made durable by the same commit; ignored when there are no events.
 
         Raises: a refusal of the domain; LogFull, LogUnavailable; Contended; what `after` raises.
         """
         for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(stream_id)
             if self._hot.get(stream_id) is not hot:
-                continue  # let go while this call was waking up
+                continue  # dropped while this call was waking up
             try:
                 return await self._decide(stream_id, hot, command, trace_id, after)
             except VersionConflict:
@@ -147,7 +147,7 @@ class Streams(Generic[S, C, E]):
         try:
             events = self._aggregate.decide(hot.state, command)
         except self._aggregate.refusals:
-            await _settled(rests_on)  # a refusal, too, must not rest on what may yet fail to be committed
+            await _settled(rests_on)  # a refusal, too, must not depend on what may still fail to be committed
             await self._check_newest(stream_id, hot, decided_at)
             raise
         if not events:
@@ -169,17 +169,17 @@ class Streams(Generic[S, C, E]):
         return Outcome(state, events)
 
     async def _check_newest(self, stream_id: UUID, hot: _Hot[S], decided_at: int) -> None:
-        """An append is checked by the log; what is answered without one must be checked against other processes here.
+        """Check an answer without an append against the writes of other processes; the log itself checks an append.
 
-        Raises: VersionConflict when one of them has written to the stream after version `decided_at`; what keeps
-        the commands decided here since then from being committed.
+        Raises: VersionConflict when another process has written to the stream after version `decided_at`; what kept the
+        commands decided here since then from being committed.
         """
         newer = await self._log.history(stream_id, after_version=decided_at)
         if not newer:
             return
         if newer[-1].version > hot.version:
             raise VersionConflict
-        await _settled(hot.commit)  # the newer events are this process's own, if what it has queued is committed
+        await _settled(hot.commit)  # if its queue is committed, the newer events are this process's own
 
     def _evolve(self, hot: _Hot[S], events: Sequence[E]) -> S | None:
         weight = self._aggregate.weight
@@ -189,15 +189,15 @@ class Streams(Generic[S, C, E]):
         return state
 
     async def committed_opening(self, stream_id: UUID) -> S | None:
-        """A state whose first event is durable, and perhaps not its later ones: unlike `find`, it waits for no other
-        commit. None while there is no such state in memory. Raises: as `find`."""
+        """A state whose first event is durable, though perhaps not the later ones: unlike `find`, this waits for no
+        other commit. None if no such state is in memory. Raises: as `find`."""
         hot = await self._load(stream_id)
         return hot.state if _is_committed(hot.opening) else None
 
     async def find(self, stream_id: UUID, *, at_least: int = 0) -> S | None:
-        """The state with every event of it durable, and not older than version `at_least`; None for no such stream.
+        """The state with all its events durable, not older than version `at_least`; None if there is no such stream.
 
-        Another process may have taken it further meanwhile. Raises: LogFull, LogUnavailable; Contended.
+        Another process may have written more meanwhile. Raises: LogFull, LogUnavailable; Contended.
         """
         for _ in range(DECISIONS_PER_COMMAND):
             was_known = stream_id in self._hot or stream_id in self._loading
@@ -217,19 +217,18 @@ class Streams(Generic[S, C, E]):
         raise Contended
 
     def _may_be_old(self, hot: _Hot[S]) -> bool:
-        """Whether another process may have written to the stream, in a way that matters to a query.
+        """Whether another process may have written to the stream in a way that matters to a query.
 
-        Not while an append is waited for: the log checks that one, and what it still lacks must not be forgotten.
+        Not while an append is pending: the log checks it, and a reload would lose the events that the log still lacks.
         """
         is_settled = hot.commit is None or hot.commit.done()
         return is_settled and not self._aggregate.is_current(hot.state)
 
     def in_memory(self, stream_id: UUID, *, at_least: int) -> S | None:
-        """The newest state that is known to be in the log, if the stream is hot and it is not older than version
-        `at_least`.
+        """The newest state known to be in the log, if the stream is hot and that state is not older than `at_least`.
 
-        A state with events that are yet to be committed will not do: another process may have been faster, and then
-        the events of its versions are others.
+        A state with uncommitted events will not do: another process may have been faster, and then other events have
+        these versions.
         """
         hot = self._hot.get(stream_id)
         return hot.settled if hot is not None and hot.settled_version >= at_least else None
@@ -249,7 +248,7 @@ class Streams(Generic[S, C, E]):
             begun = await self._newest_snapshot(stream_id)
             found = await self._log.state(stream_id, self._aggregate.fold, after=begun)
         finally:
-            # Here and not in a callback: who asks when this task is done must not get what it once loaded.
+            # Here and not in a callback: a caller that comes after this task is done must not get what it loaded.
             del self._loading[stream_id]
         hot = _Hot(found.state, found.version, settled=found.state, settled_version=found.version)
         if found.version - begun.version > SNAPSHOT_AFTER:
@@ -271,7 +270,7 @@ class Streams(Generic[S, C, E]):
             return beginning
 
     def _keep_snapshot(self, stream_id: UUID, hot: _Hot[S]) -> None:
-        """In the background, of a state that is all in the log: nobody waits for it, and it may fail."""
+        """In the background, for a state that is entirely in the log: nobody waits for it, and it may fail."""
         if self._snapshots is None or hot.state is None:
             return
         keep = self._snapshots.keeping(stream_id, StateAt(hot.version, hot.state))
@@ -287,9 +286,9 @@ class Streams(Generic[S, C, E]):
             logger.warning("snapshot not kept", extra=about)
 
     async def close(self) -> None:
-        """Wait for what is being read and for the snapshots being written. The log is its owner's to close, after this.
+        """Wait for reads under way and for snapshots being written. The owner closes the log after this.
 
-        Both are in threads, and go on when those who asked have gone away.
+        Both run in threads and continue when their callers have gone away.
         """
         while under_way := [*self._loading.values(), *self._keeping]:
             await asyncio.wait(under_way)
@@ -308,7 +307,7 @@ class Streams(Generic[S, C, E]):
             self._forget(stream_id, hot)
 
     def _forget(self, stream_id: UUID, hot: _Hot[S]) -> None:
-        """Drop this state, if it is still the one in use: the next command folds what is really in the log."""
+        """Drop this state if it is still the one in use: the next command folds what is really in the log."""
         if self._hot.get(stream_id) is hot:
             del self._hot[stream_id]
             self._held -= self._aggregate.weight(hot.state)
@@ -319,10 +318,10 @@ def _is_committed(commit: asyncio.Future[int] | None) -> bool:
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:
-    """Wait until another command's append, which something rests on, is durable.
+    """Wait until another command's append, on which something depends, is durable.
 
-    Raises: LogFull, LogUnavailable when the log failed; VersionConflict when that append alone did, of whatever: its
-    bytes are no concern of what rests on it, which is decided again.
+    Raises: LogFull, LogUnavailable when the log failed; VersionConflict when only that append failed, for whatever
+    reason: its bytes do not concern what depends on it, which is decided again.
     """
     if commit is None:
         return

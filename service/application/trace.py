@@ -1,4 +1,4 @@
-"""The trace id of what is being done: set for each request and by followers, and copied into events and log lines."""
+"""The trace id of the work at hand: set for each request and by followers, and copied into events and log lines."""
 
 from contextvars import ContextVar
 

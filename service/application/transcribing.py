@@ -18,7 +18,7 @@ from service.application.stage_parts import StageParts
 from service.application.worker_store import store_at
 
 TIMEOUT = timedelta(minutes=10)
-"""To which three times the audio's duration is added: the embedded engine needs a tenth of it on a free core."""
+"""Three times the audio's duration is added to this; the embedded engine needs a tenth of it on a free core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class TranscribeOrder:
 
 
 def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
-    """In a worker: make a transcript blob of an audio blob.
+    """In a worker: make a transcript blob from an audio blob.
 
     Raises: AudioError; EngineUnavailable; StorageFull, StorageUnavailable.
     """
@@ -80,6 +80,6 @@ class Transcribing:
 
 
 def _words_stored(recording: Recording) -> list[StoredWords]:
-    """Each chunk that has bytes, in order, and where the words of it alone are."""
+    """Each chunk that has bytes, in order, with the key of its own transcript."""
     chunks = [(chunk, recording.words_of(chunk)) for chunk in recording.chunks_to_stitch()]
     return [StoredWords(chunk.size_bytes, words.blob_key if words else None) for chunk, words in chunks]

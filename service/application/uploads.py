@@ -1,6 +1,6 @@
 """Taking recordings in, the same for every dialect: open one, store or append its chunks, declare it complete.
 
-Bytes come first and their event second, durable with one commit; what is refused leaves no bytes behind.
+Bytes come first, their event second, and one commit makes both durable; a refused chunk leaves no bytes behind.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ NO_BYTES_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 class Announcement:
     """What a caller says about a recording before its bytes come.
 
-    `window`: how long it takes uploads. `details`: free text about it, which is content and kept as a blob.
+    `window`: how long it accepts uploads. `details`: free text about it, which is content and kept as a blob.
     """
 
     recording_id: UUID
@@ -61,7 +61,7 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivedChunk:
-    """A chunk that gets the next number: its bytes, their digest, and what its request is known by.
+    """A chunk that gets the next number: its bytes, their digest, and what identifies its request.
 
     A request with an idempotency key is recognized whenever it is repeated, any other only if it is repeated directly.
     """
@@ -75,14 +75,14 @@ class ArrivedChunk:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The recording with the chunk in it, and the chunk as it is stored, now or before."""
+    """The recording including the chunk, and the chunk as it is stored, now or before."""
 
     recording: Recording
     chunk: ChunkStored
 
 
 class Uploads:
-    """`chunk_retention`: how long chunks are kept once they are stitched."""
+    """`chunk_retention`: how long chunks are kept after they are stitched."""
 
     def __init__(
         self, recordings: Recordings, blobs: BlobStore, *, clock: Clock, metrics: Metrics, chunk_retention: timedelta
@@ -94,9 +94,9 @@ class Uploads:
         self._chunk_retention = chunk_retention
 
     async def open(self, announced: Announcement) -> Recording:
-        """Open the recording. The same announcement again changes nothing.
+        """Open the recording. Opening again with the same facts changes nothing.
 
-        Raises: RecordingAlreadyOpened with other facts; RecordingNotFound once it is deleted; what storing raises.
+        Raises: RecordingAlreadyOpened if the facts differ; RecordingNotFound once it is deleted; what storing raises.
         """
         details_key = await self._keep_details(announced)
         now = self._clock()
@@ -128,7 +128,7 @@ class Uploads:
             raise
 
     async def ensure_open(self, announced: Announcement) -> Recording:
-        """Open the recording unless it is open: for dialects in which whatever comes first of a recording opens it.
+        """Open the recording unless it is open: for dialects in which the first request about a recording opens it.
 
         Raises: RecordingNotFound once it is deleted; what storing raises.
         """
@@ -136,18 +136,18 @@ class Uploads:
             return recording
         try:
             return await self.open(announced)
-        except RecordingAlreadyOpened:  # by another call at the same moment, which said something else about it
+        except RecordingAlreadyOpened:  # by another call at the same moment, with other facts
             return await self._recordings.find(announced.recording_id)
 
     async def find(self, recording_id: UUID) -> Recording | None:
-        """The recording; None when there is none, or it is deleted. Raises: LogUnavailable."""
+        """The recording; None if there is none or it is deleted. Raises: LogUnavailable."""
         try:
             return await self._recordings.find(recording_id)
         except RecordingNotFound:
             return None
 
     async def opened(self, recording_id: UUID) -> RecordingOpened:
-        """How the recording was opened. Waits for nothing that happened to it since. Raises: as `Recordings.opened`."""
+        """How the recording was opened. Waits for no later commit. Raises: as `Recordings.opened`."""
         return await self._recordings.opened(recording_id)
 
     async def _keep_details(self, announced: Announcement) -> str | None:
@@ -171,10 +171,10 @@ class Uploads:
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
-        """Take in chunk `number` as it streams in; bytes and event are durable on return.
+        """Accept chunk `number` as it streams in; bytes and event are durable on return.
 
-        `opening`: opens the recording if nothing of it has come yet. `check` sees the bytes' digests before anything
-        is recorded, and refuses by raising.
+        `opening`: opens the recording if nothing of it has come yet. `check` gets the digests of the bytes before
+        anything is recorded, and refuses by raising.
 
         Raises: a RecordingError of the domain; what the body, `check` and storing raise.
         """
@@ -203,7 +203,7 @@ class Uploads:
         recording = await self._execute(recording_id, command, after=staged)
         stitched = recording.stitched
         is_past_retention = stitched is not None and stitched.at + self._chunk_retention <= command.at
-        if staged.keeper is None and is_past_retention:  # it was erased, and has come back with the repeated request
+        if staged.keeper is None and is_past_retention:  # erased, and now back with a repeated request
             await self._blobs.delete(blob.key)
         return recording
 
@@ -218,14 +218,14 @@ class Uploads:
             await discard(self._blobs, staged)
 
     async def store_metadata(self, recording_id: UUID, number: int) -> Recording:
-        """Record a chunk that has no bytes, or not yet. Raises: a RecordingError; what storing raises."""
+        """Record a chunk that has no bytes, or none yet. Raises: a RecordingError; what storing raises."""
         command = commands.StoreChunk(
             at=self._clock(), number=number, blob_key=None, size_bytes=0, sha256=NO_BYTES_SHA256, md5=NO_BYTES_MD5
         )
         return await self._execute(recording_id, command)
 
     async def append(self, announced: Announcement, arrived: ArrivedChunk) -> Appended:
-        """Take in the next chunk; the first one opens the recording. The same request again changes nothing.
+        """Accept the next chunk; the first one opens the recording. The same request again changes nothing.
 
         Raises: a RecordingError of the domain; what storing raises.
         """
@@ -251,13 +251,13 @@ class Uploads:
             raise
         stored = chunk_asked_for(outcome.state, command)
         if stored is None:
-            raise AssertionError("a chunk that was taken is there")
+            raise AssertionError("an accepted chunk is in its recording")
         if any(type(event) is ChunkStored for event in outcome.events):
             self._chunk_bytes.labels(announced.dialect).inc(stored.size_bytes)
         return Appended(outcome.state, stored)
 
     async def _opened_by(self, announced: Announcement, arrived: ArrivedChunk) -> tuple[Recording, StoredBlob | None]:
-        """The recording; its first chunk opens it, and is put while that is being committed."""
+        """The recording. Its first chunk opens it, and is stored while that is being committed."""
         recording_id = announced.recording_id
         if (recording := await self.find(recording_id)) is not None:
             return recording, None
@@ -273,7 +273,7 @@ class Uploads:
         return await self._blobs.put(blob_prefix(recording_id, "chunk"), _in_one_piece(arrived.content))
 
     async def _discard_appended(self, recording_id: UUID, blob_key: str) -> None:
-        """Remove bytes that no chunk holds. Equal chunks share theirs."""
+        """Remove bytes that no chunk holds. Equal chunks share the same bytes."""
 
         def has_it(recording: Recording) -> bool:
             return any(chunk.blob_key == blob_key for chunk in recording.chunks.values())
@@ -282,8 +282,8 @@ class Uploads:
             await self._blobs.delete(blob_key)
 
     async def _holds(self, recording_id: UUID, has_it: Callable[[Recording], bool]) -> bool:
-        """Whether the recording has what was refused. It stays where that cannot be found out now: bytes too many are
-        found by `tapedeck blobs check`, and the caller is told of the refusal."""
+        """Whether the recording holds the refused bytes. True if that cannot be determined now: `tapedeck blobs check`
+        finds bytes that are not needed, and the caller still gets the refusal."""
         try:
             recording = await self.find(recording_id)
         except (LogUnavailable, Contended) as error:
@@ -319,7 +319,7 @@ class Uploads:
 
 
 _NOT_TAKEN = "0" * 32
-"""In place of an MD5: it is taken while bytes are stored, and no decision depends on it."""
+"""In place of the MD5, which is computed while bytes are stored; no decision depends on it."""
 
 
 async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:

@@ -12,10 +12,10 @@ from service.application.clock import Clock
 
 
 class Delivering(Protocol):
-    """Sends what is to be delivered."""
+    """Sends deliveries."""
 
     def wake(self, endpoint_ids: Iterable[str] | None = None) -> None:
-        """Something may be due at these endpoints, or at any of them."""
+        """Something may be due at these endpoints or, for None, at any."""
         ...
 
     def endpoints_changed(self) -> None: ...
@@ -39,7 +39,7 @@ class DeliveryNotFound(Exception):
 
 
 class Webhooks:
-    """All endpoints of all projects; one project's are as if they did not exist for any other."""
+    """All endpoints of all projects. To a project, the endpoints of others do not exist."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Webhooks:
     async def register(
         self, endpoint_id: str, project_id: str, *, url: str, events: Sequence[str]
     ) -> tuple[Endpoint, str]:
-        """The endpoint and its secret, which nobody is shown again. It gets what happens from now on.
+        """The endpoint and its secret, which is never shown again. The endpoint gets what happens from now on.
 
         Raises: UrlRefused.
         """
@@ -91,16 +91,16 @@ class Webhooks:
         return found
 
     async def remove(self, endpoint: Endpoint) -> None:
-        """The endpoint, its secret and its deliveries are gone on return."""
+        """Remove the endpoint, its secret and its deliveries; they are gone on return."""
         await self._thread.run(self._store.remove, endpoint.id)
         self._delivering.endpoints_changed()
 
     async def deliveries(self, endpoint: Endpoint, *, limit: int, before: int | None) -> Sequence[Delivery]:
-        """At most `limit`, newest first, of those before the sequence number `before`."""
+        """At most `limit` deliveries, newest first, with sequence numbers below `before`."""
         return await self._thread.run(self._store.page, endpoint.id, limit=limit, before=before)
 
     async def send_again(self, endpoint: Endpoint, delivery_id: str) -> Delivery:
-        """Begin a delivery's attempts anew, whatever came of those before. Raises: DeliveryNotFound."""
+        """Start a delivery's attempts again, whatever came of the earlier ones. Raises: DeliveryNotFound."""
         delivery = await self._thread.run(self._store.send_again, endpoint.id, delivery_id, now=self._clock())
         if delivery is None:
             raise DeliveryNotFound
@@ -108,7 +108,7 @@ class Webhooks:
         return delivery
 
     async def send_failed_again(self, endpoint: Endpoint) -> int:
-        """Begin anew all deliveries that failed in all their attempts; says how many."""
+        """Start all deliveries again that failed in all their attempts; returns how many."""
         count = await self._thread.run(self._store.send_failed_again, endpoint.id, now=self._clock())
         self._delivering.wake([endpoint.id])
         return count

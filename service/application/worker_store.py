@@ -1,4 +1,4 @@
-"""The blob store of a worker process: opened once, by the URL that its orders name."""
+"""The blob store of a worker process: opened once, by the URL given in its orders."""
 
 from functools import lru_cache
 

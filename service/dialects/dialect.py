@@ -1,4 +1,4 @@
-"""What the service knows of a dialect. Each dialect's package has one `Dialect` value, which the registry lists."""
+"""What the service knows about a dialect. Each dialect's package has one `Dialect` value, which the registry lists."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from uuid import UUID
 from domain.events import AmbientSessionOpened, RecordingOpened
 from service.dialects.http.settings import HttpSettings
 
-if TYPE_CHECKING:  # what serving needs takes a while to import, and the command line needs none of it
+if TYPE_CHECKING:  # serving's imports take a while, and the command line needs none of them
     from adapters.keys import KeyStore
     from service.dialects.http.api import Api
 
 
 def no_client_ids(_: UUID, __: RecordingOpened | AmbientSessionOpened) -> Mapping[str, str]:
-    """No ids but the service's own."""
+    """No ids besides the service's own."""
     return {}
 
 
@@ -23,8 +23,8 @@ class Dialect:
     """A vendor's protocol, as the service speaks it.
 
     `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
-    settings, over those that every dialect has. `scopes`: those that a restricted key for it may have. `client_ids`:
-    what its clients know a recording or session by, each id under the name that their API gives it.
+    settings, on top of those that every dialect has. `scopes`: those that a restricted key for it may have.
+    `client_ids`: what its clients call a recording or session, each id under the name that their API gives it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Development:
-    """What development credentials are made of. `new_id` gives 32 random hex digits."""
+    """What development credentials are made from. `new_id` returns 32 random hex digits."""
 
     keys: "KeyStore"
     project_id: str
@@ -51,9 +51,9 @@ Entry = dict[str, str]
 class DevCredentials:
     """A dialect's entry in the file of development credentials.
 
-    `needed`: the fields that a whole entry has. `tokens`: those of them that hold a key's token, which is revoked with
-    the file. `addresses`: fields that follow from the service's base URL. `files`: names of files in the data
-    directory that are removed with it.
+    `needed`: the fields of a complete entry. `tokens`: those of them that hold a key's token, which is revoked with the
+    file. `addresses`: fields that follow from the service's base URL. `files`: names of files in the data directory
+    that are removed with it.
     """
 
     make: Callable[[Development], Entry]

@@ -1,4 +1,4 @@
-"""The dialects that the service speaks. A new one is a package beside these and a line here; nothing else names all."""
+"""The dialects that the service speaks. A new one is a package beside these and a line here; nothing else lists all."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -10,12 +10,12 @@ from service.dialects.dorsum.dialect import DORSUM
 from service.dialects.dragon.dialect import DRAGON
 
 DIALECTS: tuple[Dialect, ...] = (BOTA, DORSUM, DRAGON)
-"""In the order of the API reference and of the settings. The first also answers where a path is nobody's."""
+"""In the order of the API reference and of the settings. The first also answers on paths that are nobody's."""
 
 _BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 
 
 def client_ids_of(stream_id: UUID, opened: RecordingOpened | AmbientSessionOpened) -> Mapping[str, str]:
-    """What clients know a recording or session by, as their dialect names it; nothing for a dialect that is unknown."""
+    """What clients call a recording or session, as their dialect names it; empty for an unknown dialect."""
     dialect = _BY_NAME.get(opened.dialect)
     return {} if dialect is None else dialect.client_ids(stream_id, opened)

@@ -1,4 +1,4 @@
-"""What clients know a recording or session by, for every event of it, though only the first event says so."""
+"""What clients call a recording or session, for each of its events, though only the first event says so."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -9,15 +9,15 @@ from adapters.event_log.mapper import RecordedEvent
 from domain.events import AmbientSessionOpened, RecordingOpened
 
 REMEMBERED = 10_000
-"""Recordings and sessions whose ids are kept, those published least recently let go: half a kilobyte each."""
+"""Recordings and sessions whose ids are kept, about half a kilobyte each; the least recently published go first."""
 
 Opened = RecordingOpened | AmbientSessionOpened
 ClientIdsOf = Callable[[UUID, Opened], Mapping[str, str]]
-"""From the id and the first event of a recording or session; the same on every call."""
+"""From the id and the first event of a recording or session; always gives the same ids."""
 
 
 class ClientIds:
-    """Those of streams not published recently are read from the log, all of one slice together."""
+    """The ids by recording or session. Those not published recently are read from the log, one slice's together."""
 
     def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, remembered: int = REMEMBERED) -> None:
         self._log = log
@@ -26,7 +26,7 @@ class ClientIds:
         self._known: OrderedDict[UUID, Mapping[str, str]] = OrderedDict()
 
     async def of(self, events: Sequence[RecordedEvent]) -> list[Mapping[str, str]]:
-        """The ids for each event, in their order. Raises: LogUnavailable."""
+        """The ids for each event, in order. Raises: LogUnavailable."""
         found: dict[UUID, Mapping[str, str]] = {}
         unknown: set[UUID] = set()
         for recorded in events:

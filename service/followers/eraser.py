@@ -1,6 +1,6 @@
-"""Erases blobs a while after an event has made them superfluous.
+"""Erases blobs some time after an event has made them superfluous.
 
-An `Erasable` says which event, and which blobs then. Erasing again what is gone is no error, so an event read twice
+An `Erasable` says which event, and which blobs. Erasing what is already gone is no error, so reading an event twice
 does no harm. What is erased is nowhere in the store any more.
 """
 
@@ -22,19 +22,19 @@ from service.application.trace import trace_id
 logger = logging.getLogger(__name__)
 
 LONGEST_SLEEP = timedelta(minutes=1)
-"""Then the clock is looked at again: it may have been set."""
+"""After this long the clock is checked again: it may have been set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasable:
-    """After an `event`, everything of the recording that begins with `prefix` may go."""
+    """After an `event`, all blobs of the recording whose keys begin with `prefix` may go."""
 
     event: type[RecordingEvent]
     prefix: Callable[[UUID], str]
 
 
 STITCHED_CHUNKS = Erasable(Stitched, lambda recording_id: blob_prefix(recording_id, "chunk"))
-"""Their sound is in the one file that was made of them."""
+"""Their sound is in the one file made from them."""
 
 DELETED_RECORDINGS = Erasable(RecordingDeleted, recording_prefix)
 """Nothing that was ever stored for them stays."""
@@ -43,7 +43,7 @@ DELETED_RECORDINGS = Erasable(RecordingDeleted, recording_prefix)
 class Eraser:
     """One follower. Events of one kind come in the order of their times, so waiting for the first delays no other.
 
-    Without a retention it looks at no clock: setting one back delays nothing.
+    Without a retention it ignores the clock, so setting the clock back delays nothing.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Eraser:
         self._clock = clock
 
     async def run(self) -> None:
-        """Follow the log until cancelled. Raises: StorageFull, StorageUnavailable; run again, it goes on from there."""
+        """Follow the log until cancelled. Raises: StorageFull, StorageUnavailable; if run again, it goes on."""
         async for events in self._log.follow(after=self._positions.load(self.name)):
             for recorded in events:
                 if type(recorded.event) is self._erasable.event:
@@ -78,7 +78,7 @@ class Eraser:
             self._positions.save(self.name, events[-1].position)
 
     async def erase(self, recording_id: UUID) -> None:
-        """Erase now what the recording has of this. Raises: StorageFull, StorageUnavailable."""
+        """Erase these blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
         erased = await self._blobs.erase(self._erasable.prefix(recording_id))
         logger.info("erased", extra={"follower": self.name, "recording_id": recording_id.hex, "blobs": erased})
 

@@ -1,4 +1,4 @@
-"""Closes recordings that were begun and never completed, once their time is over."""
+"""Closes recordings that were begun and never completed, once they expire."""
 
 import heapq
 from contextlib import suppress
@@ -23,9 +23,9 @@ class _Deadline:
 
 
 class Expirer:
-    """Its saved position is that before the oldest recording still open: after a restart it reads on from there.
+    """Its saved position is the one before the oldest recording still open; after a restart it reads on from there.
 
-    How often it looks at the clock is how often the log lets it: on growth, and about once a second.
+    It looks at the clock whenever the log grows, and about once a second.
     """
 
     name = "expire"

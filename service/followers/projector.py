@@ -1,4 +1,4 @@
-"""Keeps the status view in step with the log, and lets a query wait until it has seen a write."""
+"""Keeps the status view in step with the log, and lets a query wait until the view includes a write."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ class Projector:
         self._store = store
         self._moved = asyncio.Event()
         self.position = 0
-        """The position that the view stands for; queries see everything up to it."""
+        """The position of the last event in the view; queries see everything up to it."""
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
@@ -35,7 +35,7 @@ class Projector:
         self._moved = asyncio.Event()
 
     async def wait_for(self, position: int, *, seconds: float) -> None:
-        """Return once the view has seen `position`. Raises: TimeoutError."""
+        """Return once the view includes `position`. Raises: TimeoutError."""
         if self.position >= position:
             return
         self._log.wake()

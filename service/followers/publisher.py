@@ -1,8 +1,8 @@
-"""Publishes the log to Kafka: every event once, in order; how far it has come is kept by Kafka itself.
+"""Publishes the log to Kafka: every event once, in order. Kafka itself keeps the position reached.
 
-Each batch of events is one transaction together with the new position, so a crash anywhere leaves both or neither. Any
-failure ends the session: the next one fences what is left of the last and asks Kafka where to go on. Nothing is read
-from the log before there is room for it, so an outage of Kafka costs no memory.
+Each batch of events and its new position are one transaction, so a crash anywhere leaves both or neither. Any failure
+ends the session; the next one fences off what is left of it and asks Kafka where to continue. Nothing is read from
+the log before there is room for it, so an outage of Kafka costs no memory.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from service.messages.publication import message_id, to_message
 logger = logging.getLogger(__name__)
 
 LARGEST_BATCH = 1_000
-"""Events in one transaction at the most. A transaction takes 30 ms whatever is in it."""
+"""Maximum events per transaction. A transaction takes 30 ms whatever is in it."""
 
 SLICE = 100
 """Events read and made into messages at a time."""
@@ -40,26 +40,26 @@ SLICE = 100
 WAITING = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=5))
 
 PATIENCE = RetryPolicy(first=timedelta(seconds=20), longest=timedelta(minutes=10))
-"""How long events wait without being published before a publisher that stands by takes over; half of it is chance.
+"""How long events wait unpublished before a standby publisher takes over; half of it is random.
 
-It grows with each fencing since the last event that anyone published, until it is longer than a session can take from
-its take-over to its first commit: each step of that has a bound, two minutes and a half together. So whoever has taken
-over publishes before someone else's patience ends, or fails by itself; publishers cannot go on fencing each other.
+It grows with each fencing since the last event that anyone published, until it is longer than a session can need from
+its take-over to its first commit: each step of that is bounded, two and a half minutes in all. So whoever has taken
+over publishes before another's patience ends, or fails on its own; publishers cannot keep fencing each other off.
 """
 
 LONGEST_LOOK = timedelta(seconds=2)
-"""A publisher that stands by asks Kafka at least this often how far the others are."""
+"""A standby publisher asks Kafka at least this often how far the others are."""
 
 POSITION_RENEWAL = timedelta(hours=12)
-"""A position is committed again when nothing happened for this long: Kafka forgets one that rests for a week."""
+"""A position is committed again after this long without events: Kafka forgets one unchanged for a week."""
 
 
 class AnotherLog(Exception):
-    """The topic holds events that this log does not have: it belongs to another log, or this one was put back."""
+    """The topic holds events that this log does not have: it belongs to another log, or this log was restored."""
 
 
 class AnotherPublisher(Exception):
-    """Someone else has published meanwhile: taking over would only interrupt it."""
+    """Someone else has published meanwhile; taking over would only interrupt that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class _Batch:
 
 
 class Publisher:
-    """The follower. One for each topic is at work at any time; others that run stand by.
+    """The follower. Only one per topic works at any time; others that run stand by.
 
-    `worded`: puts an adapter's sentence into the words of this program's settings.
+    `worded`: puts an adapter's sentence into the names of this program's settings.
     """
 
     name = "kafka"
@@ -103,21 +103,21 @@ class Publisher:
         self._metrics = PublisherMetrics(metrics.registry)
         self._patience = patience
         self._patiences = patience.delays(random)
-        # Kafka's own word counts; what is noted here only lets the metrics speak while Kafka is away.
+        # Kafka's own position counts; the one noted here only feeds the metrics while Kafka is away.
         self.position = positions.load(self.name)
-        # Where Kafka may say that the topic stands if nobody else has published. Empty: nothing is known yet.
+        # Where Kafka may say the topic is if nobody else has published. Empty: not known yet.
         self._expected: frozenset[int] = frozenset()
         self._oldest_unpublished: RecordedEvent | None = None
         self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
 
     @property
     def lag_events(self) -> int:
-        """Events of the log that are not published yet."""
+        """Events in the log that are not published yet."""
         return max(0, self._log.head - self.position)
 
     @property
     def lag(self) -> timedelta:
-        """Age of the oldest event that is not published yet; zero when there is none."""
+        """Age of the oldest event not published yet; zero if there is none."""
         oldest = self._oldest_unpublished
         if oldest is None or oldest.position <= self.position:
             return timedelta()
@@ -153,9 +153,9 @@ class Publisher:
                 await asyncio.sleep(next(delays).total_seconds())
 
     async def _publish(self) -> None:
-        """One session: take the topic over, ask how far it is, go on from there until something fails.
+        """One session: take the topic over, ask how far it is, continue from there until something fails.
 
-        A process's first session takes over whoever publishes; a later one only where nobody has published meanwhile.
+        A process's first session takes over from any publisher; a later one only if nobody else published meanwhile.
         """
         await ensure_topic(self._connection, self._topic)
         await self._check_take_over()
@@ -184,9 +184,9 @@ class Publisher:
         self._moved_to(batch.position)
 
     async def _batches(self, *, after: int) -> AsyncGenerator[_Batch]:
-        """What to publish, batch by batch, without end. A batch without messages renews the position.
+        """The batches to publish, without end. A batch without messages renews the position.
 
-        A whole batch is prepared while the one before it is being published; less than that is left to grow meanwhile.
+        A full batch is prepared while the one before it is being published; a smaller one waits and grows meanwhile.
         """
         ahead: asyncio.Task[_Batch] | None = None
         try:
@@ -227,7 +227,7 @@ class Publisher:
         await self._check_same_log(published)
         if self._expected and published.position not in self._expected:
             self._moved_to(published.position)
-            raise AnotherPublisher(f"Another publisher has come to position {published.position}.")
+            raise AnotherPublisher(f"Another publisher has reached position {published.position}.")
 
     async def _check_same_log(self, published: Published) -> None:
         """Raises: AnotherLog; LogUnavailable."""
@@ -235,7 +235,7 @@ class Publisher:
         if published.position > head:
             raise AnotherLog(
                 f"{self._topic.name} is published up to position {published.position}, and this log ends at {head}: "
-                "it belongs to another log, or this one was put back to an older state. Give this log another topic."
+                "it belongs to another log, or this one was restored to an older state. Give this log another topic."
             )
         if published.last_id is None:
             return
@@ -247,12 +247,12 @@ class Publisher:
             )
 
     async def _stand_by(self) -> None:
-        """Return when events have waited for long without whoever took over publishing them. Raises: KafkaFailed."""
+        """Return when events have long waited and whoever took over has not published them. Raises: KafkaFailed."""
         loop = asyncio.get_running_loop()
         patience, moved_at = next(self._patiences), loop.time()
         while loop.time() - moved_at < patience.total_seconds():
             await asyncio.sleep(min(patience / 10, LONGEST_LOOK).total_seconds())
-            # A position that rested for long is forgotten by Kafka, which then says 0.
+            # Kafka forgets a position that has not changed for long, and then says 0.
             position = max(self.position, await read_position(self._connection, self._topic.name))
             await self._log.refresh_head()
             if position != self.position:

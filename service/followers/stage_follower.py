@@ -1,7 +1,7 @@
-"""Does one stage of processing for every recording whose turn it is, several side by side.
+"""Does one stage of processing for every recording that is due for it, several in parallel.
 
-An event only says where to look: whether the stage is due is asked of the recording itself, so an event read twice,
-or again after a crash, does no work twice.
+An event only says where to look: whether the stage is due is decided by the recording itself, so an event read twice,
+or again after a crash, causes no work twice.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from service.application.trace import trace_id
 logger = logging.getLogger(__name__)
 
 MOST_UNFINISHED = 1_000
-"""Jobs begun and not ended; beyond it the follower reads no further."""
+"""Jobs begun and not ended; beyond this the follower reads no further."""
 
 OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
-"""Not the recording's fault: waited out, however long it takes, and never counted as an attempt."""
+"""Not the recording's fault: waited out, however long it takes, and not counted as an attempt."""
 
 WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))
 
 
 class StageFollower:
-    """One stage's follower. Its saved position is that before the first event whose job has not ended.
+    """One stage's follower. Its saved position is the one before the first event whose job has not ended.
 
-    `on_gone` is told of a recording that turned out to be deleted, after a job on it.
+    `on_gone` is called for a recording that turned out to be deleted, after a job on it.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class StageFollower:
         del self._unfinished[recorded.position]
         if self._newest.get(recorded.stream_id) is job:
             del self._newest[recorded.stream_id]
-        if not (self._stopping or job.cancelled()):  # jobs that were stopped have not ended
+        if not (self._stopping or job.cancelled()):  # a stopped job has not ended
             self._save_position()
 
     def _save_position(self) -> None:
@@ -141,7 +141,7 @@ class StageFollower:
                 await self._do_job(recorded)
             except OUT_OF_SERVICE as error:
                 logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-            except Exception:  # a job that is given up here would be passed over permanently
+            except Exception:  # a job given up here would be skipped permanently
                 logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
             else:
                 return
@@ -150,7 +150,7 @@ class StageFollower:
     async def _do_job(self, recorded: RecordedEvent) -> None:
         try:
             await self._do_stage(recorded)
-        except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must go, too
+        except RecordingNotFound:  # deleted meanwhile; what this job may have stored since must be erased, too
             await self._on_gone(recorded.stream_id)
         except RecordingError as error:  # ended by someone else meanwhile
             logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
@@ -162,22 +162,22 @@ class StageFollower:
             await self._recordings.execute(recorded.stream_id, command, trace_id=recorded.trace_id)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
-        """Whether the event was not what made the stage due: then what did, such as a finalize, has a job of its own,
-        and its trace id."""
+        """Whether a later event made the stage due, such as a finalize: that one has a job of its own, with its own
+        trace id."""
         if type(recorded.event) not in self._stage.seldom_woken_by:
             return False
         newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
         return any(type(each.event) in self._stage.woken_by for each in newer)
 
     async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
-        """Try until the work is done, cannot be done, or has been tried often enough."""
+        """Try until the work is done, cannot be done, or has failed often enough."""
         delays = self._policy.delays(self._random)
         for attempt in count(1):
             try:
                 command = await self._work(recorded.stream_id, recording)
             except OUT_OF_SERVICE:
                 raise
-            except Exception as error:  # whatever broke: the audio stays, and the stage can be retried
+            except Exception as error:  # whatever broke, the audio stays and the stage can be retried
                 if is_beyond_help(error):
                     self._count("failed")
                     logger.info("stage failed for good", extra={**self._about(recorded), "reason": _reason(error)})
@@ -196,7 +196,7 @@ class StageFollower:
     def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
         if isinstance(error, SpeechError):
             return self._failure(_reason(error), str(error), attempts)
-        broke = f"Stage {self.name} was tried {attempts} times and broke each time, last with {type(error).__name__}."
+        broke = f"Stage {self.name} was tried {attempts} times and failed each time, last with {type(error).__name__}."
         return self._failure("internal_error", broke, attempts)
 
     def _failure(self, reason: str, message: str, attempts: int) -> RecordFailure:

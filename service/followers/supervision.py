@@ -1,4 +1,4 @@
-"""Keeps a follower running: what it cannot handle is logged, and it starts again from its recorded position."""
+"""Keeps a follower running: an error it cannot handle is logged, and it starts again from its saved position."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from service.application.retry import RetryPolicy
 logger = logging.getLogger(__name__)
 
 HEALTHY_SECONDS = 60
-"""A follower that ran this long was well: its next restart is quick again."""
+"""A follower that ran this long was healthy: its next restart is quick again."""
 
 RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=10))
 

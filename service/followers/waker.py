@@ -1,4 +1,4 @@
-"""Lets a request wait until its recording has come as far as it wants. Nothing is kept: who asks again waits anew."""
+"""Lets a request wait until its recording has come as far as it wants. Nothing is kept: asking again waits anew."""
 
 import asyncio
 from collections import defaultdict
@@ -11,7 +11,7 @@ from service.application.recordings import Recordings
 
 
 class Waker:
-    """Follows the log and wakes those who wait for the recordings that it speaks of."""
+    """Follows the log and wakes the requests that wait for the recordings in it."""
 
     name = "waker"
 

@@ -1,7 +1,7 @@
-"""Sends what is to be delivered to each webhook endpoint, on the page's schedule, each endpoint in a lane of its own.
+"""Sends deliveries to each webhook endpoint, on the documented schedule, each endpoint in a lane of its own.
 
-Source: Bota's REFERENCE.md, "Webhooks" (P): no 2xx, a refused connection, 30 s without an answer and a TLS error are
-failures; attempts at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
+Source: Bota's REFERENCE.md, "Webhooks" (P): a status other than 2xx, a refused connection, 30 s without an answer
+and a TLS error are failures; attempts are made at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
 """
 
 import asyncio
@@ -28,26 +28,26 @@ DELAYS = (
     timedelta(hours=2),
     timedelta(hours=8),
 )
-"""After each failed attempt, in turn; one more failure and the delivery has failed."""
+"""After each failed attempt, in turn. One more failure, and the delivery has failed."""
 
 TIMEOUT = timedelta(seconds=30)
 
 CONCURRENT_SENDINGS = 8
-"""To one endpoint, of different recordings: those of one recording go one after another."""
+"""Deliveries to one endpoint at a time, for different recordings: one recording's go one after another."""
 
 LONGEST_NAP_SECONDS = 60.0
-"""How long a lane trusts its alarm; the machine's clock may have been set, or slept, meanwhile."""
+"""How long a lane trusts its alarm: the machine's clock may be set, or the machine may sleep, meanwhile."""
 
 RESTART_SECONDS = 1.0
 
 KEPT_FOR = timedelta(days=30)
-"""How long it can be seen what came of a delivery, and it can be sent again."""
+"""How long the outcome of a delivery is kept and it can be sent again."""
 
 PRUNING_SECONDS = 3_600.0
 
 
 class WebhookDelivery:
-    """The lanes of all endpoints. `wake` and `endpoints_changed` may be called at any time, also before it runs."""
+    """The lanes of all endpoints. `wake` and `endpoints_changed` may be called at any time, even before it runs."""
 
     name = "webhook delivery"
 
@@ -64,7 +64,7 @@ class WebhookDelivery:
         self._changed.set()
 
     def wake(self, endpoint_ids: Iterable[str] | None = None) -> None:
-        """Something may be due at these endpoints, or at any of them: there is more to send, or the clock was set."""
+        """Something may be due at these endpoints or, for None, at any: there is more to send, or the clock was set."""
         for endpoint_id in list(self._lanes) if endpoint_ids is None else endpoint_ids:
             if endpoint_id in self._lanes:
                 self._lanes[endpoint_id].woken.set()
@@ -102,7 +102,7 @@ class WebhookDelivery:
 
 @dataclass(slots=True)
 class _Sending:
-    """An attempt under way. `too_late` ends it: it is the lane that knows the time."""
+    """An attempt under way. `too_late` ends it: only the lane knows the time."""
 
     began_at: datetime
     too_late: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,7 +115,7 @@ class _Sending:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """One endpoint's deliveries. It shares nothing with another lane that a slow receiver could hold."""
+    """One endpoint's deliveries. It shares nothing with other lanes that a slow receiver could block."""
 
     endpoint: Endpoint
     store: WebhookStore
@@ -155,7 +155,7 @@ class _Lane:
             await self._sleep_until(await self._next_moment(now))
 
     async def _begin_due(self, now: datetime) -> None:
-        # Those under way are still due in the store, so as many more are asked for as there are of them.
+        # Those under way are still due in the store, so the query asks for that many more.
         due = await self.thread.run(self.store.due, self.endpoint.id, now=now, limit=CONCURRENT_SENDINGS * 2)
         for one in due:
             if one.sequence not in self.sendings and len(self.sendings) < CONCURRENT_SENDINGS:
@@ -168,7 +168,7 @@ class _Lane:
         return min(moments if next_due_at is None else [*moments, next_due_at], default=None)
 
     async def _sleep_until(self, moment: datetime | None) -> None:
-        """Until then by the clock, or until woken."""
+        """Sleep until `moment` by the clock, or until woken."""
         seconds = None
         if moment is not None:
             seconds = min(max((moment - self.clock()).total_seconds(), 0.0), LONGEST_NAP_SECONDS)

@@ -1,4 +1,4 @@
-"""Makes the webhook deliveries of what happens: each event's once, in the transaction that moves its position."""
+"""Creates webhook deliveries for events: once for each, in the transaction that moves the follower's position."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from service.application.clock import Clock
 from service.followers.webhook_delivery import WebhookDelivery
 
 KEPT_SUMMARIES = 10_000
-"""Recordings whose facts are at hand; what is needed of another is folded from its history."""
+"""Recordings whose facts are kept in memory; another recording's facts are folded from its history."""
 
 MessagesOf = Callable[[RecordedEvent, RecordingSummary], Sequence[Message]]
-"""What a dialect tells its endpoints of an event, given the recording as it stood right after it."""
+"""What a dialect tells its endpoints about an event, given the recording right after it."""
 
 
 class WebhookFollower:
-    """Follows the log. Sending is not its business, so no receiver holds it up."""
+    """Follows the log. It does not send, so no receiver holds it up."""
 
     name = "webhooks"
 
@@ -49,7 +49,7 @@ class WebhookFollower:
         self._summaries.clear()
         async for events in self._log.follow(after=await self._thread.run(self._store.position)):
             messages: list[Message] = []
-            # An endpoint made after this is told of later events only.
+            # An endpoint made after this is notified of later events only.
             if await self._thread.run(self._store.endpoints):
                 for recorded in events:
                     messages += await self._messages(recorded)
@@ -59,7 +59,7 @@ class WebhookFollower:
 
     async def _messages(self, recorded: RecordedEvent) -> Sequence[Message]:
         event = recorded.event
-        if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # nobody is told of a chunk, a session
+        if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # no messages for chunks and sessions
             return ()
         summary = self._summaries.pop(recorded.stream_id, None)
         if summary is not None or recorded.version == 1:
@@ -72,7 +72,7 @@ class WebhookFollower:
         return self._messages_of(recorded, summary)
 
     async def _folded(self, recorded: RecordedEvent) -> RecordingSummary:
-        """The recording up to this event, from its history."""
+        """The recording up to this event, folded from its history."""
         summary = None
         for earlier in await self._log.history(recorded.stream_id):
             if earlier.version <= recorded.version and isinstance(earlier.event, RecordingEvent):

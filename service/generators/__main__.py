@@ -8,7 +8,7 @@ from service.generators.life_diagram import redraw
 
 
 def main() -> None:
-    """Write schemas/ and the diagram in domain/README.md. What breaks a promise to readers of the log ends it first."""
+    """Write schemas/ and the diagram in domain/README.md. A change that breaks a promise to readers stops it first."""
     try:
         write_schemas()
     except BreakingChange as change:

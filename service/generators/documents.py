@@ -1,4 +1,4 @@
-"""Every document that is generated for those outside: the messages' schemas, AsyncAPI and OpenAPI."""
+"""Every document generated for external readers: the messages' schemas, AsyncAPI and OpenAPI."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def _written(document: JsonObject) -> bytes:
 
 
 def write_documents(folder: Path = FOLDER) -> None:
-    """Write them into the folder, and remove the messages' schemas that there are no more."""
+    """Write them into the folder, and remove schemas of messages that no longer exist."""
     written = documents()
     folder.mkdir(exist_ok=True)
     for path in folder.glob("tapedeck.*.json"):

@@ -1,8 +1,7 @@
 """Writes `schemas/events/NAME.vVERSION.json`, the JSON Schema of each event as it is stored.
 
-The schema of a version that was once committed is a promise to whoever reads the log: a change that breaks it is not
-written. It needs a new `VERSION` of the event and an upcast from the old one; then the old file stays and a new one
-comes beside it.
+A committed schema of a version is a promise to readers of the log: a change that breaks it is not written. It needs a
+new `VERSION` of the event and an upcast from the old one; then the old file stays and a new one is added beside it.
 """
 
 import json
@@ -19,13 +18,13 @@ Schema = dict[str, Any]
 class BreakingChange(Exception):
     def __init__(self, name: str, changes: list[str]) -> None:
         super().__init__(
-            f"{name} is not what was committed: {'; '.join(changes)}. "
+            f"{name} breaks the committed schema: {'; '.join(changes)}. "
             "Raise the event's VERSION, and add an upcast from the old one to domain/upcasts.py."
         )
 
 
 def event_schema(event_type: type[Event]) -> Schema:
-    """The schema of an event's stored fields. The version in force is part of the title."""
+    """The schema of an event's stored fields. The current version is part of the title."""
     schema = event_type.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -39,9 +38,9 @@ def schema_name(event_type: type[Event]) -> str:
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
-    """What a reader of `old` may stumble over in `new`: a field gone, of another kind, or needed and not there before.
+    """What may break a reader of `old` in `new`: a field removed, of another kind, or newly required.
 
-    Descriptions and titles are free to change, and a set of words may grow.
+    Descriptions and titles may change freely, and a set of words may grow.
     """
     before, after = _fields(old), _fields(new)
     newly_required = set(new.get("required", ())) - set(old.get("required", ()))
@@ -61,7 +60,7 @@ def _fields(schema: Schema) -> dict[str, Any]:
 
 
 def _kind(part: Any, schema: Schema) -> Any:
-    """A part of the schema without its prose, and with what it refers to in place."""
+    """A part of the schema without descriptions, and with its references resolved."""
     if isinstance(part, list):
         return [_kind(item, schema) for item in part]
     if not isinstance(part, dict):
@@ -72,14 +71,14 @@ def _kind(part: Any, schema: Schema) -> Any:
 
 
 def _is_within(old: Any, new: Any) -> bool:
-    """Whether all that was of the kind `old` is of the kind `new`: the same, or a set of words that has grown."""
+    """Whether everything of the kind `old` is also of the kind `new`: the same, or a set of words that has grown."""
     if isinstance(old, dict) and isinstance(new, dict) and "enum" in old and "enum" in new:
         return set(old["enum"]) <= set(new["enum"]) and old | {"enum": ()} == new | {"enum": ()}
     return bool(old == new)
 
 
 def write_schemas(folder: Path = EVENT_SCHEMAS) -> None:
-    """Write the schema of every event's version of today. Raises: BreakingChange; then nothing is written."""
+    """Write the schema of each event's current version. Raises: BreakingChange; then nothing is written."""
     schemas = {folder / f"{schema_name(event)}.json": event_schema(event) for event in EVENT_TYPES.values()}
     for path, schema in schemas.items():
         changes = breaking_changes(json.loads(path.read_text()), schema) if path.exists() else []

@@ -17,5 +17,5 @@ def schema_file(form: type[PublicForm]) -> str:
 
 
 def form_schema(form: type[PublicForm]) -> dict[str, Any]:
-    """As a reader needs it: fields that are not in it may come, and are to be ignored."""
+    """For readers: fields that are not in it may come, and are to be ignored."""
     return form.model_json_schema(mode="serialization") | {"title": form.TYPE}

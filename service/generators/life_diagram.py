@@ -1,4 +1,4 @@
-"""Draws the table LIFE as a mermaid state diagram into domain/README.md."""
+"""Draws the LIFE table as a mermaid state diagram into domain/README.md."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class _Arrow:
 
 
 def diagram() -> str:
-    """Every event that LIFE declares, as an arrow between phases; what refuses or changes nothing has no arrow.
+    """Every event that LIFE declares, as an arrow between phases; refusals and commands that change nothing have none.
 
-    An event that leads to one phase from wherever the recording is gets one arrow from all of them.
+    An event that leads to the same phase from every phase gets one arrow from all of them.
     """
     found = (
         _Arrow(phase, outcome.event.__name__, end)
@@ -32,7 +32,7 @@ def diagram() -> str:
         if isinstance(outcome, To)
         for end in outcome.phases
     )
-    arrows = list(dict.fromkeys(found))  # several commands may lead the same way
+    arrows = list(dict.fromkeys(found))  # several commands may give the same arrow
     alive = {arrow.start for arrow in arrows} - {Phase.UNOPENED}
     return "".join(f"{line}\n" for line in _lines(arrows, alive))
 
@@ -59,12 +59,12 @@ def _lines(arrows: list[_Arrow], alive: set[Phase]) -> Iterator[str]:
 
 
 def redrawn(text: str) -> str:
-    """`text` with the drawing of today between its two marks."""
+    """`text` with the current drawing between its two marks."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{diagram()}{END}{after}"
 
 
 def redraw() -> None:
-    """Write today's drawing into domain/README.md."""
+    """Write the current drawing into domain/README.md."""
     GUIDE.write_text(redrawn(GUIDE.read_text()))

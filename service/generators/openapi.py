@@ -56,7 +56,7 @@ def _models(body: Body | tuple[Body, ...]) -> list[type[BaseModel]]:
 
 
 class _WrittenOperation:
-    """One operation as OpenAPI writes it."""
+    """One operation in OpenAPI's form."""
 
     def __init__(self, part: ReferencePart, operation: Operation, references: Mapping[Any, Json]) -> None:
         self._part = part
@@ -143,7 +143,7 @@ def _operation_id(operation: Operation) -> str:
 
 
 def _without_null(schema: Json) -> Json:
-    """A query's parameter is there or not; it is never null."""
+    """A query parameter is either there or not; it is never null."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return {key: value for key, value in schema.items() if key != "title"}

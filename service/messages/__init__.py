@@ -1,1 +1,1 @@
-"""What consumers of the stream are promised: `forms` is the contract, `publication` writes it, `reading` reads it."""
+"""What is promised to the stream's consumers: `forms` is the contract, `publication` writes it, `reading` reads it."""

@@ -1,11 +1,11 @@
-"""The public form of every event: what a message's value holds, for programs that the project does not know.
+"""The public form of every event: what a message's value holds, for programs unknown to this project.
 
-A contract, and not the stored form. Within a type's version, fields are only ever added, and only ones that a reader
-may lack; whatever else must change becomes a new type with the next version. So a reader ignores fields it does not
-know, and types it does not know.
+This is a contract, not the stored form. Within a type's version, fields are only ever added, and only ones that a
+message may lack; any other change makes a new type with the next version. So readers ignore unknown fields and
+unknown types.
 
-A form has the fields of its event. Said here is only what differs: fields that are described to readers, and fields
-that stay inside. A field that joined the event later (`Since`) is one that a reader may lack.
+A form has the fields of its event. Only what differs is stated here: fields described for readers, and fields that
+stay internal. A field that joined the event later (`Since`) is one that a message may lack.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ StageName = Annotated[
 
 
 def _without_titles(schema: dict[str, Any]) -> None:
-    """A title that only repeats the field's name in other letters tells nobody anything."""
+    """A title that only repeats the field's name in other letters is of no use."""
     for described in schema.get("properties", {}).values():
         described.pop("title", None)
 
@@ -88,7 +88,7 @@ class SessionForm(PublicForm):
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What readers are told about a field. `assumed`: what an older message says that lacks it; null unless given."""
+    """What readers are told about a field. `assumed`: the value if an older message lacks it; null unless given."""
 
     description: str | None = None
     examples: list[str] | None = None
@@ -103,7 +103,7 @@ def public_form(
     internal: frozenset[str] = frozenset(),
     **told: _Told,
 ) -> type[PublicForm]:
-    """The form of an event. `description`: where readers are told otherwise than by the event's own docstring.
+    """The form of an event. `description`: for readers, if the event's own docstring does not suit them.
 
     `internal`: fields that are not published. `told`: what readers are told about a field.
     """
@@ -124,7 +124,7 @@ def public_form(
 
 
 def _field(name: str, hint: Any, told: _Told | None) -> Any:
-    """The field as `create_model` takes it: its public type, and its default or that it has none."""
+    """The field as `create_model` expects it: its public type, and its default, if any."""
     stored = _without_since(hint)
     public = _public(name, stored)
     default: Any = ...
@@ -149,7 +149,7 @@ def _or_none(public: Any) -> Any:
 
 
 def _public(name: str, hint: Any) -> Any:
-    """A field's type for readers: units are described, and an open set of words is any word."""
+    """A field's type for readers: units are described, and an open set of words is any string."""
     if get_origin(hint) in (Union, UnionType):
         return reduce(or_, (_public(name, part) for part in get_args(hint)))
     if hint == events.BlobKey:

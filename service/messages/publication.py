@@ -1,7 +1,7 @@
 """From an event in the log to the message about it: public form, key, CloudEvents 1.0 headers in binary mode.
 
-The same event makes the same message, byte for byte, on every attempt and in every process. Values are not checked
-against their forms here: that costs more than all the rest, and the tests check every message they see.
+The same event makes the same message, byte for byte, on every attempt and in every process. Values are not validated
+against their forms here: that costs more than everything else, and the tests validate every message they see.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 
 def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Message:
-    """`client_ids`: what clients know the recording or session by.
+    """`client_ids`: what clients call the recording or session.
 
-    Raises: KeyError for an event type without a public form, which a test keeps from happening.
+    Raises: KeyError for an event type without a public form; a test prevents this.
     """
     event, subject_id = recorded.event, str(recorded.stream_id)
     publication = PUBLIC_FORMS[type(event)]
@@ -58,13 +58,13 @@ def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Messag
 
 
 def message_id(recorded: RecordedEvent) -> str:
-    """The `ce_id`: one for each event there will ever be."""
+    """The `ce_id`: unique for every event there will ever be."""
     return f"{recorded.stream_id}/{recorded.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The form of an event type, and the facts that it takes from an event."""
+    """The form of an event type, and which facts it takes from an event."""
 
     form: type[PublicForm]
     subject: str
@@ -74,7 +74,7 @@ class Publication:
     """Fields of the event that the form leaves out."""
 
     def facts(self, event: LoggedEvent) -> dict[str, Any]:
-        """`at` among them, as the event has it."""
+        """Including `at`, as the event has it."""
         facts = vars(event)
         if not self.internal:
             return facts

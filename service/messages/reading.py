@@ -1,4 +1,4 @@
-"""From a message back to its public form, checked: what a consumer of the stream does first."""
+"""From a message back to its public form, checked: a consumer's first step."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ NEEDED_HEADERS = ("ce_specversion", "ce_id", "ce_source", "ce_type")
 
 
 class NotOurMessage(Exception):
-    """A message that does not keep the contract. One sentence, without the message's content."""
+    """A message that breaks the contract. One sentence, without the message's content."""
 
 
 class UnknownType(NotOurMessage):
-    """A type that this version does not know: a newer publisher's. Not wrong, only to be passed over."""
+    """A type that this version does not know, from a newer publisher. Not an error: skip it."""
 
 
 def read_form(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> PublicForm:

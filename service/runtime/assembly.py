@@ -1,4 +1,4 @@
-"""Puts the service together from its settings and takes it apart again, in the order that loses nothing."""
+"""Builds the service from its settings and shuts it down again, in the order that loses nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -78,7 +78,7 @@ class Stores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningService:
-    """The service with every follower running. `parts` is for the dialects; the rest, for those who operate it."""
+    """The service with every follower running. `parts` is for the dialects, the rest for its operators."""
 
     parts: Parts
     stores: Stores
@@ -222,7 +222,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 def _followers(
     settings: Settings, stores: Stores, stage_parts: StageParts, *, metrics: Metrics
 ) -> Iterator[tuple[str, Run]]:
-    """Names and runs of those that act on recordings and that publish."""
+    """Names and run methods of the followers that act on recordings and that publish."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
     eraser = Eraser("erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=clock)
     chunk_eraser = Eraser(

@@ -1,4 +1,4 @@
-"""Holds what is stored against what the log says is stored. Blocking; reads beside a running service."""
+"""Compares what is stored with what the log says is stored. Blocking; can read beside a running service."""
 
 import asyncio
 import hashlib
@@ -31,14 +31,14 @@ _BLOCK_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to tell. A loss: the log speaks of bytes that are not there as they were stored."""
+    """Something to report. A loss: bytes that the log refers to are missing or changed."""
 
     sentence: str
     is_loss: bool
 
 
 def check_blobs(settings: Settings) -> Iterator[Finding]:
-    """What differs, then one sentence on what was read. Raises: NoEventLog."""
+    """The differences, then one sentence on what was read. Raises: NoEventLog."""
     log = open_log(settings.log_url, must_exist=True)
     store = open_store(settings.blob_store_url)
     try:
@@ -62,7 +62,7 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
                 yield Finding(f"{key} is not what was stored: its SHA-256 is {actual}.", is_loss=True)
         orphans = [key for key in store.keys("") if key not in spoken_of]
         for key in orphans:
-            yield Finding(f"{key} is stored, and the log does not speak of it.", is_loss=False)
+            yield Finding(f"{key} is stored, but the log does not refer to it.", is_loss=False)
         yield Finding(
             f"{count} blobs of the log were read, {size_bytes:,} bytes; {len(orphans)} more are stored.", False
         )
@@ -89,9 +89,9 @@ def _short(key: str) -> bytes:
 
 
 def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
-    """Key, SHA-256 where the log has it, and whether it may rightly be gone: a chunk may, once it is in the audio.
+    """Key, SHA-256 where the log has it, and whether it may rightly be gone, as a chunk may once it is in the audio.
 
-    Of a deleted recording the log speaks no more.
+    Nothing is listed for deleted recordings.
     """
     stitched, deleted = set(), set()
     for event, recording in _events(reader):
@@ -111,7 +111,7 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
             case RecordingOpened() if event.details_key is not None:
                 yield event.details_key, None, False
             case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
-                yield event.details_key, None, True  # a later update may have taken its place
+                yield event.details_key, None, True  # a later update may have replaced it
             case _:
                 pass
 
@@ -137,7 +137,7 @@ def _digest(store: BlobStore, key: str) -> tuple[str, int]:
 
 
 def blob_usage(settings: Settings) -> Iterator[tuple[str, int, int, int, int]]:
-    """For segments and for files of their own: how many blobs, and bytes live, dead and on the disk."""
+    """For segments and for single files: the number of blobs, and live bytes, dead bytes and bytes on disk."""
     directory = _segments(settings)
     if directory is not None and directory.exists():
         index = SegmentIndex(directory / "index.sqlite3")

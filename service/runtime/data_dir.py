@@ -19,7 +19,7 @@ class DataDirInUse(Exception):
 
 @contextmanager
 def owned_data_dir(data_dir: Path) -> Iterator[None]:
-    """The directory is this process's until the block ends, also when it is killed: the lock dies with it.
+    """The directory is this process's until the block ends or the process is killed: the lock dies with it.
 
     Raises: DataDirInUse; OSError.
     """
@@ -36,7 +36,7 @@ def owned_data_dir(data_dir: Path) -> Iterator[None]:
 
 
 def empty_scratch_dir(data_dir: Path) -> Path:
-    """Where workers build files, on the disk they end up on. What a crash left there is worth nothing."""
+    """Where workers build files, on the disk where they stay. What a crash left there is deleted."""
     scratch = data_dir / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)

@@ -1,8 +1,8 @@
-"""Credentials for development: made at the first start on a loopback address, when there are none at all.
+"""Development credentials: made at the first start on a loopback address, if there are none.
 
-They are random, stand in `dev-credentials.json` in the data directory, and only its owner can read them. A file of an
-older version, which lacks a dialect's entry, gets it added. On any other address they are revoked: the file is removed,
-and with it every other file that a dialect has for development.
+They are random, in `dev-credentials.json` in the data directory, readable only by its owner. An entry that is missing
+because the file is from an older version is added. On any other address they are revoked: the file is removed, and
+with it every other development file of a dialect.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,13 +25,13 @@ FILE_NAME = "dev-credentials.json"
 
 class BadDevCredentials(Exception):
     def __init__(self, path: Path, *, because: str = "cannot be read as JSON") -> None:
-        super().__init__(f"{path} {because}; remove it, and `tapedeck keys create` makes a key.")
+        super().__init__(f"{path} {because}; remove it, then use `tapedeck keys create` to make a key.")
 
 
 def settle_dev_credentials(settings: HttpSettings, keys: KeyStore, *, new_id: NewId) -> Mapping[str, Entry]:
-    """Make the credentials where they are wanted, and revoke them where they must not be.
+    """Make the credentials where they are wanted, and revoke them where they must not exist.
 
-    Gives the entries that there are then, by the dialect's name. Raises: BadDevCredentials; OSError.
+    Returns the resulting entries by the dialect's name. Raises: BadDevCredentials; OSError.
     """
     path = settings.data_dir / FILE_NAME
     if not settings.is_development:
@@ -47,7 +47,7 @@ def settle_dev_credentials(settings: HttpSettings, keys: KeyStore, *, new_id: Ne
         name: (written.get(name) or credentials.make(development)) | credentials.addresses(settings.base_url)
         for name, credentials in _kinds()
     }
-    # Also when nothing was added: the port may have changed.
+    # Also if nothing was added: the port may have changed.
     _write(path, {**written, "base_url": settings.base_url, **entries})
     return entries
 
@@ -59,14 +59,14 @@ def _kinds() -> Iterator[tuple[str, DevCredentials]]:
 
 
 def _project_id(written: Mapping[str, Any], new_id: NewId) -> str:
-    """One project for all dialects: that of an entry which names it, or else a new one."""
+    """One project for all dialects: the one that an entry names, or else a new one."""
     entries = (written.get(name, {}) for name, _ in _kinds())
     named = (entry["project_id"] for entry in entries if "project_id" in entry)
     return next(named, None) or f"proj_{UUID(hex=new_id(), version=4).hex}"
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What is written there; an entry that there is, is whole. Raises: BadDevCredentials; OSError."""
+    """The file's content; every entry in it is complete. Raises: BadDevCredentials; OSError."""
     try:
         written = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError:
@@ -82,7 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _remove(path: Path, keys: KeyStore) -> None:
-    """Revoke the keys in the file, if there is one, and remove it and what belongs to it."""
+    """Revoke the keys in the file, if there is one, and remove it with the other files that belong to it."""
     written = _read(path) if path.exists() else {}
     for name, credentials in _kinds():
         for field in credentials.tokens:

@@ -25,7 +25,7 @@ def note_writer(settings: Settings) -> NoteWriter:
     if settings.note_writer == "extractive":
         return ExtractiveNoteWriter()
     if settings.note_writer_url is None or settings.note_writer_model is None:
-        raise ValueError("the settings' own check has seen to both")
+        raise ValueError("the settings have already checked both")
     api_key = settings.note_writer_api_key
     return OpenAINoteWriter(
         base_url=settings.note_writer_url,

@@ -1,4 +1,4 @@
-"""Log lines: JSON, one per event, with the trace id of the request or work they belong to.
+"""Log lines: JSON, one per event, with the trace id of the request or work that they belong to.
 
 Never in a line: a token, a key, a signed URL's query, a transcript, audio.
 """
@@ -24,7 +24,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonLines(logging.Formatter):
-    """A record as one JSON object; what is given as `extra` is in it under its own name."""
+    """A record as one JSON object; each `extra` is in it under its own name."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
 
 
 class WithoutRefusedRequests(logging.Filter):
-    """Of a request that is not HTTP, only that there was one: the parser's error quotes it, with its keys."""
+    """Logs that a request was not HTTP, and no more: the parser's error quotes the request, keys included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -53,9 +53,9 @@ class WithoutRefusedRequests(logging.Filter):
 
 
 class BufferedLines(logging.Handler):
-    """Writes lines together: at once from WARNING on, else within SECONDS_BUFFERED.
+    """Writes lines in groups: at once from WARNING on, else within SECONDS_BUFFERED.
 
-    A write for each line would let go of the interpreter's lock in the middle of every request.
+    A write per line would release the interpreter's lock in the middle of every request.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -98,7 +98,7 @@ class BufferedLines(logging.Handler):
 def log_to_stderr(level: str) -> None:
     """Send every line of this process to standard error."""
     logging.getLogger("aiohttp.server").addFilter(WithoutRefusedRequests())
-    # What no line shows need not be found out for every line: the caller's frame, thread, process and task.
+    # What no line shows is not looked up for each line: the caller's frame, thread, process and task.
     logging._srcfile = None  # noqa: SLF001 - as Python's "Logging HOWTO" has it, under Optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if sys.version_info >= (3, 12):
@@ -107,5 +107,5 @@ def log_to_stderr(level: str) -> None:
     handler.setFormatter(JsonLines())
     atexit.register(handler.flush)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # It tells of every try to reach a broker, ten times a second while there is none; the publisher says it once.
+    # It reports each attempt to reach a broker, ten times a second while there is none; the publisher reports it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

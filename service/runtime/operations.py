@@ -1,4 +1,4 @@
-"""For those who run the service: is it alive, can it store, what are its numbers."""
+"""For the operators of the service: is it alive, can it store, what are its metrics."""
 
 import logging
 
@@ -28,7 +28,7 @@ class Operations:
         return json_answer({"status": "alive"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """200 only when a chunk could be stored now, which is tried."""
+        """200 only if a chunk could be stored now, which is tried."""
         try:
             await self._service.stores.blobs.check_writable()
             await self._service.stores.log.refresh_head()

@@ -1,4 +1,4 @@
-"""The Kafka publisher that the settings ask for, in the service or in a process of its own."""
+"""The Kafka publisher as the settings configure it, in the service or in a process of its own."""
 
 from random import Random
 
@@ -15,9 +15,9 @@ from service.runtime.settings import Settings, as_set
 def open_publisher(
     settings: Settings, log: EventLog, *, positions: PositionStore, random: Random, metrics: Metrics
 ) -> Publisher:
-    """Raises: ValueError when the settings ask for none."""
+    """Raises: ValueError if the settings name no Kafka."""
     if settings.kafka is None:
-        raise ValueError("no Kafka is set")
+        raise ValueError("no Kafka is configured")
     topic = Topic(
         name=settings.kafka_topic, partitions=settings.kafka_partitions, replication=settings.kafka_replication
     )

@@ -1,4 +1,4 @@
-"""The API reference: the OpenAPI document, and a reader of our own at `/docs` that needs no network."""
+"""The API reference: the OpenAPI document, and our own viewer for it at `/docs`, which needs no network."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _POLICY = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; s
 
 
 class Reference:
-    """The handlers. Document and page are made once."""
+    """The handlers. The document and the page are built once."""
 
     def __init__(self) -> None:
         self._document = rendered()

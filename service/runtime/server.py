@@ -1,4 +1,4 @@
-"""Runs the service until it is told to stop: the HTTP server around the opened service."""
+"""Runs the service until it is stopped: the HTTP server around the opened service."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ from service.runtime.settings import Settings
 from service.runtime.web import runner
 
 SWITCH_SECONDS = 0.001
-"""How long a busy event loop keeps the thread that commits waiting for the interpreter's lock; Python's own is 5 ms."""
+"""How long a busy event loop makes the commit thread wait for the interpreter's lock; Python's default is 5 ms."""
 
 logger = logging.getLogger("tapedeck")
 
@@ -44,7 +44,7 @@ START_FAILURES = (
     DataDirInUse,
     SpeechError,
 )
-"""What a directory, a file or a setting can be wrong about when the service's parts are opened."""
+"""What can be wrong with a directory, file or setting when the service's parts are opened."""
 
 
 class StartRefused(Exception):
@@ -98,5 +98,5 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 def _allow_many_connections() -> None:
     """Each connection is an open file, and shells allow 1024 unless asked for more."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # it was worth asking
+    with suppress(ValueError, OSError):  # worth a try, no more
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

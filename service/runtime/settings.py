@@ -18,79 +18,81 @@ from service.messages.topic import DEFAULT_TOPIC
 
 
 def as_set(sentence: str) -> str:
-    """The adapters' sentence about Kafka's settings, with their names as they are set."""
+    """An adapter's sentence about Kafka's settings, with the names that these settings have in the environment."""
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
 class ServiceSettings(HttpSettings):
-    """What is no dialect's. Each field's description is what the settings' table and the command line show."""
+    """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
     database_url: Annotated[
-        str | None, Field(description="the event log: sqlite:///PATH; tapedeck.sqlite3 in DATA_DIR unless set")
+        str | None, Field(description="the event log: sqlite:///PATH; if unset, tapedeck.sqlite3 in DATA_DIR")
     ] = None
     blob_url: Annotated[
         str | None,
         Field(
-            description="audio and transcripts: segments:///PATH (small bodies share files and syncs) or file:///PATH "
-            "(a file each); segments in blobs/ in DATA_DIR unless set"
+            description="where audio and transcripts are stored: segments:///PATH (small blobs share files and syncs) "
+            "or file:///PATH (one file per blob); if unset, segments in blobs/ in DATA_DIR"
         ),
     ] = None
     transcriber: Annotated[
         Literal["faster-whisper", "openai"],
-        Field(description="the speech engine: Whisper on this machine, or an endpoint"),
+        Field(description="the speech engine: Whisper on this machine, or an OpenAI-compatible endpoint"),
     ] = "faster-whisper"
     transcriber_model: Annotated[
         str | None,
         Field(
-            description="faster-whisper: folder of a Whisper model for CTranslate2, tiny.en unless set; "
+            description="faster-whisper: folder of a Whisper model for CTranslate2 (if unset, tiny.en); "
             "openai: the model's name"
         ),
     ] = None
     transcriber_url: Annotated[
-        str | None, Field(description="openai: base URL of any endpoint that speaks its protocol")
+        str | None, Field(description="openai: base URL of any endpoint that speaks OpenAI's protocol")
     ] = None
     transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
-    language: Annotated[str, Field(description="language of speech, such as en or en-US")] = "en"
+    language: Annotated[str, Field(description="spoken language, such as en or en-US")] = "en"
     workers: Annotated[
         int | None,
-        Field(ge=1, le=256, description="processes that stitch and transcribe; one less than cores unless set"),
+        Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
     segment_body_bytes: Annotated[
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
     chunk_retention_hours: Annotated[
-        float, Field(ge=0, description="how long chunks are kept once they are stitched into one file, in hours")
+        float, Field(ge=0, description="how long chunks are kept after they are stitched into one file, in hours")
     ] = 168
     stage_attempts: Annotated[
-        int, Field(ge=1, le=100, description="how often stitching or transcribing is tried before it has failed")
+        int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")
     ] = 6
     note_writer: Annotated[
-        Literal["extractive", "openai"], Field(description="what writes notes: quotations only, or a language model")
+        Literal["extractive", "openai"],
+        Field(description="how notes are written: as quotations only, or by a language model"),
     ] = "extractive"
     note_writer_model: Annotated[str | None, Field(description="openai: the model's name")] = None
     note_writer_url: Annotated[
-        str | None, Field(description="openai: base URL of any endpoint that speaks its protocol")
+        str | None, Field(description="openai: base URL of any endpoint that speaks OpenAI's protocol")
     ] = None
     note_writer_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
     note_writer_seconds: Annotated[
-        float, Field(gt=0, le=600, description="time in which a language model must have written a note")
+        float, Field(gt=0, le=600, description="seconds within which a language model must write a note")
     ] = 15
     note_writer_attempts: Annotated[
-        int, Field(ge=1, le=20, description="how often it is tried before the note is quotations only")
+        int, Field(ge=1, le=20, description="attempts with a language model before the note is quotations only")
     ] = 2
     kafka_bootstrap_servers: Annotated[
-        str | None, Field(description="Kafka as host:port, several with commas; once set, the log is published there")
+        str | None,
+        Field(description="Kafka brokers as host:port, separated by commas; if set, the log is published there"),
     ] = None
     kafka_topic: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$", description="topic that the log is published to")
     ] = DEFAULT_TOPIC
     kafka_partitions: Annotated[
-        int, Field(ge=1, le=10_000, description="partitions of the topic when the service creates it")
+        int, Field(ge=1, le=10_000, description="partitions of the topic, if the service creates it")
     ] = 6
     kafka_replication: Annotated[
         int | None,
         Field(
-            ge=1, le=100, description="copies of each partition then; 3, or as many as there are brokers, unless set"
+            ge=1, le=100, description="copies of each partition then; if unset, 3, or one per broker if there are fewer"
         ),
     ] = None
     kafka_security_protocol: Annotated[
@@ -99,20 +101,20 @@ class ServiceSettings(HttpSettings):
     kafka_sasl_mechanism: Annotated[
         SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
     ] = None
-    kafka_sasl_username: Annotated[str | None, Field(description="user that Kafka knows the service by")] = None
+    kafka_sasl_username: Annotated[str | None, Field(description="the service's user name at Kafka")] = None
     kafka_sasl_password: Annotated[SecretStr | None, Field(description="that user's password")] = None
     kafka_ssl_ca: Annotated[
         Path | None,
-        Field(description="PEM file of the authorities that sign Kafka's certificate; the system's unless set"),
+        Field(description="PEM file of the authorities that sign Kafka's certificate; if unset, the system's"),
     ] = None
     kafka_ssl_cert: Annotated[
-        Path | None, Field(description="PEM file of the service's own certificate, where Kafka asks for one")
+        Path | None, Field(description="PEM file of the service's own certificate, if Kafka asks for one")
     ] = None
     kafka_ssl_key: Annotated[
         Path | None, Field(description="PEM file of that certificate's private key, without a passphrase")
     ] = None
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="least severe log line that is written")
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="lowest level of log lines written")
     ] = "INFO"
 
     @field_validator("transcriber_url", "note_writer_url")
@@ -205,8 +207,8 @@ class ServiceSettings(HttpSettings):
 
 
 def combined_settings(dialects: Sequence[Dialect]) -> type[ServiceSettings]:
-    """The service's settings and these dialects' in one, the service's own last."""
-    # The sections from the last to the first, so that the fields come from the first to the last.
+    """The service's settings and those of these dialects in one class, the service's own last."""
+    # Base classes in reverse order, so that the fields come in the order of the dialects.
     sections: list[Any] = [dialect.settings for dialect in reversed(dialects) if dialect.settings is not HttpSettings]
     return create_model("Settings", __base__=(*sections, ServiceSettings))
 
@@ -215,7 +217,7 @@ if TYPE_CHECKING:
     Settings = ServiceSettings
 else:
     Settings = combined_settings(DIALECTS)
-"""All settings: the service's, and every dialect's, which `section` gives. Raises, when made: ValidationError."""
+"""All settings: the service's, and every dialect's, which `section` returns. Raises, when made: ValidationError."""
 
 
 class BadSettings(Exception):

@@ -1,4 +1,4 @@
-"""The HTTP application: every dialect's routes under one roof, and the server's own limits."""
+"""The HTTP application: all dialects' routes together, and the server's own limits."""
 
 import logging
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ def application(service: RunningService) -> web.Application:
 
 
 def runner(service: RunningService) -> web.AppRunner:
-    """The application with the server's limits. A handler is not cancelled when its client goes away: what it has
-    begun to store, it ends."""
+    """The application with the server's limits. A handler is not cancelled when its client goes away: it finishes
+    storing what it has begun to store."""
     return web.AppRunner(
         application(service),
         access_log=None,
@@ -59,7 +59,7 @@ def errors(apis: Sequence[Api]) -> Middleware:
             if answer is not None:
                 return answer
             if isinstance(error, ConnectionError):
-                raise  # the client went away while it was being answered
+                raise  # the client went away during the answer
             logger.exception("request failed unexpectedly")
             return api.errors.defect_answer()
 
@@ -67,7 +67,7 @@ def errors(apis: Sequence[Api]) -> Middleware:
 
 
 def _api_of(request: web.Request, apis: Sequence[Api]) -> Api:
-    """The dialect that the request is for; the first where it is nobody's."""
+    """The dialect that the request is for; the first dialect if it is for none."""
     claiming = (api for api in apis if api.claims(request))
     by_path = (api for api in apis if request.path.startswith(api.paths))
     return next(claiming, None) or next(by_path, apis[0])

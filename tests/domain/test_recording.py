@@ -65,7 +65,7 @@ def test_a_state_stays_as_it_was_when_it_is_evolved():
 def test_a_history_that_no_decision_can_have_made_is_refused(history, misplaced):
     with pytest.raises(CorruptHistory) as refusal:
         fold(history)
-    assert str(refusal.value) == f"{misplaced} cannot stand here in a recording's history"
+    assert str(refusal.value) == f"{misplaced} cannot come here in a recording's history"
 
 
 def test_the_next_chunk_of_a_history_copies_nothing_however_many_there_are(monkeypatch):

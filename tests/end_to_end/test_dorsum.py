@@ -80,7 +80,7 @@ async def test_botas_calls_neither_add_to_a_session_nor_end_it(api, dorsum):
     body = {"total_chunks": 1, "final_duration_ms": 30_000}
     answer = await api.call("POST", f"/v1/recordings/{recording['id']}/finalize", body=body)
     assert (answer.status, answer.error["type"]) == (400, "not_streaming_recording")
-    assert answer.error["message"] == "The recording came by another API; it is uploaded and finalized there."
+    assert answer.error["message"] == "The recording was created over another API; upload and finalize it there."
     assert await api.event_types(recording) == ["RecordingOpened", "ChunkStored", "ChunkTranscribed"]
 
 
@@ -229,7 +229,7 @@ async def test_an_answer_that_takes_too_long_is_there_when_the_chunk_is_sent_aga
         assert (late.status, late.json) == (
             503,
             {
-                "message": "The chunk is stored, and its words are not ready yet; send it again for the answer.",
+                "message": "The chunk is stored, but its words are not ready yet; send it again to get them.",
                 "code": 503,
             },
         )
@@ -255,7 +255,7 @@ async def test_a_session_takes_so_many_chunks_and_no_more(tmp_path):
         refused = await dorsum.send(silence(2))
         assert (refused.status, refused.json) == (
             409,
-            {"message": "The session has as many chunks as it may; start a new one.", "code": 409},
+            {"message": "The session has all the chunks it may have; start a new one.", "code": 409},
         )
         assert (await dorsum.send(silence(1), final=True)).status == 200
     finally:

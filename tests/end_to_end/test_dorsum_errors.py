@@ -137,7 +137,7 @@ async def test_chunks_of_a_wrong_length(dorsum, count, final):
         ("40000", "40000, not a 16-bit integer"),
         ("-32769", "-32769, not a 16-bit integer"),
         ("1.5", "1.5, neither a 16-bit integer nor a float from -1 to 1"),
-        ("0.5", "0.5, not a 16-bit integer, though chunk[0], 2, is no float from -1 to 1"),
+        ("0.5", "0.5, not a 16-bit integer, though chunk[0], 2, is not a float from -1 to 1"),
         ("100000000000000000000000", "1e+23, not a 16-bit integer"),
     ],
 )
@@ -172,12 +172,12 @@ async def test_fields_of_another_kind(dorsum, field, value, wanted):
 async def test_a_body_past_the_limit(dorsum):
     limit = 16 * 1024 * 1024
     body = orjson.dumps(asked(dorsum)) + b" " * limit
-    await refused(dorsum, body, 413, f"The body is larger than the {limit} bytes that are allowed here.")
+    await refused(dorsum, body, 413, f"The body is larger than the {limit} bytes allowed here.")
 
 
 async def test_an_idempotency_key_of_no_or_too_many_characters(dorsum):
     answer = await dorsum.send([1], final=True, key="k" * 256)
-    message = "Idempotency-Key: It must have 1 to 255 characters."
+    message = "Idempotency-Key: This must have 1 to 255 characters."
     assert (answer.status, answer.json) == (400, {"message": message, "code": 400})
 
 

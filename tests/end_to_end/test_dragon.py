@@ -87,7 +87,7 @@ async def test_while_it_takes_chunks_a_recording_is_streaming_and_no_upload_of_a
     for call, (body, refusal) in calls.items():
         answer = await api.call("POST", f"/v1/recordings/{recording['id']}/{call}", body=body)
         assert (answer.status, answer.error["type"]) == (400, refusal)
-        assert answer.error["message"] == "The recording came by another API; it is uploaded and finalized there."
+        assert answer.error["message"] == "The recording was created over another API; upload and finalize it there."
     assert await found(api, dragon.correlation_id) == recording
 
 

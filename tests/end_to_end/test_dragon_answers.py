@@ -325,7 +325,7 @@ async def test_what_dragon_does_not_serve_is_said_in_its_form(dragon):
     answer = await dragon.call("GET", STORE)
     assert (answer.status, answer.json, answer.headers["Allow"]) == (
         405,
-        {"error": "/audio/storeChunk takes PUT, not GET."},
+        {"error": "/audio/storeChunk accepts PUT, not GET."},
         "PUT",
     )
     grpc = dragon.call("POST", "/dragon.Audio/Store", headers={"Content-Type": "application/grpc"}, body=b"")

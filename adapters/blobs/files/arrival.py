@@ -36,7 +36,7 @@ class Arrival:
         self._append(block)
 
     def publish(self, last_block: Buffer) -> StoredBlob:
-        """Everything that is left to do, in one go: a small body goes through here alone."""
+        """Everything left to do, in one call: a small body needs no other."""
         self._digests.update(last_block)
         blob = self._digests.blob(self._prefix)
         if self._check is not None:
@@ -49,7 +49,7 @@ class Arrival:
         return blob
 
     def written(self) -> bytes:
-        """What has been written up to now; for a body that is small."""
+        """What has been written so far; for small bodies."""
         with storage_errors():
             return self._temporary.read_bytes()
 

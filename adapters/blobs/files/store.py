@@ -1,7 +1,7 @@
-"""Local disk as a blob store, one file a blob: durable (file and directories fsynced) and published atomically.
+"""Local disk as a blob store, one file per blob: durable (file and directories fsynced) and published atomically.
 
-A body is hashed and written to a temporary file under `.incoming/`, synced, and renamed to its key; then the
-directory it lies in is synced. A crash leaves either the whole blob or a temporary file, which `recover` removes.
+A body is hashed and written to a temporary file under `.incoming/`, synced, and renamed to its key; then its directory
+is synced. A crash leaves either the whole blob or a temporary file, which `recover` removes.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from adapters.durable_files import FILE_MODE, Directories, sync_directory, sync_
 T = TypeVar("T")
 
 BLOCK_BYTES = 512 * 1024
-"""What is gathered, written or read in one hop to a thread: a 64 KiB chunk costs one, and memory stays flat."""
+"""How much is gathered, written or read per hop to a thread: a 64 KiB chunk costs one, and memory stays flat."""
 
 
 class FileBlobStore:
@@ -85,7 +85,7 @@ class FileBlobStore:
         announced_bytes: int | None = None,  # noqa: ARG002 - the port's; nothing is reserved here
         check: Callable[[StoredBlob], None] | None = None,
     ) -> AsyncIterator[DurableBlob]:
-        """See `BlobStore.stage`: each body has a sync of its own, and is durable on entry."""
+        """See `BlobStore.stage`: each body has its own sync, and is durable on entry."""
         yield DurableBlob(await self.put(prefix, body, limit_bytes=limit_bytes, check=check))
 
     def put_bytes(self, prefix: str, body: bytes) -> StoredBlob:
@@ -125,7 +125,7 @@ class FileBlobStore:
 
     async def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if start < 0 or (length is not None and length < 0):
-            raise ValueError("A range has neither a negative start nor a negative length.")
+            raise ValueError("A range must not have a negative start or length.")
         opened = _Reader(key, self._path(key))
         left = length
         try:
@@ -168,7 +168,7 @@ class FileBlobStore:
         await asyncio.to_thread(self._threads.shutdown)
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run blocking work in a thread, to its end also when the caller is cancelled: nobody cleans up under it."""
+        """Run blocking work in a thread, to its end even if the caller is cancelled: nobody cleans up under it."""
         if self._closed:
             raise StorageUnavailable("it has been closed")
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -178,7 +178,7 @@ class FileBlobStore:
             while not running.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([running])
-            running.exception()  # taken note of, or the loop would log it: the caller is told of the cancellation
+            running.exception()  # retrieved, or the loop would log it: the caller gets the cancellation
             raise
 
     def arrival(self, prefix: str, check: Callable[[StoredBlob], None] | None = None) -> Arrival:
@@ -208,7 +208,7 @@ class FileBlobStore:
 
     def _delete(self, path: Path) -> None:
         with storage_errors():
-            # A directory is no blob; and one whose entry is gone already may have to be made durably gone.
+            # A directory is not a blob; and one whose entry is gone already may have to be made durably gone.
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 path.unlink()
             with suppress(FileNotFoundError, NotADirectoryError):
@@ -254,7 +254,7 @@ def _refuse_above(limit_bytes: int | None, size_bytes: int) -> None:
 
 
 class _Reader:
-    """A blob opened when the first block is asked for, so that this too happens in the thread."""
+    """A blob opened when the first block is requested, so that this happens in the thread, too."""
 
     def __init__(self, key: str, path: Path) -> None:
         self._key = key
@@ -273,6 +273,6 @@ class _Reader:
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
-    """What lies there, but for hidden names, which are no blobs."""
+    """What is in there, except hidden names, which are not blobs."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
         yield from (entry for entry in entries if not entry.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Reads every segment from end to end: is each record whole, and is it where the index says it is."""
+"""Reads every segment from end to end: is each record whole, and is it where the index says?"""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from adapters.blobs.segments.tails import place_of
 
 
 def check_segments(directory: Path) -> Iterator[str]:
-    """A sentence for everything that is wrong. What a running service appends meanwhile is not waited for."""
+    """A sentence for everything that is wrong. Does not wait for what a running service appends meanwhile."""
     index = SegmentIndex(directory / "index.sqlite3")
     try:
         standings = {standing.id: standing for standing in index.segments()}
@@ -31,7 +31,7 @@ def _check(directory: Path, index: SegmentIndex, segment: int, standing: Segment
     with suppress(FileNotFoundError):
         descriptor = os.open(segment_path(directory, segment), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            # A segment given up before its first record was durable is its header and nothing else.
+            # A segment given up before its first record was durable has only its header.
             end = len(FILE_HEADER) if os.pread(descriptor, len(FILE_HEADER), 0) == FILE_HEADER else 0
             for record in records(descriptor, 0):
                 end = record.end
@@ -39,7 +39,7 @@ def _check(directory: Path, index: SegmentIndex, segment: int, standing: Segment
                     break
                 is_in_use = record.state == LIVE and index.find(record.key) == place_of(segment, record)
                 if is_in_use and not is_whole(descriptor, record):
-                    yield f"{record.key} is damaged: its checksum in segment {segment:016x} does not fit."
+                    yield f"{record.key} is damaged: its checksum in segment {segment:016x} does not match."
             if end < indexed_end:
                 yield f"Segment {segment:016x} cannot be read beyond byte {end} of {indexed_end}."
         finally:

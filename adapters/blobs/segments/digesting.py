@@ -1,8 +1,8 @@
-"""Takes the digests of bodies in threads of its own, beside the event loop.
+"""Computes the digests of bodies in threads of its own, beside the event loop.
 
-Getting the interpreter's lock back is what costs: a thread asks for it once to take a body and once for each digest of
-a piece, and the loop is told of all that were finished meanwhile by one call. An executor's future for each body costs
-the loop more time than many a body takes to be hashed.
+The cost is getting the interpreter's lock back: a thread needs it once to take a body and once per digest of a piece,
+and one call reports to the loop all bodies finished meanwhile. An executor's future per body would cost the loop more
+time than hashing many a body takes.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from adapters.blobs.digests import Digests
 from adapters.blobs.port import StoredBlob
 
 _MOST_KEPT_BACK = 8
-"""So many finished bodies wait for the last of those that were given in with them; the loop is told of all at once."""
+"""At most this many finished bodies wait for the last of those submitted with them; the loop gets them all at once."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Order:
 
 
 class Digesting:
-    """Used from one event loop. The threads begin with the first body."""
+    """Used from one event loop. The threads start with the first body."""
 
     def __init__(self, *, threads: int) -> None:
         self._thread_count = threads
@@ -38,7 +38,7 @@ class Digesting:
         self._is_telling = False
 
     async def digested(self, prefix: str, pieces: Sequence[bytes]) -> StoredBlob:
-        """The body of these pieces as the blob that it would be under `prefix`."""
+        """The blob that a body of these pieces would be under `prefix`."""
         if not self._threads:
             self._begin()
         answer: asyncio.Future[StoredBlob] = asyncio.get_running_loop().create_future()
@@ -56,19 +56,19 @@ class Digesting:
             order.blob = describe(order.prefix, order.pieces)
             self._finished.append(order)
             is_time = self._orders.empty() or len(self._finished) >= _MOST_KEPT_BACK
-            if is_time and not self._is_telling:  # else the call that is on its way finds this one, too
+            if is_time and not self._is_telling:  # else the pending call finds this one, too
                 self._is_telling = True
                 order.answer.get_loop().call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
-        self._is_telling = False  # before looking: what is finished from now on has a call of its own
+        self._is_telling = False  # before looking: what finishes from now on gets a call of its own
         while self._finished:
             order = self._finished.popleft()
             if order.blob is not None and not order.answer.done():
                 order.answer.set_result(order.blob)
 
     def close(self) -> None:
-        """Blocking: wait for what is being hashed. Nobody may be waiting for a body any more."""
+        """Blocking: wait for hashing under way. Nobody may be waiting for a body any more."""
         for _ in self._threads:
             self._orders.put(None)
         for thread in self._threads:
@@ -77,7 +77,7 @@ class Digesting:
 
 
 def describe(prefix: str, pieces: Iterable[bytes]) -> StoredBlob:
-    """The body of these pieces as the blob that it would be under `prefix`."""
+    """The blob that a body of these pieces would be under `prefix`."""
     digests = Digests()
     for piece in pieces:
         digests.update(piece)

@@ -1,7 +1,7 @@
 """One segment that is being written: appended to by one thread, synced by any; durable up to `synced_end`.
 
-A failed fdatasync ends its use for good: the kernel may call lost pages clean, so that a second one would succeed and
-mean nothing. What had been synced before stays, and what had not been is cut off.
+A failed fdatasync ends its use permanently: the kernel may call lost pages clean, so a second one would succeed and
+mean nothing. What had been synced before stays, the rest is cut off.
 """
 
 import errno
@@ -18,7 +18,7 @@ from adapters.durable_files import FILE_MODE, sync_directory
 
 SUFFIX = ".segment"
 _BUFFERS_A_CALL = 512  # below Linux's IOV_MAX
-_RANDOM_BITS = 62  # an id is never used twice, so that a place read in an index long ago never means other bytes
+_RANDOM_BITS = 62  # an id is never reused, so that a place read from an index long ago never means other bytes
 
 
 def segment_path(directory: Path, segment: int) -> Path:
@@ -32,7 +32,7 @@ def segments_in(directory: Path) -> list[int]:
 
 
 def is_locked(descriptor: int) -> bool:
-    """Whether another opening writes to the segment. If not, this descriptor holds the lock from now on."""
+    """Whether another opening is writing to the segment. If not, this descriptor holds the lock from now on."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -41,10 +41,10 @@ def is_locked(descriptor: int) -> bool:
 
 
 class WritableSegment:
-    """Raises OSError wherever the disk does."""
+    """All methods raise OSError if the disk does."""
 
     def __init__(self, directory: Path, *, step_bytes: int) -> None:
-        """Make a new one. Room on the disk is taken `step_bytes` at a time, ahead of what is written."""
+        """Make a new one. Disk space is allocated `step_bytes` at a time, ahead of what is written."""
         self.id = secrets.randbits(_RANDOM_BITS)
         self.path = segment_path(directory, self.id)
         self.end = self.synced_end = len(FILE_HEADER)
@@ -68,9 +68,9 @@ class WritableSegment:
             raise
 
     def append(self, buffers: Sequence[bytes], size_bytes: int) -> int:
-        """Write behind what is there; gives the offset. Not durable yet.
+        """Write after what is there; returns the offset. Not durable yet.
 
-        After a write that failed half-way the segment takes no more: what it left would lie behind a later record.
+        After a half-finished write the segment accepts no more: its remains would lie after a later record.
         """
         with self._appending:
             if self.failure is not None:
@@ -93,18 +93,18 @@ class WritableSegment:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self._allocate(end)  # the rest of a disk that is nearly full is still good for small bodies
+            self._allocate(end)  # a nearly full disk still has room for small bodies
 
     def _allocate(self, end: int) -> None:
         try:
             os.posix_fallocate(self.descriptor, self._reserved_end, end - self._reserved_end)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                raise  # otherwise it only makes appending quicker
+                raise  # otherwise it only speeds up appending
         self._reserved_end = end
 
     def sync(self) -> None:
-        """Make durable what has been appended up to now. Calls that come together share one fdatasync.
+        """Make everything appended so far durable. Simultaneous calls share one fdatasync.
 
         Raises: the OSError that ended this segment's use, now or earlier.
         """
@@ -124,7 +124,7 @@ class WritableSegment:
             self.synced_end = reached
 
     def cut(self) -> None:
-        """Let go of what lies behind the last record that counts. Nothing may be appended any more."""
+        """Release what lies after the last valid record. Nothing may be appended any more."""
         with self._appending:
             self.is_retired = True
             os.ftruncate(self.descriptor, self.synced_end if self.failure else self.end)

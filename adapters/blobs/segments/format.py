@@ -1,8 +1,8 @@
 """How a segment file is laid out: a file header, then records one after another, then zeros or the file's end.
 
-A record is a header, the blob's key, the body. The CRC32C in the header covers key and body; the header has one of its
-own, so that a torn record is told from a whole one without knowing what it should be. Only the state is outside of
-both: erasing a record changes that one byte, and the bytes behind the header.
+A record is a header, the blob's key, the body. The CRC32C in the header covers key and body. The header has one of its
+own, so that a torn record can be told from a whole one without knowing its content. Only the state is outside both:
+erasing a record changes that one byte, and the bytes after the header.
 """
 
 import os
@@ -32,7 +32,7 @@ _RECORDING = re.compile(r"(?:^|/)([0-9a-f]{32})/")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as its header tells. Offsets count from the start of the file; an erased record has no key any more."""
+    """A record as its header describes it. Offsets count from the start of the file; an erased record has no key."""
 
     offset: int
     state: int
@@ -51,7 +51,7 @@ class Record:
 
 
 def record_head(key: str, pieces: Sequence[bytes], size_bytes: int) -> bytes:
-    """What goes before the body, whose pieces these are: header and key."""
+    """What precedes the body, which consists of these pieces: header and key."""
     named = key.encode("ascii")
     checksum = google_crc32c.value(named)
     for piece in pieces:
@@ -61,13 +61,13 @@ def record_head(key: str, pieces: Sequence[bytes], size_bytes: int) -> bytes:
 
 
 def _recording_of(key: str) -> bytes:
-    """The id of the recording that the key names, for whoever reads segments without anything else."""
+    """The id of the recording in the key, for reading segments without anything else."""
     found = _RECORDING.search(key)
     return UUID(hex=found[1]).bytes if found else _NO_RECORDING
 
 
 def record_at(descriptor: int, offset: int) -> Record | None:
-    """The record that begins at `offset`, by its header alone; None when none does."""
+    """The record that begins at `offset`, by its header alone; None if none does."""
     head = os.pread(descriptor, HEADER_BYTES + MAX_KEY_LENGTH, offset)
     if len(head) < HEADER_BYTES:
         return None
@@ -86,7 +86,7 @@ def record_at(descriptor: int, offset: int) -> Record | None:
 
 
 def records(descriptor: int, start: int) -> Iterator[Record]:
-    """Every record from `start` on, by the headers alone, until no header follows."""
+    """Every record from `start` on, by headers alone, until no header follows."""
     offset = max(start, len(FILE_HEADER))
     while (record := record_at(descriptor, offset)) is not None:
         yield record
@@ -94,7 +94,7 @@ def records(descriptor: int, start: int) -> Iterator[Record]:
 
 
 def is_whole(descriptor: int, record: Record) -> bool:
-    """Whether the bytes of a record are those that were written. An erased one has none that could be wrong."""
+    """Whether a record's bytes are those that were written. An erased one has none that could be wrong."""
     if record.state == ERASED:
         return True
     checksum, offset, left = 0, record.offset + HEADER_BYTES, record.key_bytes + record.body_bytes

@@ -1,7 +1,7 @@
-"""A body on its way in: held in memory while it is small and its client quick, else in a file of its own.
+"""An incoming body: held in memory while it is small and its client quick, else in a file of its own.
 
-A client that takes its time holds no more than SLOW_BYTES of memory, whatever it has sent, and no place in the waiting
-room: it keeps nobody else waiting.
+A slow client holds no more than SLOW_BYTES of memory, whatever it has sent, and no place in the waiting room: it keeps
+nobody else waiting.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from adapters.blobs.segments.waiting_room import WaitingRoom
 SLOW_BYTES = 16 * 1024
 PATIENCE_SECONDS = 0.5
 _QUICK_BYTES = 256 * 1024
-"""A client that sends as much as this in the time of patience is quick."""
-_PIECES_KEPT = 64  # more of them are joined: a body that comes byte by byte would take many times its size
+"""A client that sends this much within the time of patience is quick."""
+_PIECES_KEPT = 64  # beyond this they are joined: a body that comes byte by byte would take many times its size
 
 
 class Gathering:
-    """One body. Used as a context, whose end gives back all that it held."""
+    """One body. Used as a context manager, which releases everything at its end."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Gathering:
         self.size_bytes = 0
 
     async def take(self, body: AsyncIterable[bytes], *, announced_bytes: int | None) -> None:
-        """Read the body to its end. Raises: what it raises; BlobTooLarge; StorageFull, StorageUnavailable."""
+        """Read the body to its end. Raises: what the body raises; BlobTooLarge; StorageFull, StorageUnavailable."""
         await self._reserve(self._small_bytes if announced_bytes is None else announced_bytes)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(PATIENCE_SECONDS, self._lose_patience, loop)
@@ -72,7 +72,7 @@ class Gathering:
         return self.size_bytes <= self._small_bytes
 
     async def fetch_back(self) -> None:
-        """Have a small body, which was slow to come, in memory again."""
+        """Bring a small body that came slowly back into memory."""
         await self._reserve(self.size_bytes)
         rest = b"".join(self.pieces)
         written = await self._in_thread(self._file().written)
@@ -80,14 +80,14 @@ class Gathering:
         await self._in_thread(self._file().discard)
 
     async def publish(self) -> StoredBlob:
-        """Make a large body's file a blob. Raises: what its check does; StorageFull, StorageUnavailable."""
+        """Turn a large body's file into a blob. Raises: what its check does; StorageFull, StorageUnavailable."""
         blob = await self._in_thread(self._file().publish, b"".join(self.pieces))
         assert isinstance(blob, StoredBlob)  # noqa: S101 - what `publish` gives
         self.pieces = []
         return blob
 
     async def leave(self) -> None:
-        """Give back memory, room and file. A file that is a blob by now is left alone."""
+        """Release memory, room and file. A file that is a blob by now is left alone."""
         self._room.leave(self._reserved_bytes)
         self._reserved_bytes = 0
         self.pieces = []

@@ -1,4 +1,4 @@
-"""Makes bytes in the middle of a file gone: given back to the file system where it can do that, else overwritten."""
+"""Removes bytes in the middle of a file: gives them back to the file system if it can do that, else overwrites them."""
 
 import ctypes
 import errno
@@ -12,7 +12,7 @@ _ZEROS = bytes(256 * 1024)
 
 
 def punch(descriptor: int, start: int, end: int) -> None:
-    """Afterwards the range reads as zeros; not durable before a sync. Raises OSError."""
+    """Afterwards the range reads as zeros; durable only after a sync. Raises OSError."""
     fallocate = _fallocate()
     if end <= start:
         return

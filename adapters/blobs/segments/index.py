@@ -1,8 +1,8 @@
 """Where each blob lies in the segments, in SQLite: durable, and readable from any process at once.
 
-It holds nothing that the segments do not: lost, it is made again by reading them. What it adds is what is *not* there
-any more: a blob is deleted by one transaction here, and its bytes, noted down in the same transaction, are then erased
-in the file; a crash in between leaves the note.
+It holds nothing that the segments do not: if lost, it is rebuilt by reading them. What it adds is what is *no longer*
+there: a blob is deleted by one transaction here, which also notes its bytes, and these are then erased in the file; a
+crash in between leaves the note.
 """
 
 import sqlite3
@@ -35,7 +35,7 @@ _SCHEMA = """
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a blob is. `offset`: of its record; the body is behind the record's header and key."""
+    """Where a blob is. `offset`: of its record; the body comes after the record's header and key."""
 
     segment: int
     offset: int
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SegmentStanding:
-    """What the index knows of one segment. Sealed: it is never appended to again. `live_bytes` are whole records'."""
+    """What the index knows about one segment. Sealed: never appended to again. `live_bytes`: of whole records."""
 
     id: int
     indexed_end: int
@@ -60,7 +60,7 @@ class SegmentStanding:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Bytes that are to be gone from a segment."""
+    """Bytes to be removed from a segment."""
 
     segment: int
     offset: int
@@ -77,7 +77,7 @@ class Move:
 
 
 class SegmentIndex:
-    """Blocking; for any thread. Raises: StorageFull, StorageUnavailable."""
+    """Blocking; can be used from any thread. Raises: StorageFull, StorageUnavailable."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -92,7 +92,7 @@ class SegmentIndex:
         return None if row is None else _place(key, *row)
 
     def present(self, keys: Sequence[str]) -> set[str]:
-        """Those of these keys that are here, by one query."""
+        """Those of these keys that are here, in one query."""
         if not keys:
             return set()
         marks = ",".join("?" * len(keys))
@@ -131,10 +131,10 @@ class SegmentIndex:
         indexed_end: int,
         sealed: bool = False,
     ) -> None:
-        """Take up records of a segment, which is known up to `indexed_end` then.
+        """Index records of a segment, which is then known up to `indexed_end`.
 
-        A key that is here already stays where it is; the second copy of its bytes is noted down to be erased. A moved
-        one is in its new place afterwards and its old bytes are noted down, unless it has been deleted meanwhile.
+        A key that is already here keeps its place; the second copy of its bytes is noted to be erased. A moved one
+        gets its new place and its old bytes are noted to be erased, unless it has been deleted meanwhile.
         """
         with self._write() as writer:
             writer.execute(
@@ -149,7 +149,7 @@ class SegmentIndex:
             writer.executemany("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", map(_erasure, no_longer_needed))
 
     def drop(self, keys: Sequence[str]) -> None:
-        """Forget these keys, and note down that their bytes are to be erased."""
+        """Forget these keys, and note that their bytes are to be erased."""
         with self._write() as writer:
             for key in keys:
                 row = writer.execute(
@@ -161,7 +161,7 @@ class SegmentIndex:
                     _count(writer, place.segment, [place], -1)
 
     def erased(self, erasures: Sequence[Erasure]) -> None:
-        """Strike these notes out: it is done."""
+        """Strike out these notes: it is done."""
         with self._write() as writer:
             writer.executemany(
                 "DELETE FROM erasures WHERE segment=? AND offset=?", [(each.segment, each.offset) for each in erasures]
@@ -198,7 +198,7 @@ class SegmentIndex:
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self._path, durable=True)
         try:
-            with writing(connection):  # two processes may open a new store at once
+            with writing(connection):  # two processes may open a new store at the same time
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
         except BaseException:
@@ -212,7 +212,7 @@ def _place(key: str, segment: int, offset: int, size_bytes: int) -> Place:
 
 
 def _insert(writer: sqlite3.Connection, placed: Sequence[tuple[str, Place]]) -> list[Place]:
-    """Insert those whose key is new; gives the places of the others."""
+    """Insert those whose key is new; returns the places of the others."""
     rows = [(key, place.segment, place.offset, place.size_bytes) for key, place in placed]
     cursor = writer.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?,?)", rows)
     if cursor.rowcount == len(rows):
@@ -226,7 +226,7 @@ def _insert(writer: sqlite3.Connection, placed: Sequence[tuple[str, Place]]) -> 
 
 
 def _move(writer: sqlite3.Connection, move: Move) -> Place:
-    """Let the key point to the copy; gives the place whose bytes are of no use now."""
+    """Point the key to the copy; returns the place whose bytes are not needed any more."""
     changed = writer.execute(
         "UPDATE blobs SET segment=?, offset=? WHERE key=? AND segment=? AND offset=?",
         (move.after.segment, move.after.offset, move.key, move.before.segment, move.before.offset),

@@ -1,6 +1,6 @@
-"""Reads one blob out of a segment: a seekable reader, and blocks by position. Each read is one pread.
+"""Reads one blob from a segment: a seekable reader, and blocks by position. Each read is one pread.
 
-What is erased while it is being read is not found, rather than read as zeros.
+If the blob is erased while it is being read, it is not found, rather than read as zeros.
 """
 
 import io
@@ -35,7 +35,7 @@ class BlobInSegment(io.RawIOBase):
         return self._place.body_offset
 
     def block(self, start: int, length: int) -> bytes:
-        """At most `length` bytes from `start` of the blob; none at its end."""
+        """At most `length` bytes from `start` in the blob; empty at its end."""
         length = max(0, min(length, self.size_bytes - start))
         with storage_errors(reading=self._key):
             block = os.pread(self._descriptor, length, self.start + start)
@@ -43,7 +43,7 @@ class BlobInSegment(io.RawIOBase):
             return block
 
     def check_not_erased(self) -> None:
-        """What was read before this call was not erased yet. Raises: BlobNotFound."""
+        """Prove that what was read before this call was not erased yet. Raises: BlobNotFound."""
         if os.pread(self._descriptor, 1, self._place.offset + STATE_OFFSET) == bytes([ERASED]):
             raise BlobNotFound(self._key)
 

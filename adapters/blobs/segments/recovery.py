@@ -1,4 +1,4 @@
-"""Finds, at the start, what a crash left: torn ends of segments, and erasures that were noted down and not done."""
+"""Finds, at the start, what a crash left: torn ends of segments, and erasures noted but not done."""
 
 import os
 from contextlib import suppress
@@ -15,9 +15,9 @@ _RECORDS_AT_ONCE = 2_048
 
 
 def recover_segments(directory: Path, index: SegmentIndex) -> int:
-    """Read the end of every segment that nobody writes to and that is not sealed: cut off what is torn, index the rest.
+    """Read the end of every unsealed segment that nobody writes to: cut off what is torn, index the rest.
 
-    Says how many were torn. What the index knows already is not read. Raises: StorageFull, StorageUnavailable.
+    Returns how many were torn. What is already in the index is not read. Raises: StorageFull, StorageUnavailable.
     """
     with storage_errors():
         standings = {standing.id: standing for standing in index.segments()}
@@ -51,7 +51,7 @@ def _recover_one(directory: Path, index: SegmentIndex, segment: int, indexed_end
 
 
 def _read_from_disk_alone(descriptor: int) -> None:
-    """Let go of what is cached: after a failed sync it need not be what is on the disk, and would be believed."""
+    """Drop what is cached: after a failed sync it may differ from what is on the disk, and would be trusted."""
     with suppress(OSError):
         os.fdatasync(descriptor)
     if hasattr(os, "posix_fadvise"):
@@ -59,9 +59,9 @@ def _read_from_disk_alone(descriptor: int) -> None:
 
 
 def _index_whole_records(descriptor: int, index: SegmentIndex, segment: int, indexed_end: int) -> int | None:
-    """Take up every record after `indexed_end` up to the first torn one; gives the end, None if there are none at all.
+    """Index every record from `indexed_end` to the first torn one; returns the end, or None if there are none.
 
-    Whatever is acknowledged lies before anything that is torn: a sync covers all that was appended before it.
+    Whatever was acknowledged lies before anything torn: a sync covers everything appended before it.
     """
     if os.pread(descriptor, len(FILE_HEADER), 0) != FILE_HEADER and not indexed_end:
         return None

@@ -1,7 +1,7 @@
-"""Gives space back: erases what was deleted, removes segments nothing lives in, moves the rest out of nearly dead ones.
+"""Reclaims space: erases what was deleted, removes segments without live blobs, moves the rest out of nearly dead ones.
 
-Every step is noted in the index before it is done and struck out after it, so that a crash anywhere leaves work to be
-done again, and never bytes that nobody knows of.
+Every step is noted in the index before it is done and struck out afterwards, so that a crash anywhere leaves work to be
+repeated, never bytes that nobody knows of.
 """
 
 import logging
@@ -24,10 +24,10 @@ from adapters.durable_files import sync_directory
 logger = logging.getLogger(__name__)
 
 LITTLE_LEFT = 0.25
-"""A sealed segment of which no more than this share lives is worth copying what is left of it."""
+"""If no more than this share of a sealed segment is live, copying that out is worthwhile."""
 
 MOST_SMALL_SEGMENTS = 16
-"""Beyond so many sealed segments of less than an eighth of the usual size, as restarts leave them, they are merged."""
+"""More sealed segments than this under an eighth of the usual size, as restarts leave them, are merged."""
 
 _BLOCK_BYTES = 512 * 1024
 _BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -35,7 +35,7 @@ _BYTES_AT_ONCE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SpaceUsage:
-    """Of all segments. `live_bytes` and `dead_bytes`: records with their headers; `disk_bytes`: what the disk gives."""
+    """Over all segments. `live_bytes` and `dead_bytes`: records with headers; `disk_bytes`: space taken on the disk."""
 
     segments: int
     live_blobs: int
@@ -55,7 +55,7 @@ class SegmentSpace:
         self._damaged: set[int] = set()
 
     def erase_noted(self) -> None:
-        """Make the bytes of every noted erasure gone for real; durable on return."""
+        """Really remove the bytes of every noted erasure; durable on return."""
         with storage_errors():
             noted: dict[int, list[Erasure]] = defaultdict(list)
             for erasure in self._index.erasures():
@@ -70,7 +70,7 @@ class SegmentSpace:
                     self._erase(segment, erasures)
 
     def _erase(self, segment: int, erasures: Sequence[Erasure]) -> None:
-        """First say in each record that it is erased, durably; so it is never read as damaged."""
+        """First mark each record as erased, durably, so that it is never read as damaged."""
         with suppress(FileNotFoundError):
             descriptor = os.open(segment_path(self._directory, segment), os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -91,7 +91,7 @@ class SegmentSpace:
         self._index.forget_segment(segment)
 
     def compact(self) -> None:
-        """Remove sealed segments in which nothing lives, and move out of those with little left what still does."""
+        """Remove sealed segments without live blobs, and move the live blobs out of those that have few."""
         with storage_errors():
             self._remove_dead()
             candidates = self._worth_compacting()
@@ -120,7 +120,7 @@ class SegmentSpace:
         return list(wanted)
 
     def _move_out(self, segment: int) -> None:
-        """Copy what lives in a segment to the open one. What cannot be read as it was written is left where it is."""
+        """Copy a segment's live blobs to the open one. A blob that does not read as written stays where it is."""
         descriptor = os.open(segment_path(self._directory, segment), os.O_RDONLY | os.O_CLOEXEC)
         copied: list[Copied] = []
         try:
@@ -145,7 +145,7 @@ class SegmentSpace:
 
 
 def space_usage(directory: Path, index: SegmentIndex) -> SpaceUsage:
-    """What the segments hold. Records behind the index's end, which are few, are not counted as live or dead."""
+    """What the segments hold. The few records beyond the index's end count as neither live nor dead."""
     with storage_errors():
         present = segments_in(directory)
         standings = [standing for standing in index.segments() if standing.id in set(present)]

@@ -1,7 +1,7 @@
 """Local disk as a blob store, small bodies in segments: durable (one fdatasync for all that wait), atomic, idempotent.
 
 Small bodies are appended to one open segment under `.segments/`; larger ones, and what worker processes store, are
-files of their own beside it, as `FileBlobStore` keeps them. A store of files can be opened as one of segments.
+single files beside it, as `FileBlobStore` keeps them. A store of files can be opened as one of segments.
 """
 
 import asyncio
@@ -41,24 +41,24 @@ from adapters.durable_files import Directories
 T = TypeVar("T")
 
 SMALL_BYTES = 256 * 1024
-"""Up to here a body shares a segment with others."""
+"""Up to this size a body shares a segment with others."""
 
 QUICKLY_HASHED_BYTES = 16 * 1024
-"""Up to here taking the digests costs less than a hop to a thread and back."""
+"""Up to this size computing the digests costs less than a hop to a thread and back."""
 
 HASHING_THREADS = max(1, min(4, (os.cpu_count() or 2) - 1))
-"""One core is the event loop's; a thread more than there are cores only wakes another that is cold."""
+"""One core is for the event loop; one thread more than there are cores only wakes another that is cold."""
 
 _HASHED_UNDER_THE_LOCK = 2047
 
 WAITING_BYTES = 32 * 1024 * 1024
-"""Bodies on their way, together; beyond this, requests wait."""
+"""All incoming bodies together; beyond this, requests wait."""
 
 
 class SegmentBlobStore:
-    """Blobs under one directory. Any number of processes may use it; each writes to segments of its own.
+    """Blobs under one directory. Any number of processes may use it; each writes to its own segments.
 
-    One of them owns the store: it calls `recover`, and it alone deletes.
+    One of them owns the store: it calls `recover`, and only it deletes.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class SegmentBlobStore:
 
     async def read(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if start < 0 or (length is not None and length < 0):
-            raise ValueError("A range has neither a negative start nor a negative length.")
+            raise ValueError("A range must not have a negative start or length.")
         blob = await self._files.in_thread(self._open, checked_key(key))
         if blob is None:
             async for block in self._files.read(key, start=start, length=length):
@@ -176,11 +176,11 @@ class SegmentBlobStore:
         return await self._files.size(key) if place is None else place.size_bytes
 
     def _place(self, key: str) -> Place | None:
-        """Where the key is in a segment; None when it is not in any."""
+        """Where the key is in a segment; None if it is in none."""
         return self._writer.find(key) or self._index.find(key) or self._tails.find(key, besides=self._writer.segments)
 
     def _open(self, key: str) -> BlobInSegment | None:
-        """Opened where it is; a second look when its segment was compacted between looking and opening."""
+        """Opened where it is. Looks again if its segment was compacted between looking and opening."""
         for is_last in (False, True):
             place = self._place(key)
             if place is None:
@@ -238,7 +238,7 @@ class SegmentBlobStore:
         return leftovers
 
     def usage(self) -> SpaceUsage:
-        """What the segments hold, and what they take."""
+        """What the segments hold, and how much space they take."""
         return self._space.usage()
 
     async def close(self) -> None:
@@ -259,18 +259,18 @@ class SegmentBlobStore:
         self._in_background(self._writer.index_durable)
 
     def _in_background(self, work: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # closing: what is left to do is found at the next start
+        with suppress(RuntimeError):  # closing: the next start finds what is left to do
             self._background.submit(_tolerant, work)
 
 
 def _tolerant(work: Callable[[], None]) -> None:
-    """What fails in the background has lost nothing, and is tried again when there is reason to."""
+    """A failure in the background has lost nothing; the work is tried again when there is reason to."""
     with suppress(BlobFailure):
         work()
 
 
 def _slices(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """From 2048 bytes on hashlib lets go of the GIL, and getting it back costs more than hashing so little."""
+    """From 2048 bytes on hashlib releases the GIL, and getting it back costs more than hashing so little."""
     for piece in pieces:
         for start in range(0, len(piece), _HASHED_UNDER_THE_LOCK):
             yield piece[start : start + _HASHED_UNDER_THE_LOCK]

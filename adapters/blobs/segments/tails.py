@@ -1,6 +1,6 @@
-"""The ends of segments that other openings are writing to: records that are in the files and not yet in the index.
+"""The ends of segments that other openings are writing to: records that are in the files but not yet in the index.
 
-Read when a key is not found otherwise. Only headers are: who asks for a key has been told that it is durable.
+Read if a key is not found otherwise. Only headers are read: whoever asks for a key knows that it is durable.
 """
 
 import os
@@ -22,7 +22,7 @@ class _Tail:
 
 
 class SegmentTails:
-    """Blocking; for any thread. Raises: StorageUnavailable."""
+    """Blocking; can be used from any thread. Raises: StorageUnavailable."""
 
     def __init__(self, directory: Path, index: SegmentIndex) -> None:
         self._directory = directory
@@ -31,7 +31,7 @@ class SegmentTails:
         self._reading = threading.Lock()
 
     def find(self, key: str, *, besides: Collection[int]) -> Place | None:
-        """Where the key is in the tail of any segment but these."""
+        """Where the key is, in the tail of any segment except these."""
         with self._reading:
             self._read(besides)
             return next((tail.places[key] for tail in self._tails.values() if key in tail.places), None)

@@ -1,4 +1,4 @@
-"""Bounds the bytes of all bodies that are on their way; whoever comes when it is full waits, first come, first served.
+"""Bounds the bytes of all incoming bodies; when it is full, newcomers wait, first come, first served.
 
 Used from one event loop.
 """
@@ -8,7 +8,7 @@ from collections import deque
 
 
 class WaitingRoom:
-    """Room for `size_bytes`. A body that is larger than that is let in when it has the room to itself."""
+    """Room for `size_bytes`. A larger body is admitted when it has the room to itself."""
 
     def __init__(self, size_bytes: int) -> None:
         self._size_bytes = size_bytes
@@ -16,7 +16,7 @@ class WaitingRoom:
         self.taken_bytes = 0
 
     async def enter(self, size_bytes: int) -> int:
-        """Wait for room; gives the bytes to leave with."""
+        """Wait for room; returns the number of bytes to leave with."""
         size_bytes = min(size_bytes, self._size_bytes)
         if not self._queue and self.taken_bytes + size_bytes <= self._size_bytes:
             self.taken_bytes += size_bytes

@@ -1,6 +1,6 @@
-"""Takes staged bodies into the open segment: all that wait are appended with one write and share one fdatasync.
+"""Puts staged bodies into the open segment: all that wait are appended with one write and share one fdatasync.
 
-What is durable moves on into the index in the background; until then its keys are found here.
+What is durable goes into the index in the background; until then its keys are found here.
 """
 
 import threading
@@ -19,12 +19,12 @@ from adapters.blobs.storage_errors import storage_errors
 SEGMENT_BYTES = 256 * 1024 * 1024
 STEP_BYTES = 16 * 1024 * 1024
 RECORDS_TO_INDEX = 2_048
-"""So many durable records are taken into the index at once; after a crash no more than these are read again."""
+"""This many durable records are indexed at once; after a crash no more than this are read again."""
 
 
 @dataclass(slots=True)
 class StagedBody:
-    """A small body in memory, with its digests taken. Nothing of it is on the disk before `make_durable`."""
+    """A small body in memory, with its digests computed. Nothing of it is on the disk before `make_durable`."""
 
     blob: StoredBlob
     pieces: Sequence[bytes]
@@ -37,7 +37,7 @@ class StagedBody:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A blob that moves here from another segment."""
+    """A blob that is being moved here from another segment."""
 
     key: str
     body: bytes
@@ -58,16 +58,16 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Own:
-    """A segment of this writer, with the records that are not in the index yet."""
+    """A segment of this writer, with its records that are not in the index yet."""
 
     segment: WritableSegment
     entries: deque[_Entry] = field(default_factory=deque)
 
 
 class SegmentWriter:
-    """Blocking; for any thread. Makes a segment when the first body comes.
+    """Blocking; can be used from any thread. Creates a segment when the first body comes.
 
-    `on_unindexed` is told when it is time for `index_durable`.
+    `on_unindexed` is called when it is time for `index_durable`.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class SegmentWriter:
 
     @property
     def segments(self) -> list[int]:
-        """The segments that are written here, or have been and are not sealed yet."""
+        """The segments that are being written here, and those that were and are not sealed yet."""
         return [own.segment.id for own in self._own]
 
     def find(self, key: str) -> Place | None:
-        """Where a key lies that the index may not know yet; also one that is not durable yet."""
+        """Where a key lies that may be missing from the index, durable or not."""
         entry = self._tail.get(key)
         return None if entry is None or entry.is_lost else entry.place
 
@@ -106,7 +106,7 @@ class SegmentWriter:
             return [key for key, entry in list(self._tail.items()) if key.startswith(beginning) and not entry.is_lost]
 
     def make_durable(self, bodies: Sequence[StagedBody]) -> list[BlobFailure | None]:
-        """Append these bodies, but for those that are there already, and sync once. Says for each what failed."""
+        """Append these bodies, except those already there, and sync once. Returns each body's failure, or None."""
         waits_for: list[_Entry | None] = []
         try:
             with self._appending, storage_errors():
@@ -117,7 +117,7 @@ class SegmentWriter:
         return [failures.get(entry.segment.id) if entry is not None and entry.is_lost else None for entry in waits_for]
 
     def _append_new(self, bodies: Sequence[StagedBody]) -> list[_Entry | None]:
-        """For each body the entry that holds it; None when it has been in the index for long."""
+        """For each body the entry that holds it; None if it has long been in the index."""
         if self._closed:
             raise StorageUnavailable("it has been closed")
         known = {body.blob.key: entry for body in bodies if (entry := self._known(body.blob.key)) is not None}
@@ -136,7 +136,7 @@ class SegmentWriter:
         return None if entry is None or entry.is_lost else entry
 
     def copy(self, copied: Sequence[Copied]) -> None:
-        """Append blobs that lie elsewhere; the index says so once they are durable. Raises: as `put`."""
+        """Append blobs copied from elsewhere; they are indexed here once durable. Raises: as `put`."""
         with self._appending, storage_errors():
             self._append([(each.key, [each.body], len(each.body)) for each in copied], [each.before for each in copied])
 
@@ -186,16 +186,16 @@ class SegmentWriter:
         return failures
 
     def sync(self) -> None:
-        """Make everything that was appended durable. Raises: StorageFull, StorageUnavailable."""
+        """Make everything appended durable. Raises: StorageFull, StorageUnavailable."""
         with storage_errors():
             for own in list(self._own):
                 if own.segment.failure is None:
                     own.segment.sync()
 
     def index_durable(self, *, retire: bool = False) -> None:
-        """Take what is durable into the index, and seal what is not appended to any more.
+        """Put what is durable into the index, and seal segments that are no longer appended to.
 
-        `retire`: seal the open segment, too; nothing may be appended at the same time.
+        `retire`: also seal the open segment; nothing may be appended at the same time.
         """
         with self._indexing:
             for own in list(self._own):
@@ -207,7 +207,7 @@ class SegmentWriter:
         segment = own.segment
         seals = segment.is_retired
         if seals and segment.failure is None:
-            with suppress(OSError):  # a failure is noted in the segment, and what it costs is lost below
+            with suppress(OSError):  # the segment notes a failure, and what it costs is lost below
                 segment.sync()
         reached = segment.synced_end
         durable: list[_Entry] = []
@@ -236,7 +236,7 @@ class SegmentWriter:
             segment.close()
 
     def close(self) -> None:
-        """Seal the open segment where that is possible; what is not in the index then is found again by recovery."""
+        """Seal the open segment if possible; recovery finds what is not in the index then."""
         with self._appending:
             self._closed = True
         with suppress(BlobFailure):

@@ -16,7 +16,7 @@ from service.dialects.bota.identifiers import public_recording_id
 class Permission:
     """What a request needs: a secret key, a restricted key with `scope`, or a token of one of these kinds.
 
-    A token is good for what is its own alone: a device's recordings, the one recording of an upload token.
+    A token is valid only for what is its own: a device's recordings, or the one recording of an upload token.
     """
 
     scope: str
@@ -60,8 +60,8 @@ def permitted(request: web.Request, callers: Callers, permission: Permission) ->
 
 
 def check_owner(key: Key, recording_id: UUID, *, tenant_id: str, device_id: str | None) -> None:
-    """Another project's recording, another device's to a device token, and any but its own to an upload token, is as
-    if it did not exist. Raises: RecordingNotFound."""
+    """Another project's recording, another device's for a device token, and any but its own for an upload token do not
+    exist for the caller. Raises: RecordingNotFound."""
     its_own = {
         KeyKind.DEVICE: key.device_id == device_id,
         KeyKind.UPLOAD: key.recording_id == public_recording_id(recording_id),

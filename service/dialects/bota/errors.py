@@ -17,7 +17,7 @@ from service.dialects.http.json_answers import json_answer
 
 class Unauthorized(Exception):
     def __init__(self) -> None:
-        super().__init__("The Authorization header must be 'Bearer' and a key of this service that is in force.")
+        super().__init__("The Authorization header must be 'Bearer' and a valid key of this service.")
 
 
 class Forbidden(Exception):
@@ -61,21 +61,21 @@ class UploadedElsewhere(NotWholeFileRecording):
         Exception.__init__(self, _ELSEWHERE)
 
 
-_ELSEWHERE = "The recording came by another API; it is uploaded and finalized there."
+_ELSEWHERE = "The recording was created over another API; upload and finalize it there."
 
 
 class UploadNotVerified(Exception):
     def __init__(self) -> None:
-        super().__init__("The file has not arrived whole yet, so nothing is verified; ask again after its PUT.")
+        super().__init__("The file has not arrived completely, so nothing is verified; ask again after its PUT.")
 
 
 class ContentDiffers(Exception):
-    """What arrived is not what the client says it sent."""
+    """What arrived differs from what the client says it sent."""
 
 
 class TooManyRequests(Exception):
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"There were too many requests; the next is taken in {seconds} seconds.")
+        super().__init__(f"There were too many requests; the next one is accepted in {seconds} seconds.")
 
 
 def _write(refusal: Refusal) -> web.Response:

@@ -48,7 +48,7 @@ _FORMS: Mapping[Format, _Form] = {
 }
 
 FILE_TYPES = tuple(form.media_type for form in _FORMS.values() if form.media_type != "application/json")
-"""What a transcript is answered as, besides JSON."""
+"""What a transcript is served as, besides JSON."""
 
 _BY_ACCEPT: Mapping[str, Format | None] = {
     "application/json": None,
@@ -61,10 +61,10 @@ _BY_ACCEPT: Mapping[str, Format | None] = {
 
 
 def format_asked_for(request: web.Request) -> Format | None:
-    """The query's format, or else the one that Accept prefers; None for Bota's object of the transcription.
+    """The query's format, or else the one that Accept prefers; None for Bota's transcription object.
 
-    A client that accepts none of these gets Bota's object too, not 406: Bota's clients were never asked for an
-    Accept that fits. Raises: InvalidRequest.
+    A client that accepts none of these also gets Bota's object, not a 406: Bota's clients never had to send a matching
+    Accept. Raises: InvalidRequest.
     """
     asked = query_of(TranscriptionRequest, request.query).format
     if asked is not None:
@@ -74,7 +74,7 @@ def format_asked_for(request: web.Request) -> Format | None:
 
 
 async def exported(transcript: Transcript, form: Format, *, name: str) -> web.Response:
-    """The file, to be shown by a browser and to be saved as `name` with the format's ending."""
+    """The file, for a browser to show and to save as `name` with the format's extension."""
     body = await asyncio.to_thread(_FORMS[form].write, transcript)  # an hour's subtitles take half a second
     return web.Response(
         body=body,

@@ -1,4 +1,4 @@
-"""Bota's health check (P). It is for whoever watches the service, so it needs no key."""
+"""Bota's health check (P). It is for monitoring, so it needs no key."""
 
 from aiohttp import web
 
@@ -18,7 +18,7 @@ class Health:
         router.add_get("/health", self.health)
 
     async def health(self, _: web.Request) -> web.Response:
-        """Is the service up, and its log with it? Nothing is billed here."""
+        """Is the service up, and its log with it? This service bills nothing."""
         try:
             await self._queries.check_log()
         except LogUnavailable:

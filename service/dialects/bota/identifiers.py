@@ -34,7 +34,7 @@ def stitching_job_id(recording_id: UUID) -> str:
 
 
 def client_ids(recording_id: UUID, _: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
-    """What Bota's clients know a recording by."""
+    """What Bota's clients call a recording."""
     return {
         "recording_id": public_recording_id(recording_id),
         "transcription_id": public_transcription_id(recording_id),
@@ -42,7 +42,7 @@ def client_ids(recording_id: UUID, _: RecordingOpened | AmbientSessionOpened) ->
 
 
 def recording_id_of(public_id: str) -> UUID:
-    """The recording that a `rec_` id stands for. Raises: RecordingNotFound for what no id of ours looks like."""
+    """The recording that a `rec_` id stands for. Raises: RecordingNotFound for anything that is not such an id."""
     return _id_behind("rec_", public_id)
 
 

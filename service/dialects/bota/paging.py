@@ -54,7 +54,7 @@ def cursor_of(order: Order, place: Place | None) -> str | None:
 
 
 def place_of(order: Order, cursor: str | None) -> Place | None:
-    """Raises: InvalidRequest for what is no cursor of this list."""
+    """Raises: InvalidRequest for anything but a cursor of this list."""
     if cursor is None:
         return None
     try:
@@ -64,5 +64,5 @@ def place_of(order: Order, cursor: str | None) -> Place | None:
     except (ValueError, binascii.Error):
         place = None
     if place is None or place.time.utcoffset() != timedelta() or cursor_of(order, place) != cursor:
-        raise InvalidRequest("cursor", "It must be the next_cursor of this list, as it was given.")
+        raise InvalidRequest("cursor", "This must be the next_cursor of this list, exactly as given.")
     return place

@@ -1,6 +1,6 @@
-"""Bota's rate limits (P): every answer says how the caller stands; off unless set.
+"""Bota's rate limits (P): every answer reports the caller's count; off unless set.
 
-A caller is a key, or an address where there is none. `/health` is for whoever watches the service: it is not refused.
+A caller is a key, or an address if there is none. `/health` is for monitoring, so it is never refused.
 """
 
 from aiohttp import web
@@ -17,7 +17,7 @@ _RATE = web.RequestKey("rate", Rate)
 
 
 def rate_limits(callers: Callers, *, per_minute: int | None, clock: Clock) -> Middleware:
-    """Counts a request of Bota's API before anything else is done for it. Raises: TooManyRequests."""
+    """Counts a request to Bota's API before anything else is done for it. Raises: TooManyRequests."""
     rates = Rates(per_minute, clock)
 
     @web.middleware
@@ -44,7 +44,7 @@ def _seconds_left(rate: Rate, clock: Clock) -> int:
 
 
 async def tell_rate(request: web.Request, response: web.StreamResponse) -> None:
-    """Signal handler: the headers, on whatever is answered."""
+    """Signal handler: the headers, on every answer."""
     rate = request.get(_RATE)
     if rate is not None:
         response.headers["X-RateLimit-Limit"] = str(rate.limit)

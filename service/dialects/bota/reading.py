@@ -1,4 +1,4 @@
-"""Bota's reading side: recordings, their audio and history; and asking for a failed stage again."""
+"""Bota's reading side: recordings, their audio and history; and retrying a failed stage."""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from service.dialects.http.serving import ServedBlob, serve_blob
 from service.dialects.http.signed_urls import UrlSigner
 
 CONTENT_FIELDS = {"blob_key", "details_key"}
-"""Fields of an event that say where we keep something: nobody's business outside."""
+"""Fields of an event that say where we keep something: not for outsiders."""
 
 FILE_ENDINGS = {
     "audio/ogg": "opus",
@@ -79,13 +79,13 @@ class Reading:
         router.add_get("/v1/downloads/{recording_id}.{ending}", self.download)
 
     async def recordings(self, request: web.Request) -> web.Response:
-        """A page of the project's recordings, newest first (P); or those that a Dragon client named so (D)."""
+        """A page of the project's recordings, newest first (P); or those that a Dragon client gave these ids (D)."""
         key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(RecordingsPageRequest, _in_snake_case(request.query))
         if asked.cursor is not None and asked.offset is not None:
             raise InvalidRequest("offset", "A cursor and an offset exclude each other.")
         if asked.recording_id is not None and asked.correlation_id is None:
-            raise InvalidRequest("recording_id", "It needs the correlation_id that it is a number in.")
+            raise InvalidRequest("recording_id", "It needs the correlation_id within which it is a number.")
         page = await self._view.page(
             PageQuery(
                 tenant_id=key.project_id,
@@ -115,7 +115,7 @@ class Reading:
         return json_answer(await self._view.recording_answer(recording_id, summary), status=status)
 
     async def events(self, request: web.Request) -> web.Response:
-        """The history (D), one fact after another, without what only we need to find the content."""
+        """The history (D), one fact after another, without the fields that only we need to find the content."""
         key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
         await self._view.summary(key, recording_id)
@@ -133,7 +133,7 @@ class Reading:
         return await self._recording_answer(key, public_id, status=202)
 
     async def delete(self, request: web.Request) -> web.Response:
-        """The recording is gone when this answers; its bytes are erased right after (P)."""
+        """The recording is gone before this answers; its bytes are erased right after (P)."""
         key = access.permitted(request, self._callers, access.WRITE_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
         await self._view.summary(key, recording_id)
@@ -178,13 +178,13 @@ class Reading:
 
 
 def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
-    """Dragon's ids may be asked for as Dragon writes them, too."""
+    """Dragon's ids may also be given in Dragon's own spelling."""
     spellings = {"correlationId": "correlation_id", "recordingId": "recording_id"}
     return {spellings.get(name, name): value for name, value in query.items()}
 
 
 def _external_id(asked: RecordingsPageRequest) -> str | None:
-    """An external id that is made of several has a slash between them: see `adapters.summary_pages`."""
+    """An external id made of several has a slash between them: see `adapters.summary_pages`."""
     if asked.correlation_id is None or asked.recording_id is None:
         return None
     return f"{asked.correlation_id}/{asked.recording_id}"

@@ -1,4 +1,4 @@
-"""Bota's operations as the API reference tells them: what is asked, what is answered, who may ask."""
+"""Bota's operations as the API reference shows them: what is asked, what is answered, who may ask."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,7 +38,7 @@ def _keyed(
     *errors: int,
     **more: Any,
 ) -> Operation:
-    """An operation that needs a key. Any of them may be refused for the key, for the rate, or for the log."""
+    """An operation that needs a key. Any of them may be refused because of the key, the rate, or the log."""
     return _open(
         method,
         path,

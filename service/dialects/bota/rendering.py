@@ -1,4 +1,4 @@
-"""Bota's words for a recording and its transcription (P): every field there, null where nothing is known."""
+"""Bota's words for a recording and its transcription (P): every field is there, null if nothing is known."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -30,7 +30,7 @@ STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FAILED: "failed",
     Standing.DELETED: "failed",
 }
-"""Of a recording that is not open; "processing" between these, whichever stage it is in."""
+"""For a recording that is not open; "processing" in between, whichever stage it is in."""
 
 TRANSCRIPTION_STATUS_OF_RECORDING: Mapping[Standing, TranscriptionStatusOfRecording] = {
     Standing.FINALIZED: "queued",
@@ -62,7 +62,7 @@ MEDIA_TYPES = {
 def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
-    """`details`: the blob of the client's free text, if it sent any. `file`: what was uploaded as one and verified."""
+    """`details`: the blob of the client's free text, if it sent any. `file`: the verified file of a whole upload."""
     said = orjson.loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
@@ -102,12 +102,12 @@ def recording_answer(
 
 
 def _names_elsewhere(summary: RecordingSummary) -> dict[str, str]:
-    """(D) What a recording that came by another dialect is called there; Bota's own have no such fields."""
+    """(D) The other dialect's names for a recording that came by it; Bota's own recordings have no such fields."""
     return {} if summary.dialect == DIALECT else {"dialect": summary.dialect, "external_id": summary.external_id}
 
 
 def recording_status(summary: RecordingSummary) -> RecordingStatus:
-    """What the status is in the object, and what it is asked for by in lists."""
+    """The status shown in the object and asked for in lists."""
     if summary.failed is not None and summary.failed.reason == INTEGRITY_FAILURE:
         return INTEGRITY_FAILURE
     if summary.standing is Standing.OPEN:
@@ -116,7 +116,7 @@ def recording_status(summary: RecordingSummary) -> RecordingStatus:
 
 
 def _transcription_status(summary: RecordingSummary) -> TranscriptionStatusOfRecording | None:
-    """A recording that never got to its transcription has none; a note that failed does not undo a transcript."""
+    """A recording that never got as far as its transcription has none; a failed note does not undo a transcript."""
     if summary.finalized_at is None:
         return None
     return "completed" if summary.transcribed else TRANSCRIPTION_STATUS_OF_RECORDING.get(summary.standing)
@@ -125,7 +125,7 @@ def _transcription_status(summary: RecordingSummary) -> TranscriptionStatusOfRec
 def transcription_answer(
     recording_id: UUID, summary: RecordingSummary, transcript: Transcript | None
 ) -> TranscriptionAnswer:
-    """Of a finalized recording. `transcript`: the blob's content once there is one. Times of segments in seconds."""
+    """For a finalized recording. `transcript`: the blob's content once there is one. Times of segments in seconds."""
     finalized_at, status = summary.finalized_at, _transcription_status(summary)
     if finalized_at is None or status is None:
         raise ValueError("only a finalized recording has a transcription")

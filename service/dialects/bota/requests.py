@@ -21,7 +21,7 @@ from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
 
 MOST_EXACT_INTEGER = 2**53
-"""Up to here a JSON number is an integer for every client."""
+"""Up to this, every client reads a JSON number as an integer."""
 
 DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
 EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
@@ -34,7 +34,7 @@ _DATE_FIRST = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
 
 
 def _text_of_a_moment(given: Any) -> Any:
-    if not (isinstance(given, str) and _DATE_FIRST.match(given)):  # Pydantic would take "5" for a Unix time
+    if not (isinstance(given, str) and _DATE_FIRST.match(given)):  # Pydantic would read "5" as a Unix time
         raise ValueError("Input should be an ISO 8601 time with its zone")
     return given
 
@@ -50,7 +50,7 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_
 
 
 class InvalidRequest(Exception):
-    """The request cannot be understood. `field` is where, with dots; empty for the body as a whole."""
+    """The request cannot be understood. `field`: where, with dots; empty for the body as a whole."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -59,7 +59,7 @@ class InvalidRequest(Exception):
 
 
 class _Request(BaseModel):
-    # What we do not know is ignored: vendors' clients send more than a server needs.
+    # Unknown fields are ignored: vendors' clients send more than a server needs.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
@@ -128,7 +128,7 @@ class CreateWebhook(_Request):
 
 
 def query_of(model: type[M], query: Mapping[str, str]) -> M:
-    """The request in a URL's query; an empty value is none at all. Raises: InvalidRequest."""
+    """The request in a URL's query; an empty value counts as none. Raises: InvalidRequest."""
     return _checked(model, {name: query[name] for name in model.model_fields if query.get(name)})
 
 

@@ -9,16 +9,22 @@ from service.dialects.http.settings import HttpSettings
 
 
 class BotaSettings(HttpSettings):
-    """Limits of Bota's recordings, downloads and webhooks, and how often a caller may ask."""
+    """Limits of Bota's recordings, downloads and webhooks, and how many requests a caller may make."""
 
-    max_chunks: Annotated[int, Field(ge=1, le=1_000_000, description="chunks that one recording may have")] = 100
+    max_chunks: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Bota: maximum number of chunks per recording")
+    ] = 100
     download_hours: Annotated[float, Field(gt=0, le=24, description="how long a download URL works, in hours")] = 1
     requests_per_minute: Annotated[
-        int | None, Field(ge=1, description="what a key, or an address without one, may ask of Bota's API in a minute")
+        int | None,
+        Field(
+            ge=1,
+            description="Bota: requests per minute for each key, or for each address without a key; if unset, no limit",
+        ),
     ] = None
     webhook_private_addresses: Annotated[
         bool | None,
-        Field(description="whether webhooks may go to private addresses; on a loopback HOST only unless set"),
+        Field(description="whether webhooks may go to private addresses; if unset, only on a loopback HOST"),
     ] = None
 
     @property

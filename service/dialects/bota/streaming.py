@@ -1,6 +1,6 @@
 """Bota's streaming recording: create, upload chunks by the signed template, finalize, resume.
 
-Source: REFERENCE.md, "Streaming recording"; what is our own there (D) is said below.
+Source: REFERENCE.md, "Streaming recording"; our own additions (D) are marked below.
 """
 
 import binascii
@@ -42,7 +42,7 @@ _PART = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class Streaming:
-    """The handlers. `max_chunks`, `window`: how many chunks a recording may have, and how long it takes them."""
+    """The handlers. `max_chunks`, `window`: how many chunks a recording may have, and how long it accepts them."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Streaming:
 
     def _announcement(self, request: web.Request, key: Key, asked: CreateRecording) -> Announcement:
         external_id = self._external_id(request, key)
-        from_device = key.kind is KeyKind.DEVICE  # its token fixes who and what it is (P)
+        from_device = key.kind is KeyKind.DEVICE  # its token determines both ids (P)
         end_user_id = key.end_user_id if from_device else asked.end_user_id
         if end_user_id is None:
             raise InvalidRequest("end_user_id", "This field is required with an API key.")
@@ -120,7 +120,7 @@ class Streaming:
         if idempotency_key is None:
             return self._new_id()
         if not 1 <= len(idempotency_key) <= _LONGEST_IDEMPOTENCY_KEY:
-            raise InvalidRequest("Idempotency-Key", f"It must have 1 to {_LONGEST_IDEMPOTENCY_KEY} characters.")
+            raise InvalidRequest("Idempotency-Key", f"This must have 1 to {_LONGEST_IDEMPOTENCY_KEY} characters.")
         named = f"{key.device_id or ''} {idempotency_key}"
         return hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -184,7 +184,7 @@ class Streaming:
 
 
 def _is_streamed_here(opened: RecordingOpened) -> bool:
-    """Whether the template and finalize are for it. What came by another dialect is uploaded and finalized there."""
+    """Whether the template and finalize are for it. Recordings of other dialects are uploaded and finalized there."""
     return opened.dialect == DIALECT and opened.kind is RecordingKind.STREAMED
 
 
@@ -207,13 +207,13 @@ def _part_number(file_name: str, max_chunks: int) -> int:
 
 
 def _chunk_check(content_md5: str | None) -> Callable[[StoredBlob], None]:
-    """What must hold of a chunk's bytes before they are published. Raises: InvalidRequest for a bad header."""
+    """The check on a chunk's bytes before they are published. Raises: InvalidRequest for a bad header."""
     expected = None
     if content_md5 is not None:
         with suppress(binascii.Error, ValueError):
             expected = b64decode(content_md5, validate=True).hex()
         if expected is None or len(expected) != hashlib.md5(usedforsecurity=False).digest_size * 2:
-            raise InvalidRequest("Content-MD5", "It must be the base64 form of a 16-byte MD5.")
+            raise InvalidRequest("Content-MD5", "This must be the base64 form of a 16-byte MD5.")
 
     def check(blob: StoredBlob) -> None:
         if blob.size_bytes == 0:

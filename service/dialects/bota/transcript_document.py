@@ -1,6 +1,6 @@
-"""A transcript's own document (D), as `format=json` gives it: all that is known of it, with its words and their times.
+"""A transcript's own document (D), as `format=json` returns it: everything known, with the words and their times.
 
-Unlike in Bota's objects, what is not known of a segment or a word is left out: exporters take no null there.
+Unlike in Bota's objects, what is unknown about a segment or word is left out: exporters accept no null there.
 """
 
 from typing import Annotated, Any, Literal
@@ -64,5 +64,5 @@ class TranscriptionOrDocument(RootModel[TranscriptionAnswer | TranscriptDocument
 
 
 def transcript_document(transcript: Transcript) -> dict[str, Any]:
-    """As JSON will have it."""
+    """In the form that becomes JSON."""
     return TranscriptDocument.model_validate(transcript.model_dump()).model_dump()

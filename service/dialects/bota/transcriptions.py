@@ -1,4 +1,4 @@
-"""Bota's transcriptions (P). One is made of every recording by itself, so asking for it gives the one there is."""
+"""Bota's transcriptions (P). Each recording gets one automatically, so creating one returns the existing one."""
 
 import asyncio
 from uuid import UUID
@@ -43,7 +43,7 @@ class Transcriptions:
         recording_id = recording_id_of(asked.recording_id)
         summary = await self._view.summary(key, recording_id)
         if summary.finalized_at is None:
-            raise NotReady("The recording's upload is not complete; it is transcribed by itself once it is.")
+            raise NotReady("The recording's upload is not complete; it is transcribed automatically once it is.")
         return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
@@ -91,7 +91,7 @@ class Transcriptions:
         )
 
     async def _only(self, key: Key, public_id: str) -> Page:
-        """The transcription of one recording; none of one that is unknown, or another project's."""
+        """The transcription of one recording; an empty page if it is unknown or another project's."""
         try:
             recording_id = recording_id_of(public_id)
             summary = await self._view.summary(key, recording_id)

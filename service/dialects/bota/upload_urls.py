@@ -1,4 +1,4 @@
-"""Bota's signed upload URLs: one for every part of a streamed recording (S), one for a file (P)."""
+"""Bota's signed upload URLs: one for all parts of a streamed recording (S), one for a file (P)."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ _PURPOSE = "upload"
 
 
 class UploadUrls:
-    """Makes and checks them. Each is good for as long as its recording takes uploads."""
+    """Makes and checks them. Each is valid for as long as its recording accepts uploads."""
 
     def __init__(self, signer: UrlSigner, *, base_url: str, clock: Clock) -> None:
         self._signer = signer
@@ -22,7 +22,7 @@ class UploadUrls:
         self._clock = clock
 
     def template(self, recording_id: UUID, opened: RecordingOpened) -> str:
-        """One URL for every part (S): it holds the literal `{part}` and its own signature."""
+        """One URL for all parts (S): it holds the literal `{part}` and its own signature."""
         return self._url(recording_id, opened, f"chunk_{{part}}.{opened.codec}")
 
     def of_file(self, recording_id: UUID, opened: RecordingOpened) -> str:

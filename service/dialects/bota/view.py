@@ -1,4 +1,4 @@
-"""Bota's answers about recordings, made of what queries give."""
+"""Bota's answers about recordings, made from what queries return."""
 
 import asyncio
 from uuid import UUID
@@ -37,12 +37,12 @@ class View:
         return recording_answer(recording_id, summary, details, file)
 
     async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
-        """Of a finalized recording."""
+        """For a finalized recording."""
         transcript = await self._queries.transcript(summary.transcribed) if summary.transcribed else None
         return transcription_answer(recording_id, summary, transcript)
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
-        """Of a recording whose transcription is completed. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
+        """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
         if summary.transcribed is not None:
             return await self._queries.transcript(summary.transcribed)
         if summary.failed is not None:

@@ -1,7 +1,7 @@
-"""What Bota's webhooks say of an event (REFERENCE.md, "Webhooks"). Facts and ids only: receivers ask for the rest.
+"""What Bota's webhooks say about an event (REFERENCE.md, "Webhooks"). Facts and ids only: receivers ask for the rest.
 
-An event's id is computed from its place in its recording's history, so that it is the same on every attempt, and
-after every restart.
+An event's id is computed from its place in its recording's history, so that it is the same on every attempt and after
+every restart.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ _NOT_OF_TRANSCRIPTION = {"text", "full_text", "segments"}
 
 
 def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[Message]:
-    """`summary`: the recording right after the event. Of another dialect's recordings nobody is told."""
+    """`summary`: the recording right after the event. There are no messages about another dialect's recordings."""
     event = recorded.event
     if summary.dialect != DIALECT or (isinstance(event, Failed) and event.stage is Stage.UPLOAD):
         return ()

@@ -43,7 +43,7 @@ class WebhookEndpoints:
         router.add_post("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", self.redeliver)
 
     async def create(self, request: web.Request) -> web.Response:
-        """201 with the secret, which is shown here and never again. It gets what happens from now on."""
+        """201 with the secret, which is shown only here. The endpoint gets what happens from now on."""
         key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         asked = parse(CreateWebhook, await self._limits.json_body(request))
         try:
@@ -66,13 +66,13 @@ class WebhookEndpoints:
         return json_answer(_webhook_answer(await self._endpoint(request, key)))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """The endpoint, its secret and its deliveries are gone."""
+        """Deletes the endpoint, its secret and its deliveries."""
         key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         await self._webhooks.remove(await self._endpoint(request, key))
         return web.Response(status=204)
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """What was sent and what came of it, newest first."""
+        """What was sent, with its outcome, newest first."""
         key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         asked = query_of(PageRequest, request.query)
@@ -88,7 +88,7 @@ class WebhookEndpoints:
         )
 
     async def redeliver(self, request: web.Request) -> web.Response:
-        """202; the attempts begin anew, whatever came of those before."""
+        """202; the attempts start again, whatever came of the earlier ones."""
         key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         delivery = await self._webhooks.send_again(endpoint, request.match_info["delivery_id"])
@@ -110,7 +110,7 @@ def _sequence_of(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 18):  # noqa: PLR2004 - what 63 bits hold
-        raise InvalidRequest("cursor", "It must be the next_cursor of this list, as it was given.")
+        raise InvalidRequest("cursor", "This must be the next_cursor of this list, exactly as given.")
     return int(cursor)
 
 

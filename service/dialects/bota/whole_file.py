@@ -1,7 +1,7 @@
 """Bota's whole-file upload (P): the same aggregate, with one chunk that is the file.
 
-Digests from clients are not trusted: the file's own is taken while its bytes come in, and `upload-complete` compares.
-The PUT itself is that of a chunk.
+Digests from clients are not trusted: the service computes the file's own while its bytes come in, and
+`upload-complete` compares. The PUT itself is that of a chunk.
 """
 
 from uuid import UUID
@@ -48,12 +48,12 @@ class WholeFile:
         router.add_post("/v1/recordings/{recording_id}/upload-complete", self.upload_complete)
 
     async def upload_url(self, request: web.Request) -> web.Response:
-        """Where to PUT the file; good for as long as the recording takes uploads, and may be asked for repeatedly."""
+        """Where to PUT the file; valid while the recording accepts uploads, and may be asked for repeatedly."""
         recording_id, recording = await self._whole_file(request)
         asked = parse(RequestUploadUrl, await self._limits.json_body(request))
         largest = self._limits.chunk_bytes
         if asked.file_size_bytes > largest:
-            raise InvalidRequest("file_size_bytes", f"A file has at most {largest} bytes here.")
+            raise InvalidRequest("file_size_bytes", f"A file may have at most {largest} bytes here.")
         opened = recording.opened
         if recording.has_expired(self._clock()):
             raise RecordingExpired(opened.expires_at.isoformat())
@@ -67,9 +67,9 @@ class WholeFile:
         return json_answer(answer)
 
     async def upload_complete(self, request: web.Request) -> web.Response:
-        """The file is the recording's audio from here on. The same call again gets the same answer.
+        """From here on the file is the recording's audio. The same call again gets the same answer.
 
-        What differs from what arrived is refused and changes nothing: the file can be PUT again.
+        If the request differs from what arrived, it is refused and changes nothing: the file can be PUT again.
         """
         recording_id, recording = await self._whole_file(request)
         asked = parse(CompleteUpload, await self._limits.json_body(request) or b"{}")
@@ -78,7 +78,7 @@ class WholeFile:
         return json_answer(await self._uploaded_answer(recording_id, recording))
 
     async def _uploaded_answer(self, recording_id: UUID, recording: Recording) -> RecordingAnswer:
-        """The recording as it stood when its upload was completed, however far it has come since."""
+        """The recording as it was when its upload was completed, however far it has come since."""
         summary = evolve_summary(None, recording.opened)
         if recording.finalized is not None:
             summary = evolve_summary(summary, recording.finalized)
@@ -97,18 +97,18 @@ class WholeFile:
 
 
 def _verified(recording: Recording, asked: CompleteUpload) -> ChunkStored:
-    """The file that arrived, which is the one that the client means. Raises: UploadNotVerified; ContentDiffers."""
+    """The file that arrived, if it is the one that the client means. Raises: UploadNotVerified; ContentDiffers."""
     file = recording.chunks.get(1)
     if file is None:
         raise UploadNotVerified
     if asked.file_size_bytes is not None and asked.file_size_bytes != file.size_bytes:
         raise ContentDiffers(f"The file that arrived has {file.size_bytes} bytes, not {asked.file_size_bytes}.")
     if asked.content_sha256 is not None and asked.content_sha256.lower() != file.sha256:
-        raise ContentDiffers(f"The file that arrived has the SHA-256 {file.sha256}, not the one that is given.")
+        raise ContentDiffers(f"The file that arrived has the SHA-256 {file.sha256}, not the given one.")
     return file
 
 
 def pending_answer(recording_id: UUID, opened: RecordingOpened, asked: CreateRecording) -> RecordingAnswer:
-    """A recording that has just been created, its file still to come."""
+    """A newly created recording whose file is still to come."""
     details = orjson.dumps({"name": asked.name, "metadata": asked.metadata})
     return recording_answer(recording_id, evolve_summary(None, opened), details)

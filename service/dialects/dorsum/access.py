@@ -10,7 +10,7 @@ API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
 
 
 class BadKeys(Exception):
-    """Missing, unknown, revoked, of another project, or without the permission: which one is told to nobody (S)."""
+    """Missing, unknown, revoked, of another project, or without the permission: the client is not told which (S)."""
 
     def __init__(self) -> None:
         super().__init__("Invalid or missing API key or client key.")

@@ -6,7 +6,7 @@ from service.dialects.dorsum.names import SCOPE
 
 
 def _make(development: Development) -> Entry:
-    """The API key is good for consultations alone: it may stand in a browser."""
+    """The API key is only for consultations: it may be used in a browser."""
     api_key = development.keys.create(
         KeyKind.RESTRICTED,
         project_id=development.project_id,

@@ -19,7 +19,7 @@ from service.dialects.http.json_answers import json_answer
 
 _RETRY_LATER = {"Retry-After": "5"}
 _ENDED = "The session has ended with its final chunk; start a new one."
-_NOT_RECOGNIZED = "The chunk is stored, and could not be recognized now; send it again."
+_NOT_RECOGNIZED = "The chunk is stored, but could not be recognized now; send it again."
 
 
 def _write(refusal: Refusal) -> web.Response:
@@ -39,15 +39,15 @@ ERRORS = ErrorTable(
         UnsupportedLanguage: Row(400),
         BadKeys: Row(401),
         ProcessingFailed: Row(500),
-        EngineRefused: Row(500, sentence="The chunk is stored, and the speech engine refused it."),
+        EngineRefused: Row(500, sentence="The chunk is stored, but the speech engine refused it."),
         EngineUnavailable: Row(503, headers=_RETRY_LATER, sentence=_NOT_RECOGNIZED),
         WorkerError: Row(503, headers=_RETRY_LATER, sentence=_NOT_RECOGNIZED),
         NotReadyInTime: Row(503, headers=_RETRY_LATER),
         TooMuchWaiting: Row(503),
         domain.RecordingNotFound: Row(404, sentence="There is no such session."),
         domain.AlreadyFinalized: Row(409, sentence=_ENDED),
-        domain.RecordingExpired: Row(409, sentence="The session has taken chunks long enough; start a new one."),
-        domain.ChunkNumberOutOfRange: Row(409, sentence="The session has as many chunks as it may; start a new one."),
+        domain.RecordingExpired: Row(409, sentence="The session has expired; start a new one."),
+        domain.ChunkNumberOutOfRange: Row(409, sentence="The session has all the chunks it may have; start a new one."),
     },
     _write,
 )

@@ -1,4 +1,4 @@
-"""What Dorsum is called in the log, the scope that its keys need, and what its callers name a session by."""
+"""Dorsum's name in the log, the scope that its keys need, and what its callers call a session."""
 
 from uuid import UUID
 
@@ -9,10 +9,10 @@ SCOPE = "consultations:write"
 
 
 def session_name(session_id: str) -> str:
-    """A session's id in one spelling; its recording has it as its external id."""
+    """A session's id in canonical spelling; its recording has it as its external id."""
     return session_id.lower()
 
 
 def client_ids(_: UUID, opened: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
-    """What Dorsum's clients know a session by, whatever case they wrote it in."""
+    """What Dorsum's clients call a session, whatever case they wrote it in."""
     return {"session_id": opened.external_id} if isinstance(opened, RecordingOpened) else {}

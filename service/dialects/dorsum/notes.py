@@ -1,4 +1,4 @@
-"""A note as Dorsum's clients get it: as text to be read, or as one JSON object (D)."""
+"""A note as Dorsum's clients get it: as readable text, or as one JSON object (D)."""
 
 import orjson
 

@@ -1,4 +1,4 @@
-"""Dorsum's operations as the API reference tells them."""
+"""Dorsum's operations as the API reference shows them."""
 
 from service.dialects.dorsum import access, answers, requests
 from service.dialects.dorsum.names import SCOPE

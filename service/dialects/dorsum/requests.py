@@ -1,4 +1,4 @@
-"""What Dorsum's clients send, checked strictly: an error names its field, and of the samples the first bad index."""
+"""What Dorsum's clients send, checked strictly: an error names its field and, for samples, the first bad index."""
 
 import hashlib
 from typing import Annotated, Any, Literal
@@ -50,7 +50,7 @@ class TranscribeRequest(Fields):
 
 
 def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, ArrivedChunk]:
-    """The request in a body. For a thread: it takes some milliseconds.
+    """The request in a body. For a thread: it takes a few milliseconds.
 
     Raises: InvalidRequest; NotJson, NoSamples, BadSample.
     """
@@ -73,7 +73,7 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
 
 
 def _request_sha256(fields: Fields, samples_sha256: str, idempotency_key: str | None) -> str:
-    """What a request is known by: its key if it has one, else its samples and `previous_transcript` (D).
+    """What identifies a request: its key if it has one, else its samples and `previous_transcript` (D).
 
     The session's id is part of it, so that equal words in two sessions do not look alike in the log.
     """

@@ -1,9 +1,9 @@
 """A chunk's samples: from a JSON array of numbers to 16-bit PCM, by whole arrays and never number by number.
 
 The array is cut out of the body before the rest is parsed as JSON. Integers as every client writes them are read
-straight from their digits; other numbers by the JSON parser, a piece of the array at a time. Whatever is unusual about
-the body (another `chunk` inside, say) goes whole through the JSON parser, and so does whatever is wrong: only there is
-it looked for what it is, and where.
+straight from their digits; other numbers by the JSON parser, one piece of the array at a time. A body with anything
+unusual (another `chunk` inside, say) or wrong goes through the JSON parser as a whole: only then is the fault
+identified and located.
 """
 
 import json
@@ -20,15 +20,15 @@ import orjson
 
 LOWEST, HIGHEST = -32768, 32767
 FULL_SCALE = 32768
-"""A float of 1.0 is this much; browsers divide by it when they decode 16-bit sound."""
+"""What a float of 1.0 stands for; browsers divide by it when they decode 16-bit sound."""
 
 _CHUNK = re.compile(rb'"chunk"[ \t\r\n]*:[ \t\r\n]*\[')
 _IN_PLACE = secrets.token_hex(16)
-"""Stands in the body where the array was: nobody can send it."""
+"""Replaces the array in the body. Random, so that nobody can send it."""
 
 _COMMA, _MINUS, _SPACE, _ZERO, _NINE = (np.uint8(code) for code in (0x2C, 0x2D, 0x20, 0x30, 9))
 _NOT_OF_NUMBERS = (b'"', b"t", b"f")
-"""Of strings, true and false. Null becomes NaN, and a bracket is no JSON in what has none to close it."""
+"""Of strings, true and false. Null becomes NaN, and a bracket is not JSON in an array that has none to close it."""
 
 _LONGEST_INTEGER = 5
 _PIECE_BYTES = 1 << 15
@@ -40,11 +40,11 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class NotJson(Exception):
-    """The body is no JSON object."""
+    """The body is not a JSON object."""
 
 
 class BadSample(Exception):
-    """Something among the samples is none. `index` counts from 0, as in the client's own array."""
+    """Something among the samples is not a sample. `index` counts from 0, as in the client's own array."""
 
     def __init__(self, index: int, shown: str, why: str) -> None:
         super().__init__(f"chunk[{index}] is {shown}, {why}.")
@@ -64,12 +64,12 @@ class ParsedBody:
 
 
 def parse_body(body: bytes) -> ParsedBody:
-    """The request in a body. Raises: NotJson; NoSamples; BadSample, which names the first one."""
+    """The request in a body. Raises: NotJson; NoSamples; BadSample, which names the first bad one."""
     return _parsed_by_parts(body) or _parsed_whole(body)
 
 
 def _parsed_by_parts(body: bytes) -> ParsedBody | None:
-    """None when anything about the body is unusual, or wrong."""
+    """None if anything in the body is unusual or wrong."""
     found = _CHUNK.search(body)
     if found is None:
         return None
@@ -104,25 +104,25 @@ def _pieces(body: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _numbers(body: bytes, start: int, end: int) -> Numbers:
-    """Raises: what the JSON parser and `struct` raise for what is no list of numbers."""
+    """Raises: what the JSON parser and `struct` raise for anything but a list of numbers."""
     if any(body.find(letter, start, end) >= 0 for letter in _NOT_OF_NUMBERS):
-        raise ValueError("something is no number")
+        raise ValueError("something is not a number")
     integers = None
     if body.find(b".", start, end) < 0:
         integers = _integers(np.frombuffer(body, np.uint8, count=end - start, offset=start))
     if integers is not None:
         return integers
     numbers = orjson.loads(b"[%b]" % body[start:end])
-    if not numbers:  # a comma with nothing behind it
+    if not numbers:  # a comma with nothing after it
         raise ValueError("a number is missing")
-    # Packed and then seen as an array: in two thirds of the time that NumPy takes to look at each number's type.
+    # Packed, then viewed as an array: two thirds of the time that NumPy needs to check each number's type.
     return np.frombuffer(struct.pack(f"{len(numbers)}d", *numbers))
 
 
 def _integers(text: Bytes) -> Integers | None:
-    """Integers from their digits, with commas between them and perhaps a space; None when it is not that.
+    """Integers from their digits, separated by commas and perhaps a space; None if it is anything else.
 
-    Every number is looked at from its last digit to its first, all numbers at once.
+    Every number is read from its last digit to its first, all numbers at once.
     """
     ends = np.flatnonzero(np.append(text, _COMMA) == _COMMA)
     starts = np.empty_like(ends)
@@ -156,7 +156,7 @@ _LEAST_OF_LENGTH = np.array([0, 0, 10, 100, 1_000, 10_000], np.int32)
 
 
 def _pcm_or_none(pieces: Sequence[Numbers]) -> Pcm | None:
-    """Floats when all are within -1 and 1, else integers (D); None when they are neither."""
+    """Floats if all are within -1 and 1, else integers (D); None if they are neither."""
     if not pieces:
         return np.empty(0, "<i2")
     lowest, highest = min(piece.min() for piece in pieces), max(piece.max() for piece in pieces)
@@ -195,7 +195,7 @@ def _parsed_whole(body: bytes) -> ParsedBody:
 
 
 def _with_numbers_that_are_none(body: bytes) -> Any:
-    """The body with NaN and Infinity, which some clients write and JSON does not have. None when it is worse."""
+    """The body with NaN and Infinity, which some clients write though JSON has neither. None if it cannot be read."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -236,5 +236,5 @@ def _neither(chunk: Sequence[Any], numbers: Numbers) -> BadSample:
         return BadSample(index, shown, why)
     other = int((np.abs(numbers) > 1).argmax())
     return BadSample(
-        index, shown, f"not a 16-bit integer, though chunk[{other}], {chunk[other]}, is no float from -1 to 1"
+        index, shown, f"not a 16-bit integer, though chunk[{other}], {chunk[other]}, is not a float from -1 to 1"
     )

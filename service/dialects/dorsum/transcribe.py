@@ -1,6 +1,6 @@
-"""Dorsum's two calls: a chunk, answered with its words and at the end with the note; and how far a session has come.
+"""Dorsum's two calls: send a chunk, answered with its words and at the end the note; and ask how far a session is.
 
-Source: REFERENCE.md; what is our own there (D) is said below.
+Source: REFERENCE.md; our own additions (D) are marked below.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
 
 class Transcribe:
-    """The handlers. `window`: how long a session takes chunks."""
+    """The handlers. `window`: how long a session accepts chunks."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Transcribe:
         check_announced_size(request, largest)
         tell_to_continue(request)
         body = await whole_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
-        async with self._one_at_a_time:  # what is parsed takes several times its size while that lasts
+        async with self._one_at_a_time:  # parsing takes several times the body's size in memory
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
         del body
         self._consultations.check_language(fields.language)
@@ -109,7 +109,7 @@ class Transcribe:
 def _idempotency_key(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= LONGEST_IDEMPOTENCY_KEY:
-        raise InvalidRequest(f"Idempotency-Key: It must have 1 to {LONGEST_IDEMPOTENCY_KEY} characters.")
+        raise InvalidRequest(f"Idempotency-Key: This must have 1 to {LONGEST_IDEMPOTENCY_KEY} characters.")
     return key
 
 

@@ -8,7 +8,7 @@ from service.dialects.dragon.errors import NotYours, TokenMissing
 
 
 async def caller(request: web.Request, tokens: TokenVerifier) -> Application:
-    """The application that calls. A token counts in the Authorization header and nowhere else (S).
+    """The calling application. A token counts only in the Authorization header (S).
 
     Raises: TokenMissing; TokenRefused; IssuerNotListed; ApplicationNotListed; IssuerUnavailable.
     """
@@ -22,7 +22,7 @@ async def caller(request: web.Request, tokens: TokenVerifier) -> Application:
 def check_tenant(
     application: Application, *, customer_id: str, partner_id: str | None = None, product_id: str | None = None
 ) -> None:
-    """(D) The allow list binds an application to the ids that it may write for. Raises: NotYours."""
+    """(D) The allow list limits the ids that an application may write for. Raises: NotYours."""
     wanted = [
         ("customerId", customer_id, application.customers),
         ("partnerId", partner_id, application.partners),

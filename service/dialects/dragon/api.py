@@ -33,7 +33,7 @@ def _install(app: web.Application, parts: Parts) -> None:
 
 
 def _dev_issuer(parts: Parts) -> DevIssuer | None:
-    """The development issuer, where there are development credentials."""
+    """The development issuer, if there are development credentials."""
     entry = parts.dev_credentials.get(DIALECT)
     if entry is None:
         return None

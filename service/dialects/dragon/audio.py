@@ -28,7 +28,7 @@ from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits, continue_later, tell_to_continue
 
 METADATA_ONLY_CHUNK = 1
-"""(P) The one chunk that may come without bytes."""
+"""(P) The one chunk that may have no bytes."""
 
 
 class Audio:
@@ -74,7 +74,7 @@ class Audio:
         return _success()
 
     async def finalize_upload(self, request: web.Request) -> web.Response:
-        """POST /audio/finalizeUpload (S). Before the chunks it is a success, too: they are waited for."""
+        """POST /audio/finalizeUpload (S). It also succeeds before the chunks have come; they are waited for."""
         caller = await access.caller(request, self._tokens)
         check_api_version(request, AUDIO_API_VERSION)
         check_trace_header(request)
@@ -87,8 +87,8 @@ class Audio:
         return _success()
 
     async def _permitted(self, request: web.Request, caller: Application, asked: RecordingPart) -> Announcement:
-        """What the request says about its recording, where the caller may write to it: whatever comes first, a chunk
-        or finalize, opens it. Raises: NotYours; AmbientSessionNotFound."""
+        """What the request says about its recording, if the caller may write to it. The first request, be it a chunk or
+        finalize, opens the recording. Raises: NotYours; AmbientSessionNotFound."""
         access.check_tenant(
             caller, customer_id=asked.customer_id, partner_id=asked.partner_id, product_id=asked.product_id
         )
@@ -110,8 +110,8 @@ class Audio:
     async def _check_session(self, recording_id: UUID, asked: RecordingPart) -> None:
         """(S) There must be a session, unless the check is off or the request skips it.
 
-        Whether or not there must be one: a session that is there is its partner's alone, and after its end no further
-        recording begins in it. Those that have begun take their late chunks.
+        In any case, an existing session belongs to its partner alone, and no further recording begins after its end.
+        Recordings that have begun accept their late chunks.
         """
         try:
             session = await self._sessions.find(asked.session.id)

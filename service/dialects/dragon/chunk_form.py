@@ -1,7 +1,7 @@
 """The multipart form of a chunk, read as it streams in: `metadata` first, then at most one `content` (P).
 
-aiohttp's reader does the parsing. What it reads from is bounded here, in bytes and in time, so that nothing that a form
-can be made of (a preamble without end, parts without end, a part's headers without end) costs more than its limit.
+aiohttp's reader does the parsing. What it reads from is bounded here, in bytes and in time, so that no form (an endless
+preamble, endless parts, endless part headers) costs more than its limit.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from service.dialects.dragon.requests import InvalidRequest
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits
 
 FRAME_BYTES = 64 * 1024
-"""What a form may have around its two parts: boundaries and part headers."""
+"""What a form may contain around its two parts: boundaries and part headers."""
 
 LINES = 64
-"""How many lines a form may have around its two parts, so that empty ones cannot keep the service busy."""
+"""How many lines a form may have around its two parts, so that empty lines cannot keep the service busy."""
 
 PART_HEADERS = 16
 PART_HEADER_BYTES = 4 * 1024
@@ -47,7 +47,7 @@ class ChunkForm:
             )
 
     async def metadata(self) -> bytes:
-        """The first part, whole: what is not `metadata` cannot come before it."""
+        """The first part, whole: nothing but `metadata` may come first."""
         part = await self._next_part()
         if part is None:
             raise InvalidRequest("The form has no metadata part")
@@ -61,9 +61,9 @@ class ChunkForm:
         return bytes(metadata)
 
     async def content(self) -> AsyncIterator[bytes] | None:
-        """The bytes of the second part; None where there is none, or nothing in it.
+        """The bytes of the second part; None if there is none, or if it is empty.
 
-        The iteration ends well only when the form does: bytes that were cut off are never taken for a chunk.
+        The iteration ends without an error only if the form is complete: a truncated body is never taken for a chunk.
         """
         self._body.limit_bytes += self._limits.chunk_bytes
         part = await self._next_part()
@@ -114,7 +114,7 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
 
 @contextmanager
 def _form_errors() -> Iterator[None]:
-    """What aiohttp's reader raises for a form that is none. (ValueError is what it mostly has for that.)"""
+    """What aiohttp's reader raises for an invalid form. (Mostly ValueError.)"""
     try:
         yield
     except (ValueError, RuntimeError, HttpProcessingError, AssertionError):
@@ -122,7 +122,7 @@ def _form_errors() -> Iterator[None]:
 
 
 class _BoundedBody:
-    """As much of a StreamReader as aiohttp's multipart reader uses, within `limit_bytes` and the time for a chunk."""
+    """As much of a StreamReader as aiohttp's multipart reader needs, within `limit_bytes` and the time for a chunk."""
 
     def __init__(self, stream: StreamReader, limits: Limits, *, limit_bytes: int) -> None:
         self._stream = stream

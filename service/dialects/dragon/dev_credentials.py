@@ -23,7 +23,7 @@ def _make(development: Development) -> Entry:
 
 
 def _customer_of(project_id: str) -> UUID | None:
-    """The customer whose recordings the project's keys see (`tenant_of_customer`, read backwards)."""
+    """The customer whose recordings the project's keys see (the inverse of `tenant_of_customer`)."""
     try:
         return UUID(hex=project_id.removeprefix("proj_"))
     except ValueError:
@@ -42,6 +42,6 @@ DEV_CREDENTIALS = DevCredentials(
     make=_make,
     needed=("client_id", "client_secret", "customer_id", "partner_id", "product_id"),
     addresses=_addresses,
-    # Without the key, what it has signed is void permanently, and not only until the service is on loopback again.
+    # Without the key, what it signed is void permanently, not only until the service is back on loopback.
     files=(SIGNING_KEY_FILE,),
 )

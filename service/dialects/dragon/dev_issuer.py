@@ -1,6 +1,6 @@
-"""A development issuer inside the service, for Dragon's clients: it gives tokens to the development client alone.
+"""A development issuer inside the service, for Dragon's clients: it issues tokens only to the development client.
 
-There is one only where there are development credentials, and those are on a loopback address only.
+It exists only with development credentials, and these exist only on a loopback address.
 """
 
 import hmac
@@ -35,7 +35,7 @@ class DevClient:
 
 
 class DevIssuer:
-    """Issues what it then trusts; its keys never go over the network to get here."""
+    """Issues tokens that the service then trusts; its keys get here without the network."""
 
     def __init__(self, base_url: str, client: DevClient, key: SigningKey, *, clock: Clock, new_id: Callable[[], str]):
         self.name = base_url + ISSUER_PATH
@@ -46,7 +46,7 @@ class DevIssuer:
 
     @property
     def listed(self) -> Issuer:
-        """Its line on the allow list."""
+        """Its entry on the allow list."""
         client = self._client
         application = Application(
             id=client.client_id,
@@ -79,7 +79,7 @@ class DevIssuer:
         known = (self._client.client_id.encode(), self._client.client_secret.encode())
         given = (client_id.encode("utf-8", "surrogatepass"), client_secret.encode("utf-8", "surrogatepass"))
         same = [hmac.compare_digest(*pair) for pair in zip(known, given, strict=True)]
-        return all(same)  # both are compared, whatever the first one says
+        return all(same)  # both are compared, whatever the first comparison gives
 
     def token(self) -> str:
         """A token for the development client."""

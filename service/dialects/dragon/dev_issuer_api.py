@@ -59,7 +59,7 @@ def _form_fields(body: bytes) -> Mapping[str, str]:
 
 
 def _client(request: web.Request, fields: Mapping[str, str]) -> tuple[str, str]:
-    """Id and secret, by HTTP Basic or in the form (RFC 6749, 2.3.1); empty where there are none."""
+    """Id and secret, from HTTP Basic or the form (RFC 6749, 2.3.1); empty if there are none."""
     scheme, _, encoded = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() == "basic":
         try:

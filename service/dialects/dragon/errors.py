@@ -1,7 +1,7 @@
 """From error to Dragon's status and body: its rows, and the only place where Dragon's error bodies are made.
 
-(S) `{"error": "one string"}`; a missing or invalid token alone is answered in plain text. What keeps us from storing is
-a 500 here, whatever its cause: that is the status at which Dragon's clients try again.
+(S) `{"error": "one string"}`; only a missing or invalid token is answered in plain text. If something keeps us from
+storing, the answer is 500, whatever the cause: that is the status on which Dragon's clients try again.
 """
 
 from aiohttp import hdrs, web
@@ -32,21 +32,21 @@ class ProtocolNotServed(Exception):
 
 
 class NotYours(Exception):
-    """The application may not write for the ids of the body. `fields`: which."""
+    """The application may not write for the ids in the body. `fields`: which of them."""
 
     def __init__(self, fields: list[str]) -> None:
         super().__init__(f"The application may not write for this {', '.join(fields)}.")
 
 
 def other_protocol(request: web.Request) -> str | None:
-    """The protocol that the request asks for, if it is one that Dragon has other hosts for."""
+    """The protocol that the request asks for, if Dragon serves it on other hosts."""
     if request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc"):
         return "gRPC"
     return "WebSocket" if "websocket" in request.headers.get(hdrs.UPGRADE, "").lower() else None
 
 
 def check_protocol(request: web.Request) -> None:
-    """(S) This is an HTTP-only host. Raises: ProtocolNotServed."""
+    """(S) This host serves HTTP only. Raises: ProtocolNotServed."""
     protocol = other_protocol(request)
     if protocol is not None:
         raise ProtocolNotServed(protocol)
@@ -65,7 +65,7 @@ def _plain_unauthorized(error: TokenMissing | TokenRefused) -> web.Response:
 
 
 def _worded(error: Exception) -> str:
-    """In Dragon's words where the domain's are others."""
+    """In Dragon's words where these differ from the domain's."""
     match error:
         case domain.ChunkMismatch(extra=extra):
             more = f" and {len(extra) - MOST_CHUNKS_NAMED} more" if len(extra) > MOST_CHUNKS_NAMED else ""

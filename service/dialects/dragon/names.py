@@ -1,7 +1,7 @@
-"""What Dragon's callers name things by, and what we call them.
+"""What Dragon's callers call things, and what we call them.
 
-A recording is named by customerId, correlationId and recordingId; its id is a UUIDv5 of them, so search needs no index.
-The tenant of a customer is the project `proj_` + its UUID's 32 hex digits: a key of that project sees its recordings.
+A recording is named by customerId, correlationId and recordingId; its id is a UUIDv5 of them, so lookups need no
+index. A customer's tenant is the project `proj_` + its UUID's 32 hex digits: that project's keys see its recordings.
 """
 
 from dataclasses import dataclass
@@ -40,12 +40,12 @@ def recording_named(tenant_id: str, correlation_id: str, recording_number: int) 
 
 
 def external_id(correlation_id: str, recording_number: int) -> str:
-    """Both external ids in one text; a correlationId has no slash."""
+    """Both external ids in one text; a correlationId contains no slash."""
     return f"{correlation_id}/{recording_number}"
 
 
 def client_ids(_: UUID, opened: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
-    """What Dragon's clients know a recording or session by, spelt as they spell it."""
+    """What Dragon's clients call a recording or session, spelt as they spell it."""
     if isinstance(opened, AmbientSessionOpened):
         return {"correlationId": opened.correlation_id}
     correlation_id, _slash, recording_number = opened.external_id.rpartition("/")

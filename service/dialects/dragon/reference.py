@@ -1,4 +1,4 @@
-"""Dragon's operations as the API reference tells them. What `requests` reads is held to these bodies by a test."""
+"""Dragon's operations as the API reference shows them. A test keeps these bodies equal to what `requests` reads."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

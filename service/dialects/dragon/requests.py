@@ -1,4 +1,4 @@
-"""What Dragon's clients send, checked as the vendor does: every failure at once, in one string (S)."""
+"""What Dragon's clients send, checked as the vendor does: all failures at once, in one string (S)."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ LONGEST_TEXT = 512
 
 
 class InvalidRequest(Exception):
-    """The request cannot be understood. `str()` names all that is wrong with it."""
+    """The request cannot be understood. `str()` lists everything that is wrong with it."""
 
 
 def check_api_version(request: web.Request, version: str) -> None:
@@ -56,14 +56,14 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class Session(_Named):
-    """PUT /ambient-sessions (P). `data` is a text that holds JSON."""
+    """PUT /ambient-sessions (P). `data` is a string that holds JSON."""
 
     data: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingPart(_Named):
-    """What names a recording, in the metadata of a chunk and in a finalize."""
+    """What identifies a recording, in the metadata of a chunk and in a finalize."""
 
     recording_number: int
     skips_session_check: bool
@@ -102,7 +102,7 @@ def parse_session_name(correlation_id: str, query: Mapping[str, str]) -> Session
 def parse_chunk_metadata(body: bytes, query: Mapping[str, str], *, max_chunks: int) -> ChunkMetadata:
     """Raises: InvalidRequest."""
     fields = _Fields(body, "The metadata part")
-    fields.flag("isLast")  # only a hint: what is complete is said by finalize
+    fields.flag("isLast")  # only a hint: finalize says what is complete
     parsed = ChunkMetadata(
         **_named(fields, query),
         recording_number=fields.positive("recordingId"),
@@ -135,14 +135,14 @@ def _named(fields: "_Fields", query: Mapping[str, str]) -> dict[str, Any]:
         "external_user_id": fields.text("externalUserId"),
         "ehr_instance_id": fields.text("ehrInstanceId"),
     }
-    asked_for = query.get("customerId")  # (P) clients say it in the query, too
+    asked_for = query.get("customerId")  # (P) clients send it in the query, too
     if asked_for is not None and named["customer_id"] and asked_for.lower() != named["customer_id"]:
         fields.failures.append("customerId in the query must equal the body's")
     return named
 
 
 class _Fields:
-    """A JSON object's fields, read one by one; `failures` collects what is wrong, so that all of it is told."""
+    """A JSON object's fields, read one by one; `failures` collects everything that is wrong, to report it all."""
 
     def __init__(self, body: bytes, where: str) -> None:
         try:
@@ -155,7 +155,7 @@ class _Fields:
         self.failures: list[str] = []
 
     def check(self) -> None:
-        """Raises: InvalidRequest when anything was wrong."""
+        """Raises: InvalidRequest if anything was wrong."""
         if self.failures:
             raise InvalidRequest("; ".join(self.failures))
 
@@ -177,7 +177,7 @@ class _Fields:
 
     def positive(self, name: str, *, at_most: int = LARGEST_INT32) -> int:
         given = self._given.get(name)
-        if isinstance(given, int | float) and given > at_most:  # an integer past 64 bits comes as a float
+        if isinstance(given, int | float) and given > at_most:  # an integer beyond 64 bits is parsed as a float
             self.failures.append(f"{name} must be at most {at_most}")
         elif isinstance(given, bool) or not isinstance(given, int) or given < 1:
             self.failures.append(f"{name} must be a positive integer (> 0)")

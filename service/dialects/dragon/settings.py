@@ -11,20 +11,20 @@ from service.dialects.http.settings import HttpSettings
 
 
 class DragonSettings(HttpSettings):
-    """Which tokens are accepted, whether audio needs a session, and limits of Dragon's recordings."""
+    """Which tokens are accepted, whether audio needs a session, and limits on Dragon's recordings."""
 
     allow_list: Annotated[
         Path | None,
         Field(description="Dragon: TOML file of the issuers and applications that may call; re-read when it changes"),
     ] = None
     ambient_session_required: Annotated[
-        bool, Field(description="Dragon: whether audio needs an ambient session, where a request does not say skip")
+        bool, Field(description="Dragon: whether audio needs an ambient session, unless the request says skip")
     ] = True
     dragon_max_chunks: Annotated[
-        int, Field(ge=1, le=LARGEST_INT32, description="Dragon: chunks that one recording may have")
+        int, Field(ge=1, le=LARGEST_INT32, description="Dragon: maximum number of chunks per recording")
     ] = LARGEST_INT32
     dragon_upload_hours: Annotated[
-        float, Field(gt=0, le=8760, description="Dragon: how long a recording takes chunks after its first, in hours")
+        float, Field(gt=0, le=8760, description="Dragon: how long a recording accepts chunks after its first, in hours")
     ] = 168
 
     @field_validator("allow_list")

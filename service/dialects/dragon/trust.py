@@ -1,4 +1,4 @@
-"""Which tokens Dragon's API accepts: of issuers on the allow list, and of the development issuer if there is one."""
+"""Which tokens Dragon's API accepts: those of issuers on the allow list and of the development issuer, if any."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from service.dialects.dragon.dev_issuer import DevIssuer
 
 
 class Trust:
-    """A verifier, until it is closed. Make it within a running event loop. Raises, when made: AllowListUnusable."""
+    """A verifier, until it is closed. Create it within a running event loop. Raises, when made: AllowListUnusable."""
 
     def __init__(self, allow_list: Path | None, dev_issuer: DevIssuer | None, *, clock: Clock) -> None:
         self._file = AllowListFile(allow_list) if allow_list else None

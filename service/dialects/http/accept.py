@@ -11,7 +11,7 @@ _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.
 
 @dataclass(frozen=True, slots=True)
 class _MediaRange:
-    """`place`: where it stands in the header."""
+    """`place`: its position in the header."""
 
     kind: str
     subtype: str
@@ -28,14 +28,14 @@ class _MediaRange:
 
 
 def preferred(headers: Iterable[str], offered: Sequence[str]) -> str | None:
-    """The one of the offered types that these Accept headers prefer; None when they accept none of them.
+    """The offered type that these Accept headers prefer; None if they accept none of them.
 
-    What the headers say of a type is what their most specific range says of it. The first offered type is the usual
-    one: another has to be named, at least by its kind, and to weigh more, as HTTP libraries name what they can read
-    besides JSON, and mean nothing by it. Of others with the same weight the one that is named more specifically is
-    preferred, then the one that is named first, then the one that is offered first.
-    Without a header the first offered type is as good as any. An element that is no media range is passed over;
-    parameters other than `q` are, too.
+    A type's weight is that of the most specific range that covers it. The first offered type is the default. To beat
+    it, another type has to be named, at least by its kind, and to weigh more: HTTP libraries name types that they can
+    read besides JSON without preferring them. Among others of equal weight, the more specifically named one is
+    preferred, then the one named first, then the one offered first.
+    Without a header, the first offered type is chosen. Elements that are not media ranges are ignored, and so are
+    parameters other than `q`.
     """
     ranges = list(_ranges(",".join(headers)))
     if not ranges:

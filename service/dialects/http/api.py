@@ -15,16 +15,16 @@ def _nothing(_: web.Request) -> bool:
 
 
 def _accept(_: web.Request) -> None:
-    """Every request is fine."""
+    """Every request is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the web application needs of a dialect.
+    """What the web application needs from a dialect.
 
-    `paths`: what the paths that are its own begin with. `claims`: whether a request is its own wherever it goes.
-    `check`: raises one of the dialect's errors for a request of its own that no handler is to see. `install`: adds the
-    routes, and whatever else of the dialect's lives as long as the application.
+    `paths`: the prefixes of its own paths. `claims`: whether a request belongs to it whatever the path. `check`: raises
+    one of the dialect's errors for a request of its own that no handler should see. `install`: adds the routes, and
+    whatever else of the dialect's lives as long as the application.
     """
 
     paths: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""From error to answer: the mechanism that every dialect's error table works by, and the rows that they share."""
+"""From error to answer: the mechanism behind every dialect's error table, and the rows that the tables share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How a type of error is answered.
+    """How one type of error is answered.
 
-    `code`: the error's short name, for dialects that send one. `sentence`: in place of the error's own.
+    `code`: the error's short name, for dialects that send one. `sentence`: replaces the error's own.
     """
 
     status: int
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What a client is to be told. `error`: what was raised, where it was one of the table's."""
+    """What to tell a client. `error`: what was raised, if the table has a row for it."""
 
     status: int
     code: str
@@ -64,14 +64,14 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
     domain.NotFailed: Row(409, "not_failed"),
 }
-"""What every dialect answers alike, unless its own rows say otherwise. Its own are looked at first."""
+"""What every dialect answers the same way, unless its own rows say otherwise: those are looked at first."""
 
 
 class ErrorTable:
     """A dialect's table: its own rows, then the shared ones, and how it writes a refusal.
 
-    A row is for a type of error and for its subtypes that have none in the same table. `worded` gives the sentence for
-    an error whose row has none. aiohttp's own refusals besides 404 and 405 are left to aiohttp, unless `answers_all`.
+    A row is for a type of error and for its subtypes without a row in the same table. `worded` gives the sentence for
+    an error whose row has none. aiohttp's own refusals except 404 and 405 are left to aiohttp, unless `answers_all`.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ErrorTable:
         self._answers_all = answers_all
 
     def answer(self, error: Exception) -> web.Response | None:
-        """The answer to what a handler raised; None for what is in no row."""
+        """The answer to what a handler raised; None if no row matches."""
         row = _row(self._rows, error) or _row(SHARED_ROWS, error)
         if row is None:
             return None
@@ -99,12 +99,12 @@ class ErrorTable:
         return self._write(refusal)
 
     def defect_answer(self) -> web.Response:
-        """The answer when the service itself fails: a sentence that gives nothing away."""
-        sentence = "The service failed at this request; try again."
+        """The answer when the service itself fails: a sentence that reveals nothing."""
+        sentence = "The service failed to handle this request; try again."
         return self._write(Refusal(status=500, code="internal_error", sentence=sentence, headers={}))
 
     def framework_answer(self, request: web.Request, refusal: web.HTTPException) -> web.Response:
-        """The answer to what aiohttp itself refused. Raises: web.HTTPException, the same, for aiohttp to answer."""
+        """The answer to a refusal of aiohttp's. Raises: web.HTTPException, the same, for aiohttp to answer."""
         if refusal.status == _NOT_FOUND:
             sentence = f"There is nothing at {request.path}."
             return self._write(Refusal(status=_NOT_FOUND, code="not_found", sentence=sentence, headers={}))
@@ -114,7 +114,7 @@ class ErrorTable:
                 Refusal(
                     status=_METHOD_NOT_ALLOWED,
                     code="method_not_allowed",
-                    sentence=f"{request.path} takes {allowed}, not {request.method}.",
+                    sentence=f"{request.path} accepts {allowed}, not {request.method}.",
                     headers={"Allow": allowed},
                 )
             )

@@ -21,7 +21,7 @@ def utc_text(moment: datetime) -> str: ...
 @overload
 def utc_text(moment: datetime | None) -> str | None: ...
 def utc_text(moment: datetime | None) -> str | None:
-    """A time as its vendors' clients expect it: milliseconds, Z; null for none."""
+    """A time as the vendors' clients expect it: milliseconds, Z; null for none."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Every limit on what a client may send, in one place, and how a body is read within them."""
+"""All limits on what a client may send, in one place, and how a body is read within them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from aiohttp import StreamReader, hdrs, web
 from service.dialects.http.settings import HttpSettings
 
 LINGERING_SECONDS = 1.0
-"""How long a connection stays open after an answer that came before the body's end, so that the client can read it."""
+"""How long a connection stays open after an answer sent before the body's end, so that the client can read it."""
 
 KEEPALIVE_SECONDS = 75.0
 
@@ -35,18 +35,18 @@ class Limits:
         )
 
     async def json_body(self, request: web.Request) -> bytes:
-        """A body that is to be JSON, whole. Raises: as `body_pieces`."""
+        """A body that should be JSON, whole. Raises: as `body_pieces`."""
         return await whole_body(request, limit_bytes=self.json_bytes, seconds=self.json_seconds)
 
     def chunk_pieces(self, request: web.Request) -> AsyncIterator[bytes]:
-        """A chunk's body as it arrives. Raises: BodyTooLarge by what is announced; iterated, as `body_pieces`."""
+        """A chunk's body as it arrives. Raises: BodyTooLarge by its Content-Length; iterated, as `body_pieces`."""
         check_announced_size(request, self.chunk_bytes)
         return body_pieces(request, limit_bytes=self.chunk_bytes, seconds=self.chunk_seconds)
 
 
 class BodyTooLarge(Exception):
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The body is larger than the {limit_bytes} bytes that are allowed here.")
+        super().__init__(f"The body is larger than the {limit_bytes} bytes allowed here.")
 
 
 class BodyTooSlow(Exception):
@@ -56,7 +56,7 @@ class BodyTooSlow(Exception):
 
 class BodyCutOff(Exception):
     def __init__(self) -> None:
-        super().__init__("The connection ended before the body did; nothing of it was stored. Send it again.")
+        super().__init__("The connection ended before the body did, and none of it was stored; send it again.")
 
 
 def check_announced_size(request: web.Request, limit_bytes: int) -> None:
@@ -66,7 +66,7 @@ def check_announced_size(request: web.Request, limit_bytes: int) -> None:
 
 
 async def continue_later(_: web.Request) -> None:
-    """An expect handler that leaves it to the request's own handler to say `100 Continue`, once it wants the body."""
+    """An expect handler that lets the request's own handler send `100 Continue`, once it wants the body."""
 
 
 def tell_to_continue(request: web.Request) -> None:
@@ -78,7 +78,7 @@ def tell_to_continue(request: web.Request) -> None:
 async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float) -> AsyncIterator[bytes]:
     """The body as it arrives, a piece at a time. Raises: BodyTooLarge, BodyTooSlow, BodyCutOff."""
     check_announced_size(request, limit_bytes)
-    # One timer for the whole body, which ends the wait for the next piece: a timeout around each costs more than it.
+    # One timer for the whole body, which ends the wait for the next piece: a timeout around each piece costs more.
     too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
     size_bytes = 0
     try:
@@ -102,6 +102,6 @@ def _end_the_wait(content: StreamReader, seconds: float) -> None:
 
 
 async def whole_body(request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:
-    """A body that is small enough to be held in memory. Raises: as `body_pieces`."""
+    """A body small enough to be held in memory. Raises: as `body_pieces`."""
     pieces = [piece async for piece in body_pieces(request, limit_bytes=limit_bytes, seconds=seconds)]
     return b"".join(pieces)

@@ -1,4 +1,4 @@
-"""An HTTP operation as the API reference tells it. Each dialect has a list of its own."""
+"""An HTTP operation as the API reference shows it. Each dialect has a list of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,24 +16,23 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A multipart form: texts that hold JSON, all required, and then files, all optional."""
+    """A multipart form: text parts that hold JSON, all required, and then files, all optional."""
 
     json_parts: Mapping[str, type[BaseModel]]
     file_parts: tuple[str, ...]
 
 
 Body = type[BaseModel] | Bytes | Form | None
-"""What a request or an answer holds; None: nothing."""
+"""What a request or an answer contains; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One method at one path.
 
-    `security`: the name of a security scheme, or of several that go together, with the scope that is needed; None for
-    what needs no key. `query` and
-    `headers` are models whose fields are the parameters; `path` gives each of the path's parameters its pattern.
-    Several answers of one status differ in their media type.
+    `security`: the name of a security scheme, or of several that are needed together, with the required scope; None if
+    no key is needed. `query` and `headers` are models whose fields are the parameters; `path` gives each of the path's
+    parameters its pattern. Several answers of one status differ in their media type.
     """
 
     method: str
@@ -54,7 +53,7 @@ class Operation:
 class ReferencePart:
     """A dialect's part of the API reference.
 
-    `security_schemes`: as OpenAPI writes them; `answer_headers`: those of every answer.
+    `security_schemes`: in OpenAPI's form. `answer_headers`: the headers of every answer.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""What a dialect's handlers are made of: the use cases, and what all of them need to speak HTTP.
+"""What a dialect's handlers are made from: the use cases, and what all of them need to speak HTTP.
 
-A dialect hands each of its handlers what that one needs, and no more.
+A dialect gives each of its handlers what that handler needs, and no more.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from service.dialects.http.signed_urls import UrlSigner
 class Parts:
     """Nothing in it is global, so several services can run in one process.
 
-    `dev_credentials`: entries by the dialect's name; none unless the service is for development.
+    `dev_credentials`: entries by the dialect's name; empty unless the service is for development.
     """
 
     uploads: Uploads

@@ -1,4 +1,4 @@
-"""How many requests each caller makes in a minute, and how many it may. In memory: a restart forgets."""
+"""How many requests each caller makes per minute, and how many it may. In memory: a restart forgets."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from service.application.clock import Clock
 WINDOW_SECONDS = 60
 
 NO_LIMIT = 2**31 - 1
-"""What is said where there is no limit: the largest number that every client can read."""
+"""The limit reported when there is none: the largest number that every client can read."""
 
 CALLERS_KEPT = 100_000
-"""Beyond them, the one who called least recently starts anew."""
+"""Beyond this many callers, the one that called least recently starts anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How a caller stands. `resets_at`: when the window ends, in whole Unix seconds."""
+    """A caller's count. `resets_at`: when the window ends, in whole Unix seconds."""
 
     limit: int
     remaining: int
@@ -25,7 +25,7 @@ class Rate:
 
 
 class Rates:
-    """Counts in whole windows, the same for everyone."""
+    """Counts in fixed windows, the same for everyone."""
 
     def __init__(self, limit: int | None, clock: Clock) -> None:
         self._limit = limit
@@ -38,7 +38,7 @@ class Rates:
         return self._limit is not None
 
     def count(self, caller: str) -> Rate:
-        """How `caller` stands after one more request."""
+        """The count of `caller` after one more request."""
         window = int(self._clock().timestamp()) // WINDOW_SECONDS
         resets_at = (window + 1) * WINDOW_SECONDS
         if self._limit is None:

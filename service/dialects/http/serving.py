@@ -1,4 +1,4 @@
-"""Answers with a blob's bytes, whole or a range of them (RFC 9110, section 14)."""
+"""Answers with a blob's bytes: all, or a range of them (RFC 9110, section 14)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -34,13 +34,13 @@ class ReadBlob(Protocol):
 
 
 class RangeNotSatisfiable(Exception):
-    """The range begins behind the end."""
+    """The range begins after the end."""
 
 
 def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
-    """The one range that a Range header asks for; None for the whole, also where the header is not understood.
+    """The one range that a Range header asks for; None for the whole, also if the header cannot be understood.
 
-    Several ranges at once are answered with the whole, as the RFC allows. Raises: RangeNotSatisfiable.
+    Several ranges at once are answered with the whole, which the RFC allows. Raises: RangeNotSatisfiable.
     """
     match = _ONE_RANGE.fullmatch(header.replace(" ", "")) if header else None
     if match is None or match[1] == match[2] == "":
@@ -59,7 +59,7 @@ def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
 
 
 async def serve_blob(request: web.Request, read: ReadBlob, blob: ServedBlob) -> web.StreamResponse:
-    """The blob, or what the request's Range and conditions leave of it. Raises: BlobNotFound."""
+    """The blob, or the part of it that the request's Range and conditions select. Raises: BlobNotFound."""
     etag = f'"{blob.sha256}"'
     headers = {
         "Content-Type": blob.content_type,

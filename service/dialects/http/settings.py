@@ -15,7 +15,7 @@ S = TypeVar("S", bound="HttpSettings")
 
 
 class HttpSettings(BaseSettings):
-    """A dialect's own settings are a subclass; the service's settings are all of them in one."""
+    """A dialect's own settings are in a subclass; the service's settings inherit from all of these."""
 
     model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
 
@@ -23,18 +23,20 @@ class HttpSettings(BaseSettings):
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
     public_url: Annotated[
-        str | None, Field(description="the service's address as its clients see it; signed URLs begin with it")
+        str | None, Field(description="the service's address as clients see it; signed URLs begin with it")
     ] = None
     tls_cert: Annotated[
         Path | None, Field(description="PEM file of the certificate chain; with TLS_KEY, serves HTTPS")
     ] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the certificate's private key")] = None
-    upload_hours: Annotated[float, Field(gt=0, le=8760, description="how long a recording takes uploads, in hours")] = 4
+    upload_hours: Annotated[
+        float, Field(gt=0, le=8760, description="how long a recording accepts uploads, in hours")
+    ] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
-    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line, and longest header")] = 16 * 1024
-    chunk_seconds: Annotated[float, Field(gt=0, description="time in which the body of a chunk must have come")] = 600
-    json_seconds: Annotated[float, Field(gt=0, description="time in which a JSON body must have come")] = 30
+    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line or header")] = 16 * 1024
+    chunk_seconds: Annotated[float, Field(gt=0, description="seconds within which a chunk's body must arrive")] = 600
+    json_seconds: Annotated[float, Field(gt=0, description="seconds within which a JSON body must arrive")] = 30
 
     @field_validator("data_dir")
     @classmethod
@@ -55,14 +57,14 @@ class HttpSettings(BaseSettings):
         return self
 
     def section(self, dialect: type[S]) -> S:
-        """These settings as a dialect's own. Raises: TypeError where the dialect is none of the service's."""
+        """These settings as a dialect's own. Raises: TypeError if the service does not have that dialect."""
         if not isinstance(self, dialect):
-            raise TypeError(f"{dialect.__name__} are no part of the service's settings")
+            raise TypeError(f"{dialect.__name__} are not part of the service's settings")
         return self
 
     @property
     def base_url(self) -> str:
-        """`public_url`, or what follows from host and port."""
+        """`public_url`, or else the address made from host and port."""
         if self.public_url is not None:
             return self.public_url
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -70,7 +72,7 @@ class HttpSettings(BaseSettings):
 
     @property
     def is_development(self) -> bool:
-        """Whether nobody but this machine can reach the service."""
+        """Whether only this machine can reach the service."""
         try:
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
@@ -82,7 +84,7 @@ class HttpSettings(BaseSettings):
 
 
 def web_address(url: str | None) -> str | None:
-    """`url` without a slash at its end. Raises: ValueError unless it is an http:// or https:// address."""
+    """`url` without a trailing slash. Raises: ValueError unless it is an http:// or https:// address."""
     if url is None:
         return None
     parts = urlsplit(url)

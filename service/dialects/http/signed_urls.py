@@ -30,7 +30,7 @@ class UrlSigner:
 
     @classmethod
     def with_key_file(cls, path: Path) -> "UrlSigner":
-        """The key is in a file that only its owner can read; made on the first use. Raises: DamagedKey; OSError."""
+        """The key is in a file that only its owner can read, made on first use. Raises: DamagedKey; OSError."""
         key = load_or_create_key(path, KEY_BYTES, name="signing key", if_lost="URLs signed before are void")
         return cls(key)
 
@@ -40,7 +40,7 @@ class UrlSigner:
         return f"expires={expires}&signature={self._signature(purpose, subject, expires)}"
 
     def check_query(self, purpose: str, subject: str, query: str, *, now: datetime) -> None:
-        """`check` of a query string. One that was found good is remembered, as every chunk of a recording has it."""
+        """Like `check`, for a query string. A valid one is remembered, because every chunk of a recording has it."""
         known = self._checked.get((purpose, subject, query))
         if known is not None and now.timestamp() < known:
             return

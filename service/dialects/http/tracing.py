@@ -23,7 +23,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 
 
 def tracing(metrics: Metrics) -> Middleware:
-    """The outermost middleware: trace id, one log line per request, one count."""
+    """The outermost middleware: sets the trace id, writes one log line per request, counts the request."""
 
     @lru_cache(maxsize=1024)
     def counter(method: str, route: str, status: int) -> Counter:
@@ -65,7 +65,7 @@ def tracing(metrics: Metrics) -> Middleware:
 
 
 def is_trace_id(given: str | None) -> bool:
-    """Whether it is a UUID as they are usually written, in any case; it is passed on as it was given."""
+    """Whether it is a UUID in its usual form, in upper or lower case; it is passed on as given."""
     return given is not None and _UUID.fullmatch(given) is not None
 
 
@@ -77,12 +77,12 @@ def _trace_id(given: str | None) -> str:
 
 
 def _route(request: web.Request) -> str:
-    """The route's pattern: a path would make a new time series for every recording."""
+    """The route's pattern: a path would start a new time series for every recording."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "unknown"
 
 
 def _about(request: web.Request) -> dict[str, str]:
-    """The recording that the request is about: named by its path, or found in its body by its handler."""
+    """The recording that the request is about: named in its path, or found in its body by its handler."""
     recording_id = request.match_info.get("recording_id") or request.get("recording_id")
     return {"recording_id": recording_id} if recording_id else {}

@@ -108,7 +108,7 @@ def test_commas_that_hang_in_the_air_are_no_json_wherever_the_pieces_are_cut(mon
         ("[1, NaN]", "chunk[1] is nan, not a finite number."),
         ("[Infinity]", "chunk[0] is inf, not a finite number."),
         ("[2, 3, 1.5, 40000]", "chunk[2] is 1.5, neither a 16-bit integer nor a float from -1 to 1."),
-        ("[0.1, 1.25]", "chunk[0] is 0.1, not a 16-bit integer, though chunk[1], 1.25, is no float from -1 to 1."),
+        ("[0.1, 1.25]", "chunk[0] is 0.1, not a 16-bit integer, though chunk[1], 1.25, is not a float from -1 to 1."),
         (f"[7, {10**400}]", "chunk[1] is inf, not a finite number."),
     ],
 )

@@ -12,7 +12,7 @@ from service.application.streams import Contended
 from service.dialects.registry import DIALECTS
 from service.runtime.web import errors
 
-UNEXPECTED = "The service failed at this request; try again."
+UNEXPECTED = "The service failed to handle this request; try again."
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def answers():
         (StorageUnavailable("it is gone"), "The blob storage cannot be used: it is gone."),
         (LogFull("The event log has no room to grow."), "The event log has no room to grow."),
         (LogUnavailable("The event log cannot be read."), "The event log cannot be read."),
-        (Contended(), "The recording is being written to by too many at once; try again."),
+        (Contended(), "Too many requests are changing the recording at once; try again."),
         (IssuerUnavailable(), "The token's issuer cannot be reached to verify the token; try again."),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -107,7 +107,7 @@ async def test_another_dialects_own_error_is_a_defect_and_tells_nothing(ask, cap
 async def test_a_path_that_is_nobodys_is_answered_by_the_first(ask):
     assert (await ask("/nowhere"))[:2] == (404, ["first", "not_found", "There is nothing at /nowhere."])
     status, body, headers = await ask("/second/fail", method="PUT")
-    assert (status, body) == (405, ["second", "method_not_allowed", "/second/fail takes GET,HEAD, not PUT."])
+    assert (status, body) == (405, ["second", "method_not_allowed", "/second/fail accepts GET,HEAD, not PUT."])
     assert headers["Allow"] == "GET,HEAD"
 
 
