@@ -59,7 +59,14 @@ def open_first(_: None, command: OpenRecording) -> Events:
 
 def _facts(command: Command) -> dict[str, Any]:
     """The command's fields by name. (`dataclasses.asdict` copies every value and costs more than the decision.)"""
-    return {field.name: getattr(command, field.name) for field in fields(command)}
+    names = _NAMES.get(type(command))
+    if names is None:
+        names = _NAMES[type(command)] = tuple(field.name for field in fields(command))
+    return {name: getattr(command, name) for name in names}
+
+
+_NAMES: dict[type[Command], tuple[str, ...]] = {}
+"""The names of each command's fields, which are looked up once."""
 
 
 def open_again(recording: Recording, command: OpenRecording) -> Events:
