@@ -117,8 +117,8 @@ FAULTS = (
     Fault(
         "a job that stopped is passed over",
         "service/followers/stage_follower.py",
-        "except Exception:  # a job that is given up",
-        "except ZeroDivisionError:  # a job that is given up",
+        "except Exception:  # a job given up",
+        "except ZeroDivisionError:  # a job given up",
     ),
     Fault(
         "the last chunk is judged by an older state in memory",
