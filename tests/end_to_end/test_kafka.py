@@ -38,7 +38,7 @@ class Size:
 SIZE = (
     Size(recordings=200, kills=50, broker_restarts=5, outage_seconds=120, usual_share=0.7)
     if os.environ.get("KAFKA_SOAK") == "full"
-    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=8, usual_share=0.1)
+    else Size(recordings=32, kills=8, broker_restarts=1, outage_seconds=3, usual_share=0.1)
 )
 SOAK_SECONDS = 1_800
 

@@ -274,13 +274,13 @@ def test_an_hour_takes_no_more_memory_than_a_minute_when_the_process_is_warm(tmp
     short, long = tmp_path / "short.wav", tmp_path / "long.wav"
     spoken = [seconds_of(dialogues.samples(name), 0, 15) for name in dialogues.NAMES]
     write(short, [spoken[0], silence(45)])
-    write(long, [part for number in (0, 1, 2, 0, 1) for part in (spoken[number], silence(12 * 60 - 15))])
+    write(long, [part for number in (0, 1, 2) for part in (spoken[number], silence(20 * 60 - 15))])
     measured = subprocess.run(
         [sys.executable, "-c", MEASURE, str(short), str(long)], capture_output=True, text=True, check=True
     )
     grown_bytes, duration_ms, words = map(int, measured.stdout.split())
     assert duration_ms == 60 * 60 * 1000
-    assert words > 150
+    assert words > 90
     assert grown_bytes < long.stat().st_size
 
 
