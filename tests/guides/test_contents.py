@@ -19,8 +19,11 @@ def test_the_readme_is_short():
     assert len(guides()["README.md"].splitlines()) <= MOST_LINES
 
 
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="not a checkout: nothing says what is committed")
 def test_every_committed_guide_is_looked_at():
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    # Whoever owns the checkout: git otherwise refuses one of another user's.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "*.md"]
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     committed = set(listed.stdout.splitlines())
     assert "README.md" in committed
     assert committed <= guides().keys()
