@@ -1,8 +1,6 @@
 """All ambient sessions. A command is decided on a session's newest state; its events are durable before the answer."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import cast
 from uuid import UUID
 
 from adapters.blobs.port import BlobStore
@@ -17,7 +15,7 @@ from domain.ambient_session import (
     decide_session,
     fold_session,
 )
-from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent, LoggedEvent
+from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
 from service.application.streams import Aggregate, Streams
@@ -27,17 +25,10 @@ REMEMBERED_SESSIONS = 20_000
 """Sessions kept in memory; the least recently used are dropped first. Every chunk looks up its session."""
 
 
-_EVENTS = frozenset(SESSION_EVENT_TYPES.values())
-
-
-def _fold(events: Iterable[LoggedEvent], session: AmbientSession | None) -> AmbientSession | None:
-    """Like the domain's fold, skipping a recording's events."""
-    return fold_session((cast("AmbientSessionEvent", event) for event in events if type(event) in _EVENTS), session)
-
-
 SESSIONS: Aggregate[AmbientSession, SessionCommand, AmbientSessionEvent] = Aggregate(
     decide=decide_session,
-    fold=_fold,
+    fold=fold_session,
+    events=frozenset(SESSION_EVENT_TYPES.values()),
     refusals=SessionError,
     weight=lambda _: 1,
     is_current=lambda session: session is not None and not session.has_ended,  # an ended one may have been opened again

@@ -25,6 +25,7 @@ from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
 from service.application.live_recognition import LiveRecognition
 from service.application.recordings import Recordings
+from service.application.stored_content import content_of, transcript_of
 from service.application.trace import trace_id
 from service.application.uploads import Announcement, ArrivedChunk, Uploads
 
@@ -148,7 +149,7 @@ class Consultations:
         recognized now."""
         words = recording.words_of(chunk)
         if words is not None:
-            return await self._transcript(words.blob_key)
+            return await transcript_of(self._blobs, words.blob_key)
         name = (recording_id, chunk.number)
         recognizing = self._recognizing.get(name)
         if recognizing is None:
@@ -195,8 +196,8 @@ class Consultations:
             raise ProcessingFailed
         return Consultation(
             recording_id,
-            await self._transcript(ended.transcribed.blob_key),
-            Note.from_json(await self._content(ended.note.blob_key)),
+            await transcript_of(self._blobs, ended.transcribed.blob_key),
+            Note.from_json(await content_of(self._blobs, ended.note.blob_key)),
         )
 
     async def state(self, recording_id: UUID) -> ConsultationState:
@@ -208,17 +209,11 @@ class Consultations:
             words = (recording.words_of(chunk) for chunk in recording.chunks.in_order())
             keys = [known.blob_key for known in words if known is not None]
         try:
-            transcripts = [await self._transcript(key) for key in keys]
+            transcripts = [await transcript_of(self._blobs, key) for key in keys]
         except BlobNotFound:  # erased meanwhile
             raise RecordingNotFound from None
         text = " ".join(one.text for one in transcripts if one.text)
         return ConsultationState(recording_id, recording, text)
-
-    async def _transcript(self, blob_key: str) -> Transcript:
-        return await asyncio.to_thread(Transcript.from_json, await self._content(blob_key))
-
-    async def _content(self, blob_key: str) -> bytes:
-        return b"".join([block async for block in self._blobs.read(blob_key)])
 
     async def close(self) -> None:
         """Stop recognizing. What was not recorded is recognized when it is asked for again."""

@@ -15,6 +15,7 @@ from domain.commands import RecordNote
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
 from service.application.stage_parts import StageParts
+from service.application.stored_content import transcript_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ class NoteWriting:
         parts, transcribed = self._parts, recording.transcribed
         if transcribed is None:
             raise ValueError("only a transcribed recording can have a note written")
-        stored = b"".join([block async for block in parts.blobs.read(transcribed.blob_key)])
-        note, fallback_reason = await self._note(recording_id, Transcript.from_json(stored))
+        transcript = await transcript_of(parts.blobs, transcribed.blob_key)
+        note, fallback_reason = await self._note(recording_id, transcript)
         blob = await asyncio.to_thread(parts.blobs.put_bytes, blob_prefix(recording_id, "note"), note.to_json())
         return RecordNote(
             at=parts.clock(),

@@ -1,6 +1,5 @@
 """What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -17,6 +16,7 @@ from domain.events import ChunkStored, RecordingKind, Transcribed
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.recordings import Recordings
+from service.application.stored_content import content_of, transcript_of
 
 VIEW_SECONDS = 5.0
 """How long a query waits for the view to include every write answered before it."""
@@ -83,14 +83,14 @@ class Queries:
     async def transcript(self, transcribed: Transcribed) -> Transcript:
         """Raises: RecordingNotFound if it was erased meanwhile."""
         try:
-            return await asyncio.to_thread(Transcript.from_json, await self._content(transcribed.blob_key))
+            return await transcript_of(self._blobs, transcribed.blob_key)
         except BlobNotFound:
             raise RecordingNotFound from None
 
     async def details(self, summary: RecordingSummary) -> bytes | None:
         """The caller's free text about the recording, if any is kept."""
         with suppress(BlobNotFound):  # erased since the row was read
-            return await self._content(summary.details_key) if summary.details_key else None
+            return await content_of(self._blobs, summary.details_key) if summary.details_key else None
         return None
 
     async def verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
@@ -109,6 +109,3 @@ class Queries:
     def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """A blob's bytes, streamed as they are read. Raises when iterated: BlobNotFound."""
         return self._blobs.read(blob_key, start=start, length=length)
-
-    async def _content(self, blob_key: str) -> bytes:
-        return b"".join([block async for block in self._blobs.read(blob_key)])

@@ -1,14 +1,12 @@
 """All recordings. A command is decided on a recording's newest state; its events are durable before the answer."""
 
-from collections.abc import Iterable
-from typing import cast
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.staged_bytes import StagedBytes
 from domain.commands import Command
 from domain.errors import RecordingError, RecordingNotFound
-from domain.events import RECORDING_EVENT_TYPES, LoggedEvent, RecordingEvent, RecordingOpened
+from domain.events import RECORDING_EVENT_TYPES, RecordingEvent, RecordingOpened
 from domain.life import decide
 from domain.recording import Phase, Recording, fold
 from service.application.streams import Aggregate, Outcome, Snapshots, Streams
@@ -20,21 +18,14 @@ used recordings are dropped first."""
 RecordingOutcome = Outcome[Recording, RecordingEvent]
 
 
-_EVENTS = frozenset(RECORDING_EVENT_TYPES.values())
-
-
-def _fold(events: Iterable[LoggedEvent], recording: Recording | None) -> Recording | None:
-    """Like the domain's fold, skipping a session's events: no recording has that id."""
-    return fold((cast("RecordingEvent", event) for event in events if type(event) in _EVENTS), recording)
-
-
 def _weight(recording: Recording | None) -> int:
     return 1 + (len(recording.chunks) if recording else 0)
 
 
 RECORDINGS: Aggregate[Recording, Command, RecordingEvent] = Aggregate(
     decide=decide,
-    fold=_fold,
+    fold=fold,
+    events=frozenset(RECORDING_EVENT_TYPES.values()),
     refusals=RecordingError,
     weight=_weight,
     is_current=lambda recording: recording is not None,  # another process may have opened it

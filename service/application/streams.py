@@ -7,14 +7,14 @@ waiting for each other's. But nothing is answered before everything that the ans
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable, VersionConflict
-from adapters.event_log.reader import Fold, StateAt
+from adapters.event_log.reader import StateAt
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
 from adapters.staged_bytes import StagedBytes
 from domain.events import LoggedEvent
@@ -51,13 +51,14 @@ class Snapshots(Protocol[S]):
 class Aggregate(Generic[S, C, E]):
     """The domain's functions for one kind of stream, and what its states cost to keep.
 
-    `fold` skips events of other kinds. `refusals`: the base class of everything that `decide` raises. `weight`: what a
-    state counts for in memory.
-    `is_current`: whether a state in memory may answer a query; if not, the log is checked for newer events.
+    `events`: the types of its events; a stream of another kind has no state here. `refusals`: the base class of
+    everything that `decide` raises. `weight`: what a state counts for in memory. `is_current`: whether a state in
+    memory may answer a query; if not, the log is checked for newer events.
     """
 
     decide: Callable[[S | None, C], Sequence[E]]
-    fold: Fold[S]
+    fold: Callable[[Iterable[E], S | None], S | None]
+    events: frozenset[type[LoggedEvent]]
     refusals: type[Exception]
     weight: Callable[[S | None], int]
     is_current: Callable[[S | None], bool]
@@ -188,6 +189,11 @@ class Streams(Generic[S, C, E]):
         self._held += weight(state) - before
         return state
 
+    def _fold_own(self, events: Iterable[LoggedEvent], state: S | None) -> S | None:
+        """Fold what the log has, which under this id may be a stream of another kind."""
+        aggregate = self._aggregate
+        return aggregate.fold((cast("E", event) for event in events if type(event) in aggregate.events), state)
+
     async def committed_opening(self, stream_id: UUID) -> S | None:
         """A state whose first event is durable, though perhaps not the later ones: unlike `find`, this waits for no
         other commit. None if no such state is in memory. Raises: as `find`."""
@@ -246,7 +252,7 @@ class Streams(Generic[S, C, E]):
     async def _load_cold(self, stream_id: UUID) -> _Hot[S]:
         try:
             begun = await self._newest_snapshot(stream_id)
-            found = await self._log.state(stream_id, self._aggregate.fold, after=begun)
+            found = await self._log.state(stream_id, self._fold_own, after=begun)
         finally:
             # Here and not in a callback: a caller that comes after this task is done must not get what it loaded.
             del self._loading[stream_id]

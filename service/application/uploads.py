@@ -132,8 +132,10 @@ class Uploads:
 
         Raises: RecordingNotFound once it is deleted; what storing raises.
         """
-        if (recording := await self.find(announced.recording_id)) is not None:
-            return recording
+        return await self.find(announced.recording_id) or await self._open_first(announced)
+
+    async def _open_first(self, announced: Announcement) -> Recording:
+        """Open a recording that was not found."""
         try:
             return await self.open(announced)
         except RecordingAlreadyOpened:  # by another call at the same moment, with other facts
@@ -261,7 +263,7 @@ class Uploads:
         recording_id = announced.recording_id
         if (recording := await self.find(recording_id)) is not None:
             return recording, None
-        opening = asyncio.create_task(self.ensure_open(announced))
+        opening = asyncio.create_task(self._open_first(announced))
         blob = await self._put(recording_id, arrived)
         try:
             return await opening, blob

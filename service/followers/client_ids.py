@@ -47,9 +47,10 @@ class ClientIds:
     async def _read(self, stream_ids: set[UUID]) -> dict[UUID, Mapping[str, str]]:
         first_events = await self._log.first_events(stream_ids)
         return {
-            stream_id: self._client_ids_of(stream_id, event) if isinstance(event, Opened) else {}
+            stream_id: self._client_ids_of(stream_id, event)
+            if isinstance(event := first_events.get(stream_id), Opened)
+            else {}
             for stream_id in stream_ids
-            for event in (first_events.get(stream_id),)
         }
 
     def _remember(self, found: Mapping[UUID, Mapping[str, str]]) -> None:

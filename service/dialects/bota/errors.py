@@ -41,27 +41,27 @@ class TranscriptionFailed(Exception):
         super().__init__(f"The transcription failed: {because}")
 
 
+_ELSEWHERE = "The recording was created over another API; upload and finalize it there."
+
+
 class NotStreamingRecording(Exception):
-    def __init__(self) -> None:
-        super().__init__("The recording is uploaded as one file; use upload-url and upload-complete.")
+    """`is_elsewhere`: the recording was created over another API."""
+
+    def __init__(self, *, is_elsewhere: bool) -> None:
+        super().__init__(
+            _ELSEWHERE if is_elsewhere else "The recording is uploaded as one file; use upload-url and upload-complete."
+        )
 
 
 class NotWholeFileRecording(Exception):
-    def __init__(self) -> None:
-        super().__init__("The recording is streamed in chunks; use its chunk_upload_url_template and finalize.")
+    """`is_elsewhere`: the recording was created over another API."""
 
-
-class StreamedElsewhere(NotStreamingRecording):
-    def __init__(self) -> None:
-        Exception.__init__(self, _ELSEWHERE)
-
-
-class UploadedElsewhere(NotWholeFileRecording):
-    def __init__(self) -> None:
-        Exception.__init__(self, _ELSEWHERE)
-
-
-_ELSEWHERE = "The recording was created over another API; upload and finalize it there."
+    def __init__(self, *, is_elsewhere: bool) -> None:
+        super().__init__(
+            _ELSEWHERE
+            if is_elsewhere
+            else "The recording is streamed in chunks; use its chunk_upload_url_template and finalize."
+        )
 
 
 class UploadNotVerified(Exception):

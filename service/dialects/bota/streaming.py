@@ -27,7 +27,7 @@ from service.application.queries import Queries
 from service.application.uploads import Announcement, Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
-from service.dialects.bota.errors import NotStreamingRecording, StreamedElsewhere
+from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
@@ -147,7 +147,7 @@ class Streaming:
         recording_id = recording_id_of(request.match_info["recording_id"])
         opened = (await self._owned(key, recording_id)).opened
         if not _is_streamed_here(opened):
-            raise NotStreamingRecording if opened.dialect == DIALECT else StreamedElsewhere
+            raise NotStreamingRecording(is_elsewhere=opened.dialect != DIALECT)
         recording = await self._uploads.finalize(
             recording_id,
             total_chunks=asked.total_chunks,

@@ -19,7 +19,7 @@ from service.application.queries import Queries
 from service.application.uploads import Uploads
 from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, UploadUrlAnswer
-from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadedElsewhere, UploadNotVerified
+from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, UploadNotVerified
 from service.dialects.bota.identifiers import DIALECT, public_media_id, recording_id_of
 from service.dialects.bota.rendering import recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
@@ -92,7 +92,7 @@ class WholeFile:
         opened = recording.opened
         access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
         if opened.kind is not RecordingKind.WHOLE_FILE:
-            raise NotWholeFileRecording if opened.dialect == DIALECT else UploadedElsewhere
+            raise NotWholeFileRecording(is_elsewhere=opened.dialect != DIALECT)
         return recording_id, recording
 
 
