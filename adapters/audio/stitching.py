@@ -17,6 +17,7 @@ from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import Container
+from adapters.audio.damage import Damage
 from adapters.audio.demuxing import Sound, sound_of
 from adapters.audio.errors import ChecksumMismatch
 from adapters.audio.reencoding import reencode
@@ -39,13 +40,18 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StitchedAudio:
-    """What was written. `codec` is FFmpeg's name for it; `chunks_md5` is the hex MD5 of the chunks' bytes in order."""
+    """What was written, and what could not be.
+
+    `codec` is FFmpeg's name for it; `chunks_md5` is the hex MD5 of the chunks' bytes in order. `damage` is ordered by
+    chunk number.
+    """
 
     duration_ms: int
     content_type: str
     codec: str
     method: Method
     chunks_md5: str
+    damage: tuple[Damage, ...] = ()
 
 
 def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | None = None) -> StitchedAudio:
