@@ -10,6 +10,7 @@ Chunks are whole files, slices of one file, or some of both: see `whole_files`.
 A WAV of more than 4 GiB is written as RF64. Synchronous: it runs in a worker process.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,8 @@ def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | Non
     measured = MeasuredChunks.of(chunks)
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
         raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
-    files = whole_files(measured)
+    found = whole_files(measured)
+    files = found.files
     sounds = [sound_of(file) for file in files]
     try:
         with output.open("w+b") as written:
@@ -78,6 +80,7 @@ def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | Non
         codec=sound.codec,
         method=method,
         chunks_md5=measured.md5,
+        damage=found.damage,
     )
 
 
@@ -104,10 +107,13 @@ def _write(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO
 
 
 def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
-    for open_chunk, size_bytes in zip(run.chunks, run.sizes_bytes, strict=True):
-        with open_chunk() as reader:
-            if copy_blob(reader, output) != size_bytes:
-                raise OSError(f"A chunk no longer has the {size_bytes} bytes measured before.")
+    for index, piece in enumerate(run.pieces):
+        with piece.open_chunk() as reader:
+            if piece.start == 0 and reader.seek(0, os.SEEK_END) == piece.size_bytes:
+                copy_blob(reader, output)
+                continue
+        with run.part(run.edges[index], run.edges[index + 1]).open() as part:
+            copy_blob(part, output)
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:
