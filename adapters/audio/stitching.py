@@ -12,7 +12,8 @@ What cannot be decoded is left out and told as `Damage`. A WAV of more than 4 Gi
 runs in a worker process.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -25,7 +26,7 @@ from adapters.audio.reencoding import reencode
 from adapters.audio.remuxing import remux
 from adapters.audio.survey import Survey, survey
 from adapters.audio.wav import read_wave
-from adapters.audio.whole_files import WholeFile, whole_files
+from adapters.audio.whole_files import FoundFiles, WholeFile, whole_files
 from adapters.blobs.copying import copy_blob
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
@@ -89,29 +90,30 @@ def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | Non
     )
 
 
-def _surveyed(files: Sequence[WholeFile]) -> tuple[list[Survey], tuple[Damage, ...]]:
+def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
     """Every file that can be decoded. Raises: the first file's AudioError when none can."""
     surveys: list[Survey] = []
-    damage: list[Damage] = []
+    damage = list(found.damage)
     refused: NotAudio | UnsupportedAudio | None = None
-    for file in files:
+    for file in found.files:
         try:
             surveys.append(survey(file))
         except (NotAudio, UnsupportedAudio) as error:
             refused = refused or error
-            damage.append(_damage_of(file, error))
+            damage += _damage_of(file, error)
         else:
             damage += surveys[-1].damage
     if not surveys:
         raise refused or NotAudio(chunk_number=None, detail="has no sound")
-    return surveys, tuple(sorted(damage, key=lambda each: each.chunk_number))
+    once = {(each.chunk_number, each.reason): each for each in reversed(damage)}
+    return surveys, tuple(once[key] for key in sorted(once))
 
 
-def _damage_of(file: WholeFile, error: NotAudio | UnsupportedAudio) -> Damage:
+def _damage_of(file: WholeFile, error: NotAudio | UnsupportedAudio) -> Iterator[Damage]:
     reason: DamageReason = "not_audio" if isinstance(error, NotAudio) else "unsupported_audio"
-    return Damage(
-        chunk_number=file.run.first_number or 1, reason=reason, message=f"{str(error).rstrip('.')}; it was left out."
-    )
+    for number in file.run.numbers_in(range(file.run.size_bytes)):
+        message = f"Chunk {number} {error.detail}; it was left out."
+        yield Damage(chunk_number=number, reason=reason, message=message)
 
 
 def _content_type(container: Container, codec: str) -> str:
@@ -144,9 +146,13 @@ def _plays_as_it_is(survey: Survey) -> bool:
 
 
 def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
-    with run.open() as reader:
-        if copy_blob(reader, output) != run.size_bytes:
-            raise OSError(f"The chunks no longer have the {run.size_bytes} bytes measured before.")
+    for index, piece in enumerate(run.pieces):
+        with piece.open_chunk() as reader:
+            if piece.start == 0 and reader.seek(0, os.SEEK_END) == piece.size_bytes:
+                copy_blob(reader, output)
+                continue
+        with run.part(run.edges[index], run.edges[index + 1]).open() as part:
+            copy_blob(part, output)
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:

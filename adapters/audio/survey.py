@@ -121,7 +121,11 @@ class _Heard:
 
     def lose(self, undecoded: Undecoded) -> None:
         self.breaks += 1
-        self.lost[chunk_at(self.run, undecoded.position)] += undecoded.moment.length or _UNKNOWN_LENGTH
+        self.lost[self._chunk_at(undecoded.position)] += undecoded.moment.length or _UNKNOWN_LENGTH
+
+    def _chunk_at(self, position: int | None) -> int:
+        numbers = () if position is None else self.run.numbers_in(range(position, position + 1))
+        return next(iter(numbers), self.run.first_number or 1)
 
     def damage(self) -> list[Damage]:
         return [
@@ -151,12 +155,6 @@ def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
             is_plain=len(heard.forms) <= 1 and heard.breaks == 0,
         )
     return sound, heard.damage()
-
-
-def chunk_at(run: ChunkRun, position: int | None) -> int:
-    """The number of the chunk that holds this byte of the run; the first if it is not known."""
-    numbers = (number for number, span in run.spans() if position is not None and position in span)
-    return next(numbers, run.first_number or 1)
 
 
 def _bits(sample_format: AudioFormat | None) -> int:
