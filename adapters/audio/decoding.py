@@ -19,7 +19,7 @@ from av.audio.resampler import AudioResampler
 from adapters.audio.chunk_bytes import ChunkRun, OpenChunk
 from adapters.audio.clock import FLICKS, Clock, Moment
 from adapters.audio.container import container_of
-from adapters.audio.demuxing import Track, Undecoded, track_of, tracks_in
+from adapters.audio.demuxing import Track, Undecoded, links_of, track_of, tracks_in
 from adapters.audio.errors import NotAudio
 from adapters.audio.whole_files import WholeFile
 
@@ -52,7 +52,7 @@ class Silence:
 def played(track: Track, *, on_undecoded: Callable[[Undecoded], None] | None = None) -> Iterator[AudioFrame | Silence]:
     """What is heard of a track, in order. What cannot be decoded is silence if its length is known, or left out."""
     clock = Clock()
-    for (piece, moment), following in _with_next(_moments(track)):
+    for (piece, moment), following in with_next(_moments(track)):
         if isinstance(piece, Undecoded) and on_undecoded is not None:
             on_undecoded(piece)
         silence = clock.silence_before(moment, following[1] if following else None)
@@ -65,7 +65,7 @@ def played(track: Track, *, on_undecoded: Callable[[Undecoded], None] | None = N
 
 
 def _moments(track: Track) -> Iterator[tuple[AudioFrame | Undecoded, Moment]]:
-    for piece, following in _with_next(track.frames()):
+    for piece, following in with_next(track.frames()):
         if isinstance(piece, Undecoded):
             # On a clock, the next frame's time shows how long it was.
             yield piece, Moment(None, 0) if track.origin is not None else piece.moment
@@ -74,7 +74,8 @@ def _moments(track: Track) -> Iterator[tuple[AudioFrame | Undecoded, Moment]]:
             yield frame, track.moment_of(frame)
 
 
-def _with_next(pieces: Iterator[_P]) -> Iterator[tuple[_P, _P | None]]:
+def with_next(pieces: Iterator[_P]) -> Iterator[tuple[_P, _P | None]]:
+    """Each piece, and the one after it."""
     held = next(pieces, None)
     while held is not None:
         following = next(pieces, None)
@@ -219,9 +220,14 @@ def sound_blocks(
 
     Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
     """
-    file = file_of(open_audio)
-    widths = _widths(file)
-    yield from file_blocks(file, widths, rate=rate, sample_format="s16p", block_samples=block_samples)
+    links = [(link, _widths(link)) for link in links_of(file_of(open_audio))]
+    channels = max(sum(widths.values()) for _, widths in links)
+    blocks = (
+        spread(block, channels)
+        for link, widths in links
+        for block in file_blocks(link, widths, rate=rate, sample_format="s16p", block_samples=block_samples)
+    )
+    yield from even_blocks(blocks, block_samples)
 
 
 def file_of(open_audio: OpenChunk) -> WholeFile:

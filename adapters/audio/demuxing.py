@@ -3,10 +3,13 @@
 Damage becomes an `AudioError`; an `OSError` of the file's own reader passes through as it is.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -17,11 +20,12 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from adapters.audio.chunk_bytes import ChunkReader
+from adapters.audio import ogg
+from adapters.audio.chunk_bytes import ChunkRun, Piece
 from adapters.audio.clock import FLICKS, Moment
 from adapters.audio.container import Container
 from adapters.audio.errors import NotAudio, UnsupportedAudio
-from adapters.audio.wav import read_wave
+from adapters.audio.wav import read_wave, wave_header
 from adapters.audio.whole_files import WholeFile
 
 _LONGEST_PACKET = 10 * FLICKS
@@ -123,13 +127,28 @@ class Track:
     def moment_of(self, frame: AudioFrame) -> Moment:
         """When the frame is heard, counted from the recording's beginning."""
         length = frame.samples * FLICKS // frame.sample_rate
-        if self.origin is None or frame.pts is None:
-            return Moment(None, length)
-        return Moment(_flicks(frame.pts, frame.time_base or self.time_base) - self.origin, length)
+        return Moment(self._start(frame.pts, frame.time_base), length)
+
+    def moment_of_packet(self, packet: "Packet[AudioStream]", *, length: int, delay: int) -> Moment:
+        """When a packet's sound is heard. `length`, and `delay`, the encoder's at the beginning, are in flicks."""
+        start = self._start(packet.pts, packet.time_base)
+        return Moment(None if start is None else start + delay, length)
+
+    def _start(self, time: int | None, unit: Fraction | None) -> int | None:
+        return None if self.origin is None or time is None else _flicks(time, unit or self.time_base) - self.origin
 
 
 def _flicks(count: int, unit: Fraction) -> int:
     return count * unit.numerator * FLICKS // unit.denominator
+
+
+def links_of(file: WholeFile) -> list[WholeFile]:
+    """The files that are chained in an Ogg file; any other file alone. FFmpeg gives up where links differ in form."""
+    if file.container is not Container.OGG:
+        return [file]
+    with file.run.open() as reader:
+        starts = [0, *ogg.links(reader)[1:], file.run.size_bytes]
+    return [WholeFile(file.container, file.run.part(start, stop)) for start, stop in pairwise(starts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +208,9 @@ def _origin(file: WholeFile, container: InputContainer) -> int | None:
 @contextmanager
 def _opened(file: WholeFile) -> Iterator[InputContainer]:
     number = file.run.first_number
-    with file.run.open() as reader:
+    with _as_a_player_needs_it(file).open() as reader:
         try:
-            with av.open(
-                reader, "r", format=file.container.demuxer, options=_options(file, reader), metadata_errors="replace"
-            ) as container:
+            with av.open(reader, "r", format=file.container.demuxer, metadata_errors="replace") as container:
                 yield container
         except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
             raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
@@ -201,11 +218,15 @@ def _opened(file: WholeFile) -> Iterator[InputContainer]:
             raise NotAudio(chunk_number=number, detail="is damaged: its sound cannot be read") from error
 
 
-def _options(file: WholeFile, reader: ChunkReader) -> dict[str, str]:
-    if file.container is Container.WAV:
-        wave = read_wave(reader, file.run.size_bytes)
-        reader.seek(0)
-        if wave is not None and not wave.sizes_are_right:
-            return {"ignore_length": "1"}
-    reader.seek(0)
-    return {}
+def _as_a_player_needs_it(file: WholeFile) -> ChunkRun:
+    """The file's bytes; where a WAV's header is wrong about its sound, that sound under a header that is right."""
+    run = file.run
+    if file.container is not Container.WAV:
+        return run
+    with run.open() as reader:
+        wave = read_wave(reader, run.size_bytes)
+    if wave is None or wave.sizes_are_right:
+        return run
+    header = wave_header(wave.format_chunk, wave.data_bytes)
+    sound = run.part(wave.data_start, wave.data_start + wave.data_bytes)
+    return ChunkRun((Piece(partial(io.BytesIO, header), run.first_number, 0, len(header)), *sound.pieces))

@@ -17,6 +17,9 @@ SAMPLE_RATE = 48_000
 LONGEST_PADDING = SAMPLE_RATE // 50
 """The most that a join may add: 20 ms, one usual Opus frame."""
 
+SILENT_SAMPLES = SAMPLE_RATE // 50
+"""How long one silent packet lasts."""
+
 LONGEST_END_TRIM = 2 * 5760
 """Two of the longest packets: no encoder pads by more."""
 
@@ -41,7 +44,12 @@ class OpusStream:
 
     @property
     def pre_skip(self) -> int:
-        return int.from_bytes(self.head[10:12], "little")
+        return pre_skip(self.head)
+
+    @property
+    def mapping(self) -> int:
+        """The channel mapping family: 0 for mono and stereo in one stream (RFC 7845, 5.1.1)."""
+        return self.head[18]
 
     @property
     def channels(self) -> int:
@@ -111,6 +119,17 @@ def join_opus(streams: Sequence[OpusStream], output: BinaryIO) -> None:
                 writer.write(packet, granule=granule)
             position += samples
     writer.close(granule=max(0, granule - last.end_trim))
+
+
+def pre_skip(head: bytes) -> int:
+    """The encoder's delay, in samples that are not heard at the beginning of a stream with this OpusHead."""
+    return int.from_bytes(head[10:12], "little")
+
+
+def silent_packet(head: bytes) -> bytes:
+    """20 ms of silence for a stream with this OpusHead, of mapping family 0: a full-band CELT frame, marked silent."""
+    is_stereo = head[9] > 1
+    return bytes([31 << 3 | is_stereo << 2, 0xFF, 0xFE])
 
 
 def packet_samples(packet: bytes) -> int:

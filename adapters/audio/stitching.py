@@ -15,12 +15,14 @@ runs in a worker process.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import Container
 from adapters.audio.damage import Damage, DamageReason
+from adapters.audio.demuxing import links_of
 from adapters.audio.errors import ChecksumMismatch, NotAudio, UnsupportedAudio
 from adapters.audio.reencoding import reencode
 from adapters.audio.remuxing import remux
@@ -95,7 +97,7 @@ def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
     surveys: list[Survey] = []
     damage = list(found.damage)
     refused: NotAudio | UnsupportedAudio | None = None
-    for file in found.files:
+    for file in chain.from_iterable(map(links_of, found.files)):
         try:
             surveys.append(survey(file))
         except (NotAudio, UnsupportedAudio) as error:

@@ -40,8 +40,10 @@ class Sound:
     configuration: bytes
     seconds: Fraction
     """As played: counted from decoded samples, gaps in the clock included."""
-    is_plain: bool
-    """Whether it is one unbroken sound of one form, so that every player plays it alike."""
+    is_whole: bool
+    """Whether all of it can be decoded, and in one form."""
+    has_gaps: bool
+    """Whether the clock leaves silence in it, which not every player plays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,13 @@ class Survey:
     file: WholeFile
     sounds: tuple[Sound, ...]
     damage: tuple[Damage, ...]
-    is_plain: bool
-    """Whether it is one track that every player plays alike and without complaint."""
+    is_whole: bool
+    """Whether it is one track, and a player plays it without complaint."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every player plays it alike."""
+        return self.is_whole and not self.sounds[0].has_gaps
 
     @property
     def seconds(self) -> Fraction:
@@ -92,7 +99,7 @@ def survey(file: WholeFile) -> Survey:
         file=file,
         sounds=tuple(sounds),
         damage=tuple(damage[key] for key in sorted(damage)),
-        is_plain=len(sounds) == 1 and not damage and sounds[0].is_plain and complaints() == 0,
+        is_whole=len(sounds) == 1 and not damage and sounds[0].is_whole and complaints() == 0,
     )
 
 
@@ -104,14 +111,14 @@ class _Heard:
     rate: int = 0
     channels: int = 0
     length: int = 0
-    breaks: int = 0
+    has_gaps: bool = False
     forms: set[tuple[str, int, int]] = field(default_factory=set)
     lost: Counter[int] = field(default_factory=Counter)
 
     def add(self, part: AudioFrame | Silence) -> None:
         if isinstance(part, Silence):
             self.length += part.length
-            self.breaks += 1
+            self.has_gaps = True
             return
         self.length += part.samples * FLICKS // part.sample_rate
         form = (part.format.name, part.layout.nb_channels, part.sample_rate)
@@ -120,7 +127,6 @@ class _Heard:
             self.rate, self.channels = max(self.rate, part.sample_rate), max(self.channels, part.layout.nb_channels)
 
     def lose(self, undecoded: Undecoded) -> None:
-        self.breaks += 1
         self.lost[self._chunk_at(undecoded.position)] += undecoded.moment.length or _UNKNOWN_LENGTH
 
     def _chunk_at(self, position: int | None) -> int:
@@ -152,7 +158,8 @@ def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
             bits=_bits(track.stream.codec_context.format),
             configuration=_configuration(track),
             seconds=Fraction(heard.length, FLICKS),
-            is_plain=len(heard.forms) <= 1 and heard.breaks == 0,
+            is_whole=len(heard.forms) <= 1 and not heard.lost,
+            has_gaps=heard.has_gaps,
         )
     return sound, heard.damage()
 
