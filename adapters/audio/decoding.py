@@ -31,9 +31,9 @@ Samples = npt.NDArray[np.int16]
 Block = npt.NDArray[Any]
 """Samples as (channels, samples)."""
 
-SampleFormat = Literal["s16p", "s32p"]
+SampleFormat = Literal["s16", "s32"]
 
-_TYPES: dict[SampleFormat, type[np.generic]] = {"s16p": np.int16, "s32p": np.int32}
+_TYPES: dict[SampleFormat, type[np.generic]] = {"s16": np.int16, "s32": np.int32}
 _SILENCE_SAMPLES = 1 << 16
 _GATHERED_SAMPLES = 1 << 14
 """A frame of sound is short: resampling each alone takes twice as long."""
@@ -145,7 +145,8 @@ class _Resampler:
     def _emit(self, frames: list[AudioFrame]) -> Iterator[Block]:
         for frame in frames:
             self._emitted += frame.samples
-            yield frame.to_ndarray()
+            # Interleaved: PyAV crashes on eight planar channels from a resampler.
+            yield frame.to_ndarray().reshape(-1, self._channels).T
 
 
 def spread(block: Block, channels: int) -> Block:
@@ -225,7 +226,7 @@ def sound_blocks(
     blocks = (
         spread(block, channels)
         for link, widths in links
-        for block in file_blocks(link, widths, rate=rate, sample_format="s16p", block_samples=block_samples)
+        for block in file_blocks(link, widths, rate=rate, sample_format="s16", block_samples=block_samples)
     )
     yield from even_blocks(blocks, block_samples)
 

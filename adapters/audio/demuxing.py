@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -118,10 +116,14 @@ class Track:
         samples = round(length * frame.sample_rate)
         if not self.declares_padding or not 0 < samples < frame.samples:
             return frame
-        channels = 1 if frame.format.is_planar else frame.layout.nb_channels
-        kept: npt.NDArray[Any] = np.ascontiguousarray(frame.to_ndarray()[:, : samples * channels])
-        cut = AudioFrame.from_ndarray(kept, format=frame.format.name, layout=frame.layout.name)
-        cut.sample_rate, cut.time_base, cut.pts = frame.sample_rate, frame.time_base, frame.pts
+        time, unit = frame.pts, frame.time_base
+        frame.pts = None
+        whole = AudioFifo()  # not `to_ndarray`: PyAV crashes there on eight planar channels
+        whole.write(frame)
+        cut = whole.read(samples)
+        if cut is None:
+            return frame
+        cut.pts, cut.time_base = time, unit
         return cut
 
     def moment_of(self, frame: AudioFrame) -> Moment:

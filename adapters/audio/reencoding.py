@@ -28,18 +28,16 @@ def reencode(surveys: Sequence[Survey], output: BinaryIO) -> None:
     """
     sounds = [sound for survey in surveys for sound in survey.sounds]
     rate = _flac_rate(max(sound.rate for sound in sounds))
-    sample_format: SampleFormat = "s16p" if all(sound.bits <= _BITS_OF_S16 for sound in sounds) else "s32p"
+    sample_format: SampleFormat = "s16" if all(sound.bits <= _BITS_OF_S16 for sound in sounds) else "s32"
     channels = min(max(survey.channels for survey in surveys), _MOST_CHANNELS)
     with av.open(output, "w", format="flac", options={"fflags": "+bitexact"}) as muxed:
         target = muxed.add_stream("flac", rate=rate)
         target.codec_context.layout = layout_of(channels)
-        target.codec_context.format = sample_format.rstrip("p")
+        target.codec_context.format = sample_format
         target.codec_context.flags |= Flags.bitexact
         position = 0
         for block in _blocks(surveys, rate=rate, sample_format=sample_format, channels=channels):
-            frame = AudioFrame.from_ndarray(
-                block.T.reshape(1, -1), format=sample_format.rstrip("p"), layout=layout_of(channels)
-            )
+            frame = AudioFrame.from_ndarray(block.T.reshape(1, -1), format=sample_format, layout=layout_of(channels))
             frame.rate, frame.pts = rate, position
             position += frame.samples
             muxed.mux(target.encode(frame))
