@@ -1,6 +1,6 @@
-"""Decodes any audio to what speech engines read, 16 kHz mono, block by block; its length does not affect memory."""
+"""Decodes any audio to what speech engines read, 16 kHz, block by block; its length does not affect memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import av
 import numpy as np
@@ -12,6 +12,7 @@ from adapters.audio.chunk_bytes import ChunkRun, OpenChunk
 from adapters.audio.container import container_of
 from adapters.audio.demuxing import track_of
 from adapters.audio.errors import NotAudio
+from adapters.audio.mixing import mixed
 from adapters.audio.whole_files import WholeFile
 
 SAMPLE_RATE = 16_000
@@ -22,7 +23,19 @@ Samples = npt.NDArray[np.int16]
 def pcm_blocks(
     open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
 ) -> Iterator[Samples]:
-    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is kept.
+    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is kept, no channel is lost.
+
+    Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
+    """
+    mono = mixed(sound_blocks(open_audio, rate=rate))
+    for block in _regrouped((each.reshape(1, -1) for each in mono), block_samples):
+        yield block[0]
+
+
+def sound_blocks(
+    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
+) -> Iterator[Samples]:
+    """The sound as blocks of (channels, `block_samples`), the last one shorter; always the same number of channels.
 
     Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
     """
@@ -31,19 +44,31 @@ def pcm_blocks(
         container = container_of(reader, run.size_bytes)
     if container is None:
         raise NotAudio(chunk_number=None, detail="is not in a known format")
+    file = WholeFile(container, run)
+    with track_of(file) as track:
+        layout = track.stream.codec_context.layout
+    # Not planar: PyAV crashes on eight planar channels from its resampler.
+    frames = decoded(file, rate=rate, layout=layout.name, sample_format="s16")
+    channels = (frame.to_ndarray().astype(np.int16, copy=False).reshape(-1, layout.nb_channels).T for frame in frames)
+    yield from _regrouped(channels, block_samples)
+
+
+def _regrouped(blocks: Iterable[Samples], block_samples: int) -> Iterator[Samples]:
+    """The same sound, of (channels, samples), in blocks of this many samples, the last one shorter."""
     held: list[Samples] = []
     held_samples = 0
-    for frame in decoded(WholeFile(container, run), rate=rate, layout="mono", sample_format="s16"):
-        held.append(frame.to_ndarray().reshape(-1).astype(np.int16, copy=False))
-        held_samples += frame.samples
+    for each in blocks:
+        held.append(each)
+        held_samples += each.shape[1]
         if held_samples >= block_samples:
-            joined = np.concatenate(held)
+            joined = np.concatenate(held, axis=1)
             whole = held_samples - held_samples % block_samples
-            yield from joined[:whole].reshape(-1, block_samples)
-            held = [joined[whole:]]
+            for start in range(0, whole, block_samples):
+                yield joined[:, start : start + block_samples]
+            held = [joined[:, whole:]]
             held_samples -= whole
     if held_samples:
-        yield np.concatenate(held)
+        yield np.concatenate(held, axis=1)
 
 
 def decoded(file: WholeFile, *, rate: int, layout: str, sample_format: str) -> Iterator[AudioFrame]:
