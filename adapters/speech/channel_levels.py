@@ -24,6 +24,7 @@ Frames = npt.NDArray[np.bool_]
 _STEPS = 2
 """Per decibel."""
 _SOFTEST = -127 * _STEPS
+_SILENCE = np.int16(4 * _SOFTEST)
 _FRAME_SECONDS = 0.02
 
 _AUDIBLE = -75 * _STEPS
@@ -133,8 +134,7 @@ def _separated(levels: Levels, sounding: _Sounding) -> tuple[SpeakerChannels, ..
     groups = _groups(levels, sounding.surely)
     if len(groups) < 2:  # noqa: PLR2004 - one speaker is not separate from another
         return ()
-    silence = np.int16(2 * _SOFTEST)
-    heard = np.where(sounding.perhaps, levels, silence)
+    heard = np.where(sounding.perhaps, levels, _SILENCE)
     own = np.stack([levels[list(group)].max(axis=0) for group in groups])
     sound = np.stack([heard[list(group)].max(axis=0) for group in groups])
     surely = np.stack([sounding.surely[list(group)].any(axis=0) for group in groups])
@@ -146,7 +146,9 @@ def _separated(levels: Levels, sounding: _Sounding) -> tuple[SpeakerChannels, ..
     if np.count_nonzero(substantial) < 2 or not is_clear:  # noqa: PLR2004 - as above
         return ()
     return tuple(
-        SpeakerChannels(group, _gate(own[number], others[number], owned[np.arange(len(groups)) != number]))
+        SpeakerChannels(
+            group, _gate(own[number], sound[number], others[number], owned[np.arange(len(groups)) != number])
+        )
         for number, group in enumerate(groups)
         if seconds[number] >= _WORTH_HEARING_FRAMES
     )
@@ -180,10 +182,13 @@ def _widest(values: Levels, *, before: int, after: int) -> Levels:
     return widest
 
 
-def _gate(own: Levels, others: Levels, others_own: Frames) -> Frames:
-    """Where the channel is louder than what it holds of the others, and a little before and after."""
+def _gate(own: Levels, sound: Levels, others: Levels, others_own: Frames) -> Frames:
+    """Open where nobody else sounds, where the channel is louder than what it holds of the others, and around that.
+
+    `own`, `sound`: the channel's levels, and the same with silence for its own noise. `others_own`: by speaker.
+    """
     margins = (others - own)[others_own.any(axis=0)]
     typical = float(np.percentile(margins, _CROSSTALK_PERCENTILE)) if len(margins) else np.inf
     threshold = max(_LEAST_GATE, typical - _CROSSTALK_VARIES)
-    is_open = (own >= others - threshold).astype(np.int16)
-    return _widest(is_open, before=_BEFORE_FRAMES, after=_AFTER_FRAMES) > 0
+    speaks = ((sound > _SILENCE) & (sound >= others - threshold)).astype(np.int16)
+    return (others <= _SILENCE) | (_widest(speaks, before=_BEFORE_FRAMES, after=_AFTER_FRAMES) > 0)
