@@ -21,6 +21,7 @@ from adapters.audio.clock import FLICKS, Clock, Moment
 from adapters.audio.container import container_of
 from adapters.audio.demuxing import Track, Undecoded, links_of, track_of, tracks_in
 from adapters.audio.errors import NotAudio
+from adapters.audio.mixing import mixed
 from adapters.audio.whole_files import WholeFile
 
 SAMPLE_RATE = 16_000
@@ -252,9 +253,9 @@ def _widths(file: WholeFile) -> dict[int, int]:
 def pcm_blocks(
     open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
 ) -> Iterator[Samples]:
-    """The sound as mono blocks. Raises: what `sound_blocks` raises."""
-    for block in sound_blocks(open_audio, rate=rate, block_samples=block_samples):
-        yield block[0] if block.shape[0] == 1 else block.mean(axis=0).round().astype(np.int16)
+    """The sound mixed to mono blocks, with no channel lost. Raises: what `sound_blocks` raises."""
+    mono = (block[np.newaxis] for block in mixed(sound_blocks(open_audio, rate=rate)))
+    yield from (block[0] for block in even_blocks(mono, block_samples))
 
 
 def layout_of(channels: int) -> str:
