@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from service.dialects.dragon.answers import ErrorResponse, SessionResponse, SuccessResponse
+from service.dialects.dragon.answers import ErrorResponse, FinalizeResponse, SessionResponse, SuccessResponse
 from service.dialects.dragon.names import LARGEST_INT32
 from service.dialects.dragon.requests import CORRELATION_ID, LONGEST_TEXT, UUID
 from service.dialects.http.operation import Body, Bytes, Form, Operation, ReferencePart
@@ -124,7 +124,7 @@ REFERENCE = ReferencePart(
             "POST",
             "/audio/finalizeUpload",
             "Say how many chunks a recording has, before or after they are stored",
-            SuccessResponse,
+            FinalizeResponse,
             404,
             408,
             409,
