@@ -6,6 +6,9 @@ from enum import Enum
 from typing import BinaryIO
 
 from adapters.audio import flac, mpeg_frames, ogg
+from adapters.audio.signatures import not_audio_by_its_beginning
+
+__all__ = ["Container", "container_of", "format_not_read", "not_audio_by_its_beginning", "size_of_tags"]
 
 _HEAD_SIZE = 4096
 _MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"

@@ -12,6 +12,7 @@ from itertools import accumulate
 from adapters.audio import flac, mpeg_frames, nested_boxes, ogg
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, MeasuredChunks
 from adapters.audio.container import Container, container_of, format_not_read, size_of_tags
+from adapters.audio.damage import Damage
 from adapters.audio.errors import NotAudio, UnsupportedAudio
 from adapters.audio.wav import read_wave
 
@@ -22,7 +23,15 @@ class WholeFile:
     run: ChunkRun
 
 
-def whole_files(measured: MeasuredChunks) -> list[WholeFile]:
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """The files, in order, and the chunks that are no part of any of them, in order of their numbers."""
+
+    files: list[WholeFile]
+    damage: tuple[Damage, ...] = ()
+
+
+def whole_files(measured: MeasuredChunks) -> FoundFiles:
     """The files, in order; together they hold every chunk.
 
     Raises: NotAudio, UnsupportedAudio with the number of a chunk that neither begins nor continues a file.
@@ -40,15 +49,20 @@ def whole_files(measured: MeasuredChunks) -> list[WholeFile]:
         stop = start + 1
         while stop < count and not _begins_file(measured, container, start, stop):
             stop += 1
-        file = WholeFile(container, ChunkRun.of(measured, start, stop))
+        file = WholeFile(container, _chunks(measured, start, stop))
         _check_every_chunk_belongs(file)
         files.append(file)
         start = stop
-    return files
+    return FoundFiles(files)
+
+
+def _chunks(measured: MeasuredChunks, start: int, stop: int) -> ChunkRun:
+    edges = [0, *accumulate(measured.sizes_bytes)]
+    return ChunkRun.of(measured).part(edges[start], edges[stop])
 
 
 def _required_container(measured: MeasuredChunks, index: int) -> Container:
-    run = ChunkRun.of(measured, index, len(measured.chunks))
+    run = _chunks(measured, index, len(measured.chunks))
     with run.open() as reader:
         container = container_of(reader, run.size_bytes)
         if container is not None:
@@ -64,8 +78,8 @@ def _required_container(measured: MeasuredChunks, index: int) -> Container:
 
 def _begins_file(measured: MeasuredChunks, current: Container, start: int, index: int) -> bool:
     """Whether chunk `index` begins a new file, when the current one began with chunk `start`."""
-    before = ChunkRun.of(measured, start, index)
-    rest = ChunkRun.of(measured, index, len(measured.chunks))
+    before = _chunks(measured, start, index)
+    rest = _chunks(measured, index, len(measured.chunks))
     with rest.open() as reader:
         head = reader.peek(64)[:64]
         if current is Container.OGG and ogg.begins_page(head) and not ogg.begins_stream(head):
@@ -85,13 +99,12 @@ def _begins_file(measured: MeasuredChunks, current: Container, start: int, index
 
 
 def _goes_on_by_its_header(measured: MeasuredChunks, start: int, index: int) -> bool:
-    whole = ChunkRun.of(measured, start, len(measured.chunks))
+    whole = _chunks(measured, start, len(measured.chunks))
     with whole.open() as reader:
         wave = read_wave(reader, whole.size_bytes)
     if wave is None:
         return False
-    ends = list(accumulate(whole.sizes_bytes))
-    return wave.declared_end in ends[index - start :]
+    return wave.declared_end in whole.edges[index - start + 1 :]
 
 
 def _is_whole(container: Container, run: ChunkRun) -> bool:
@@ -150,7 +163,7 @@ def _begins_other_frames(before: ChunkRun, reader: ChunkReader, size_bytes: int)
 
 def _check_every_chunk_belongs(file: WholeFile) -> None:
     """Refuse a chunk that has nothing in it of the file it should continue: a picture among slices, say."""
-    if len(file.run.chunks) == 1 or file.container is Container.WAV:
+    if len(file.run.pieces) == 1 or file.container is Container.WAV:
         return  # a WAV's samples may be any bytes
     if file.container is Container.FLAC:
         _check_flac(file.run)

@@ -20,8 +20,8 @@ import orjson
 from adapters.audio.chunk_bytes import ChunkRun
 from adapters.audio.container import Container, container_of
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
-from adapters.audio.demuxing import sound_of
 from adapters.audio.errors import NotAudio
+from adapters.audio.survey import survey
 from adapters.audio.whole_files import WholeFile
 from adapters.speech.cutting import Span, pieces
 from adapters.speech.port import EngineRefused, EngineUnavailable, OpenAudio
@@ -105,7 +105,7 @@ class OpenAIEngine:
         if container is None:
             raise NotAudio(chunk_number=None, detail="is not in a known format")
         if container in _FILE_NAMES and run.size_bytes <= self._largest_upload_bytes:
-            seconds = float(sound_of(WholeFile(container, run)).seconds)
+            seconds = float(survey(WholeFile(container, run)).seconds)
             yield _Upload(open_audio(), _FILE_NAMES[container], 0.0, seconds)
             return
         # A tenth less than fits, as Ogg adds bytes and Opus varies its rate.
