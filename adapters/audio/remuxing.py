@@ -52,8 +52,10 @@ def remux(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO)
         case Container.MP3 | Container.ADTS as container:
             join_frames([file.run for file in files], output)
             return container
-        case container:
+        case Container.OGG | Container.MP4 | Container.MATROSKA as container:
             return _remux_packets(files, container, first.codec, output)
+        case _:
+            return None
 
 
 def _remux_waves(files: Sequence[WholeFile], output: BinaryIO) -> Container | None:

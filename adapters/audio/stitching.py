@@ -36,6 +36,21 @@ _CONTENT_TYPES = {
     Container.ADTS: "audio/aac",
     Container.MP4: "audio/mp4",
     Container.MATROSKA: "audio/webm",
+    Container.W64: "audio/x-w64",
+    Container.AIFF: "audio/aiff",
+    Container.CAF: "audio/x-caf",
+    Container.AU: "audio/basic",
+    Container.AMR: "audio/amr",
+    Container.MPEG_TS: "video/mp2t",
+    Container.MPEG_PS: "video/mpeg",
+    Container.ASF: "audio/x-ms-wma",
+    Container.AVI: "video/x-msvideo",
+    Container.FLV: "video/x-flv",
+    Container.AC3: "audio/ac3",
+    Container.EAC3: "audio/eac3",
+    Container.WAVPACK: "audio/x-wavpack",
+    Container.APE: "audio/x-ape",
+    Container.TTA: "audio/x-tta",
 }
 
 
