@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.chunks import ChunkTable
 from domain.events import (
+    MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
     Failed,
@@ -23,6 +24,7 @@ from domain.events import (
     RetryRequested,
     Stage,
     Stitched,
+    SuspectChunk,
     Transcribed,
 )
 
@@ -96,6 +98,11 @@ class Recording:
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
+
+    def suspect_chunks(self) -> tuple[SuspectChunk, ...]:
+        """The first of the chunks that cannot be audio by their first bytes, by number. Walks all chunks."""
+        found = [(chunk.number, chunk.looks_like) for chunk in self.chunks.values() if chunk.looks_like is not None]
+        return tuple(SuspectChunk(number, looks_like) for number, looks_like in sorted(found)[:MOST_SUSPECTS])
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
         """The known words of these bytes alone."""

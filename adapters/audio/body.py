@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import BinaryIO
 
-from adapters.audio import mpeg_ts, nested_boxes, ogg
+from adapters.audio import mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, part_of
 from adapters.audio.container import MAGICS, Container, container_by_header, container_of, middle_of
 from adapters.audio.signatures import BEGINNING_SIZE, format_not_read, not_audio_by_its_beginning
@@ -51,8 +51,9 @@ class Body:
             yield edges[index]
 
     def container_at(self, position: int) -> Container | None:
-        """The container of a file that begins here, if one does; bare frames count, too."""
-        return container_of(self.part(position), self.size_bytes - position)
+        """The container of a file that begins here, or whose first frame is in the rest of this chunk."""
+        searched = min(self.next_edge(position) - position, mpeg_frames.SEARCHED_FOR_A_BEGINNING)
+        return container_of(self.part(position), self.size_bytes - position, search_bytes=searched)
 
     def begins_file(self, position: int) -> bool:
         """Whether a file begins here, with a header that sound is not mistaken for."""
@@ -72,7 +73,7 @@ class Body:
             return False
         if self.begins_file(position):
             return True
-        found = container_of(self.part(position), self.size_bytes - position, search=False)
+        found = container_of(self.part(position), self.size_bytes - position, search_bytes=0)
         return found not in (None, Container.MP4, Container.MPEG_TS)
 
     @cached_property

@@ -82,10 +82,12 @@ MAGICS = {
 """What every beginning of a file with a long header holds, and how many bytes stand in front of it."""
 
 
-def container_of(reader: BinaryIO, size_bytes: int, *, search: bool = True) -> Container | None:
+def container_of(
+    reader: BinaryIO, size_bytes: int, *, search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING
+) -> Container | None:
     """The container of the file at the reader's start; None when it is not one that this service reads.
 
-    `search`: whether bare frames count, too, that begin only behind a damaged start.
+    `search_bytes`: how far in the first bare frame may be, behind a damaged start.
     """
     known = container_by_header(reader, size_bytes)
     if known is not None:
@@ -93,7 +95,9 @@ def container_of(reader: BinaryIO, size_bytes: int, *, search: bool = True) -> C
     reader.seek(0)
     head = reader.read(_HEAD_SIZE)
     found = (
-        ac3.container_name(head, size_bytes) or mpeg_ts.container_name(head) or _frames_name(reader, size_bytes, search)
+        ac3.container_name(head, size_bytes)
+        or mpeg_ts.container_name(head)
+        or _frames_name(reader, size_bytes, search_bytes)
     )
     return None if found is None else Container(found)
 
@@ -128,22 +132,25 @@ def size_of_tags(reader: BinaryIO) -> int:
         position += size
 
 
-def first_frame_of(reader: BinaryIO, size_bytes: int) -> mpeg_frames.Frame | None:
+def first_frame_of(
+    reader: BinaryIO, size_bytes: int, search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING
+) -> mpeg_frames.Frame | None:
     """The first frame of a file of bare MPEG frames. Tags, zeros or the end of a cut-off frame may stand before it.
 
-    In what says that it is something else, no frames are looked for.
+    It is looked for in the first `search_bytes`, not counting tags; in what says that it is something else, it is not.
     """
     position = size_of_tags(reader)
     frame = mpeg_frames.first_frame(reader, position, size_bytes)
-    if frame is not None:
+    if frame is not None or not search_bytes:
         return frame
     reader.seek(0)
     head = reader.read(_HEAD_SIZE)
     if not_audio_by_its_beginning(head) or format_not_read(head) or middle_of(head):
         return None
-    within = mpeg_frames.SEARCHED_FOR_A_BEGINNING
-    found = mpeg_frames.next_frame(reader, position, size_bytes, within=within) if position else None
-    return found or mpeg_frames.next_frame(reader, 0, size_bytes, within=within)
+    found = None
+    if position:
+        found = mpeg_frames.next_frame(reader, position, size_bytes, within=mpeg_frames.SEARCHED_FOR_A_BEGINNING)
+    return found or mpeg_frames.next_frame(reader, 0, size_bytes, within=search_bytes)
 
 
 def middle_of(head: bytes) -> str | None:
@@ -197,9 +204,6 @@ def _is_sun_audio(head: bytes) -> bool:
     return 24 <= offset < 1 << 20 and 1 <= encoding <= 27 and 1000 <= rate <= 768_000 and 1 <= channels <= 32
 
 
-def _frames_name(reader: BinaryIO, size_bytes: int, search: bool) -> str | None:
-    if search:
-        frame = first_frame_of(reader, size_bytes)
-    else:
-        frame = mpeg_frames.first_frame(reader, size_of_tags(reader), size_bytes)
+def _frames_name(reader: BinaryIO, size_bytes: int, search_bytes: int) -> str | None:
+    frame = first_frame_of(reader, size_bytes, search_bytes)
     return None if frame is None else frame.format.codec

@@ -6,8 +6,10 @@ Such a stream has no container: frames follow one another, each with its own hea
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun
@@ -196,6 +198,19 @@ def gapless_padding(note: bytes, form: FrameFormat) -> int:
         return 0
     both = int.from_bytes(note[encoder + 21 : encoder + 24], "big")
     return (both >> 12) + (both & 0xFFF)
+
+
+def seconds_of_frames(run: ChunkRun) -> Fraction:
+    """How long all frames together last: also the encoder's delay and padding, but not the note of it."""
+    seconds: Counter[int] = Counter()
+    is_first = True
+    with run.open() as reader:
+        for frame in frames(reader, run.size_bytes):
+            reader.seek(frame.position)
+            if not (is_first and is_xing(reader.read(frame.size_bytes), frame.format)):
+                seconds[frame.format.rate] += frame.samples
+            is_first = False
+    return sum((Fraction(samples, rate) for rate, samples in seconds.items()), Fraction(0))
 
 
 def join_frames(runs: Sequence[ChunkRun], output: BinaryIO) -> None:

@@ -127,6 +127,21 @@ def begins_stream(head: bytes) -> bool:
     return begins_page(head) and len(head) > 5 and bool(head[5] & _FIRST)
 
 
+def links(reader: BinaryIO) -> list[int]:
+    """Where each file of a chain begins: at a stream's first page that follows other pages than first ones.
+
+    Streams that play together have all their first pages at the beginning of their file.
+    """
+    reader.seek(0)
+    starts: list[int] = []
+    is_among_first = False
+    for page in pages(reader):
+        if page.is_first and not is_among_first:
+            starts.append(page.position)
+        is_among_first = page.is_first
+    return starts
+
+
 class PageWriter:
     """Writes packets of one stream as pages."""
 

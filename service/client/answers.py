@@ -27,6 +27,13 @@ class Failure(Answer):
     message: str | None = None
 
 
+class SuspectChunk(Answer):
+    """A chunk that cannot be audio: what it looks like by its first bytes."""
+
+    number: int
+    looks_like: str
+
+
 class Recording(Answer):
     """A recording's state."""
 
@@ -42,6 +49,7 @@ class Recording(Answer):
     content_sha256: str | None = None
     started_at: datetime | None = None
     failure: Failure | None = None
+    suspect_chunks: list[SuspectChunk] = Field(default_factory=list)
 
     @property
     def has_failed(self) -> bool:

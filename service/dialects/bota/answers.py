@@ -57,6 +57,17 @@ OfOthers = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 """What recordings that came by another dialect have (D), and Bota's own do not."""
 
 
+class SuspectChunkAnswer(Answer):
+    """A chunk that cannot be audio by its first bytes (D). It can be sent again."""
+
+    number: int
+    looks_like: Annotated[str, Field(examples=["a PDF document"])]
+
+
+SuspectChunks = Annotated[list[SuspectChunkAnswer] | None, Field(exclude_if=lambda value: value is None)]
+"""Only there if there is any (D), and at most a hundred of them."""
+
+
 class RecordingAnswer(Answer):
     id: RecordingId
     project_id: str
@@ -85,6 +96,7 @@ class RecordingAnswer(Answer):
     deleted_at: None
     dialect: OfOthers = None
     external_id: OfOthers = None
+    suspect_chunks: SuspectChunks = None
 
 
 class StreamingCreatedAnswer(Answer):
@@ -103,14 +115,18 @@ class FinalizedAnswer(Answer):
     transcription_status: Literal["queued"]
     chunks_received: Count
     stitching_job_id: str
+    suspect_chunks: SuspectChunks = None
 
 
 class ChunkAnswer(Answer):
+    """`looks_like` (D): only there if the chunk cannot be audio by its first bytes."""
+
     number: int
     size_bytes: Count
     sha256: Sha256
     md5: str
     uploaded_at: Time
+    looks_like: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class ChunksAnswer(Answer):

@@ -1,13 +1,13 @@
 """Bota's words for a recording and its transcription (P): every field is there, null if nothing is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
 import orjson
 
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, RecordingKind
+from domain.events import ChunkStored, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.dialects.bota.answers import (
@@ -17,6 +17,7 @@ from service.dialects.bota.answers import (
     RecordingAnswer,
     RecordingStatus,
     SegmentAnswer,
+    SuspectChunkAnswer,
     TranscriptionAnswer,
     TranscriptionStatus,
     TranscriptionStatusOfRecording,
@@ -97,8 +98,13 @@ def recording_answer(
         updated_at=utc_text(summary.updated_at),
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
+        suspect_chunks=_suspect_chunks(summary.suspect_chunks),
         **_names_elsewhere(summary),
     )
+
+
+def _suspect_chunks(suspects: Sequence[SuspectChunk]) -> list[SuspectChunkAnswer] | None:
+    return [SuspectChunkAnswer(number=one.number, looks_like=one.looks_like) for one in suspects] or None
 
 
 def _names_elsewhere(summary: RecordingSummary) -> dict[str, str]:
@@ -174,6 +180,7 @@ def finalize_answer(recording_id: UUID, recording: Recording) -> FinalizedAnswer
         transcription_status="queued",
         chunks_received=finalized.chunks_received,
         stitching_job_id=stitching_job_id(recording_id),
+        suspect_chunks=_suspect_chunks(finalized.suspect_chunks),
     )
 
 
@@ -185,6 +192,7 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
             sha256=chunk.sha256,
             md5=chunk.md5,
             uploaded_at=utc_text(chunk.at),
+            looks_like=chunk.looks_like,
         )
         for chunk in recording.chunks.in_order()
     ]

@@ -31,7 +31,7 @@ from service.dialects.dorsum.requests import (
     read_request,
 )
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue, whole_body
+from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue
 
 _SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
@@ -68,7 +68,7 @@ class Transcribe:
         idempotency_key = _idempotency_key(request)
         check_announced_size(request, largest)
         tell_to_continue(request)
-        body = await whole_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
+        body = await limits.json_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
         async with self._one_at_a_time:  # parsing takes several times the body's size in memory
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
         del body

@@ -8,10 +8,11 @@ from adapters.tokens.allow_list import Application
 from adapters.tokens.verification import TokenVerifier
 from domain.ambient_session import AmbientSessionNotFound
 from domain.events import FinalizePolicy, RecordingKind
+from domain.recording import Recording
 from service.application.ambient_sessions import SessionAnnouncements
 from service.application.uploads import Announcement, Uploads
 from service.dialects.dragon import access
-from service.dialects.dragon.answers import SuccessResponse
+from service.dialects.dragon.answers import FinalizeResponse, SuccessResponse, SuspectChunk
 from service.dialects.dragon.chunk_form import ChunkForm
 from service.dialects.dragon.names import DIALECT, external_id, recording_named
 from service.dialects.dragon.requests import (
@@ -83,8 +84,8 @@ class Audio:
         asked = parse_finalize(body, request.query, max_chunks=self._max_chunks)
         announced = await self._permitted(request, caller, asked)
         await self._uploads.ensure_open(announced)
-        await self._uploads.finalize(announced.recording_id, total_chunks=asked.total_chunks)
-        return _success()
+        recording = await self._uploads.finalize(announced.recording_id, total_chunks=asked.total_chunks)
+        return json_answer(_finalize_answer(recording))
 
     async def _permitted(self, request: web.Request, caller: Application, asked: RecordingPart) -> Announcement:
         """What the request says about its recording, if the caller may write to it. The first request, be it a chunk or
@@ -123,6 +124,13 @@ class Audio:
             raise AmbientSessionNotFound
         if session.has_ended and not asked.skips_session_check and await self._uploads.find(recording_id) is None:
             raise AmbientSessionNotFound
+
+
+def _finalize_answer(recording: Recording) -> FinalizeResponse:
+    """Computed from FinalizeRequested alone, so it never changes."""
+    suspects = recording.finalized.suspect_chunks if recording.finalized else ()
+    named = [SuspectChunk(chunk_id=one.number, looks_like=one.looks_like) for one in suspects]
+    return FinalizeResponse(suspect_chunks=named or None)
 
 
 def _success() -> web.Response:

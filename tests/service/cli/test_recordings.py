@@ -54,6 +54,13 @@ def test_show_can_give_the_services_own_words(held: Held):
     assert document["started_at"] == "2026-03-01T09:00:00Z"
 
 
+def test_show_names_chunks_that_cannot_be_audio(held: Held):
+    assert "suspect" not in tapedeck("show", "rec_1").stdout
+    held.suspects = [{"number": 3, "looks_like": "a PDF document"}, {"number": 7, "looks_like": "text"}]
+    shown = tapedeck("show", "rec_1").stdout
+    assert "chunk 3 looks like a PDF document, chunk 7 looks like text" in shown
+
+
 def test_show_says_why_a_recording_failed(held: Held):
     held.failure = {"stage": "transcribe", "reason": "engine_failed", "message": "The engine ended."}
     assert "failed while transcribing: The engine ended." in tapedeck("show", "rec_1").stdout
