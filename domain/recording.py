@@ -104,12 +104,17 @@ class Recording:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
 
+    @property
+    def can_be_mended(self) -> bool:
+        """Whether it accepts other bytes for any of its chunks, though it is complete."""
+        if self.stitched is None:
+            return self.failed is not None and self.failed.stage is Stage.STITCH
+        return bool(self.stitched.damage)
+
     def can_replace(self, number: int) -> bool:
         """Whether other bytes are accepted for this chunk of a complete recording: stitching could not use it, or it
         failed as a whole, when which chunk was to blame is not always known."""
-        if self.stitched is None:
-            return self.failed is not None and self.failed.stage is Stage.STITCH
-        return self.damage_of(number) is not None
+        return self.can_be_mended and (self.stitched is None or self.damage_of(number) is not None)
 
     def damage_of(self, number: int) -> Damage | None:
         """Why the stitched audio lacks sound of this chunk; None if it has all of it."""

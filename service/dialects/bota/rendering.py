@@ -7,11 +7,12 @@ from uuid import UUID
 import orjson
 
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, RecordingKind
+from domain.events import ChunkStored, Damage, RecordingKind
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.dialects.bota.answers import (
     ChunkAnswer,
+    DamageAnswer,
     FailureAnswer,
     FinalizedAnswer,
     RecordingAnswer,
@@ -23,6 +24,7 @@ from service.dialects.bota.answers import (
 )
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
 from service.dialects.http.json_answers import utc_text
+from service.dialects.http.stored_chunks import damage_told
 
 STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FINALIZED: "uploaded",
@@ -97,6 +99,7 @@ def recording_answer(
         updated_at=utc_text(summary.updated_at),
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
+        damage=[_damage_answer(damage) for damage in stitched.damage] if stitched else [],
         **_names_elsewhere(summary),
     )
 
@@ -185,6 +188,11 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
             sha256=chunk.sha256,
             md5=chunk.md5,
             uploaded_at=utc_text(chunk.at),
+            damage=_damage_answer(damage) if (damage := damage_told(recording, chunk)) else None,
         )
         for chunk in recording.chunks.in_order()
     ]
+
+
+def _damage_answer(damage: Damage) -> DamageAnswer:
+    return DamageAnswer(number=damage.chunk_number, reason=damage.reason, message=damage.message)
