@@ -97,7 +97,11 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
         return []
     _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
-    return [ChunkStored(**_facts(command), request_sha256=None, sample_scale=None)]
+    return [_stored(command)]
+
+
+def _stored(command: StoreChunk) -> ChunkStored:
+    return ChunkStored(**_facts(command), request_sha256=None, sample_scale=None)
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
@@ -131,7 +135,7 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
     _check_not_beyond_total(recording, command)
     if not recording.can_replace(command.number):
         raise RecordingClosed(command.number, is_stitched=recording.stitched is not None)
-    return [ChunkStored(**_facts(command), request_sha256=None)]
+    return [_stored(command)]
 
 
 def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
