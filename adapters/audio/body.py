@@ -7,7 +7,15 @@ from typing import BinaryIO
 
 from adapters.audio import mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, part_of
-from adapters.audio.container import MAGICS, Container, container_by_header, container_of, middle_of
+from adapters.audio.container import (
+    MAGICS,
+    Container,
+    begins_wavpack,
+    container_by_header,
+    container_of,
+    middle_of,
+    size_of_tags,
+)
 from adapters.audio.signatures import BEGINNING_SIZE, format_not_read, not_audio_by_its_beginning
 from adapters.audio.wav import SampleFormat, read_wave, resembles_sound
 
@@ -16,6 +24,7 @@ _LONGEST_MAGIC = 64
 _FREE_TRIES, _BYTES_PER_TRY = 4096, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
+_FRAMES_OF_A_FILE = 40
 
 
 class Body:
@@ -64,17 +73,36 @@ class Body:
             # Any box at the top may begin an old QuickTime file, and a slice, too.
             return self.read(position + 4, 4) == b"ftyp"
         if found is Container.WAVPACK:
-            return False  # every block of it begins like the first
+            return begins_wavpack(self.read(position, 32))
         return found is not None or mpeg_ts.begins_stream(self.read(position, _HEAD_SIZE))
 
     def begins_any_file(self, position: int) -> bool:
         """Whether a file begins here; bare frames count, too."""
-        if position >= self.size_bytes:
-            return False
         if self.begins_file(position):
             return True
+        if position >= self.size_bytes:
+            return False
         found = container_of(self.part(position), self.size_bytes - position, search_bytes=0)
         return found not in (None, Container.MP4, Container.MPEG_TS)
+
+    def begins_frames(self, position: int) -> bool:
+        """Whether a file of bare MPEG frames begins here, told from frames inside a file of another kind.
+
+        It begins with a tag or an encoder's note, or there is nothing but many frames, or frames up to the chunk's end.
+        """
+        edge = self.next_edge(position)
+        part, size = self.part(position, edge), edge - position
+        tags = size_of_tags(part)
+        if 0 < tags < size or tags == 0:
+            in_a_row = mpeg_frames.FRAMES_THAT_CONVINCE if tags else _FRAMES_OF_A_FILE
+            frame = mpeg_frames.first_frame(part, tags, size, in_a_row=in_a_row)
+            return frame is not None or self._begins_with_note(position)
+        return False
+
+    def _begins_with_note(self, position: int) -> bool:
+        part = self.part(position)
+        frame = mpeg_frames.first_frame(part, 0, self.size_bytes - position)
+        return frame is not None and mpeg_frames.is_xing(self.read(position, frame.size_bytes), frame.format)
 
     @cached_property
     def _edges_that_begin_files(self) -> tuple[int, ...]:
@@ -116,10 +144,13 @@ class Body:
             end = position = edge
         return end
 
-    def next_beginning(self, start: int, stop: int, *, bare_frames: bool = False) -> int | None:
+    def next_beginning(
+        self, start: int, stop: int, *, bare_frames: bool = False, frames_count: bool = True
+    ) -> int | None:
         """Where the next file begins at `start` or after it, before `stop`: at a chunk's edge or anywhere.
 
-        `bare_frames`: whether files that are recognized by their frames count, too, where a chunk begins with one.
+        `bare_frames`: whether any few frames count where a chunk begins with one. `frames_count`: whether files of bare
+        frames count that are told from frames inside another file.
         It takes time in proportion to the bytes: what holds too many headers that are none is not searched to its end.
         """
         tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
@@ -134,14 +165,20 @@ class Body:
                 is_edge = self.is_edge(candidate)
                 if is_edge and bare_frames and self.begins_any_file(candidate):
                     return candidate
+                if frames_count and (self.begins_frames if is_edge else self._begins_marked_frames)(candidate):
+                    return candidate
                 if self.begins_file(candidate) and (is_edge or self._is_no_chance(candidate)):
                     return candidate
             position = searched
         return None
 
+    def _begins_marked_frames(self, position: int) -> bool:
+        is_tagged = self.read(position, 3) == b"ID3"
+        return self.begins_any_file(position) if is_tagged else self._begins_with_note(position)
+
     def _candidates(self, block: bytes, start: int, stop: int) -> list[int]:
         found = {edge for edge in self.edges_between(start - 1, stop) if edge < self.size_bytes}
-        for magic, offset in MAGICS.items():
+        for magic, offset in MAGICS:
             at = block.find(magic)
             while at >= 0:
                 if start <= start + at - offset < stop:

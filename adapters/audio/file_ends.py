@@ -35,6 +35,8 @@ def walk(body: Body, container: Container, start: int) -> Walk:
             return _flac(body, start)
         case Container.MP3 | Container.ADTS:
             return _bare_frames(body, start)
+        case Container.MPEG_TS:
+            return _transport_stream(body, start)
         case _:
             return _other(body, container, start)
 
@@ -42,10 +44,12 @@ def walk(body: Body, container: Container, start: int) -> Walk:
 def _wav(body: Body, start: int) -> Walk:
     part, size = body.part(start), body.size_bytes - start
     wave = read_wave(part, size)
-    if wave is None:
-        end = _next_file(body, start + 12)
-    elif wave.declared_data_end is None or wave.declared_data_end > size:
-        end = _next_file(body, start + wave.data_start)
+    if wave is None or wave.declared_data_end is None or wave.declared_data_end > size:
+        after_header = start + (12 if wave is None else wave.data_start)
+        end = body.next_beginning(
+            after_header, body.size_bytes, frames_count=wave is not None and wave.format.is_sample_based
+        )
+        end = body.size_bytes if end is None else end
     else:
         end = _declared_end(body, start, wave.possible_ends(part, size), start + wave.declared_data_end)
         end = body.end_of_bare_samples(wave.format, end)
@@ -342,20 +346,29 @@ def _goes_on(body: Body, position: int, form: mpeg_frames.FrameFormat) -> bool:
 
 def _other(body: Body, container: Container, start: int) -> Walk:
     """A file whose structure is not followed. Some say how long they are."""
-    head = body.read(start, 64)
-    declared = _declared_size(container, head)
+    declared = _declared_size(container, body.read(start, 64))
     if declared is not None and declared <= body.size_bytes - start:
-        ends = (declared, declared + declared % 2)
-        end = _declared_end(body, start, ends, start + declared)
+        end = _declared_end(body, start, (declared, declared + declared % 2), start + declared)
     else:
         end = _next_file(body, start + 8)
-    if container is not Container.MPEG_TS:
-        yield range(start, end)
-        return end
-    for edge in [start, *body.edges_between(start, end)]:
-        stop = min(body.next_edge(edge), end)
-        if mpeg_ts.has_packets(body.read(edge, min(stop - edge, 4096))):
-            yield range(edge, stop)
+    yield range(start, end)
+    return end
+
+
+def _transport_stream(body: Body, start: int) -> Walk:
+    latest = mpeg_ts.first_time(body.read(start, _SEARCHED_AT_ONCE))
+    end = body.size_bytes
+    for edge in [start, *body.edges_between(start, body.size_bytes)]:
+        head = body.read(edge, _SEARCHED_AT_ONCE)
+        if edge != start and mpeg_ts.begins_stream(head):
+            time = mpeg_ts.first_time(head)
+            if time is not None and latest is not None and time <= latest:
+                return edge  # segments of one stream go on in time, other recordings begin anew
+            latest = time
+        elif edge != start and (body.begins_file(edge) or body.begins_frames(edge)):
+            return edge
+        if mpeg_ts.has_packets(head[: min(body.next_edge(edge) - edge, 4096)]):
+            yield range(edge, body.next_edge(edge))
     return end
 
 
