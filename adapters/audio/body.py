@@ -2,10 +2,12 @@
 
 import bisect
 from collections.abc import Iterator
+from enum import Enum
 from functools import cached_property
+from itertools import islice
 from typing import BinaryIO
 
-from adapters.audio import mpeg_frames, mpeg_ts, nested_boxes, ogg
+from adapters.audio import ac3, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, part_of
 from adapters.audio.container import (
     MAGICS,
@@ -25,6 +27,15 @@ _FREE_TRIES, _BYTES_PER_TRY = 4096, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
 _FRAMES_OF_A_FILE = 40
+_BOXES_THAT_CONVINCE = 2
+
+
+class Frames(Enum):
+    """Which bare frames at a chunk's start begin a file, though they have no header."""
+
+    OF_A_FILE = 1
+    """As frames inside another file never stand: with a tag or a note in front, or nothing else in the chunk."""
+    ANY = 2
 
 
 class Body:
@@ -76,19 +87,20 @@ class Body:
             return begins_wavpack(self.read(position, 32))
         return found is not None or mpeg_ts.begins_stream(self.read(position, _HEAD_SIZE))
 
-    def begins_any_file(self, position: int) -> bool:
-        """Whether a file begins here; bare frames count, too."""
+    def begins_any_file(self, position: int, *, other_than: Container | None = None) -> bool:
+        """Whether a file begins here; bare frames count, too, but for those of one kind."""
         if self.begins_file(position):
             return True
         if position >= self.size_bytes:
             return False
         found = container_of(self.part(position), self.size_bytes - position, search_bytes=0)
-        return found not in (None, Container.MP4, Container.MPEG_TS)
+        return found not in (None, Container.MP4, Container.MPEG_TS, other_than)
 
     def begins_frames(self, position: int) -> bool:
         """Whether a file of bare MPEG frames begins here, told from frames inside a file of another kind.
 
         It begins with a tag or an encoder's note, or there is nothing but many frames, or frames up to the chunk's end.
+        Those of Dolby are inside other files never next to one another.
         """
         edge = self.next_edge(position)
         part, size = self.part(position, edge), edge - position
@@ -96,8 +108,9 @@ class Body:
         if 0 < tags < size or tags == 0:
             in_a_row = mpeg_frames.FRAMES_THAT_CONVINCE if tags else _FRAMES_OF_A_FILE
             frame = mpeg_frames.first_frame(part, tags, size, in_a_row=in_a_row)
-            return frame is not None or self._begins_with_note(position)
-        return False
+            if frame is not None or self._begins_with_note(position):
+                return True
+        return ac3.container_name(self.read(position, _HEAD_SIZE), self.size_bytes - position) is not None
 
     def _begins_with_note(self, position: int) -> bool:
         part = self.part(position)
@@ -145,12 +158,11 @@ class Body:
         return end
 
     def next_beginning(
-        self, start: int, stop: int, *, bare_frames: bool = False, frames_count: bool = True
+        self, start: int, stop: int, *, frames: Frames = Frames.OF_A_FILE, current: Container | None = None
     ) -> int | None:
         """Where the next file begins at `start` or after it, before `stop`: at a chunk's edge or anywhere.
 
-        `bare_frames`: whether any few frames count where a chunk begins with one. `frames_count`: whether files of bare
-        frames count that are told from frames inside another file.
+        `current`: the kind of bare frames that the file before consists of.
         It takes time in proportion to the bytes: what holds too many headers that are none is not searched to its end.
         """
         tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
@@ -162,15 +174,19 @@ class Body:
                 tries -= 1
                 if tries < 0:
                     return self.first_edge_that_begins_file(candidate - 1, stop)
-                is_edge = self.is_edge(candidate)
-                if is_edge and bare_frames and self.begins_any_file(candidate):
-                    return candidate
-                if frames_count and (self.begins_frames if is_edge else self._begins_marked_frames)(candidate):
-                    return candidate
-                if self.begins_file(candidate) and (is_edge or self._is_no_chance(candidate)):
+                if self._is_beginning(candidate, frames, current):
                     return candidate
             position = searched
         return None
+
+    def _is_beginning(self, position: int, frames: Frames, current: Container | None) -> bool:
+        if not self.is_edge(position):
+            return self._begins_marked_frames(position) or (self.begins_file(position) and self._is_no_chance(position))
+        return (
+            self.begins_file(position)
+            or (frames is Frames.ANY and self.begins_any_file(position, other_than=current))
+            or (frames is Frames.OF_A_FILE and self.begins_frames(position))
+        )
 
     def _begins_marked_frames(self, position: int) -> bool:
         is_tagged = self.read(position, 3) == b"ID3"
@@ -198,8 +214,9 @@ class Body:
                 return ogg.page_at(part, 0) is not None
             case Container.MP4:
                 boxes = nested_boxes.mp4_boxes(part, size_bytes)
-                return [box.name in nested_boxes.TOP_BOXES for box, _ in zip(boxes, range(2), strict=False)] == [
-                    True
-                ] * 2
+                return (
+                    sum(box.name in nested_boxes.TOP_BOXES for box in islice(boxes, _BOXES_THAT_CONVINCE))
+                    == _BOXES_THAT_CONVINCE
+                )
             case _:
                 return True

@@ -10,7 +10,7 @@ bytes.
 from collections.abc import Callable, Generator
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
-from adapters.audio.body import Body
+from adapters.audio.body import Body, Frames
 from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
@@ -18,6 +18,12 @@ from adapters.audio.wav import read_wave
 Walk = Generator[range, None, int]
 
 _SEARCHED_AT_ONCE = 1 << 17
+_CAF_CHUNKS = (
+    b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
+    b"strg", b"inst", b"umid", b"edct", b"ldsc",
+)  # fmt: skip
+_HOLD_FRAMES = (Container.AVI, Container.MPEG_PS, Container.ASF, Container.CAF)
+"""Kinds of file that may hold frames of MP3 or AAC that follow one another as in a file of nothing else."""
 
 
 def walk(body: Body, container: Container, start: int) -> Walk:
@@ -45,11 +51,8 @@ def _wav(body: Body, start: int) -> Walk:
     part, size = body.part(start), body.size_bytes - start
     wave = read_wave(part, size)
     if wave is None or wave.declared_data_end is None or wave.declared_data_end > size:
-        after_header = start + (12 if wave is None else wave.data_start)
-        end = body.next_beginning(
-            after_header, body.size_bytes, frames_count=wave is not None and wave.format.is_sample_based
-        )
-        end = body.size_bytes if end is None else end
+        frames = Frames.ANY if wave is not None and wave.format.is_sample_based else Frames.OF_A_FILE
+        end = _next_file(body, start + (12 if wave is None else wave.data_start), frames)
     else:
         end = _declared_end(body, start, wave.possible_ends(part, size), start + wave.declared_data_end)
         end = body.end_of_bare_samples(wave.format, end)
@@ -57,8 +60,8 @@ def _wav(body: Body, start: int) -> Walk:
     return end
 
 
-def _next_file(body: Body, position: int) -> int:
-    found = body.next_beginning(position, body.size_bytes)
+def _next_file(body: Body, position: int, frames: Frames = Frames.ANY, current: Container | None = None) -> int:
+    found = body.next_beginning(position, body.size_bytes, frames=frames, current=current)
     return body.size_bytes if found is None else found
 
 
@@ -133,7 +136,7 @@ class _Links:
 def _resumed(body: Body, position: int, following: int | None) -> tuple[int | None, int]:
     """After damage at `position`: where the file ends, if before `following`; else where it goes on."""
     stop = body.size_bytes if following is None else following
-    next_file = body.next_beginning(position, stop, bare_frames=True)
+    next_file = body.next_beginning(position, stop, frames=Frames.ANY)
     if next_file is not None or following is None:
         return (stop if next_file is None else next_file), stop
     return None, following
@@ -337,20 +340,25 @@ def _is_note(body: Body, frame: mpeg_frames.Frame) -> bool:
 
 def _goes_on(body: Body, position: int, form: mpeg_frames.FrameFormat) -> bool:
     """Whether a frame that says that it ends here was not cut off: only the header of one that was is certain."""
-    if position >= body.size_bytes:
+    if position >= body.size_bytes or body.is_edge(position):
         return True
     head = body.read(position, 16)
     frame = mpeg_frames.frame_of(head, position)
-    return (frame is not None and frame.format == form) or head.startswith(mpeg_frames.TAIL_MARKS)
+    return (
+        (frame is not None and frame.format == form)
+        or head.startswith(mpeg_frames.TAIL_MARKS)
+        or body.begins_file(position)
+    )
 
 
 def _other(body: Body, container: Container, start: int) -> Walk:
     """A file whose structure is not followed. Some say how long they are."""
-    declared = _declared_size(container, body.read(start, 64))
+    declared = _declared_size(body, container, start)
     if declared is not None and declared <= body.size_bytes - start:
         end = _declared_end(body, start, (declared, declared + declared % 2), start + declared)
     else:
-        end = _next_file(body, start + 8)
+        frames = Frames.OF_A_FILE if container in _HOLD_FRAMES else Frames.ANY
+        end = _next_file(body, start + 8, frames, container)
     yield range(start, end)
     return end
 
@@ -367,12 +375,20 @@ def _transport_stream(body: Body, start: int) -> Walk:
             latest = time
         elif edge != start and (body.begins_file(edge) or body.begins_frames(edge)):
             return edge
-        if mpeg_ts.has_packets(head[: min(body.next_edge(edge) - edge, 4096)]):
-            yield range(edge, body.next_edge(edge))
+        stop = body.next_edge(edge)
+        next_file = body.next_beginning(edge + 1, stop)
+        has_packets = next_file is not None or mpeg_ts.has_packets(head[: min(stop - edge, 4096)])
+        if edge != start and not has_packets and body.begins_any_file(edge):
+            return edge
+        if has_packets:
+            yield range(edge, stop if next_file is None else next_file)
+        if next_file is not None:
+            return next_file
     return end
 
 
-def _declared_size(container: Container, head: bytes) -> int | None:
+def _declared_size(body: Body, container: Container, start: int) -> int | None:
+    head = body.read(start, 32)
     match container:
         case Container.AIFF:
             return 8 + int.from_bytes(head[4:8], "big")
@@ -381,5 +397,32 @@ def _declared_size(container: Container, head: bytes) -> int | None:
         case Container.AU:
             sound = int.from_bytes(head[8:12], "big")
             return None if sound == 0xFFFFFFFF else int.from_bytes(head[4:8], "big") + sound
+        case Container.AVI:
+            return _avi_size(body, start)
+        case Container.CAF:
+            return _caf_size(body, start)
         case _:
             return None
+
+
+def _avi_size(body: Body, start: int) -> int | None:
+    """A long AVI is several RIFF structures, one behind the other."""
+    position = start
+    while True:
+        head = body.read(position, 12)
+        if head[:4] != b"RIFF" or (position > start and head[8:] != b"AVIX"):
+            return position - start
+        size = int.from_bytes(head[4:8], "little")
+        if not size:
+            return None
+        position += 8 + size + size % 2
+
+
+def _caf_size(body: Body, start: int) -> int | None:
+    position = start + 8
+    while (head := body.read(position, 12))[:4] in _CAF_CHUNKS:
+        size = int.from_bytes(head[4:12], "big", signed=True)
+        if size < 0:
+            return None
+        position += 12 + size
+    return position - start

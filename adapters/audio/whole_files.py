@@ -28,11 +28,8 @@ _READ_AT_ONCE = 1 << 17
 _LARGEST_INDEX = 1 << 20
 _FRAMES_THAT_CONVINCE = 3
 
-_MAY_BE_SILENT = (Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF)
-"""Their samples may be any bytes, zeros above all."""
-
-_KEPT_IN_PLACE = (*_MAY_BE_SILENT, Container.MP4, Container.MATROSKA, Container.AVI, Container.ASF)
-"""What comes later in them is found by its position, so a chunk that is none of theirs is not cut out."""
+_CUT_OUT_OF = (Container.OGG, Container.FLAC, Container.MP3, Container.ADTS, Container.MPEG_TS)
+"""They go on behind damage wherever that is; in all others, what comes later is found by its position."""
 
 _BARE_SAMPLES = (
     b"sowt",
@@ -146,9 +143,9 @@ class _Search:
                 dropped.add(self._number(index))
                 if body.run.edges[index + 1] <= end:
                     self._report_foreign(index, follows=index > min(touched.indexes, default=index))
-            elif container in _KEPT_IN_PLACE and body.run.edges[index + 1] <= end:
+            elif container not in _CUT_OUT_OF and body.run.edges[index + 1] <= end:
                 self._report_if_foreign(container, run, index)
-        if container not in _KEPT_IN_PLACE:
+        if container in _CUT_OUT_OF:
             run = run.without(dropped)
         self.files.append(WholeFile(container, run))
         return end
@@ -182,19 +179,22 @@ class _Search:
         position = self._body.run.edges[index]
         if name := not_audio_by_its_beginning(self._body.read(position, BEGINNING_SIZE)):
             self.report(self._number(index), "not_audio", f"is {name}, not audio")
-        elif container not in _MAY_BE_SILENT and self._is_zeros(index) and not self._has_bare_samples(container, run):
+        elif container is Container.MP4 and self._is_zeros(index) and self._is_in_coded_sound(run, index):
             self.report(self._number(index), "not_audio", _HOLDS_ZEROS)
 
-    def _has_bare_samples(self, container: Container, run: ChunkRun) -> bool:
-        if container is not Container.MP4:
-            return container is Container.MATROSKA
+    def _is_in_coded_sound(self, run: ChunkRun, index: int) -> bool:
+        """Whether a chunk is inside the sound of an MP4 file, and zeros mean nothing there."""
+        chunk = next(span for number, span in run.spans() if number == self._number(index))
+        is_sound = is_bare = False
         with run.open() as reader:
             for box in nested_boxes.mp4_boxes(reader, reader.size_bytes):
+                if box.name == "mdat" and box.span.start <= chunk.start and chunk.stop <= box.span.stop:
+                    is_sound = True
                 if box.name == "moov":
                     reader.seek(box.span.start)
-                    index = reader.read(min(len(box.span), _LARGEST_INDEX))
-                    return any(codec in index for codec in _BARE_SAMPLES)
-        return False
+                    codecs = reader.read(min(len(box.span), _LARGEST_INDEX))
+                    is_bare = any(codec in codecs for codec in _BARE_SAMPLES)
+        return is_sound and not is_bare
 
     def _pass_over(self, start: int) -> int:
         """Leave out what is no file. Returns where the next file may begin."""
