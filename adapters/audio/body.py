@@ -27,6 +27,7 @@ _FREE_TRIES, _BYTES_PER_TRY = 4096, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
 _FRAMES_OF_A_FILE = 40
+_FEWEST_ZEROS = 32
 _BOXES_THAT_CONVINCE = 2
 
 
@@ -136,6 +137,18 @@ class Body:
         """Whether what is here shows that it is no sound, or sound of a kind of its own."""
         head = self.read(position, BEGINNING_SIZE)
         return bool(not_audio_by_its_beginning(head) or format_not_read(head) or middle_of(head))
+
+    def holds_zeros(self, edge: int) -> bool:
+        """Whether the chunk that begins here holds nothing but zeros, and many of them."""
+        position, stop = edge, self.next_edge(edge)
+        if stop - position < _FEWEST_ZEROS:
+            return False
+        while position < stop:
+            block = self.read(position, min(_READ_AT_ONCE, stop - position))
+            if block.count(0) != len(block):
+                return False
+            position += len(block)
+        return True
 
     def end_of_bare_samples(self, form: SampleFormat, stop: int) -> int:
         """Where a WAV file ends that says that it ends at `stop`, but may go on without saying so.

@@ -1,13 +1,14 @@
 """Walks a file in a body of chunks, part by part, to where it ends; each kind of file by its own structure.
 
-Every walk yields the ranges of bytes that are certainly of the file, and returns where it ends. Where the structure
-does not tell the end, or is damaged, the file ends where the next one begins. A walk takes time in proportion to the
-bytes.
+Every walk yields the ranges of bytes that are certainly of the file, and what is damaged; it returns where it ends.
+Where the structure does not tell the end, or is damaged, the file ends where the next one begins. A walk takes time in
+proportion to the bytes.
 """
 
 # ruff: noqa: PLR2004 - the numbers here are the formats' own, as their specifications write them
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.body import Body, Frames
@@ -15,9 +16,20 @@ from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
 
-Walk = Generator[range, None, int]
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Damaged bytes in a file of nested elements, and the header of an element to skip that takes their place."""
+
+    span: range
+    header: bytes
+
+
+Walk = Generator[range | Gap, None, int]
 
 _SEARCHED_AT_ONCE = 1 << 17
+_TRIES = 4096
+_BLOCKS_THAT_CONVINCE = 4
 _CAF_CHUNKS = (
     b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
     b"strg", b"inst", b"umid", b"edct", b"ldsc",
@@ -153,9 +165,11 @@ def _mp4(body: Body, start: int) -> Walk:
             return _end_of_tail(body, position)
         if box is None:
             following = _found(body, position + 1, b"moof", 4, nested_boxes.begins_fragment)
-            end, position = _resumed(body, position, following if "moov" in names else None)
+            end, resumed = _resumed(body, position, following if "moov" in names else None)
             if end is not None:
                 return end
+            yield Gap(range(position, resumed), nested_boxes.skipped_box(resumed - position))
+            position = resumed
             continue
         if box.name == "ftyp" and names - nested_boxes.FIRST_BOXES:
             return position
@@ -164,11 +178,13 @@ def _mp4(body: Body, start: int) -> Walk:
             if nested_boxes.has_index(reader, body.size_bytes, position):
                 return position  # an old QuickTime file
         names.add(box.name)
-        cut_off_at = _cut_off_at(body, box, nested_boxes.mp4_box(reader, box.span.stop, body.size_bytes))
+        following_box = nested_boxes.mp4_box(reader, box.span.stop, body.size_bytes)
+        cut_off_at = _cut_off_at(body, box, following_box)
         if cut_off_at is not None:
             yield range(position, cut_off_at)
             return cut_off_at
-        yield box.span
+        is_sure = following_box is not None or "moof" not in names or body.is_edge(box.span.stop)
+        yield box.span if is_sure else range(position, position + 1)
         position = box.span.stop
     return body.size_bytes
 
@@ -222,12 +238,43 @@ def _matroska(body: Body, start: int) -> Walk:
             position = element.span.stop
             continue
         if element is not None:  # its size is damaged, or what it holds is, or it is the last one and was cut off
-            yield range(position, min(element.content + 1, body.size_bytes))
-        following = _found(body, position + 1, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
-        end, position = _resumed(body, position, following)
+            yield range(position, position + 1)
+        end, resumed = _resumed(body, position, _next_blocks(body, position + 1))
         if end is not None:
             return end
+        yield Gap(range(position, resumed), nested_boxes.skipped_element(resumed - position))
+        position = resumed
     return body.size_bytes
+
+
+def _next_blocks(body: Body, position: int) -> int | None:
+    """Where the next cluster begins in a WebM file, or the next blocks in a cluster."""
+    cluster = _found(body, position, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
+    stop = body.size_bytes if cluster is None else cluster
+    tries = _TRIES
+    while position < stop:
+        block = body.read(position, min(_SEARCHED_AT_ONCE, stop - position) + 8)
+        for match in nested_boxes.BLOCK_HEADER.finditer(block):
+            at = position + match.start()
+            if at < stop and has_blocks(body, at):
+                return at
+            tries -= 1
+            if tries < 0:
+                return cluster
+        position += _SEARCHED_AT_ONCE
+    return cluster
+
+
+def has_blocks(body: Body, position: int) -> bool:
+    """Whether blocks of sound of a WebM file follow one another here, up to the next cluster or the end."""
+    for _ in range(_BLOCKS_THAT_CONVINCE):
+        element = nested_boxes.matroska_element(body.part(0), position, body.size_bytes)
+        if element is None or not nested_boxes.BLOCK_HEADER.match(body.read(position, 8)):
+            return element is not None and element.name in (nested_boxes.CLUSTER, nested_boxes.EBML)
+        position = element.span.stop
+        if position == body.size_bytes:
+            return True
+    return True
 
 
 def _segment_end(body: Body, segment: Box) -> int | None:
@@ -288,6 +335,8 @@ def _has_frame(body: Body, start: int, stop: int, largest: int, info: flac.Strea
 
 def _is_foreign(body: Body, start: int, edge: int, info: flac.StreamInfo) -> bool:
     """Whether the chunk at `edge` is certainly nothing of the stream, or the stream ended before it."""
+    if body.holds_zeros(edge):
+        return True
     tail = max(start, edge - _largest_frame(info))
     return body.names_something(edge) or flac.ends_stream(body.read(tail, edge - tail), info)
 
