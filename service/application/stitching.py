@@ -18,6 +18,7 @@ from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
 from domain.events import RecordingKind
 from domain.recording import Recording
+from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import blob_prefix
 from service.application.stage_parts import StageParts
 from service.application.worker_store import store_at
@@ -33,6 +34,7 @@ class StitchOrder:
     checksum_md5: str | None
     prefix: str
     are_samples: bool = False
+    float_units: frozenset[int] = frozenset()
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
@@ -42,7 +44,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
         if order.are_samples:
-            stitched = stitch_pcm(chunks, output)
+            stitched = stitch_pcm(chunks, output, float_units=order.float_units)
         else:
             stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
         return store.put_file(order.prefix, output), stitched
@@ -55,14 +57,16 @@ class Stitching:
         self._parts = parts
 
     async def work(self, recording_id: UUID, recording: Recording) -> RecordStitched:
-        parts = self._parts
+        parts, chunks = self._parts, recording.chunks_to_stitch()
+        float_units = chunks_of_float_units(chunks)
         order = StitchOrder(
             blob_store_url=parts.blob_store_url,
             scratch_dir=parts.scratch_dir,
-            chunk_keys=[chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.blob_key is not None],
+            chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
+            float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
         )
         blob, stitched = await parts.workers_for(recording).run(stitch_blobs, order, timeout=TIMEOUT)
         return RecordStitched(
