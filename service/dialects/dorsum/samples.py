@@ -5,8 +5,8 @@ straight from their digits; other numbers by the JSON parser, one piece of the a
 unusual (another `chunk` inside, say) or wrong goes through the JSON parser as a whole: only then is the fault
 identified and located.
 
-Whether they are integers or floats, their values say. Only of -1, 0 and 1 they do not: these are stored as they are, and
-told by how they were written; `domain/sample_scales.py` decides when the whole session is known.
+Whether they are integers or floats, their values say. Only those of -1, 0 and 1 do not: these are stored as they are,
+with a word on how they were written, and `domain/sample_scales.py` decides when the whole session is known.
 """
 
 import json
