@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from adapters.audio import damage as audio
 from adapters.audio.pcm import stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
 from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
-from domain.events import RecordingKind
+from domain.events import ChunkStored, Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import blob_prefix
@@ -63,7 +64,7 @@ class Stitching:
             blob_store_url=parts.blob_store_url,
             scratch_dir=parts.scratch_dir,
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
-            checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
+            checksum_md5=_declared_md5(recording),
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
             float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
@@ -80,4 +81,20 @@ class Stitching:
             duration_ms=stitched.duration_ms,
             chunk_count=len(recording.chunks),
             chunks_md5=stitched.chunks_md5,
+            damage=_by_chunk_number(stitched.damage, chunks),
         )
+
+
+def _declared_md5(recording: Recording) -> str | None:
+    """The MD5 that the caller declared. That of a whole file was taken by the service itself from the file that came
+    first, and means nothing for one that has replaced it."""
+    is_replaced_file = recording.opened.kind is RecordingKind.WHOLE_FILE and recording.edition > 0
+    return recording.finalized.checksum_md5 if recording.finalized and not is_replaced_file else None
+
+
+def _by_chunk_number(found: Sequence[audio.Damage], stitched: Sequence[ChunkStored]) -> tuple[Damage, ...]:
+    """Stitching counts only the chunks that it was given: those with bytes. A chunk may be named more than once."""
+    return tuple(
+        Damage(chunk_number=stitched[one.chunk_number - 1].number, reason=one.reason, message=one.message)
+        for one in found
+    )

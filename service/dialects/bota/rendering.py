@@ -5,12 +5,13 @@ from typing import Literal
 from uuid import UUID
 
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, RecordingKind, SuspectChunk
+from domain.events import ChunkStored, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.exact_json import exact_loads
 from service.dialects.bota.answers import (
     ChunkAnswer,
+    DamageAnswer,
     FailureAnswer,
     FinalizedAnswer,
     RecordingAnswer,
@@ -23,6 +24,7 @@ from service.dialects.bota.answers import (
 )
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
 from service.dialects.http.json_answers import utc_text
+from service.dialects.http.stored_chunks import damage_told
 
 STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FINALIZED: "uploaded",
@@ -98,6 +100,7 @@ def recording_answer(
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
         suspect_chunks=_suspect_chunks(summary.suspect_chunks),
+        damage=[_damage_answer(damage) for damage in stitched.damage] if stitched else [],
         **_names_elsewhere(summary),
     )
 
@@ -192,6 +195,11 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
             md5=chunk.md5,
             uploaded_at=utc_text(chunk.at),
             looks_like=chunk.looks_like,
+            damage=_damage_answer(damage) if (damage := damage_told(recording, chunk)) else None,
         )
         for chunk in recording.chunks.in_order()
     ]
+
+
+def _damage_answer(damage: Damage) -> DamageAnswer:
+    return DamageAnswer(number=damage.chunk_number, reason=damage.reason, message=damage.message)

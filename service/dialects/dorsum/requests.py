@@ -1,6 +1,7 @@
 """What Dorsum's clients send, checked strictly: an error names its field and, for samples, the first bad index."""
 
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -71,6 +72,16 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
         is_last=fields.is_final,
         sample_scale=parsed.scale,
     )
+
+
+def session_named(session_id: str) -> str:
+    """The session that a path names, in canonical spelling. Raises: InvalidRequest."""
+    if not _SESSION_ID.fullmatch(session_id):
+        raise InvalidRequest(f"session_id: This must be a UUID of version 4, not {session_id[:80]!r}.")
+    return session_name(session_id)
+
+
+_SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
 
 def _request_sha256(fields: Fields, samples_sha256: str, idempotency_key: str | None) -> str:
