@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
-import orjson
-
 from adapters.speech.transcript import Transcript
 from domain.events import ChunkStored, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
+from service.application.exact_json import exact_loads
 from service.dialects.bota.answers import (
     ChunkAnswer,
     DamageAnswer,
@@ -66,7 +65,7 @@ def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
     """`details`: the blob of the client's free text, if it sent any. `file`: the verified file of a whole upload."""
-    said = orjson.loads(details) if details else {}
+    said = exact_loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
     content = stitched or file

@@ -30,7 +30,7 @@ from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
-from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
+from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse, parse_create
 from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.content_codings import coding_of
@@ -77,7 +77,7 @@ class Streaming:
     async def create(self, request: web.Request) -> web.Response:
         """POST /v1/recordings. With an `Idempotency-Key`, the same request again gives the same recording (D)."""
         key = access.permitted(request, self._callers, access.CREATE_RECORDING)
-        asked = parse(CreateRecording, await self._limits.json_body(request))
+        asked = parse_create(await self._limits.json_body(request))
         announced = self._announcement(request, key, asked)
         opened = (await self._uploads.open(announced)).opened
         if not asked.streaming:
