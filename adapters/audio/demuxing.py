@@ -80,6 +80,7 @@ class Track:
         Raises: av.FFmpegError when there is nothing but damage.
         """
         any_sound = False
+        run_up: int | None = None
         damage: av.FFmpegError | None = None
         packets = self.container.demux(self.stream)
         while True:
@@ -91,6 +92,9 @@ class Track:
                 damage = error
                 yield Undecoded(None, Moment(None, 0))
                 break
+            if run_up is None and packet.pts is not None:
+                # Vorbis' first packet gives no sound; where all is on one page, FFmpeg gives it time all the same.
+                run_up = -1 if self.codec == "vorbis" and packet.pts == 0 else 0
             try:
                 decoded = packet.decode()
             except av.FFmpegError as error:
@@ -100,6 +104,9 @@ class Track:
             for frame in decoded:
                 if frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS:
                     any_sound = True
+                    if run_up and frame.pts is not None:
+                        run_up = frame.pts if run_up < 0 else run_up
+                        frame.pts -= run_up
                     yield frame
                 else:
                     yield self._undecoded(packet)

@@ -61,6 +61,38 @@ _PATTERNS = (
     ),
     (re.compile(rb"data:[a-z]{1,20}/[a-z0-9.+-]{1,40}[;,]"), "a data URL (decode its base64 first)"),
 )
+_NOT_READ = {
+    b"\x02#!SILK": "SILK (WeChat)",
+    b"#!SILK": "SILK (Skype, QQ or WeChat)",
+    b"\x02dss": "DSS (Olympus dictation)",
+    b"\x03dss": "DSS (Olympus dictation)",
+    b"\x03ds2": "DS2 (Olympus dictation)",
+    b"\x07ds2": "DS2 (Olympus dictation)",
+    b".RMF\0\0\0": "RealMedia",
+    b".ra\xfd\0": "RealAudio",
+    b"DSD \x1c\0\0\0": "DSF (Direct Stream Digital)",
+    b"FRM8\0\0\0": "DSDIFF (Direct Stream Digital)",
+    b"MPCK": "Musepack",
+    b"MP+\x07": "Musepack",
+    b"MP+\x17": "Musepack",
+    b"ajkg\x02": "Shorten",
+    b"tBaK": "TAK",
+    b"OFR ": "OptimFROG",
+    b"Creative Voice File\x1a": "Creative Voice (VOC)",
+    b"NIST_1A\n   1024\n": "NIST SPHERE",
+    b"#!EVC_MIME": "EVS",
+    b"#!EVS_MIME": "EVS",
+    b"#!EVRC": "EVRC",
+    b"#!QCELP": "QCELP",
+    b"IMPM": "Impulse Tracker",
+    b"Extended Module: ": "Extended Module",
+}
+_NOT_READ_PATTERNS = (
+    (re.compile(rb"RIFF.{4}QLCMfmt ", re.DOTALL), "QCP (Qualcomm)"),
+    (re.compile(rb"FORM.{4}8SVX", re.DOTALL), "8SVX"),
+    (re.compile(rb".{4}ftypaa(?:x|xc) ", re.DOTALL), "AAX (Audible), which is encrypted"),
+    (re.compile(rb"Speex   1\.[0-9]", re.DOTALL), "Speex without Ogg around it"),
+)
 _SHORTEST_TEXT = 64
 _LONGEST_WORD_ON_AVERAGE = 16
 
@@ -78,6 +110,17 @@ def not_audio_by_its_beginning(head: bytes) -> str | None:
         if pattern.match(head):
             return name
     return "text" if _is_text(head) else None
+
+
+def format_not_read(head: bytes) -> str | None:
+    """The name of a format that holds sound but is not read here, such as "SILK (WeChat)"; None for all others."""
+    for magic, name in _NOT_READ.items():
+        if head.startswith(magic):
+            return name
+    for pattern, name in _NOT_READ_PATTERNS:
+        if pattern.match(head):
+            return name
+    return None
 
 
 def _is_text(head: bytes) -> bool:
