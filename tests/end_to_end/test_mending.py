@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum, silence, stitched_samples
-from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, error_of
+from tests.end_to_end.dorsum_client import failed_at_stitching as failed_at_stitching_of
+from tests.end_to_end.dragon_client import SUCCESS, Dragon, error_of
 from tests.end_to_end.dragon_client import ended as dragon_ended
 from tests.end_to_end.service_process import Api, ServiceProcess, short_speech, slices
 
@@ -174,23 +175,6 @@ async def test_killed_at_any_step_of_the_mending_it_goes_on(own_service: Service
 # --- Dragon
 
 
-class Mender:
-    """A Dragon client that also uses the calls for mending."""
-
-    def __init__(self, dragon: Dragon) -> None:
-        self.dragon = dragon
-
-    async def get(self, below: str = "", recording_id=1, **changes):
-        asked = self.dragon.named | {"recordingId": recording_id} | changes
-        query = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
-        return await self.dragon.call("GET", f"/audio/chunks{below}?{AUDIO}&{query}")
-
-    async def retry(self):
-        return await self.dragon.call(
-            "POST", f"/audio/retryUpload?{AUDIO}", body=self.dragon.named | {"recordingId": 1}
-        )
-
-
 @pytest.fixture
 async def dragon(service):
     dragon = await Dragon.connect(service)
@@ -199,36 +183,34 @@ async def dragon(service):
 
 
 async def test_dragons_chunks_are_read_replaced_and_retried_with_dragons_own_calls(dragon, api, words):
-    mender = Mender(dragon)
     assert (await dragon.store(1, None)).body == SUCCESS
     for number, chunk in enumerate(JUNK, 2):
         await dragon.store(number, chunk)
-    assert (await mender.get()).json["status"] == "receiving"
+    assert (await dragon.chunks()).json["status"] == "receiving"
     await dragon.finalize(4)
     assert (await dragon_ended(api, dragon.correlation_id))["status"] == "failed"
 
-    standing = (await mender.get()).json
+    standing = (await dragon.chunks()).json
     assert (standing["status"], standing["totalChunks"], standing["failure"]["stage"]) == ("failed", 4, "stitch")
     assert [(chunk["chunkId"], chunk["sizeBytes"]) for chunk in standing["chunks"]] == [
         (1, 0),
         *((number, len(chunk)) for number, chunk in enumerate(JUNK, 2)),
     ]
-    assert (await mender.get("/all")).body == b"".join(JUNK)
-    assert (await mender.get("/3")).body == JUNK[1]
-    assert (await mender.get("/1")).body == b""
+    assert (await dragon.chunks("/all")).body == b"".join(JUNK)
+    assert (await dragon.chunks("/3")).body == JUNK[1]
+    assert (await dragon.chunks("/1")).body == b""
 
     for number, chunk in enumerate(SPEECH, 2):
         assert (await dragon.store(number, chunk)).body == SUCCESS
-    assert (await mender.retry()).body == SUCCESS
+    assert (await dragon.retry()).body == SUCCESS
     recording = await dragon_ended(api, dragon.correlation_id)
-    assert (await mender.get()).json["status"] == "completed"
+    assert (await dragon.chunks()).json["status"] == "completed"
     assert (await api.transcript(recording))["text"] == words
     assert await audio_of(api, recording) == short_speech()
     assert (await bytes_of(api, recording, "all")).body == short_speech()
 
 
 async def test_dragons_refusals_name_the_calls_that_help(dragon, api):
-    mender = Mender(dragon)
     for number, chunk in enumerate(SPEECH, 1):
         await dragon.store(number, chunk)
     await dragon.finalize(3)
@@ -236,29 +218,43 @@ async def test_dragons_refusals_name_the_calls_that_help(dragon, api):
     assert "GET /audio/chunks" in await error_of(dragon.store(1, b"other"), 409)
     assert "GET /audio/chunks" in await error_of(dragon.store(4, b"more"), 409)
     assert "GET /audio/chunks" in await error_of(dragon.finalize(4), 409)
-    assert "GET /audio/chunks" in await error_of(mender.retry(), 409)
-    assert "GET /audio/chunks" in await error_of(mender.get("/9"), 404)
-    assert "PUT /audio/storeChunk" in await error_of(mender.get(recording_id=2), 404)
-    assert "positive integer" in await error_of(mender.get("/zero"), 400)
-    assert "recordingId" in await error_of(mender.get(recording_id="x"), 400)
+    assert "GET /audio/chunks" in await error_of(dragon.retry(), 409)
+    assert "GET /audio/chunks" in await error_of(dragon.chunks("/9"), 404)
+    assert "PUT /audio/storeChunk" in await error_of(dragon.chunks(recording_id=2), 404)
+    assert "positive integer" in await error_of(dragon.chunks("/zero"), 400)
+    assert "recordingId" in await error_of(dragon.chunks(recording_id="x"), 400)
 
 
 async def test_dragons_stored_bytes_are_given_only_by_an_ambient_session(service):
     dragon = await Dragon.connect(service)
-    mender = Mender(dragon)
     await dragon.store(1, JUNK[0], skipAmbientSessionExistence=True)
-    assert (await mender.get(skipAmbientSessionExistence="true")).json["chunks"][0]["sizeBytes"] == len(JUNK[0])
+    assert (await dragon.chunks(skipAmbientSessionExistence="true")).json["chunks"][0]["sizeBytes"] == len(JUNK[0])
     for below in ("/1", "/all"):
-        refusal = await error_of(mender.get(below, skipAmbientSessionExistence="true"), 403)
+        refusal = await error_of(dragon.chunks(below, skipAmbientSessionExistence="true"), 403)
         assert "/v1/recordings/{id}/chunks/all" in refusal
-        assert "PUT /ambient-sessions" in await error_of(mender.get(below), 404)
+        assert "PUT /ambient-sessions" in await error_of(dragon.chunks(below), 404)
     await dragon.announce()
-    assert (await mender.get("/all")).body == JUNK[0]
+    assert (await dragon.chunks("/all")).body == JUNK[0]
     other = "00000000-0000-4000-8000-000000000000"
-    assert "partnerId" in await error_of(mender.get("/all", partnerId=other), 403)
+    assert "partnerId" in await error_of(dragon.chunks("/all", partnerId=other), 403)
 
 
 # --- Dorsum
+
+
+async def test_a_session_whose_stitching_failed_is_retried_without_its_final_chunk_sent_again(service):
+    dorsum = Dorsum.of(service)
+    calls = DorsumCalls(dorsum)
+    await failed_at_stitching_of(service, dorsum)
+    standing = (await dorsum.state()).json
+    assert (standing["status"], standing["failure"]["stage"]) == ("failed", "stitch")
+    assert (await calls.call("GET", "/chunks/all"))[1] == silence().tobytes()
+    assert (await calls.call("POST", "/retry"))[0] == 202
+    async with asyncio.timeout(300):
+        while (standing := (await dorsum.state()).json)["status"] != "completed":
+            await asyncio.sleep(0.05)
+    assert "failure" not in standing
+    assert (await stitched_samples(service, standing["task_id"]) == silence()).all()
 
 
 class DorsumCalls:
