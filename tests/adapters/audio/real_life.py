@@ -145,7 +145,8 @@ def with_unknown_codec(content: bytes, name: bytes, *, track: int) -> bytes:
     for _ in range(track):
         at = content.index(b"stsd", at + 1)
     at = content.index(name, at)
-    return content[:at] + b"zzzz" + content[at + 4 :]
+    described = content.index(b"esds", at)  # FFmpeg goes by this, too
+    return content[:at] + b"zzzz" + content[at + 4 : described] + b"free" + content[described + 4 :]
 
 
 def with_data_size(content: bytes, size: int) -> bytes:
