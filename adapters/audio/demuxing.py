@@ -42,7 +42,7 @@ _CLOCKS_FROM_ANYWHERE = (Container.MPEG_TS, Container.MPEG_PS, Container.ASF, Co
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """A packet that cannot be decoded: where its bytes begin and what the decoder says, if known, and how long it is."""
+    """A packet that cannot be decoded: where it begins in the file and what the decoder says, if known."""
 
     position: int | None
     moment: Moment
