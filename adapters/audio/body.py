@@ -181,7 +181,7 @@ class Body:
         tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
         position = start
         while position < stop:
-            block = self.read(position, _READ_AT_ONCE + _LONGEST_MAGIC)
+            block = self.read(position, min(_READ_AT_ONCE, stop - position) + _LONGEST_MAGIC)
             searched = min(stop, position + _READ_AT_ONCE)
             for candidate in self._candidates(block, position, searched):
                 tries -= 1
