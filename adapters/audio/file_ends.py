@@ -61,7 +61,7 @@ def walk(body: Body, container: Container, start: int) -> Walk:
 
 def _wav(body: Body, start: int) -> Walk:
     part, size = body.part(start), body.size_bytes - start
-    wave = read_wave(part, size)
+    wave = read_wave(part, size, header_only=True)
     if wave is None or wave.declared_data_end is None or wave.declared_data_end > size:
         frames = Frames.ANY if wave is not None and wave.format.is_sample_based else Frames.OF_A_FILE
         end = _next_file(body, start + (12 if wave is None else wave.data_start), frames)

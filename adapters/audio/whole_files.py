@@ -169,7 +169,7 @@ class _Search:
         for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
             if index in touched.indexes and self._is_foreign(container, run, index):
                 dropped.add(self._number(index))
-        self.defects += container is Container.WAV and not _is_as_long_as_it_says(run)
+        self.defects += container is Container.WAV and bool(self.guilty) and not _is_as_long_as_it_says(run)
         self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
         return end
 
