@@ -2,12 +2,22 @@
 
 import bisect
 from collections.abc import Iterator
+from enum import Enum
 from functools import cached_property
+from itertools import islice
 from typing import BinaryIO
 
-from adapters.audio import mpeg_frames, mpeg_ts, nested_boxes, ogg
+from adapters.audio import ac3, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, part_of
-from adapters.audio.container import MAGICS, Container, container_by_header, container_of, middle_of
+from adapters.audio.container import (
+    MAGICS,
+    Container,
+    begins_wavpack,
+    container_by_header,
+    container_of,
+    middle_of,
+    size_of_tags,
+)
 from adapters.audio.signatures import BEGINNING_SIZE, format_not_read, not_audio_by_its_beginning
 from adapters.audio.wav import SampleFormat, read_wave, resembles_sound
 
@@ -16,6 +26,17 @@ _LONGEST_MAGIC = 64
 _FREE_TRIES, _BYTES_PER_TRY = 4096, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
+_FRAMES_OF_A_FILE = 40
+_FEWEST_ZEROS = 32
+_BOXES_THAT_CONVINCE = 2
+
+
+class Frames(Enum):
+    """Which bare frames at a chunk's start begin a file, though they have no header."""
+
+    OF_A_FILE = 1
+    """As frames inside another file never stand: with a tag or a note in front, or nothing else in the chunk."""
+    ANY = 2
 
 
 class Body:
@@ -64,17 +85,38 @@ class Body:
             # Any box at the top may begin an old QuickTime file, and a slice, too.
             return self.read(position + 4, 4) == b"ftyp"
         if found is Container.WAVPACK:
-            return False  # every block of it begins like the first
+            return begins_wavpack(self.read(position, 32))
         return found is not None or mpeg_ts.begins_stream(self.read(position, _HEAD_SIZE))
 
-    def begins_any_file(self, position: int) -> bool:
-        """Whether a file begins here; bare frames count, too."""
-        if position >= self.size_bytes:
-            return False
+    def begins_any_file(self, position: int, *, other_than: Container | None = None) -> bool:
+        """Whether a file begins here; bare frames count, too, but for those of one kind."""
         if self.begins_file(position):
             return True
+        if position >= self.size_bytes:
+            return False
         found = container_of(self.part(position), self.size_bytes - position, search_bytes=0)
-        return found not in (None, Container.MP4, Container.MPEG_TS)
+        return found not in (None, Container.MP4, Container.MPEG_TS, other_than)
+
+    def begins_frames(self, position: int) -> bool:
+        """Whether a file of bare MPEG frames begins here, told from frames inside a file of another kind.
+
+        It begins with a tag or an encoder's note, or there is nothing but many frames, or frames up to the chunk's end.
+        Those of Dolby are inside other files never next to one another.
+        """
+        edge = self.next_edge(position)
+        part, size = self.part(position, edge), edge - position
+        tags = size_of_tags(part)
+        if 0 < tags < size or tags == 0:
+            in_a_row = mpeg_frames.FRAMES_THAT_CONVINCE if tags else _FRAMES_OF_A_FILE
+            frame = mpeg_frames.first_frame(part, tags, size, in_a_row=in_a_row)
+            if frame is not None or self._begins_with_note(position):
+                return True
+        return ac3.container_name(self.read(position, _HEAD_SIZE), self.size_bytes - position) is not None
+
+    def _begins_with_note(self, position: int) -> bool:
+        part = self.part(position)
+        frame = mpeg_frames.first_frame(part, 0, self.size_bytes - position)
+        return frame is not None and mpeg_frames.is_xing(self.read(position, frame.size_bytes), frame.format)
 
     @cached_property
     def _edges_that_begin_files(self) -> tuple[int, ...]:
@@ -96,6 +138,18 @@ class Body:
         head = self.read(position, BEGINNING_SIZE)
         return bool(not_audio_by_its_beginning(head) or format_not_read(head) or middle_of(head))
 
+    def holds_zeros(self, edge: int) -> bool:
+        """Whether the chunk that begins here holds nothing but zeros, and many of them."""
+        position, stop = edge, self.next_edge(edge)
+        if stop - position < _FEWEST_ZEROS:
+            return False
+        while position < stop:
+            block = self.read(position, min(_READ_AT_ONCE, stop - position))
+            if block.count(0) != len(block):
+                return False
+            position += len(block)
+        return True
+
     def end_of_bare_samples(self, form: SampleFormat, stop: int) -> int:
         """Where a WAV file ends that says that it ends at `stop`, but may go on without saying so.
 
@@ -116,10 +170,12 @@ class Body:
             end = position = edge
         return end
 
-    def next_beginning(self, start: int, stop: int, *, bare_frames: bool = False) -> int | None:
+    def next_beginning(
+        self, start: int, stop: int, *, frames: Frames = Frames.OF_A_FILE, current: Container | None = None
+    ) -> int | None:
         """Where the next file begins at `start` or after it, before `stop`: at a chunk's edge or anywhere.
 
-        `bare_frames`: whether files that are recognized by their frames count, too, where a chunk begins with one.
+        `current`: the kind of bare frames that the file before consists of.
         It takes time in proportion to the bytes: what holds too many headers that are none is not searched to its end.
         """
         tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
@@ -131,17 +187,27 @@ class Body:
                 tries -= 1
                 if tries < 0:
                     return self.first_edge_that_begins_file(candidate - 1, stop)
-                is_edge = self.is_edge(candidate)
-                if is_edge and bare_frames and self.begins_any_file(candidate):
-                    return candidate
-                if self.begins_file(candidate) and (is_edge or self._is_no_chance(candidate)):
+                if self._is_beginning(candidate, frames, current):
                     return candidate
             position = searched
         return None
 
+    def _is_beginning(self, position: int, frames: Frames, current: Container | None) -> bool:
+        if not self.is_edge(position):
+            return self._begins_marked_frames(position) or (self.begins_file(position) and self._is_no_chance(position))
+        return (
+            self.begins_file(position)
+            or (frames is Frames.ANY and self.begins_any_file(position, other_than=current))
+            or (frames is Frames.OF_A_FILE and self.begins_frames(position))
+        )
+
+    def _begins_marked_frames(self, position: int) -> bool:
+        is_tagged = self.read(position, 3) == b"ID3"
+        return self.begins_any_file(position) if is_tagged else self._begins_with_note(position)
+
     def _candidates(self, block: bytes, start: int, stop: int) -> list[int]:
         found = {edge for edge in self.edges_between(start - 1, stop) if edge < self.size_bytes}
-        for magic, offset in MAGICS.items():
+        for magic, offset in MAGICS:
             at = block.find(magic)
             while at >= 0:
                 if start <= start + at - offset < stop:
@@ -161,8 +227,9 @@ class Body:
                 return ogg.page_at(part, 0) is not None
             case Container.MP4:
                 boxes = nested_boxes.mp4_boxes(part, size_bytes)
-                return [box.name in nested_boxes.TOP_BOXES for box, _ in zip(boxes, range(2), strict=False)] == [
-                    True
-                ] * 2
+                return (
+                    sum(box.name in nested_boxes.TOP_BOXES for box in islice(boxes, _BOXES_THAT_CONVINCE))
+                    == _BOXES_THAT_CONVINCE
+                )
             case _:
                 return True

@@ -4,10 +4,10 @@ import bisect
 import hashlib
 import io
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import BinaryIO, cast
 
@@ -108,6 +108,18 @@ class ChunkRun:
     def without(self, numbers: Collection[int]) -> "ChunkRun":
         """The run without the bytes of these chunks."""
         return ChunkRun(tuple(piece for piece in self.pieces if piece.number not in numbers))
+
+    def patched(self, patches: Iterable[tuple[int, bytes]]) -> "ChunkRun":
+        """The run with other bytes in the place of as many of its own. `patches`: where each begins, in order."""
+        pieces: list[Piece] = []
+        end = 0
+        for position, replacement in patches:
+            pieces += self.part(end, position).pieces
+            end = position + len(replacement)
+            numbers = self.numbers_in(range(position, end))
+            number = numbers[0] if numbers else None
+            pieces.append(Piece(partial(io.BytesIO, replacement), number, 0, len(replacement)))
+        return ChunkRun((*pieces, *self.part(end, self.size_bytes).pieces))
 
     @contextmanager
     def open(self) -> Iterator["ChunkReader"]:

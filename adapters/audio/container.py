@@ -13,6 +13,7 @@ __all__ = ["Container", "container_of", "format_not_read", "not_audio_by_its_beg
 _HEAD_SIZE = 4096
 _SHORTEST_HEAD = 4
 _MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"
+_FIRST_BLOCK_OF_ITS_TIME = 0x800
 _QUICKTIME_FIRST_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
@@ -63,23 +64,31 @@ _BY_MAGIC = {
     b"TTA1\x01\x00": Container.TTA,
 }
 
-MAGICS = {
-    b"WAVE": 8,
-    _MATROSKA_MAGIC: 0,
-    b"ftyp": 4,
-    b"fLaC": 0,
-    b"OggS\x00\x02": 0,
-    b"#!AMR": 0,
-    b"AIFF": 8,
-    b"AIFC": 8,
-    b"AVI LIST": 8,
-    b"caff\x00\x01\x00\x00": 0,
-    b"riff\x2e\x91\xcf\x11": 0,
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": 0,
-    b"FLV\x01": 0,
-    b".snd\x00\x00": 0,
-}
-"""What every beginning of a file with a long header holds, and how many bytes stand in front of it."""
+MAGICS = (
+    (b"WAVE", 8),
+    (_MATROSKA_MAGIC, 0),
+    (b"ftyp", 4),
+    (b"fLaC", 0),
+    (b"OggS\x00\x02", 0),
+    (b"#!AMR", 0),
+    (b"AIFF", 8),
+    (b"AIFC", 8),
+    (b"AVI LIST", 8),
+    (b"caff\x00\x01\x00\x00", 0),
+    (b"riff\x2e\x91\xcf\x11", 0),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 0),
+    (b"FLV\x01", 0),
+    (b".snd\x00\x00", 0),
+    (b"wvpk", 0),
+    (b"MAC \x96\x0f", 0),
+    (b"TTA1\x01\x00", 0),
+    (b"ID3\x02\x00", 0),
+    (b"ID3\x03\x00", 0),
+    (b"ID3\x04\x00", 0),
+    # The note that an MP3 encoder leaves stands behind side information of one of three sizes.
+    *((note, offset) for note in (b"Xing", b"Info") for offset in (36, 21, 13)),
+)
+"""What the beginning of a file with a long header holds, and how many bytes stand in front of it."""
 
 
 def container_of(
@@ -178,6 +187,12 @@ def _begins_flac(reader: BinaryIO, position: int) -> bool:
     head = reader.read(42)
     is_streaminfo = head[:4] == flac.MAGIC and len(head) == 42 and head[4] & 0x7F == 0 and head[5:8] == b"\0\0\x22"
     return is_streaminfo and flac.StreamInfo.of(head[8:]) is not None
+
+
+def begins_wavpack(head: bytes) -> bool:
+    """Whether the first block of a WavPack file begins here; every later one begins with the same magic."""
+    is_first_sample = head[10] == 0 and head[16:20] == bytes(4)
+    return is_first_sample and bool(int.from_bytes(head[24:28], "little") & _FIRST_BLOCK_OF_ITS_TIME)
 
 
 def _by_magic(head: bytes) -> Container | None:

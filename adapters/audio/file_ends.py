@@ -1,23 +1,41 @@
 """Walks a file in a body of chunks, part by part, to where it ends; each kind of file by its own structure.
 
-Every walk yields the ranges of bytes that are certainly of the file, and returns where it ends. Where the structure
-does not tell the end, or is damaged, the file ends where the next one begins. A walk takes time in proportion to the
-bytes.
+Every walk yields the ranges of bytes that are certainly of the file, and what is damaged; it returns where it ends.
+Where the structure does not tell the end, or is damaged, the file ends where the next one begins. A walk takes time in
+proportion to the bytes.
 """
 
 # ruff: noqa: PLR2004 - the numbers here are the formats' own, as their specifications write them
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
-from adapters.audio.body import Body
+from adapters.audio.body import Body, Frames
 from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
 
-Walk = Generator[range, None, int]
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Damaged bytes in a file of nested elements, and the header of an element to skip that takes their place."""
+
+    span: range
+    header: bytes
+
+
+Walk = Generator[range | Gap, None, int]
 
 _SEARCHED_AT_ONCE = 1 << 17
+_TRIES = 4096
+_BLOCKS_THAT_CONVINCE = 4
+_CAF_CHUNKS = (
+    b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
+    b"strg", b"inst", b"umid", b"edct", b"ldsc",
+)  # fmt: skip
+_HOLD_FRAMES = (Container.AVI, Container.MPEG_PS, Container.ASF, Container.CAF)
+"""Kinds of file that may hold frames of MP3 or AAC that follow one another as in a file of nothing else."""
 
 
 def walk(body: Body, container: Container, start: int) -> Walk:
@@ -35,6 +53,8 @@ def walk(body: Body, container: Container, start: int) -> Walk:
             return _flac(body, start)
         case Container.MP3 | Container.ADTS:
             return _bare_frames(body, start)
+        case Container.MPEG_TS:
+            return _transport_stream(body, start)
         case _:
             return _other(body, container, start)
 
@@ -42,10 +62,9 @@ def walk(body: Body, container: Container, start: int) -> Walk:
 def _wav(body: Body, start: int) -> Walk:
     part, size = body.part(start), body.size_bytes - start
     wave = read_wave(part, size)
-    if wave is None:
-        end = _next_file(body, start + 12)
-    elif wave.declared_data_end is None or wave.declared_data_end > size:
-        end = _next_file(body, start + wave.data_start)
+    if wave is None or wave.declared_data_end is None or wave.declared_data_end > size:
+        frames = Frames.ANY if wave is not None and wave.format.is_sample_based else Frames.OF_A_FILE
+        end = _next_file(body, start + (12 if wave is None else wave.data_start), frames)
     else:
         end = _declared_end(body, start, wave.possible_ends(part, size), start + wave.declared_data_end)
         end = body.end_of_bare_samples(wave.format, end)
@@ -53,8 +72,8 @@ def _wav(body: Body, start: int) -> Walk:
     return end
 
 
-def _next_file(body: Body, position: int) -> int:
-    found = body.next_beginning(position, body.size_bytes)
+def _next_file(body: Body, position: int, frames: Frames = Frames.ANY, current: Container | None = None) -> int:
+    found = body.next_beginning(position, body.size_bytes, frames=frames, current=current)
     return body.size_bytes if found is None else found
 
 
@@ -129,7 +148,7 @@ class _Links:
 def _resumed(body: Body, position: int, following: int | None) -> tuple[int | None, int]:
     """After damage at `position`: where the file ends, if before `following`; else where it goes on."""
     stop = body.size_bytes if following is None else following
-    next_file = body.next_beginning(position, stop, bare_frames=True)
+    next_file = body.next_beginning(position, stop, frames=Frames.ANY)
     if next_file is not None or following is None:
         return (stop if next_file is None else next_file), stop
     return None, following
@@ -146,9 +165,11 @@ def _mp4(body: Body, start: int) -> Walk:
             return _end_of_tail(body, position)
         if box is None:
             following = _found(body, position + 1, b"moof", 4, nested_boxes.begins_fragment)
-            end, position = _resumed(body, position, following if "moov" in names else None)
+            end, resumed = _resumed(body, position, following if "moov" in names else None)
             if end is not None:
                 return end
+            yield Gap(range(position, resumed), nested_boxes.skipped_box(resumed - position))
+            position = resumed
             continue
         if box.name == "ftyp" and names - nested_boxes.FIRST_BOXES:
             return position
@@ -157,11 +178,13 @@ def _mp4(body: Body, start: int) -> Walk:
             if nested_boxes.has_index(reader, body.size_bytes, position):
                 return position  # an old QuickTime file
         names.add(box.name)
-        cut_off_at = _cut_off_at(body, box, nested_boxes.mp4_box(reader, box.span.stop, body.size_bytes))
+        following_box = nested_boxes.mp4_box(reader, box.span.stop, body.size_bytes)
+        cut_off_at = _cut_off_at(body, box, following_box)
         if cut_off_at is not None:
             yield range(position, cut_off_at)
             return cut_off_at
-        yield box.span
+        is_sure = following_box is not None or "moof" not in names or body.is_edge(box.span.stop)
+        yield box.span if is_sure else range(position, position + 1)
         position = box.span.stop
     return body.size_bytes
 
@@ -215,12 +238,43 @@ def _matroska(body: Body, start: int) -> Walk:
             position = element.span.stop
             continue
         if element is not None:  # its size is damaged, or what it holds is, or it is the last one and was cut off
-            yield range(position, min(element.content + 1, body.size_bytes))
-        following = _found(body, position + 1, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
-        end, position = _resumed(body, position, following)
+            yield range(position, position + 1)
+        end, resumed = _resumed(body, position, _next_blocks(body, position + 1))
         if end is not None:
             return end
+        yield Gap(range(position, resumed), nested_boxes.skipped_element(resumed - position))
+        position = resumed
     return body.size_bytes
+
+
+def _next_blocks(body: Body, position: int) -> int | None:
+    """Where the next cluster begins in a WebM file, or the next blocks in a cluster."""
+    cluster = _found(body, position, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
+    stop = body.size_bytes if cluster is None else cluster
+    tries = _TRIES
+    while position < stop:
+        block = body.read(position, min(_SEARCHED_AT_ONCE, stop - position) + 8)
+        for match in nested_boxes.BLOCK_HEADER.finditer(block):
+            at = position + match.start()
+            if at < stop and has_blocks(body, at):
+                return at
+            tries -= 1
+            if tries < 0:
+                return cluster
+        position += _SEARCHED_AT_ONCE
+    return cluster
+
+
+def has_blocks(body: Body, position: int) -> bool:
+    """Whether blocks of sound of a WebM file follow one another here, up to the next cluster or the end."""
+    for _ in range(_BLOCKS_THAT_CONVINCE):
+        element = nested_boxes.matroska_element(body.part(0), position, body.size_bytes)
+        if element is None or not nested_boxes.BLOCK_HEADER.match(body.read(position, 8)):
+            return element is not None and element.name in (nested_boxes.CLUSTER, nested_boxes.EBML)
+        position = element.span.stop
+        if position == body.size_bytes:
+            return True
+    return True
 
 
 def _segment_end(body: Body, segment: Box) -> int | None:
@@ -281,6 +335,8 @@ def _has_frame(body: Body, start: int, stop: int, largest: int, info: flac.Strea
 
 def _is_foreign(body: Body, start: int, edge: int, info: flac.StreamInfo) -> bool:
     """Whether the chunk at `edge` is certainly nothing of the stream, or the stream ended before it."""
+    if body.holds_zeros(edge):
+        return True
     tail = max(start, edge - _largest_frame(info))
     return body.names_something(edge) or flac.ends_stream(body.read(tail, edge - tail), info)
 
@@ -333,33 +389,55 @@ def _is_note(body: Body, frame: mpeg_frames.Frame) -> bool:
 
 def _goes_on(body: Body, position: int, form: mpeg_frames.FrameFormat) -> bool:
     """Whether a frame that says that it ends here was not cut off: only the header of one that was is certain."""
-    if position >= body.size_bytes:
+    if position >= body.size_bytes or body.is_edge(position):
         return True
     head = body.read(position, 16)
     frame = mpeg_frames.frame_of(head, position)
-    return (frame is not None and frame.format == form) or head.startswith(mpeg_frames.TAIL_MARKS)
+    return (
+        (frame is not None and frame.format == form)
+        or head.startswith(mpeg_frames.TAIL_MARKS)
+        or body.begins_file(position)
+    )
 
 
 def _other(body: Body, container: Container, start: int) -> Walk:
     """A file whose structure is not followed. Some say how long they are."""
-    head = body.read(start, 64)
-    declared = _declared_size(container, head)
+    declared = _declared_size(body, container, start)
     if declared is not None and declared <= body.size_bytes - start:
-        ends = (declared, declared + declared % 2)
-        end = _declared_end(body, start, ends, start + declared)
+        end = _declared_end(body, start, (declared, declared + declared % 2), start + declared)
     else:
-        end = _next_file(body, start + 8)
-    if container is not Container.MPEG_TS:
-        yield range(start, end)
-        return end
-    for edge in [start, *body.edges_between(start, end)]:
-        stop = min(body.next_edge(edge), end)
-        if mpeg_ts.has_packets(body.read(edge, min(stop - edge, 4096))):
-            yield range(edge, stop)
+        frames = Frames.OF_A_FILE if container in _HOLD_FRAMES else Frames.ANY
+        end = _next_file(body, start + 8, frames, container)
+    yield range(start, end)
     return end
 
 
-def _declared_size(container: Container, head: bytes) -> int | None:
+def _transport_stream(body: Body, start: int) -> Walk:
+    latest = mpeg_ts.first_time(body.read(start, _SEARCHED_AT_ONCE))
+    end = body.size_bytes
+    for edge in [start, *body.edges_between(start, body.size_bytes)]:
+        head = body.read(edge, _SEARCHED_AT_ONCE)
+        if edge != start and mpeg_ts.begins_stream(head):
+            time = mpeg_ts.first_time(head)
+            if time is not None and latest is not None and time <= latest:
+                return edge  # segments of one stream go on in time, other recordings begin anew
+            latest = time
+        elif edge != start and (body.begins_file(edge) or body.begins_frames(edge)):
+            return edge
+        stop = body.next_edge(edge)
+        next_file = body.next_beginning(edge + 1, stop)
+        has_packets = next_file is not None or mpeg_ts.has_packets(head[: min(stop - edge, 4096)])
+        if edge != start and not has_packets and body.begins_any_file(edge):
+            return edge
+        if has_packets:
+            yield range(edge, stop if next_file is None else next_file)
+        if next_file is not None:
+            return next_file
+    return end
+
+
+def _declared_size(body: Body, container: Container, start: int) -> int | None:
+    head = body.read(start, 32)
     match container:
         case Container.AIFF:
             return 8 + int.from_bytes(head[4:8], "big")
@@ -368,5 +446,32 @@ def _declared_size(container: Container, head: bytes) -> int | None:
         case Container.AU:
             sound = int.from_bytes(head[8:12], "big")
             return None if sound == 0xFFFFFFFF else int.from_bytes(head[4:8], "big") + sound
+        case Container.AVI:
+            return _avi_size(body, start)
+        case Container.CAF:
+            return _caf_size(body, start)
         case _:
             return None
+
+
+def _avi_size(body: Body, start: int) -> int | None:
+    """A long AVI is several RIFF structures, one behind the other."""
+    position = start
+    while True:
+        head = body.read(position, 12)
+        if head[:4] != b"RIFF" or (position > start and head[8:] != b"AVIX"):
+            return position - start
+        size = int.from_bytes(head[4:8], "little")
+        if not size:
+            return None
+        position += 8 + size + size % 2
+
+
+def _caf_size(body: Body, start: int) -> int | None:
+    position = start + 8
+    while (head := body.read(position, 12))[:4] in _CAF_CHUNKS:
+        size = int.from_bytes(head[4:12], "big", signed=True)
+        if size < 0:
+            return None
+        position += 12 + size
+    return position - start

@@ -118,11 +118,16 @@ def size_of_id3(head: bytes) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def first_frame(reader: BinaryIO, position: int, size_bytes: int) -> Frame | None:
-    """The frame at `position`, if what follows it proves that it is not there by chance."""
+def first_frame(
+    reader: BinaryIO, position: int, size_bytes: int, *, in_a_row: int = FRAMES_THAT_CONVINCE
+) -> Frame | None:
+    """The frame at `position`, if what follows it proves that it is not there by chance.
+
+    Fewer than `in_a_row` are enough if they end where the reader's `size_bytes` do.
+    """
     reader.seek(position)
-    block = reader.read(FRAMES_THAT_CONVINCE * LARGEST_FRAME)
-    return _convincing(block, 0, position, size_bytes, FRAMES_THAT_CONVINCE)
+    block = reader.read(min(in_a_row * LARGEST_FRAME, size_bytes - position))
+    return _convincing(block, 0, position, size_bytes, in_a_row)
 
 
 def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int | None = None) -> Frame | None:

@@ -26,12 +26,29 @@ def begins_stream(head: bytes) -> bool:
 
 
 def has_packets(block: bytes) -> bool:
-    """Whether packets follow one another anywhere in these bytes, or a packet's payload may fill them."""
+    """Whether packets follow one another somewhere in these bytes. The payload of one may be all that is there."""
+    if len(block) < LONGEST_PACKET:
+        return True
     for size in (188, LONGEST_PACKET):
         for start in range(min(size, len(block))):
             if all(byte == _SYNC for byte in block[start::size][:_PACKETS_THAT_CONVINCE]):
                 return True
     return False
+
+
+def first_time(block: bytes) -> int | None:
+    """The first time that is noted for sound or pictures, in units of 1/90000 s; None when none is in these bytes."""
+    found = _packets_from(block)
+    if found is None:
+        return None
+    offset, size = found
+    for start in range(offset, len(block) - 188 + 1, size):
+        packet = block[start : start + 188]
+        payload = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
+        pes = packet[payload : payload + 14]
+        if packet[1] & 0x40 and len(pes) == 14 and pes[:3] == b"\0\0\x01" and pes[3] >= 0xBC and pes[7] & 0x80:
+            return (pes[9] >> 1 & 7) << 30 | pes[10] << 22 | (pes[11] >> 1) << 15 | pes[12] << 7 | pes[13] >> 1
+    return None
 
 
 def _packets_from(head: bytes) -> tuple[int, int] | None:

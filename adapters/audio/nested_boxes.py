@@ -5,6 +5,7 @@ Reads only enough to tell whether bytes belong to the file, and where the file s
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -20,6 +21,9 @@ FIRST_BOXES = frozenset(("ftyp", "pdin", "free", "skip", "wide"))
 
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
 SEGMENT, CLUSTER, EBML = "18538067", "1f43b675", "1a45dfa3"
+BLOCK_HEADER = re.compile(rb"\xa3(?:[\x81-\xfe]|[\x40-\x7f].|[\x20-\x3f]..)[\x81-\x88]..[\x00\x01\x80\x81]", re.DOTALL)
+"""A block of sound in WebM: its size, its track, its time and its flags, which ask for no lacing."""
+
 CLUSTER_MAGIC = b"\x1f\x43\xb6\x75"
 _KNOWN_ELEMENTS = {
     _EBML, _SEGMENT, _CLUSTER,
@@ -98,6 +102,20 @@ def matroska_element(reader: BinaryIO, position: int, size_bytes: int) -> Box | 
     return Box(f"{identifier:x}", range(position, end), has_size=size is not None, content=position + start)
 
 
+def skipped_box(size_bytes: int) -> bytes:
+    """The header of a box of this size whose content means nothing; nothing if there is no place for one."""
+    if size_bytes < 16:
+        return b"" if size_bytes < 8 else size_bytes.to_bytes(4, "big") + b"free"
+    return b"\0\0\0\x01free" + size_bytes.to_bytes(8, "big")
+
+
+def skipped_element(size_bytes: int) -> bytes:
+    """The header of a WebM element of this size whose content means nothing; nothing if there is no place for one."""
+    if size_bytes < 9:
+        return b"" if size_bytes < 2 else bytes([0xEC, 0x80 | size_bytes - 2])
+    return b"\xec\x01" + (size_bytes - 9).to_bytes(7, "big")
+
+
 def begins_cluster(head: bytes) -> bool:
     """Whether a WebM cluster begins here, with the time that its first element holds."""
     identifier, after_id = _number(head, 0, keep_marker=True)
@@ -108,8 +126,10 @@ def begins_cluster(head: bytes) -> bool:
 
 
 def begins_fragment(head: bytes) -> bool:
-    """Whether a fragment or a segment of an MP4 file begins here."""
+    """Whether a fragment, a segment or the index of an MP4 file begins here."""
     name, first_child = head[4:8], head[12:16]
+    if name == b"moov":
+        return first_child == b"mvhd"
     return name == b"styp" or (name == b"moof" and first_child == b"mfhd") or (name == b"sidx" and head[:2] == b"\0\0")
 
 

@@ -10,6 +10,7 @@ A chunk that is no part of any file is left out and told of: the others are stil
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from adapters.audio import flac, nested_boxes, ogg
 from adapters.audio.body import Body
@@ -17,22 +18,26 @@ from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks
 from adapters.audio.container import Container, first_frame_of, format_not_read, middle_of, not_audio_by_its_beginning
 from adapters.audio.damage import Damage, DamageReason
 from adapters.audio.errors import NotAudio, UnsupportedAudio
-from adapters.audio.file_ends import walk
+from adapters.audio.file_ends import Walk, has_blocks, walk
 from adapters.audio.signatures import BEGINNING_SIZE
+from adapters.audio.wav import read_wave
 
 _SUPPORTED = "send it as WAV, FLAC, MP3, M4A, Ogg or WebM"
 _HOLDS_ZEROS = "holds nothing but zeros"
 _NO_AUDIO = "is not audio"
 _EMPTY = "is empty"
 _READ_AT_ONCE = 1 << 17
+_MOST_PATCHES = 10_000
+_MOST_TRIES = 1000
 _LARGEST_INDEX = 1 << 20
 _FRAMES_THAT_CONVINCE = 3
 
-_MAY_BE_SILENT = (Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF)
-"""Their samples may be any bytes, zeros above all."""
+_WALKED_BY_FRAMES = (Container.OGG, Container.FLAC, Container.MP3, Container.ADTS, Container.MPEG_TS)
+_NEVER_ZEROS = (Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK, Container.TTA, Container.APE)
+"""No stretch of their sound is nothing but zeros."""
 
-_KEPT_IN_PLACE = (*_MAY_BE_SILENT, Container.MP4, Container.MATROSKA, Container.AVI, Container.ASF)
-"""What comes later in them is found by its position, so a chunk that is none of theirs is not cut out."""
+_CUT_OUT_OF = (*_WALKED_BY_FRAMES, Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK)
+"""They go on behind damage wherever that is; in all others, what comes later is found by its position."""
 
 _BARE_SAMPLES = (
     b"sowt",
@@ -71,16 +76,28 @@ def whole_files(measured: MeasuredChunks) -> FoundFiles:
     """
     if not measured.chunks:
         raise NotAudio(chunk_number=None, detail="has no chunks")
+    empty = {number: _Problem(number, "not_audio", _EMPTY) for number in _empty_ones(measured)}
     run = ChunkRun.of(measured)
-    with run.open() as reader:
-        search = _Search(Body(run, reader))
-        for number, size in enumerate(measured.sizes_bytes, start=1):
-            if not size:
-                search.report(number, "not_audio", _EMPTY)
-        search.run()
+    search = _searched(run, empty)
+    if search.defects and search.guilty:
+        # What was put between a file's slices moved all that comes behind it; what took the place of a slice did not.
+        known = {number: search.problems[number] for number in search.guilty}
+        without_them = _searched(run.without(search.guilty), empty | known)
+        search = search if without_them.defects else without_them
     if not search.files:
         raise _most_telling(search.problems)
     return FoundFiles(search.files, tuple(search.problems[number].damage for number in sorted(search.problems)))
+
+
+def _empty_ones(measured: MeasuredChunks) -> Iterator[int]:
+    return (number for number, size in enumerate(measured.sizes_bytes, start=1) if not size)
+
+
+def _searched(run: ChunkRun, problems: "dict[int, _Problem]") -> "_Search":
+    with run.open() as reader:
+        search = _Search(Body(run, reader), problems)
+        search.run()
+    return search
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +126,14 @@ def _most_telling(problems: dict[int, _Problem]) -> NotAudio | UnsupportedAudio:
 class _Search:
     """Goes through a body once, from file to file."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, problems: dict[int, _Problem]) -> None:
         self._body = body
         self.files: list[WholeFile] = []
-        self.problems: dict[int, _Problem] = {}
+        self.problems = dict(problems)
+        self.guilty: set[int] = set()
+        """Chunks that are certainly nothing of the files that they are in."""
+        self.defects = 0
+        """How many times something was not where a file says that it is."""
         self._missing_beginning: str | None = None
 
     def run(self) -> None:
@@ -127,31 +148,54 @@ class _Search:
     def _take(self, container: Container, start: int) -> int:
         """Take the file that begins at `start`. Returns where it ends."""
         self._missing_beginning = None
-        body = self._body
-        touched = _Touched(body.run)
-        parts = walk(body, container, start)
-        while True:
-            try:
-                touched.add(next(parts))
-            except StopIteration as ended:
-                end = max(int(ended.value), start + 1)
-                break
-        run = body.run.part(self._first_byte(container, start, end), end)
+        edges = self._body.run.edges
+        touched = _Touched(self._body.run)
+        patches: list[tuple[int, bytes]] = []
+        end = max(_walked(walk(self._body, container, start), touched, patches), start + 1)
+        self.defects += len(patches)
         if container is Container.MP4 and not self._has_index(start, end):
+            self.defects += 1
             self._report_lost_mp4(start, end)
             return end
+        first_byte = self._first_byte(container, start, end)
+        run = self._body.run.part(first_byte, end)
+        run = run.patched((position - first_byte, header) for position, header in patches if header)
         dropped = set[int]()
-        for index in range(bisect.bisect_left(body.run.edges, start + 1), bisect.bisect_left(body.run.edges, end)):
-            if index not in touched.indexes:
+        for group in touched.gaps(range(bisect.bisect_left(edges, start + 1), bisect.bisect_left(edges, end))):
+            dropped |= self._report_group(group, end, follows=group[0] > min(touched.indexes, default=group[0]))
+        for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
+            if index in touched.indexes and self._is_foreign(container, run, index):
                 dropped.add(self._number(index))
-                if body.run.edges[index + 1] <= end:
-                    self._report_foreign(index, follows=index > min(touched.indexes, default=index))
-            elif container in _KEPT_IN_PLACE and body.run.edges[index + 1] <= end:
-                self._report_if_foreign(container, run, index)
-        if container not in _KEPT_IN_PLACE:
-            run = run.without(dropped)
-        self.files.append(WholeFile(container, run))
+        self.defects += container is Container.WAV and not _is_as_long_as_it_says(run)
+        self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
         return end
+
+    def _report_group(self, group: list[int], end: int, *, follows: bool) -> set[int]:
+        """Tell of chunks next to one another that have nothing in them of the file that they are in.
+
+        If some of them are certainly none of its, the others are only lost because of those. Returns what is to be cut
+        out.
+        """
+        edges = self._body.run.edges
+        guilty = [index for index in group if self._is_certainly_none(index)]
+        self.guilty.update(self._number(index) for index in guilty)
+        numbers = [self._number(index) for index in group]
+        an_empty_one_is = any(number in self.problems for number in range(numbers[0] - 1, numbers[-1] + 2))
+        for index in guilty or ([] if an_empty_one_is else group):
+            if edges[index + 1] > end:
+                continue  # the next file begins in it
+            reason, detail = self._what_is_at(edges[index])
+            if detail == _NO_AUDIO and len(group) > 1:
+                reason, detail = "damaged", "cannot be used, because it or a chunk next to it is damaged"
+            elif detail == _NO_AUDIO and follows:
+                detail = "is not audio, and does not continue the file before it"
+            self.report(self._number(index), reason, detail)
+        return {self._number(index) for index in guilty or group}
+
+    def _is_certainly_none(self, index: int) -> bool:
+        position = self._body.run.edges[index]
+        head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
+        return bool(not_audio_by_its_beginning(head) or format_not_read(head)) or self._is_zeros(index)
 
     def _first_byte(self, container: Container, start: int, end: int) -> int:
         """Where a file's bytes begin that are worth keeping: bare frames may begin with the end of a frame."""
@@ -165,36 +209,47 @@ class _Search:
         return any(box.name == "moov" for box in nested_boxes.mp4_boxes(self._body.part(start, end), end - start))
 
     def _report_lost_mp4(self, start: int, end: int) -> None:
+        edges = self._body.run.edges
+        for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
+            if self._is_certainly_none(index):
+                reason, detail = self._what_is_at(edges[index])
+                self.report(self._number(index), reason, detail)
+                self.guilty.add(self._number(index))
         begins = self._body.read(start + 4, 4) == b"ftyp"
         detail = "is of an MP4 file whose index (moov) is missing" if begins else _is_middle("an MP4")
         for number in self._body.run.numbers_in(range(start, end)):
             self.report(number, "damaged", detail)
 
-    def _report_foreign(self, index: int, *, follows: bool) -> None:
-        """Tell of a chunk that has nothing in it of the file that it is in the middle of, or at the end."""
-        reason, detail = self._what_is_at(self._body.run.edges[index])
-        if follows and detail == _NO_AUDIO:
-            detail = "is not audio, and does not continue the file before it"
-        self.report(self._number(index), reason, detail)
-
-    def _report_if_foreign(self, container: Container, run: ChunkRun, index: int) -> None:
+    def _is_foreign(self, container: Container, run: ChunkRun, index: int) -> bool:
         """Tell of a chunk whose bytes are where a file's sound should be, and are certainly none."""
+        if container in _WALKED_BY_FRAMES:
+            return False
         position = self._body.run.edges[index]
-        if name := not_audio_by_its_beginning(self._body.read(position, BEGINNING_SIZE)):
+        head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
+        if name := not_audio_by_its_beginning(head):
             self.report(self._number(index), "not_audio", f"is {name}, not audio")
-        elif container not in _MAY_BE_SILENT and self._is_zeros(index) and not self._has_bare_samples(container, run):
-            self.report(self._number(index), "not_audio", _HOLDS_ZEROS)
+            self.guilty.add(self._number(index))
+            return True
+        may_be_zeros = container not in (Container.MP4, *_NEVER_ZEROS) or not self._is_zeros(index)
+        if may_be_zeros or (container is Container.MP4 and not self._is_in_coded_sound(run, index)):
+            return False
+        self.report(self._number(index), "not_audio", _HOLDS_ZEROS)
+        self.guilty.add(self._number(index))
+        return True
 
-    def _has_bare_samples(self, container: Container, run: ChunkRun) -> bool:
-        if container is not Container.MP4:
-            return container is Container.MATROSKA
+    def _is_in_coded_sound(self, run: ChunkRun, index: int) -> bool:
+        """Whether a chunk is inside the sound of an MP4 file, and zeros mean nothing there."""
+        chunk = next(span for number, span in run.spans() if number == self._number(index))
+        is_sound = is_bare = False
         with run.open() as reader:
             for box in nested_boxes.mp4_boxes(reader, reader.size_bytes):
+                if box.name == "mdat" and box.span.start <= chunk.start and chunk.stop <= box.span.stop:
+                    is_sound = True
                 if box.name == "moov":
                     reader.seek(box.span.start)
-                    index = reader.read(min(len(box.span), _LARGEST_INDEX))
-                    return any(codec in index for codec in _BARE_SAMPLES)
-        return False
+                    codecs = reader.read(min(len(box.span), _LARGEST_INDEX))
+                    is_bare = any(codec in codecs for codec in _BARE_SAMPLES)
+        return is_sound and not is_bare
 
     def _pass_over(self, start: int) -> int:
         """Leave out what is no file. Returns where the next file may begin."""
@@ -216,20 +271,14 @@ class _Search:
             return "not_audio", f"is {name}, not audio"
         if name := format_not_read(head):
             return "unsupported_audio", f"is {name}, which is not supported; {_SUPPORTED}"
-        if self._is_zeros(bisect.bisect_left(self._body.run.edges, position)):
+        if self._body.holds_zeros(position):
             return "not_audio", _HOLDS_ZEROS
         kind = middle_of(head) or _part_inside(self._body, position, self._body.next_edge(position))
         self._missing_beginning = kind or self._missing_beginning
         return "not_audio", _is_middle(self._missing_beginning) if self._missing_beginning else _NO_AUDIO
 
     def _is_zeros(self, index: int) -> bool:
-        position, stop = self._body.run.edges[index : index + 2]
-        while position < stop:
-            block = self._body.read(position, min(_READ_AT_ONCE, stop - position))
-            if block.count(0) != len(block):
-                return False
-            position += len(block)
-        return True
+        return self._body.holds_zeros(self._body.run.edges[index])
 
     def _number(self, index: int) -> int:
         return self._body.run.pieces[index].number or 1
@@ -243,6 +292,18 @@ class _Touched:
         self._index = 0
         self.indexes: set[int] = set()
 
+    def gaps(self, indexes: range) -> Iterator[list[int]]:
+        """Those of the pieces that hold nothing of the file, grouped by who is next to whom."""
+        group: list[int] = []
+        for index in indexes:
+            if index not in self.indexes:
+                group.append(index)
+            elif group:
+                yield group
+                group = []
+        if group:
+            yield group
+
     def add(self, span: range) -> None:
         if not span:
             return
@@ -254,6 +315,25 @@ class _Touched:
         self._index -= 1
 
 
+def _walked(parts: Walk, touched: _Touched, patches: list[tuple[int, bytes]]) -> int:
+    """Where a walk ends; what it tells on its way is noted."""
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as ended:
+            return int(ended.value)
+        if isinstance(part, range):
+            touched.add(part)
+        elif len(patches) < _MOST_PATCHES:
+            patches.append((part.span.start, part.header))
+
+
+def _is_as_long_as_it_says(run: ChunkRun) -> bool:
+    with run.open() as reader:
+        wave = read_wave(reader, reader.size_bytes)
+    return wave is not None and (wave.declared_data_end is None or wave.sizes_are_right)
+
+
 def _is_middle(kind: str) -> str:
     return f"is the middle of {kind} file whose beginning is missing"
 
@@ -263,14 +343,21 @@ def _part_inside(body: Body, start: int, stop: int) -> str | None:
     position = start
     while position < stop:
         block = body.read(position, min(_READ_AT_ONCE, stop - position))
-        for magic, offset in ((nested_boxes.CLUSTER_MAGIC, 0), (b"moof", 4), (ogg.CAPTURE + b"\0", 0)):
+        for magic, offset in ((nested_boxes.CLUSTER_MAGIC, 0), (b"moof", 4), (b"moov", 4), (ogg.CAPTURE + b"\0", 0)):
             at = block.find(magic, offset)
             if at >= 0 and (kind := middle_of(block[at - offset : at + 64])):
                 return kind
+        if position == start and _has_webm_blocks(body, position, block):
+            return "a WebM"
         if position == start and _has_flac_frames(block):
             return "a FLAC"
         position += len(block)
     return None
+
+
+def _has_webm_blocks(body: Body, position: int, block: bytes) -> bool:
+    headers = islice(nested_boxes.BLOCK_HEADER.finditer(block), _MOST_TRIES)
+    return any(has_blocks(body, position + header.start()) for header in headers)
 
 
 def _has_flac_frames(block: bytes) -> bool:

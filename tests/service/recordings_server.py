@@ -32,6 +32,7 @@ class Held:
     finalized: dict[str, Any] | None = None
     failure: dict[str, str] | None = None
     suspects: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
     polls: int = 0
 
     @property
@@ -238,6 +239,7 @@ class RecordingsServer:
             "mime_type": "audio/wav",
             "started_at": held.body["started_at"],
             "failure": held.failure,
+            "metadata": held.metadata,
             **({"suspect_chunks": held.suspects} if held.suspects else {}),
         }
 

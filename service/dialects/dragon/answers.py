@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+RecordingStatus = Literal["receiving", "processing", "completed", "failed", "expired"]
+
 
 class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, serialize_by_alias=True)
@@ -37,6 +39,48 @@ class ErrorResponse(_Response):
     """(S) All that is wrong, in one string."""
 
     error: str
+
+
+class FailureStatus(_Response):
+    """(D) Why a recording failed: at which stage, a code, a sentence."""
+
+    stage: str
+    reason: str
+    message: str
+
+
+class DamageStatus(_Response):
+    """(D) A chunk that could not be used, in whole or in part: its number, a code, a sentence."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    chunk_id: int
+    reason: str
+    message: str
+
+
+class ChunkStatus(_Response):
+    """(D) A stored chunk. `is_damaged` until other bytes replace it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    chunk_id: int
+    size_bytes: int
+    sha256: str
+    stored_at: str
+    is_damaged: bool
+
+
+class ChunksResponse(SuccessResponse):
+    """(D) How a recording stands, and what is stored of it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    status: RecordingStatus
+    total_chunks: int | None
+    failure: FailureStatus | None
+    damage: list[DamageStatus]
+    chunks: list[ChunkStatus]
 
 
 class SessionResponse(SuccessResponse):

@@ -49,7 +49,11 @@ def test_show_says_how_a_recording_stands(held: Held):
 
 
 def test_show_can_give_the_services_own_words(held: Held):
-    document = orjson.loads(tapedeck("show", "rec_1", "--json").stdout)
+    held.metadata = {"ids": [orjson.Fragment(digits) for digits in ("18446744073709551616", "0.10000000000000001")]}
+    shown = tapedeck("show", "rec_1", "--json").stdout
+    assert "18446744073709551616" in shown
+    assert "0.10000000000000001" in shown
+    document = orjson.loads(shown)
     assert document["id"] == "rec_1"
     assert document["started_at"] == "2026-03-01T09:00:00Z"
 
