@@ -31,6 +31,7 @@ class Held:
     chunks: dict[int, bytes] = field(default_factory=dict)
     finalized: dict[str, Any] | None = None
     failure: dict[str, str] | None = None
+    damage: list[dict[str, Any]] = field(default_factory=list)
     polls: int = 0
 
     @property
@@ -237,6 +238,7 @@ class RecordingsServer:
             "mime_type": "audio/wav",
             "started_at": held.body["started_at"],
             "failure": held.failure,
+            **({"damage": held.damage} if held.damage else {}),
         }
 
     def _status(self, held: Held) -> tuple[str, str | None]:
