@@ -10,6 +10,7 @@ from domain.events import (
     NoteWritten,
     RecordingEvent,
     RecordingKind,
+    SampleScale,
     Stage,
     Stitched,
     Transcribed,
@@ -46,13 +47,17 @@ class OpenRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChunk(Command):
-    """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only."""
+    """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only.
+
+    `looks_like`: what it is, if it cannot be audio by its first bytes.
+    """
 
     number: int
     blob_key: str | None
     size_bytes: int
     sha256: str
     md5: str
+    looks_like: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,7 @@ class AppendChunk(Command):
     request_sha256: str
     is_named: bool
     is_last: bool
+    sample_scale: SampleScale | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,11 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
         return []
     _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
-    return [ChunkStored(**_facts(command), request_sha256=None)]
+    return [_stored(command)]
+
+
+def _stored(command: StoreChunk) -> ChunkStored:
+    return ChunkStored(**_facts(command), request_sha256=None, sample_scale=None)
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
@@ -131,7 +135,7 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
     _check_not_beyond_total(recording, command)
     if not recording.can_replace(command.number):
         raise RecordingClosed(command.number, is_stitched=recording.stitched is not None)
-    return [ChunkStored(**_facts(command), request_sha256=None)]
+    return [_stored(command)]
 
 
 def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
@@ -176,6 +180,7 @@ def _declared_by_its_last(
         chunks_received=received,
         final_duration_ms=None,
         checksum_md5=None,
+        suspect_chunks=recording.suspect_chunks(),
     )
 
 
@@ -199,6 +204,8 @@ def _appended(number: int, command: AppendChunk) -> ChunkStored:
         sha256=command.sha256,
         md5=command.md5,
         request_sha256=command.request_sha256,
+        looks_like=None,
+        sample_scale=command.sample_scale,
     )
 
 
@@ -239,6 +246,7 @@ def finalize(recording: Recording, command: FinalizeRecording) -> Events:
             chunks_received=len(recording.chunks),
             final_duration_ms=command.final_duration_ms,
             checksum_md5=command.checksum_md5,
+            suspect_chunks=recording.suspect_chunks(),
         )
     ]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.chunks import ChunkTable
 from domain.events import (
+    MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
     Damage,
@@ -24,6 +25,7 @@ from domain.events import (
     RetryRequested,
     Stage,
     Stitched,
+    SuspectChunk,
     Transcribed,
 )
 
@@ -103,6 +105,11 @@ class Recording:
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
+
+    def suspect_chunks(self) -> tuple[SuspectChunk, ...]:
+        """The first of the chunks that cannot be audio by their first bytes, by number. Walks all chunks."""
+        found = [(chunk.number, chunk.looks_like) for chunk in self.chunks.values() if chunk.looks_like is not None]
+        return tuple(SuspectChunk(number, looks_like) for number, looks_like in sorted(found)[:MOST_SUSPECTS])
 
     @property
     def can_be_mended(self) -> bool:

@@ -2,16 +2,19 @@
 same sound, and to report where it heard sound but accepted no words."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
+from adapters.audio.decoding import SAMPLE_RATE, Samples
 from adapters.speech.cutting import pieces
 from adapters.speech.joined_speech import JoinedSpeech, Speech, filled
 from adapters.speech.port import OpenAudio, UnsupportedLanguage, primary_language
 from adapters.speech.sentences import sentences
-from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound
+from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 from adapters.speech.voice_activity import Stretch, find_speech
+from adapters.speech.voices import Voice, voices_of
 from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES, decode
 from adapters.speech.whisper_model import ENGINE, load_model, model_folder
 
@@ -45,41 +48,60 @@ class FasterWhisperEngine:
         _ = self._model
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
-        """A segment for each sentence or breath, with its words. See `SpeechEngine` for what it raises."""
+        """A segment for each sentence or breath, with its words, and its speaker where each has a channel of their own.
+
+        See `SpeechEngine` for what it raises.
+        """
         model, code = self._model, primary_language(language)
         if code not in model.supported_languages:
             raise UnsupportedLanguage(language, self.name, tuple(model.supported_languages))
-        counted = _Counted(pcm_blocks(open_audio))
-        words: list[TranscriptWord] = []
-        unrecognized: list[UnrecognizedSound] = []
-
-        def heard(speech: JoinedSpeech) -> JoinedSpeech:
-            decoded = decode(model, speech, language=code, after=words[-1].end if words else 0.0)
-            words.extend(decoded.words)
-            unrecognized.extend(decoded.unrecognized)
-            return decoded.rest
-
-        joined = JoinedSpeech()
-        for stretch in _speech(counted, unrecognized):
-            left: Speech | None = stretch
-            while left is not None:
-                joined, left = filled(joined, left, longest_samples=_WINDOW_SAMPLES)
-                if left is not None:
-                    joined = heard(joined)
-        while joined.samples:
-            joined = heard(joined)
+        voices = voices_of(open_audio)
+        heard = [_heard(model, voice, code) for voice in voices.voices]
         return Transcript.of_segments(
-            sentences(words, between_words="" if code in LANGUAGES_WITHOUT_SPACES else " "),
+            voices.named([one.segments for one in heard]),
             language=language,
             engine=self.name,
             provider="whisper",
-            duration_ms=round(counted.samples * 1000 / SAMPLE_RATE),
-            unrecognized=unrecognized,
+            duration_ms=round(max(one.samples for one in heard) * 1000 / SAMPLE_RATE),
+            unrecognized=chain.from_iterable(one.unrecognized for one in heard),
         )
 
     @cached_property
     def _model(self) -> "WindowModel":
         return load_model(self._model_path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What was recognized of one voice, what was not, and how long it is."""
+
+    segments: list[TranscriptSegment]
+    unrecognized: list[UnrecognizedSound]
+    samples: int
+
+
+def _heard(model: "WindowModel", voice: Voice, code: str) -> _Heard:
+    counted = _Counted(voice.blocks())
+    words: list[TranscriptWord] = []
+    unrecognized: list[UnrecognizedSound] = []
+
+    def decoded(speech: JoinedSpeech) -> JoinedSpeech:
+        found = decode(model, speech, language=code, after=words[-1].end if words else 0.0)
+        words.extend(found.words)
+        unrecognized.extend(found.unrecognized)
+        return found.rest
+
+    joined = JoinedSpeech()
+    for stretch in _speech(counted, unrecognized):
+        left: Speech | None = stretch
+        while left is not None:
+            joined, left = filled(joined, left, longest_samples=_WINDOW_SAMPLES)
+            if left is not None:
+                joined = decoded(joined)
+    while joined.samples:
+        joined = decoded(joined)
+    between_words = "" if code in LANGUAGES_WITHOUT_SPACES else " "
+    return _Heard(sentences(words, between_words=between_words), unrecognized, counted.samples)
 
 
 def _speech(blocks: Iterator[Samples], unrecognized: list[UnrecognizedSound]) -> Iterator[Speech]:

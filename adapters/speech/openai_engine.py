@@ -2,13 +2,14 @@
 
 `POST {base_url}/audio/transcriptions`, as in OpenAI's API reference. A recording within the endpoint's limit is sent as
 it is. A longer one, or one in a format that endpoints do not accept, is sent in pieces, cut where it is quietest and
-encoded as Opus.
+encoded as Opus. So is one whose channels would cancel when the endpoint mixes them, and one with a speaker on each
+channel: then each channel by itself.
 """
 
 import asyncio
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO, cast
@@ -17,15 +18,13 @@ import aiohttp
 import av
 import orjson
 
-from adapters.audio.chunk_bytes import ChunkRun
-from adapters.audio.container import Container, container_of
-from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
-from adapters.audio.demuxing import sound_of
-from adapters.audio.errors import NotAudio
-from adapters.audio.whole_files import WholeFile
+from adapters.audio.container import Container
+from adapters.audio.decoding import SAMPLE_RATE, file_of
+from adapters.audio.survey import survey
 from adapters.speech.cutting import Span, pieces
 from adapters.speech.port import EngineRefused, EngineUnavailable, OpenAudio
 from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
+from adapters.speech.voices import Voices, voices_of
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 _LARGEST_ANSWER_BYTES = 64_000_000
@@ -83,36 +82,43 @@ class OpenAIEngine:
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
         """The endpoint's segments, or one per piece if it returns only text. See `SpeechEngine` for what it raises."""
-        segments: list[TranscriptSegment] = []
+        voices = voices_of(open_audio)
+        segments: list[list[TranscriptSegment]] = []
         duration_seconds = 0.0
-        for upload in self._uploads(open_audio):
-            with upload.file:
-                answer = asyncio.run(self._post(upload, language))
-            segments += self._segments(answer, upload)
-            duration_seconds = upload.end_seconds
+        for uploads in self._uploads(open_audio, voices):
+            segments.append([])
+            for upload in uploads:
+                with upload.file:
+                    answer = asyncio.run(self._post(upload, language))
+                segments[-1] += self._segments(answer, upload)
+                duration_seconds = max(duration_seconds, upload.end_seconds)
         return Transcript.of_segments(
-            segments,
+            voices.named(segments),
             language=language,
             engine=self.name,
             provider=self.provider,
             duration_ms=round(duration_seconds * 1000),
         )
 
-    def _uploads(self, open_audio: OpenAudio) -> Iterator[_Upload]:
-        run = ChunkRun.of_file(open_audio)
-        with run.open() as reader:
-            container = container_of(reader, run.size_bytes)
-        if container is None:
-            raise NotAudio(chunk_number=None, detail="is not in a known format")
-        if container in _FILE_NAMES and run.size_bytes <= self._largest_upload_bytes:
-            seconds = float(sound_of(WholeFile(container, run)).seconds)
-            yield _Upload(open_audio(), _FILE_NAMES[container], 0.0, seconds)
+    def _uploads(self, open_audio: OpenAudio, voices: Voices) -> Iterator[Iterable[_Upload]]:
+        """What to send for each voice."""
+        if voices.is_plain and (whole := self._as_it_is(open_audio)):
+            yield [whole]
             return
         # A tenth less than fits, as Ogg adds bytes and Opus varies its rate.
         fitting_seconds = self._largest_upload_bytes * 8 * 9 // 10 // _OPUS_BITS_PER_SECOND
         longest_seconds = max(1, min(_LONGEST_PIECE_SECONDS, fitting_seconds))
-        for piece in pieces(pcm_blocks(open_audio), longest_seconds=longest_seconds):
-            yield _Upload(_as_opus(piece), "piece.ogg", piece.start_seconds, piece.end_seconds)
+        for voice in voices.voices:
+            spans = pieces(voice.blocks(), longest_seconds=longest_seconds)
+            yield (_Upload(_as_opus(span), "piece.ogg", span.start_seconds, span.end_seconds) for span in spans)
+
+    def _as_it_is(self, open_audio: OpenAudio) -> _Upload | None:
+        """The recording itself, if the endpoint takes it, and whoever plays it hears all that is heard here."""
+        file = file_of(open_audio)
+        if file.container not in _FILE_NAMES or file.run.size_bytes > self._largest_upload_bytes:
+            return None
+        found = survey(file)
+        return _Upload(open_audio(), _FILE_NAMES[file.container], 0.0, float(found.seconds)) if found.is_plain else None
 
     async def _post(self, upload: _Upload, language: str) -> dict[str, Any]:
         form = aiohttp.FormData()

@@ -19,6 +19,7 @@ from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
 from domain.events import ChunkStored, Damage, RecordingKind
 from domain.recording import Recording
+from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import blob_prefix
 from service.application.stage_parts import StageParts
 from service.application.worker_store import store_at
@@ -34,6 +35,7 @@ class StitchOrder:
     checksum_md5: str | None
     prefix: str
     are_samples: bool = False
+    float_units: frozenset[int] = frozenset()
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
@@ -43,7 +45,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
         if order.are_samples:
-            stitched = stitch_pcm(chunks, output)
+            stitched = stitch_pcm(chunks, output, float_units=order.float_units)
         else:
             stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
         return store.put_file(order.prefix, output), stitched
@@ -57,6 +59,7 @@ class Stitching:
 
     async def work(self, recording_id: UUID, recording: Recording) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
+        float_units = chunks_of_float_units(chunks)
         order = StitchOrder(
             blob_store_url=parts.blob_store_url,
             scratch_dir=parts.scratch_dir,
@@ -64,6 +67,7 @@ class Stitching:
             checksum_md5=_declared_md5(recording),
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
+            float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
         )
         blob, stitched = await parts.workers_for(recording).run(stitch_blobs, order, timeout=TIMEOUT)
         return RecordStitched(

@@ -35,6 +35,13 @@ class Damage(Answer):
     message: str
 
 
+class SuspectChunk(Answer):
+    """A chunk that cannot be audio: what it looks like by its first bytes."""
+
+    number: int
+    looks_like: str
+
+
 class Recording(Answer):
     """A recording's state."""
 
@@ -51,6 +58,7 @@ class Recording(Answer):
     started_at: datetime | None = None
     failure: Failure | None = None
     damage: list[Damage] = Field(default_factory=list)
+    suspect_chunks: list[SuspectChunk] = Field(default_factory=list)
 
     @property
     def has_failed(self) -> bool:

@@ -185,6 +185,14 @@ _ALL = (
         "The bytes of chunk `number` are durable. A later message for the same number replaces this one.\n\n"
         "Without a `blob_key` the chunk is metadata only: it counts, and adds no bytes.",
         request_sha256=_Told("tells its request from others, where chunks come without a number"),
+        looks_like=_Told(
+            "what its first bytes say it is, if it cannot be audio; null otherwise", examples=["a PDF document"]
+        ),
+        sample_scale=_Told(
+            "what its numbers were, if it is bare samples: `integers`, `floats`, or only -1, 0 and 1 as integers are "
+            "written (`units`) or as floats are (`float_units`); further ones may come",
+            examples=["integers"],
+        ),
     ),
     public_form(
         events.ChunkTranscribed,
@@ -196,6 +204,7 @@ _ALL = (
         events.FinalizeRequested,
         "tapedeck.recording.finalize_requested.v1",
         "The caller declared how many chunks there are; with the policy `reconcile`, some may come later.",
+        suspect_chunks=_Told("those of the chunks received that cannot be audio by their first bytes", assumed=()),
     ),
     public_form(
         events.Stitched,

@@ -22,8 +22,10 @@ from domain.events import (
     RecordingKind,
     RecordingOpened,
     RetryRequested,
+    SampleScale,
     Stage,
     Stitched,
+    SuspectChunk,
     Transcribed,
 )
 from domain.life import decide
@@ -76,6 +78,10 @@ def open_recording(**changes: Any) -> commands.OpenRecording:
     return commands.OpenRecording(**opening(**changes))
 
 
+NOT_OF_NUMBERED_CHUNKS = {"request_sha256": None, "sample_scale": None}
+"""What a `ChunkStored` says only of chunks that are appended."""
+
+
 def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> dict[str, Any]:
     body = b"chunk %d" % number if body is None else body
     sha256 = hashlib.sha256(body).hexdigest()
@@ -89,12 +95,14 @@ def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> d
     }
 
 
-def chunk(number: int, body: bytes | None = None) -> ChunkStored:
-    return ChunkStored(**chunk_facts(number, body), request_sha256=None)
+def chunk(number: int, body: bytes | None = None, *, looks_like: str | None = None) -> ChunkStored:
+    return ChunkStored(**chunk_facts(number, body), looks_like=looks_like, **NOT_OF_NUMBERED_CHUNKS)
 
 
-def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -> commands.StoreChunk:
-    return commands.StoreChunk(**chunk_facts(number, body, minutes))
+def store_chunk(
+    number: int, body: bytes | None = None, *, minutes: float = 1, looks_like: str | None = None
+) -> commands.StoreChunk:
+    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like)
 
 
 def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
@@ -103,15 +111,17 @@ def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
 
 
 def placeholder(number: int, about: bytes = b"") -> ChunkStored:
-    return ChunkStored(**placeholder_facts(number, about), request_sha256=None)
+    return ChunkStored(**placeholder_facts(number, about), looks_like=None, **NOT_OF_NUMBERED_CHUNKS)
 
 
 def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
     return commands.StoreChunk(**placeholder_facts(number, about))
 
 
-def appended(number: int, body: bytes | None = None, *, request: str = "a") -> ChunkStored:
-    facts = chunk_facts(number, body)
+def appended(
+    number: int, body: bytes | None = None, *, request: str = "a", scale: SampleScale | None = None
+) -> ChunkStored:
+    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale}
     return ChunkStored(**facts | {"blob_key": f"chunk-{facts['sha256']}"}, request_sha256=request * 64)
 
 
@@ -151,13 +161,16 @@ def record_chunk_transcribed(number: int, body: bytes | None = None) -> commands
     return commands.RecordChunkTranscribed(**heard_facts(number, body))
 
 
-def finalized(total: int, *, received: int | None = None, md5: str | None = None) -> FinalizeRequested:
+def finalized(
+    total: int, *, received: int | None = None, md5: str | None = None, suspects: tuple[SuspectChunk, ...] = ()
+) -> FinalizeRequested:
     return FinalizeRequested(
         at=at(2),
         total_chunks=total,
         chunks_received=total if received is None else received,
         final_duration_ms=9_000,
         checksum_md5=md5,
+        suspect_chunks=suspects,
     )
 
 

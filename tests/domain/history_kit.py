@@ -29,7 +29,7 @@ from domain import commands as ask
 from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, RecordingKind, Stage
+from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, RecordingKind, SampleScale, Stage
 from domain.life import decide
 from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
 from tests.domain.histories import (
@@ -47,6 +47,8 @@ LARGEST_COUNT = 2**63 - 1
 """What a stored count can be: events are stored by a codec of 64-bit integers."""
 
 BODIES = [b"", b"one", b"another", b"third"]
+LOOKS = {b"third": "a PDF document"}
+SCALES = {b"one": SampleScale.INTEGERS, b"another": SampleScale.FLOATS, b"third": SampleScale.UNITS}
 MOST_CHUNKS = 6
 
 
@@ -185,6 +187,7 @@ def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
         size_bytes=len(content),
         sha256=digest,
         md5=hashlib.md5(content).hexdigest(),
+        looks_like=LOOKS.get(content),
     )
 
 
@@ -200,6 +203,7 @@ def append_body(body: bytes, request: str, is_named: bool = False, is_last: bool
         request_sha256=request,
         is_named=is_named,
         is_last=is_last,
+        sample_scale=SCALES.get(body),
     )
 
 

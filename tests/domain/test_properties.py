@@ -138,8 +138,8 @@ def play(opening: Command, commands: list[Command]) -> Recording:
 
 
 def same(recording: Recording) -> object:
-    """What must not depend on the order: all but when things came, and how many chunks were there at finalize."""
-    finalized = recording.finalized.model_dump(exclude={"at", "chunks_received"})
+    """What must not depend on the order: all but when things came, and what was there at finalize."""
+    finalized = recording.finalized.model_dump(exclude={"at", "chunks_received", "suspect_chunks"})
     chunks = [chunk.model_dump(exclude={"at"}) for chunk in recording.chunks.in_order()]
     return recording.opened, chunks, finalized, recording.chunks.size_bytes, recording.phase
 
@@ -175,6 +175,6 @@ def test_a_snapshot_of_another_format_or_of_other_events_is_not_read(change):
 
 def test_a_snapshot_from_before_an_event_changed_is_not_read(monkeypatch):
     stored = take_snapshot(given(opened(), chunk(1))).model_dump_json()
-    monkeypatch.setattr(EVENT_TYPES["ChunkStored"], "VERSION", 3)
+    monkeypatch.setattr(EVENT_TYPES["ChunkStored"], "VERSION", EVENT_TYPES["ChunkStored"].VERSION + 1)
     with pytest.raises(ValidationError, match=r"error, the snapshot holds events in versions other than today's \["):
         Snapshot.model_validate_json(stored)

@@ -32,6 +32,8 @@ class Held:
     finalized: dict[str, Any] | None = None
     failure: dict[str, str] | None = None
     damage: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
     polls: int = 0
 
     @property
@@ -239,6 +241,8 @@ class RecordingsServer:
             "started_at": held.body["started_at"],
             "failure": held.failure,
             **({"damage": held.damage} if held.damage else {}),
+            "metadata": held.metadata,
+            **({"suspect_chunks": held.suspects} if held.suspects else {}),
         }
 
     def _status(self, held: Held) -> tuple[str, str | None]:

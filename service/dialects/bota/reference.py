@@ -18,7 +18,7 @@ _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
 Answers = Mapping[int, Body | tuple[Body, ...]]
-_BODY_ERRORS = (400, 408, 413)
+_BODY_ERRORS = (400, 408, 413, 415)
 _STORING_ERRORS = (503, 507)
 
 

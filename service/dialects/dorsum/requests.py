@@ -43,8 +43,8 @@ class Fields(BaseModel):
 class TranscribeRequest(Fields):
     """POST /api/consultations/transcribe (S).
 
-    `chunk`: 16 kHz mono PCM, as 16-bit integers or as floats from -1 to 1; exactly 480 000 samples, or in the final
-    chunk up to as many.
+    `chunk`: 16 kHz mono PCM, as 16-bit integers or as floats from -1 to 1, the same in all chunks of a session; exactly
+    480 000 samples, or in the final chunk up to as many.
     """
 
     chunk: SampleArray
@@ -70,6 +70,7 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
         request_sha256=_request_sha256(fields, sha256, idempotency_key),
         request_is_named=idempotency_key is not None,
         is_last=fields.is_final,
+        sample_scale=parsed.scale,
     )
 
 

@@ -30,7 +30,7 @@ from service.dialects.dorsum.requests import (
     session_named,
 )
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue, whole_body
+from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue
 
 
 class Transcribe:
@@ -65,7 +65,7 @@ class Transcribe:
         idempotency_key = _idempotency_key(request)
         check_announced_size(request, largest)
         tell_to_continue(request)
-        body = await whole_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
+        body = await limits.json_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
         async with self._one_at_a_time:  # parsing takes several times the body's size in memory
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
         del body

@@ -1,8 +1,8 @@
 """What Dragon's API answers, as models: (S) for the audio, (D) for sessions, of which the vendor shows no body."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 RecordingStatus = Literal["receiving", "processing", "completed", "failed", "expired"]
@@ -16,6 +16,23 @@ class SuccessResponse(_Response):
     """(S)"""
 
     error: None = None
+
+
+class SuspectChunk(_Response):
+    """(D) A chunk that cannot be audio by its first bytes."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    chunk_id: int
+    looks_like: str
+
+
+class FinalizeResponse(SuccessResponse):
+    """(S), and (D) the chunks that cannot be audio, only if there are any."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    suspect_chunks: Annotated[list[SuspectChunk] | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class ErrorResponse(_Response):

@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
+from domain.recording import Recording
 from service.application.uploads import Uploads
-from service.dialects.dragon.answers import SuccessResponse
+from service.dialects.dragon.answers import FinalizeResponse, SuccessResponse, SuspectChunk
 from service.dialects.dragon.chunk_form import ChunkForm
 from service.dialects.dragon.requests import InvalidRequest, parse_chunk_metadata, parse_finalize
 from service.dialects.dragon.writers import Writers
@@ -56,8 +57,15 @@ class Audio:
         asked = parse_finalize(body, request.query, max_chunks=self._writers.max_chunks)
         announced = await self._writers.permitted(request, caller, asked)
         await self._uploads.ensure_open(announced)
-        await self._uploads.finalize(announced.recording_id, total_chunks=asked.total_chunks)
-        return _success()
+        recording = await self._uploads.finalize(announced.recording_id, total_chunks=asked.total_chunks)
+        return json_answer(_finalize_answer(recording))
+
+
+def _finalize_answer(recording: Recording) -> FinalizeResponse:
+    """Computed from FinalizeRequested alone, so it never changes."""
+    suspects = recording.finalized.suspect_chunks if recording.finalized else ()
+    named = [SuspectChunk(chunk_id=one.number, looks_like=one.looks_like) for one in suspects]
+    return FinalizeResponse(suspect_chunks=named or None)
 
 
 def _success() -> web.Response:

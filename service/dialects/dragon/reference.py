@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from service.dialects.dragon.answers import ChunksResponse, ErrorResponse, SessionResponse, SuccessResponse
+from service.dialects.dragon.answers import (
+    ChunksResponse,
+    ErrorResponse,
+    FinalizeResponse,
+    SessionResponse,
+    SuccessResponse,
+)
 from service.dialects.dragon.names import LARGEST_INT32
 from service.dialects.dragon.requests import CORRELATION_ID, LONGEST_TEXT, UUID
 from service.dialects.http.operation import RANGE, Body, Bytes, Form, Operation, ReferencePart
@@ -128,6 +134,7 @@ REFERENCE = ReferencePart(
             408,
             409,
             413,
+            415,
             query=SessionQuery,
             body=AmbientSession,
         ),
@@ -149,6 +156,7 @@ REFERENCE = ReferencePart(
             408,
             409,
             413,
+            415,
             body=Form(json_parts={"metadata": AudioStoreChunkMetadata}, file_parts=("content",)),
             **_OF_AUDIO,
         ),
@@ -156,11 +164,12 @@ REFERENCE = ReferencePart(
             "POST",
             "/audio/finalizeUpload",
             "Say how many chunks a recording has, before or after they are stored",
-            SuccessResponse,
+            FinalizeResponse,
             404,
             408,
             409,
             413,
+            415,
             body=AudioFinalizeUploadMetadata,
             **_OF_AUDIO,
         ),

@@ -19,6 +19,7 @@ from adapters.speech.voice_activity import find_speech
 from service import sample
 from service.sample.word_error_rate import word_error_rate
 from tests.adapters.audio.samples import opener, wav
+from tests.adapters.speech.calls import call, texts
 from tests.tools import dialogues
 from tests.tools.bench.words import degrading
 from tests.tools.bench.words.non_speech import non_speech
@@ -198,9 +199,51 @@ def test_speech_40_db_softer_is_still_heard(hear: Callable[[Samples], Transcript
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.05
 
 
+def test_speech_50_db_softer_in_16_bits_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
+    heard = hear(degrading.quiet((seconds_of(sound, 0, 11) / 3.16).astype(np.int16)))
+    assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
+
+
+def test_noise_at_minus_60_db_is_not_raised_to_words(hear: Callable[[Samples], Transcript]):
+    noise = np.random.default_rng(1).normal(0, 32.768, 20 * SAMPLE_RATE).astype(np.int16)
+    heard = hear(noise)
+    assert (heard.text, heard.unrecognized) == ("", ())
+
+
+def test_somebody_40_db_softer_than_the_other_speaker_is_heard(hear: Callable[[Samples], Transcript], sound: Samples):
+    heard = hear(np.concatenate([seconds_of(sound, 0, 5.8), degrading.quiet(seconds_of(sound, 5.8, 11))]))
+    assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
+
+
 def test_speech_through_a_telephone_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
     heard = hear(degrading.telephone(first_half(sound)))
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.10
+
+
+def test_stereo_with_one_channel_inverted_is_heard(engine: SpeechEngine, sound: Samples):
+    spoken = seconds_of(sound, 0, 11)
+    heard = engine.transcribe(opener(wav(np.stack([spoken, np.maximum(-spoken, -32767)]))), language="en")
+    assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) == 0
+    assert {segment.speaker for segment in heard.segments} == {None}
+
+
+def said_by(heard: Transcript, speaker: str) -> str:
+    return " ".join(segment.text for segment in heard.segments if segment.speaker == speaker)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"crosstalk": -20, "delay": 0.1}, {"gains": (0, -40), "hiss": -90}],
+    ids=["each hears an echo of the other", "one side is 40 dB softer"],
+)
+def test_both_sides_of_a_call_are_heard_once_and_named(engine: SpeechEngine, settings: dict[str, float]):
+    heard = engine.transcribe(opener(wav(call("headache", 26.5, **settings))), language="en")
+    for speaker, text in zip(("S1", "S2"), texts("headache"), strict=True):
+        assert word_error_rate(turns(text, 3), said_by(heard, speaker)) <= 0.05
+    assert [segment.speaker for segment in heard.segments][:3] == ["S1", "S1", "S2"]
+    assert all(one.start <= other.start for one, other in pairwise(heard.segments))
+    assert heard.duration_ms == 26_500
+    assert heard.unrecognized == ()
 
 
 def test_a_short_answer_in_a_quiet_minute_is_heard(hear: Callable[[Samples], Transcript], sound: Samples):

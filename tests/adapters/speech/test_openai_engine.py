@@ -15,7 +15,8 @@ from aiohttp import BodyPartReader, web
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.port import EngineRefused, EngineUnavailable, SpeechEngine, SpeechError
 from tests.adapters.audio import samples
-from tests.adapters.audio.samples import decoded_samples, encoded, opener, tone, wav
+from tests.adapters.audio.samples import decoded, decoded_samples, encoded, opener, tone, wav
+from tests.adapters.speech.calls import call, speakers
 
 # aiohttp's own reader of multipart bodies uses what aiohttp itself deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:unread_data:DeprecationWarning")
@@ -130,6 +131,38 @@ def test_a_format_that_endpoints_do_not_take_is_sent_as_opus(endpoint: Endpoint)
     (sent,) = endpoint.requests
     assert sent["filename"] == "piece.ogg"
     assert sent["file"].startswith(b"OggS")
+
+
+def test_stereo_that_any_player_mixes_well_is_sent_as_it_is(endpoint: Endpoint) -> None:
+    recording = encoded(samples.OGG_OPUS, tone(48_000, channels=2))
+    endpoint.engine().transcribe(opener(recording), language="en")
+    (sent,) = endpoint.requests
+    assert sent["file"] == recording
+
+
+def test_channels_that_would_cancel_are_mixed_before_they_are_sent(endpoint: Endpoint) -> None:
+    sound = tone(48_000, rate=16_000)
+    endpoint.engine().transcribe(opener(wav(np.concatenate([sound, -sound]))), language="en")
+    (sent,) = endpoint.requests
+    heard = decoded(sent["file"])
+    assert len(heard) == 1
+    assert heard.astype(float).std() > sound.std() / 2
+
+
+def test_each_side_of_a_call_is_sent_by_itself_and_its_segments_are_named(endpoint: Endpoint) -> None:
+    transcript = endpoint.engine().transcribe(opener(wav(call("headache", 12.0))), language="en")
+    doctor, patient = (decoded(sent["file"])[0].astype(float) for sent in endpoint.requests)
+    says = [sound != 0 for sound in speakers("headache", 12.0)]
+    for heard, own, other in ((doctor, *says), (patient, *reversed(says))):
+        loudness = heard[: len(heard) // 3 * 3 : 3][: len(own)]  # Opus decodes at 48 kHz
+        assert loudness[own[: len(loudness)]].std() > 30 * loudness[other[: len(loudness)]].std()
+    assert [(segment.speaker, segment.start) for segment in transcript.segments] == [
+        ("S1", 0.0),
+        ("S2", 0.0),
+        ("S1", 1.5),
+        ("S2", 1.5),
+    ]
+    assert transcript.duration_ms == 12_000
 
 
 def test_an_answer_of_text_alone_is_one_segment(endpoint: Endpoint) -> None:
