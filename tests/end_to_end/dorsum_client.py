@@ -118,7 +118,9 @@ async def failed_at_stitching(service: ServiceProcess, dorsum: Dorsum) -> None:
     log = EventLog(SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3"))
     its_id = recording_id(DIALECT, service.credentials["project_id"], dorsum.session_id)
     now = utc_now()
-    declared = FinalizeRequested(at=now, total_chunks=1, chunks_received=1, final_duration_ms=None, checksum_md5=None)
+    declared = FinalizeRequested(
+        at=now, total_chunks=1, chunks_received=1, final_duration_ms=None, checksum_md5=None, suspect_chunks=()
+    )
     broke = Failed(at=now, stage=Stage.STITCH, reason="internal_error", message="It broke.", attempts=1)
     await log.append(its_id, len(await log.history(its_id)), [declared, broke], trace_id=None)
     await log.close()
