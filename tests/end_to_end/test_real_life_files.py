@@ -103,8 +103,20 @@ def share_heard(said, heard):
     expected, found = words(said), words(heard)
     if not expected:
         return 1.0
-    blocks = SequenceMatcher(None, expected, found, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) / len(expected)
+    return words_in_common(expected, found) / len(expected)
+
+
+def words_in_common(left, right):
+    """How long the longest sequence is that both have in it."""
+    lengths = [0] * (len(right) + 1)
+    for word in left:
+        before = 0
+        for index, other in enumerate(right):
+            before, lengths[index + 1] = (
+                lengths[index + 1],
+                before + 1 if word == other else max(lengths[index], lengths[index + 1]),
+            )
+    return lengths[-1]
 
 
 def words(text):
