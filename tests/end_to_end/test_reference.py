@@ -81,6 +81,12 @@ async def _made(service):
                 "headers": {},  # an Idempotency-Key that was drawn would make it another chunk
             },
             "POST /api/consultations/{session_id}/retry": {"path_parameters": {"session_id": broken.session_id}},
+            "GET /api/consultations/{session_id}/chunks/{number}": {
+                "path_parameters": {"session_id": consultation.session_id, "number": "1"}
+            },
+            "GET /v1/recordings/{recording_id}/chunks/{number}": {
+                "path_parameters": {"recording_id": done["id"], "number": "1"}
+            },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),

@@ -100,7 +100,7 @@ def recording_answer(
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
         suspect_chunks=_suspect_chunks(summary.suspect_chunks),
-        damage=[_damage_answer(damage) for damage in stitched.damage] if stitched else [],
+        damage=damage_answers(summary),
         **_names_elsewhere(summary),
     )
 
@@ -199,6 +199,11 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
         )
         for chunk in recording.chunks.in_order()
     ]
+
+
+def damage_answers(summary: RecordingSummary) -> list[DamageAnswer]:
+    """(D) The chunks that could not be used."""
+    return [_damage_answer(damage) for damage in summary.stitched.damage] if summary.stitched else []
 
 
 def _damage_answer(damage: Damage) -> DamageAnswer:

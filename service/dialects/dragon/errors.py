@@ -89,7 +89,6 @@ _HELP: Mapping[type[Exception], str] = {
     domain.RecordingNotFound: "PUT /audio/storeChunk begins one.",
     NoSuchChunk: "GET /audio/chunks lists those that are.",
     ChunksErased: "A key of the customer's project gets that file at GET /v1/recordings/{id}/download-url.",
-    AmbientSessionNotFound: "PUT /ambient-sessions announces it.",
 }
 """The calls that help, for what is refused because of what a recording or session has come to."""
 

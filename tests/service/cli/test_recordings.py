@@ -58,6 +58,14 @@ def test_show_can_give_the_services_own_words(held: Held):
     assert document["started_at"] == "2026-03-01T09:00:00Z"
 
 
+def test_show_names_the_chunks_that_could_not_be_used(held: Held):
+    assert "damage" not in tapedeck("show", "rec_1").stdout
+    held.damage = [{"number": 5, "reason": "damaged", "message": "Chunk 5 cannot be decoded."}]
+    shown = tapedeck("show", "rec_1").stdout
+    assert "completed" in shown
+    assert "chunk 5: Chunk 5 cannot be decoded" in shown
+
+
 def test_show_names_chunks_that_cannot_be_audio(held: Held):
     assert "suspect" not in tapedeck("show", "rec_1").stdout
     held.suspects = [{"number": 3, "looks_like": "a PDF document"}, {"number": 7, "looks_like": "text"}]
