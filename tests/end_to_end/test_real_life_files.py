@@ -175,7 +175,7 @@ async def test_a_damaged_chunk_costs_no_more_than_itself_and_is_named(api):
     chunks = read(*(f"15-chunk{number:02}.aac" for number in range(1, 11)))
     recording = await sent(api, chunks)
     assert recording["status"] == "completed"
-    assert [damaged["chunk"] for damaged in recording["damaged_chunks"]] == [5]
+    assert [damaged["number"] for damaged in recording["damage"]] == [5]
     assert 2_700 <= recording["duration_ms"] <= 3_200
     assert (await document(api, recording))["duration_ms"] == pytest.approx(recording["duration_ms"], abs=WITHIN_MS)
     assert await downloaded(api, recording)
