@@ -8,6 +8,7 @@ import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples, sound_blocks
 from adapters.speech.transcript import TranscriptSegment
+from adapters.speech.voice_activity import find_speech
 from adapters.speech.voices import Voice, Voices, voices_of
 from tests.adapters.audio.samples import opener, tone, wav
 from tests.adapters.speech.calls import call, speakers
@@ -81,6 +82,14 @@ def test_each_side_of_a_call_is_a_voice_as_long_as_the_call_without_the_other_si
         assert energy(heard[own != 0]) > 0.99 * energy(own)
         # Less than a thousandth of what the other says, of which the recording has a hundredth.
         assert energy(heard[other != 0]) < 0.001 * energy(other)
+
+
+def test_the_echo_of_somebody_recorded_very_softly_is_no_speech() -> None:
+    """Its first moments are above the noise there before they are on the speaker's own channel."""
+    sound = call("ear_infection", 25.0, crosstalk=-20, hiss=-90, gains=(-40, 0))
+    doctor, patient = (find_speech(sound_of(voice)).speech for voice in voices_of(opener(wav(sound))).voices)
+    assert [round(stretch.start / SAMPLE_RATE) for stretch in doctor] == [1, 12, 19]
+    assert [round(stretch.start / SAMPLE_RATE) for stretch in patient] == [6, 14, 21]
 
 
 def segment(start: float, text: str) -> TranscriptSegment:
