@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks soak-audio faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ schemas: .venv/installed ## generate schemas/ and the diagram in domain/README.m
 soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receivers and a kill -9 in the middle
 	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
 
+soak-audio: .venv/installed ## stitch and decode 20 000 damaged recordings; ARGS="--seed 7" runs one of them again
+	@$(BIN)/python -m tests.tools.soak.audio $(ARGS)
+
 format: .venv/installed ## reformat the code and fix what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -72,7 +75,7 @@ lock: .venv/installed ## update requirements.lock to the newest dependencies
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets created, but never .data
-	rm -rf .venv .bench-words .kafka .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .bench-words .kafka .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; }

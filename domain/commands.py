@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import ClassVar
 
 from domain.events import (
+    Damage,
     FinalizePolicy,
     NoteWritten,
     RecordingEvent,
     RecordingKind,
+    SampleScale,
     Stage,
     Stitched,
     Transcribed,
@@ -45,13 +47,17 @@ class OpenRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChunk(Command):
-    """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only."""
+    """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only.
+
+    `looks_like`: what it is, if it cannot be audio by its first bytes.
+    """
 
     number: int
     blob_key: str | None
     size_bytes: int
     sha256: str
     md5: str
+    looks_like: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class AppendChunk(Command):
     request_sha256: str
     is_named: bool
     is_last: bool
+    sample_scale: SampleScale | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +100,15 @@ class FinalizeRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndStage(Command):
-    """A stage has done its work. The command's fields are those of the stage's event."""
+    """A stage has done its work. The command's fields are those of the stage's event.
+
+    `edition`: which edition of the chunks the work was begun for.
+    """
 
     stage: ClassVar[Stage]
     event: ClassVar[type[RecordingEvent]]
+
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +125,7 @@ class RecordStitched(EndStage):
     duration_ms: int
     chunk_count: int
     chunks_md5: str
+    damage: tuple[Damage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +160,18 @@ class RecordNote(EndStage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFailure(Command):
+    """A stage was given up. `edition`: as in `EndStage`."""
+
     stage: Stage
     reason: str
     message: str
     attempts: int
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRecording(Command):
-    """Resume a failed recording at the stage that failed."""
+    """Resume a failed recording at the stage that failed, or stitch one anew whose chunks were replaced since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

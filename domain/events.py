@@ -41,6 +41,23 @@ class RecordingKind(StrEnum):
     """Bare PCM samples of someone who is speaking: recognized chunk by chunk."""
 
 
+class SampleScale(StrEnum):
+    """What the numbers of a chunk of bare samples were by themselves. They are stored as 16-bit samples; of those that
+    could be either, the recording's other chunks say what they are."""
+
+    INTEGERS = "integers"
+    """16-bit integers, some of them beyond 1."""
+
+    FLOATS = "floats"
+    """Some have fractions; 1.0 is full scale. Stored as integers."""
+
+    UNITS = "units"
+    """Only -1, 0 and 1, as integers are written. Stored as they are."""
+
+    FLOAT_UNITS = "float_units"
+    """Only -1, 0 and 1, as floats are written. Stored as they are."""
+
+
 class FinalizePolicy(StrEnum):
     """What a finalize does while chunks are missing: refuse, or accept and wait for them."""
 
@@ -109,16 +126,32 @@ class RecordingOpened(Event):
     kind: Annotated[RecordingKind, Since(4)]
 
 
+LooksLike = Annotated[str, Field(min_length=1, max_length=100)]
+"""What bytes that cannot be audio are, such as "a PDF document"; one of a fixed set of phrases."""
+
+MOST_SUSPECTS = 100
+"""Of how many chunks that cannot be audio the numbers are kept, beside the chunks' own events."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectChunk:
+    """A chunk that cannot be audio by its first bytes."""
+
+    number: Positive
+    looks_like: LooksLike
+
+
 class ChunkStored(Event):
     """The bytes of chunk `number` are durable under `blob_key`. A later one for the same number replaces it.
 
     Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes. `request_sha256` tells the
-    request that it came with from others, where chunks come without a number.
+    request that it came with from others, where chunks come without a number. `looks_like` is null unless the chunk
+    cannot be audio by its first bytes. `sample_scale` is only known of bare samples.
 
-    Version 1 knew only chunks with a number.
+    Version 1 knew only chunks with a number, version 2 neither a suspicion nor a scale.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     number: Positive
     blob_key: BlobKey | None
@@ -126,6 +159,8 @@ class ChunkStored(Event):
     sha256: Sha256
     md5: Md5
     request_sha256: Annotated[Sha256 | None, Since(2)]
+    looks_like: Annotated[LooksLike | None, Since(3)]
+    sample_scale: Annotated[SampleScale | None, Since(3)]
 
 
 class ChunkTranscribed(Event):
@@ -148,17 +183,42 @@ class ChunkTranscribed(Event):
 class FinalizeRequested(Event):
     """The caller declared how many chunks there are. The answer, then and later, is computed from this event.
 
-    `chunks_received` of them had arrived by then; with the policy *reject* that is all of them.
+    `chunks_received` of them had arrived by then; with the policy *reject* that is all of them. `suspect_chunks` are
+    those of them that cannot be audio by their first bytes, at most the first hundred.
+
+    Version 1 suspected none.
     """
+
+    VERSION: ClassVar[int] = 2
 
     total_chunks: Positive
     chunks_received: Count
     final_duration_ms: Count | None
     checksum_md5: Md5 | None
+    suspect_chunks: Annotated[tuple[SuspectChunk, ...], Since(2)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A chunk whose sound is missing from the stitched audio, in whole or in part.
+
+    `reason` is a code; `message` one sentence without content.
+    """
+
+    chunk_number: Positive
+    reason: str
+    message: str
 
 
 class Stitched(Event):
-    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order."""
+    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order.
+
+    `damage`: the chunks that could not be used, in whole or in part. Each may be replaced, and stitching retried.
+
+    Version 1 knew no damage.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     blob_key: BlobKey
     size_bytes: Count
@@ -169,6 +229,7 @@ class Stitched(Event):
     duration_ms: Count
     chunk_count: Positive
     chunks_md5: Md5
+    damage: Annotated[tuple[Damage, ...], Since(2)]
 
 
 class Transcribed(Event):
@@ -217,7 +278,8 @@ class Failed(Event):
 
 
 class RetryRequested(Event):
-    """Someone asked for the failed `stage` to be tried again."""
+    """Someone asked for the failed `stage` to be tried again; or, after chunks were replaced, for all that was made of
+    them to be made anew, from stitching on."""
 
     stage: Stage
 

@@ -1,6 +1,7 @@
 """What a status query returns: one recording's newest facts in one flat row, folded from the same events.
 
-Unlike `Recording` it does not know single chunks, so a row costs the same to keep whatever was uploaded.
+Unlike `Recording` it does not know single chunks, so a row costs the same to keep whatever was uploaded; only of chunks
+that cannot be audio it knows the first hundred.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from domain.events import (
+    MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
     Failed,
@@ -23,6 +25,7 @@ from domain.events import (
     RetryRequested,
     Stage,
     Stitched,
+    SuspectChunk,
     Transcribed,
 )
 from domain.recording import CorruptHistory
@@ -68,6 +71,7 @@ class RecordingSummary(BaseModel):
     transcribed: Transcribed | None = None
     note: NoteWritten | None = None
     failed: Failed | None = None
+    suspect_chunks: tuple[SuspectChunk, ...] = ()
 
 
 def evolve_summary(summary: RecordingSummary | None, event: RecordingEvent) -> RecordingSummary:
@@ -101,7 +105,18 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
     )
 
 
-def _chunk_arrived(_: RecordingSummary, __: ChunkStored | ChunkTranscribed) -> dict[str, Any]:
+def _chunk_stored(summary: RecordingSummary, event: ChunkStored) -> dict[str, Any]:
+    if event.looks_like is None and not summary.suspect_chunks:
+        return {}
+    suspects = {
+        suspect.number: suspect.looks_like for suspect in summary.suspect_chunks if suspect.number != event.number
+    }
+    if event.looks_like is not None:
+        suspects[event.number] = event.looks_like
+    return {"suspect_chunks": tuple(SuspectChunk(*suspect) for suspect in sorted(suspects.items())[:MOST_SUSPECTS])}
+
+
+def _chunk_transcribed(_: RecordingSummary, __: ChunkTranscribed) -> dict[str, Any]:
     return {}
 
 
@@ -111,6 +126,7 @@ def _finalize_requested(_: RecordingSummary, event: FinalizeRequested) -> dict[s
         "total_chunks": event.total_chunks,
         "final_duration_ms": event.final_duration_ms,
         "finalized_at": event.at,
+        "suspect_chunks": event.suspect_chunks,
     }
 
 
@@ -139,7 +155,8 @@ _STANDING_AT_RETRY = {
 
 
 def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, Any]:
-    return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None}
+    made_anew = {"stitched": None, "transcribed": None, "note": None} if event.stage is Stage.STITCH else {}
+    return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None, **made_anew}
 
 
 def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
@@ -147,8 +164,8 @@ def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
 
 
 _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str, Any]]] = {
-    ChunkStored: _chunk_arrived,
-    ChunkTranscribed: _chunk_arrived,
+    ChunkStored: _chunk_stored,
+    ChunkTranscribed: _chunk_transcribed,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,

@@ -4,11 +4,12 @@ import bisect
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import accumulate
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 OpenChunk = Callable[[], BinaryIO]
 """Opens a seekable reader of one chunk's bytes; the caller closes it."""
@@ -39,41 +40,86 @@ class MeasuredChunks:
         return cls(chunks=tuple(chunks), sizes_bytes=tuple(sizes), md5=digest.hexdigest())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of one chunk that are next to one another. Chunks count from 1; None is audio that is not a chunk."""
+
+    open_chunk: OpenChunk
+    number: int | None
+    start: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class ChunkRun:
-    """Chunks next to one another, seen as the bytes of one file.
+    """Pieces of chunks, in order, seen as the bytes of one file. A file may begin and end in the middle of a chunk."""
 
-    Chunk numbers count from 1, as users count them; `first_number` is None for audio that is not a chunk.
-    """
-
-    chunks: tuple[OpenChunk, ...]
-    sizes_bytes: tuple[int, ...]
-    first_number: int | None
+    pieces: tuple[Piece, ...]
 
     @classmethod
-    def of(cls, measured: MeasuredChunks, start: int, stop: int) -> "ChunkRun":
-        return cls(
-            chunks=measured.chunks[start:stop],
-            sizes_bytes=measured.sizes_bytes[start:stop],
-            first_number=start + 1,
-        )
+    def of(cls, measured: MeasuredChunks) -> "ChunkRun":
+        """All bytes of all chunks."""
+        sizes = enumerate(zip(measured.chunks, measured.sizes_bytes, strict=True), start=1)
+        return cls(tuple(Piece(open_chunk, number, 0, size) for number, (open_chunk, size) in sizes if size))
 
     @classmethod
     def of_file(cls, open_audio: OpenChunk) -> "ChunkRun":
         """A file as it is. Raises OSError when it cannot be opened."""
         with open_audio() as reader:
             size = reader.seek(0, os.SEEK_END)
-        return cls(chunks=(open_audio,), sizes_bytes=(size,), first_number=None)
+        return cls((Piece(open_audio, None, 0, size),))
+
+    @cached_property
+    def edges(self) -> tuple[int, ...]:
+        """Where each piece begins, and at last where the run ends."""
+        return (0, *accumulate(piece.size_bytes for piece in self.pieces))
 
     @property
     def size_bytes(self) -> int:
-        return sum(self.sizes_bytes)
+        return self.edges[-1]
+
+    @property
+    def first_number(self) -> int | None:
+        return self.pieces[0].number if self.pieces else None
 
     def spans(self) -> Iterator[tuple[int, range]]:
-        """Every chunk's number and the range of bytes that it fills."""
-        ends = accumulate(self.sizes_bytes)
-        for index, (size, end) in enumerate(zip(self.sizes_bytes, ends, strict=True)):
-            yield (self.first_number or 1) + index, range(end - size, end)
+        """Every piece's chunk number, and the range of the run's bytes that it fills."""
+        for piece, start in zip(self.pieces, self.edges, strict=False):
+            yield piece.number or 1, range(start, start + piece.size_bytes)
+
+    def numbers_in(self, span: range) -> tuple[int, ...]:
+        """The numbers of the chunks that hold a range of the run's bytes. None where the run is no chunk."""
+        numbers = (piece.number for piece in self.part(span.start, span.stop).pieces)
+        return tuple(dict.fromkeys(number for number in numbers if number is not None))
+
+    def part(self, start: int, stop: int) -> "ChunkRun":
+        """The run's bytes from `start` to before `stop`."""
+        edges = self.edges
+        first = bisect.bisect_right(edges, start) - 1
+        last = bisect.bisect_left(edges, stop)
+        pieces = []
+        for index in range(max(0, first), min(last, len(self.pieces))):
+            piece, edge = self.pieces[index], edges[index]
+            begin, end = max(start, edge), min(stop, edges[index + 1])
+            if begin < end:
+                pieces.append(Piece(piece.open_chunk, piece.number, piece.start + begin - edge, end - begin))
+        return ChunkRun(tuple(pieces))
+
+    def without(self, numbers: Collection[int]) -> "ChunkRun":
+        """The run without the bytes of these chunks."""
+        return ChunkRun(tuple(piece for piece in self.pieces if piece.number not in numbers))
+
+    def patched(self, patches: Iterable[tuple[int, bytes]]) -> "ChunkRun":
+        """The run with other bytes in the place of as many of its own. `patches`: where each begins, in order."""
+        pieces: list[Piece] = []
+        end = 0
+        for position, replacement in patches:
+            pieces += self.part(end, position).pieces
+            end = position + len(replacement)
+            numbers = self.numbers_in(range(position, end))
+            number = numbers[0] if numbers else None
+            pieces.append(Piece(partial(io.BytesIO, replacement), number, 0, len(replacement)))
+        return ChunkRun((*pieces, *self.part(end, self.size_bytes).pieces))
 
     @contextmanager
     def open(self) -> Iterator["ChunkReader"]:
@@ -82,7 +128,7 @@ class ChunkRun:
         Raises the OSError that a read met, even if the code that was reading took it for the end of the file: decoders
         do, and the recording would be silently cut short.
         """
-        joined = _JoinedChunks(self.chunks, self.sizes_bytes)
+        joined = _JoinedPieces(self)
         with ChunkReader(joined) as reader:
             try:
                 yield reader
@@ -95,16 +141,16 @@ class ChunkRun:
 class ChunkReader(io.BufferedReader):
     """A reader over chunks that knows how many bytes they have together."""
 
-    def __init__(self, joined: "_JoinedChunks") -> None:
+    def __init__(self, joined: "_JoinedPieces") -> None:
         super().__init__(joined, READ_SIZE_BYTES)
         self.size_bytes = joined.size_bytes
 
 
-class _JoinedChunks(io.RawIOBase):
-    def __init__(self, chunks: Sequence[OpenChunk], sizes: Sequence[int]) -> None:
+class _JoinedPieces(io.RawIOBase):
+    def __init__(self, run: ChunkRun) -> None:
         super().__init__()
-        self._chunks = chunks
-        self._starts = [0, *accumulate(sizes)]
+        self._pieces = run.pieces
+        self._starts = run.edges
         self._position = 0
         self._index: int | None = None
         self._reader: BinaryIO | None = None
@@ -150,9 +196,9 @@ class _JoinedChunks(io.RawIOBase):
     def _at(self, index: int) -> BinaryIO:
         if self._reader is None or self._index != index:
             self._close_chunk()
-            self._reader = self._chunks[index]()
+            self._reader = self._pieces[index].open_chunk()
             self._index = index
-        self._reader.seek(self._position - self._starts[index])
+        self._reader.seek(self._pieces[index].start + self._position - self._starts[index])
         return self._reader
 
     def close(self) -> None:
@@ -163,3 +209,36 @@ class _JoinedChunks(io.RawIOBase):
         if self._reader is not None:
             self._reader.close()
         self._reader = None
+
+
+class _Part:
+    """A stretch of another reader's bytes, counted from its own start."""
+
+    def __init__(self, reader: BinaryIO, start: int, size_bytes: int) -> None:
+        self._reader = reader
+        self._start = start
+        self._size_bytes = size_bytes
+        self._position = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size_bytes}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = max(0, self._size_bytes - self._position)
+        wanted = left if size < 0 else min(size, left)
+        if not wanted:
+            return b""
+        self._reader.seek(self._start + self._position)
+        block = self._reader.read(wanted)
+        self._position += len(block)
+        return block
+
+
+def part_of(reader: BinaryIO, start: int, size_bytes: int) -> BinaryIO:
+    """A reader of a part of what `reader` reads. Both share one buffer, so that looking ahead reads nothing twice."""
+    return cast(BinaryIO, _Part(reader, start, size_bytes))

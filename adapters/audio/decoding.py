@@ -1,16 +1,25 @@
-"""Decodes any audio to what speech engines read, 16 kHz, block by block; its length does not affect memory."""
+"""Decodes any audio as a player plays it: on its clock, with silence where the clock jumps, and every track.
 
-from collections.abc import Iterable, Iterator
+Block by block: a recording's length does not affect memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal, TypeVar
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from adapters.audio.chunk_bytes import ChunkRun, OpenChunk
+from adapters.audio.clock import FLICKS, Clock, Moment
 from adapters.audio.container import container_of
-from adapters.audio.demuxing import track_of
+from adapters.audio.demuxing import Track, Undecoded, links_of, track_of, tracks_in
 from adapters.audio.errors import NotAudio
 from adapters.audio.mixing import mixed
 from adapters.audio.whole_files import WholeFile
@@ -18,48 +27,150 @@ from adapters.audio.whole_files import WholeFile
 SAMPLE_RATE = 16_000
 
 Samples = npt.NDArray[np.int16]
+"""Mono, or (channels, samples)."""
+
+Block = npt.NDArray[Any]
+"""Samples as (channels, samples)."""
+
+SampleFormat = Literal["s16", "s32"]
+
+_TYPES: dict[SampleFormat, type[np.generic]] = {"s16": np.int16, "s32": np.int32}
+_SILENCE_SAMPLES = 1 << 16
+_GATHERED_SAMPLES = 1 << 14
+"""A frame of sound is short: resampling each alone takes twice as long."""
 
 
-def pcm_blocks(
-    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
-) -> Iterator[Samples]:
-    """The sound as mono blocks of `block_samples` samples, the last one shorter. Silence is kept, no channel is lost.
+_P = TypeVar("_P")
 
-    Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Silence that is part of the recording, in flicks."""
+
+    length: int
+
+
+def played(track: Track, *, on_undecoded: Callable[[Undecoded], None] | None = None) -> Iterator[AudioFrame | Silence]:
+    """What is heard of a track, in order. What cannot be decoded is silence if its length is known, or left out."""
+    clock = Clock()
+    for (piece, moment), following in with_next(_moments(track)):
+        if isinstance(piece, Undecoded) and on_undecoded is not None:
+            on_undecoded(piece)
+        silence = clock.silence_before(moment, following[1] if following else None)
+        if isinstance(piece, Undecoded):
+            silence += moment.length
+        if silence:
+            yield Silence(silence)
+        if not isinstance(piece, Undecoded):
+            yield piece
+
+
+def _moments(track: Track) -> Iterator[tuple[AudioFrame | Undecoded, Moment]]:
+    for piece, following in with_next(track.frames()):
+        if isinstance(piece, Undecoded):
+            # On a clock, the next frame's time shows how long it was.
+            yield piece, Moment(None, 0) if track.origin is not None else piece.moment
+        else:
+            frame = track.last(piece) if following is None else piece
+            yield frame, track.moment_of(frame)
+
+
+def with_next(pieces: Iterator[_P]) -> Iterator[tuple[_P, _P | None]]:
+    """Each piece, and the one after it."""
+    held = next(pieces, None)
+    while held is not None:
+        following = next(pieces, None)
+        yield held, following
+        held = following
+
+
+def track_blocks(parts: Iterable[AudioFrame | Silence], *, rate: int, sample_format: SampleFormat) -> Iterator[Block]:
+    """A track's sound as blocks of any length; its number of channels may change from one to the next.
+
+    The file's own form may change midway, as where a recorder switches its sample rate.
     """
-    mono = mixed(sound_blocks(open_audio, rate=rate))
-    for block in _regrouped((each.reshape(1, -1) for each in mono), block_samples):
-        yield block[0]
+    resampler = _Resampler(rate, sample_format)
+    for part in parts:
+        if isinstance(part, Silence):
+            yield from resampler.silence(part.length)
+        else:
+            yield from resampler.sound(part)
+    yield from resampler.rest()
 
 
-def sound_blocks(
-    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
-) -> Iterator[Samples]:
-    """The sound as blocks of (channels, `block_samples`), the last one shorter; always the same number of channels.
+class _Resampler:
+    """Frames of any form in, blocks of one rate and format out; promises that no rounding adds up."""
 
-    Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
-    """
-    run = ChunkRun.of_file(open_audio)
-    with run.open() as reader:
-        container = container_of(reader, run.size_bytes)
-    if container is None:
-        raise NotAudio(chunk_number=None, detail="is not in a known format")
-    file = WholeFile(container, run)
-    with track_of(file) as track:
-        layout = track.stream.codec_context.layout
-    # Not planar: PyAV crashes on eight planar channels from its resampler.
-    frames = decoded(file, rate=rate, layout=layout.name, sample_format="s16")
-    channels = (frame.to_ndarray().astype(np.int16, copy=False).reshape(-1, layout.nb_channels).T for frame in frames)
-    yield from _regrouped(channels, block_samples)
+    def __init__(self, rate: int, sample_format: SampleFormat) -> None:
+        self._rate = rate
+        self._format: SampleFormat = sample_format
+        self._form: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+        self._gathered = AudioFifo()
+        self._channels = 1
+        self._position = 0
+        self._emitted = 0
+
+    def sound(self, frame: AudioFrame) -> Iterator[Block]:
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            yield from self.rest()
+            self._form, self._channels = form, frame.layout.nb_channels
+        if self._resampler is None:
+            self._resampler = AudioResampler(self._format, frame.layout, self._rate)
+        self._position += frame.samples * FLICKS // frame.sample_rate
+        frame.pts = None  # the clock has had its say, and a resampler would make its own silence of it
+        self._gathered.write(frame)
+        if self._gathered.samples >= _GATHERED_SAMPLES:
+            yield from self._emit(self._resampler.resample(self._gathered.read()))
+
+    def silence(self, length: int) -> Iterator[Block]:
+        yield from self.rest()
+        self._position += length
+        left = round(self._position * self._rate / FLICKS) - self._emitted
+        while left > 0:
+            samples = min(left, _SILENCE_SAMPLES)
+            self._emitted += samples
+            left -= samples
+            yield np.zeros((self._channels, samples), _TYPES[self._format])
+
+    def rest(self) -> Iterator[Block]:
+        """What the resampler still holds."""
+        if self._resampler is not None:
+            if self._gathered.samples:
+                yield from self._emit(self._resampler.resample(self._gathered.read()))
+            yield from self._emit(self._resampler.resample(None))
+            self._resampler = None
+            self._gathered = AudioFifo()
+
+    def _emit(self, frames: list[AudioFrame]) -> Iterator[Block]:
+        for frame in frames:
+            self._emitted += frame.samples
+            # Interleaved: PyAV crashes on eight planar channels from a resampler.
+            yield frame.to_ndarray().reshape(-1, self._channels).T
 
 
-def _regrouped(blocks: Iterable[Samples], block_samples: int) -> Iterator[Samples]:
-    """The same sound, of (channels, samples), in blocks of this many samples, the last one shorter."""
-    held: list[Samples] = []
+def spread(block: Block, channels: int) -> Block:
+    """The block with this many channels: mono sounds on each, and more channels than fit are mixed into the last."""
+    have = block.shape[0]
+    if have == channels:
+        return block
+    if have == 1:
+        return np.repeat(block, channels, axis=0)
+    if have < channels:
+        return np.concatenate([block, np.zeros((channels - have, block.shape[1]), block.dtype)])
+    kept, rest = block[: channels - 1], block[channels - 1 :]
+    mixed = rest.mean(axis=0, dtype=np.float64).round().astype(block.dtype)
+    return np.concatenate([kept, mixed[np.newaxis]])
+
+
+def even_blocks(blocks: Iterable[Block], block_samples: int) -> Iterator[Block]:
+    """The same sound in blocks of `block_samples`, the last one shorter. All must have the same number of channels."""
+    held: list[Block] = []
     held_samples = 0
-    for each in blocks:
-        held.append(each)
-        held_samples += each.shape[1]
+    for block in blocks:
+        held.append(block)
+        held_samples += block.shape[1]
         if held_samples >= block_samples:
             joined = np.concatenate(held, axis=1)
             whole = held_samples - held_samples % block_samples
@@ -71,22 +182,80 @@ def _regrouped(blocks: Iterable[Samples], block_samples: int) -> Iterator[Sample
         yield np.concatenate(held, axis=1)
 
 
-def decoded(file: WholeFile, *, rate: int, layout: str, sample_format: str) -> Iterator[AudioFrame]:
-    """A file's sound in the form asked for. The file's own form may change midway, as in chained Ogg.
+def beside(tracks: list[Iterator[Block]], widths: list[int]) -> Iterator[Block]:
+    """Tracks in even blocks, next to one another as channels, as long as the longest; `widths` are their channels."""
+    for blocks in zip_longest(*tracks):
+        length = max(block.shape[1] for block in blocks if block is not None)
+        yield np.concatenate([_lasting(block, width, length) for block, width in zip(blocks, widths, strict=True)])
 
-    FFmpeg gives up (UnsupportedAudio) where chained Opus changes its number of channels.
+
+def _lasting(block: Block | None, channels: int, samples: int) -> Block:
+    if block is None:
+        return np.zeros((channels, samples), np.int16)
+    return np.pad(block, ((0, 0), (0, samples - block.shape[1]))) if block.shape[1] < samples else block
+
+
+def file_blocks(
+    file: WholeFile, widths: dict[int, int], *, rate: int, sample_format: SampleFormat, block_samples: int
+) -> Iterator[Block]:
+    """All tracks of a file as the channels of one sound. `widths`: the channels of each track, by its stream's index.
+
+    Raises: what `track_of` raises.
     """
-    resampler: AudioResampler | None = None
-    form: tuple[str, str, int] | None = None
-    with track_of(file) as track:
-        for frame in track.frames():
-            found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if resampler is None or found != form:
-                yield from _flushed(resampler)
-                resampler, form = AudioResampler(sample_format, layout, rate), found
-            frame.pts = None  # gaps in a file's timestamps are not sound, and a resampler needs no timestamps
-            yield from resampler.resample(frame)
-        yield from _flushed(resampler)
+    with ExitStack() as stack:
+        tracks = []
+        for index, channels in widths.items():
+            track = stack.enter_context(track_of(file, index))
+            blocks = track_blocks(played(track), rate=rate, sample_format=sample_format)
+            tracks.append(even_blocks(_spread_all(blocks, channels), block_samples))
+        yield from beside(tracks, list(widths.values()))
+
+
+def _spread_all(blocks: Iterable[Block], channels: int) -> Iterator[Block]:
+    return (spread(block, channels) for block in blocks)
+
+
+def sound_blocks(
+    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
+) -> Iterator[Samples]:
+    """The sound as blocks of (channels, `block_samples`), the last one shorter, every track with channels of its own.
+
+    Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
+    """
+    links = [(link, _widths(link)) for link in links_of(file_of(open_audio))]
+    channels = max(sum(widths.values()) for _, widths in links)
+    blocks = (
+        spread(block, channels)
+        for link, widths in links
+        for block in file_blocks(link, widths, rate=rate, sample_format="s16", block_samples=block_samples)
+    )
+    yield from even_blocks(blocks, block_samples)
+
+
+def file_of(open_audio: OpenChunk) -> WholeFile:
+    """The file as it is. Raises: NotAudio when its format is not known; OSError."""
+    run = ChunkRun.of_file(open_audio)
+    with run.open() as reader:
+        container = container_of(reader, run.size_bytes)
+    if container is None:
+        raise NotAudio(chunk_number=None, detail="is not in a known format")
+    return WholeFile(container, run)
+
+
+def _widths(file: WholeFile) -> dict[int, int]:
+    widths = {}
+    for index in tracks_in(file).playable:
+        with track_of(file, index) as track:
+            widths[index] = track.stream.channels
+    return widths
+
+
+def pcm_blocks(
+    open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
+) -> Iterator[Samples]:
+    """The sound mixed to mono blocks, with no channel lost. Raises: what `sound_blocks` raises."""
+    mono = (block[np.newaxis] for block in mixed(sound_blocks(open_audio, rate=rate)))
+    yield from (block[0] for block in even_blocks(mono, block_samples))
 
 
 def layout_of(channels: int) -> str:
@@ -95,8 +264,3 @@ def layout_of(channels: int) -> str:
 
 
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-
-
-def _flushed(resampler: AudioResampler | None) -> Iterator[AudioFrame]:
-    if resampler is not None:
-        yield from resampler.resample(None)

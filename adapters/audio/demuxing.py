@@ -1,55 +1,64 @@
-"""Reads the sound track of a file through PyAV (FFmpeg): its packets, its frames, its format and its length.
+"""Opens files through PyAV (FFmpeg): their sound tracks, and these tracks' packets and decoded frames.
 
 Damage becomes an `AudioError`; an `OSError` of the file's own reader passes through as it is.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from functools import partial
+from itertools import pairwise
 
 import av
-from av.audio.format import AudioFormat
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from adapters.audio import mpeg_frames
-from adapters.audio.chunk_bytes import ChunkReader, ChunkRun
+from adapters.audio import ogg
+from adapters.audio.chunk_bytes import ChunkRun, Piece
+from adapters.audio.clock import FLICKS, Moment
 from adapters.audio.container import Container
 from adapters.audio.errors import NotAudio, UnsupportedAudio
-from adapters.audio.ogg_opus import SAMPLE_RATE, opus_streams, packet_samples
-from adapters.audio.wav import read_wave
+from adapters.audio.wav import read_wave, wave_header
 from adapters.audio.whole_files import WholeFile
 
-_BYTES_OF_S16 = 2
-_LONGEST_PACKET_SECONDS = 10
+_LONGEST_PACKET = 10 * FLICKS
 _BELIEVABLE_RATES = range(1_000, 768_001)
 """From a false rate of 1 Hz, a small file would be resampled to a huge one."""
 
+_MOST_CHANNELS = 64
+_MOST_TRACKS = 16
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
-    """A sound track's format and length. Files with equal `configuration` can share one decoder."""
+_CLOCKS_FROM_ZERO = (Container.OGG, Container.MP4, Container.MATROSKA)
+"""Their clock begins with the recording, so that a late first time is silence."""
 
-    codec: str
-    rate: int
-    channels: int
-    bits: int
-    """Bits per sample; 16 where the codec does not say."""
-    configuration: bytes
-    seconds: Fraction
-    """Counted from its samples or packets, never estimated from a bit rate."""
+_CLOCKS_FROM_ANYWHERE = (Container.MPEG_TS, Container.MPEG_PS, Container.ASF, Container.FLV)
+"""Their clock is some machine's, and only the times between their tracks and packets count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded:
+    """A packet that cannot be decoded: where it begins in the file and what the decoder says, if known."""
+
+    position: int | None
+    moment: Moment
+    error: av.FFmpegError | None
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """An open file and its first sound track."""
+    """An open file and one of its sound tracks."""
 
     container: InputContainer
     stream: AudioStream
+    origin: int | None
+    """The time on the file's clock, in flicks, at which the recording begins; None if the file has no clock."""
+    declares_padding: bool
+    """Whether the last packet's declared length leaves out padding that FFmpeg decodes all the same, as in MP4."""
 
     @property
     def time_base(self) -> Fraction:
@@ -63,153 +72,183 @@ class Track:
 
     def packets(self) -> "Iterator[Packet[AudioStream]]":
         """Packets with sound, in order."""
-        for packet in self.container.demux(self.stream):
-            if packet.size and packet.pts is not None:
-                yield packet
+        return (packet for packet in self._all_packets() if packet.size)
 
-    def frames(self) -> Iterator[AudioFrame]:
-        """Decoded sound. Damaged packets are left out: the rest of the recording is still worth having."""
-        any_frame = False
-        damage: av.FFmpegError | None = None
-        for packet in self.container.demux(self.stream):
+    def _all_packets(self) -> "Iterator[Packet[AudioStream]]":
+        """Packets with sound, and then an empty one, at which the decoder gives what it still holds."""
+        packets = self.container.demux(self.stream)
+        while True:
             try:
-                decoded = packet.decode()
-            except (av.InvalidDataError, av.EOFError) as error:
-                damage = error
-                continue
-            for frame in decoded:
-                any_frame = True
-                yield frame
-        if damage is not None and not any_frame:
+                yield next(packets)
+            except StopIteration:
+                return
+            except IndexError:
+                # PyAV stumbles over a track that begins midway, as a transport stream's may; once, and then knows it.
+                packets = self.container.demux(self.stream)
+
+    def frames(self) -> Iterator[AudioFrame | Undecoded]:
+        """Decoded sound, and what cannot be decoded: the rest of the recording is still worth having.
+
+        Raises: av.FFmpegError when there is nothing but damage.
+        """
+        damage: av.FFmpegError | None = None
+        any_sound = False
+        for piece in self._pieces():
+            if isinstance(piece, Undecoded):
+                damage = damage or piece.error
+            else:
+                any_sound = True
+            yield piece
+        if damage is not None and not any_sound:
             raise damage
 
-    def natural_duration(self, packet: "Packet[AudioStream]") -> int:
-        """How long the packet is once decoded, in the stream's time base. A file's last packet may declare less."""
-        samples = self.stream.codec_context.frame_size
-        rate = self.stream.rate
-        if self.codec == "opus":
-            samples, rate = packet_samples(bytes(packet)), SAMPLE_RATE
-        return max(self.declared_duration(packet), round(Fraction(samples, rate) / self.time_base))
+    def _pieces(self) -> Iterator[AudioFrame | Undecoded]:
+        early: int | None = None
+        try:
+            for packet in self._all_packets():
+                if early is None:
+                    # Vorbis' first packet gives no sound; where all is on one page, FFmpeg gives it time all the same.
+                    early = -1 if self.codec == "vorbis" and packet.pts == 0 else 0
+                for piece in self._decoded(packet):
+                    if early and isinstance(piece, AudioFrame) and piece.pts is not None:
+                        early = piece.pts if early < 0 else early
+                        piece.pts -= early
+                    yield piece
+        except av.FFmpegError as error:
+            yield Undecoded(None, Moment(None, 0), error)
 
-    def declared_duration(self, packet: "Packet[AudioStream]") -> int:
-        """How long the file says that the packet lasts, in the stream's time base."""
-        duration = packet.duration or 0
-        # A last page that ends before it begins makes FFmpeg count below zero, which arrives here as just under 2^32.
-        return duration if 0 < duration * self.time_base < _LONGEST_PACKET_SECONDS else 0
+    def _decoded(self, packet: "Packet[AudioStream]") -> Iterator[AudioFrame | Undecoded]:
+        length = _flicks(packet.duration or 0, self.time_base)
+        lost = Moment(None, length if 0 < length < _LONGEST_PACKET else 0)
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            if packet.size:
+                yield Undecoded(packet.pos, lost, error)
+            return
+        for frame in frames:
+            is_believable = frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS
+            yield frame if is_believable else Undecoded(packet.pos, lost, None)
+
+    def last(self, frame: AudioFrame) -> AudioFrame:
+        """The track's last frame, without the padding that its file says is in it."""
+        length = frame.duration * (frame.time_base or self.time_base)
+        samples = round(length * frame.sample_rate)
+        if not self.declares_padding or not 0 < samples < frame.samples:
+            return frame
+        time, unit = frame.pts, frame.time_base
+        frame.pts = None
+        whole = AudioFifo()  # not `to_ndarray`: PyAV crashes there on eight planar channels
+        whole.write(frame)
+        cut = whole.read(samples)
+        if cut is None:
+            return frame
+        cut.pts, cut.time_base = time, unit
+        return cut
+
+    def moment_of(self, frame: AudioFrame) -> Moment:
+        """When the frame is heard, counted from the recording's beginning."""
+        length = frame.samples * FLICKS // frame.sample_rate
+        return Moment(self._start(frame.pts, frame.time_base), length)
+
+    def moment_of_packet(self, packet: "Packet[AudioStream]", *, length: int, delay: int) -> Moment:
+        """When a packet's sound is heard. `length`, and `delay`, the encoder's at the beginning, are in flicks."""
+        start = self._start(packet.pts, packet.time_base)
+        return Moment(None if start is None else start + delay, length)
+
+    def _start(self, time: int | None, unit: Fraction | None) -> int | None:
+        return None if self.origin is None or time is None else _flicks(time, unit or self.time_base) - self.origin
+
+
+def _flicks(count: int, unit: Fraction) -> int:
+    return count * unit.numerator * FLICKS // unit.denominator
+
+
+def links_of(file: WholeFile) -> list[WholeFile]:
+    """The files that are chained in an Ogg file; any other file alone. FFmpeg gives up where links differ in form."""
+    if file.container is not Container.OGG:
+        return [file]
+    with file.run.open() as reader:
+        starts = [0, *ogg.links(reader)[1:], file.run.size_bytes]
+    return [WholeFile(file.container, file.run.part(start, stop)) for start, stop in pairwise(starts)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackList:
+    """A file's sound tracks that FFmpeg knows, by their stream's index, and how many it does not know."""
+
+    playable: tuple[int, ...]
+    unknown: int
+
+
+def tracks_in(file: WholeFile) -> TrackList:
+    """The sound tracks of a file. Raises: what `track_of` raises; UnsupportedAudio when none can be decoded."""
+    number = file.run.first_number
+    with _opened(file) as container:
+        sounding = list(container.streams.audio)
+        if not sounding:
+            raise UnsupportedAudio(chunk_number=number, detail="has no sound track")
+        # Whatever PyAV's stubs say, this is None for a codec that FFmpeg has no decoder for.
+        known = [stream for stream in sounding if stream.codec_context is not None]
+        sensible = [stream for stream in known if stream.rate in _BELIEVABLE_RATES and stream.channels > 0]
+        if not known:
+            raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded")
+        if not sensible:
+            raise NotAudio(chunk_number=number, detail="is damaged: its header makes no sense")
+        return TrackList(tuple(stream.index for stream in sensible[:_MOST_TRACKS]), len(sounding) - len(known))
 
 
 @contextmanager
-def track_of(file: WholeFile) -> Iterator[Track]:
-    """Open a file's sound track.
+def track_of(file: WholeFile, index: int | None = None) -> Iterator[Track]:
+    """Open a file's sound track, by its stream's index; None for the first.
 
     Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound, OSError from its reader.
     """
-    number = file.run.first_number
-    with file.run.open() as reader:
-        try:
-            with av.open(
-                reader, "r", format=file.container.demuxer, options=_options(file, reader), metadata_errors="replace"
-            ) as container:
-                if not container.streams.audio:
-                    raise UnsupportedAudio(chunk_number=number, detail="has no sound track")
-                stream = container.streams.audio[0]
-                # Whatever PyAV's stubs say, this is None for a codec that FFmpeg has no decoder for.
-                if stream.codec_context is None:
-                    raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded")
-                if stream.rate not in _BELIEVABLE_RATES or stream.channels <= 0:
-                    raise NotAudio(chunk_number=number, detail="is damaged: its header makes no sense")
-                # One thread per worker process: the machine's other cores belong to other work.
-                stream.codec_context.thread_count = 1
-                yield Track(container, stream)
-        except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
-            raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
-        except av.FFmpegError as error:
-            raise NotAudio(chunk_number=number, detail="is damaged: its sound can not be read") from error
+    index = tracks_in(file).playable[0] if index is None else index
+    with _opened(file) as container:
+        stream = container.streams[index]
+        if not isinstance(stream, AudioStream):
+            raise NotAudio(chunk_number=file.run.first_number, detail="is damaged: its header makes no sense")
+        # One thread per worker process: the machine's other cores belong to other work.
+        stream.codec_context.thread_count = 1
+        yield Track(container, stream, _origin(file, container), declares_padding=file.container is Container.MP4)
 
 
-def _options(file: WholeFile, reader: ChunkReader) -> dict[str, str]:
-    if file.container is Container.WAV:
-        wave = read_wave(reader, file.run.size_bytes)
-        reader.seek(0)
-        if wave is not None and not wave.sizes_are_right:
-            return {"ignore_length": "1"}
-    reader.seek(0)
-    return {}
-
-
-def sound_of(file: WholeFile) -> Sound:
-    """A file's sound track. Raises what `track_of` raises."""
-    with track_of(file) as track:
-        context = track.stream.codec_context
-        known = Sound(
-            codec=track.codec,
-            rate=track.stream.rate,
-            channels=track.stream.channels,
-            bits=_bits(context.format),
-            configuration=_configuration(track),
-            seconds=Fraction(0),
-        )
-    seconds = _seconds_by_own_count(file, known)
-    if seconds is None:
-        with track_of(file) as track:
-            seconds = _seconds_of_packets(track)
-    return Sound(
-        codec=known.codec,
-        rate=known.rate,
-        channels=known.channels,
-        bits=known.bits,
-        configuration=known.configuration,
-        seconds=seconds,
-    )
-
-
-def _bits(sample_format: AudioFormat | None) -> int:
-    return 16 if sample_format is None or sample_format.bytes <= _BYTES_OF_S16 else 24
-
-
-def _configuration(track: Track) -> bytes:
-    extradata = track.stream.codec_context.extradata or b""
-    if track.codec == "opus":
-        # Encoder delay and recorded rate differ from file to file and do not matter to a decoder.
-        return extradata[:10] + extradata[16:]
-    return b"" if track.codec == "flac" else extradata
-
-
-def _seconds_by_own_count(file: WholeFile, sound: Sound) -> Fraction | None:
-    if file.container is Container.OGG and sound.codec == "opus":
-        return Fraction(sum(stream.samples for stream in opus_streams(file.run)), SAMPLE_RATE)
-    if file.container is Container.WAV:
-        with file.run.open() as reader:
-            wave = read_wave(reader, file.run.size_bytes)
-        if wave is not None and wave.format.is_sample_based:
-            return Fraction(wave.samples, wave.format.rate)
-    if file.container.is_bare_frames:
-        return _seconds_of_frames(file.run)
+def _origin(file: WholeFile, container: InputContainer) -> int | None:
+    if file.container in _CLOCKS_FROM_ZERO:
+        return 0
+    if file.container in _CLOCKS_FROM_ANYWHERE:
+        starts = [
+            _flicks(stream.start_time, stream.time_base)
+            for stream in container.streams.audio
+            if stream.start_time is not None and stream.time_base is not None
+        ]
+        return min(starts, default=None)
     return None
 
 
-def _seconds_of_frames(run: ChunkRun) -> Fraction:
-    """Frames counted one by one, minus the delay and padding that the encoder noted."""
-    samples, padding, rate = 0, 0, 1
+@contextmanager
+def _opened(file: WholeFile) -> Iterator[InputContainer]:
+    number = file.run.first_number
+    with _as_a_player_needs_it(file).open() as reader:
+        try:
+            with av.open(reader, "r", format=file.container.demuxer, metadata_errors="replace") as container:
+                yield container
+        except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
+            raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
+        except av.FFmpegError as error:
+            raise NotAudio(chunk_number=number, detail="is damaged: its sound cannot be read") from error
+
+
+def _as_a_player_needs_it(file: WholeFile) -> ChunkRun:
+    """The file's bytes; where a WAV's header is wrong about its sound, that sound under a header that is right."""
+    run = file.run
+    if file.container is not Container.WAV:
+        return run
     with run.open() as reader:
-        for frame in mpeg_frames.frames(reader, run.size_bytes):
-            rate = frame.format.rate
-            if samples == 0:
-                reader.seek(frame.position)
-                first = reader.read(frame.size_bytes)
-                if mpeg_frames.is_xing(first, frame.format):
-                    padding = mpeg_frames.gapless_padding(first, frame.format)
-                    continue
-            samples += frame.samples
-    return Fraction(max(0, samples - padding), rate)
-
-
-def _seconds_of_packets(track: Track) -> Fraction:
-    start: int | None = None
-    end = 0
-    for packet in track.packets():
-        pts = cast(int, packet.pts)
-        start = pts if start is None else min(start, pts)
-        end = max(end, pts + track.declared_duration(packet))
-    # Packets before zero are the encoder's delay, which is not heard. A live stream may begin late on its clock.
-    return (end - max(0, start or 0)) * track.time_base
+        wave = read_wave(reader, run.size_bytes)
+    if wave is None or wave.sizes_are_right:
+        return run
+    header = wave_header(wave.format_chunk, wave.data_bytes)
+    sound = run.part(wave.data_start, wave.data_start + wave.data_bytes)
+    return ChunkRun((Piece(partial(io.BytesIO, header), run.first_number, 0, len(header)), *sound.pieces))

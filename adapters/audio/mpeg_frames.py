@@ -5,8 +5,11 @@ Such a stream has no container: frames follow one another, each with its own hea
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun
@@ -15,6 +18,22 @@ Codec = Literal["mp3", "aac"]
 
 FRAMES_THAT_CONVINCE = 3
 """This many headers in a row, each where the frame before says, all of one format, occur by chance once in 10^10."""
+
+FRAMES_THAT_STAND_OUT = 5
+"""As many in a row are not found by chance, however many bytes are searched for them."""
+
+LARGEST_FRAME = 8192
+SEARCHED_FOR_A_BEGINNING = 1 << 20
+"""How far into a file its first frame is looked for: a cut-off tag may hold a picture."""
+
+_SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 11, 1 << 16
+_FREE_TRIES, _BYTES_PER_TRY = 1024, 128
+_ID3V1_SIZE = 128
+# An MPEG header whose version, layer, bit rate and rate all exist, or an ADTS header. Runs of 0xFF are neither.
+_SYNC = re.compile(
+    rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b"
+    rb"\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb]|[\xf0\xf1\xf8\xf9][\x00-\xff])"
+)
 
 TAIL_MARKS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
@@ -99,34 +118,78 @@ def size_of_id3(head: bytes) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def first_frame(reader: BinaryIO, position: int, size_bytes: int) -> Frame | None:
-    """The frame at `position`, if what follows it proves that it is not there by chance."""
-    first = frame = _frame_at(reader, position)
-    for _ in range(FRAMES_THAT_CONVINCE - 1):
-        if frame is None or first is None or frame.format != first.format:
-            return None
-        if frame.end == size_bytes or _is_tail(reader, frame.end):
-            return first
-        frame = _frame_at(reader, frame.end)
-    return first if frame is not None and first is not None and frame.format == first.format else None
+def first_frame(
+    reader: BinaryIO, position: int, size_bytes: int, *, in_a_row: int = FRAMES_THAT_CONVINCE
+) -> Frame | None:
+    """The frame at `position`, if what follows it proves that it is not there by chance.
+
+    Fewer than `in_a_row` are enough if they end where the reader's `size_bytes` do.
+    """
+    reader.seek(position)
+    block = reader.read(min(in_a_row * LARGEST_FRAME, size_bytes - position))
+    return _convincing(block, 0, position, size_bytes, in_a_row)
+
+
+def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int | None = None) -> Frame | None:
+    """The first frame at or after `position` that enough others follow; None when there is none.
+
+    `within`: how many bytes are searched at most. What looks like frames on purpose and is none ends the search early:
+    it takes time in proportion to the bytes, whatever they are.
+    """
+    stop = size_bytes if within is None else min(size_bytes, position + within)
+    tries = _FREE_TRIES + (stop - position) // _BYTES_PER_TRY
+    searched = _SEARCHED_AT_FIRST
+    while position < stop:
+        searched = min(searched, stop - position)
+        reader.seek(position)
+        block = reader.read(searched + FRAMES_THAT_STAND_OUT * LARGEST_FRAME)
+        for match in _SYNC.finditer(block, 0, min(searched + 3, len(block))):
+            if match.start() >= min(searched, stop - position):
+                break
+            found = _convincing(block, match.start(), position, size_bytes, FRAMES_THAT_STAND_OUT)
+            if found is not None:
+                return found
+            tries -= 1
+            if tries < 0:
+                return None
+        position += searched
+        searched = min(4 * searched, _SEARCHED_AT_ONCE)
+    return None
 
 
 def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
     """All frames of the reader's stream, from its start. Tags and damaged stretches are skipped."""
     position, known = 0, None
-    while position < size_bytes:
+    breaks = most_breaks(size_bytes)
+    while position < size_bytes and breaks >= 0:
         reader.seek(position)
         head = reader.read(16)
         frame = frame_of(head, position)
         if frame is not None and frame.format == known and frame.end <= size_bytes:
             yield frame
             position = frame.end
-        elif tag := size_of_id3(head):
+        elif (tag := size_of_tag(head)) and position + tag <= size_bytes:
             position += tag
-        elif (found := _resynchronised(reader, position, size_bytes)) is not None:
-            known, position = found.format, found.position
         else:
-            return
+            breaks -= 1
+            found = first_frame(reader, position, size_bytes) or next_frame(reader, position, size_bytes)
+            if found is None:
+                return
+            known, position = found.format, found.position
+
+
+def most_breaks(size_bytes: int) -> int:
+    """How often a stream may be damaged before the rest of it is given up, so that made-up damage costs little time."""
+    return _FREE_TRIES + size_bytes // _SEARCHED_AT_FIRST
+
+
+def size_of_tag(head: bytes) -> int:
+    """Size in bytes of the tag that the bytes begin with, of any kind that stands around frames; 0 for none."""
+    if head.startswith(b"TAG"):
+        return _ID3V1_SIZE
+    if head.startswith(b"APETAGEX") and len(head) >= 16:
+        return 32 + int.from_bytes(head[12:16], "little")
+    return size_of_id3(head)
 
 
 def is_xing(frame_bytes: bytes, form: FrameFormat) -> bool:
@@ -148,6 +211,19 @@ def gapless_padding(note: bytes, form: FrameFormat) -> int:
         return 0
     both = int.from_bytes(note[encoder + 21 : encoder + 24], "big")
     return (both >> 12) + (both & 0xFFF)
+
+
+def seconds_of_frames(run: ChunkRun) -> Fraction:
+    """How long all frames together last: also the encoder's delay and padding, but not the note of it."""
+    seconds: Counter[int] = Counter()
+    is_first = True
+    with run.open() as reader:
+        for frame in frames(reader, run.size_bytes):
+            reader.seek(frame.position)
+            if not (is_first and is_xing(reader.read(frame.size_bytes), frame.format)):
+                seconds[frame.format.rate] += frame.samples
+            is_first = False
+    return sum((Fraction(samples, rate) for rate, samples in seconds.items()), Fraction(0))
 
 
 def join_frames(runs: Sequence[ChunkRun], output: BinaryIO) -> None:
@@ -176,28 +252,22 @@ def join_frames(runs: Sequence[ChunkRun], output: BinaryIO) -> None:
         output.write(_with_counts(note, count, size))
 
 
-def _frame_at(reader: BinaryIO, position: int) -> Frame | None:
-    reader.seek(position)
-    return frame_of(reader.read(7), position)
+def _convincing(block: bytes, offset: int, base: int, size_bytes: int, count: int) -> Frame | None:
+    """The frame at `offset` of a block that begins at `base`, if it is the first of `count` or of the last ones."""
+    first = _frame_in(block, offset, base)
+    frame = first
+    for _ in range(count - 1):
+        if first is None or frame is None or frame.format != first.format:
+            return None
+        if frame.end == size_bytes or block.startswith(TAIL_MARKS, frame.end - base):
+            # The shortest recordings have fewer frames; two that end exactly where the file does are proof enough.
+            return first if count == FRAMES_THAT_CONVINCE or frame is not first else None
+        frame = _frame_in(block, frame.end - base, base)
+    return first if first is not None and frame is not None and frame.format == first.format else None
 
 
-def _is_tail(reader: BinaryIO, position: int) -> bool:
-    reader.seek(position)
-    return reader.read(16).startswith(TAIL_MARKS)
-
-
-def _resynchronised(reader: BinaryIO, position: int, size_bytes: int) -> Frame | None:
-    while position < size_bytes:
-        reader.seek(position)
-        block = reader.read(1 << 16)
-        offset = block.find(0xFF)
-        while offset >= 0:
-            found = first_frame(reader, position + offset, size_bytes)
-            if found is not None:
-                return found
-            offset = block.find(0xFF, offset + 1)
-        position += len(block)
-    return None
+def _frame_in(block: bytes, offset: int, base: int) -> Frame | None:
+    return frame_of(block[offset : offset + 7], base + offset)
 
 
 def _side_information_end(form: FrameFormat) -> int:

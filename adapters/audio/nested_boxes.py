@@ -5,11 +5,26 @@ Reads only enough to tell whether bytes belong to the file, and where the file s
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+TOP_BOXES = {
+    "ftyp", "styp", "moov", "mdat", "moof", "mfra", "free", "skip", "wide", "uuid", "udta", "meta", "sidx", "ssix",
+    "prft", "emsg", "pnot", "PICT", "pdin", "bloc", "junk", "imda",
+}  # fmt: skip
+"""Boxes that stand at the top of an MP4 or QuickTime file."""
+
+FIRST_BOXES = frozenset(("ftyp", "pdin", "free", "skip", "wide"))
+"""Those of them that may stand at its start and hold nothing that is needed to play it."""
+
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
+SEGMENT, CLUSTER, EBML = "18538067", "1f43b675", "1a45dfa3"
+BLOCK_HEADER = re.compile(rb"\xa3(?:[\x81-\xfe]|[\x40-\x7f].|[\x20-\x3f]..)[\x81-\x88]..[\x00\x01\x80\x81]", re.DOTALL)
+"""A block of sound in WebM: its size, its track, its time and its flags, which ask for no lacing."""
+
+CLUSTER_MAGIC = b"\x1f\x43\xb6\x75"
 _KNOWN_ELEMENTS = {
     _EBML, _SEGMENT, _CLUSTER,
     0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367,  # the other top elements
@@ -25,59 +40,97 @@ class Box:
     name: str
     span: range
     has_size: bool
+    content: int = 0
+    """Where what it holds begins."""
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether what follows is what a WebM segment or cluster holds, and not what comes behind it."""
+        return self.name in (SEGMENT, CLUSTER)
+
+    @property
+    def is_printable(self) -> bool:
+        return all("\x20" <= character < "\x7f" or character == "\xa9" for character in self.name)
 
 
-def mp4_boxes(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
-    """Top-level boxes, up to the first bytes that are not a box."""
-    position = 0
+def mp4_boxes(reader: BinaryIO, size_bytes: int, position: int = 0) -> Iterator[Box]:
+    """Top-level boxes from `position` on, up to the first bytes that are not a box."""
     while position < size_bytes:
-        reader.seek(position)
-        head = reader.read(16)
-        name, size = head[4:8], int.from_bytes(head[:4], "big")
-        if size == 1:
-            size = int.from_bytes(head[8:16], "big")
-        if len(name) < 4 or not all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in name) or 0 < size < 8:
+        box = mp4_box(reader, position, size_bytes)
+        if box is None:
             return
-        end = position + size if size else size_bytes
-        yield Box(name.decode("latin-1"), range(position, end), has_size=size > 0)
-        position = end
+        yield box
+        position = box.span.stop
 
 
-def matroska_elements(reader: BinaryIO, size_bytes: int) -> Iterator[Box]:
-    """Elements at the top, in the segment and in clusters of unknown size, up to the first bytes that are not one."""
-    position = 0
-    while position < size_bytes:
-        reader.seek(position)
-        head = reader.read(12)
-        identifier, after_id = _number(head, 0, keep_marker=True)
-        size, start = _number(head, after_id, keep_marker=False)
-        if identifier not in _KNOWN_ELEMENTS:
-            return
-        unknown = size is None
-        end = size_bytes if size is None else position + start + size
-        yield Box(f"{identifier:x}", range(position, end), has_size=not unknown)
-        enters = identifier == _SEGMENT or (identifier == _CLUSTER and unknown)
-        position = position + start if enters else end
+def has_index(reader: BinaryIO, size_bytes: int, position: int) -> bool:
+    """Whether an index (`moov`) stands at `position` or after it, before another file begins."""
+    for box in mp4_boxes(reader, size_bytes, position):
+        if box.name in ("ftyp", "moov"):
+            return box.name == "moov"
+    return False
 
 
-def mp4_is_whole(reader: BinaryIO, size_bytes: int) -> bool:
-    """Whether a file of this size is complete: it has its index and its sound, and its last box ends at its end.
+def mp4_box(reader: BinaryIO, position: int, size_bytes: int) -> Box | None:
+    """The top-level box at `position`. One of an unknown name must end where a known one begins, or the file ends."""
+    reader.seek(position)
+    head = reader.read(16)
+    name, size = head[4:8], int.from_bytes(head[:4], "big")
+    if size == 1:
+        size = int.from_bytes(head[8:16], "big")
+    if len(name) < 4 or 0 < size < 8:
+        return None
+    end = position + size if size else size_bytes
+    box = Box(name.decode("latin-1"), range(position, end), has_size=size > 0)
+    if box.name in TOP_BOXES or (box.is_printable and end == size_bytes):
+        return box
+    if not box.is_printable or end + 8 > size_bytes:
+        return None
+    reader.seek(end + 4)
+    return box if reader.read(4).decode("latin-1") in TOP_BOXES else None
 
-    A file that is recorded in fragments never says that it is complete.
-    """
-    boxes = list(mp4_boxes(reader, size_bytes))
-    names = {box.name for box in boxes}
-    return "moov" in names and "mdat" in names and "moof" not in names and _ends_at(boxes[-1], size_bytes)
+
+def matroska_element(reader: BinaryIO, position: int, size_bytes: int) -> Box | None:
+    """The element at `position` that may stand at the top, in a segment or in a cluster; None when there is none."""
+    reader.seek(position)
+    head = reader.read(12)
+    identifier, after_id = _number(head, 0, keep_marker=True)
+    if identifier not in _KNOWN_ELEMENTS or after_id >= len(head):
+        return None
+    size, start = _number(head, after_id, keep_marker=False)
+    end = size_bytes if size is None else position + start + size
+    return Box(f"{identifier:x}", range(position, end), has_size=size is not None, content=position + start)
 
 
-def matroska_is_whole(reader: BinaryIO, size_bytes: int) -> bool:
-    """Whether the file's segment declares its size and ends here."""
-    segment = next((box for box in matroska_elements(reader, size_bytes) if box.name == f"{_SEGMENT:x}"), None)
-    return segment is not None and _ends_at(segment, size_bytes)
+def skipped_box(size_bytes: int) -> bytes:
+    """The header of a box of this size whose content means nothing; nothing if there is no place for one."""
+    if size_bytes < 16:
+        return b"" if size_bytes < 8 else size_bytes.to_bytes(4, "big") + b"free"
+    return b"\0\0\0\x01free" + size_bytes.to_bytes(8, "big")
 
 
-def _ends_at(box: Box, size_bytes: int) -> bool:
-    return box.has_size and box.span.stop == size_bytes
+def skipped_element(size_bytes: int) -> bytes:
+    """The header of a WebM element of this size whose content means nothing; nothing if there is no place for one."""
+    if size_bytes < 9:
+        return b"" if size_bytes < 2 else bytes([0xEC, 0x80 | size_bytes - 2])
+    return b"\xec\x01" + (size_bytes - 9).to_bytes(7, "big")
+
+
+def begins_cluster(head: bytes) -> bool:
+    """Whether a WebM cluster begins here, with the time that its first element holds."""
+    identifier, after_id = _number(head, 0, keep_marker=True)
+    if identifier != _CLUSTER:
+        return False
+    _, start = _number(head, after_id, keep_marker=False)
+    return head[start : start + 1] in (b"\xe7", b"\xec", b"\xbf")
+
+
+def begins_fragment(head: bytes) -> bool:
+    """Whether a fragment, a segment or the index of an MP4 file begins here."""
+    name, first_child = head[4:8], head[12:16]
+    if name == b"moov":
+        return first_child == b"mvhd"
+    return name == b"styp" or (name == b"moof" and first_child == b"mfhd") or (name == b"sidx" and head[:2] == b"\0\0")
 
 
 def _number(head: bytes, offset: int, *, keep_marker: bool) -> tuple[int | None, int]:

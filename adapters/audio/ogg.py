@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,14 +47,26 @@ class Page:
             yield self.body[start:], False
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many bytes may still be read in vain: fakes of pages cost no more time than pages."""
+
+    wasted_bytes: int
+
+    @classmethod
+    def of(cls, size_bytes: int) -> "Budget":
+        return cls((1 << 20) + 8 * size_bytes)
+
+
 def pages(reader: BinaryIO) -> Iterator[Page]:
     """Every whole page from the reader's position on. Bytes outside pages with a correct checksum are skipped."""
     position = reader.tell()
+    budget = Budget.of(reader.seek(0, io.SEEK_END) - position)
     while True:
-        page = page_at(reader, position)
+        page = page_at(reader, position, budget)
         if page is None:
             following = _next_capture(reader, position + 1)
-            if following is None:
+            if following is None or budget.wasted_bytes <= 0:
                 return
             position = following
         else:
@@ -61,7 +74,17 @@ def pages(reader: BinaryIO) -> Iterator[Page]:
             position = page.end
 
 
-def page_at(reader: BinaryIO, position: int) -> Page | None:
+def next_page(reader: BinaryIO, budget: Budget) -> int | None:
+    """Where the next page with a correct checksum begins, counted from the reader's start; None when there is none."""
+    position = _next_capture(reader, 0)
+    while position is not None and budget.wasted_bytes > 0:
+        if page_at(reader, position, budget) is not None:
+            return position
+        position = _next_capture(reader, position + 1)
+    return None
+
+
+def page_at(reader: BinaryIO, position: int, budget: Budget | None = None) -> Page | None:
     """The page that begins at `position`; None when there is none, it is cut off, or its checksum is wrong."""
     reader.seek(position)
     header = reader.read(HEADER_SIZE)
@@ -69,9 +92,10 @@ def page_at(reader: BinaryIO, position: int) -> Page | None:
         return None
     lacing = reader.read(header[26])
     body = reader.read(sum(lacing))
-    if len(lacing) < header[26] or len(body) < sum(lacing):
-        return None
-    if _checksum(header[:22] + bytes(4) + header[26:] + lacing + body) != header[22:26]:
+    is_cut_off = len(lacing) < header[26] or len(body) < sum(lacing)
+    if is_cut_off or _checksum(header[:22] + bytes(4) + header[26:] + lacing + body) != header[22:26]:
+        if budget is not None:
+            budget.wasted_bytes -= HEADER_SIZE + len(lacing) + len(body)
         return None
     return Page(
         position=position,
@@ -85,6 +109,15 @@ def page_at(reader: BinaryIO, position: int) -> Page | None:
     )
 
 
+def layout(page: Page) -> bytes:
+    """What the first page of a stream says of how it is decoded: its codec, channels and rate."""
+    if page.body.startswith(b"OpusHead"):
+        return page.body[:10] + page.body[18:]  # but for the encoder's delay, the recorded rate and the volume
+    if page.body.startswith(b"\x01vorbis"):
+        return page.body[:16]
+    return page.body[:36] if page.body.startswith(b"\x7fFLAC") else page.body
+
+
 def begins_page(head: bytes) -> bool:
     return head[:5] == CAPTURE + b"\0"
 
@@ -92,6 +125,21 @@ def begins_page(head: bytes) -> bool:
 def begins_stream(head: bytes) -> bool:
     """Whether the first page of a stream begins here: one that holds a header, and not the middle of a file."""
     return begins_page(head) and len(head) > 5 and bool(head[5] & _FIRST)
+
+
+def links(reader: BinaryIO) -> list[int]:
+    """Where each file of a chain begins: at a stream's first page that follows other pages than first ones.
+
+    Streams that play together have all their first pages at the beginning of their file.
+    """
+    reader.seek(0)
+    starts: list[int] = []
+    is_among_first = False
+    for page in pages(reader):
+        if page.is_first and not is_among_first:
+            starts.append(page.position)
+        is_among_first = page.is_first
+    return starts
 
 
 class PageWriter:

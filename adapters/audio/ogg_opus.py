@@ -1,9 +1,10 @@
-"""Opus in Ogg (RFC 7845): measures streams to the sample, and joins several into one without re-encoding."""
+"""Opus (RFC 6716) in Ogg (RFC 7845): measures streams to the sample, and joins several into one without re-encoding."""
 
 # ruff: noqa: PLR2004 - the numbers here are the format's own, as its specification writes them
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -16,16 +17,22 @@ SAMPLE_RATE = 48_000
 LONGEST_PADDING = SAMPLE_RATE // 50
 """The most that a join may add: 20 ms, one usual Opus frame."""
 
+SILENT_SAMPLES = SAMPLE_RATE // 50
+"""How long one silent packet lasts."""
+
+LONGEST_END_TRIM = 2 * 5760
+"""Two of the longest packets: no encoder pads by more."""
+
 _HEAD, _TAGS = b"OpusHead", b"OpusTags"
+_NO_TAGS = _TAGS + bytes(8)
 _SMALLEST_HEAD = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpusStream:
-    """One logical stream: all counts in samples at 48 kHz."""
+    """One stream. All counts are in samples at 48 kHz; `packets` reads its packets of sound anew."""
 
-    run: ChunkRun
-    position: int
+    packets: Callable[[], Iterator[bytes]]
     serial: int
     head: bytes
     tags: bytes
@@ -37,7 +44,12 @@ class OpusStream:
 
     @property
     def pre_skip(self) -> int:
-        return int.from_bytes(self.head[10:12], "little")
+        return pre_skip(self.head)
+
+    @property
+    def mapping(self) -> int:
+        """The channel mapping family: 0 for mono and stereo in one stream (RFC 7845, 5.1.1)."""
+        return self.head[18]
 
     @property
     def channels(self) -> int:
@@ -61,6 +73,30 @@ def opus_streams(run: ChunkRun) -> list[OpusStream]:
         return [_measured(run, reader, start) for start in starts]
 
 
+def opus_stream(head: bytes, packets: Callable[[], Iterator[bytes]], *, heard_samples: int) -> OpusStream:
+    """A stream from another container, of which a player plays `heard_samples`. `head`: its OpusHead."""
+    lengths = [0, 0, 0]
+    count = 0
+    for packet in packets():
+        samples = packet_samples(packet)
+        lengths = [lengths[0] or samples, samples, lengths[2] + samples]
+        count += 1
+    first, last, coded = lengths
+    stream = OpusStream(
+        packets=packets,
+        serial=1,
+        head=head,
+        tags=_NO_TAGS,
+        packet_count=count,
+        first_packet_samples=first,
+        last_packet_samples=last,
+        coded_samples=coded,
+        end_trim=0,
+    )
+    trim = stream.samples - heard_samples
+    return replace(stream, end_trim=trim) if 0 < trim <= LONGEST_END_TRIM else stream
+
+
 def join_opus(streams: Sequence[OpusStream], output: BinaryIO) -> None:
     """Write the streams as one, their packets untouched; all must have the same `layout`.
 
@@ -76,14 +112,24 @@ def join_opus(streams: Sequence[OpusStream], output: BinaryIO) -> None:
     granule = 0
     for stream, kept in zip(streams, _kept_ranges(streams), strict=True):
         position = 0
-        with stream.run.open() as reader:
-            for packet in _audio_packets(reader, stream.position, stream.serial):
-                samples = packet_samples(packet)
-                if position >= kept.start and position + samples <= kept.stop:
-                    granule += samples
-                    writer.write(packet, granule=granule)
-                position += samples
+        for packet in stream.packets():
+            samples = packet_samples(packet)
+            if position >= kept.start and position + samples <= kept.stop:
+                granule += samples
+                writer.write(packet, granule=granule)
+            position += samples
     writer.close(granule=max(0, granule - last.end_trim))
+
+
+def pre_skip(head: bytes) -> int:
+    """The encoder's delay, in samples that are not heard at the beginning of a stream with this OpusHead."""
+    return int.from_bytes(head[10:12], "little")
+
+
+def silent_packet(head: bytes) -> bytes:
+    """20 ms of silence for a stream with this OpusHead, of mapping family 0: a full-band CELT frame, marked silent."""
+    is_stereo = head[9] > 1
+    return bytes([31 << 3 | is_stereo << 2, 0xFF, 0xFE])
 
 
 def packet_samples(packet: bytes) -> int:
@@ -125,14 +171,15 @@ def _stream_pages(reader: BinaryIO, position: int, serial: int) -> Iterator[Page
             return
 
 
-def _audio_packets(reader: BinaryIO, position: int, serial: int) -> Iterator[bytes]:
-    for number, (packet, _) in enumerate(packets(_stream_pages(reader, position, serial))):
-        if number >= 2:
-            yield packet
+def _audio_packets(run: ChunkRun, position: int, serial: int) -> Iterator[bytes]:
+    with run.open() as reader:
+        for number, (packet, _) in enumerate(packets(_stream_pages(reader, position, serial))):
+            if number >= 2:
+                yield packet
 
 
 def _measured(run: ChunkRun, reader: BinaryIO, start: Page) -> OpusStream:
-    tags = _TAGS + bytes(8)
+    tags = _NO_TAGS
     count = first = last = coded = on_last_page = offset = 0
     granule = last_page = NO_PACKET_ENDS_HERE
     for number, (packet, page) in enumerate(packets(_stream_pages(reader, start.position, start.serial))):
@@ -154,8 +201,7 @@ def _measured(run: ChunkRun, reader: BinaryIO, start: Page) -> OpusStream:
             offset = max(0, granule - coded)
     trim = coded - (granule - offset)
     return OpusStream(
-        run=run,
-        position=start.position,
+        packets=partial(_audio_packets, run, start.position, start.serial),
         serial=start.serial,
         head=start.body,
         tags=tags,

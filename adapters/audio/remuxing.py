@@ -1,152 +1,147 @@
-"""Joins whole files of one codec without touching their packets."""
+"""Joins whole files of one codec without touching their packets, where that gives exactly what was recorded.
 
-from collections.abc import Sequence
+It does for samples, for FLAC, for bare frames, and for Opus within 20 ms at each join or gap. Other codecs begin each
+file with the encoder's delay and end it with padding, which a player skips in a file of its own, and would play at a
+join.
+"""
+
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import BinaryIO, cast
+from functools import partial
+from itertools import repeat
+from typing import BinaryIO
 
-import av
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
 from av.packet import Packet
 
+from adapters.audio.clock import FLICKS, Clock, Moment
 from adapters.audio.container import Container
-from adapters.audio.demuxing import Sound, Track, track_of
+from adapters.audio.decoding import with_next
+from adapters.audio.demuxing import track_of
 from adapters.audio.flac import FlacWriter, StreamInfo
-from adapters.audio.mpeg_frames import join_frames
-from adapters.audio.ogg_opus import join_opus, opus_streams
+from adapters.audio.mpeg_frames import join_frames, seconds_of_frames
+from adapters.audio.ogg_opus import (
+    SAMPLE_RATE,
+    SILENT_SAMPLES,
+    OpusStream,
+    join_opus,
+    opus_stream,
+    opus_streams,
+    packet_samples,
+    pre_skip,
+    silent_packet,
+)
+from adapters.audio.survey import Survey
 from adapters.audio.wav import Wave, join_waves, read_wave
 from adapters.audio.whole_files import WholeFile
 
-WEBM_CODECS = ("opus", "vorbis")
-"""What WebM may hold; with another codec the same container is plain Matroska."""
+_EXACT = Fraction(1, 1000)
+_ONE_PACKET = Fraction(SILENT_SAMPLES, SAMPLE_RATE)
 
 
-class CanNotRemux(Exception):
-    """The container cannot take these packets without re-encoding."""
-
-
-def remux(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> Container | None:
+def remux(surveys: Sequence[Survey], output: BinaryIO) -> Container | None:
     """Write the files as one. Returns its container, or None when they differ too much for that.
 
-    Raises: CanNotRemux when that only shows while writing; AudioError for a damaged file; OSError when the output
-    cannot be written.
+    Raises: AudioError for a damaged file; OSError when the output cannot be written.
     """
-    first = sounds[0]
-    alike = all(
-        (sound.codec, sound.rate, sound.channels, sound.configuration)
-        == (first.codec, first.rate, first.channels, first.configuration)
-        for sound in sounds
-    )
-    containers = {file.container for file in files}
-    if not alike:
+    sounds = [sound for survey in surveys for sound in survey.sounds]
+    forms = {(sound.codec, sound.rate, sound.channels, sound.configuration) for sound in sounds}
+    if len(forms) > 1 or not all(survey.is_whole for survey in surveys):
         return None
-    if first.codec == "flac" and containers <= {Container.FLAC, Container.OGG}:
-        return _remux_flac(files, output)
-    if len(containers) > 1:
+    codec = sounds[0].codec
+    containers = {survey.file.container for survey in surveys}
+    if codec == "opus":
+        return _remux_opus(surveys, output)
+    if not all(survey.is_plain for survey in surveys):
         return None
-    match files[0].container:
-        case Container.WAV:
-            return _remux_waves(files, output)
-        case Container.OGG if first.codec == "opus":
-            return _remux_opus(files, output)
-        case Container.MP3 | Container.ADTS as container:
-            join_frames([file.run for file in files], output)
-            return container
-        case container:
-            return _remux_packets(files, container, first.codec, output)
+    if codec == "flac" and containers <= {Container.FLAC, Container.OGG}:
+        return _remux_flac(surveys, output)
+    if containers == {Container.WAV}:
+        return _remux_waves(surveys, output)
+    if containers in ({Container.MP3}, {Container.ADTS}):
+        return _remux_frames(surveys, output)
+    return None
 
 
-def _remux_waves(files: Sequence[WholeFile], output: BinaryIO) -> Container | None:
+def _remux_waves(surveys: Sequence[Survey], output: BinaryIO) -> Container | None:
+    runs = [survey.file.run for survey in surveys]
     waves: list[Wave] = []
-    for file in files:
-        with file.run.open() as reader:
-            wave = read_wave(reader, file.run.size_bytes)
+    for run in runs:
+        with run.open() as reader:
+            wave = read_wave(reader, run.size_bytes)
         if wave is None or not wave.format.is_sample_based or (waves and wave.format != waves[0].format):
             return None
         waves.append(wave)
-    join_waves([file.run for file in files], waves, output)
+    join_waves(runs, waves, output)
     return Container.WAV
 
 
-def _remux_opus(files: Sequence[WholeFile], output: BinaryIO) -> Container | None:
-    streams = [stream for file in files for stream in opus_streams(file.run)]
-    if len({stream.layout for stream in streams}) != 1:
+def _remux_frames(surveys: Sequence[Survey], output: BinaryIO) -> Container | None:
+    for survey in surveys:
+        if abs(seconds_of_frames(survey.file.run) - survey.seconds) > _EXACT:
+            return None
+    join_frames([survey.file.run for survey in surveys], output)
+    return surveys[0].file.container
+
+
+def _remux_opus(surveys: Sequence[Survey], output: BinaryIO) -> Container | None:
+    streams: list[OpusStream] = []
+    for survey in surveys:
+        is_measured_by_pages = survey.is_plain and survey.file.container is Container.OGG
+        found = opus_streams(survey.file.run) if is_measured_by_pages else [_opus_in(survey)]
+        differing = abs(Fraction(sum(stream.samples for stream in found), SAMPLE_RATE) - survey.seconds)
+        if differing > (_EXACT if survey.is_plain else _ONE_PACKET):
+            return None
+        streams += found
+    layouts = {stream.layout for stream in streams}
+    if len(layouts) != 1 or (streams[0].mapping and not all(survey.is_plain for survey in surveys)):
         return None
     join_opus(streams, output)
     return Container.OGG
 
 
-def _remux_flac(files: Sequence[WholeFile], output: BinaryIO) -> Container | None:
+def _opus_in(survey: Survey) -> OpusStream:
+    """The Opus track of a file, with silent packets where its clock has gaps."""
+    index = survey.sounds[0].index
+    with track_of(survey.file, index) as track:
+        head = track.stream.codec_context.extradata or b""
+    return opus_stream(
+        head, partial(_opus_packets, survey.file, index, head), heard_samples=round(survey.seconds * SAMPLE_RATE)
+    )
+
+
+def _opus_packets(file: WholeFile, index: int, head: bytes) -> Iterator[bytes]:
+    clock = Clock()
+    owed = 0
+    delay = pre_skip(head) * FLICKS // SAMPLE_RATE
+    with track_of(file, index) as track:
+
+        def moment_of(packet: "Packet[AudioStream] | None") -> Moment | None:
+            if packet is None:
+                return None
+            length = packet_samples(bytes(packet)) * FLICKS // SAMPLE_RATE
+            return track.moment_of_packet(packet, length=length, delay=delay)
+
+        for packet, following in with_next(track.packets()):
+            moment = moment_of(packet)
+            if moment is not None:
+                owed += clock.silence_before(moment, moment_of(following))
+            silent, owed = divmod(owed, SILENT_SAMPLES * FLICKS // SAMPLE_RATE)
+            yield from repeat(silent_packet(head), silent)
+            yield bytes(packet)
+
+
+def _remux_flac(surveys: Sequence[Survey], output: BinaryIO) -> Container | None:
     infos = []
-    for file in files:
-        with track_of(file) as track:
+    for survey in surveys:
+        with track_of(survey.file, survey.sounds[0].index) as track:
             infos.append(StreamInfo.of(track.stream.codec_context.extradata or b""))
     first = infos[0]
     if first is None or any(info is None or info.bits != first.bits for info in infos):
         return None
     writer = FlacWriter(output, first)
-    for file in files:
-        with track_of(file) as track:
+    for survey in surveys:
+        with track_of(survey.file, survey.sounds[0].index) as track:
             writer.write_frames(bytes(packet) for packet in track.packets())
     writer.close()
     return Container.FLAC
-
-
-def _remux_packets(files: Sequence[WholeFile], container: Container, codec: str, output: BinaryIO) -> Container | None:
-    # "bitexact" leaves out what would differ from one run to the next: random ids, versions, the time of day.
-    with av.open(output, "w", format=_muxer(container, codec), options={"fflags": "+bitexact"}) as muxed:
-        joined = _JoinedPackets(muxed)
-        for file in files:
-            with track_of(file) as track:
-                joined.add(track, is_last=file is files[-1])
-        if joined.is_empty:
-            return None
-    return container
-
-
-def _muxer(container: Container, codec: str) -> str:
-    if container is Container.MATROSKA:
-        return "webm" if codec in WEBM_CODECS else "matroska"
-    return {Container.MP4: "mp4", Container.OGG: "ogg"}[container]
-
-
-class _JoinedPackets:
-    """Packets of several files on one clock."""
-
-    def __init__(self, output: OutputContainer) -> None:
-        self._output = output
-        self._target: AudioStream | None = None
-        self._end = Fraction(0)
-
-    @property
-    def is_empty(self) -> bool:
-        return self._end == 0
-
-    def add(self, track: Track, *, is_last: bool) -> None:
-        if self._target is None:
-            self._target = self._output.add_stream_from_template(track.stream)
-        shift: int | None = None
-        for packet in track.packets():
-            pts = cast(int, packet.pts)
-            if shift is None:
-                # In the first file, the encoder's delay before zero stays before zero. In later ones it is heard, so
-                # that no packet is lost.
-                shift = -max(0, pts) if self.is_empty else round(self._end / track.time_base) - pts
-            duration = self._duration(track, packet)
-            packet.stream = self._target
-            packet.time_base = track.time_base
-            packet.pts = packet.dts = pts + shift
-            if not is_last or not track.declared_duration(packet):
-                packet.duration = duration
-            self._end = (pts + shift + duration) * track.time_base
-            try:
-                self._output.mux_one(packet)
-            except av.FFmpegError as error:
-                raise CanNotRemux from error
-
-    def _duration(self, track: Track, packet: "Packet[AudioStream]") -> int:
-        # Matroska notes the padding of any packet, and players skip it; elsewhere only the last packet's is skipped,
-        # and a packet in the middle lasts as long as its decoded sound.
-        if self._output.format.name in ("matroska", "webm") and (declared := track.declared_duration(packet)):
-            return declared
-        return track.natural_duration(packet)

@@ -1,28 +1,34 @@
 """Stitches a recording's chunks into one file with PyAV; the same chunks give the same bytes, in constant memory.
 
-Chunks are whole files, slices of one file, or some of both: see `whole_files`.
+Chunks are whole files, slices of one file, or some of both: see `whole_files`. The result is what a player plays of
+them, on the files' own clocks:
 
-- One file, whole or in slices, has its chunks concatenated: the result is the recorded file, byte for byte.
-- Several files of one codec are remuxed, their packets untouched. WAV and FLAC are exact to the sample. Ogg Opus is
-  within 20 ms per join; the other codecs add their encoder's delay and padding at each join, and no packet is lost.
-- Files that differ too much for that (codec, rate, channels) are decoded and encoded as one FLAC file.
+- One file that every player plays alike has its chunks concatenated: the result is the recorded file, byte for byte.
+- Several files of one form are joined with their packets untouched, where that is exact: see `remuxing`.
+- All else is decoded and encoded as one FLAC file: files that differ or that players trim, several tracks (as further
+  channels), gaps in the clock (as silence), damaged files, and containers that few players know.
 
-A WAV of more than 4 GiB is written as RF64. Synchronous: it runs in a worker process.
+What cannot be decoded is left out and told as `Damage`. A WAV of more than 4 GiB is written as RF64. Synchronous: it
+runs in a worker process.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import Container
-from adapters.audio.damage import Damage
-from adapters.audio.demuxing import Sound, sound_of
-from adapters.audio.errors import ChecksumMismatch
+from adapters.audio.damage import Damage, DamageReason
+from adapters.audio.demuxing import links_of
+from adapters.audio.errors import ChecksumMismatch, NotAudio, UnsupportedAudio
 from adapters.audio.reencoding import reencode
-from adapters.audio.remuxing import WEBM_CODECS, CanNotRemux, remux
-from adapters.audio.whole_files import WholeFile, whole_files
+from adapters.audio.remuxing import remux
+from adapters.audio.survey import Survey, survey
+from adapters.audio.wav import read_wave
+from adapters.audio.whole_files import FoundFiles, WholeFile, whole_files
 from adapters.blobs.copying import copy_blob
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
@@ -36,6 +42,10 @@ _CONTENT_TYPES = {
     Container.MP4: "audio/mp4",
     Container.MATROSKA: "audio/webm",
 }
+"""The containers that are kept as they are. Recordings in others become FLAC, which more players play."""
+
+_WEBM_CODECS = ("opus", "vorbis")
+"""What WebM may hold; with another codec the same container is plain Matroska."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,51 +73,88 @@ def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | Non
     measured = MeasuredChunks.of(chunks)
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
         raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
-    files = whole_files(measured)
-    sounds = [sound_of(file) for file in files]
+    surveys, damage = _surveyed(whole_files(measured))
     try:
         with output.open("w+b") as written:
-            container, method = _write(files, sounds, written)
-        sound = sounds[0] if method == "concatenated" else sound_of(_written_file(container, output))
+            container, method = _write(surveys, written)
+        result = surveys[0] if method == "concatenated" else survey(_written_file(container, output))
     except BaseException:
         output.unlink(missing_ok=True)
         raise
+    codec = result.sounds[0].codec
     return StitchedAudio(
-        duration_ms=round(sound.seconds * 1000),
-        content_type=_content_type(container, sound.codec),
-        codec=sound.codec,
+        duration_ms=round(result.seconds * 1000),
+        content_type=_content_type(container, codec),
+        codec=codec,
         method=method,
         chunks_md5=measured.md5,
+        damage=damage,
     )
 
 
+def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
+    """Every file that can be decoded. Raises: the first file's AudioError when none can."""
+    surveys: list[Survey] = []
+    damage = list(found.damage)
+    refused: NotAudio | UnsupportedAudio | None = None
+    for file in chain.from_iterable(map(links_of, found.files)):
+        try:
+            surveys.append(survey(file))
+        except (NotAudio, UnsupportedAudio) as error:
+            refused = refused or error
+            damage += _damage_of(file, error)
+        else:
+            damage += surveys[-1].damage
+    if not surveys:
+        raise refused or NotAudio(chunk_number=None, detail="has no sound")
+    once = {(each.chunk_number, each.reason): each for each in reversed(damage)}
+    return surveys, tuple(once[key] for key in sorted(once))
+
+
+def _damage_of(file: WholeFile, error: NotAudio | UnsupportedAudio) -> Iterator[Damage]:
+    reason: DamageReason = "not_audio" if isinstance(error, NotAudio) else "unsupported_audio"
+    for number in file.run.numbers_in(range(file.run.size_bytes)):
+        message = f"Chunk {number} {error.detail}; it was left out."
+        yield Damage(chunk_number=number, reason=reason, message=message)
+
+
 def _content_type(container: Container, codec: str) -> str:
-    if container is Container.MATROSKA and codec not in WEBM_CODECS:
+    if container is Container.MATROSKA and codec not in _WEBM_CODECS:
         return "audio/matroska"
     return _CONTENT_TYPES[container]
 
 
-def _write(files: Sequence[WholeFile], sounds: Sequence[Sound], output: BinaryIO) -> tuple[Container, Method]:
-    if len(files) == 1:
-        _concatenate(files[0].run, output)
-        return files[0].container, "concatenated"
-    try:
-        container = remux(files, sounds, output)
-    except CanNotRemux:
-        container = None
+def _write(surveys: Sequence[Survey], output: BinaryIO) -> tuple[Container, Method]:
+    if len(surveys) == 1 and _plays_as_it_is(surveys[0]):
+        _concatenate(surveys[0].file.run, output)
+        return surveys[0].file.container, "concatenated"
+    container = remux(surveys, output)
     if container is not None:
         return container, "remuxed"
-    output.seek(0)
-    output.truncate()
-    reencode(files, sounds, output)
+    reencode(surveys, output)
     return Container.FLAC, "reencoded"
 
 
+def _plays_as_it_is(survey: Survey) -> bool:
+    """Whether every player plays the file as it was decoded here."""
+    if not survey.is_plain or survey.file.container not in _CONTENT_TYPES:
+        return False
+    if survey.file.container is not Container.WAV:
+        return True
+    run = survey.file.run
+    with run.open() as reader:
+        wave = read_wave(reader, run.size_bytes)
+    return wave is not None and wave.sizes_are_right
+
+
 def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
-    for open_chunk, size_bytes in zip(run.chunks, run.sizes_bytes, strict=True):
-        with open_chunk() as reader:
-            if copy_blob(reader, output) != size_bytes:
-                raise OSError(f"A chunk no longer has the {size_bytes} bytes measured before.")
+    for index, piece in enumerate(run.pieces):
+        with piece.open_chunk() as reader:
+            if piece.start == 0 and reader.seek(0, os.SEEK_END) == piece.size_bytes:
+                copy_blob(reader, output)
+                continue
+        with run.part(run.edges[index], run.edges[index + 1]).open() as part:
+            copy_blob(part, output)
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:

@@ -1,19 +1,61 @@
-"""Finds the files that chunks make up: each chunk a whole file, or slices of one file, or some of both.
+"""Finds the files that chunks make up: each chunk a whole file, or slices of one file, several files, or some of all.
 
-Only the bytes count. A chunk begins a file if it begins with a file's header. Two things can look like that and are
-not: sound that happens to read like a header, and a header inside a file (a second stream's in Ogg, a tag's in MP3).
-So where a container says where its file ends, that counts for more than what a chunk begins with.
+Only the bytes count. A file begins where a file's header is. Two things can look like that and are not: sound that
+happens to read like a header, and a header inside a file (a second stream's in Ogg, a tag's in MP3). So where a
+container says where its file ends, that counts for more than what seems to begin in it; see `file_ends`.
+
+A chunk that is no part of any file is left out and told of: the others are still worth having.
 """
 
+import bisect
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import islice
 
-from adapters.audio import flac, mpeg_frames, nested_boxes, ogg
-from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, MeasuredChunks
-from adapters.audio.container import Container, container_of, format_not_read, size_of_tags
+from adapters.audio import flac, nested_boxes, ogg
+from adapters.audio.body import Body
+from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks
+from adapters.audio.container import Container, first_frame_of, format_not_read, middle_of, not_audio_by_its_beginning
+from adapters.audio.damage import Damage, DamageReason
 from adapters.audio.errors import NotAudio, UnsupportedAudio
+from adapters.audio.file_ends import Walk, has_blocks, walk
+from adapters.audio.signatures import BEGINNING_SIZE
 from adapters.audio.wav import read_wave
+
+_SUPPORTED = "send it as WAV, FLAC, MP3, M4A, Ogg or WebM"
+_HOLDS_ZEROS = "holds nothing but zeros"
+_NO_AUDIO = "is not audio"
+_EMPTY = "is empty"
+_READ_AT_ONCE = 1 << 17
+_MOST_PATCHES = 10_000
+_MOST_TRIES = 1000
+_FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9][\x10-\xff].", re.DOTALL)
+_LARGEST_INDEX = 1 << 20
+_FRAMES_THAT_CONVINCE = 3
+
+_WALKED_BY_FRAMES = (Container.OGG, Container.FLAC, Container.MP3, Container.ADTS, Container.MPEG_TS)
+_NEVER_ZEROS = (Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK, Container.TTA, Container.APE)
+"""No stretch of their sound is nothing but zeros."""
+
+_CUT_OUT_OF = (*_WALKED_BY_FRAMES, Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK)
+"""They go on behind damage wherever that is; in all others, what comes later is found by its position."""
+
+_BARE_SAMPLES = (
+    b"sowt",
+    b"twos",
+    b"in24",
+    b"in32",
+    b"raw ",
+    b"lpcm",
+    b"ipcm",
+    b"fpcm",
+    b"fl32",
+    b"NONE",
+    b"ulaw",
+    b"alaw",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,214 +64,316 @@ class WholeFile:
     run: ChunkRun
 
 
-def whole_files(measured: MeasuredChunks) -> list[WholeFile]:
-    """The files, in order; together they hold every chunk.
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """The files, in order, and the chunks that are no part of any of them, in order of their numbers."""
 
-    Raises: NotAudio, UnsupportedAudio with the number of a chunk that neither begins nor continues a file.
+    files: list[WholeFile]
+    damage: tuple[Damage, ...] = ()
+
+
+def whole_files(measured: MeasuredChunks) -> FoundFiles:
+    """The files, in order, and what is no part of any of them.
+
+    Raises: NotAudio, UnsupportedAudio with the number of the chunk that tells most, if there is no file at all.
     """
     if not measured.chunks:
         raise NotAudio(chunk_number=None, detail="has no chunks")
-    for index, size in enumerate(measured.sizes_bytes):
-        if size == 0:
-            raise NotAudio(chunk_number=index + 1, detail="is empty")
-    count = len(measured.chunks)
-    files: list[WholeFile] = []
-    start = 0
-    while start < count:
-        container = _required_container(measured, start)
-        stop = start + 1
-        while stop < count and not _begins_file(measured, container, start, stop):
-            stop += 1
-        file = WholeFile(container, ChunkRun.of(measured, start, stop))
-        _check_every_chunk_belongs(file)
-        files.append(file)
-        start = stop
-    return files
+    empty = {number: _Problem(number, "not_audio", _EMPTY) for number in _empty_ones(measured)}
+    run = ChunkRun.of(measured)
+    search = _searched(run, empty)
+    if search.defects and search.guilty:
+        # What was put between a file's slices moved all that comes behind it; what took the place of a slice did not.
+        known = {number: search.problems[number] for number in search.guilty}
+        without_them = _searched(run.without(search.guilty), empty | known)
+        search = search if without_them.defects else without_them
+    if not search.files:
+        raise _most_telling(search.problems)
+    return FoundFiles(search.files, tuple(search.problems[number].damage for number in sorted(search.problems)))
 
 
-def _required_container(measured: MeasuredChunks, index: int) -> Container:
-    run = ChunkRun.of(measured, index, len(measured.chunks))
+def _empty_ones(measured: MeasuredChunks) -> Iterator[int]:
+    return (number for number, size in enumerate(measured.sizes_bytes, start=1) if not size)
+
+
+def _searched(run: ChunkRun, problems: "dict[int, _Problem]") -> "_Search":
     with run.open() as reader:
-        container = container_of(reader, run.size_bytes)
-        if container is not None:
-            return container
-        reader.seek(0)
-        head = reader.read(64)
-    if name := format_not_read(head):
-        raise UnsupportedAudio(chunk_number=index + 1, detail=f"is {name}, which is not supported")
-    if ogg.begins_page(head):
-        raise NotAudio(chunk_number=index + 1, detail="is the middle of an Ogg file whose beginning is missing")
-    raise NotAudio(chunk_number=index + 1, detail="is not audio")
+        search = _Search(Body(run, reader), problems)
+        search.run()
+    return search
 
 
-def _begins_file(measured: MeasuredChunks, current: Container, start: int, index: int) -> bool:
-    """Whether chunk `index` begins a new file, when the current one began with chunk `start`."""
-    before = ChunkRun.of(measured, start, index)
-    rest = ChunkRun.of(measured, index, len(measured.chunks))
-    with rest.open() as reader:
-        head = reader.peek(64)[:64]
-        if current is Container.OGG and ogg.begins_page(head) and not ogg.begins_stream(head):
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    number: int
+    reason: DamageReason
+    detail: str
+
+    @property
+    def damage(self) -> Damage:
+        return Damage(
+            chunk_number=self.number,
+            reason=self.reason,
+            message=f"Chunk {self.number} {self.detail}; it was left out.",
+        )
+
+
+def _most_telling(problems: dict[int, _Problem]) -> NotAudio | UnsupportedAudio:
+    in_order = [problems[number] for number in sorted(problems)]
+    told = [problem for problem in in_order if problem.detail not in (_EMPTY, _HOLDS_ZEROS, _NO_AUDIO)]
+    problem = (told or in_order)[0]
+    kind = UnsupportedAudio if problem.reason == "unsupported_audio" else NotAudio
+    return kind(chunk_number=problem.number, detail=problem.detail)
+
+
+class _Search:
+    """Goes through a body once, from file to file."""
+
+    def __init__(self, body: Body, problems: dict[int, _Problem]) -> None:
+        self._body = body
+        self.files: list[WholeFile] = []
+        self.problems = dict(problems)
+        self.guilty: set[int] = set()
+        """Chunks that are certainly nothing of the files that they are in."""
+        self.defects = 0
+        """How many times something was not where a file says that it is."""
+        self._missing_beginning: str | None = None
+
+    def run(self) -> None:
+        position = 0
+        while position < self._body.size_bytes:
+            container = self._body.container_at(position)
+            position = self._pass_over(position) if container is None else self._take(container, position)
+
+    def report(self, number: int, reason: DamageReason, detail: str) -> None:
+        self.problems.setdefault(number, _Problem(number, reason, detail))
+
+    def _take(self, container: Container, start: int) -> int:
+        """Take the file that begins at `start`. Returns where it ends."""
+        self._missing_beginning = None
+        edges = self._body.run.edges
+        touched = _Touched(self._body.run)
+        patches: list[tuple[int, bytes]] = []
+        end = max(_walked(walk(self._body, container, start), touched, patches), start + 1)
+        self.defects += len(patches)
+        if container is Container.MP4 and not self._has_index(start, end):
+            self.defects += 1
+            self._report_lost_mp4(start, end)
+            return end
+        first_byte = self._first_byte(container, start, end)
+        run = self._body.run.part(first_byte, end)
+        run = run.patched((position - first_byte, header) for position, header in patches if header)
+        dropped = set[int]()
+        for group in touched.gaps(range(bisect.bisect_left(edges, start + 1), bisect.bisect_left(edges, end))):
+            dropped |= self._report_group(group, end, follows=group[0] > min(touched.indexes, default=group[0]))
+        for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
+            if index in touched.indexes and self._is_foreign(container, run, index):
+                dropped.add(self._number(index))
+        self.defects += container is Container.WAV and bool(self.guilty) and not _is_as_long_as_it_says(run)
+        self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
+        return end
+
+    def _report_group(self, group: list[int], end: int, *, follows: bool) -> set[int]:
+        """Tell of chunks next to one another that have nothing in them of the file that they are in.
+
+        If some of them are certainly none of its, the others are only lost because of those. Returns what is to be cut
+        out.
+        """
+        edges = self._body.run.edges
+        guilty = [index for index in group if self._is_certainly_none(index)]
+        self.guilty.update(self._number(index) for index in guilty)
+        numbers = [self._number(index) for index in group]
+        an_empty_one_is = any(number in self.problems for number in range(numbers[0] - 1, numbers[-1] + 2))
+        for index in guilty or ([] if an_empty_one_is else group):
+            if edges[index + 1] > end:
+                continue  # the next file begins in it
+            reason, detail = self._what_is_at(edges[index])
+            if detail == _NO_AUDIO and len(group) > 1:
+                reason, detail = "damaged", "cannot be used, because it or a chunk next to it is damaged"
+            elif detail == _NO_AUDIO and follows:
+                detail = "is not audio, and does not continue the file before it"
+            self.report(self._number(index), reason, detail)
+        return {self._number(index) for index in guilty or group}
+
+    def _is_certainly_none(self, index: int) -> bool:
+        position = self._body.run.edges[index]
+        head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
+        return bool(not_audio_by_its_beginning(head) or format_not_read(head)) or self._is_zeros(index)
+
+    def _first_byte(self, container: Container, start: int, end: int) -> int:
+        """Where a file's bytes begin that are worth keeping: bare frames may begin with the end of a frame."""
+        if not container.is_bare_frames:
+            return start
+        first = first_frame_of(self._body.part(start, end), end - start)
+        is_tagged = self._body.read(start, 3) == b"ID3"
+        return start if first is None or is_tagged else start + first.position
+
+    def _has_index(self, start: int, end: int) -> bool:
+        return any(box.name == "moov" for box in nested_boxes.mp4_boxes(self._body.part(start, end), end - start))
+
+    def _report_lost_mp4(self, start: int, end: int) -> None:
+        edges = self._body.run.edges
+        for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
+            if self._is_certainly_none(index):
+                reason, detail = self._what_is_at(edges[index])
+                self.report(self._number(index), reason, detail)
+                self.guilty.add(self._number(index))
+        begins = self._body.read(start + 4, 4) == b"ftyp"
+        detail = "is of an MP4 file whose index (moov) is missing" if begins else _is_middle("an MP4")
+        for number in self._body.run.numbers_in(range(start, end)):
+            self.report(number, "damaged", detail)
+
+    def _is_foreign(self, container: Container, run: ChunkRun, index: int) -> bool:
+        """Tell of a chunk whose bytes are where a file's sound should be, and are certainly none."""
+        if container in _WALKED_BY_FRAMES:
             return False
-        if current is Container.WAV and _goes_on_by_its_header(measured, start, index):
-            return False
-        if _is_whole(current, before):
+        position = self._body.run.edges[index]
+        head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
+        if name := not_audio_by_its_beginning(head):
+            self.report(self._number(index), "not_audio", f"is {name}, not audio")
+            self.guilty.add(self._number(index))
             return True
-        found = container_of(reader, rest.size_bytes)
-        if found is None:
+        may_be_zeros = container not in (Container.MP4, *_NEVER_ZEROS) or not self._is_zeros(index)
+        if may_be_zeros or (container is Container.MP4 and not self._is_in_coded_sound(run, index)):
             return False
-        if found is Container.MP4 and head[4:8] != b"ftyp":
-            return False  # any top-level box may begin an old QuickTime file, and a slice too
-        if found.is_bare_frames:
-            return current.is_bare_frames and _begins_other_frames(before, reader, rest.size_bytes)
-    return not (current is Container.OGG and _has_only_first_pages(before))
+        self.report(self._number(index), "not_audio", _HOLDS_ZEROS)
+        self.guilty.add(self._number(index))
+        return True
+
+    def _is_in_coded_sound(self, run: ChunkRun, index: int) -> bool:
+        """Whether a chunk is inside the sound of an MP4 file, and zeros mean nothing there."""
+        chunk = next(span for number, span in run.spans() if number == self._number(index))
+        is_sound = is_bare = False
+        with run.open() as reader:
+            for box in nested_boxes.mp4_boxes(reader, reader.size_bytes):
+                if box.name == "mdat" and box.span.start <= chunk.start and chunk.stop <= box.span.stop:
+                    is_sound = True
+                if box.name == "moov":
+                    reader.seek(box.span.start)
+                    codecs = reader.read(min(len(box.span), _LARGEST_INDEX))
+                    is_bare = any(codec in codecs for codec in _BARE_SAMPLES)
+        return is_sound and not is_bare
+
+    def _pass_over(self, start: int) -> int:
+        """Leave out what is no file. Returns where the next file may begin."""
+        body = self._body
+        edge = body.next_edge(start)
+        if not body.names_something(start):
+            next_file = body.next_beginning(start + 1, edge)
+            if next_file is not None:
+                return next_file
+        if body.is_edge(start):
+            reason, detail = self._what_is_at(start)
+            self.report(self._number(bisect.bisect_left(body.run.edges, start)), reason, detail)
+        return edge
+
+    def _what_is_at(self, position: int) -> tuple[DamageReason, str]:
+        """Why no file begins with the chunk at `position`."""
+        head = self._body.read(position, BEGINNING_SIZE)
+        if name := not_audio_by_its_beginning(head):
+            return "not_audio", f"is {name}, not audio"
+        if name := format_not_read(head):
+            return "unsupported_audio", f"is {name}, which is not supported; {_SUPPORTED}"
+        if self._body.holds_zeros(position):
+            return "not_audio", _HOLDS_ZEROS
+        kind = middle_of(head) or _part_inside(self._body, position, self._body.next_edge(position))
+        self._missing_beginning = kind or self._missing_beginning
+        return "not_audio", _is_middle(self._missing_beginning) if self._missing_beginning else _NO_AUDIO
+
+    def _is_zeros(self, index: int) -> bool:
+        return self._body.holds_zeros(self._body.run.edges[index])
+
+    def _number(self, index: int) -> int:
+        return self._body.run.pieces[index].number or 1
 
 
-def _goes_on_by_its_header(measured: MeasuredChunks, start: int, index: int) -> bool:
-    whole = ChunkRun.of(measured, start, len(measured.chunks))
-    with whole.open() as reader:
-        wave = read_wave(reader, whole.size_bytes)
-    if wave is None:
-        return False
-    ends = list(accumulate(whole.sizes_bytes))
-    return wave.declared_end in ends[index - start :]
+class _Touched:
+    """Which pieces of a run hold something of a file. Its parts are told of in order."""
 
+    def __init__(self, run: ChunkRun) -> None:
+        self._edges = run.edges
+        self._index = 0
+        self.indexes: set[int] = set()
 
-def _is_whole(container: Container, run: ChunkRun) -> bool:
-    """Whether the file says itself that it is complete; some containers never can."""
-    with run.open() as reader:
-        match container:
-            case Container.WAV:
-                wave = read_wave(reader, run.size_bytes)
-                return wave is not None and wave.declared_end == run.size_bytes
-            case Container.OGG:
-                return _ends_in_last_page(reader)
-            case Container.MP4:
-                return nested_boxes.mp4_is_whole(reader, run.size_bytes)
-            case Container.MATROSKA:
-                return nested_boxes.matroska_is_whole(reader, run.size_bytes)
-            case Container.FLAC:
-                return _ends_in_last_frame(reader)
-            case _:
-                return False
+    def gaps(self, indexes: range) -> Iterator[list[int]]:
+        """Those of the pieces that hold nothing of the file, grouped by who is next to whom."""
+        group: list[int] = []
+        for index in indexes:
+            if index not in self.indexes:
+                group.append(index)
+            elif group:
+                yield group
+                group = []
+        if group:
+            yield group
 
-
-def _ends_in_last_page(reader: ChunkReader) -> bool:
-    reader.seek(max(0, reader.size_bytes - ogg.LARGEST_PAGE))
-    tail = reader.read()
-    offset = tail.rfind(ogg.CAPTURE)
-    if offset < 0:
-        return False
-    page = ogg.page_at(reader, reader.size_bytes - len(tail) + offset)
-    return page is not None and page.is_last and page.end == reader.size_bytes
-
-
-def _ends_in_last_frame(reader: ChunkReader) -> bool:
-    info = _stream_info(reader)
-    if info is None:
-        return False
-    reader.seek(max(0, reader.size_bytes - _largest_flac_frame(info)))
-    return flac.ends_stream(reader.read(), info)
-
-
-def _has_only_first_pages(run: ChunkRun) -> bool:
-    with run.open() as reader:
-        return all(page.is_first for page in ogg.pages(reader))
-
-
-def _begins_other_frames(before: ChunkRun, reader: ChunkReader, size_bytes: int) -> bool:
-    """Whether a file of bare frames begins here: with a tag or an encoder's note in front, or in another format."""
-    with before.open() as earlier:
-        known = next(mpeg_frames.frames(earlier, before.size_bytes), None)
-    tags = size_of_tags(reader)
-    first = mpeg_frames.first_frame(reader, tags, size_bytes)
-    if known is None or first is None:
-        return False
-    reader.seek(first.position)
-    return tags > 0 or first.format != known.format or mpeg_frames.is_xing(reader.read(first.size_bytes), first.format)
-
-
-def _check_every_chunk_belongs(file: WholeFile) -> None:
-    """Refuse a chunk that has nothing in it of the file it should continue: a picture among slices, say."""
-    if len(file.run.chunks) == 1 or file.container is Container.WAV:
-        return  # a WAV's samples may be any bytes
-    if file.container is Container.FLAC:
-        _check_flac(file.run)
-        return
-    with file.run.open() as reader:
-        spans = _spans_that_belong(file.container, reader)
-        current = next(spans, None)
-        for number, span in file.run.spans():
-            while current is not None and current.stop <= span.start:
-                current = next(spans, None)
-            if current is None or current.start >= span.stop:
-                raise NotAudio(chunk_number=number, detail="is not audio, and does not continue the file before it")
-
-
-def _spans_that_belong(container: Container, reader: ChunkReader) -> Iterator[range]:
-    match container:
-        case Container.OGG:
-            yield from _ogg_spans(reader)
-        case Container.MP4:
-            yield from (box.span for box in nested_boxes.mp4_boxes(reader, reader.size_bytes))
-        case Container.MATROSKA:
-            elements = nested_boxes.matroska_elements(reader, reader.size_bytes)
-            # The segment encloses everything, so it says nothing about what is in it.
-            yield from (element.span for element in elements if element.has_size)
-        case _:
-            yield from _frame_spans(reader)
-
-
-def _ogg_spans(reader: ChunkReader) -> Iterator[range]:
-    end = 0
-    for page in ogg.pages(reader):
-        yield range(page.position, page.end)
-        end = page.end
-    reader.seek(end)
-    if ogg.begins_page(reader.read(5)):
-        yield range(end, reader.size_bytes)  # a last page, cut off
-
-
-def _frame_spans(reader: ChunkReader) -> Iterator[range]:
-    end = size_of_tags(reader)
-    yield range(end)
-    last: mpeg_frames.Frame | None = None
-    for frame in mpeg_frames.frames(reader, reader.size_bytes):
-        if last is not None:
-            # A frame with no other where it says that it ends was cut off: only its header is certain.
-            yield range(last.position, last.end if last.end == frame.position else last.position + 1)
-        last = frame
-        end = frame.end
-    if last is not None:
-        yield range(last.position, last.position + 1 if end < reader.size_bytes else end)
-    reader.seek(end)
-    tail = reader.read(16)
-    cut_off = mpeg_frames.frame_of(tail, end)
-    if tail.startswith(mpeg_frames.TAIL_MARKS) or (cut_off is not None and cut_off.end > reader.size_bytes):
-        yield range(end, reader.size_bytes)
-
-
-def _check_flac(run: ChunkRun) -> None:
-    """FLAC frames have no size in their header; but one begins in every stretch longer than the largest frame."""
-    with run.open() as reader:
-        info = _stream_info(reader)
-        if info is None:
+    def add(self, span: range) -> None:
+        if not span:
             return
-        largest = _largest_flac_frame(info)
-        metadata_end = flac.metadata_end(reader, size_of_tags(reader))
-        for number, span in run.spans():
-            start = max(span.start, metadata_end)
-            if number == run.first_number or span.stop - start <= largest:
-                continue
-            reader.seek(start)
-            if not flac.has_frame(reader.read(largest + 32)):
-                raise NotAudio(chunk_number=number, detail="is not audio, and does not continue the file before it")
+        if self._edges[self._index] > span.start or self._edges[self._index + 1] <= span.start:
+            self._index = bisect.bisect_right(self._edges, span.start) - 1
+        while self._index + 1 < len(self._edges) and self._edges[self._index] < span.stop:
+            self.indexes.add(self._index)
+            self._index += 1
+        self._index -= 1
 
 
-def _stream_info(reader: ChunkReader) -> flac.StreamInfo | None:
-    reader.seek(size_of_tags(reader) + 8)
-    return flac.StreamInfo.of(reader.read(flac.STREAMINFO_SIZE))
+def _walked(parts: Walk, touched: _Touched, patches: list[tuple[int, bytes]]) -> int:
+    """Where a walk ends; what it tells on its way is noted."""
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as ended:
+            return int(ended.value)
+        if isinstance(part, range):
+            touched.add(part)
+        elif len(patches) < _MOST_PATCHES:
+            patches.append((part.span.start, part.header))
 
 
-def _largest_flac_frame(info: flac.StreamInfo) -> int:
-    # A frame is at most as large as its raw samples, plus some bytes of headers.
-    return info.largest_frame_bytes or info.largest_block * info.channels * ((info.bits + 8) // 8) + 1024
+def _is_as_long_as_it_says(run: ChunkRun) -> bool:
+    with run.open() as reader:
+        wave = read_wave(reader, reader.size_bytes)
+    return wave is not None and (wave.declared_data_end is None or wave.sizes_are_right)
+
+
+def _is_middle(kind: str) -> str:
+    return f"is the middle of {kind} file whose beginning is missing"
+
+
+def _part_inside(body: Body, start: int, stop: int) -> str | None:
+    """The kind of file whose parts are inside a chunk, though it begins in the middle of one of them."""
+    position = start
+    while position < stop:
+        block = body.read(position, min(_READ_AT_ONCE, stop - position))
+        for magic, offset in ((nested_boxes.CLUSTER_MAGIC, 0), (b"moof", 4), (b"moov", 4), (ogg.CAPTURE + b"\0", 0)):
+            at = block.find(magic, offset)
+            if at >= 0 and (kind := middle_of(block[at - offset : at + 64])):
+                return kind
+        if position == start and _has_webm_blocks(body, position, block):
+            return "a WebM"
+        if position == start and _has_flac_frames(body, position, block):
+            return "a FLAC"
+        position += len(block)
+    return None
+
+
+def _has_webm_blocks(body: Body, position: int, block: bytes) -> bool:
+    headers = islice(nested_boxes.BLOCK_HEADER.finditer(block), _MOST_TRIES)
+    return any(has_blocks(body, position + header.start()) for header in headers)
+
+
+def _has_flac_frames(body: Body, position: int, block: bytes) -> bool:
+    """Whether a frame begins in these bytes that others of its form follow."""
+    forms = set(_flac_forms(block))
+    if not forms:
+        return False
+    following = Counter(_flac_forms(body.read(position, _READ_AT_ONCE)))
+    return any(following[form] >= _FRAMES_THAT_CONVINCE for form in forms)
+
+
+def _flac_forms(block: bytes) -> Iterator[bytes]:
+    """What frames' headers say of how to decode them."""
+    for match in islice(_FLAC_SYNC.finditer(block), _MOST_TRIES):
+        if flac.frame_header(block[match.start() : match.start() + 16]) is not None:
+            yield match[0]

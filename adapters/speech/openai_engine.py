@@ -18,11 +18,9 @@ import aiohttp
 import av
 import orjson
 
-from adapters.audio.chunk_bytes import ChunkRun
-from adapters.audio.container import Container, container_of
-from adapters.audio.decoding import SAMPLE_RATE
-from adapters.audio.demuxing import sound_of
-from adapters.audio.whole_files import WholeFile
+from adapters.audio.container import Container
+from adapters.audio.decoding import SAMPLE_RATE, file_of
+from adapters.audio.survey import survey
 from adapters.speech.cutting import Span, pieces
 from adapters.speech.port import EngineRefused, EngineUnavailable, OpenAudio
 from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
@@ -104,7 +102,7 @@ class OpenAIEngine:
 
     def _uploads(self, open_audio: OpenAudio, voices: Voices) -> Iterator[Iterable[_Upload]]:
         """What to send for each voice."""
-        if voices.is_plain and (whole := self._as_it_is(open_audio, voices.channels)):
+        if voices.is_plain and (whole := self._as_it_is(open_audio)):
             yield [whole]
             return
         # A tenth less than fits, as Ogg adds bytes and Opus varies its rate.
@@ -114,17 +112,13 @@ class OpenAIEngine:
             spans = pieces(voice.blocks(), longest_seconds=longest_seconds)
             yield (_Upload(_as_opus(span), "piece.ogg", span.start_seconds, span.end_seconds) for span in spans)
 
-    def _as_it_is(self, open_audio: OpenAudio, channels: int) -> _Upload | None:
-        """The recording itself, if the endpoint takes it and will find all `channels` where it looks for sound."""
-        run = ChunkRun.of_file(open_audio)
-        with run.open() as reader:
-            container = container_of(reader, run.size_bytes)
-        if container not in _FILE_NAMES or run.size_bytes > self._largest_upload_bytes:
+    def _as_it_is(self, open_audio: OpenAudio) -> _Upload | None:
+        """The recording itself, if the endpoint takes it, and whoever plays it hears all that is heard here."""
+        file = file_of(open_audio)
+        if file.container not in _FILE_NAMES or file.run.size_bytes > self._largest_upload_bytes:
             return None
-        sound = sound_of(WholeFile(container, run))
-        if sound.channels != channels:
-            return None
-        return _Upload(open_audio(), _FILE_NAMES[container], 0.0, float(sound.seconds))
+        found = survey(file)
+        return _Upload(open_audio(), _FILE_NAMES[file.container], 0.0, float(found.seconds)) if found.is_plain else None
 
     async def _post(self, upload: _Upload, language: str) -> dict[str, Any]:
         form = aiohttp.FormData()

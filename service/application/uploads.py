@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
 from adapters.blobs.discarding import discard
 from adapters.blobs.port import BlobStore, Staged, StoredBlob
 from adapters.event_log.port import LogUnavailable
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizePolicy, RecordingKind, RecordingOpened
+from domain.events import ChunkStored, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
 from domain.life import decide
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
@@ -71,6 +72,7 @@ class ArrivedChunk:
     request_sha256: str
     request_is_named: bool
     is_last: bool
+    sample_scale: SampleScale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ class Uploads:
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
-        """Accept chunk `number` as it streams in; bytes and event are durable on return.
+        """Accept chunk `number` as it streams in; bytes and event are durable on return. Bytes that cannot be audio are
+        stored, too, and noted as suspect.
 
         `opening`: opens the recording if nothing of it has come yet. `check` gets the digests of the bytes before
         anything is recorded, and refuses by raising.
@@ -181,18 +184,21 @@ class Uploads:
         Raises: a RecordingError of the domain; what the body, `check` and storing raise.
         """
         prefix = blob_prefix(recording_id, f"chunk-{number}")
-        async with self._blobs.stage(prefix, body, announced_bytes=announced_bytes, check=check) as staged:
+        beginning = bytearray()
+        noted = _noting_the_beginning(body, beginning)
+        async with self._blobs.stage(prefix, noted, announced_bytes=announced_bytes, check=check) as staged:
             try:
                 if opening is not None:
                     await self.ensure_open(opening)
-                recording = await self._record(recording_id, number, staged)
+                looks_like = not_audio_by_its_beginning(bytes(beginning))
+                recording = await self._record(recording_id, number, staged, looks_like)
             except RecordingError:
                 await self._discard(recording_id, number, staged)
                 raise
         self._chunk_bytes.labels(recording.opened.dialect).inc(staged.size_bytes)
         return staged.blob
 
-    async def _record(self, recording_id: UUID, number: int, staged: Staged) -> Recording:
+    async def _record(self, recording_id: UUID, number: int, staged: Staged, looks_like: str | None) -> Recording:
         blob = staged.blob
         command = commands.StoreChunk(
             at=self._clock(),
@@ -201,13 +207,17 @@ class Uploads:
             size_bytes=blob.size_bytes,
             sha256=blob.sha256,
             md5=blob.md5,
+            looks_like=looks_like,
         )
         recording = await self._execute(recording_id, command, after=staged)
-        stitched = recording.stitched
-        is_past_retention = stitched is not None and stitched.at + self._chunk_retention <= command.at
-        if staged.keeper is None and is_past_retention:  # erased, and now back with a repeated request
+        if staged.keeper is None and self._may_be_erased(recording, command.at):  # and now back with a repeated request
             await self._blobs.delete(blob.key)
         return recording
+
+    def _may_be_erased(self, recording: Recording, at: datetime) -> bool:
+        """Whether the chunks are past their retention: see `service.followers.eraser.STITCHED_CHUNKS`."""
+        stitched = recording.stitched
+        return stitched is not None and not stitched.damage and stitched.at + self._chunk_retention <= at
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
@@ -242,6 +252,7 @@ class Uploads:
             request_sha256=arrived.request_sha256,
             is_named=arrived.request_is_named,
             is_last=arrived.is_last,
+            sample_scale=arrived.sample_scale,
         )
         if any(type(event) is ChunkStored for event in decide(recording, command)):
             blob = blob or await self._put(recording_id, arrived)
@@ -322,6 +333,14 @@ class Uploads:
 
 _NOT_TAKEN = "0" * 32
 """In place of the MD5, which is computed while bytes are stored; no decision depends on it."""
+
+
+async def _noting_the_beginning(body: AsyncIterable[bytes], beginning: bytearray) -> AsyncIterator[bytes]:
+    """The same bytes; as many of the first as tell what it is are added to `beginning`."""
+    async for piece in body:
+        if len(beginning) < BEGINNING_SIZE:
+            beginning += piece[: BEGINNING_SIZE - len(beginning)]
+        yield piece
 
 
 async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:

@@ -149,6 +149,8 @@ def _table(recording: Recording) -> Table:
         "name": recording.name,
         "status": recording.status,
         "failure": failure_sentence(recording) if recording.has_failed else None,
+        "damage": "; ".join(f"chunk {found.number}: {found.message.rstrip('.')}" for found in recording.damage),
+        "suspect": _suspects(recording),
         "started": recording.started_at and wording.local_time(recording.started_at),
         "duration": recording.duration_ms and wording.duration(recording.duration_ms),
         "audio": _audio(recording),
@@ -163,6 +165,10 @@ def _table(recording: Recording) -> Table:
         if value:
             table.add_row(name, Text(_printable(str(value))))
     return table
+
+
+def _suspects(recording: Recording) -> str:
+    return ", ".join(f"chunk {suspect.number} looks like {suspect.looks_like}" for suspect in recording.suspect_chunks)
 
 
 def _printable(text: str) -> str:

@@ -185,6 +185,14 @@ _ALL = (
         "The bytes of chunk `number` are durable. A later message for the same number replaces this one.\n\n"
         "Without a `blob_key` the chunk is metadata only: it counts, and adds no bytes.",
         request_sha256=_Told("tells its request from others, where chunks come without a number"),
+        looks_like=_Told(
+            "what its first bytes say it is, if it cannot be audio; null otherwise", examples=["a PDF document"]
+        ),
+        sample_scale=_Told(
+            "what its numbers were, if it is bare samples: `integers`, `floats`, or only -1, 0 and 1 as integers are "
+            "written (`units`) or as floats are (`float_units`); further ones may come",
+            examples=["integers"],
+        ),
     ),
     public_form(
         events.ChunkTranscribed,
@@ -196,12 +204,19 @@ _ALL = (
         events.FinalizeRequested,
         "tapedeck.recording.finalize_requested.v1",
         "The caller declared how many chunks there are; with the policy `reconcile`, some may come later.",
+        suspect_chunks=_Told("those of the chunks received that cannot be audio by their first bytes", assumed=()),
     ),
     public_form(
         events.Stitched,
         "tapedeck.recording.stitched.v1",
+        "The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order.",
         content_type=_Told(examples=["audio/ogg"]),
         method=_Told("how the chunks were joined"),
+        damage=_Told(
+            "the chunks that could not be used, in whole or in part; another message of this type may follow, once "
+            "they were replaced and the recording was retried",
+            assumed=(),
+        ),
     ),
     public_form(events.Transcribed, "tapedeck.recording.transcribed.v1"),
     public_form(
@@ -215,7 +230,12 @@ _ALL = (
         "tapedeck.recording.failed.v1",
         "A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content.",
     ),
-    public_form(events.RetryRequested, "tapedeck.recording.retry_requested.v1"),
+    public_form(
+        events.RetryRequested,
+        "tapedeck.recording.retry_requested.v1",
+        "Someone asked for `stage` to be done again: it had failed, or it is stitching and chunks were replaced since. "
+        "What later stages made is then made again, too.",
+    ),
     public_form(
         events.RecordingDeleted,
         "tapedeck.recording.deleted.v1",

@@ -12,6 +12,7 @@ from domain.events import (
     AmbientSessionUpdated,
     ChunkStored,
     ChunkTranscribed,
+    Damage,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -21,8 +22,10 @@ from domain.events import (
     RecordingKind,
     RecordingOpened,
     RetryRequested,
+    SampleScale,
     Stage,
     Stitched,
+    SuspectChunk,
     Transcribed,
 )
 from domain.life import decide
@@ -75,6 +78,10 @@ def open_recording(**changes: Any) -> commands.OpenRecording:
     return commands.OpenRecording(**opening(**changes))
 
 
+NOT_OF_NUMBERED_CHUNKS = {"request_sha256": None, "sample_scale": None}
+"""What a `ChunkStored` says only of chunks that are appended."""
+
+
 def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> dict[str, Any]:
     body = b"chunk %d" % number if body is None else body
     sha256 = hashlib.sha256(body).hexdigest()
@@ -88,12 +95,14 @@ def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> d
     }
 
 
-def chunk(number: int, body: bytes | None = None) -> ChunkStored:
-    return ChunkStored(**chunk_facts(number, body), request_sha256=None)
+def chunk(number: int, body: bytes | None = None, *, looks_like: str | None = None) -> ChunkStored:
+    return ChunkStored(**chunk_facts(number, body), looks_like=looks_like, **NOT_OF_NUMBERED_CHUNKS)
 
 
-def store_chunk(number: int, body: bytes | None = None, *, minutes: float = 1) -> commands.StoreChunk:
-    return commands.StoreChunk(**chunk_facts(number, body, minutes))
+def store_chunk(
+    number: int, body: bytes | None = None, *, minutes: float = 1, looks_like: str | None = None
+) -> commands.StoreChunk:
+    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like)
 
 
 def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
@@ -102,15 +111,17 @@ def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
 
 
 def placeholder(number: int, about: bytes = b"") -> ChunkStored:
-    return ChunkStored(**placeholder_facts(number, about), request_sha256=None)
+    return ChunkStored(**placeholder_facts(number, about), looks_like=None, **NOT_OF_NUMBERED_CHUNKS)
 
 
 def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
     return commands.StoreChunk(**placeholder_facts(number, about))
 
 
-def appended(number: int, body: bytes | None = None, *, request: str = "a") -> ChunkStored:
-    facts = chunk_facts(number, body)
+def appended(
+    number: int, body: bytes | None = None, *, request: str = "a", scale: SampleScale | None = None
+) -> ChunkStored:
+    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale}
     return ChunkStored(**facts | {"blob_key": f"chunk-{facts['sha256']}"}, request_sha256=request * 64)
 
 
@@ -150,13 +161,16 @@ def record_chunk_transcribed(number: int, body: bytes | None = None) -> commands
     return commands.RecordChunkTranscribed(**heard_facts(number, body))
 
 
-def finalized(total: int, *, received: int | None = None, md5: str | None = None) -> FinalizeRequested:
+def finalized(
+    total: int, *, received: int | None = None, md5: str | None = None, suspects: tuple[SuspectChunk, ...] = ()
+) -> FinalizeRequested:
     return FinalizeRequested(
         at=at(2),
         total_chunks=total,
         chunks_received=total if received is None else received,
         final_duration_ms=9_000,
         checksum_md5=md5,
+        suspect_chunks=suspects,
     )
 
 
@@ -177,6 +191,7 @@ STITCHED_FACTS: dict[str, Any] = {
     "duration_ms": 9_000,
     "chunk_count": 2,
     "chunks_md5": "b" * 32,
+    "damage": (),
 }
 TRANSCRIBED_FACTS: dict[str, Any] = {
     "at": at(4),
@@ -193,20 +208,24 @@ TRANSCRIBED_FACTS: dict[str, Any] = {
 }
 
 
-def stitched() -> Stitched:
-    return Stitched(**STITCHED_FACTS)
+def damaged(number: int) -> Damage:
+    return Damage(chunk_number=number, reason="damaged", message=f"Chunk {number} cannot be decoded.")
 
 
-def record_stitched() -> commands.RecordStitched:
-    return commands.RecordStitched(**STITCHED_FACTS)
+def stitched(*damage: Damage) -> Stitched:
+    return Stitched(**STITCHED_FACTS | {"damage": damage})
+
+
+def record_stitched(*damage: Damage, edition: int = 0) -> commands.RecordStitched:
+    return commands.RecordStitched(**STITCHED_FACTS | {"damage": damage}, edition=edition)
 
 
 def transcribed() -> Transcribed:
     return Transcribed(**TRANSCRIBED_FACTS)
 
 
-def record_transcribed() -> commands.RecordTranscribed:
-    return commands.RecordTranscribed(**TRANSCRIBED_FACTS)
+def record_transcribed(*, edition: int = 0) -> commands.RecordTranscribed:
+    return commands.RecordTranscribed(**TRANSCRIBED_FACTS, edition=edition)
 
 
 NOTE_FACTS: dict[str, Any] = {
@@ -224,8 +243,8 @@ def note_written() -> NoteWritten:
     return NoteWritten(**NOTE_FACTS)
 
 
-def record_note() -> commands.RecordNote:
-    return commands.RecordNote(**NOTE_FACTS)
+def record_note(*, edition: int = 0) -> commands.RecordNote:
+    return commands.RecordNote(**NOTE_FACTS, edition=edition)
 
 
 def failure_facts(stage: Stage, reason: str = "not_audio") -> dict[str, Any]:
@@ -236,8 +255,8 @@ def failed(stage: Stage, reason: str = "not_audio") -> Failed:
     return Failed(**failure_facts(stage, reason))
 
 
-def record_failure(stage: Stage) -> commands.RecordFailure:
-    return commands.RecordFailure(**failure_facts(stage))
+def record_failure(stage: Stage, *, edition: int = 0) -> commands.RecordFailure:
+    return commands.RecordFailure(**failure_facts(stage), edition=edition)
 
 
 def retry_requested(stage: Stage) -> RetryRequested:

@@ -29,7 +29,9 @@ RECONCILE = FinalizePolicy.RECONCILE
 
 def declared(total, received=None):
     facts = {"final_duration_ms": None, "checksum_md5": None}
-    return FinalizeRequested(at=at(1), total_chunks=total, chunks_received=received or total, **facts)
+    return FinalizeRequested(
+        at=at(1), total_chunks=total, chunks_received=received or total, suspect_chunks=(), **facts
+    )
 
 
 def test_chunks_get_the_next_number():

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given as for_all
 
-from domain.events import FinalizePolicy, RecordingKind, Stage
+from domain.events import FinalizePolicy, RecordingKind, Stage, SuspectChunk
 from domain.recording import CorruptHistory, Phase, evolve
 from domain.summary import Standing, evolve_summary
 from tests.domain.histories import (
@@ -9,14 +9,18 @@ from tests.domain.histories import (
     START,
     at,
     chunk,
+    damaged,
     deleted,
     failed,
+    finalize,
     finalized,
+    given,
     note_written,
     opened,
     retry_requested,
     stitched,
     transcribed,
+    when,
 )
 from tests.domain.history_kit import histories
 
@@ -49,6 +53,7 @@ def test_an_opened_recording_stands_as_it_was_announced():
     row = summary_of(opened(**FACTS, finalize_policy=FinalizePolicy.RECONCILE)).model_dump()
     not_yet = ("total_chunks", "final_duration_ms", "finalized_at", "stitched", "transcribed", "note", "failed")
     assert row == FACTS | dict.fromkeys(not_yet) | {
+        "suspect_chunks": (),
         "standing": Standing.OPEN,
         "created_at": START,
         "updated_at": START,
@@ -59,6 +64,29 @@ def test_an_opened_recording_stands_as_it_was_announced():
 def test_a_finalized_recording_says_what_was_declared_and_when():
     summary = summary_of(opened(), chunk(1), finalized(1))
     assert (summary.total_chunks, summary.final_duration_ms, summary.finalized_at) == (1, 9_000, finalized(1).at)
+
+
+PDF = "a PDF document"
+
+
+def test_a_chunk_is_suspected_until_other_bytes_replace_it():
+    history = [opened(), chunk(2, b"%PDF", looks_like=PDF), chunk(1, b"PK", looks_like="a ZIP archive"), chunk(3)]
+    assert summary_of(*history).suspect_chunks == (SuspectChunk(1, "a ZIP archive"), SuspectChunk(2, PDF))
+    assert summary_of(*history, chunk(1)).suspect_chunks == (SuspectChunk(2, PDF),)
+    assert summary_of(*history, chunk(1), chunk(2)).suspect_chunks == ()
+
+
+def test_a_finalized_recording_suspects_what_was_suspected_when_it_was_finalized():
+    suspects = (SuspectChunk(1, PDF),)
+    assert summary_of(opened(), finalized(1, suspects=suspects)).suspect_chunks == suspects
+
+
+def test_of_many_suspects_the_first_hundred_are_named():
+    history = [opened(max_chunks=200), *(chunk(number, b"%PDF", looks_like=PDF) for number in range(150, 0, -1))]
+    named = tuple(SuspectChunk(number, PDF) for number in range(1, 101))
+    assert summary_of(*history).suspect_chunks == named
+    (event,) = when(given(*history), finalize(150))
+    assert event.suspect_chunks == named
 
 
 WITH_NOTE = [opened(note_wanted=True), chunk(1), finalized(1), stitched(), transcribed(), note_written()]
@@ -100,6 +128,14 @@ def test_a_failure_stands_until_the_retry_and_then_all_is_as_before(ended, stage
     assert (again.standing, again.failed) == (standing, None)
 
 
+def test_a_recording_that_is_stitched_anew_has_nothing_that_was_made_of_its_damaged_chunk():
+    damaged_one = [*WITH_NOTE[:3], stitched(damaged(1)), *WITH_NOTE[4:], chunk(1, b"right")]
+    mended = summary_of(*damaged_one)
+    assert (mended.standing, mended.stitched) == (Standing.COMPLETED, stitched(damaged(1)))
+    anew = evolve_summary(mended, retry_requested(Stage.STITCH))
+    assert (anew.standing, anew.stitched, anew.transcribed, anew.note) == (Standing.FINALIZED, None, None, None)
+
+
 def test_a_summary_cannot_begin_in_the_middle():
     with pytest.raises(CorruptHistory) as refusal:
         evolve_summary(None, chunk(1))
@@ -127,5 +163,6 @@ def test_a_summary_says_of_any_history_what_the_recording_itself_says(history):
         assert summary.standing is STANDINGS[recording.phase]
         for fact in ("stitched", "transcribed", "note", "failed"):
             assert getattr(summary, fact) == getattr(recording, fact)
+        assert summary.suspect_chunks == recording.suspect_chunks()
         assert summary.total_chunks == (recording.finalized.total_chunks if recording.finalized else None)
         assert (summary.created_at, summary.updated_at) == (recording.opened.at, event.at)

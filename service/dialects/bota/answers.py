@@ -53,8 +53,27 @@ class FailureAnswer(Answer):
     at: Time
 
 
+class DamageAnswer(Answer):
+    """A chunk that could not be used (D), in whole or in part: its number, a code, a sentence."""
+
+    number: Annotated[int, Field(ge=1)]
+    reason: str
+    message: str
+
+
 OfOthers = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 """What recordings that came by another dialect have (D), and Bota's own do not."""
+
+
+class SuspectChunkAnswer(Answer):
+    """A chunk that cannot be audio by its first bytes (D). It can be sent again."""
+
+    number: int
+    looks_like: Annotated[str, Field(examples=["a PDF document"])]
+
+
+SuspectChunks = Annotated[list[SuspectChunkAnswer] | None, Field(exclude_if=lambda value: value is None)]
+"""Only there if there is any (D), and at most a hundred of them."""
 
 
 class RecordingAnswer(Answer):
@@ -85,6 +104,9 @@ class RecordingAnswer(Answer):
     deleted_at: None
     dialect: OfOthers = None
     external_id: OfOthers = None
+    suspect_chunks: SuspectChunks = None
+    damage: Annotated[list[DamageAnswer], Field(exclude_if=lambda damage: not damage)] = []
+    """(D) Only there if some chunk could not be used."""
 
 
 class StreamingCreatedAnswer(Answer):
@@ -103,18 +125,24 @@ class FinalizedAnswer(Answer):
     transcription_status: Literal["queued"]
     chunks_received: Count
     stitching_job_id: str
+    suspect_chunks: SuspectChunks = None
 
 
 class ChunkAnswer(Answer):
+    """`looks_like` (D): only there if the chunk cannot be audio by its first bytes."""
+
     number: int
     size_bytes: Count
     sha256: Sha256
     md5: str
     uploaded_at: Time
+    looks_like: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    damage: Annotated[DamageAnswer | None, Field(exclude_if=lambda damage: damage is None)] = None
+    """(D) Only there if the chunk could not be used."""
 
 
 class ChunksAnswer(Answer):
-    """What has arrived (D), and a fresh template while more can be taken."""
+    """What has arrived (D), and a fresh template while more can be taken, or some of it can be replaced."""
 
     id: RecordingId
     status: Literal["pending", "streaming", "uploaded"]

@@ -1,28 +1,30 @@
 """Bota's words for a recording and its transcription (P): every field is there, null if nothing is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
-import orjson
-
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, RecordingKind
+from domain.events import ChunkStored, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
+from service.application.exact_json import exact_loads
 from service.dialects.bota.answers import (
     ChunkAnswer,
+    DamageAnswer,
     FailureAnswer,
     FinalizedAnswer,
     RecordingAnswer,
     RecordingStatus,
     SegmentAnswer,
+    SuspectChunkAnswer,
     TranscriptionAnswer,
     TranscriptionStatus,
     TranscriptionStatusOfRecording,
 )
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
 from service.dialects.http.json_answers import utc_text
+from service.dialects.http.stored_chunks import damage_told
 
 STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FINALIZED: "uploaded",
@@ -63,7 +65,7 @@ def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
     """`details`: the blob of the client's free text, if it sent any. `file`: the verified file of a whole upload."""
-    said = orjson.loads(details) if details else {}
+    said = exact_loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
     content = stitched or file
@@ -97,8 +99,14 @@ def recording_answer(
         updated_at=utc_text(summary.updated_at),
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
+        suspect_chunks=_suspect_chunks(summary.suspect_chunks),
+        damage=damage_answers(summary),
         **_names_elsewhere(summary),
     )
+
+
+def _suspect_chunks(suspects: Sequence[SuspectChunk]) -> list[SuspectChunkAnswer] | None:
+    return [SuspectChunkAnswer(number=one.number, looks_like=one.looks_like) for one in suspects] or None
 
 
 def _names_elsewhere(summary: RecordingSummary) -> dict[str, str]:
@@ -174,6 +182,7 @@ def finalize_answer(recording_id: UUID, recording: Recording) -> FinalizedAnswer
         transcription_status="queued",
         chunks_received=finalized.chunks_received,
         stitching_job_id=stitching_job_id(recording_id),
+        suspect_chunks=_suspect_chunks(finalized.suspect_chunks),
     )
 
 
@@ -185,6 +194,17 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
             sha256=chunk.sha256,
             md5=chunk.md5,
             uploaded_at=utc_text(chunk.at),
+            looks_like=chunk.looks_like,
+            damage=_damage_answer(damage) if (damage := damage_told(recording, chunk)) else None,
         )
         for chunk in recording.chunks.in_order()
     ]
+
+
+def damage_answers(summary: RecordingSummary) -> list[DamageAnswer]:
+    """(D) The chunks that could not be used."""
+    return [_damage_answer(damage) for damage in summary.stitched.damage] if summary.stitched else []
+
+
+def _damage_answer(damage: Damage) -> DamageAnswer:
+    return DamageAnswer(number=damage.chunk_number, reason=damage.reason, message=damage.message)

@@ -30,11 +30,12 @@ from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
-from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
-from service.dialects.bota.upload_urls import PATH, UploadUrls
+from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse, parse_create
+from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until
 from service.dialects.bota.whole_file import pending_answer
+from service.dialects.http.content_codings import coding_of
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.limits import Limits, continue_later, tell_to_continue
+from service.dialects.http.limits import Limits, announced_bytes, continue_later, tell_to_continue
 
 _LONGEST_IDEMPOTENCY_KEY = 255
 _CHUNK_FILE = re.compile(r"chunk_(.*)\.[a-z0-9]+", re.ASCII)
@@ -76,7 +77,7 @@ class Streaming:
     async def create(self, request: web.Request) -> web.Response:
         """POST /v1/recordings. With an `Idempotency-Key`, the same request again gives the same recording (D)."""
         key = access.permitted(request, self._callers, access.CREATE_RECORDING)
-        asked = parse(CreateRecording, await self._limits.json_body(request))
+        asked = parse_create(await self._limits.json_body(request))
         announced = self._announcement(request, key, asked)
         opened = (await self._uploads.open(announced)).opened
         if not asked.streaming:
@@ -127,16 +128,18 @@ class Streaming:
     async def put_chunk(self, request: web.Request) -> web.Response:
         """PUT of the template with a part number. The answer comes when the bytes and the event are durable.
 
-        (D) 200 with the MD5 as ETag, as object stores do; `Content-MD5` (RFC 1864) is checked when sent.
+        (D) 200 with the stored bytes' MD5 as ETag, as object stores do; `Content-MD5` is checked when sent, and covers
+        the body as sent (RFC 1864), with its content coding.
         """
         recording_id = self._urls.check(request)
         opened = await self._uploads.opened(recording_id)
         number = _part_number(request.match_info["file"], opened.max_chunks)
-        check = _chunk_check(request.headers.get("Content-MD5"))
-        body = self._limits.chunk_pieces(request)
+        as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
+        check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
+        body = self._limits.chunk_pieces(request, as_sent=as_sent)
         tell_to_continue(request)
         blob = await self._uploads.store_chunk(
-            recording_id, number, body, announced_bytes=request.content_length, check=check
+            recording_id, number, body, announced_bytes=announced_bytes(request), check=check
         )
         return web.Response(headers={"ETag": f'"{blob.md5}"'})
 
@@ -157,21 +160,22 @@ class Streaming:
         return json_answer(finalize_answer(recording_id, recording))
 
     async def chunks(self, request: web.Request) -> web.Response:
-        """GET /v1/recordings/{id}/chunks (D): what has arrived, and while it is open a template to send the rest."""
+        """GET /v1/recordings/{id}/chunks (D): what has arrived, and a template to send the rest, or to replace what
+        could not be used."""
         key = access.permitted(request, self._callers, access.RESUME_UPLOAD)
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._owned(key, recording_id)
         opened, finalized = recording.opened, recording.finalized
         is_file = opened.kind is RecordingKind.WHOLE_FILE
-        takes_chunks = _is_streamed_here(opened) and finalized is None and not recording.has_expired(self._clock())
+        until = accepts_until(recording, self._clock(), self._window) if _is_streamed_here(opened) else None
         answer = ChunksAnswer(
             id=public_recording_id(recording_id),
             status="uploaded" if finalized else "pending" if is_file else "streaming",
             chunks_received=len(recording.chunks),
             total_chunks=finalized.total_chunks if finalized else None,
             max_chunks=opened.max_chunks,
-            chunk_upload_url_template=self._urls.template(recording_id, opened) if takes_chunks else None,
-            expires_at=utc_text(opened.expires_at),
+            chunk_upload_url_template=self._urls.template(recording_id, opened, until) if until else None,
+            expires_at=utc_text(until or opened.expires_at),
             data=chunk_answers(recording),
         )
         return json_answer(answer)
@@ -206,8 +210,11 @@ def _part_number(file_name: str, max_chunks: int) -> int:
     return number
 
 
-def _chunk_check(content_md5: str | None) -> Callable[[StoredBlob], None]:
-    """The check on a chunk's bytes before they are published. Raises: InvalidRequest for a bad header."""
+def _chunk_check(content_md5: str | None, as_sent: "hashlib._Hash | None") -> Callable[[StoredBlob], None]:
+    """The check on a chunk's bytes before they are published. `as_sent`: the MD5 of the body, if it had a coding.
+
+    Raises: InvalidRequest for a bad header.
+    """
     expected = None
     if content_md5 is not None:
         with suppress(binascii.Error, ValueError):
@@ -218,7 +225,8 @@ def _chunk_check(content_md5: str | None) -> Callable[[StoredBlob], None]:
     def check(blob: StoredBlob) -> None:
         if blob.size_bytes == 0:
             raise InvalidRequest("body", "The chunk is empty; a chunk has at least one byte.")
-        if expected is not None and blob.md5 != expected:
-            raise InvalidRequest("Content-MD5", f"The body that arrived has the MD5 {blob.md5}; send it again.")
+        arrived = as_sent.hexdigest() if as_sent else blob.md5
+        if expected is not None and arrived != expected:
+            raise InvalidRequest("Content-MD5", f"The body that arrived has the MD5 {arrived}; send it again.")
 
     return check

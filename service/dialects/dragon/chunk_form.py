@@ -5,7 +5,7 @@ preamble, endless parts, endless part headers) costs more than its limit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
@@ -13,7 +13,8 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from service.dialects.dragon.requests import InvalidRequest
-from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits
+from service.dialects.http.content_codings import DecodedStream, coding_of, decoded, largest_coded
+from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits, check_announced_size
 
 FRAME_BYTES = 64 * 1024
 """What a form may contain around its two parts: boundaries and part headers."""
@@ -33,11 +34,13 @@ class ChunkForm:
 
     def __init__(self, request: web.Request, limits: Limits) -> None:
         self._limits = limits
-        self._body = _BoundedBody(request.content, limits, limit_bytes=limits.json_bytes + FRAME_BYTES)
+        largest_frame = limits.json_bytes + FRAME_BYTES
+        check_announced_size(request, limits.chunk_bytes + largest_frame)
+        self._coding = coding_of(request)
+        stream = _decoded(request.content, self._coding, limits.chunk_bytes + largest_frame)
+        self._body = _BoundedBody(stream, limits, limit_bytes=largest_frame)
         if request.content_type != "multipart/form-data":
             raise InvalidRequest("The body must be multipart/form-data")
-        if request.content_length is not None and request.content_length > limits.chunk_bytes + self._body.limit_bytes:
-            raise BodyTooLarge(limits.chunk_bytes)
         with _form_errors():
             self._parts = MultipartReader(
                 request.headers,
@@ -90,6 +93,7 @@ class ChunkForm:
         with _form_errors():
             part = await self._parts.next()
         if part is None:
+            await self._check_the_codings_end()
             return None
         if not isinstance(part, BodyPartReader):
             raise InvalidRequest("A part of the form must not be a form itself")
@@ -97,6 +101,11 @@ class ChunkForm:
         if any(encoding and encoding.lower() not in _PLAIN_ENCODINGS for encoding in encodings):
             raise InvalidRequest("A part of the form must not be encoded")
         return part
+
+    async def _check_the_codings_end(self) -> None:
+        """What is compressed ends with its checksum, behind the form's own end. Raises: CodedBodyDamaged."""
+        while self._coding is not None and await self._body.read(PIECE_BYTES):
+            pass
 
 
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
@@ -121,10 +130,26 @@ def _form_errors() -> Iterator[None]:
         raise InvalidRequest("The body is not a complete multipart form") from None
 
 
+def _decoded(stream: StreamReader, coding: str | None, largest_bytes: int) -> StreamReader | DecodedStream:
+    if coding is None:
+        return stream
+    return DecodedStream(decoded(_sent_pieces(stream, largest_bytes), coding))
+
+
+async def _sent_pieces(stream: StreamReader, limit_bytes: int) -> AsyncGenerator[bytes]:
+    """Raises: BodyTooLarge for a body so large that its form must be, too."""
+    size_bytes = 0
+    while piece := await stream.readany():
+        size_bytes += len(piece)
+        if size_bytes > largest_coded(limit_bytes):
+            raise BodyTooLarge(limit_bytes)
+        yield piece
+
+
 class _BoundedBody:
     """As much of a StreamReader as aiohttp's multipart reader needs, within `limit_bytes` and the time for a chunk."""
 
-    def __init__(self, stream: StreamReader, limits: Limits, *, limit_bytes: int) -> None:
+    def __init__(self, stream: StreamReader | DecodedStream, limits: Limits, *, limit_bytes: int) -> None:
         self._stream = stream
         self._seconds = limits.chunk_seconds
         self._deadline = asyncio.get_running_loop().time() + limits.chunk_seconds

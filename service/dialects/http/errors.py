@@ -9,8 +9,11 @@ from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.streams import Contended
+from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
+from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
+from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
 _NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
 
@@ -44,8 +47,11 @@ RETRY_SOON = {"Retry-After": "1"}
 
 SHARED_ROWS: Mapping[type[Exception], Row] = {
     BodyCutOff: Row(400, "invalid_request"),
+    CodedBodyDamaged: Row(400, "invalid_request"),
     BodyTooSlow: Row(408, "request_timeout", CLOSE),
     BodyTooLarge: Row(413, "payload_too_large", CLOSE),
+    CodingNotDecoded: Row(415, "unsupported_media_type", {"Accept-Encoding": DECODED}),
+    FormNotTaken: Row(415, "unsupported_media_type"),
     SignatureRefused: Row(403, "forbidden"),
     StorageFull: Row(507, "storage_full", RETRY_SOON),
     StorageUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
@@ -63,6 +69,8 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
     domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
     domain.NotFailed: Row(409, "not_failed"),
+    NoSuchChunk: Row(404, "chunk_not_found"),
+    ChunksErased: Row(410, "chunks_erased"),
 }
 """What every dialect answers the same way, unless its own rows say otherwise: those are looked at first."""
 

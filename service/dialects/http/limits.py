@@ -1,17 +1,29 @@
 """All limits on what a client may send, in one place, and how a body is read within them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import StreamReader, hdrs, web
 
+from service.dialects.http.content_codings import coding_of, decoded, largest_coded
+from service.dialects.http.forms import check_announces_no_form, check_is_no_form, no_form
 from service.dialects.http.settings import HttpSettings
 
 LINGERING_SECONDS = 1.0
 """How long a connection stays open after an answer sent before the body's end, so that the client can read it."""
 
 KEEPALIVE_SECONDS = 75.0
+
+BARE_BYTES = "the recording's bytes alone as the body of the PUT"
+
+
+class Digest(Protocol):
+    """What takes the bytes of a body as they pass."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +46,26 @@ class Limits:
             json_seconds=settings.json_seconds,
         )
 
-    async def json_body(self, request: web.Request) -> bytes:
-        """A body that should be JSON, whole. Raises: as `body_pieces`."""
-        return await whole_body(request, limit_bytes=self.json_bytes, seconds=self.json_seconds)
+    async def json_body(
+        self, request: web.Request, *, limit_bytes: int | None = None, seconds: float | None = None
+    ) -> bytes:
+        """A body that should be JSON, whole. `limit_bytes`, `seconds`: where a call has limits of its own.
 
-    def chunk_pieces(self, request: web.Request) -> AsyncIterator[bytes]:
-        """A chunk's body as it arrives. Raises: BodyTooLarge by its Content-Length; iterated, as `body_pieces`."""
-        check_announced_size(request, self.chunk_bytes)
-        return body_pieces(request, limit_bytes=self.chunk_bytes, seconds=self.chunk_seconds)
+        Raises: FormNotTaken; as `body_pieces`.
+        """
+        limit_bytes, seconds = limit_bytes or self.json_bytes, seconds or self.json_seconds
+        body = await whole_body(request, limit_bytes=limit_bytes, seconds=seconds)
+        check_is_no_form(body, "JSON")
+        return body
+
+    def chunk_pieces(self, request: web.Request, *, as_sent: Digest | None = None) -> AsyncIterator[bytes]:
+        """A chunk's bytes as they arrive, which are the body and no form around it.
+
+        Raises: FormNotTaken; as `body_pieces`.
+        """
+        check_announces_no_form(request, BARE_BYTES)
+        pieces = body_pieces(request, limit_bytes=self.chunk_bytes, seconds=self.chunk_seconds, as_sent=as_sent)
+        return no_form(pieces, BARE_BYTES)
 
 
 class BodyTooLarge(Exception):
@@ -60,9 +84,15 @@ class BodyCutOff(Exception):
 
 
 def check_announced_size(request: web.Request, limit_bytes: int) -> None:
-    """Refuse by the Content-Length, before anything is read. Raises: BodyTooLarge."""
-    if request.content_length is not None and request.content_length > limit_bytes:
+    """Refuse by the Content-Length, before anything is read. Raises: BodyTooLarge; CodingNotDecoded."""
+    largest = limit_bytes if coding_of(request) is None else largest_coded(limit_bytes)
+    if request.content_length is not None and request.content_length > largest:
         raise BodyTooLarge(limit_bytes)
+
+
+def announced_bytes(request: web.Request) -> int | None:
+    """How many bytes the body will have when it is decoded, if that is known. Raises: CodingNotDecoded."""
+    return request.content_length if coding_of(request) is None else None
 
 
 async def continue_later(_: web.Request) -> None:
@@ -75,9 +105,39 @@ def tell_to_continue(request: web.Request) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float) -> AsyncIterator[bytes]:
-    """The body as it arrives, a piece at a time. Raises: BodyTooLarge, BodyTooSlow, BodyCutOff."""
+def body_pieces(
+    request: web.Request, *, limit_bytes: int, seconds: float, as_sent: Digest | None = None
+) -> AsyncGenerator[bytes]:
+    """The body as it arrives, a piece at a time, decoded if it has a content coding.
+
+    `limit_bytes` is for what is decoded. `as_sent` is told the bytes before they are decoded.
+
+    Raises, at once: BodyTooLarge by the Content-Length, CodingNotDecoded; iterated: BodyTooLarge, BodyTooSlow,
+    BodyCutOff, CodedBodyDamaged.
+    """
     check_announced_size(request, limit_bytes)
+    coding = coding_of(request)
+    if coding is None:
+        return _sent_pieces(request, limit_bytes, limit_bytes, seconds, as_sent)
+    sent = _sent_pieces(request, largest_coded(limit_bytes), limit_bytes, seconds, as_sent)
+    return _within(limit_bytes, decoded(sent, coding))
+
+
+async def _within(limit_bytes: int, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Raises: BodyTooLarge; what `pieces` raise."""
+    size_bytes = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            size_bytes += len(piece)
+            if size_bytes > limit_bytes:
+                raise BodyTooLarge(limit_bytes)
+            yield piece
+
+
+async def _sent_pieces(
+    request: web.Request, most_bytes: int, limit_bytes: int, seconds: float, as_sent: Digest | None
+) -> AsyncGenerator[bytes]:
+    """At most `most_bytes`. Raises: BodyTooLarge, which names `limit_bytes`; BodyTooSlow; BodyCutOff."""
     # One timer for the whole body, which ends the wait for the next piece: a timeout around each piece costs more.
     too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
     size_bytes = 0
@@ -90,8 +150,10 @@ async def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float)
             if not piece:
                 return
             size_bytes += len(piece)
-            if size_bytes > limit_bytes:
+            if size_bytes > most_bytes:
                 raise BodyTooLarge(limit_bytes)
+            if as_sent is not None:
+                as_sent.update(piece)
             yield piece
     finally:
         too_late.cancel()

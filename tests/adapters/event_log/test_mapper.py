@@ -8,7 +8,7 @@ from eventsourcing.persistence import StoredEvent
 from pydantic import ValidationError
 
 from adapters.event_log.mapper import EventMapper, VersionedEvent
-from domain.events import EVENT_TYPES, Stage
+from domain.events import EVENT_TYPES, ChunkStored, Stage
 from domain.upcasts import UPCASTS, UnknownEventVersion
 from tests.domain.histories import (
     at,
@@ -60,7 +60,7 @@ def test_an_older_version_is_lifted_when_read(monkeypatch):
     assert read.event == retry_requested(Stage.STITCH)
 
 
-@pytest.mark.parametrize(("topic", "version"), [("ChunkStored", 3), ("Renamed", 1)])
+@pytest.mark.parametrize(("topic", "version"), [("ChunkStored", ChunkStored.VERSION + 1), ("Renamed", 1)])
 def test_what_a_newer_service_stored_is_refused_by_name(topic, version):
     state = orjson.dumps({"version": version, "event": {}})
     with pytest.raises(UnknownEventVersion, match=f"{topic} in version {version}"):

@@ -46,6 +46,8 @@ async def fill(data_dir) -> list[str]:
                 sha256=blob.sha256,
                 md5=blob.md5,
                 request_sha256=None,
+                looks_like=None,
+                sample_scale=None,
             )
         )
     await store.put("orphans/", streamed([b"never acknowledged"]))

@@ -82,11 +82,13 @@ def test_a_change_that_breaks_readers_is_not_written_and_nothing_else_with_it(tm
     before = {path.name: path.read_text() for path in tmp_path.iterdir()}
     committed = deepcopy(event_schema(ChunkStored))
     committed["properties"]["uploaded_by"] = {"type": "string"}
-    (tmp_path / "ChunkStored.v2.json").write_text(json.dumps(committed))
+    (tmp_path / f"ChunkStored.v{ChunkStored.VERSION}.json").write_text(json.dumps(committed))
     (tmp_path / "Failed.v1.json").unlink()
-    with pytest.raises(BreakingChange, match=r"ChunkStored.v2 .* uploaded_by is gone.*Raise the event's VERSION"):
+    with pytest.raises(
+        BreakingChange, match=rf"ChunkStored.v{ChunkStored.VERSION} .* uploaded_by is gone.*Raise the event's VERSION"
+    ):
         write_schemas(tmp_path)
     assert not (tmp_path / "Failed.v1.json").exists()
-    (tmp_path / "ChunkStored.v2.json").unlink()
+    (tmp_path / f"ChunkStored.v{ChunkStored.VERSION}.json").unlink()
     write_schemas(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before

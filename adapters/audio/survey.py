@@ -1,0 +1,192 @@
+"""What a file holds, found by decoding all of it once: headers lie, and only decoding shows what a player plays."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import av.logging
+from av.audio.format import AudioFormat
+from av.audio.frame import AudioFrame
+
+from adapters.audio.chunk_bytes import ChunkRun
+from adapters.audio.clock import FLICKS
+from adapters.audio.damage import Damage
+from adapters.audio.decoding import Silence, played
+from adapters.audio.demuxing import Track, Undecoded, track_of, tracks_in
+from adapters.audio.errors import AudioError, NotAudio, UnsupportedAudio
+from adapters.audio.whole_files import WholeFile
+
+_BYTES_OF_S16 = 2
+_WORTH_TELLING = FLICKS // 10
+_UNKNOWN_LENGTH = FLICKS // 50
+"""How long a packet counts that does not say it: so that one at a file's edge is not told, and a row of them is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """One sound track. Tracks with equal `configuration` can share one decoder."""
+
+    index: int
+    codec: str
+    rate: int
+    """The highest, where it changes midway; so with the channels."""
+    channels: int
+    bits: int
+    """Bits per sample; 16 where the codec does not say."""
+    configuration: bytes
+    seconds: Fraction
+    """As played: counted from decoded samples, gaps in the clock included."""
+    is_whole: bool
+    """Whether all of it can be decoded, and in one form."""
+    has_gaps: bool
+    """Whether the clock leaves silence in it, which not every player plays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A file, its sound tracks that can be decoded, and what is damaged in it."""
+
+    file: WholeFile
+    sounds: tuple[Sound, ...]
+    damage: tuple[Damage, ...]
+    is_whole: bool
+    """Whether it is one track, and a player plays it without complaint."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every player plays it alike."""
+        return self.is_whole and not self.sounds[0].has_gaps
+
+    @property
+    def seconds(self) -> Fraction:
+        return max(sound.seconds for sound in self.sounds)
+
+    @property
+    def channels(self) -> int:
+        return sum(sound.channels for sound in self.sounds)
+
+
+def survey(file: WholeFile) -> Survey:
+    """Decode the file. Raises: NotAudio, UnsupportedAudio when no track has sound; OSError from its reader."""
+    found = tracks_in(file)
+    sounds: list[Sound] = []
+    damage: dict[tuple[int, str], Damage] = {}
+    refused: AudioError | None = None
+    with _complaints() as complaints:
+        for index in found.playable:
+            try:
+                sound, broken = _heard(file, index)
+            except (NotAudio, UnsupportedAudio) as error:
+                refused = error
+                continue
+            sounds.append(sound)
+            damage |= {(each.chunk_number, each.reason): each for each in broken}
+    if not sounds:
+        raise refused or NotAudio(chunk_number=file.run.first_number, detail="has no sound in it that can be decoded")
+    silent = found.unknown + len(found.playable) - len(sounds)
+    if silent:
+        first = file.run.first_number or 1
+        damage[first, "unsupported_audio"] = Damage(
+            chunk_number=first,
+            reason="unsupported_audio",
+            message=f"Chunk {first} has a sound track in a codec that cannot be decoded; the others were kept.",
+        )
+    return Survey(
+        file=file,
+        sounds=tuple(sounds),
+        damage=tuple(damage[key] for key in sorted(damage)),
+        is_whole=len(sounds) == 1 and not damage and sounds[0].is_whole and complaints() == 0,
+    )
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What was heard of a track so far, and what could not be decoded, in flicks by chunk number."""
+
+    run: ChunkRun
+    rate: int = 0
+    channels: int = 0
+    length: int = 0
+    has_gaps: bool = False
+    forms: set[tuple[str, int, int]] = field(default_factory=set)
+    lost: Counter[int] = field(default_factory=Counter)
+
+    def add(self, part: AudioFrame | Silence) -> None:
+        if isinstance(part, Silence):
+            self.length += part.length
+            self.has_gaps = True
+            return
+        self.length += part.samples * FLICKS // part.sample_rate
+        form = (part.format.name, part.layout.nb_channels, part.sample_rate)
+        if form not in self.forms:
+            self.forms.add(form)
+            self.rate, self.channels = max(self.rate, part.sample_rate), max(self.channels, part.layout.nb_channels)
+
+    def lose(self, undecoded: Undecoded) -> None:
+        self.lost[self._chunk_at(undecoded.position)] += undecoded.moment.length or _UNKNOWN_LENGTH
+
+    def _chunk_at(self, position: int | None) -> int:
+        numbers = () if position is None else self.run.numbers_in(range(position, position + 1))
+        return next(iter(numbers), self.run.first_number or 1)
+
+    def damage(self) -> list[Damage]:
+        return [
+            Damage(
+                chunk_number=number,
+                reason="damaged",
+                message=f"Chunk {number} is damaged: some of its sound cannot be decoded and was left out.",
+            )
+            for number, length in self.lost.items()
+            if length >= _WORTH_TELLING
+        ]
+
+
+def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
+    heard = _Heard(file.run)
+    with track_of(file, index) as track:
+        for part in played(track, on_undecoded=heard.lose):
+            heard.add(part)
+        sound = Sound(
+            index=index,
+            codec=track.codec,
+            rate=heard.rate or track.stream.rate,
+            channels=heard.channels or track.stream.channels,
+            bits=_bits(track.stream.codec_context.format),
+            configuration=_configuration(track),
+            seconds=Fraction(heard.length, FLICKS),
+            is_whole=len(heard.forms) <= 1 and not heard.lost,
+            has_gaps=heard.has_gaps,
+        )
+    return sound, heard.damage()
+
+
+def _bits(sample_format: AudioFormat | None) -> int:
+    return 16 if sample_format is None or sample_format.bytes <= _BYTES_OF_S16 else 24
+
+
+def _configuration(track: Track) -> bytes:
+    extradata = track.stream.codec_context.extradata or b""
+    if track.codec == "opus":
+        # Encoder delay and recorded rate differ from file to file and do not matter to a decoder.
+        return extradata[:10] + extradata[16:]
+    return b"" if track.codec == "flac" else extradata
+
+
+@contextmanager
+def _complaints() -> Iterator[Callable[[], int]]:
+    """Counts the errors that FFmpeg logs, as its command line would print them."""
+    library = logging.getLogger("libav")
+    if not library.handlers:
+        library.addHandler(logging.NullHandler())
+        library.propagate = False
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    before = av.logging.get_last_error()[0]
+    try:
+        yield lambda: av.logging.get_last_error()[0] - before
+    finally:
+        av.logging.set_level(level)
