@@ -51,7 +51,7 @@ def test_a_mono_recording_is_one_voice_unchanged_and_read_once() -> None:
     voices = voices_of(opened)
     (voice,) = voices.voices
     assert np.array_equal(sound_of(voice), sound[0])
-    assert (voices.channels, voices.is_plain) == (1, True)
+    assert voices.is_plain
     once = Opened(wav(sound))
     list(sound_blocks(once))
     assert opened.bytes_read == once.bytes_read
@@ -97,7 +97,7 @@ def segment(start: float, text: str) -> TranscriptSegment:
 
 
 def named(voices: int, *segments: list[TranscriptSegment]) -> list[tuple[str | None, str]]:
-    several = Voices((Voice(lambda: iter(())),) * voices, channels=voices, is_plain=False)
+    several = Voices((Voice(lambda: iter(())),) * voices, is_plain=False)
     return [(one.speaker, one.text) for one in several.named(segments)]
 
 
