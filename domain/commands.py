@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from domain.events import (
+    Damage,
     FinalizePolicy,
     NoteWritten,
     RecordingEvent,
@@ -99,10 +100,15 @@ class FinalizeRecording(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndStage(Command):
-    """A stage has done its work. The command's fields are those of the stage's event."""
+    """A stage has done its work. The command's fields are those of the stage's event.
+
+    `edition`: which edition of the chunks the work was begun for.
+    """
 
     stage: ClassVar[Stage]
     event: ClassVar[type[RecordingEvent]]
+
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +125,7 @@ class RecordStitched(EndStage):
     duration_ms: int
     chunk_count: int
     chunks_md5: str
+    damage: tuple[Damage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,15 +160,18 @@ class RecordNote(EndStage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFailure(Command):
+    """A stage was given up. `edition`: as in `EndStage`."""
+
     stage: Stage
     reason: str
     message: str
     attempts: int
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRecording(Command):
-    """Resume a failed recording at the stage that failed."""
+    """Resume a failed recording at the stage that failed, or stitch one anew whose chunks were replaced since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,10 +58,12 @@ def open_first(_: None, command: OpenRecording) -> Events:
 
 
 def _facts(command: Command) -> dict[str, Any]:
-    """The command's fields by name. (`dataclasses.asdict` copies every value and costs more than the decision.)"""
+    """The command's fields by name, without those that only decide. (`dataclasses.asdict` copies every value and costs
+    more than the decision.)"""
     names = _NAMES.get(type(command))
     if names is None:
-        names = _NAMES[type(command)] = tuple(field.name for field in fields(command))
+        names = tuple(field.name for field in fields(command) if field.name != "edition")
+        _NAMES[type(command)] = names
     return {name: getattr(command, name) for name in names}
 
 
@@ -95,7 +97,11 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
         return []
     _check_not_beyond_total(recording, command)
     _check_not_expired(recording, command)
-    return [ChunkStored(**_facts(command), request_sha256=None, sample_scale=None)]
+    return [_stored(command)]
+
+
+def _stored(command: StoreChunk) -> ChunkStored:
+    return ChunkStored(**_facts(command), request_sha256=None, sample_scale=None)
 
 
 def _is_stored(recording: Recording, command: StoreChunk) -> bool:
@@ -119,14 +125,17 @@ def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
 
 
 def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Accept the same bytes again, refuse any others.
+    """Accept the same bytes again, and other bytes only for a chunk that stitching could not use: however late, and
+    without a change to the phase, which a retry brings.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
     """
     if _is_stored(recording, command):
         return []
     _check_not_beyond_total(recording, command)
-    raise RecordingClosed(command.number)
+    if not recording.can_replace(command.number):
+        raise RecordingClosed(command.number, is_stitched=recording.stitched is not None)
+    return [_stored(command)]
 
 
 def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
@@ -279,8 +288,13 @@ def _expired(recording: Recording) -> RecordingExpired:
     return RecordingExpired(recording.opened.expires_at.isoformat())
 
 
-def end_stage(_: Recording, command: EndStage) -> Events:
-    """The due stage has ended: the chunks are one file now, or the audio is text, or the text is a note."""
+def end_stage(recording: Recording, command: EndStage) -> Events:
+    """The due stage has ended: the chunks are one file now, or the audio is text, or the text is a note.
+
+    Raises: StageNotDue for work on an earlier edition, whose chunks have been replaced since.
+    """
+    if command.edition != recording.edition:
+        raise StageNotDue(command.stage)
     return [command.event(**_facts(command))]
 
 
@@ -296,8 +310,13 @@ def _unless_ended(recording: Recording, stage: Stage) -> Events:
 
 
 def record_failure(recording: Recording, command: RecordFailure) -> Events:
-    """Give up the due stage; what was stored stays. A stage that has ended is left as it is. Raises: StageNotDue."""
+    """Give up the due stage; what was stored stays. A stage that has ended is left as it is.
+
+    Raises: StageNotDue, also for work on an earlier edition.
+    """
     if command.stage is recording.due_stage:
+        if command.edition != recording.edition:
+            raise StageNotDue(command.stage)
         return [Failed(**_facts(command))]
     return _unless_ended(recording, command.stage)
 
@@ -310,10 +329,20 @@ def fail_again(recording: Recording, command: RecordFailure) -> Events:
 
 
 def retry(recording: Recording, command: RetryRecording) -> Events:
-    """Resume the recording at the stage that failed. Raises: NotFailed."""
+    """Resume the recording at the stage that failed; or stitch it anew, if chunks were replaced since.
+
+    Raises: NotFailed, which names the damaged chunks that a replacement would help.
+    """
+    if recording.is_mended:
+        return [RetryRequested(at=command.at, stage=Stage.STITCH)]
     if recording.failed is None:
-        raise NotFailed
+        raise NotFailed(damaged=_damaged(recording))
     return [RetryRequested(at=command.at, stage=recording.failed.stage)]
+
+
+def _damaged(recording: Recording) -> tuple[int, ...]:
+    damage = recording.stitched.damage if recording.stitched is not None else ()
+    return tuple(found.chunk_number for found in damage)
 
 
 def retry_expired(recording: Recording, _: RetryRecording) -> Events:

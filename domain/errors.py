@@ -22,13 +22,18 @@ class RecordingExpired(RecordingError):
 
 
 class RecordingClosed(RecordingError):
-    """Other bytes came for a chunk after the recording was complete: stitching may have begun."""
+    """Other bytes came for a chunk of a complete recording, while it is stitched or after it was used as it is."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(
-            f"The recording is complete, and chunk {number} differs from what was stored; it cannot be replaced now."
+    def __init__(self, number: int, *, is_stitched: bool) -> None:
+        because = (
+            "it was stitched as it was stored, so no other bytes are accepted for it; create a new recording for them."
+            if is_stitched
+            else "it cannot be replaced while the recording is being stitched; it can be once stitching has failed or "
+            "has named it as damaged."
         )
+        super().__init__(f"The recording is complete, and chunk {number} differs from what was stored: {because}")
         self.number = number
+        self.is_stitched = is_stitched
 
 
 class ChunkNumberOutOfRange(RecordingError):
@@ -93,8 +98,16 @@ class AlreadyFinalized(RecordingError):
 
 
 class NotFailed(RecordingError):
-    def __init__(self) -> None:
-        super().__init__("The recording has not failed, so there is nothing to retry.")
+    """`damaged`: the chunks that stitching could not use; after one is replaced, there is something to retry."""
+
+    def __init__(self, damaged: tuple[int, ...] = ()) -> None:
+        numbers = ", ".join(map(str, damaged))
+        super().__init__(
+            f"The recording has not failed; replace a damaged chunk ({numbers}) first, then retry."
+            if damaged
+            else "The recording has not failed, so there is nothing to retry."
+        )
+        self.damaged = damaged
 
 
 class StageNotDue(RecordingError):

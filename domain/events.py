@@ -198,8 +198,27 @@ class FinalizeRequested(Event):
     suspect_chunks: Annotated[tuple[SuspectChunk, ...], Since(2)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A chunk whose sound is missing from the stitched audio, in whole or in part.
+
+    `reason` is a code; `message` one sentence without content.
+    """
+
+    chunk_number: Positive
+    reason: str
+    message: str
+
+
 class Stitched(Event):
-    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order."""
+    """The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order.
+
+    `damage`: the chunks that could not be used, in whole or in part. Each may be replaced, and stitching retried.
+
+    Version 1 knew no damage.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     blob_key: BlobKey
     size_bytes: Count
@@ -210,6 +229,7 @@ class Stitched(Event):
     duration_ms: Count
     chunk_count: Positive
     chunks_md5: Md5
+    damage: Annotated[tuple[Damage, ...], Since(2)]
 
 
 class Transcribed(Event):
@@ -258,7 +278,8 @@ class Failed(Event):
 
 
 class RetryRequested(Event):
-    """Someone asked for the failed `stage` to be tried again."""
+    """Someone asked for the failed `stage` to be tried again; or, after chunks were replaced, for all that was made of
+    them to be made anew, from stitching on."""
 
     stage: Stage
 

@@ -108,6 +108,14 @@ _FAIL_FIRST_STAGE = Rule(do.record_failure, (To(Failed, (Phase.FAILED,)), errors
 _EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
 
 
+def _mend_in(phase: Phase) -> Mapping[type[Command], Rule]:
+    """A chunk that stitching could not use may be replaced; then all is stitched anew, also while later stages run."""
+    return {
+        StoreChunk: Rule(do.keep_chunk, (To(ChunkStored, (phase,)), *_KEEP_CHUNK.outcomes)),
+        RetryRecording: Rule(do.retry, (To(RetryRequested, (Phase.STITCHING,)), errors.NotFailed)),
+    }
+
+
 def _hear_in(phase: Phase) -> Rule:
     """Single chunks may be transcribed until the whole recording has been."""
     return Rule(do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored))
@@ -182,25 +190,30 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.STITCHING: {
         **_OPENED,
         RecordChunkTranscribed: _hear_in(Phase.STITCHING),
-        RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)),)),
+        RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)), errors.StageNotDue)),
         RecordFailure: _FAIL_FIRST_STAGE,
     },
     Phase.TRANSCRIBING: {
         **_OPENED,
+        **_mend_in(Phase.TRANSCRIBING),
         RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
-        RecordTranscribed: Rule(do.end_stage, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)),)),
+        RecordTranscribed: Rule(
+            do.end_stage, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)), errors.StageNotDue)
+        ),
         RecordFailure: _FAIL,
     },
     Phase.WRITING_NOTE: {
         **_OPENED,
+        **_mend_in(Phase.WRITING_NOTE),
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
-        RecordNote: Rule(do.end_stage, (To(NoteWritten, (Phase.COMPLETED,)),)),
+        RecordNote: Rule(do.end_stage, (To(NoteWritten, (Phase.COMPLETED,)), errors.StageNotDue)),
         RecordFailure: _FAIL,
     },
     Phase.COMPLETED: {
         **_OPENED,
+        **_mend_in(Phase.COMPLETED),
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
         RecordNote: _ENDED_OR_NOT_DUE,
@@ -208,6 +221,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.FAILED: {
         **_OPENED,
+        **_mend_in(Phase.FAILED),
         RecordStitched: _ENDED_OR_NOT_DUE,
         RecordTranscribed: _ENDED_OR_NOT_DUE,
         RecordFailure: _FAIL_AGAIN,

@@ -15,6 +15,7 @@ from domain.events import (
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
+    Damage,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -53,7 +54,11 @@ DUE_STAGE = {
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is known of one recording. The initial state, before `RecordingOpened`, is None."""
+    """What is known of one recording. The initial state, before `RecordingOpened`, is None.
+
+    `is_mended`: a chunk was replaced after stitching had ended or failed. `edition`: how often such chunks were sent to
+    be stitched anew; what was made of an earlier edition's chunks is not taken for this one's.
+    """
 
     opened: RecordingOpened
     chunks: ChunkTable[ChunkStored]
@@ -64,6 +69,8 @@ class Recording:
     failed: Failed | None = None
     deleted: RecordingDeleted | None = None
     transcribed_chunks: ChunkTable[ChunkTranscribed] = field(default_factory=ChunkTable)
+    is_mended: bool = False
+    edition: int = 0
 
     @property
     def phase(self) -> Phase:
@@ -103,6 +110,23 @@ class Recording:
         """The first of the chunks that cannot be audio by their first bytes, by number. Walks all chunks."""
         found = [(chunk.number, chunk.looks_like) for chunk in self.chunks.values() if chunk.looks_like is not None]
         return tuple(SuspectChunk(number, looks_like) for number, looks_like in sorted(found)[:MOST_SUSPECTS])
+
+    @property
+    def can_be_mended(self) -> bool:
+        """Whether it accepts other bytes for any of its chunks, though it is complete."""
+        if self.stitched is None:
+            return self.failed is not None and self.failed.stage is Stage.STITCH
+        return bool(self.stitched.damage)
+
+    def can_replace(self, number: int) -> bool:
+        """Whether other bytes are accepted for this chunk of a complete recording: stitching could not use it, or it
+        failed as a whole, when which chunk was to blame is not always known."""
+        return self.can_be_mended and (self.stitched is None or self.damage_of(number) is not None)
+
+    def damage_of(self, number: int) -> Damage | None:
+        """Why the stitched audio lacks sound of this chunk; None if it has all of it."""
+        damage = self.stitched.damage if self.stitched is not None else ()
+        return next((found for found in damage if found.chunk_number == number), None)
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
         """The known words of these bytes alone."""
@@ -150,6 +174,8 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.failed,
         recording.deleted,
         recording.transcribed_chunks,
+        recording.stitched is not None or recording.failed is not None,
+        recording.edition,
     )
 
 
@@ -183,8 +209,11 @@ def _failed(recording: Recording, event: Failed) -> Recording:
     return replace(recording, failed=event)
 
 
-def _retry_requested(recording: Recording, _: RetryRequested) -> Recording:
-    return replace(recording, failed=None)
+def _retry_requested(recording: Recording, event: RetryRequested) -> Recording:
+    if event.stage is not Stage.STITCH:
+        return replace(recording, failed=None)
+    edition = recording.edition + recording.is_mended
+    return replace(recording, failed=None, stitched=None, transcribed=None, note=None, is_mended=False, edition=edition)
 
 
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:

@@ -155,7 +155,8 @@ _STANDING_AT_RETRY = {
 
 
 def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, Any]:
-    return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None}
+    made_anew = {"stitched": None, "transcribed": None, "note": None} if event.stage is Stage.STITCH else {}
+    return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None, **made_anew}
 
 
 def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:

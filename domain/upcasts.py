@@ -41,6 +41,11 @@ def _finalized_without_suspicion(fields: Fields) -> Fields:
     return fields | {"suspect_chunks": ()}
 
 
+def _stitched_without_damage(fields: Fields) -> Fields:
+    """Until then, stitching used every chunk or failed."""
+    return fields | {"damage": ()}
+
+
 def _note_of_the_engine_that_was_to_write_it(fields: Fields) -> Fields:
     return fields | {"fallback_reason": None}
 
@@ -52,6 +57,7 @@ UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("ChunkStored", 1): _chunk_with_a_number,
     ("ChunkStored", 2): _chunk_of_any_content,
     ("FinalizeRequested", 1): _finalized_without_suspicion,
+    ("Stitched", 1): _stitched_without_damage,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }
 """(event name, version it upcasts from) -> the fields of the next version."""

@@ -4,9 +4,11 @@ Engines and players get them as WAV, which all of them read.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from adapters.audio.chunk_bytes import READ_SIZE_BYTES, MeasuredChunks, OpenChunk
 from adapters.audio.decoding import SAMPLE_RATE
@@ -17,6 +19,7 @@ PCM_CODEC = "pcm_s16le"
 """FFmpeg's name for it; a recording opened with this codec has chunks of bare samples."""
 
 SAMPLE_BYTES = 2
+_FULL_SCALE = 32768
 
 _FORMAT_CHUNK = b"".join(
     number.to_bytes(size, "little")
@@ -29,8 +32,10 @@ def pcm_file(samples: bytes) -> BinaryIO:
     return io.BytesIO(wave_header(_FORMAT_CHUNK, len(samples)) + samples)
 
 
-def stitch_pcm(chunks: Sequence[OpenChunk], output: Path) -> StitchedAudio:
+def stitch_pcm(chunks: Sequence[OpenChunk], output: Path, *, float_units: Collection[int] = ()) -> StitchedAudio:
     """Write the chunks' samples, in order, as one WAV file. With no samples, it is a WAV file without sound.
+
+    `float_units`: which chunks, counted from 0, have samples of -1, 0 and 1 that stand for full scale.
 
     Raises: OSError when a chunk cannot be read or the output cannot be written.
     """
@@ -39,10 +44,10 @@ def stitch_pcm(chunks: Sequence[OpenChunk], output: Path) -> StitchedAudio:
     try:
         with output.open("wb") as file:
             file.write(wave_header(_FORMAT_CHUNK, size_bytes))
-            for open_chunk in chunks:
+            for index, open_chunk in enumerate(chunks):
                 with open_chunk() as reader:
                     while block := reader.read(READ_SIZE_BYTES):
-                        file.write(block)
+                        file.write(_at_full_scale(block) if index in float_units else block)
     except BaseException:
         output.unlink(missing_ok=True)
         raise
@@ -52,6 +57,14 @@ def stitch_pcm(chunks: Sequence[OpenChunk], output: Path) -> StitchedAudio:
         codec=PCM_CODEC,
         method="concatenated",
         chunks_md5=measured.md5,
+    )
+
+
+def _at_full_scale(units: bytes) -> bytes:
+    return (
+        np.clip(np.frombuffer(units, "<i2") * np.int32(_FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+        .astype("<i2")
+        .tobytes()
     )
 
 

@@ -3,7 +3,7 @@
 The detector is the one inside faster-whisper. Its sound is changed in two ways, both measured on recordings of people:
 
 - **Level.** The detector misses speech at -40 dB (46 % of the words of conversations were lost), and finds it once it
-  is as loud as other speech.
+  is as loud as other speech. What is much softer than the rest of the piece is listened to a second time, raised.
 - **Low frequencies.** A telephone passes nothing below 300 Hz, and the detector, which recognizes voices by their
   pitch, misses half of the speech in a telephone call (48 % of the words were lost). The distance between the harmonics
   still gives the pitch: rectifying the sound restores it, for the detector alone.
@@ -36,7 +36,16 @@ _FRESH_SAMPLES = 250 * _DETECTOR_SAMPLES  # 8 s
 _PAUSE_FRAMES = round(0.5 / _FRAME_SECONDS)
 
 _LOUDNESS = 0.1
-_TOO_LOUD = 2 * _LOUDNESS
+_SOFT, _LOUD = 0.35 * _LOUDNESS, 1.5 * _LOUDNESS
+"""Between these, the level of what is heard within a second or two may remain as it is."""
+_LOCAL_FRAMES = 50
+_LOCAL_SHARE = 0.8
+_BANG = 3 * _LOUDNESS
+_SOFTEST = 10 ** (-75 / 20)
+_NOISE_PERCENTILE = 10
+_ABOVE_NOISE = 10 ** (10 / 20)
+_MUCH = 2
+_SHORT_WORD_FRAMES = 10
 _GREATEST_GAIN = 10 ** (50 / 20)
 _GREATEST_GAIN_AFTER_TILT = 10 ** (20 / 20)
 _LOUDNESS_PERCENTILE = 95
@@ -75,22 +84,72 @@ def find_speech(samples: Samples) -> FoundSpeech:
     if loudness == 0:
         return FoundSpeech(sound, (), ())
     gain = min(_LOUDNESS / loudness, _GREATEST_GAIN)
+    even = _EvenLevel(sound, gain)
     levelled = _amplified(sound, gain)
-    found = _runs_of_speech(_probabilities(_with_its_pitch(levelled)))
-    speech = _padded(found, len(samples))
-    _tone_down(levelled, sound, gain, speech)
+    probabilities = _probabilities(_with_its_pitch(levelled))
+    speech = _padded(_runs_of_speech(probabilities), len(samples))
+    if even.raises_sound_beside(speech):
+        again = _probabilities(_with_its_pitch(even.sound_above_noise()))
+        speech = _padded(_runs_of_speech(np.maximum(probabilities, again)), len(samples))
+    for stretch in speech:
+        levelled[stretch.start : stretch.end] = even.sound(stretch)
     # Next to speech, sound that is much softer is just the room, and not worth reporting.
     audible = max(_AUDIBLE, loudness * _BESIDE_SPEECH) if speech else _AUDIBLE
     return FoundSpeech(levelled, speech, _other_sound(sound, audible, speech))
 
 
-def _tone_down(levelled: Sound, sound: Sound, gain: float, speech: tuple[Stretch, ...]) -> None:
-    """A little speech in much quiet is amplified as if it were all quiet: the detector copes with that, Whisper not."""
-    for stretch in speech:
-        part = sound[stretch.start : stretch.end]
-        loudness = _loudness(part)
-        if loudness * gain > _TOO_LOUD:
-            levelled[stretch.start : stretch.end] = _amplified(part, _TOO_LOUD / loudness)
+class _EvenLevel:
+    """A piece at a level that is about the same everywhere.
+
+    A piece has one gain, but where what is heard within a second or two is far softer or louder than the rest, that
+    has one of its own: somebody far from the microphone, soft words beside a cough or a door, or a word in much quiet,
+    which would be amplified as if it were all quiet. Single bangs are toned down, and where nothing is louder than the
+    piece's own noise, nothing is raised.
+    """
+
+    def __init__(self, sound: Sound, gain: float) -> None:
+        self._sound = sound
+        self._gain = gain
+        self._levels = _levels(sound)
+        noise = float(np.percentile(self._levels[self._levels > 0], _NOISE_PERCENTILE))
+        self._least = max(_SOFTEST, _ABOVE_NOISE * noise)
+        local = _local(self._levels, self._least)
+        wanted = np.clip(local * gain, _SOFT, _LOUD) / np.maximum(local, _SOFTEST)
+        self._gains = np.where(local > 0, np.minimum(wanted, _GREATEST_GAIN), gain).astype(np.float32)
+
+    def raises_sound_beside(self, speech: tuple[Stretch, ...]) -> bool:
+        """Whether there is sound outside of the speech that is much louder here than with the piece's gain."""
+        raised = (self._levels > self._least) & (self._gains > _MUCH * self._gain)
+        for stretch in speech:
+            raised[stretch.start // _LOUDNESS_SAMPLES : -(-stretch.end // _LOUDNESS_SAMPLES)] = False
+        return bool(np.count_nonzero(raised) >= _SHORT_WORD_FRAMES)
+
+    def sound(self, stretch: Stretch) -> Sound:
+        """A stretch of the piece."""
+        return self._at(stretch, self._gains)
+
+    def sound_above_noise(self) -> Sound:
+        """The whole piece, its steady noise kept soft."""
+        gains = np.minimum(self._gains, max(self._gain, _SOFT / self._least))
+        return self._at(Stretch(0, len(self._sound)), gains)
+
+    def _at(self, stretch: Stretch, gains: Sound) -> Sound:
+        bangs = np.minimum(1, _BANG / np.maximum(self._levels * gains, _BANG))
+        centres = (np.arange(len(gains)) + 0.5) * _LOUDNESS_SAMPLES
+        gain = np.interp(np.arange(stretch.start, stretch.end), centres, gains * bangs)
+        part: Sound = self._sound[stretch.start : stretch.end] * gain.astype(np.float32)
+        return _amplified(part, 1)
+
+
+def _local(levels: Sound, least: float) -> Sound:
+    """For each level, that of the loud ones around it that are above the least; 0 where there are none."""
+    half = _LOCAL_FRAMES // 2
+    counted = np.pad(np.where(levels > least, levels, np.inf), half, constant_values=np.inf)
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(counted, 2 * half + 1), axis=1)
+    counts = np.count_nonzero(np.isfinite(windows), axis=1)
+    places = np.maximum(0, np.ceil(counts * _LOCAL_SHARE).astype(int) - 1)
+    found = np.take_along_axis(windows, places[:, np.newaxis], axis=1)[:, 0]
+    return np.where(counts > 0, found, 0).astype(np.float32)
 
 
 def _amplified(sound: Sound, gain: float) -> Sound:
@@ -99,13 +158,17 @@ def _amplified(sound: Sound, gain: float) -> Sound:
 
 def _loudness(sound: Sound) -> float:
     """The root mean square of the loud parts: neither pauses nor digital silence count."""
-    frames = len(sound) // _LOUDNESS_SAMPLES
-    if frames == 0:
-        return float(np.sqrt(np.square(sound).mean())) if len(sound) else 0.0
-    framed = sound[: frames * _LOUDNESS_SAMPLES].reshape(frames, _LOUDNESS_SAMPLES)
-    levels = np.sqrt(np.square(framed).mean(axis=1))
+    levels = _levels(sound)
     heard = levels[levels > 0]
     return float(np.percentile(heard, _LOUDNESS_PERCENTILE)) if len(heard) else 0.0
+
+
+def _levels(sound: Sound) -> Sound:
+    """The root mean square of each 30 ms, or of all there is if that is less."""
+    frames = max(1, len(sound) // _LOUDNESS_SAMPLES)
+    framed = sound[: frames * _LOUDNESS_SAMPLES].reshape(frames, -1)
+    levels: Sound = np.sqrt(np.square(framed).mean(axis=1)) if len(sound) else np.zeros(1, np.float32)
+    return levels
 
 
 def _with_its_pitch(sound: Sound) -> Sound:

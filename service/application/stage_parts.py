@@ -10,13 +10,13 @@ from adapters.blobs.port import BlobStore
 from adapters.notes.note import NoteWriter
 from adapters.speech.opening import EngineSpec
 from adapters.worker_processes import WorkerProcesses
-from domain.commands import Command
+from domain.commands import EndStage
 from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.retry import RetryPolicy
 
-Work = Callable[[UUID, Recording], Awaitable[Command]]
+Work = Callable[[UUID, Recording], Awaitable[EndStage]]
 """Does a stage's work and returns the command that records it. What it writes is idempotent by name.
 
 Raises: AudioError or a SpeechError that cannot be retried, when trying again cannot help; StorageFull,

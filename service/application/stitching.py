@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from adapters.audio import damage as audio
 from adapters.audio.pcm import stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
 from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
-from domain.events import RecordingKind
+from domain.events import ChunkStored, Damage, RecordingKind
 from domain.recording import Recording
+from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import blob_prefix
 from service.application.stage_parts import StageParts
 from service.application.worker_store import store_at
@@ -33,6 +35,7 @@ class StitchOrder:
     checksum_md5: str | None
     prefix: str
     are_samples: bool = False
+    float_units: frozenset[int] = frozenset()
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
@@ -42,7 +45,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
         if order.are_samples:
-            stitched = stitch_pcm(chunks, output)
+            stitched = stitch_pcm(chunks, output, float_units=order.float_units)
         else:
             stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
         return store.put_file(order.prefix, output), stitched
@@ -55,14 +58,16 @@ class Stitching:
         self._parts = parts
 
     async def work(self, recording_id: UUID, recording: Recording) -> RecordStitched:
-        parts = self._parts
+        parts, chunks = self._parts, recording.chunks_to_stitch()
+        float_units = chunks_of_float_units(chunks)
         order = StitchOrder(
             blob_store_url=parts.blob_store_url,
             scratch_dir=parts.scratch_dir,
-            chunk_keys=[chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.blob_key is not None],
-            checksum_md5=recording.finalized.checksum_md5 if recording.finalized else None,
+            chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
+            checksum_md5=_declared_md5(recording),
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
+            float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
         )
         blob, stitched = await parts.workers_for(recording).run(stitch_blobs, order, timeout=TIMEOUT)
         return RecordStitched(
@@ -76,4 +81,20 @@ class Stitching:
             duration_ms=stitched.duration_ms,
             chunk_count=len(recording.chunks),
             chunks_md5=stitched.chunks_md5,
+            damage=_by_chunk_number(stitched.damage, chunks),
         )
+
+
+def _declared_md5(recording: Recording) -> str | None:
+    """The MD5 that the caller declared. That of a whole file was taken by the service itself from the file that came
+    first, and means nothing for one that has replaced it."""
+    is_replaced_file = recording.opened.kind is RecordingKind.WHOLE_FILE and recording.edition > 0
+    return recording.finalized.checksum_md5 if recording.finalized and not is_replaced_file else None
+
+
+def _by_chunk_number(found: Sequence[audio.Damage], stitched: Sequence[ChunkStored]) -> tuple[Damage, ...]:
+    """Stitching counts only the chunks that it was given: those with bytes. A chunk may be named more than once."""
+    return tuple(
+        Damage(chunk_number=stitched[one.chunk_number - 1].number, reason=one.reason, message=one.message)
+        for one in found
+    )

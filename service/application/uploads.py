@@ -210,11 +210,14 @@ class Uploads:
             looks_like=looks_like,
         )
         recording = await self._execute(recording_id, command, after=staged)
-        stitched = recording.stitched
-        is_past_retention = stitched is not None and stitched.at + self._chunk_retention <= command.at
-        if staged.keeper is None and is_past_retention:  # erased, and now back with a repeated request
+        if staged.keeper is None and self._may_be_erased(recording, command.at):  # and now back with a repeated request
             await self._blobs.delete(blob.key)
         return recording
+
+    def _may_be_erased(self, recording: Recording, at: datetime) -> bool:
+        """Whether the chunks are past their retention: see `service.followers.eraser.STITCHED_CHUNKS`."""
+        stitched = recording.stitched
+        return stitched is not None and not stitched.damage and stitched.at + self._chunk_retention <= at
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""

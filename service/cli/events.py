@@ -47,7 +47,9 @@ async def _events(connection: Connection, recording_id: str, as_json: bool) -> N
 
 def facts(data: dict[str, object]) -> str:
     """Write an event's facts in one line, without those that all events of its recording share."""
-    return "  ".join(_fact(name, value) for name, value in data.items() if value is not None and name not in _LEFT_OUT)
+    return "  ".join(
+        _fact(name, value) for name, value in data.items() if value not in (None, []) and name not in _LEFT_OUT
+    )
 
 
 def _fact(name: str, value: object) -> str:

@@ -13,7 +13,8 @@ from service.cli.show import READ_PATIENCE_SECONDS
 @click.option("--wait", is_flag=True, help="Wait for the transcript and print it.")
 @connected(patience_seconds=READ_PATIENCE_SECONDS)
 def retry(connection: Connection, recording_id: str, wait: bool) -> None:
-    """Let a failed recording continue from the stage at which it failed. ID: as for show."""
+    """Let a failed recording continue from the stage at which it failed, or make one anew whose damaged chunks were
+    replaced. ID: as for show."""
     run(_retry(connection, recording_id, wait))
 
 

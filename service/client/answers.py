@@ -27,6 +27,14 @@ class Failure(Answer):
     message: str | None = None
 
 
+class Damage(Answer):
+    """A chunk that could not be used, in whole or in part."""
+
+    number: int
+    reason: str
+    message: str
+
+
 class SuspectChunk(Answer):
     """A chunk that cannot be audio: what it looks like by its first bytes."""
 
@@ -49,6 +57,7 @@ class Recording(Answer):
     content_sha256: str | None = None
     started_at: datetime | None = None
     failure: Failure | None = None
+    damage: list[Damage] = Field(default_factory=list)
     suspect_chunks: list[SuspectChunk] = Field(default_factory=list)
 
     @property

@@ -15,6 +15,7 @@ import aiohttp
 import orjson
 from pydantic import ValidationError
 
+from service.application.exact_json import exact_loads
 from service.client.answers import (
     Answer,
     ChunkListing,
@@ -168,7 +169,7 @@ class RecordingsClient:
             sent["Content-Type"] = "application/json"
         raw = await self._answered(method, self._base + path, sent, lambda: payload, CALL_SECONDS)
         try:
-            document = orjson.loads(raw)
+            document = exact_loads(raw)
         except orjson.JSONDecodeError as error:
             raise UnexpectedAnswer(f"{self._base} did not answer in JSON; is it a tapedeck service?") from error
         if not isinstance(document, dict):

@@ -27,14 +27,19 @@ LONGEST_SLEEP = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Erasable:
-    """After an `event`, all blobs of the recording whose keys begin with `prefix` may go."""
+    """After an `event` that `is_final`, all blobs of the recording whose keys begin with `prefix` may go."""
 
     event: type[RecordingEvent]
     prefix: Callable[[UUID], str]
+    is_final: Callable[[RecordingEvent], bool] = lambda _: True
 
 
-STITCHED_CHUNKS = Erasable(Stitched, lambda recording_id: blob_prefix(recording_id, "chunk"))
-"""Their sound is in the one file made from them."""
+STITCHED_CHUNKS = Erasable(
+    Stitched,
+    lambda recording_id: blob_prefix(recording_id, "chunk"),
+    is_final=lambda event: isinstance(event, Stitched) and not event.damage,
+)
+"""Their sound is in the one file made from them. While some of it is not, they are kept, to be stitched anew."""
 
 DELETED_RECORDINGS = Erasable(RecordingDeleted, recording_prefix)
 """Nothing that was ever stored for them stays."""
@@ -69,7 +74,7 @@ class Eraser:
         """Follow the log until cancelled. Raises: StorageFull, StorageUnavailable; if run again, it goes on."""
         async for events in self._log.follow(after=self._positions.load(self.name)):
             for recorded in events:
-                if type(recorded.event) is self._erasable.event:
+                if type(recorded.event) is self._erasable.event and self._erasable.is_final(recorded.event):
                     if self._retention:
                         await self._until(recorded.event.at + self._retention)
                     trace_id.set(recorded.trace_id)

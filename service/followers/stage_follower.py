@@ -7,6 +7,7 @@ or again after a crash, causes no work twice.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from random import Random
@@ -19,7 +20,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable
 from adapters.positions import PositionStore
 from adapters.speech.port import SpeechError
-from domain.commands import Command, RecordFailure
+from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from domain.recording import Recording
 from service.application.clock import Clock
@@ -159,7 +160,8 @@ class StageFollower:
         recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
         if self._stage.is_due(recording) and not await self._is_due_by_a_later_event(recorded):
             command = await self._attempt(recorded, recording)
-            await self._recordings.execute(recorded.stream_id, command, trace_id=recorded.trace_id)
+            of_these_chunks = replace(command, edition=recording.edition)
+            await self._recordings.execute(recorded.stream_id, of_these_chunks, trace_id=recorded.trace_id)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
         """Whether a later event made the stage due, such as a finalize: that one has a job of its own, with its own
@@ -169,7 +171,7 @@ class StageFollower:
         newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
         return any(type(each.event) in self._stage.woken_by for each in newer)
 
-    async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> Command:
+    async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> EndStage | RecordFailure:
         """Try until the work is done, cannot be done, or has failed often enough."""
         delays = self._policy.delays(self._random)
         for attempt in count(1):

@@ -209,8 +209,14 @@ _ALL = (
     public_form(
         events.Stitched,
         "tapedeck.recording.stitched.v1",
+        "The chunks became one audio file. `chunks_md5` is over the chunks' bytes in order.",
         content_type=_Told(examples=["audio/ogg"]),
         method=_Told("how the chunks were joined"),
+        damage=_Told(
+            "the chunks that could not be used, in whole or in part; another message of this type may follow, once "
+            "they were replaced and the recording was retried",
+            assumed=(),
+        ),
     ),
     public_form(events.Transcribed, "tapedeck.recording.transcribed.v1"),
     public_form(
@@ -224,7 +230,12 @@ _ALL = (
         "tapedeck.recording.failed.v1",
         "A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content.",
     ),
-    public_form(events.RetryRequested, "tapedeck.recording.retry_requested.v1"),
+    public_form(
+        events.RetryRequested,
+        "tapedeck.recording.retry_requested.v1",
+        "Someone asked for `stage` to be done again: it had failed, or it is stitching and chunks were replaced since. "
+        "What later stages made is then made again, too.",
+    ),
     public_form(
         events.RecordingDeleted,
         "tapedeck.recording.deleted.v1",

@@ -95,7 +95,7 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
     """
     stitched, deleted = set(), set()
     for event, recording in _events(reader):
-        if type(event) is Stitched:
+        if type(event) is Stitched and not event.damage:
             stitched.add(recording)
         elif type(event) is RecordingDeleted:
             deleted.add(recording)

@@ -59,7 +59,8 @@ class ServiceSettings(HttpSettings):
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
     chunk_retention_hours: Annotated[
-        float, Field(ge=0, description="how long chunks are kept after they are stitched into one file, in hours")
+        float,
+        Field(ge=0, description="how long chunks are kept after they are stitched without damage, in hours"),
     ] = 168
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")

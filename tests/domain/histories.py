@@ -12,6 +12,7 @@ from domain.events import (
     AmbientSessionUpdated,
     ChunkStored,
     ChunkTranscribed,
+    Damage,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -190,6 +191,7 @@ STITCHED_FACTS: dict[str, Any] = {
     "duration_ms": 9_000,
     "chunk_count": 2,
     "chunks_md5": "b" * 32,
+    "damage": (),
 }
 TRANSCRIBED_FACTS: dict[str, Any] = {
     "at": at(4),
@@ -206,20 +208,24 @@ TRANSCRIBED_FACTS: dict[str, Any] = {
 }
 
 
-def stitched() -> Stitched:
-    return Stitched(**STITCHED_FACTS)
+def damaged(number: int) -> Damage:
+    return Damage(chunk_number=number, reason="damaged", message=f"Chunk {number} cannot be decoded.")
 
 
-def record_stitched() -> commands.RecordStitched:
-    return commands.RecordStitched(**STITCHED_FACTS)
+def stitched(*damage: Damage) -> Stitched:
+    return Stitched(**STITCHED_FACTS | {"damage": damage})
+
+
+def record_stitched(*damage: Damage, edition: int = 0) -> commands.RecordStitched:
+    return commands.RecordStitched(**STITCHED_FACTS | {"damage": damage}, edition=edition)
 
 
 def transcribed() -> Transcribed:
     return Transcribed(**TRANSCRIBED_FACTS)
 
 
-def record_transcribed() -> commands.RecordTranscribed:
-    return commands.RecordTranscribed(**TRANSCRIBED_FACTS)
+def record_transcribed(*, edition: int = 0) -> commands.RecordTranscribed:
+    return commands.RecordTranscribed(**TRANSCRIBED_FACTS, edition=edition)
 
 
 NOTE_FACTS: dict[str, Any] = {
@@ -237,8 +243,8 @@ def note_written() -> NoteWritten:
     return NoteWritten(**NOTE_FACTS)
 
 
-def record_note() -> commands.RecordNote:
-    return commands.RecordNote(**NOTE_FACTS)
+def record_note(*, edition: int = 0) -> commands.RecordNote:
+    return commands.RecordNote(**NOTE_FACTS, edition=edition)
 
 
 def failure_facts(stage: Stage, reason: str = "not_audio") -> dict[str, Any]:
@@ -249,8 +255,8 @@ def failed(stage: Stage, reason: str = "not_audio") -> Failed:
     return Failed(**failure_facts(stage, reason))
 
 
-def record_failure(stage: Stage) -> commands.RecordFailure:
-    return commands.RecordFailure(**failure_facts(stage))
+def record_failure(stage: Stage, *, edition: int = 0) -> commands.RecordFailure:
+    return commands.RecordFailure(**failure_facts(stage), edition=edition)
 
 
 def retry_requested(stage: Stage) -> RetryRequested:

@@ -38,6 +38,7 @@ from tests.domain.histories import (
     START,
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
+    damaged,
     failure_facts,
     heard_facts,
 )
@@ -222,8 +223,12 @@ def _with(command: type[Command], facts: dict[str, Any], **drawn: st.SearchStrat
 
 NUMBERS = st.integers(0, MOST_CHUNKS + 1)
 PARTS = st.none() | st.sampled_from(BODIES)
+EDITIONS = st.sampled_from([0, 0, 1, 2])
+DAMAGE = st.lists(st.integers(1, MOST_CHUNKS).map(damaged), max_size=2, unique=True).map(tuple)
 ENDS = {
-    Phase.STITCHING: _with(ask.RecordStitched, STITCHED_FACTS, sha256=DIGESTS, duration_ms=COUNTS),
+    Phase.STITCHING: _with(
+        ask.RecordStitched, STITCHED_FACTS, sha256=DIGESTS, duration_ms=COUNTS, damage=DAMAGE, edition=EDITIONS
+    ),
     Phase.TRANSCRIBING: _with(
         ask.RecordTranscribed, TRANSCRIBED_FACTS, confidence=st.none() | st.floats(0, 1), word_count=COUNTS
     ),
@@ -235,6 +240,7 @@ FAILURES = _with(
     stage=st.sampled_from(Stage),
     reason=WORDS,
     attempts=st.integers(1, 9),
+    edition=EDITIONS,
 )
 REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
@@ -256,10 +262,10 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     if recording is None or phase is Phase.DELETED or choice % 3 == 0:
         return draw(COMMANDS)
     if phase in ENDS:
-        stage = DUE_STAGE[phase]
-        return replace(draw(FAILURES), stage=stage) if choice % 4 == 1 else draw(ENDS[phase])
-    if phase is Phase.FAILED:
-        return ask.RetryRecording(at=START)
+        return _work(draw, recording, fails=choice % 4 == 1)
+    replaceable = [number for number in recording.chunks if recording.can_replace(number)]
+    if replaceable or phase is Phase.FAILED:
+        return _mend(draw, replaceable, choice)
     total = recording.finalized.total_chunks if recording.finalized else recording.opened.max_chunks
     missing = [number for number in range(1, total + 1) if number not in recording.chunks]
     if phase is Phase.OPEN and (choice % 4 == 1 or not missing):
@@ -272,6 +278,20 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     if missing:
         return store_body(missing[choice % len(missing)], draw(PARTS))
     return _again(recording)
+
+
+def _work(draw: st.DrawFn, recording: Recording, *, fails: bool) -> Command:
+    """What comes of work on the due stage that was begun on these very chunks."""
+    phase = recording.phase
+    work = replace(draw(FAILURES), stage=DUE_STAGE[phase]) if fails else draw(ENDS[phase])
+    return replace(work, edition=recording.edition)
+
+
+def _mend(draw: st.DrawFn, replaceable: list[int], choice: int) -> Command:
+    """Other bytes for a chunk that stitching could not use, if there is any; or a retry."""
+    if replaceable and choice % 2:
+        return store_body(replaceable[choice % len(replaceable)], draw(PARTS))
+    return ask.RetryRecording(at=START)
 
 
 def _again(recording: Recording) -> ask.OpenRecording:

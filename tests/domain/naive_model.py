@@ -28,7 +28,7 @@ class NaiveDeck:
         if recording is None:
             return "RecordingNotFound"
         if kind in STAGE_ENDS:
-            return self._end(recording, *STAGE_ENDS[kind])
+            return self._end(recording, asked, *STAGE_ENDS[kind])
         return getattr(self, f"_{kind}")(recording, asked)
 
     def _open(self, name: Any, recording: dict[str, Any] | None, asked: dict[str, Any]) -> str:
@@ -47,6 +47,9 @@ class NaiveDeck:
             "failed": None,
             "expired": False,
             "deleted": False,
+            "damaged": [],
+            "mended": False,
+            "edition": 0,
         }
         return "RecordingOpened"
 
@@ -62,8 +65,10 @@ class NaiveDeck:
         if recording["declared"] and number > recording["declared"][0]:
             return "ChunkBeyondTotal"
         if is_complete(recording):
-            return "RecordingClosed"
-        if asked["at"] >= recording["until"]:
+            if number not in recording["damaged"] and recording["failed"] != "stitch":
+                return "RecordingClosed"
+            recording["mended"] = True
+        elif asked["at"] >= recording["until"]:
             return "RecordingExpired"
         chunks[number] = asked["sha256"] if has_bytes else None
         recording["requests"].pop(number, None)
@@ -131,12 +136,14 @@ class NaiveDeck:
         recording["declared"] = declared
         return "FinalizeRequested"
 
-    def _end(self, recording: dict[str, Any], stage: str, event: str) -> str:
+    def _end(self, recording: dict[str, Any], asked: dict[str, Any], stage: str, event: str) -> str:
         if stage in recording["ended"]:
             return NOTHING
-        if due(recording) != stage:
+        if due(recording) != stage or asked["edition"] != recording["edition"]:
             return "StageNotDue"
         recording["ended"].append(stage)
+        if stage == "stitch":
+            recording["damaged"] = [damage.chunk_number for damage in asked["damage"]]
         return event
 
     def _RecordFailure(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
@@ -144,7 +151,7 @@ class NaiveDeck:
         given_up = "upload" if recording["expired"] else recording["failed"]
         if stage in recording["ended"] or stage == given_up:
             return NOTHING
-        if due(recording) != stage:
+        if due(recording) != stage or asked["edition"] != recording["edition"]:
             return "StageNotDue"
         recording["failed"] = stage
         return "Failed"
@@ -152,7 +159,12 @@ class NaiveDeck:
     def _RetryRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
         if recording["expired"]:
             return "RecordingExpired"
-        if recording["failed"] is None:
+        if recording["mended"]:
+            recording["edition"] += 1
+            recording["mended"] = False
+            recording["ended"].clear()
+            recording["damaged"] = []
+        elif recording["failed"] is None:
             return "NotFailed"
         recording["failed"] = None
         return "RetryRequested"

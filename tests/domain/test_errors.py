@@ -5,6 +5,14 @@ import pytest
 from domain import errors
 from domain.errors import RecordingError
 
+COMPLETE = "The recording is complete, and chunk 3 differs from what was stored"
+WHILE_STITCHED = (
+    "it cannot be replaced while the recording is being stitched; it can be once stitching has failed or has named it "
+    "as damaged."
+)
+AFTER_STITCHING = (
+    "it was stitched as it was stored, so no other bytes are accepted for it; create a new recording for them."
+)
 SENTENCES = [
     (errors.RecordingNotFound, {}, "There is no such recording."),
     (
@@ -18,9 +26,14 @@ SENTENCES = [
         "The recording accepted uploads until 2026-01-13T14:00:00+00:00; create a new one.",
     ),
     (
-        lambda: errors.RecordingClosed(3),
-        {"number": 3},
-        "The recording is complete, and chunk 3 differs from what was stored; it cannot be replaced now.",
+        lambda: errors.RecordingClosed(3, is_stitched=False),
+        {"number": 3, "is_stitched": False},
+        f"{COMPLETE}: {WHILE_STITCHED}",
+    ),
+    (
+        lambda: errors.RecordingClosed(3, is_stitched=True),
+        {"number": 3, "is_stitched": True},
+        f"{COMPLETE}: {AFTER_STITCHING}",
     ),
     (
         lambda: errors.ChunkNumberOutOfRange(0, 100),
@@ -62,7 +75,12 @@ SENTENCES = [
         {"total_chunks": 3},
         "The recording was finalized with other parameters (total_chunks 3); they cannot change.",
     ),
-    (errors.NotFailed, {}, "The recording has not failed, so there is nothing to retry."),
+    (errors.NotFailed, {"damaged": ()}, "The recording has not failed, so there is nothing to retry."),
+    (
+        lambda: errors.NotFailed((5, 7)),
+        {"damaged": (5, 7)},
+        "The recording has not failed; replace a damaged chunk (5, 7) first, then retry.",
+    ),
     (lambda: errors.StageNotDue("stitch"), {"stage": "stitch"}, "Stage stitch is not due for this recording."),
 ]
 

@@ -12,6 +12,7 @@ from tests.domain.histories import (
     append_chunk,
     at,
     chunk,
+    damaged,
     delete,
     deleted,
     expire,
@@ -111,6 +112,7 @@ def test_other_bytes_win_until_the_recording_is_complete_and_are_refused_after(p
     with pytest.raises(errors.RecordingClosed) as refusal:
         when(complete(policy=policy), store_chunk(1, b"better"))
     assert "chunk 1 differs from what was stored" in str(refusal.value)
+    assert not refusal.value.is_stitched
 
 
 def test_other_bytes_win_also_after_a_finalize_that_waits_for_chunks():
@@ -232,6 +234,96 @@ def test_an_expired_recording_takes_nothing_new_and_still_answers_what_is_asked_
         when(recording, finalize(1))
     with pytest.raises(errors.RecordingExpired):
         when(given(opened(), chunk(1), expired()), finalize(1))
+
+
+# --- chunks that stitching could not use
+
+
+def test_a_recording_whose_stitching_failed_takes_other_bytes_for_any_of_its_chunks_however_late():
+    recording = complete(failed(Stage.STITCH))
+    for number in (1, 2):
+        stored = when(recording, store_chunk(number, b"right", minutes=100 * HOURS))
+        assert [(event.number, event.sha256) for event in stored] == [(number, chunk(number, b"right").sha256)]
+    mended = complete(failed(Stage.STITCH), chunk(2, b"right"))
+    assert (mended.phase, mended.due_stage) == (Phase.FAILED, None)
+    assert when(mended, retry()) == [retry_requested(Stage.STITCH)]
+
+
+def test_a_recording_whose_stitching_failed_takes_bytes_for_a_chunk_that_was_metadata_only():
+    recording = complete(failed(Stage.STITCH), chunks=(placeholder(1), chunk(2)))
+    assert when(recording, store_chunk(1)) == [chunk(1)]
+
+
+def test_a_failed_recording_takes_no_number_that_it_does_not_have():
+    with pytest.raises(errors.ChunkBeyondTotal):
+        when(complete(failed(Stage.STITCH)), store_chunk(3))
+    with pytest.raises(errors.ChunkNumberOutOfRange):
+        when(complete(failed(Stage.STITCH)), store_chunk(0))
+
+
+AFTER_DAMAGE = {
+    Phase.TRANSCRIBING: [stitched(damaged(2))],
+    Phase.WRITING_NOTE: [stitched(damaged(2)), transcribed()],
+    Phase.COMPLETED: [stitched(damaged(2)), transcribed(), note_written()],
+    Phase.FAILED: [stitched(damaged(2)), failed(Stage.TRANSCRIBE)],
+}
+
+
+@pytest.mark.parametrize("phase", AFTER_DAMAGE)
+def test_a_damaged_chunk_can_be_replaced_at_any_time_and_a_retry_makes_everything_anew(phase):
+    history = AFTER_DAMAGE[phase]
+    assert when(complete(*history), store_chunk(2)) == []
+    assert when(complete(*history), store_chunk(2, b"right")) == [chunk(2, b"right")]
+    with pytest.raises(errors.RecordingClosed) as refusal:
+        when(complete(*history), store_chunk(1, b"right"))
+    assert refusal.value.is_stitched
+
+    mended = complete(*history, chunk(2, b"right"))
+    assert (mended.phase, mended.stitched) == (phase, stitched(damaged(2)))
+    assert when(mended, retry()) == [retry_requested(Stage.STITCH)]
+    anew = complete(*history, chunk(2, b"right"), retry_requested(Stage.STITCH))
+    assert (anew.phase, anew.due_stage, anew.edition) == (Phase.STITCHING, Stage.STITCH, 1)
+    assert (anew.stitched, anew.transcribed, anew.note, anew.failed) == (None, None, None, None)
+    assert [each.sha256 for each in anew.chunks_to_stitch()] == [chunk(1).sha256, chunk(2, b"right").sha256]
+    assert when(anew, finalize(2)) == []
+    with pytest.raises(errors.RecordingClosed) as refusal:
+        when(anew, store_chunk(2, b"too late"))
+    assert not refusal.value.is_stitched
+    assert when(anew, record_stitched(edition=1)) == [stitched()]
+
+
+@pytest.mark.parametrize("phase", [Phase.TRANSCRIBING, Phase.WRITING_NOTE, Phase.COMPLETED])
+def test_a_retry_before_a_damaged_chunk_is_replaced_names_it(phase):
+    with pytest.raises(errors.NotFailed) as refusal:
+        when(complete(*AFTER_DAMAGE[phase]), retry())
+    assert refusal.value.damaged == (2,)
+
+
+def test_a_later_stage_that_failed_is_retried_as_it_is_while_no_damaged_chunk_is_replaced():
+    assert when(complete(*AFTER_DAMAGE[Phase.FAILED]), retry()) == [retry_requested(Stage.TRANSCRIBE)]
+
+
+MENDED = [stitched(damaged(2)), chunk(2, b"right"), retry_requested(Stage.STITCH)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_worker_that_is_late_with_the_damaged_chunks_ends_and_fails_nothing(stage):
+    recording = complete(*MENDED, *STAGES[stage])
+    assert recording.due_stage is stage
+    for late in (ENDS[stage], record_failure(stage)):
+        with pytest.raises(errors.StageNotDue):
+            when(recording, late)
+    assert len(when(recording, record_failure(stage, edition=1))) == 1
+
+
+def test_what_was_made_of_the_same_chunks_counts_however_often_they_were_retried():
+    recording = complete(failed(Stage.STITCH), retry_requested(Stage.STITCH))
+    assert when(recording, record_stitched()) == [stitched()]
+
+
+def test_a_replacement_that_nobody_asked_to_stitch_leaves_running_work_alone():
+    recording = complete(stitched(damaged(2)), chunk(2, b"right"))
+    assert when(recording, record_transcribed()) == [transcribed()]
 
 
 # --- failure and retry at every stage

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given as for_all
 
 from domain import errors
-from domain.commands import Command, EndStage
+from domain.commands import Command, EndStage, RecordFailure, RetryRecording
 from domain.errors import RecordingError
 from domain.events import FinalizePolicy, RecordingEvent, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
 from domain.recording import Phase, Recording, evolve, phase_of
 from tests.domain.histories import (
     append_chunk,
+    damaged,
     delete,
     expire,
     finalize,
@@ -38,6 +39,8 @@ from tests.domain.histories import (
 from tests.domain.history_kit import Step, walks
 
 EARLY, LATE = 1, 300
+LATER_EDITION = 2
+"""No work of this world is begun for this edition or a later one, so all of them are the same to it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,11 @@ def _alphabet() -> Iterator[Command]:
     yield record_chunk_transcribed(1, b"one")
     yield finalize(1, md5="d" * 32)
     yield from (record_failure(stage) for stage in Stage)
-    yield from (record_stitched(), record_transcribed(), record_note(), retry(), delete())
+    yield record_stitched(damaged(1))
+    for edition in (0, 1):
+        yield from (record_stitched(edition=edition), record_transcribed(edition=edition), record_note(edition=edition))
+    yield record_failure(Stage.TRANSCRIBE, edition=1)
+    yield from (retry(), delete())
     yield from (expire(open_recording().at), expire())
 
 
@@ -114,9 +121,8 @@ def identity(recording: Recording | None) -> Any:
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
     facts += recording.transcribed_chunks.in_order()
     facts += [recording.transcribed, recording.note, recording.failed, recording.deleted]
-    return tuple(
-        fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts
-    )
+    known = [fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts]
+    return (*known, recording.is_mended, min(recording.edition, LATER_EDITION))
 
 
 def outcomes(tried: Tried | Step) -> set[Any]:
@@ -175,9 +181,17 @@ def test_a_refusal_says_why_in_one_sentence_to_a_person():
         assert "None" not in sentence
 
 
-def test_what_has_been_deleted_or_stitched_or_declared_stays_so():
+def test_what_has_been_deleted_or_declared_stays_so_and_what_was_stitched_until_it_is_stitched_anew():
     for tried in everything():
         if tried.before is not None:
-            for fact in ("opened", "finalized", "stitched", "transcribed", "note", "deleted"):
+            is_made_anew = tried.before.is_mended and isinstance(tried.command, RetryRecording)
+            made = () if is_made_anew else ("stitched", "transcribed", "note")
+            for fact in ("opened", "finalized", "deleted", *made):
                 before = getattr(tried.before, fact)
                 assert before is None or getattr(tried.after, fact) is before
+
+
+def test_no_work_on_chunks_that_were_replaced_since_is_taken_for_work_on_those_that_replaced_them():
+    for tried in everything():
+        if isinstance(tried.command, EndStage | RecordFailure) and tried.events:
+            assert tried.command.edition == tried.before.edition

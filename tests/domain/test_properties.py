@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.event_log.mapper import EventMapper, VersionedEvent
-from domain.commands import Command
+from domain.commands import Command, RetryRecording
 from domain.errors import ChunkMismatch, RecordingError
 from domain.events import EVENT_TYPES, FinalizePolicy, Stage, Stitched
 from domain.life import decide
@@ -18,6 +18,7 @@ from domain.recording import Phase, Recording, evolve, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
 from tests.domain.histories import (
     chunk,
+    damaged,
     deleted,
     failed,
     finalized,
@@ -90,10 +91,12 @@ def test_no_history_makes_evolve_raise_and_stitching_happens_at_most_once_over_a
 
 
 @for_all(walks())
-def test_a_recording_never_leaves_its_end(steps):
+def test_a_recording_leaves_its_end_only_to_be_stitched_anew_of_chunks_that_were_replaced(steps):
     for step in steps:
         if step.before is not None and step.before.phase in (Phase.COMPLETED, Phase.EXPIRED, Phase.DELETED):
-            assert step.after.phase in (step.before.phase, Phase.DELETED)
+            is_made_anew = step.before.is_mended and isinstance(step.command, RetryRecording)
+            after = (Phase.STITCHING,) if is_made_anew else (step.before.phase, Phase.DELETED)
+            assert step.after.phase in after
 
 
 @st.composite
@@ -147,6 +150,12 @@ def test_what_is_refused_leaves_everything_as_it_was(steps):
         if step.refusal is not None:
             assert isinstance(step.refusal, RecordingError)
             assert step.after is step.before
+
+
+@pytest.mark.parametrize("length", range(1, 7))
+def test_a_snapshot_keeps_that_chunks_were_replaced(length):
+    mended = [opened(), chunk(1), finalized(1), stitched(damaged(1)), chunk(1, b"right"), retry_requested(Stage.STITCH)]
+    assert through_a_snapshot(given(*mended[:length])) == given(*mended[:length])
 
 
 @pytest.mark.parametrize("length", range(1, 10))

@@ -18,12 +18,12 @@ from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain import commands as ask
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import FinalizePolicy, RecordingEvent, Stage, Stitched
+from domain.events import Damage, FinalizePolicy, RecordingEvent, RetryRequested, Stage, Stitched
 from domain.life import decide
 from domain.recording import Recording, evolve, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
 from tests.domain.histories import EXPIRY, NOTE_FACTS, START, STITCHED_FACTS, TRANSCRIBED_FACTS, opening
-from tests.domain.history_kit import BODIES, COMMANDS, append_body, declare, hear_body, store_body
+from tests.domain.history_kit import BODIES, COMMANDS, DAMAGE, append_body, declare, hear_body, store_body
 from tests.domain.naive_model import NOTHING, NaiveDeck, due, is_complete
 
 WRITERS = 2
@@ -116,6 +116,7 @@ class RecordingMachine(RuleBasedStateMachine):
         self.states: dict[int, list[Recording | None]] = {its_id: [None] for its_id in range(RECORDINGS)}
         self.work: list[tuple[int, Command]] = []
         self.stitched: dict[int, int] = dict.fromkeys(range(RECORDINGS), 0)
+        self.never_stitched: dict[int, int] = dict.fromkeys(range(RECORDINGS), 0)
 
     def tell(self, writer: int, its_id: int, command: Command) -> Command:
         """Have a writer execute `command`, and hold what comes of it against the model and the promises."""
@@ -128,6 +129,7 @@ class RecordingMachine(RuleBasedStateMachine):
             return command
         assert [type(event).__name__ for event in events] == ([] if expected == NOTHING else expected.split())
         for event in events:
+            self.count_editions_never_stitched(its_id, event)
             self.states[its_id].append(evolve(self.states[its_id][-1], event))
             if isinstance(event, Stitched):
                 self.check_stitched(its_id, event)
@@ -138,11 +140,16 @@ class RecordingMachine(RuleBasedStateMachine):
 
     def check_stitched(self, its_id: int, event: Stitched) -> None:
         self.stitched[its_id] += 1
-        assert self.stitched[its_id] == 1
+        assert self.stitched[its_id] == 1 + self.model.recordings[its_id]["edition"] - self.never_stitched[its_id]
         declared, chunks = self.model.recordings[its_id]["declared"], self.model.recordings[its_id]["chunks"]
         assert sorted(chunks) == list(range(1, declared[0] + 1))
         assert event.chunk_count == declared[0]
         assert event.chunks_md5 == over(chunks)
+
+    def count_editions_never_stitched(self, its_id: int, event: RecordingEvent) -> None:
+        before = self.states[its_id][-1]
+        if isinstance(event, RetryRequested) and before.stitched is None and before.is_mended:
+            self.never_stitched[its_id] += 1
 
     def check_again_yields_nothing(self, its_id: int, command: Command) -> None:
         with suppress(RecordingError):
@@ -226,19 +233,25 @@ class RecordingMachine(RuleBasedStateMachine):
     def send_again(self, writer: int, its_id: int, command: Command) -> None:
         self.tell(writer, its_id, command)
 
-    @rule(writer=writers, its_id=ids)
-    def begin_work(self, writer: int, its_id: int) -> None:
+    @rule(writer=writers, its_id=ids, number=st.integers(1, 5), body=st.sampled_from(BODIES))
+    def replace_a_damaged_chunk(self, writer: int, its_id: int, number: int, body: bytes) -> None:
+        damaged_ones = self.model.recordings[its_id]["damaged"]
+        self.tell(writer, its_id, store_body(damaged_ones[0] if damaged_ones else number, body))
+        self.tell(writer, its_id, ask.RetryRecording(at=self.now))
+
+    @rule(writer=writers, its_id=ids, damage=DAMAGE)
+    def begin_work(self, writer: int, its_id: int, damage: tuple[Damage, ...] = ()) -> None:
         """A worker reads the recording, as this writer last saw it, and does what it finds due."""
         recording = self.writers[writer].seen[its_id][1]
         match recording and recording.due_stage:
             case Stage.STITCH:
                 chunks = bodies(recording)
-                facts = STITCHED_FACTS | {"chunk_count": len(chunks), "chunks_md5": over(chunks)}
-                self.work.append((its_id, ask.RecordStitched(**facts)))
+                facts = STITCHED_FACTS | {"chunk_count": len(chunks), "chunks_md5": over(chunks), "damage": damage}
+                self.work.append((its_id, ask.RecordStitched(**facts, edition=recording.edition)))
             case Stage.TRANSCRIBE:
-                self.work.append((its_id, ask.RecordTranscribed(**TRANSCRIBED_FACTS)))
+                self.work.append((its_id, ask.RecordTranscribed(**TRANSCRIBED_FACTS, edition=recording.edition)))
             case Stage.NOTE:
-                self.work.append((its_id, ask.RecordNote(**NOTE_FACTS)))
+                self.work.append((its_id, ask.RecordNote(**NOTE_FACTS, edition=recording.edition)))
 
     @rule(writer=writers, which=st.integers(0, 9))
     def end_work(self, writer: int, which: int) -> None:
@@ -249,7 +262,8 @@ class RecordingMachine(RuleBasedStateMachine):
     @rule(writer=writers, its_id=ids)
     def fail_what_is_due_and_retry(self, writer: int, its_id: int) -> None:
         stage = due(self.model.recordings[its_id]) or "upload"
-        facts = {"reason": "broken", "message": "It broke.", "attempts": 1}
+        edition = self.model.recordings[its_id]["edition"]
+        facts = {"reason": "broken", "message": "It broke.", "attempts": 1, "edition": edition}
         self.tell(writer, its_id, ask.RecordFailure(at=self.now, stage=Stage(stage), **facts))
         self.tell(writer, its_id, ask.RetryRecording(at=self.now))
 

@@ -9,6 +9,7 @@ from tests.domain.histories import (
     START,
     at,
     chunk,
+    damaged,
     deleted,
     failed,
     finalize,
@@ -125,6 +126,14 @@ def test_a_failure_stands_until_the_retry_and_then_all_is_as_before(ended, stage
     assert (broken.standing, broken.failed) == (Standing.FAILED, failed(stage))
     again = evolve_summary(broken, retry_requested(stage))
     assert (again.standing, again.failed) == (standing, None)
+
+
+def test_a_recording_that_is_stitched_anew_has_nothing_that_was_made_of_its_damaged_chunk():
+    damaged_one = [*WITH_NOTE[:3], stitched(damaged(1)), *WITH_NOTE[4:], chunk(1, b"right")]
+    mended = summary_of(*damaged_one)
+    assert (mended.standing, mended.stitched) == (Standing.COMPLETED, stitched(damaged(1)))
+    anew = evolve_summary(mended, retry_requested(Stage.STITCH))
+    assert (anew.standing, anew.stitched, anew.transcribed, anew.note) == (Standing.FINALIZED, None, None, None)
 
 
 def test_a_summary_cannot_begin_in_the_middle():

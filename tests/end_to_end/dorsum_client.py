@@ -14,6 +14,12 @@ import numpy as np
 import orjson
 
 from adapters.blobs.opening import open_store
+from adapters.event_log.log import EventLog
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from domain.events import Failed, FinalizeRequested, Stage
+from domain.identity import recording_id
+from service.application.clock import utc_now
+from service.dialects.dorsum.names import DIALECT
 from tests.end_to_end.service_process import Answer, ServiceProcess
 
 CHUNK = 480_000
@@ -103,6 +109,21 @@ async def stitched_samples(service: ServiceProcess, task_id: str) -> np.ndarray:
     assert audio.body[:4] == b"RIFF"
     assert int.from_bytes(audio.body[40:44], "little") == len(audio.body) - 44
     return np.frombuffer(audio.body[44:], "<i2")
+
+
+async def failed_at_stitching(service: ServiceProcess, dorsum: Dorsum) -> None:
+    """A session of one chunk whose stitching failed. Samples never do so by themselves, so the log is told that it did,
+    as another process of the service would tell it."""
+    assert (await dorsum.send(silence(), previous_transcript="")).status == 200
+    log = EventLog(SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3"))
+    its_id = recording_id(DIALECT, service.credentials["project_id"], dorsum.session_id)
+    now = utc_now()
+    declared = FinalizeRequested(
+        at=now, total_chunks=1, chunks_received=1, final_duration_ms=None, checksum_md5=None, suspect_chunks=()
+    )
+    broke = Failed(at=now, stage=Stage.STITCH, reason="internal_error", message="It broke.", attempts=1)
+    await log.append(its_id, len(await log.history(its_id)), [declared, broke], trace_id=None)
+    await log.close()
 
 
 async def event_types(service: ServiceProcess, task_id: str) -> list[str]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -13,7 +14,8 @@ import orjson
 
 from tests.end_to_end.service_process import Answer, Api, ServiceProcess
 
-AUDIO = "api-version=2025-07-15"
+AUDIO_VERSION = "2025-07-15"
+AUDIO = f"api-version={AUDIO_VERSION}"
 SESSIONS = "api-version=2"
 JSON = "application/json; charset=utf-8"
 SUCCESS = b'{"error":null}'
@@ -100,6 +102,16 @@ class Dragon:
     async def finalize(self, total: Any, recording_id: Any = 1, *, trace: str | None = "new", **changes: Any) -> Answer:
         body = without_none(self.named | {"recordingId": recording_id, "totalChunks": total} | changes)
         return await self.call("POST", f"/audio/finalizeUpload?{AUDIO}", body=body, trace=trace)
+
+    def of_recording(self, recording_id: Any = 1, **changes: Any) -> dict[str, Any]:
+        """The query of a GET about a recording."""
+        return without_none({"api-version": AUDIO_VERSION, **self.named, "recordingId": recording_id, **changes})
+
+    async def chunks(self, below: str = "", recording_id: Any = 1, **changes: Any) -> Answer:
+        return await self.call("GET", f"/audio/chunks{below}?{urlencode(self.of_recording(recording_id, **changes))}")
+
+    async def retry(self, recording_id: Any = 1) -> Answer:
+        return await self.call("POST", f"/audio/retryUpload?{AUDIO}", body=self.named | {"recordingId": recording_id})
 
 
 def without_none(fields: dict[str, Any]) -> dict[str, Any]:

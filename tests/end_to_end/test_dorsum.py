@@ -18,6 +18,9 @@ from tests.end_to_end.service_process import ServiceProcess
 from tests.tools import dialogues
 
 RECEIVED = "Chunk received successfully"
+STORED = "GET /api/consultations/{session_id}/chunks/{number} and /api/consultations/{session_id}/chunks/all give what"
+ENDED = f"The session has ended with its final chunk; start a new one. {STORED} is stored of it."
+FULL = f"The session has all the chunks it may have; start a new one. {STORED} is stored of it."
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ async def test_a_chunk_after_the_final_one_is_refused_and_costs_nothing(service,
         refused = await dorsum.send(chunk, final=is_final, previous_transcript="later")
         assert (refused.status, refused.json) == (
             409,
-            {"message": "The session has ended with its final chunk; start a new one.", "code": 409},
+            {"message": ENDED, "code": 409},
         )
     assert sorted(map(len, stored_chunks(service, final["task_id"]))) == [20, 2 * CHUNK]
     assert len(await stitched_samples(service, final["task_id"])) == CHUNK + 10
@@ -255,7 +258,7 @@ async def test_a_session_takes_so_many_chunks_and_no_more(tmp_path):
         refused = await dorsum.send(silence(2))
         assert (refused.status, refused.json) == (
             409,
-            {"message": "The session has all the chunks it may have; start a new one.", "code": 409},
+            {"message": FULL, "code": 409},
         )
         assert (await dorsum.send(silence(1), final=True)).status == 200
     finally:

@@ -250,17 +250,20 @@ async def test_more_chunks_than_declared_are_named_by_finalize(dragon):
     assert (await dragon.finalize(6)).status == 200
 
 
+HELP = "GET /audio/chunks tells how it stands and lists what is stored. Use another recordingId for another recording."
+
+
 async def test_what_contradicts_a_finalize_is_a_conflict(dragon):
     await dragon.announce()
     assert (await dragon.store(1, b"bytes")).status == 200
     assert (await dragon.finalize(2)).body == SUCCESS
     assert (
         await error_of(dragon.finalize(3), 409)
-        == "The recording was finalized with totalChunks 2, which cannot change."
+        == f"The recording was finalized with totalChunks 2, which cannot change. {HELP}"
     )
     assert (
         await error_of(dragon.store(3, b"x"), 409)
-        == "chunkId 3 is above the totalChunks 2 that the recording was finalized with."
+        == f"chunkId 3 is above the totalChunks 2 that the recording was finalized with. {HELP}"
     )
     assert (await dragon.store(1, b"other")).status == 200
     assert (await dragon.store(2, b"last")).status == 200

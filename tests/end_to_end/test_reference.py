@@ -17,7 +17,7 @@ from schemathesis.config import SchemathesisConfig
 
 from service.generators.documents import FOLDER
 from service.generators.openapi import document, rendered
-from tests.end_to_end.dorsum_client import Dorsum, keys_of, silence
+from tests.end_to_end.dorsum_client import Dorsum, failed_at_stitching, keys_of, silence
 from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.end_to_end.service_process import short_speech
 
@@ -69,7 +69,8 @@ async def _made(service):
     file = {"content_type": "audio/wav", "file_size_bytes": 9}
     offered = await api.call("POST", f"/v1/recordings/{arrived['id']}/upload-url", body=file)
     await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
-    consultation = Dorsum.of(service)
+    consultation, broken = Dorsum.of(service), Dorsum.of(service)
+    await failed_at_stitching(service, broken)
     assert (await consultation.send(silence(), final=True)).status == 200
     download = (await api.get(done, "/download-url"))["download_url"]
     return {
@@ -78,6 +79,13 @@ async def _made(service):
             "POST /api/consultations/transcribe": {
                 "body": {"session_id": consultation.session_id, "chunk": silence().tolist(), "is_final": True},
                 "headers": {},  # an Idempotency-Key that was drawn would make it another chunk
+            },
+            "POST /api/consultations/{session_id}/retry": {"path_parameters": {"session_id": broken.session_id}},
+            "GET /api/consultations/{session_id}/chunks/{number}": {
+                "path_parameters": {"session_id": consultation.session_id, "number": "1"}
+            },
+            "GET /v1/recordings/{recording_id}/chunks/{number}": {
+                "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
@@ -107,9 +115,14 @@ def of(recording, body):
 
 
 async def _right_of_dragon(service):
-    dragon, over = await Dragon.connect(service), await Dragon.connect(service)
-    for session in (dragon, over):
+    dragon, over, broken = [await Dragon.connect(service) for _ in range(3)]
+    for session in (dragon, over, broken):
         await session.announce()
+    await broken.store(1, b"no audio")
+    await broken.finalize(1)
+    while (await broken.chunks()).json["status"] != "failed":
+        await asyncio.sleep(0.05)
+    of_broken = {"query": broken.of_recording()}
     of_session = {"query": {"api-version": "2", "customerId": dragon.named["customerId"]}}
     of_audio = {"query": {"api-version": "2025-07-15"}}
     return {
@@ -117,6 +130,10 @@ async def _right_of_dragon(service):
         "DELETE /ambient-sessions/{correlation_id}": of_session
         | {"path_parameters": {"correlation_id": over.correlation_id}},
         "PUT /audio/storeChunk": of_audio | {"body": {"metadata": json.dumps(dragon.metadata()), "content": b"x"}},
+        "GET /audio/chunks": of_broken,
+        "GET /audio/chunks/all": of_broken,
+        "GET /audio/chunks/{chunk_id}": of_broken | {"path_parameters": {"chunk_id": "1"}},
+        "POST /audio/retryUpload": of_audio | {"body": broken.named | {"recordingId": 1}},
         "POST /audio/finalizeUpload": of_audio | {"body": dragon.metadata(None, totalChunks=1)},
     }
 

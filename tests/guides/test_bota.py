@@ -1,7 +1,11 @@
 """Bota's guide: its walk-through runs as it stands."""
 
+import asyncio
+import hashlib
+
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
+from tests.end_to_end.service_process import short_speech, slices
 from tests.guides.guides import block
 from tests.guides.shell import checkout, run
 
@@ -16,3 +20,23 @@ def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     assert word_error_rate(spoken_text(), transcript) <= 0.02
     assert '"type":"Transcribed"' in events
     assert same == "The audio is the audio that was sent."
+
+
+async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):
+    walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
+    mend = block("service/dialects/bota/README.md", "When stitching fails", "sh")
+    helpers = walk.partition("# 1. ")[0]
+    api, chunks = service.api(), slices(short_speech(), 3)
+    wrong = [chunks[0], bytes(len(chunks[1])), chunks[2]]
+    recording = await api.upload(wrong)
+    await api.finalize(recording, 3, checksum_md5=hashlib.md5(short_speech()).hexdigest())
+    assert (await api.ended(recording))["failure"]["stage"] == "stitch"
+
+    folder = checkout(tmp_path, service.data_dir)
+    (folder / "right").write_bytes(chunks[1])
+    show = 'cat "$DIR/all.bin" > all.bin; cat "$DIR/second.bin" > second.bin'
+    ran = await asyncio.to_thread(run, helpers + mend + show, folder, ID=recording["id"], RIGHT="right")
+    assert '"status":"uploaded"' in ran.stdout
+    assert (folder / "all.bin").read_bytes() == b"".join(wrong)
+    assert (folder / "second.bin").read_bytes() == wrong[1]
+    assert (await api.ended(recording))["status"] == "completed"

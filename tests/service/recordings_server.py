@@ -31,7 +31,9 @@ class Held:
     chunks: dict[int, bytes] = field(default_factory=dict)
     finalized: dict[str, Any] | None = None
     failure: dict[str, str] | None = None
+    damage: list[dict[str, Any]] = field(default_factory=list)
     suspects: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
     polls: int = 0
 
     @property
@@ -238,6 +240,8 @@ class RecordingsServer:
             "mime_type": "audio/wav",
             "started_at": held.body["started_at"],
             "failure": held.failure,
+            **({"damage": held.damage} if held.damage else {}),
+            "metadata": held.metadata,
             **({"suspect_chunks": held.suspects} if held.suspects else {}),
         }
 

@@ -53,6 +53,14 @@ class FailureAnswer(Answer):
     at: Time
 
 
+class DamageAnswer(Answer):
+    """A chunk that could not be used (D), in whole or in part: its number, a code, a sentence."""
+
+    number: Annotated[int, Field(ge=1)]
+    reason: str
+    message: str
+
+
 OfOthers = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 """What recordings that came by another dialect have (D), and Bota's own do not."""
 
@@ -97,6 +105,8 @@ class RecordingAnswer(Answer):
     dialect: OfOthers = None
     external_id: OfOthers = None
     suspect_chunks: SuspectChunks = None
+    damage: Annotated[list[DamageAnswer], Field(exclude_if=lambda damage: not damage)] = []
+    """(D) Only there if some chunk could not be used."""
 
 
 class StreamingCreatedAnswer(Answer):
@@ -127,10 +137,12 @@ class ChunkAnswer(Answer):
     md5: str
     uploaded_at: Time
     looks_like: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    damage: Annotated[DamageAnswer | None, Field(exclude_if=lambda damage: damage is None)] = None
+    """(D) Only there if the chunk could not be used."""
 
 
 class ChunksAnswer(Answer):
-    """What has arrived (D), and a fresh template while more can be taken."""
+    """What has arrived (D), and a fresh template while more can be taken, or some of it can be replaced."""
 
     id: RecordingId
     status: Literal["pending", "streaming", "uploaded"]

@@ -8,6 +8,7 @@ from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
 from service.dialects.bota.settings import BotaSettings
+from service.dialects.bota.stored_chunks import StoredChunks
 from service.dialects.bota.streaming import Streaming
 from service.dialects.bota.transcriptions import Transcriptions
 from service.dialects.bota.upload_urls import UploadUrls
@@ -35,7 +36,8 @@ def _install(app: web.Application, parts: Parts) -> None:
             clock=clock,
             new_id=parts.new_id,
         ),
-        WholeFile(uploads, queries, callers, urls, limits, clock=clock),
+        WholeFile(uploads, queries, callers, urls, limits, window=settings.upload_window, clock=clock),
+        StoredChunks(queries, callers),
         Reading(
             queries,
             parts.lifecycle,

@@ -3,16 +3,29 @@
 (S) `{"error": {"type", "message", …}}`; (P) the wider API writes `code` in place of `type`: both are sent.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
 from domain import errors as domain
+from domain.events import Failed, Stage
+from domain.summary import RecordingSummary
 from service.application.queries import ViewBehind
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.requests import InvalidRequest
 from service.dialects.http.errors import RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
+from service.dialects.http.signed_urls import SignatureRefused
+from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+
+_CHUNKS = "GET /v1/recordings/{id}/chunks"
+_STORED_BYTES = f"{_CHUNKS}/{{number}} and {_CHUNKS}/all give the stored bytes."
+_STANDING = "GET /v1/recordings/{id} tells how it stands."
+_MEND = (
+    f"{_CHUNKS} has a URL to PUT other bytes to, POST /v1/recordings/{{id}}/upload-url one for a whole file, and POST "
+    "/v1/recordings/{id}/retry then tries again."
+)
 
 
 class Unauthorized(Exception):
@@ -35,10 +48,12 @@ class TranscriptionNotFound(Exception):
 
 
 class TranscriptionFailed(Exception):
-    """`because`: a sentence."""
-
-    def __init__(self, because: str) -> None:
-        super().__init__(f"The transcription failed: {because}")
+    def __init__(self, failed: Failed) -> None:
+        helps = {
+            Stage.UPLOAD: _STORED_BYTES,
+            Stage.STITCH: f"{_STORED_BYTES} {_MEND}",
+        }.get(failed.stage, "POST /v1/recordings/{id}/retry tries again.")
+        super().__init__(f"The transcription failed: {failed.message} {helps}")
 
 
 _ELSEWHERE = "The recording was created over another API; upload and finalize it there."
@@ -78,6 +93,53 @@ class TooManyRequests(Exception):
         super().__init__(f"There were too many requests; the next one is accepted in {seconds} seconds.")
 
 
+_HELP: Mapping[type[Exception], str] = {
+    domain.RecordingClosed: f"{_CHUNKS} lists what is stored, and what of it is damaged.",
+    domain.ChunkBeyondTotal: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
+    domain.AlreadyFinalized: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
+    domain.RecordingExpired: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
+    domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
+    NoSuchChunk: f"{_CHUNKS} lists those that are.",
+    ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
+    SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to, GET …/download-url one for the audio.",
+    UploadNotVerified: "POST /v1/recordings/{id}/upload-url says where.",
+    ContentDiffers: "POST /v1/recordings/{id}/upload-url says where to PUT it again; then POST …/upload-complete.",
+}
+"""The calls that help, for what is refused because of what a recording has come to."""
+
+
+def _worded(error: Exception) -> str:
+    helps = _HELP.get(type(error))
+    return f"{error} {helps}" if helps else str(error)
+
+
+def not_uploaded(summary: RecordingSummary) -> NotReady:
+    """Why there is no transcription of a recording that is not finalized, and which calls help."""
+    if summary.failed is not None:
+        return NotReady(f"The recording expired before its upload was complete. {_STORED_BYTES}")
+    return NotReady(
+        "The recording's upload is not complete; it is transcribed automatically once it is: POST "
+        "/v1/recordings/{id}/finalize, or upload-complete for a whole file."
+    )
+
+
+def no_audio(summary: RecordingSummary) -> NotReady:
+    """Why there is no audio of a recording that is not stitched, and which calls help."""
+    failed = summary.failed
+    if failed is None and summary.finalized_at is None:
+        return NotReady(
+            f"The recording's upload is not complete: POST …/finalize or …/upload-complete. {_STORED_BYTES}"
+        )
+    if failed is None:
+        return NotReady(
+            f"The recording's audio is not stitched yet; ask again when its status is processing. {_STORED_BYTES}"
+        )
+    if failed.stage is Stage.UPLOAD:
+        return NotReady(f"The recording expired before its upload was complete, so it has no audio. {_STORED_BYTES}")
+    return NotReady(f"The recording's stitching failed: {failed.message} {_STORED_BYTES} {_MEND}")
+
+
 def _write(refusal: Refusal) -> web.Response:
     error = {"type": refusal.code, "code": refusal.code, "message": refusal.sentence, **_details(refusal.error)}
     return json_answer({"error": error}, status=refusal.status, headers=refusal.headers)
@@ -115,4 +177,5 @@ ERRORS = ErrorTable(
         ContentDiffers: Row(409, "integrity_failure"),
     },
     _write,
+    worded=_worded,
 )

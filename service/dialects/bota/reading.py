@@ -9,7 +9,6 @@ from aiohttp import web
 
 from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
-from domain.errors import RecordingNotFound
 from domain.events import LoggedEvent, Stitched
 from service.application.callers import Callers
 from service.application.clock import Clock
@@ -23,13 +22,13 @@ from service.dialects.bota.answers import (
     ListAnswer,
     RecordingAnswer,
 )
-from service.dialects.bota.errors import NotReady
+from service.dialects.bota.errors import no_audio
 from service.dialects.bota.identifiers import public_recording_id, recording_id_of
 from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.serving import ServedBlob, serve_blob
+from service.dialects.http.serving import Part, ServedBytes, serve_bytes
 from service.dialects.http.signed_urls import UrlSigner
 
 CONTENT_FIELDS = {"blob_key", "details_key"}
@@ -146,7 +145,7 @@ class Reading:
         summary = await self._view.summary(key, recording_id)
         stitched = summary.stitched
         if stitched is None:
-            raise NotReady("The recording's audio is not stitched yet; ask again when its status is processing.")
+            raise no_audio(summary)
         public_id = public_recording_id(recording_id)
         window = self._download_window
         query = self._signer.query("download", public_id, self._clock() + window)
@@ -164,17 +163,17 @@ class Reading:
         public_id = request.match_info["recording_id"]
         self._signer.check("download", public_id, request.query, now=self._clock())
         recording_id = recording_id_of(public_id)
-        stitched = (await self._queries.recording(recording_id)).stitched
-        if stitched is None:
-            raise RecordingNotFound
-        blob = ServedBlob(
-            key=stitched.blob_key,
-            size_bytes=stitched.size_bytes,
-            sha256=stitched.sha256,
+        summary = await self._queries.summary(recording_id)
+        stitched = summary.stitched
+        if stitched is None:  # it is being stitched anew
+            raise no_audio(summary)
+        audio = ServedBytes(
+            parts=(Part(stitched.blob_key, stitched.size_bytes),),
+            etag=stitched.sha256,
             content_type=stitched.content_type,
             file_name=_file_name(recording_id, stitched),
         )
-        return await serve_blob(request, self._queries.read, blob)
+        return await serve_bytes(request, self._queries.read, audio)
 
 
 def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.access import Permission
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
-from service.dialects.http.operation import Body, Bytes, Operation, ReferencePart
+from service.dialects.http.operation import RANGE, Body, Bytes, Operation, ReferencePart
 
 KEY = "key"
 
@@ -50,6 +50,21 @@ def _keyed(
         503,
         security=KEY,
         scope=permission.scope,
+        **more,
+    )
+
+
+def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
+    return _keyed(
+        "GET",
+        path,
+        summary,
+        access.READ_RECORDINGS,
+        {200: Bytes(), 206: Bytes(), 304: None, 416: None},
+        *errors,
+        404,
+        410,
+        headers=RANGE,
         **more,
     )
 
@@ -116,11 +131,22 @@ _RECORDINGS = (
     _keyed(
         "GET",
         "/v1/recordings/{recording_id}/chunks",
-        "What has arrived, and a fresh template for the rest",
+        "What has arrived, and a fresh template for the rest, or to replace what could not be used",
         access.RESUME_UPLOAD,
         {200: answers.ChunksAnswer},
         404,
         path_patterns=_RECORDING,
+    ),
+    _stored_bytes(
+        "/v1/recordings/{recording_id}/chunks/all",
+        "The bytes of all stored chunks, one after another",
+        path_patterns=_RECORDING,
+    ),
+    _stored_bytes(
+        "/v1/recordings/{recording_id}/chunks/{number}",
+        "The bytes of a chunk as they were stored",
+        400,
+        path_patterns={**_RECORDING, "number": r"^[0-9]{1,9}$"},
     ),
     _keyed(
         "POST",
@@ -161,7 +187,7 @@ _RECORDINGS = (
     _keyed(
         "POST",
         "/v1/recordings/{recording_id}/retry",
-        "Take a failed recording up again",
+        "Take a failed recording up again, or one whose damaged chunks were replaced",
         access.WRITE_RECORDINGS,
         {202: answers.RecordingAnswer},
         404,
@@ -208,9 +234,10 @@ _SIGNED = (
         {200: Bytes("audio/*"), 206: Bytes("audio/*"), 304: None, 416: None},
         403,
         404,
+        409,
         503,
         query=SignedQuery,
-        headers={"Range": {"type": "string", "pattern": r"^bytes=[0-9]{0,9}-[0-9]{0,9}$"}},
+        headers=RANGE,
         path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
     ),
 )

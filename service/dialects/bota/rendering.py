@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
-import orjson
-
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, RecordingKind, SuspectChunk
+from domain.events import ChunkStored, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
+from service.application.exact_json import exact_loads
 from service.dialects.bota.answers import (
     ChunkAnswer,
+    DamageAnswer,
     FailureAnswer,
     FinalizedAnswer,
     RecordingAnswer,
@@ -24,6 +24,7 @@ from service.dialects.bota.answers import (
 )
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
 from service.dialects.http.json_answers import utc_text
+from service.dialects.http.stored_chunks import damage_told
 
 STATUS: Mapping[Standing, RecordingStatus] = {
     Standing.FINALIZED: "uploaded",
@@ -64,7 +65,7 @@ def recording_answer(
     recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
 ) -> RecordingAnswer:
     """`details`: the blob of the client's free text, if it sent any. `file`: the verified file of a whole upload."""
-    said = orjson.loads(details) if details else {}
+    said = exact_loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
     content = stitched or file
@@ -99,6 +100,7 @@ def recording_answer(
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
         suspect_chunks=_suspect_chunks(summary.suspect_chunks),
+        damage=damage_answers(summary),
         **_names_elsewhere(summary),
     )
 
@@ -193,6 +195,16 @@ def chunk_answers(recording: Recording) -> list[ChunkAnswer]:
             md5=chunk.md5,
             uploaded_at=utc_text(chunk.at),
             looks_like=chunk.looks_like,
+            damage=_damage_answer(damage) if (damage := damage_told(recording, chunk)) else None,
         )
         for chunk in recording.chunks.in_order()
     ]
+
+
+def damage_answers(summary: RecordingSummary) -> list[DamageAnswer]:
+    """(D) The chunks that could not be used."""
+    return [_damage_answer(damage) for damage in summary.stitched.damage] if summary.stitched else []
+
+
+def _damage_answer(damage: Damage) -> DamageAnswer:
+    return DamageAnswer(number=damage.chunk_number, reason=damage.reason, message=damage.message)

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from service.application.exact_json import exact_loads
 from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
 
@@ -141,6 +142,17 @@ def parse(model: type[M], body: bytes) -> M:
     if not isinstance(given, dict):
         raise InvalidRequest("", "The body must be a JSON object.")
     return _checked(model, given)
+
+
+def parse_create(body: bytes) -> CreateRecording:
+    """The same of a recording's announcement, its `metadata` exact to the digit. Raises: InvalidRequest."""
+    asked = parse(CreateRecording, body)
+    if not asked.metadata:
+        return asked
+    try:
+        return asked.model_copy(update={"metadata": exact_loads(body)["metadata"]})
+    except RecursionError:
+        raise InvalidRequest("", "The body is nested too deeply.") from None
 
 
 def _checked(model: type[M], given: dict[str, Any]) -> M:

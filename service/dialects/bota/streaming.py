@@ -30,8 +30,8 @@ from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
-from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse
-from service.dialects.bota.upload_urls import PATH, UploadUrls
+from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse, parse_create
+from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.content_codings import coding_of
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -77,7 +77,7 @@ class Streaming:
     async def create(self, request: web.Request) -> web.Response:
         """POST /v1/recordings. With an `Idempotency-Key`, the same request again gives the same recording (D)."""
         key = access.permitted(request, self._callers, access.CREATE_RECORDING)
-        asked = parse(CreateRecording, await self._limits.json_body(request))
+        asked = parse_create(await self._limits.json_body(request))
         announced = self._announcement(request, key, asked)
         opened = (await self._uploads.open(announced)).opened
         if not asked.streaming:
@@ -160,21 +160,22 @@ class Streaming:
         return json_answer(finalize_answer(recording_id, recording))
 
     async def chunks(self, request: web.Request) -> web.Response:
-        """GET /v1/recordings/{id}/chunks (D): what has arrived, and while it is open a template to send the rest."""
+        """GET /v1/recordings/{id}/chunks (D): what has arrived, and a template to send the rest, or to replace what
+        could not be used."""
         key = access.permitted(request, self._callers, access.RESUME_UPLOAD)
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._owned(key, recording_id)
         opened, finalized = recording.opened, recording.finalized
         is_file = opened.kind is RecordingKind.WHOLE_FILE
-        takes_chunks = _is_streamed_here(opened) and finalized is None and not recording.has_expired(self._clock())
+        until = accepts_until(recording, self._clock(), self._window) if _is_streamed_here(opened) else None
         answer = ChunksAnswer(
             id=public_recording_id(recording_id),
             status="uploaded" if finalized else "pending" if is_file else "streaming",
             chunks_received=len(recording.chunks),
             total_chunks=finalized.total_chunks if finalized else None,
             max_chunks=opened.max_chunks,
-            chunk_upload_url_template=self._urls.template(recording_id, opened) if takes_chunks else None,
-            expires_at=utc_text(opened.expires_at),
+            chunk_upload_url_template=self._urls.template(recording_id, opened, until) if until else None,
+            expires_at=utc_text(until or opened.expires_at),
             data=chunk_answers(recording),
         )
         return json_answer(answer)

@@ -13,7 +13,7 @@ from service.application.callers import Callers
 from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import ListAnswer, TranscriptionAnswer
-from service.dialects.bota.errors import NotReady, TranscriptionNotFound
+from service.dialects.bota.errors import TranscriptionNotFound, not_uploaded
 from service.dialects.bota.exports import Format, exported, format_asked_for
 from service.dialects.bota.identifiers import public_transcription_id, recording_id_of, recording_id_of_transcription
 from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
@@ -43,7 +43,7 @@ class Transcriptions:
         recording_id = recording_id_of(asked.recording_id)
         summary = await self._view.summary(key, recording_id)
         if summary.finalized_at is None:
-            raise NotReady("The recording's upload is not complete; it is transcribed automatically once it is.")
+            raise not_uploaded(summary)
         return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:

@@ -46,5 +46,5 @@ class View:
         if summary.transcribed is not None:
             return await self._queries.transcript(summary.transcribed)
         if summary.failed is not None:
-            raise TranscriptionFailed(summary.failed.message)
+            raise TranscriptionFailed(summary.failed)
         raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")

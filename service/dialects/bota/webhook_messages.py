@@ -26,7 +26,12 @@ from domain.events import (
 from domain.summary import RecordingSummary
 from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DIALECT, public_recording_id
-from service.dialects.bota.rendering import recording_answer, recording_status, transcription_answer
+from service.dialects.bota.rendering import (
+    damage_answers,
+    recording_answer,
+    recording_status,
+    transcription_answer,
+)
 from service.dialects.http.json_answers import utc_text
 
 TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
@@ -94,7 +99,9 @@ def _data(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventT
         return {name: shown[name] for name in _OF_RECORDING}
     shown = transcription_answer(recorded.stream_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
     failed = summary.failed
+    damage = [damaged.model_dump() for damaged in damage_answers(summary)]
     return shown | {
         "recording_status": recording_status(summary),
         "reason": failed.reason if failed else None,
+        **({"damage": damage} if damage else {}),
     }

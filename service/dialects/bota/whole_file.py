@@ -4,6 +4,7 @@ Digests from clients are not trusted: the service computes the file's own while 
 `upload-complete` compares. The PUT itself is that of a chunk.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 import orjson
@@ -23,23 +24,32 @@ from service.dialects.bota.errors import ContentDiffers, NotWholeFileRecording, 
 from service.dialects.bota.identifiers import DIALECT, public_media_id, recording_id_of
 from service.dialects.bota.rendering import recording_answer
 from service.dialects.bota.requests import CompleteUpload, CreateRecording, InvalidRequest, RequestUploadUrl, parse
-from service.dialects.bota.upload_urls import UploadUrls
+from service.dialects.bota.upload_urls import UploadUrls, accepts_until
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import Limits
 
 
 class WholeFile:
-    """The handlers."""
+    """The handlers. `window`: how long the URL for another file is valid, where the first could not be used."""
 
     def __init__(
-        self, uploads: Uploads, queries: Queries, callers: Callers, urls: UploadUrls, limits: Limits, *, clock: Clock
+        self,
+        uploads: Uploads,
+        queries: Queries,
+        callers: Callers,
+        urls: UploadUrls,
+        limits: Limits,
+        *,
+        window: timedelta,
+        clock: Clock,
     ) -> None:
         self._uploads = uploads
         self._queries = queries
         self._callers = callers
         self._urls = urls
         self._limits = limits
+        self._window = window
         self._clock = clock
         self._view = View(queries)
 
@@ -48,33 +58,37 @@ class WholeFile:
         router.add_post("/v1/recordings/{recording_id}/upload-complete", self.upload_complete)
 
     async def upload_url(self, request: web.Request) -> web.Response:
-        """Where to PUT the file; valid while the recording accepts uploads, and may be asked for repeatedly."""
+        """Where to PUT the file; valid while the recording accepts uploads, and may be asked for repeatedly. (D) Also
+        for a file that could not be used, to replace it."""
         recording_id, recording = await self._whole_file(request)
         asked = parse(RequestUploadUrl, await self._limits.json_body(request))
         largest = self._limits.chunk_bytes
         if asked.file_size_bytes > largest:
             raise InvalidRequest("file_size_bytes", f"A file may have at most {largest} bytes here.")
-        opened = recording.opened
-        if recording.has_expired(self._clock()):
+        opened, now = recording.opened, self._clock()
+        until = accepts_until(recording, now, self._window) or opened.expires_at
+        if until <= now:
             raise RecordingExpired(opened.expires_at.isoformat())
         answer = UploadUrlAnswer(
             media_id=public_media_id(recording_id),
-            upload_url=self._urls.of_file(recording_id, opened),
+            upload_url=self._urls.of_file(recording_id, opened, until),
             content_type=asked.content_type,
             headers={"Content-Type": asked.content_type},
-            expires_at=utc_text(opened.expires_at),
+            expires_at=utc_text(until),
         )
         return json_answer(answer)
 
     async def upload_complete(self, request: web.Request) -> web.Response:
-        """From here on the file is the recording's audio. The same call again gets the same answer.
+        """From here on the file is the recording's audio. The same call again gets the same answer, also (D) for a file
+        that has replaced one that could not be used: retry then stitches it.
 
         If the request differs from what arrived, it is refused and changes nothing: the file can be PUT again.
         """
         recording_id, recording = await self._whole_file(request)
         asked = parse(CompleteUpload, await self._limits.json_body(request) or b"{}")
         file = _verified(recording, asked)
-        recording = await self._uploads.finalize(recording_id, total_chunks=1, checksum_md5=file.md5)
+        if recording.finalized is None:
+            recording = await self._uploads.finalize(recording_id, total_chunks=1, checksum_md5=file.md5)
         return json_answer(await self._uploaded_answer(recording_id, recording))
 
     async def _uploaded_answer(self, recording_id: UUID, recording: Recording) -> RecordingAnswer:

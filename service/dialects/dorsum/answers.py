@@ -1,8 +1,8 @@
 """What Dorsum's clients are answered, field by field."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 
 class ConsultationErrorAnswer(BaseModel):
@@ -34,6 +34,40 @@ class TranscribeAnswer(RootModel[ChunkWordsAnswer | NoteAnswer]):
     """The words of the chunk, or after the final chunk everything."""
 
 
+class StoredChunkAnswer(BaseModel):
+    """(D) A chunk as 16-bit PCM, two bytes a sample."""
+
+    number: int
+    size_bytes: int
+    sha256: str
+    stored_at: str
+
+
+class ChunksAnswer(BaseModel):
+    """(D) The chunks that are stored of a session."""
+
+    message: Literal["Session found."] = "Session found."
+    code: Literal[200] = 200
+    session_id: str
+    chunks: list[StoredChunkAnswer]
+
+
+class RetriedAnswer(BaseModel):
+    """(D) The session is processed again."""
+
+    message: Literal["Session is processed again."] = "Session is processed again."
+    code: Literal[202] = 202
+    session_id: str
+
+
+class FailureAnswer(BaseModel):
+    """(D) Why a session failed: at which stage, a code, a sentence."""
+
+    stage: str
+    reason: str
+    message: str
+
+
 class ConsultationAnswer(BaseModel):
     """(D) How far a session has come. `task_id`: that of the final answer, once the final chunk is stored."""
 
@@ -44,3 +78,5 @@ class ConsultationAnswer(BaseModel):
     chunks_received: int
     transcript: str
     task_id: str | None
+    failure: Annotated[FailureAnswer | None, Field(exclude_if=lambda failure: failure is None)] = None
+    """Only there if the session has failed."""

@@ -5,6 +5,7 @@ from aiohttp import web
 from service.dialects.dorsum.errors import ERRORS
 from service.dialects.dorsum.reference import REFERENCE
 from service.dialects.dorsum.settings import DorsumSettings
+from service.dialects.dorsum.stored_chunks import StoredChunks
 from service.dialects.dorsum.transcribe import Transcribe
 from service.dialects.http.api import Api
 from service.dialects.http.parts import Parts
@@ -20,6 +21,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         window=settings.upload_window,
         largest_body_bytes=settings.dorsum_body_bytes,
     ).add_routes(app.router)
+    StoredChunks(parts.queries, parts.lifecycle, parts.callers).add_routes(app.router)
 
 
 API = Api(paths=("/api/consultations/",), errors=ERRORS, reference=REFERENCE, install=_install)

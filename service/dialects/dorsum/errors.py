@@ -16,9 +16,24 @@ from service.dialects.dorsum.requests import InvalidRequest
 from service.dialects.dorsum.samples import BadSample, NoSamples, NotJson
 from service.dialects.http.errors import ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
+from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
 _RETRY_LATER = {"Retry-After": "5"}
-_ENDED = "The session has ended with its final chunk; start a new one."
+_SESSION = "/api/consultations/{session_id}"
+_STORED_BYTES = f"GET {_SESSION}/chunks/{{number}} and {_SESSION}/chunks/all give what is stored of it."
+_ENDED = f"The session has ended with its final chunk; start a new one. {_STORED_BYTES}"
+_EXPIRED = f"The session has expired; start a new one. {_STORED_BYTES}"
+_FULL = f"The session has all the chunks it may have; start a new one. {_STORED_BYTES}"
+_FAILED = (
+    "The consultation could not be processed; all its chunks are stored. Send the final chunk again, or POST "
+    f"{_SESSION}/retry; {_STORED_BYTES}"
+)
+_NOT_FAILED = f"The session has not failed, so there is nothing to retry; GET {_SESSION} tells how it stands."
+_NO_SUCH_CHUNK = f"No chunk of this number is stored; GET {_SESSION}/chunks lists those that are."
+_ERASED = (
+    "The chunks were erased some time after they were stitched into one file; a key that may read recordings gets it "
+    "at GET /v1/recordings/{id}/download-url."
+)
 _NOT_RECOGNIZED = "The chunk is stored, but could not be recognized now; send it again."
 
 
@@ -38,7 +53,7 @@ ERRORS = ErrorTable(
         BadSample: Row(400),
         UnsupportedLanguage: Row(400),
         BadKeys: Row(401),
-        ProcessingFailed: Row(500),
+        ProcessingFailed: Row(500, sentence=_FAILED),
         EngineRefused: Row(500, sentence="The chunk is stored, but the speech engine refused it."),
         EngineUnavailable: Row(503, headers=_RETRY_LATER, sentence=_NOT_RECOGNIZED),
         WorkerError: Row(503, headers=_RETRY_LATER, sentence=_NOT_RECOGNIZED),
@@ -46,8 +61,11 @@ ERRORS = ErrorTable(
         TooMuchWaiting: Row(503),
         domain.RecordingNotFound: Row(404, sentence="There is no such session."),
         domain.AlreadyFinalized: Row(409, sentence=_ENDED),
-        domain.RecordingExpired: Row(409, sentence="The session has expired; start a new one."),
-        domain.ChunkNumberOutOfRange: Row(409, sentence="The session has all the chunks it may have; start a new one."),
+        domain.RecordingExpired: Row(409, sentence=_EXPIRED),
+        domain.ChunkNumberOutOfRange: Row(409, sentence=_FULL),
+        domain.NotFailed: Row(409, sentence=_NOT_FAILED),
+        NoSuchChunk: Row(404, sentence=_NO_SUCH_CHUNK),
+        ChunksErased: Row(410, sentence=_ERASED),
     },
     _write,
 )

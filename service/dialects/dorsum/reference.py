@@ -1,10 +1,29 @@
 """Dorsum's operations as the API reference shows them."""
 
+from typing import Any
+
 from service.dialects.dorsum import access, answers, requests
 from service.dialects.dorsum.names import SCOPE
-from service.dialects.http.operation import Operation, ReferencePart
+from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _KEYS = ("dorsum_api_key", "dorsum_client_key")
+
+_SESSION = {"session_id": requests.SESSION_ID}
+
+
+def _stored_bytes(path: str, summary: str, **more: Any) -> Operation:
+    told = dict.fromkeys((400, 401, 404, 410, 503), answers.ConsultationErrorAnswer)
+    return Operation(
+        method="GET",
+        path=path,
+        summary=summary,
+        security=_KEYS,
+        scope=SCOPE,
+        answers={**told, 200: Bytes(), 206: Bytes(), 304: None, 416: None},
+        headers=RANGE,
+        **{"path_patterns": _SESSION} | more,
+    )
+
 
 _OPERATIONS = (
     Operation(
@@ -30,7 +49,37 @@ _OPERATIONS = (
             **dict.fromkeys((400, 401, 404, 503), answers.ConsultationErrorAnswer),
             200: answers.ConsultationAnswer,
         },
-        path_patterns={"session_id": requests.SESSION_ID},
+        path_patterns=_SESSION,
+    ),
+    Operation(
+        method="GET",
+        path="/api/consultations/{session_id}/chunks",
+        summary="Which chunks of a session are stored",
+        security=_KEYS,
+        scope=SCOPE,
+        answers={
+            **dict.fromkeys((400, 401, 404, 503), answers.ConsultationErrorAnswer),
+            200: answers.ChunksAnswer,
+        },
+        path_patterns=_SESSION,
+    ),
+    _stored_bytes("/api/consultations/{session_id}/chunks/all", "All stored chunks, one after another, as 16-bit PCM"),
+    _stored_bytes(
+        "/api/consultations/{session_id}/chunks/{number}",
+        "A chunk as it was stored, as 16-bit PCM",
+        path_patterns={**_SESSION, "number": r"^[0-9]{1,9}$"},
+    ),
+    Operation(
+        method="POST",
+        path="/api/consultations/{session_id}/retry",
+        summary="Take a failed session up again",
+        security=_KEYS,
+        scope=SCOPE,
+        answers={
+            **dict.fromkeys((400, 401, 404, 409, 503, 507), answers.ConsultationErrorAnswer),
+            202: answers.RetriedAnswer,
+        },
+        path_patterns=_SESSION,
     ),
 )
 

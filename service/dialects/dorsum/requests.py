@@ -1,6 +1,7 @@
 """What Dorsum's clients send, checked strictly: an error names its field and, for samples, the first bad index."""
 
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -42,8 +43,8 @@ class Fields(BaseModel):
 class TranscribeRequest(Fields):
     """POST /api/consultations/transcribe (S).
 
-    `chunk`: 16 kHz mono PCM, as 16-bit integers or as floats from -1 to 1; exactly 480 000 samples, or in the final
-    chunk up to as many.
+    `chunk`: 16 kHz mono PCM, as 16-bit integers or as floats from -1 to 1, the same in all chunks of a session; exactly
+    480 000 samples, or in the final chunk up to as many.
     """
 
     chunk: SampleArray
@@ -69,7 +70,18 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
         request_sha256=_request_sha256(fields, sha256, idempotency_key),
         request_is_named=idempotency_key is not None,
         is_last=fields.is_final,
+        sample_scale=parsed.scale,
     )
+
+
+def session_named(session_id: str) -> str:
+    """The session that a path names, in canonical spelling. Raises: InvalidRequest."""
+    if not _SESSION_ID.fullmatch(session_id):
+        raise InvalidRequest(f"session_id: This must be a UUID of version 4, not {session_id[:80]!r}.")
+    return session_name(session_id)
+
+
+_SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
 
 def _request_sha256(fields: Fields, samples_sha256: str, idempotency_key: str | None) -> str:

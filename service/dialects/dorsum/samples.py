@@ -4,19 +4,24 @@ The array is cut out of the body before the rest is parsed as JSON. Integers as 
 straight from their digits; other numbers by the JSON parser, one piece of the array at a time. A body with anything
 unusual (another `chunk` inside, say) or wrong goes through the JSON parser as a whole: only then is the fault
 identified and located.
+
+Whether they are integers or floats, their values say. Only those of -1, 0 and 1 do not: these are stored as they are,
+with a word on how they were written, and `domain/sample_scales.py` decides when the whole session is known.
 """
 
 import json
 import re
 import secrets
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+
+from domain.events import SampleScale
 
 LOWEST, HIGHEST = -32768, 32767
 FULL_SCALE = 32768
@@ -29,6 +34,8 @@ _IN_PLACE = secrets.token_hex(16)
 _COMMA, _MINUS, _SPACE, _ZERO, _NINE = (np.uint8(code) for code in (0x2C, 0x2D, 0x20, 0x30, 9))
 _NOT_OF_NUMBERS = (b'"', b"t", b"f")
 """Of strings, true and false. Null becomes NaN, and a bracket is not JSON in an array that has none to close it."""
+
+_OF_FLOATS = (b".", b"e", b"E")
 
 _LONGEST_INTEGER = 5
 _PIECE_BYTES = 1 << 15
@@ -56,11 +63,20 @@ class NoSamples(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """Samples as little-endian PCM, and what their numbers were."""
+
+    pcm: Pcm
+    scale: SampleScale
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """The other fields, and the samples as little-endian PCM."""
+    """The other fields, the samples as little-endian PCM, and what their numbers were."""
 
     fields: dict[str, Any]
     samples: Pcm
+    scale: SampleScale
 
 
 def parse_body(body: bytes) -> ParsedBody:
@@ -87,8 +103,13 @@ def _parsed_by_parts(body: bytes) -> ParsedBody | None:
         numbers = [_numbers(body, *span) for span in _pieces(body, start, end)]
     except (orjson.JSONDecodeError, ValueError, struct.error):
         return None
-    pcm = _pcm_or_none(numbers)
-    return None if pcm is None else ParsedBody(fields, pcm)
+    told = _told_or_none(numbers, has_floats=lambda: _has_floats(body, start, end))
+    return None if told is None else ParsedBody(fields, told.pcm, told.scale)
+
+
+def _has_floats(body: bytes, start: int, end: int) -> bool:
+    """Whether any number of the array's text is written as a float."""
+    return any(body.find(letter, start, end) >= 0 for letter in _OF_FLOATS)
 
 
 def _pieces(body: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -155,16 +176,29 @@ def _integers(text: Bytes) -> Integers | None:
 _LEAST_OF_LENGTH = np.array([0, 0, 10, 100, 1_000, 10_000], np.int32)
 
 
-def _pcm_or_none(pieces: Sequence[Numbers]) -> Pcm | None:
-    """Floats if all are within -1 and 1, else integers (D); None if they are neither."""
+def _told_or_none(pieces: Sequence[Numbers], *, has_floats: Callable[[], bool]) -> _Told | None:
+    """Floats if all are within -1 and 1 and some have fractions, integers if none has (D); None if they are neither.
+
+    `has_floats`: whether any of them is written as a float; only asked of those that their values do not tell.
+    """
     if not pieces:
-        return np.empty(0, "<i2")
+        return _Told(np.empty(0, "<i2"), SampleScale.UNITS)
     lowest, highest = min(piece.min() for piece in pieces), max(piece.max() for piece in pieces)
-    if lowest >= -1 and highest <= 1:
-        return np.concatenate([_scaled(piece) for piece in pieces])
-    if lowest >= LOWEST and highest <= HIGHEST and all(_are_whole(piece) for piece in pieces):
-        return np.concatenate([piece.astype("<i2") for piece in pieces])
+    are_within_one = lowest >= -1 and highest <= 1
+    if all(_are_whole(piece) for piece in pieces):
+        if lowest < LOWEST or highest > HIGHEST:
+            return None
+        return _Told(np.concatenate([piece.astype("<i2") for piece in pieces]), _scale(are_within_one, has_floats))
+    if are_within_one:
+        return _Told(np.concatenate([_scaled(piece) for piece in pieces]), SampleScale.FLOATS)
     return None
+
+
+def _scale(are_within_one: bool, has_floats: Callable[[], bool]) -> SampleScale:
+    """Of whole numbers."""
+    if not are_within_one:
+        return SampleScale.INTEGERS
+    return SampleScale.FLOAT_UNITS if has_floats() else SampleScale.UNITS
 
 
 def _scaled(floats: Numbers) -> Pcm:
@@ -191,7 +225,8 @@ def _parsed_whole(body: bytes) -> ParsedBody:
     chunk = fields.pop("chunk", None)
     if not isinstance(chunk, list):
         raise NoSamples("chunk: This must be an array of numbers.")
-    return ParsedBody(fields, _checked(chunk))
+    told = _checked(chunk)
+    return ParsedBody(fields, told.pcm, told.scale)
 
 
 def _with_numbers_that_are_none(body: bytes) -> Any:
@@ -202,7 +237,7 @@ def _with_numbers_that_are_none(body: bytes) -> Any:
         return None
 
 
-def _checked(chunk: Sequence[Any]) -> Pcm:
+def _checked(chunk: Sequence[Any]) -> _Told:
     """Raises: BadSample."""
     kinds = list(map(type, chunk))
     others = set(kinds) - {int, float}
@@ -217,10 +252,10 @@ def _checked(chunk: Sequence[Any]) -> Pcm:
     if not is_finite.all():
         index = int(is_finite.argmin())
         raise BadSample(index, str(numbers[index]), "not a finite number")
-    pcm = _pcm_or_none([numbers] if chunk else [])
-    if pcm is None:
+    told = _told_or_none([numbers] if chunk else [], has_floats=lambda: float in kinds)
+    if told is None:
         raise _neither(chunk, numbers)
-    return pcm
+    return told
 
 
 _SHOWN = {str: "a string", bool: "a boolean", type(None): "null", list: "an array", dict: "an object"}

@@ -4,7 +4,6 @@ Source: REFERENCE.md; our own additions (D) are marked below.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
@@ -19,21 +18,19 @@ from service.application.callers import Callers
 from service.application.consultations import ChunkWords, Consultation, Consultations, ConsultationState
 from service.application.uploads import Announcement
 from service.dialects.dorsum import access
-from service.dialects.dorsum.answers import ChunkWordsAnswer, ConsultationAnswer, NoteAnswer
+from service.dialects.dorsum.answers import ChunkWordsAnswer, ConsultationAnswer, FailureAnswer, NoteAnswer
 from service.dialects.dorsum.names import DIALECT, session_name
 from service.dialects.dorsum.notes import rendered
 from service.dialects.dorsum.requests import (
     LONGEST_IDEMPOTENCY_KEY,
-    SESSION_ID,
     Fields,
     InvalidRequest,
     OutputFormat,
     read_request,
+    session_named,
 )
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue
-
-_SESSION_ID = re.compile(SESSION_ID, re.ASCII)
 
 
 class Transcribe:
@@ -98,10 +95,7 @@ class Transcribe:
     async def session(self, request: web.Request) -> web.Response:
         """GET /api/consultations/{session_id} (D): for a client that lost its own record."""
         key = access.permitted(request, self._callers)
-        session_id = request.match_info["session_id"]
-        if not _SESSION_ID.fullmatch(session_id):
-            raise InvalidRequest(f"session_id: This must be a UUID of version 4, not {session_id[:80]!r}.")
-        name = session_name(session_id)
+        name = session_named(request.match_info["session_id"])
         state = await self._consultations.state(recording_id(DIALECT, key.project_id, name))
         return json_answer(_session_answer(name, state))
 
@@ -122,7 +116,7 @@ def _final_answer(consultation: Consultation, output_format: OutputFormat) -> No
 
 
 def _session_answer(name: str, state: ConsultationState) -> ConsultationAnswer:
-    recording = state.recording
+    recording, failed = state.recording, state.recording.failed
     is_over = recording.finalized is not None
     return ConsultationAnswer(
         session_id=name,
@@ -130,6 +124,9 @@ def _session_answer(name: str, state: ConsultationState) -> ConsultationAnswer:
         chunks_received=len(recording.chunks),
         transcript=state.text,
         task_id=str(state.recording_id) if is_over else None,
+        failure=None
+        if failed is None
+        else FailureAnswer(stage=failed.stage, reason=failed.reason, message=failed.message),
     )
 
 

@@ -8,11 +8,13 @@ from service.dialects.dragon.dev_credentials import SIGNING_KEY_FILE
 from service.dialects.dragon.dev_issuer import DevClient, DevIssuer
 from service.dialects.dragon.dev_issuer_api import DevIssuerApi
 from service.dialects.dragon.errors import ERRORS, check_protocol, other_protocol
+from service.dialects.dragon.mending import Mending
 from service.dialects.dragon.names import DIALECT
 from service.dialects.dragon.reference import REFERENCE
 from service.dialects.dragon.sessions import Sessions
 from service.dialects.dragon.settings import DragonSettings
 from service.dialects.dragon.trust import Trust
+from service.dialects.dragon.writers import Writers
 from service.dialects.http.api import Api
 from service.dialects.http.parts import Parts
 
@@ -26,7 +28,9 @@ def _install(app: web.Application, parts: Parts) -> None:
 
     app.on_cleanup.append(close)
     sessions, tokens, limits = parts.sessions, trust.verifier, parts.limits
-    Audio(parts.uploads, sessions, tokens, limits, settings).add_routes(app.router)
+    writers = Writers(parts.uploads, sessions, tokens, settings)
+    Audio(parts.uploads, writers, limits).add_routes(app.router)
+    Mending(parts.queries, parts.lifecycle, writers, limits).add_routes(app.router)
     Sessions(sessions, tokens, limits).add_routes(app.router)
     if dev_issuer is not None:
         DevIssuerApi(dev_issuer, parts.limits).add_routes(app.router)

@@ -4,6 +4,8 @@
 storing, the answer is 500, whatever the cause: that is the status on which Dragon's clients try again.
 """
 
+from collections.abc import Mapping
+
 from aiohttp import hdrs, web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
@@ -16,6 +18,7 @@ from service.dialects.dragon.answers import ErrorResponse
 from service.dialects.dragon.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
+from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
 MOST_CHUNKS_NAMED = 100
 REALM = 'Bearer realm="tapedeck"'
@@ -36,6 +39,16 @@ class NotYours(Exception):
 
     def __init__(self, fields: list[str]) -> None:
         super().__init__(f"The application may not write for this {', '.join(fields)}.")
+
+
+class NoSessionToReadBy(Exception):
+    """The recording's bytes were asked for, and no ambient session says that the caller sent them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The stored bytes are given only to the partner of the recording's ambient session, and it has none; a key "
+            "of the customer's project gets them at GET /v1/recordings/{id}/chunks/all."
+        )
 
 
 def other_protocol(request: web.Request) -> str | None:
@@ -64,8 +77,29 @@ def _plain_unauthorized(error: TokenMissing | TokenRefused) -> web.Response:
     return web.Response(status=401, text=str(error), headers={hdrs.WWW_AUTHENTICATE: REALM + reason})
 
 
+_LISTED = "GET /audio/chunks tells how it stands and lists what is stored."
+_STORED_BYTES = "GET /audio/chunks/{chunkId} and /audio/chunks/all give the stored bytes."
+_ANOTHER = "Use another recordingId for another recording."
+_HELP: Mapping[type[Exception], str] = {
+    domain.RecordingClosed: _LISTED,
+    domain.AlreadyFinalized: f"{_LISTED} {_ANOTHER}",
+    domain.ChunkBeyondTotal: f"{_LISTED} {_ANOTHER}",
+    domain.RecordingExpired: f"{_STORED_BYTES} {_ANOTHER}",
+    domain.NotFailed: f"{_LISTED} PUT /audio/storeChunk replaces what is damaged.",
+    domain.RecordingNotFound: "PUT /audio/storeChunk begins one.",
+    NoSuchChunk: "GET /audio/chunks lists those that are.",
+    ChunksErased: "A key of the customer's project gets that file at GET /v1/recordings/{id}/download-url.",
+}
+"""The calls that help, for what is refused because of what a recording or session has come to."""
+
+
 def _worded(error: Exception) -> str:
-    """In Dragon's words where these differ from the domain's."""
+    helps = _HELP.get(type(error))
+    return f"{_in_dragons_words(error)} {helps}" if helps else _in_dragons_words(error)
+
+
+def _in_dragons_words(error: Exception) -> str:
+    """The sentence, with Dragon's own names where these differ from the domain's."""
     match error:
         case domain.ChunkMismatch(extra=extra):
             more = f" and {len(extra) - MOST_CHUNKS_NAMED} more" if len(extra) > MOST_CHUNKS_NAMED else ""
@@ -94,6 +128,7 @@ ERRORS = ErrorTable(
         IssuerNotListed: Row(403),
         ProtocolNotServed: Row(403, headers=CLOSE),
         NotYours: Row(403),
+        NoSessionToReadBy: Row(403),
         AmbientSessionNotFound: Row(404),
         AmbientSessionOfAnother: Row(409),
         IssuerUnavailable: _CANNOT_STORE,

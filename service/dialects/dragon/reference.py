@@ -6,10 +6,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from service.dialects.dragon.answers import ErrorResponse, FinalizeResponse, SessionResponse, SuccessResponse
+from service.dialects.dragon.answers import (
+    ChunksResponse,
+    ErrorResponse,
+    FinalizeResponse,
+    SessionResponse,
+    SuccessResponse,
+)
 from service.dialects.dragon.names import LARGEST_INT32
 from service.dialects.dragon.requests import CORRELATION_ID, LONGEST_TEXT, UUID
-from service.dialects.http.operation import Body, Bytes, Form, Operation, ReferencePart
+from service.dialects.http.operation import RANGE, Body, Bytes, Form, Operation, ReferencePart
 from service.dialects.http.tracing import TRACE_HEADER
 
 TOKEN = "dragonToken"  # noqa: S105 - the scheme's name
@@ -51,9 +57,20 @@ class AudioStoreChunkMetadata(_Named):
     skip_ambient_session_existence: Flag = None
 
 
+class AudioRetryUploadMetadata(_Named):
+    recording_id: Positive
+    skip_ambient_session_existence: Flag = None
+
+
 class AudioQuery(_CamelCase):
     api_version: Annotated[Literal["2025-07-15"], Field(alias="api-version")]
     customer_id: Uuid | None = None
+
+
+class RecordingQuery(_Named):
+    api_version: Annotated[Literal["2025-07-15"], Field(alias="api-version")]
+    recording_id: Positive
+    skip_ambient_session_existence: Literal["true", "false"] | None = None
 
 
 class SessionQuery(_CamelCase):
@@ -81,6 +98,29 @@ _OF_AUDIO: dict[str, Any] = {
     "headers": _UUID_HEADER,
     "required_headers": frozenset({TRACE_HEADER}),
 }
+
+_OF_ONE_RECORDING: dict[str, Any] = _OF_AUDIO | {"query": RecordingQuery}
+
+
+def _stored_bytes(path: str, summary: str, **more: Any) -> Operation:
+    answers: Mapping[int, Body | tuple[Body, ...]] = {
+        200: Bytes(),
+        206: Bytes(),
+        304: None,
+        416: None,
+        **dict.fromkeys((400, 403, 404, 410, 500), ErrorResponse),
+        401: (Bytes("text/plain"), ErrorResponse),
+    }
+    headers = {**_UUID_HEADER, **RANGE}
+    return Operation(
+        method="GET",
+        path=path,
+        summary=summary,
+        answers=answers,
+        security=TOKEN,
+        **_OF_ONE_RECORDING | {"headers": headers} | more,
+    )
+
 
 REFERENCE = ReferencePart(
     name="Dragon",
@@ -131,6 +171,33 @@ REFERENCE = ReferencePart(
             413,
             415,
             body=AudioFinalizeUploadMetadata,
+            **_OF_AUDIO,
+        ),
+        _operation(
+            "GET",
+            "/audio/chunks",
+            "How a recording stands, and which chunks of it are stored",
+            ChunksResponse,
+            404,
+            **_OF_ONE_RECORDING,
+        ),
+        _stored_bytes("/audio/chunks/all", "The bytes of all stored chunks, one after another"),
+        _stored_bytes(
+            "/audio/chunks/{chunk_id}",
+            "The bytes of a chunk as they were stored",
+            path_patterns={"chunk_id": r"^[1-9][0-9]{0,8}$"},
+        ),
+        _operation(
+            "POST",
+            "/audio/retryUpload",
+            "Take a failed recording up again, or one whose damaged chunks were replaced",
+            SuccessResponse,
+            404,
+            408,
+            409,
+            413,
+            415,
+            body=AudioRetryUploadMetadata,
             **_OF_AUDIO,
         ),
     ),

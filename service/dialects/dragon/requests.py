@@ -126,6 +126,41 @@ def parse_finalize(body: bytes, query: Mapping[str, str], *, max_chunks: int) ->
     return parsed
 
 
+def parse_recording(body: bytes, query: Mapping[str, str]) -> RecordingPart:
+    """Which recording a POST /audio/retryUpload means (D). Raises: InvalidRequest."""
+    return _recording(_Fields(body, "The body"), query)
+
+
+def parse_recording_query(query: Mapping[str, str]) -> RecordingPart:
+    """Which recording a GET means (D): the same fields, in the query. Raises: InvalidRequest."""
+    given: dict[str, Any] = dict(query)
+    number = given.get("recordingId", "")
+    if _WHOLE_NUMBER.fullmatch(number):
+        given["recordingId"] = int(number)
+    given["skipAmbientSessionExistence"] = given.get("skipAmbientSessionExistence") == "true"
+    return _recording(_Fields(orjson.dumps(given), "The query"), query)
+
+
+def parse_chunk_number(text: str) -> int:
+    """The chunkId in a path (D). Raises: InvalidRequest."""
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise InvalidRequest("chunkId must be a positive integer (> 0), or 'all'")
+    return int(text)
+
+
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def _recording(fields: "_Fields", query: Mapping[str, str]) -> RecordingPart:
+    parsed = RecordingPart(
+        **_named(fields, query),
+        recording_number=fields.positive("recordingId"),
+        skips_session_check=fields.flag("skipAmbientSessionExistence"),
+    )
+    fields.check()
+    return parsed
+
+
 def _named(fields: "_Fields", query: Mapping[str, str]) -> dict[str, Any]:
     named = {
         "product_id": fields.uuid("productId"),

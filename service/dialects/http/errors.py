@@ -13,6 +13,7 @@ from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, Cod
 from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
+from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
 _NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
 
@@ -68,6 +69,8 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
     domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
     domain.NotFailed: Row(409, "not_failed"),
+    NoSuchChunk: Row(404, "chunk_not_found"),
+    ChunksErased: Row(410, "chunks_erased"),
 }
 """What every dialect answers the same way, unless its own rows say otherwise: those are looked at first."""
 

@@ -26,6 +26,10 @@ Body = type[BaseModel] | Bytes | Form | None
 """What a request or an answer contains; None: nothing."""
 
 
+RANGE: Mapping[str, Mapping[str, Any]] = {"Range": {"type": "string", "pattern": r"^bytes=[0-9]{0,9}-[0-9]{0,9}$"}}
+"""The header of a request for a part of what is served."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One method at one path.

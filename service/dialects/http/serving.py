@@ -1,7 +1,7 @@
-"""Answers with a blob's bytes: all, or a range of them (RFC 9110, section 14)."""
+"""Answers with the bytes of blobs: all, or a range of them (RFC 9110, section 14)."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,14 +11,34 @@ _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class ServedBlob:
-    """`sha256` becomes the ETag: the bytes of a blob never change."""
+class Part:
+    """One blob of what is served."""
 
     key: str
     size_bytes: int
-    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedBytes:
+    """Blobs that are served one after another, as one. `etag`: stands for these very bytes, such as their digest."""
+
+    parts: Sequence[Part]
+    etag: str
     content_type: str
     file_name: str
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(part.size_bytes for part in self.parts)
+
+    def selected(self, asked: "ByteRange") -> Iterator[tuple[str, "ByteRange"]]:
+        """The key of each blob that has some of the bytes asked for, and which of its own bytes these are."""
+        begins, end = 0, asked.start + asked.length
+        for part in self.parts:
+            start, stop = max(asked.start - begins, 0), min(end - begins, part.size_bytes)
+            if start < stop:
+                yield part.key, ByteRange(start, stop - start)
+            begins += part.size_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +78,15 @@ def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
     return ByteRange(start, min(end, size_bytes - 1) - start + 1)
 
 
-async def serve_blob(request: web.Request, read: ReadBlob, blob: ServedBlob) -> web.StreamResponse:
-    """The blob, or the part of it that the request's Range and conditions select. Raises: BlobNotFound."""
-    etag = f'"{blob.sha256}"'
+async def serve_bytes(request: web.Request, read: ReadBlob, served: ServedBytes) -> web.StreamResponse:
+    """The bytes, or those that the request's Range and conditions select.
+
+    Raises: BlobNotFound, if the first of them are gone; when later ones are, the body is cut off.
+    """
+    etag = f'"{served.etag}"'
     headers = {
-        "Content-Type": blob.content_type,
-        "Content-Disposition": f'attachment; filename="{blob.file_name}"',
+        "Content-Type": served.content_type,
+        "Content-Disposition": f'attachment; filename="{served.file_name}"',
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-transform",
@@ -73,19 +96,32 @@ async def serve_blob(request: web.Request, read: ReadBlob, blob: ServedBlob) -> 
         return web.Response(status=304, headers=headers)
     asked = request.headers.get("Range") if request.headers.get("If-Range", etag) == etag else None
     try:
-        part = requested_range(asked, blob.size_bytes)
+        part = requested_range(asked, served.size_bytes)
     except RangeNotSatisfiable:
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{blob.size_bytes}"})
+        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{served.size_bytes}"})
     if part is None:
-        status, part = 200, ByteRange(0, blob.size_bytes)
+        status, part = 200, ByteRange(0, served.size_bytes)
     else:
         status = 206
-        headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{blob.size_bytes}"
+        headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{served.size_bytes}"
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = part.length
+    await _send(request, response, _read(read, served, part))
+    return response
+
+
+async def _read(read: ReadBlob, served: ServedBytes, asked: ByteRange) -> AsyncIterator[bytes]:
+    for key, part in served.selected(asked):
+        async for block in read(key, start=part.start, length=part.length):
+            yield block
+
+
+async def _send(request: web.Request, response: web.StreamResponse, blocks: AsyncIterator[bytes]) -> None:
+    """The first block is read before the status is sent, so that bytes that are gone can still be told of."""
+    block = await anext(blocks, b"")
     await response.prepare(request)
     if request.method != "HEAD":
-        async for block in read(blob.key, start=part.start, length=part.length):
+        await response.write(block)
+        async for block in blocks:
             await response.write(block)
     await response.write_eof()
-    return response

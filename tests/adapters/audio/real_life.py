@@ -61,10 +61,12 @@ def _frames(stream: AudioStream, track: TrackOf) -> list[av.AudioFrame]:
 def with_gaps(content: bytes, muxer: str, gaps: Sequence[tuple[float, float]]) -> bytes:
     """The same packets in a new file, where the clock jumps: each of `gaps` is (at second, seconds of silence).
 
-    A gap at second -1, before the encoder's run-up, is a late first timestamp.
+    A gap at second -1, before the encoder's run-up, is a late first timestamp. In Ogg, a page has one time for all its
+    packets, so they are written with a page each.
     """
     file = io.BytesIO()
-    with av.open(io.BytesIO(content), "r") as source, av.open(file, "w", format=muxer, options=_BITEXACT) as target:
+    options = _BITEXACT | ({"page_duration": "1000"} if muxer == "ogg" else {})
+    with av.open(io.BytesIO(content), "r") as source, av.open(file, "w", format=muxer, options=options) as target:
         read = source.streams.audio[0]
         stream = target.add_stream_from_template(read)
         for packet in source.demux(read):
@@ -142,8 +144,10 @@ def with_unknown_codec(content: bytes, name: bytes, *, track: int) -> bytes:
     at = content.index(b"stsd")
     for _ in range(track):
         at = content.index(b"stsd", at + 1)
-    at = content.index(name, at)
-    return content[:at] + b"zzzz" + content[at + 4 :]
+    named = content.index(name, at)
+    # What AAC's own box says of the codec would count for more.
+    described = content.index(b"esds", named)
+    return content[:named] + b"zzzz" + content[named + 4 : described] + b"free" + content[described + 4 :]
 
 
 def with_data_size(content: bytes, size: int) -> bytes:

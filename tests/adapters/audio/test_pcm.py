@@ -30,6 +30,15 @@ def test_stitched_samples_are_the_chunks_one_after_another(tmp_path, cuts):
         assert read.between(20, 10) == b""
 
 
+def test_samples_of_one_that_stand_for_full_scale_are_stitched_as_loud_as_they_are(tmp_path):
+    chunks = chunks_of(np.array([1, 0, -1, 1, 0, -1, 1]), 3, 5)
+    stitched = stitch_pcm(chunks, tmp_path / "audio", float_units={0, 2})
+    with (tmp_path / "audio").open("rb") as file:
+        found = np.frombuffer(StitchedSamples(file).between(0, 7), "<i2")
+    assert found.tolist() == [32767, 0, -32768, 1, 0, -32768, 32767]
+    assert stitched.chunks_md5 == stitch_pcm(chunks, tmp_path / "other").chunks_md5
+
+
 def test_no_sample_at_all_is_a_file_without_sound(tmp_path):
     stitched = stitch_pcm(chunks_of(np.empty(0, np.int16)), tmp_path / "audio")
     assert stitched.duration_ms == 0

@@ -199,6 +199,22 @@ def test_speech_40_db_softer_is_still_heard(hear: Callable[[Samples], Transcript
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.05
 
 
+def test_speech_50_db_softer_in_16_bits_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
+    heard = hear(degrading.quiet((seconds_of(sound, 0, 11) / 3.16).astype(np.int16)))
+    assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
+
+
+def test_noise_at_minus_60_db_is_not_raised_to_words(hear: Callable[[Samples], Transcript]):
+    noise = np.random.default_rng(1).normal(0, 32.768, 20 * SAMPLE_RATE).astype(np.int16)
+    heard = hear(noise)
+    assert (heard.text, heard.unrecognized) == ("", ())
+
+
+def test_somebody_40_db_softer_than_the_other_speaker_is_heard(hear: Callable[[Samples], Transcript], sound: Samples):
+    heard = hear(np.concatenate([seconds_of(sound, 0, 5.8), degrading.quiet(seconds_of(sound, 5.8, 11))]))
+    assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
+
+
 def test_speech_through_a_telephone_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
     heard = hear(degrading.telephone(first_half(sound)))
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.10

@@ -70,6 +70,75 @@ def test_soft_speech_is_as_loud_as_other_speech_when_it_is_given_on():
     assert 0.05 < rms(found.sound[stretch.start : stretch.end]) < 0.3
 
 
+def soft(speech: Samples) -> Samples:
+    """40 dB softer."""
+    return (speech / 100).astype(np.int16)
+
+
+def bang(seconds: float) -> Samples:
+    """A cough or a door: noise that is loud at once and dies away."""
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (noise(seconds, -12) * np.exp(-4 * time / seconds)).astype(np.int16)
+
+
+def levels_of(sound: np.ndarray) -> tuple[float, float]:
+    """Of the first and of the second half, without the second in the middle."""
+    middle, margin = len(sound) // 2, SAMPLE_RATE // 2
+    return rms(sound[: middle - margin]), rms(sound[middle + margin :])
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.6, 2.0])
+def test_soft_speech_after_a_bang_is_found_and_raised(seconds: float):
+    quiet = np.zeros(SAMPLE_RATE, np.int16)
+    found = find_speech(np.concatenate([bang(seconds), quiet, soft(turn()), quiet]))
+    stretch = found.speech[-1]
+    assert stretch.start / SAMPLE_RATE == pytest.approx(seconds + 1, abs=0.6)
+    assert 0.02 < rms(found.sound[stretch.start : stretch.end]) < 0.3
+
+
+def test_clicks_do_not_hide_soft_speech():
+    clicking = soft(turn())
+    clicking[:: SAMPLE_RATE // 2] = 20_000
+    (stretch,) = find_speech(clicking).speech
+    assert stretch.end - stretch.start > 0.8 * len(clicking)
+
+
+@pytest.mark.parametrize("pause_seconds", [0.2, 2])
+@pytest.mark.parametrize("is_loud_first", [True, False])
+def test_speakers_of_very_different_loudness_are_found_and_given_on_alike(pause_seconds: float, is_loud_first: bool):
+    one, other = (turn(), soft(turn())) if is_loud_first else (soft(turn()), turn())
+    found = find_speech(np.concatenate([one, noise(pause_seconds, -80), other]))
+    assert sum(stretch.end - stretch.start for stretch in found.speech) > 1.8 * len(one)
+    first, second = levels_of(found.sound)
+    assert 1 / 4 < first / second < 4
+
+
+def test_a_soft_word_at_the_end_of_a_loud_minute_is_found():
+    loud = dialogues.samples("chest_pain")[: 50 * SAMPLE_RATE]
+    before = find_speech(loud).speech
+    found = find_speech(np.concatenate([loud, np.zeros(2 * SAMPLE_RATE, np.int16), soft(turn())]))
+    assert found.speech[-1].start > 51 * SAMPLE_RATE > before[-1].end
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.4])
+def test_a_single_word_in_quiet_keeps_its_form(seconds: float):
+    word = turn()[SAMPLE_RATE // 4 :][: round(seconds * SAMPLE_RATE)]
+    whole = at(2, word, within=noise(4, -75))
+    found = find_speech(whole)
+    begin = 2 * SAMPLE_RATE
+    heard = found.sound[begin : begin + len(word)]
+    assert np.corrcoef(heard, word)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("level", [-50, -60, -70])
+def test_noise_beside_loud_speech_is_not_raised_to_speech(level: float):
+    spoken = np.concatenate([turn(), np.zeros(10 * SAMPLE_RATE, np.int16)])
+    found = find_speech(spoken + noise(len(spoken) / SAMPLE_RATE, level))
+    (stretch,) = found.speech
+    assert stretch.end < len(turn()) + SAMPLE_RATE
+    assert rms(found.sound[stretch.end :]) < 0.03
+
+
 def test_a_pause_of_two_seconds_parts_speech_in_two():
     found = find_speech(np.concatenate([turn(), np.zeros(2 * SAMPLE_RATE, np.int16), turn()]))
     assert len(found.speech) == 2

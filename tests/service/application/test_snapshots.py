@@ -113,7 +113,7 @@ async def test_a_short_history_has_no_snapshot_and_a_longer_one_has_its_newest_o
     [
         "UPDATE snapshots SET state = 'not JSON'",
         "UPDATE snapshots SET state = replace(state, '\"format\":1', '\"format\":2')",
-        "UPDATE snapshots SET state = replace(state, '\"ChunkStored\":2', '\"ChunkStored\":3')",
+        "UPDATE snapshots SET state = replace(state, '\"ChunkStored\":', '\"ChunkStored\":9')",
         "UPDATE snapshots SET state = substr(state, 1, length(state) / 2)",
     ],
 )

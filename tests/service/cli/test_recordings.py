@@ -49,9 +49,21 @@ def test_show_says_how_a_recording_stands(held: Held):
 
 
 def test_show_can_give_the_services_own_words(held: Held):
-    document = orjson.loads(tapedeck("show", "rec_1", "--json").stdout)
+    held.metadata = {"ids": [orjson.Fragment(digits) for digits in ("18446744073709551616", "0.10000000000000001")]}
+    shown = tapedeck("show", "rec_1", "--json").stdout
+    assert "18446744073709551616" in shown
+    assert "0.10000000000000001" in shown
+    document = orjson.loads(shown)
     assert document["id"] == "rec_1"
     assert document["started_at"] == "2026-03-01T09:00:00Z"
+
+
+def test_show_names_the_chunks_that_could_not_be_used(held: Held):
+    assert "damage" not in tapedeck("show", "rec_1").stdout
+    held.damage = [{"number": 5, "reason": "damaged", "message": "Chunk 5 cannot be decoded."}]
+    shown = tapedeck("show", "rec_1").stdout
+    assert "completed" in shown
+    assert "chunk 5: Chunk 5 cannot be decoded" in shown
 
 
 def test_show_names_chunks_that_cannot_be_audio(held: Held):

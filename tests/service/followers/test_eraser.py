@@ -14,7 +14,7 @@ from domain.events import Stitched
 from service.application.blob_names import blob_prefix
 from service.followers.eraser import STITCHED_CHUNKS, Eraser
 from tests.adapters.blobs.contract import noise, streamed
-from tests.domain.histories import chunk, finalized, opened, stitched
+from tests.domain.histories import at, chunk, damaged, finalized, opened, stitched
 
 RETENTION = timedelta(hours=1)
 
@@ -69,6 +69,20 @@ async def test_chunks_are_erased_when_their_retention_is_over_and_not_before(log
     on_disk = b"".join(path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     assert noise(5_000, 1)[:500] not in on_disk
     assert noise(5_000, 2) in on_disk
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_chunks_are_kept_while_one_of_them_is_damaged(log, blobs, positions):
+    with_damage = await recorded(log, blobs, stitched(damaged(1)), 1)
+    whole = await recorded(log, blobs, stitched(), 2)
+    eraser = Eraser(
+        "erase-chunks", STITCHED_CHUNKS, timedelta(), log=log, blobs=blobs, positions=positions, clock=lambda: at(60)
+    )
+    running = asyncio.create_task(eraser.run())
+    while positions.load("erase-chunks") < log.head:
+        await asyncio.sleep(0)
+    assert (len(chunks_of(blobs, with_damage)), chunks_of(blobs, whole)) == (1, [])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -90,9 +90,9 @@ def test_a_field_is_marked_with_the_version_in_which_it_joined():
 
 def test_a_new_field_of_an_event_is_published_without_another_word_and_old_messages_still_read():
     class Stitched(StitchedEvent):
-        VERSION = 2
-        loudness: Annotated[float, Since(2)]
-        notes_ms: Annotated[Count, Since(2)]
+        VERSION = 3
+        loudness: Annotated[float, Since(3)]
+        notes_ms: Annotated[Count, Since(3)]
 
     form = public_form(Stitched, "tapedeck.recording.stitched.v1")
     old = to_message(recorded([histories.stitched()])[0]).value

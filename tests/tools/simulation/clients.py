@@ -14,7 +14,7 @@ from adapters.event_log.port import LogUnavailable
 from domain import commands, errors
 from domain.events import FinalizePolicy, RecordingKind
 from domain.identity import recording_id
-from domain.summary import Standing
+from domain.summary import RecordingSummary, Standing
 from service.application.streams import Contended
 from tests.tools.simulation.process import ConnectionLost, Process
 from tests.tools.simulation.requests import Handlers
@@ -184,17 +184,25 @@ class Client:
             self.deleted = True
 
     async def _operate(self) -> None:
-        """Look at the recording now and then, and retry it if it has failed."""
+        """Look at the recording now and then; replace a chunk that could not be used, and retry it."""
         for _ in range(self._random.randint(1, 5)):
             await asyncio.sleep(self._random.random() * 10)
             summary = await self._ask(self._handlers.status)
-            if summary is not None and summary.standing is Standing.FAILED:
+            if summary is not None:
                 with suppress(errors.RecordingError):
-                    await self._ask(
-                        lambda process: self._handlers.carry_out(
-                            process, commands.RetryRecording(at=self.world.clock())
-                        )
-                    )
+                    await self._mend(summary)
+
+    async def _mend(self, summary: RecordingSummary) -> None:
+        damaged = {found.chunk_number for found in summary.stitched.damage} if summary.stitched else set()
+        has_failed = summary.standing is Standing.FAILED
+        if has_failed and summary.stitched is None and self._random.random() < 0.5:
+            damaged = {self._random.randint(1, self._total)}
+        for number in damaged:
+            await self._put(number, self._random.randint(0, 1))
+        if has_failed or damaged:
+            await self._ask(
+                lambda process: self._handlers.carry_out(process, commands.RetryRecording(at=self.world.clock()))
+            )
 
 
 def _word(request: Any) -> str:

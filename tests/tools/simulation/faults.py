@@ -18,6 +18,7 @@ STORAGE_FULL = "storage full"
 STORAGE_UNAVAILABLE = "storage unavailable"
 ENGINE_BROKE = "engine broke"
 ENGINE_REFUSED = "engine refused for good"
+CHUNK_DAMAGED = "chunk damaged"
 POSITION_LOST = "saved position lost"
 VIEW_LOST = "newest rows of the view lost"
 TOPIC_UNAVAILABLE = "topic unavailable"
@@ -39,6 +40,7 @@ CHANCES: dict[str, float] = {
     STORAGE_UNAVAILABLE: 0.08,
     ENGINE_BROKE: 0.25,
     ENGINE_REFUSED: 0.15,
+    CHUNK_DAMAGED: 0.15,
     POSITION_LOST: 0.5,
     VIEW_LOST: 0.5,
     TOPIC_UNAVAILABLE: 0.1,

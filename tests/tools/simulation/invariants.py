@@ -1,7 +1,7 @@
 """What must hold when a run is over, judged by what is stored and what clients were told."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -49,17 +49,30 @@ def check_blobs(world: World, recording_id: UUID) -> None:
     keys = [chunks[number].blob_key for number in sorted(chunks)]
     if any(key is not None and key not in world.bodies for key in keys):
         _accuse(world, recording_id, "the bytes of a chunk are lost")
-    audio = b"".join(world.bodies.get(key, b"") for key in keys if key is not None)
-    made_of: dict[type[RecordingEvent], bytes] = {
-        Stitched: audio,
-        Transcribed: b"said: " + audio,
-        NoteWritten: b"noted: said: " + audio,
-    }
-    for event in history:
-        if isinstance(event, Stitched | Transcribed | NoteWritten) and (
-            world.bodies.get(event.blob_key) != made_of[type(event)]
-        ):
+    for event, made in _made(world, history):
+        if world.bodies.get(event.blob_key) != made:
             _accuse(world, recording_id, f"{type(event).__name__} is not made of the chunks in force")
+
+
+def _made(
+    world: World, history: Sequence[RecordingEvent]
+) -> Iterator[tuple[Stitched | Transcribed | NoteWritten, bytes]]:
+    """What each stage must have made of the chunks that were in force when the recording was last stitched."""
+    keys: dict[int, str | None] = {}
+    audio = b""
+    for event in history:
+        match event:
+            case ChunkStored():
+                keys[event.number] = event.blob_key
+            case Stitched():
+                left_out = {damage.chunk_number for damage in event.damage}
+                used = [keys[number] for number in sorted(keys) if number not in left_out]
+                audio = b"".join(world.bodies.get(key, b"") for key in used if key is not None)
+                yield event, audio
+            case Transcribed():
+                yield event, b"said: " + audio
+            case NoteWritten():
+                yield event, b"noted: said: " + audio
 
 
 def check_view(world: World) -> None:

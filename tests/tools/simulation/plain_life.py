@@ -50,6 +50,8 @@ class PlainLife:
         self._heard: set[tuple[int, str]] = set()
         self._total: int | None = None
         self._failed: Failed | None = None
+        self._damaged: set[int] = set()
+        self._is_mended = False
         self._deleted = False
 
     @property
@@ -70,14 +72,23 @@ class PlainLife:
             case Failed():
                 self._fail(event)
             case RetryRequested():
-                failed_stage = self._failed.stage if self._failed else None
-                self._never(failed_stage in (None, Stage.UPLOAD), "it was retried without a failure")
-                self._never(failed_stage is not event.stage, f"{event.stage} was retried without a failure of it")
-                self._failed = None
+                self._retry(event)
             case RecordingDeleted():
                 self._deleted = True
             case RecordingOpened():
                 self._accuse("it was opened twice")
+
+    def _retry(self, event: RetryRequested) -> None:
+        if self._is_mended:
+            self._never(event.stage is not Stage.STITCH, "it was not stitched anew after a chunk was replaced")
+            self._is_mended = False
+            self._damaged.clear()
+            self._done.clear()
+        else:
+            failed_stage = self._failed.stage if self._failed else None
+            self._never(failed_stage in (None, Stage.UPLOAD), "it was retried without a failure")
+            self._never(failed_stage is not event.stage, f"{event.stage} was retried without a failure of it")
+        self._failed = None
 
     def _never(self, wrong: bool, what: str) -> None:
         if wrong:
@@ -95,8 +106,12 @@ class PlainLife:
 
     def _store_chunk(self, event: ChunkStored) -> None:
         name, before = f"chunk {event.number}", self._chunks.get(event.number)
-        self._never(self._is_complete(), f"{name} was taken after it was complete")
-        self._never(self._is_over(event), f"{name} was taken after its time")
+        if self._is_complete():
+            is_useless = event.number in self._damaged or (self._failed and self._failed.stage is Stage.STITCH)
+            self._never(not is_useless, f"{name} was taken after it was complete, and nothing was wrong with it")
+            self._is_mended = True
+        else:
+            self._never(self._is_over(event), f"{name} was taken after its time")
         highest = self._opened.max_chunks if self._total is None else self._total
         self._never(event.number > highest, f"{name} was taken beyond the total")
         if before is not None:
@@ -127,6 +142,7 @@ class PlainLife:
         self._never(not is_due, f"{stage} ended when it was not due")
         if isinstance(event, Stitched):
             self._never(event.chunk_count != self._total, "it was stitched of other chunks than were declared")
+            self._damaged = {damage.chunk_number for damage in event.damage}
         self._done.append(stage)
 
     def _fail(self, event: Failed) -> None:

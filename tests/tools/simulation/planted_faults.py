@@ -73,6 +73,18 @@ FAULTS = (
         "RetryRequested(at=command.at, stage=Stage.STITCH)",
     ),
     Fault(
+        "what was made of a damaged chunk is taken for what is made of the one that replaced it",
+        "domain/decisions.py",
+        "        raise StageNotDue(command.stage)\n    return [command.event",
+        "        pass\n    return [command.event",
+    ),
+    Fault(
+        "the transcript of a damaged chunk outlives its replacement",
+        "domain/recording.py",
+        "failed=None, stitched=None, transcribed=None, note=None, is_mended=False",
+        "failed=None, stitched=None, is_mended=False",
+    ),
+    Fault(
         "metadata replaces bytes",
         "domain/decisions.py",
         "    return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)",

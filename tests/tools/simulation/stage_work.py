@@ -10,6 +10,7 @@ from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.port import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.commands import RecordNote, RecordStitched, RecordTranscribed
+from domain.events import Damage
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
@@ -27,8 +28,14 @@ class SimulatedWork:
 
     async def stitch(self, recording_id: UUID, recording: Recording) -> RecordStitched:
         await self._worker(lambda: NotAudio(1, "is not audio"))
-        keys = [chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.blob_key is not None]
-        audio = b"".join([await self._read(key) for key in keys])
+        damage = [
+            Damage(chunk_number=chunk.number, reason="damaged", message="It is damaged.")
+            for chunk in recording.chunks_to_stitch()
+            if self._faults.happens(fault.CHUNK_DAMAGED)
+        ]
+        left_out = {found.chunk_number for found in damage}
+        keys = [chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.number not in left_out]
+        audio = b"".join([await self._read(key) for key in keys if key is not None])
         blob = await self._put(recording_id, "audio", audio)
         return RecordStitched(
             at=self._clock(),
@@ -41,6 +48,7 @@ class SimulatedWork:
             duration_ms=len(audio),
             chunk_count=len(recording.chunks),
             chunks_md5=hashlib.md5(audio).hexdigest(),
+            damage=tuple(damage),
         )
 
     async def transcribe(self, recording_id: UUID, recording: Recording) -> RecordTranscribed:

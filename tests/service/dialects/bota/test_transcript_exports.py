@@ -188,7 +188,9 @@ async def test_what_failed_says_that_and_why(shelf: Shelf) -> None:
     broken = await shelf.put(chunk(1), finalized(1), failed(Stage.STITCH))
     answer = await shelf.get(broken, "?format=srt")
     assert (answer.status, answer.error["type"]) == (409, "transcription_failed")
-    assert answer.error["message"] == "The transcription failed: Chunk 1 is not audio."
+    told = "The transcription failed: Chunk 1 is not audio. GET /v1/recordings/{id}/chunks/{number} and GET "
+    assert answer.error["message"].startswith(told)
+    assert answer.error["message"].endswith("POST /v1/recordings/{id}/retry then tries again.")
     assert (await shelf.get(broken)).json["status"] == "failed"
 
 

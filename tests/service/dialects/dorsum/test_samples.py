@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from domain.events import SampleScale
 from service.dialects.dorsum import samples
 from service.dialects.dorsum.samples import BadSample, NoSamples, NotJson, parse_body
 
@@ -41,12 +42,22 @@ def one_by_one(numbers):
     for index, number in enumerate(numbers):
         if type(number) not in (int, float):
             return index
+    if all(number in (-1, 0, 1) for number in numbers):
+        return [int(number) for number in numbers]
     if all(-1 <= number <= 1 for number in numbers):
         return [min(round(number * 32768), 32767) for number in numbers]  # half to even, as IEEE 754 rounds
     for index, number in enumerate(numbers):
         if number != int(number) or not -32768 <= number <= 32767:
             return index
     return [int(number) for number in numbers]
+
+
+def scale_of(numbers):
+    if any(number != int(number) for number in numbers):
+        return SampleScale.FLOATS
+    if any(abs(number) > 1 for number in numbers):
+        return SampleScale.INTEGERS
+    return SampleScale.FLOAT_UNITS if float in map(type, numbers) else SampleScale.UNITS
 
 
 @given(NUMBERS, AROUND, st.sampled_from(WRITERS), st.booleans(), st.integers(1, 40))
@@ -66,6 +77,7 @@ def test_the_samples_are_what_the_numbers_say_however_they_are_written(numbers, 
             parsed = parse_body(body)
             assert parsed.samples.dtype == np.dtype("<i2")
             assert parsed.samples.tolist() == expected
+            assert parsed.scale is scale_of(numbers)
             assert parsed.fields == {name: value for name, value in json.loads(body).items() if name != "chunk"}
     finally:
         samples._PIECE_BYTES = before
@@ -134,6 +146,22 @@ def test_every_16_bit_value_is_the_same_as_an_integer_and_as_a_float():
     as_integers = parse_body(orjson.dumps({"chunk": every.tolist()})).samples
     assert (as_floats == every).all()
     assert (as_integers == every).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "scale"),
+    [
+        ("0,1,-1,-0", SampleScale.UNITS),
+        ("", SampleScale.UNITS),
+        ("0, 1, -1.0", SampleScale.FLOAT_UNITS),
+        ("0,1e0", SampleScale.FLOAT_UNITS),
+        ("0,1E0", SampleScale.FLOAT_UNITS),
+        ("-0.0", SampleScale.FLOAT_UNITS),
+    ],
+)
+@pytest.mark.parametrize("around", [b"", b',"x":1.5e3', b',"x":{"chunk":[2.5]}'])
+def test_of_one_and_zero_it_is_told_how_they_were_written_and_nothing_else_in_the_body_matters(text, scale, around):
+    assert parse_body(b'{"chunk":[%b]%b}' % (text.encode(), around)).scale is scale
 
 
 def test_half_of_a_step_is_rounded_as_everywhere():

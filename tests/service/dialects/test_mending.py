@@ -1,0 +1,247 @@
+"""What was stitched with damage, or expired, is mended long after: over HTTP, in a service whose clock is turned."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from domain.events import FinalizePolicy, RecordingEvent
+from service.application.blob_names import blob_prefix
+from service.dialects.dragon.names import external_id, recording_named, tenant_of_customer
+from tests.domain.histories import chunk, damaged, finalized, opened, stitched
+from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, error_of, ids
+from tests.end_to_end.service_process import Answer, Api, short_speech, slices
+from tests.service.running_service import Running, TurnedClock, running_service
+
+SPEECH = slices(short_speech(), 3)
+BROKEN = [SPEECH[0], bytes(len(SPEECH[1])), SPEECH[2]]
+REASON = "Chunk 2 cannot be decoded."
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running_service(tmp_path / "data", TurnedClock()) as running:
+        yield running
+
+
+def credentials(running: Running, dialect: str) -> dict[str, str]:
+    return orjson.loads((running.settings.data_dir / "dev-credentials.json").read_bytes())[dialect]
+
+
+class Shelf:
+    """Puts recordings into the service's log that have the history that is wanted, with real bytes behind it."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._stores = running.stores
+
+    async def put(self, its_id: UUID, chunks: list[bytes], *events: RecordingEvent, **opening: Any) -> UUID:
+        """A recording of these chunks, and then `events`."""
+        clock = self._running.clock()
+        facts = {"tenant_id": self.project, "at": clock, "expires_at": clock + timedelta(hours=4)}
+        stored = [self._chunk(its_id, number, body) for number, body in enumerate(chunks, 1)]
+        history = [opened(**facts | opening), *stored, *events]
+        now = [event.model_copy(update={"at": clock}) for event in history]
+        await self._stores.log.append(its_id, 0, now, trace_id=None)
+        return its_id
+
+    @property
+    def project(self) -> str:
+        return credentials(self._running, "bota")["project_id"]
+
+    def _chunk(self, its_id: UUID, number: int, body: bytes) -> RecordingEvent:
+        blob = self._stores.blobs.put_bytes(blob_prefix(its_id, f"chunk-{number}"), body)
+        return chunk(number, body).model_copy(update={"blob_key": blob.key})
+
+    async def with_damage(self, its_id: UUID | None = None, **opening: Any) -> UUID:
+        """A recording that was stitched without its second chunk, and is about to be transcribed."""
+        its_id = its_id or uuid4()
+        blob = self._stores.blobs.put_bytes(blob_prefix(its_id, "audio"), short_speech())
+        facts = {name: getattr(blob, field) for name, field in (("blob_key", "key"), ("size_bytes", "size_bytes"))}
+        facts |= {"sha256": blob.sha256, "content_type": "audio/wav", "chunk_count": 3}
+        with_damage = stitched(damaged(2)).model_copy(update=facts)
+        return await self.put(its_id, BROKEN, finalized(3), with_damage, **opening)
+
+
+@pytest.fixture
+def shelf(running: Running) -> Shelf:
+    return Shelf(running)
+
+
+def named(its_id: UUID) -> dict[str, str]:
+    return {"id": f"rec_{its_id.hex}"}
+
+
+async def bytes_of(api: Api, recording: dict[str, Any], which: int | str) -> Answer:
+    return await api.call("GET", f"/v1/recordings/{recording['id']}/chunks/{which}")
+
+
+async def retry(api: Api, recording: dict[str, Any]) -> Answer:
+    return await api.call("POST", f"/v1/recordings/{recording['id']}/retry")
+
+
+async def audio_of(api: Api, recording: dict[str, Any]) -> bytes:
+    url = (await api.get(recording, "/download-url"))["download_url"]
+    return (await api.call("GET", url, key=False)).body
+
+
+# --- damage
+
+
+async def test_a_completed_recording_names_its_damage_takes_the_right_chunk_and_is_made_anew(running, shelf):
+    api, recording = running.api, named(await shelf.with_damage())
+    told = {"number": 2, "reason": "damaged", "message": REASON}
+    completed = await api.ended(recording)
+    assert (completed["status"], completed["damage"]) == ("completed", [told])
+    assert [one.get("damage") for one in (await api.get(recording, "/chunks"))["data"]] == [None, told, None]
+    assert (await bytes_of(api, recording, 2)).body == BROKEN[1]
+
+    running.turn(hours=5)  # its uploads are over
+    early = await retry(api, recording)
+    assert (early.status, early.error["type"]) == (409, "not_failed")
+    assert "replace a damaged chunk (2) first" in early.error["message"]
+    template = {"chunk_upload_url_template": (await api.get(recording, "/chunks"))["chunk_upload_url_template"]}
+    other = await api.put(template, 1, b"other")
+    assert (other.status, other.error["type"]) == (409, "already_finalized")
+    assert (await api.put(template, 2, SPEECH[1])).status == 200
+    assert (await api.get(recording))["status"] == "completed"
+    assert [one.get("damage") for one in (await api.get(recording, "/chunks"))["data"]] == [None] * 3
+
+    assert (await retry(api, recording)).json["status"] == "uploaded"
+    whole = await api.ended(recording)
+    assert (whole["status"], "damage" in whole) == ("completed", False)
+    assert await audio_of(api, recording) == short_speech()
+    assert (await api.transcript(recording))["text"]
+    types = await api.event_types(recording)
+    assert [types.count(twice) for twice in ("Stitched", "Transcribed")] == [2, 2]
+    assert (await retry(api, recording)).error["type"] == "not_failed"
+
+
+async def test_recordings_without_damage_say_nothing_of_it(running, shelf):
+    recording = named(await shelf.put(uuid4(), SPEECH, finalized(3)))
+    assert "damage" not in await running.api.ended(recording)
+    assert all("damage" not in one for one in (await running.api.get(recording, "/chunks"))["data"])
+
+
+async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_path):
+    async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=1) as running:
+        shelf, api = Shelf(running), running.api
+        with_damage, whole = named(await shelf.with_damage()), named(await shelf.put(uuid4(), SPEECH, finalized(3)))
+        for recording in (with_damage, whole):
+            await api.ended(recording)
+        running.turn(hours=2)
+        async with asyncio.timeout(120):
+            while (answer := await bytes_of(api, whole, "all")).status != 410:
+                await asyncio.sleep(0.05)
+        assert answer.error["type"] == "chunks_erased"
+        assert answer.error["message"].endswith("GET /v1/recordings/{id}/download-url gives that file.")
+        template = {"chunk_upload_url_template": (await api.get(with_damage, "/chunks"))["chunk_upload_url_template"]}
+        assert (await api.put(template, 2, SPEECH[1])).status == 200
+        assert (await bytes_of(api, with_damage, "all")).body == short_speech()
+        assert (await retry(api, with_damage)).status == 202
+        assert (await api.ended(with_damage))["status"] == "completed"
+        assert await audio_of(api, with_damage) == short_speech()
+
+
+@pytest.mark.filterwarnings("ignore:It is recommended to use web.RequestKey")
+async def test_dragons_clients_see_the_damage_and_mend_it_with_dragons_calls(running, shelf):
+    its_credentials = credentials(running, "dragon")
+    dragon = Dragon(running.settings.base_url, await development_token(its_credentials), ids(its_credentials))
+    await dragon.announce()
+    tenant = tenant_of_customer(its_credentials["customer_id"])
+    its_id = await shelf.with_damage(
+        recording_named(tenant, dragon.correlation_id, 1),
+        dialect="dragon",
+        tenant_id=tenant,
+        external_id=external_id(dragon.correlation_id, 1),
+        finalize_policy=FinalizePolicy.RECONCILE,
+        codec=None,
+    )
+    async with asyncio.timeout(300):
+        while (standing := (await dragon.chunks()).json)["status"] != "completed":
+            await asyncio.sleep(0.05)
+    assert standing["damage"] == [{"chunkId": 2, "reason": "damaged", "message": REASON}]
+    assert [one["isDamaged"] for one in standing["chunks"]] == [False, True, False]
+    assert "PUT /audio/storeChunk replaces what is damaged" in await error_of(dragon.retry(), 409)
+    assert (await dragon.store(2, SPEECH[1])).body == SUCCESS
+    assert (await dragon.retry()).body == SUCCESS
+    async with asyncio.timeout(300):
+        while (standing := (await dragon.chunks()).json)["status"] != "completed":
+            await asyncio.sleep(0.05)
+    assert standing["damage"] == []
+    assert (await dragon.chunks("/all")).body == short_speech()
+    assert await audio_of(running.api, named(its_id)) == short_speech()
+
+
+# --- expiry
+
+
+async def test_what_expired_before_it_was_finalized_can_be_downloaded_and_every_refusal_says_so(running):
+    api = running.api
+    recording = await api.upload(SPEECH[:2])
+    running.turn(hours=5)
+    found = await api.ended(recording)
+    assert (found["status"], found["failure"]["reason"]) == ("failed", "expired")
+    assert (await bytes_of(api, recording, "all")).body == SPEECH[0] + SPEECH[1]
+    assert (await bytes_of(api, recording, 2)).body == SPEECH[1]
+    listed = await api.get(recording, "/chunks")
+    assert (listed["chunk_upload_url_template"], len(listed["data"])) == (None, 2)
+    its_path, transcription = f"/v1/recordings/{recording['id']}", {"recording_id": recording["id"]}
+    for answer in (
+        await retry(api, recording),
+        await api.finalize(recording, 2),
+        await api.call("GET", f"{its_path}/download-url"),
+        await api.call("POST", "/v1/transcriptions", body=transcription),
+    ):
+        assert answer.status == 409
+        assert "/chunks/all give the stored bytes." in answer.error["message"]
+    late = await api.put(recording, 3, SPEECH[2])
+    assert (late.status, "GET /v1/recordings/{id}/chunks" in late.error["message"]) == (403, True)
+
+
+async def test_a_file_that_is_no_audio_is_replaced_after_its_time_and_checked_against_itself(running):
+    api = running.api
+    recording = await api.create(streaming=False)
+    its_path = f"/v1/recordings/{recording['id']}"
+
+    async def put(body: bytes) -> None:
+        asked = {"content_type": "audio/wav", "file_size_bytes": len(body)}
+        offered = await api.call("POST", f"{its_path}/upload-url", body=asked)
+        assert offered.status == 200, offered
+        sent = await api.call("PUT", offered.json["upload_url"], body=body, key=False)
+        assert sent.status == 200, sent
+        sha256 = hashlib.sha256(body).hexdigest()
+        completed = await api.call("POST", f"{its_path}/upload-complete", body={"content_sha256": sha256})
+        assert (completed.status, completed.json["content_sha256"]) == (200, sha256)
+
+    await put(b"This is a letter and no audio at all. " * 100)
+    assert (await api.ended(recording))["failure"]["stage"] == "stitch"
+    refused = await api.call("GET", f"{its_path}/download-url")
+    for call in ("/chunks/all", "/upload-url", "/retry"):
+        assert call in refused.error["message"]
+    running.turn(hours=5)
+    await put(short_speech())
+    assert (await retry(api, recording)).status == 202
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await audio_of(api, recording) == short_speech()
+
+
+async def test_after_its_time_a_failed_recording_gives_a_fresh_url_and_the_old_one_says_where_to_get_it(running):
+    api = running.api
+    recording = await api.upload([b"This is a letter and no audio at all. " * 100])
+    await api.finalize(recording, 1)
+    await api.ended(recording)
+    running.turn(hours=5)
+    late = await api.put(recording, 1, short_speech())
+    assert (late.status, "GET /v1/recordings/{id}/chunks" in late.error["message"]) == (403, True)
+    fresh = await api.get(recording, "/chunks")
+    assert fresh["expires_at"] > recording["expires_at"]
+    assert (await api.put(fresh, 1, short_speech())).status == 200
+    assert (await retry(api, recording)).status == 202
+    assert (await api.ended(recording))["status"] == "completed"
