@@ -27,8 +27,8 @@ class Gap:
 
 Walk = Generator[range | Gap, None, int]
 
-_SEARCHED_AT_ONCE = 1 << 17
-_TRIES = 4096
+_SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 9, 1 << 17
+_TRIES = 1024
 _BLOCKS_THAT_CONVINCE = 4
 _CAF_CHUNKS = (
     b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
@@ -205,14 +205,16 @@ def _cut_off_at(body: Body, box: Box, following: Box | None) -> int | None:
 
 def _found(body: Body, position: int, magic: bytes, offset: int, is_it: Callable[[bytes], bool]) -> int | None:
     """Where the first part begins, at `position` or after it, that has `magic` at this offset and is what it seems."""
+    searched = _SEARCHED_AT_FIRST
     while position < body.size_bytes:
-        block = body.read(position, _SEARCHED_AT_ONCE + 64)
+        block = body.read(position, searched + 64)
         at = block.find(magic, offset)
-        while 0 <= at < _SEARCHED_AT_ONCE + offset:
+        while 0 <= at < searched + offset:
             if is_it(block[at - offset : at + 32]):
                 return position + at - offset
             at = block.find(magic, at + 1)
-        position += _SEARCHED_AT_ONCE
+        position += searched
+        searched = min(4 * searched, _SEARCHED_AT_ONCE)
     return None
 
 
@@ -251,9 +253,9 @@ def _next_blocks(body: Body, position: int) -> int | None:
     """Where the next cluster begins in a WebM file, or the next blocks in a cluster."""
     cluster = _found(body, position, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
     stop = body.size_bytes if cluster is None else cluster
-    tries = _TRIES
+    tries, searched = _TRIES, _SEARCHED_AT_FIRST
     while position < stop:
-        block = body.read(position, min(_SEARCHED_AT_ONCE, stop - position) + 8)
+        block = body.read(position, min(searched, stop - position) + 8)
         for match in nested_boxes.BLOCK_HEADER.finditer(block):
             at = position + match.start()
             if at < stop and has_blocks(body, at):
@@ -261,7 +263,8 @@ def _next_blocks(body: Body, position: int) -> int | None:
             tries -= 1
             if tries < 0:
                 return cluster
-        position += _SEARCHED_AT_ONCE
+        position += searched
+        searched = min(4 * searched, _SEARCHED_AT_ONCE)
     return cluster
 
 

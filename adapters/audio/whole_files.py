@@ -36,7 +36,16 @@ _LARGEST_INDEX = 1 << 20
 _FRAMES_THAT_CONVINCE = 3
 
 _WALKED_BY_FRAMES = (Container.OGG, Container.FLAC, Container.MP3, Container.ADTS, Container.MPEG_TS)
-_NEVER_ZEROS = (Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK, Container.TTA, Container.APE)
+_NEVER_ZEROS = (
+    Container.AMR,
+    Container.AC3,
+    Container.EAC3,
+    Container.WAVPACK,
+    Container.TTA,
+    Container.APE,
+    Container.FLV,
+    Container.MPEG_PS,
+)
 """No stretch of their sound is nothing but zeros."""
 
 _CUT_OUT_OF = (*_WALKED_BY_FRAMES, Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK)
@@ -229,8 +238,8 @@ class _Search:
             return False
         position = self._body.run.edges[index]
         head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
-        if name := not_audio_by_its_beginning(head):
-            self.report(self._number(index), "not_audio", f"is {name}, not audio")
+        if not_audio_by_its_beginning(head) or format_not_read(head):
+            self.report(self._number(index), *self._what_is_at(position))
             self.guilty.add(self._number(index))
             return True
         may_be_zeros = container not in (Container.MP4, *_NEVER_ZEROS) or not self._is_zeros(index)
