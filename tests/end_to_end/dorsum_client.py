@@ -1,5 +1,6 @@
 """Dorsum's API as its clients speak it."""
 
+import asyncio
 import io
 import re
 from collections.abc import Sequence
@@ -121,6 +122,9 @@ async def failed_at_stitching(service: ServiceProcess, dorsum: Dorsum) -> None:
     declared, broke = (event.model_copy(update={"at": utc_now()}) for event in (finalized(1), failed(Stage.STITCH)))
     await log.append(its_id, len(await log.history(its_id)), [declared, broke], trace_id=None)
     await log.close()
+    async with asyncio.timeout(60):
+        while (await dorsum.state()).json["status"] != "failed":
+            await asyncio.sleep(0.05)
 
 
 async def event_types(service: ServiceProcess, task_id: str) -> list[str]:
