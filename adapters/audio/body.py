@@ -21,9 +21,9 @@ from adapters.audio.container import (
 from adapters.audio.signatures import BEGINNING_SIZE, format_not_read, not_audio_by_its_beginning
 from adapters.audio.wav import SampleFormat, read_wave, resembles_sound
 
-_READ_AT_ONCE = 1 << 17
+_SEARCHED_AT_FIRST, _READ_AT_ONCE = 1 << 9, 1 << 17
 _LONGEST_MAGIC = 64
-_FREE_TRIES, _BYTES_PER_TRY = 4096, 512
+_FREE_TRIES, _BYTES_PER_TRY = 1024, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
 _FRAMES_OF_A_FILE = 40
@@ -114,6 +114,8 @@ class Body:
         return ac3.container_name(self.read(position, _HEAD_SIZE), self.size_bytes - position) is not None
 
     def _begins_with_note(self, position: int) -> bool:
+        if mpeg_frames.frame_of(self.read(position, 7)) is None:
+            return False
         part = self.part(position)
         frame = mpeg_frames.first_frame(part, 0, self.size_bytes - position)
         return frame is not None and mpeg_frames.is_xing(self.read(position, frame.size_bytes), frame.format)
@@ -179,17 +181,18 @@ class Body:
         It takes time in proportion to the bytes: what holds too many headers that are none is not searched to its end.
         """
         tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
-        position = start
+        position, searched = start, _SEARCHED_AT_FIRST
         while position < stop:
-            block = self.read(position, _READ_AT_ONCE + _LONGEST_MAGIC)
-            searched = min(stop, position + _READ_AT_ONCE)
-            for candidate in self._candidates(block, position, searched):
+            searched = min(searched, stop - position)
+            block = self.read(position, searched + _LONGEST_MAGIC)
+            for candidate in self._candidates(block, position, position + searched):
                 tries -= 1
                 if tries < 0:
                     return self.first_edge_that_begins_file(candidate - 1, stop)
                 if self._is_beginning(candidate, frames, current):
                     return candidate
-            position = searched
+            position += searched
+            searched = min(4 * searched, _READ_AT_ONCE)
         return None
 
     def _is_beginning(self, position: int, frames: Frames, current: Container | None) -> bool:
@@ -221,7 +224,7 @@ class Body:
         size_bytes = self.size_bytes - position
         match container_by_header(part, size_bytes):
             case Container.WAV:
-                wave = read_wave(part, size_bytes)
+                wave = read_wave(part, size_bytes, header_only=True)
                 return wave is not None and wave.format.is_believable
             case Container.OGG:
                 return ogg.page_at(part, 0) is not None

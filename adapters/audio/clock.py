@@ -21,6 +21,9 @@ _MOST_SILENCE = FLICKS * 6 * 3600
 _NEW_CLOCK = FLICKS
 """A clock that falls back by more than this has begun anew."""
 
+_SLIP = 2 * FLICKS
+"""If it returns within so much sound, it had only slipped, as behind damage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -38,6 +41,8 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset = 0
+        self._offset_before = 0
+        self._fell_back_at: int | None = None
         self._silence = 0
         self.position = 0
         """Flicks heard so far, silence included."""
@@ -50,14 +55,24 @@ class Clock:
         silence = 0
         if moment.start is not None:
             jump = moment.start + self._offset - self.position
+            if jump > _SMALLEST_GAP and self._has_returned(moment.start):
+                self._offset, self._fell_back_at = self._offset_before, None
+                jump = moment.start + self._offset - self.position
             if jump > _SMALLEST_GAP:
                 silence = jump if self._is_believed(jump, moment, following) else 0
                 self._offset -= jump - silence
             elif jump < -_NEW_CLOCK:
+                self._offset_before, self._fell_back_at = self._offset, self.position
                 self._offset -= jump
         self._silence += silence
         self.position += silence + moment.length
         return silence
+
+    def _has_returned(self, start: int) -> bool:
+        """Whether a clock that had fallen back goes on as if it had not."""
+        if self._fell_back_at is None or self.position - self._fell_back_at > _SLIP:
+            return False
+        return start + self._offset_before >= self.position - _SMALLEST_GAP
 
     def _is_believed(self, jump: int, moment: Moment, following: Moment | None) -> bool:
         longest = _LONGEST_GAP if self.position else _LONGEST_LATE_START

@@ -36,15 +36,17 @@ _MOST_TRACKS = 16
 _CLOCKS_FROM_ZERO = (Container.OGG, Container.MP4, Container.MATROSKA)
 """Their clock begins with the recording, so that a late first time is silence."""
 
-_CLOCKS_FROM_ANYWHERE: tuple[Container, ...] = ()
+_CLOCKS_FROM_ANYWHERE = (Container.MPEG_TS, Container.MPEG_PS, Container.ASF, Container.FLV)
+"""Their clock is some machine's, and only the times between their tracks and packets count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """A packet that cannot be decoded: where its bytes begin, if known, and how long it would have lasted."""
+    """A packet that cannot be decoded: where it begins in the file and what the decoder says, if known."""
 
     position: int | None
     moment: Moment
+    error: av.FFmpegError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,52 +72,63 @@ class Track:
 
     def packets(self) -> "Iterator[Packet[AudioStream]]":
         """Packets with sound, in order."""
-        for packet in self.container.demux(self.stream):
-            if packet.size:
-                yield packet
+        return (packet for packet in self._all_packets() if packet.size)
+
+    def _all_packets(self) -> "Iterator[Packet[AudioStream]]":
+        """Packets with sound, and then an empty one, at which the decoder gives what it still holds."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except IndexError:
+                # PyAV stumbles over a track that begins midway, as a transport stream's may; once, and then knows it.
+                packets = self.container.demux(self.stream)
 
     def frames(self) -> Iterator[AudioFrame | Undecoded]:
         """Decoded sound, and what cannot be decoded: the rest of the recording is still worth having.
 
         Raises: av.FFmpegError when there is nothing but damage.
         """
-        any_sound = False
-        run_up: int | None = None
         damage: av.FFmpegError | None = None
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                break
-            except av.FFmpegError as error:
-                damage = error
-                yield Undecoded(None, Moment(None, 0))
-                break
-            if run_up is None and packet.pts is not None:
-                # Vorbis' first packet gives no sound; where all is on one page, FFmpeg gives it time all the same.
-                run_up = -1 if self.codec == "vorbis" and packet.pts == 0 else 0
-            try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
-                damage = error
-                yield self._undecoded(packet)
-                continue
-            for frame in decoded:
-                if frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS:
-                    any_sound = True
-                    if run_up and frame.pts is not None:
-                        run_up = frame.pts if run_up < 0 else run_up
-                        frame.pts -= run_up
-                    yield frame
-                else:
-                    yield self._undecoded(packet)
+        any_sound = False
+        for piece in self._pieces():
+            if isinstance(piece, Undecoded):
+                damage = damage or piece.error
+            else:
+                any_sound = True
+            yield piece
         if damage is not None and not any_sound:
             raise damage
 
-    def _undecoded(self, packet: "Packet[AudioStream]") -> Undecoded:
+    def _pieces(self) -> Iterator[AudioFrame | Undecoded]:
+        early: int | None = None
+        try:
+            for packet in self._all_packets():
+                if early is None:
+                    # Vorbis' first packet gives no sound; where all is on one page, FFmpeg gives it time all the same.
+                    early = -1 if self.codec == "vorbis" and packet.pts == 0 else 0
+                for piece in self._decoded(packet):
+                    if early and isinstance(piece, AudioFrame) and piece.pts is not None:
+                        early = piece.pts if early < 0 else early
+                        piece.pts -= early
+                    yield piece
+        except av.FFmpegError as error:
+            yield Undecoded(None, Moment(None, 0), error)
+
+    def _decoded(self, packet: "Packet[AudioStream]") -> Iterator[AudioFrame | Undecoded]:
         length = _flicks(packet.duration or 0, self.time_base)
-        return Undecoded(packet.pos, Moment(None, length if 0 < length < _LONGEST_PACKET else 0))
+        lost = Moment(None, length if 0 < length < _LONGEST_PACKET else 0)
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            if packet.size:
+                yield Undecoded(packet.pos, lost, error)
+            return
+        for frame in frames:
+            is_believable = frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS
+            yield frame if is_believable else Undecoded(packet.pos, lost, None)
 
     def last(self, frame: AudioFrame) -> AudioFrame:
         """The track's last frame, without the padding that its file says is in it."""

@@ -61,7 +61,7 @@ def walk(body: Body, container: Container, start: int) -> Walk:
 
 def _wav(body: Body, start: int) -> Walk:
     part, size = body.part(start), body.size_bytes - start
-    wave = read_wave(part, size)
+    wave = read_wave(part, size, header_only=True)
     if wave is None or wave.declared_data_end is None or wave.declared_data_end > size:
         frames = Frames.ANY if wave is not None and wave.format.is_sample_based else Frames.OF_A_FILE
         end = _next_file(body, start + (12 if wave is None else wave.data_start), frames)
@@ -346,6 +346,7 @@ def _bare_frames(body: Body, start: int) -> Walk:
     if first is None:
         return body.next_edge(start)
     position, form, has_sound = start + first.position, first.format, False
+    breaks = mpeg_frames.most_breaks(body.size_bytes - start)
     yield range(start, min(position, start + size_of_tags(body.part(start))))
     while position < body.size_bytes:
         frame = mpeg_frames.frame_of(body.read(position, 7), position)
@@ -356,6 +357,10 @@ def _bare_frames(body: Body, start: int) -> Walk:
             has_sound = True
             position = frame.end
             continue
+        breaks -= 1
+        if breaks < 0:
+            yield range(position, body.size_bytes)
+            return _next_file(body, position)
         end, resumed = _after_frames(body, position, form)
         if mpeg_frames.size_of_tag(body.read(position, 16)):
             yield range(position, resumed)

@@ -27,7 +27,7 @@ SEARCHED_FOR_A_BEGINNING = 1 << 20
 """How far into a file its first frame is looked for: a cut-off tag may hold a picture."""
 
 _SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 11, 1 << 16
-_FREE_TRIES, _BYTES_PER_TRY = 4096, 128
+_FREE_TRIES, _BYTES_PER_TRY = 1024, 128
 _ID3V1_SIZE = 128
 # An MPEG header whose version, layer, bit rate and rate all exist, or an ADTS header. Runs of 0xFF are neither.
 _SYNC = re.compile(
@@ -140,6 +140,7 @@ def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int 
     tries = _FREE_TRIES + (stop - position) // _BYTES_PER_TRY
     searched = _SEARCHED_AT_FIRST
     while position < stop:
+        searched = min(searched, stop - position)
         reader.seek(position)
         block = reader.read(searched + FRAMES_THAT_STAND_OUT * LARGEST_FRAME)
         for match in _SYNC.finditer(block, 0, min(searched + 3, len(block))):
@@ -159,7 +160,8 @@ def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int 
 def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
     """All frames of the reader's stream, from its start. Tags and damaged stretches are skipped."""
     position, known = 0, None
-    while position < size_bytes:
+    breaks = most_breaks(size_bytes)
+    while position < size_bytes and breaks >= 0:
         reader.seek(position)
         head = reader.read(16)
         frame = frame_of(head, position)
@@ -169,10 +171,16 @@ def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
         elif (tag := size_of_tag(head)) and position + tag <= size_bytes:
             position += tag
         else:
+            breaks -= 1
             found = first_frame(reader, position, size_bytes) or next_frame(reader, position, size_bytes)
             if found is None:
                 return
             known, position = found.format, found.position
+
+
+def most_breaks(size_bytes: int) -> int:
+    """How often a stream may be damaged before the rest of it is given up, so that made-up damage costs little time."""
+    return _FREE_TRIES + size_bytes // _SEARCHED_AT_FIRST
 
 
 def size_of_tag(head: bytes) -> int:

@@ -22,6 +22,7 @@ _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 _LARGEST_RIFF = 0xFFFFFFFF
 _MOST_HEADER_CHUNKS = 1000
+_FILES = (b"RIFF", b"RF64", b"BW64")
 _TAGS = (1, 2, 3, 6, 7, 0x10, 0x11, 0x22, 0x31, 0x40, 0x45, 0x50, 0x55, 0xFF, 0x160, 0x161, 0x162, 0x1610, 0x2000)
 _MOST_CHANNELS = 64
 _RATES = range(1_000, 768_001)
@@ -99,11 +100,14 @@ class Wave:
         return self.data_bytes // self.format.block_bytes
 
 
-def read_wave(reader: BinaryIO, size_bytes: int) -> Wave | None:
-    """The header of a WAV file of `size_bytes`; None when there is none, or it ends before its sound begins."""
+def read_wave(reader: BinaryIO, size_bytes: int, *, header_only: bool = False) -> Wave | None:
+    """The header of a WAV file of `size_bytes`; None when there is none, or it ends before its sound begins.
+
+    `header_only`: believe it, and do not look whether what follows the sound is sound, too.
+    """
     reader.seek(0)
     riff = reader.read(12)
-    if len(riff) < 12 or riff[:4] not in (b"RIFF", b"RF64", b"BW64") or riff[8:] != b"WAVE":
+    if len(riff) < 12 or riff[:4] not in _FILES or riff[8:] != b"WAVE":
         return None
     riff_size = int.from_bytes(riff[4:8], "little")
     wide_data_size = None
@@ -130,7 +134,10 @@ def read_wave(reader: BinaryIO, size_bytes: int) -> Wave | None:
         return None
     declared = wide_data_size if wide_data_size is not None and size == 0xFFFFFFFF else size
     start = position + 8
-    data_bytes = _data_bytes(reader, start, declared, form, size_bytes)
+    if header_only:
+        data_bytes = max(0, min(declared, size_bytes - start))
+    else:
+        data_bytes = _data_bytes(reader, start, declared, form, size_bytes)
     return Wave(
         format=form,
         format_chunk=format_chunk,
@@ -177,11 +184,13 @@ def _is_sound(reader: BinaryIO, position: int, form: SampleFormat, size_bytes: i
 
 def _only_notes_follow(reader: BinaryIO, position: int, size_bytes: int) -> bool:
     """Whether the rest of the file is what may follow the sound (tags and the like), and not more sound."""
-    while size_bytes - position >= 8:
+    for _ in range(_MOST_HEADER_CHUNKS):
+        if size_bytes - position < 8:
+            break
         reader.seek(position)
         head = reader.read(8)
         size = int.from_bytes(head[4:], "little")
-        if not all(0x20 <= byte < 0x7F for byte in head[:4]) or position + 8 + size > size_bytes:
+        if head[:4] in _FILES or not all(0x20 <= byte < 0x7F for byte in head[:4]) or position + 8 + size > size_bytes:
             return False
         position += 8 + size + size % 2
     return True

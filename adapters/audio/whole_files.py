@@ -8,6 +8,8 @@ A chunk that is no part of any file is left out and told of: the others are stil
 """
 
 import bisect
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +31,7 @@ _EMPTY = "is empty"
 _READ_AT_ONCE = 1 << 17
 _MOST_PATCHES = 10_000
 _MOST_TRIES = 1000
+_FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9][\x10-\xff].", re.DOTALL)
 _LARGEST_INDEX = 1 << 20
 _FRAMES_THAT_CONVINCE = 3
 
@@ -166,7 +169,7 @@ class _Search:
         for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
             if index in touched.indexes and self._is_foreign(container, run, index):
                 dropped.add(self._number(index))
-        self.defects += container is Container.WAV and not _is_as_long_as_it_says(run)
+        self.defects += container is Container.WAV and bool(self.guilty) and not _is_as_long_as_it_says(run)
         self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
         return end
 
@@ -349,7 +352,7 @@ def _part_inside(body: Body, start: int, stop: int) -> str | None:
                 return kind
         if position == start and _has_webm_blocks(body, position, block):
             return "a WebM"
-        if position == start and _has_flac_frames(block):
+        if position == start and _has_flac_frames(body, position, block):
             return "a FLAC"
         position += len(block)
     return None
@@ -360,19 +363,17 @@ def _has_webm_blocks(body: Body, position: int, block: bytes) -> bool:
     return any(has_blocks(body, position + header.start()) for header in headers)
 
 
-def _has_flac_frames(block: bytes) -> bool:
-    seen: dict[bytes, int] = {}
-    for form in _flac_forms(block):
-        seen[form] = seen.get(form, 0) + 1
-        if seen[form] == _FRAMES_THAT_CONVINCE:
-            return True
-    return False
+def _has_flac_frames(body: Body, position: int, block: bytes) -> bool:
+    """Whether a frame begins in these bytes that others of its form follow."""
+    forms = set(_flac_forms(block))
+    if not forms:
+        return False
+    following = Counter(_flac_forms(body.read(position, _READ_AT_ONCE)))
+    return any(following[form] >= _FRAMES_THAT_CONVINCE for form in forms)
 
 
 def _flac_forms(block: bytes) -> Iterator[bytes]:
-    at = block.find(b"\xff")
-    while at >= 0:
-        header = block[at : at + 16]
-        if header[1:2] in (b"\xf8", b"\xf9") and flac.frame_header(header) is not None:
-            yield header[:4]
-        at = block.find(b"\xff", at + 1)
+    """What frames' headers say of how to decode them."""
+    for match in islice(_FLAC_SYNC.finditer(block), _MOST_TRIES):
+        if flac.frame_header(block[match.start() : match.start() + 16]) is not None:
+            yield match[0]

@@ -4,6 +4,7 @@ import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum
 from tests.end_to_end.service_process import short_speech
+from tests.end_to_end.test_bad_input import put_head, send_raw
 
 BOUNDARY = "----WebKitFormBoundaryX"
 OF_BROWSERS = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="r.opus"\r\n\r\n' % BOUNDARY.encode()
@@ -37,6 +38,13 @@ async def test_a_form_put_to_a_chunks_url_is_refused_and_not_stored(api, content
     assert "multipart form" in answer.error["message"]
     assert (await api.get(recording, "/chunks"))["data"] == []
     assert (await api.put(recording, 1, short_speech())).status == 200
+
+
+async def test_a_client_that_asks_first_is_refused_before_it_sends_its_form(api):
+    recording = await api.create()
+    announced = (f"Content-Type: multipart/form-data; boundary={BOUNDARY}", "Expect: 100-continue")
+    answer = await send_raw(api, put_head(recording, 1, 1_000_000, *announced))
+    assert answer.startswith(b"HTTP/1.1 415 ")
 
 
 async def test_a_form_is_noticed_however_small_its_pieces_are(api):

@@ -1,8 +1,10 @@
 """A chunk that cannot be audio by its first bytes is stored, and named by finalize and the status."""
 
+from urllib.parse import urlencode
+
 import pytest
 
-from tests.end_to_end.dragon_client import SUCCESS, Dragon, found
+from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
 from tests.end_to_end.service_process import SAMPLE, short_speech, slices
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"
@@ -84,3 +86,9 @@ async def test_dragons_finalize_names_what_had_come_by_then_and_the_status_all(s
     assert (await dragon.finalize(2)).body == answer.body
     shown = await found(service.api(), dragon.correlation_id)
     assert shown["suspect_chunks"] == [{"number": 2, "looks_like": "text"}]
+    chunks = f"/audio/chunks?{AUDIO}&{urlencode(dragon.named)}&recordingId=1"
+    assert (await dragon.call("GET", chunks)).json["suspectChunks"] == [{"chunkId": 2, "looksLike": "text"}]
+    await service.api().ended(shown)
+    assert (await dragon.store(2, parts[1])).body == SUCCESS
+    assert "suspectChunks" not in (await dragon.call("GET", chunks)).json
+    assert (await dragon.finalize(2)).body == answer.body

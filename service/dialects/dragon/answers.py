@@ -1,9 +1,12 @@
 """What Dragon's API answers, as models: (S) for the audio, (D) for sessions, of which the vendor shows no body."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from domain import events
 
 RecordingStatus = Literal["receiving", "processing", "completed", "failed", "expired"]
 
@@ -27,12 +30,21 @@ class SuspectChunk(_Response):
     looks_like: str
 
 
+def suspects_named(suspects: Iterable[events.SuspectChunk]) -> list[SuspectChunk] | None:
+    """In Dragon's words; None if there is none."""
+    return [SuspectChunk(chunk_id=suspect.number, looks_like=suspect.looks_like) for suspect in suspects] or None
+
+
+SuspectChunks = Annotated[list[SuspectChunk] | None, Field(exclude_if=lambda value: value is None)]
+"""(D) Only there if there is any, and at most a hundred of them."""
+
+
 class FinalizeResponse(SuccessResponse):
-    """(S), and (D) the chunks that cannot be audio, only if there are any."""
+    """(S), and (D) the chunks that cannot be audio."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    suspect_chunks: Annotated[list[SuspectChunk] | None, Field(exclude_if=lambda value: value is None)] = None
+    suspect_chunks: SuspectChunks = None
 
 
 class ErrorResponse(_Response):
@@ -80,6 +92,7 @@ class ChunksResponse(SuccessResponse):
     total_chunks: int | None
     failure: FailureStatus | None
     damage: list[DamageStatus]
+    suspect_chunks: SuspectChunks = None
     chunks: list[ChunkStatus]
 
 

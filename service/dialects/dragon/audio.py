@@ -4,7 +4,7 @@ from aiohttp import web
 
 from domain.recording import Recording
 from service.application.uploads import Uploads
-from service.dialects.dragon.answers import FinalizeResponse, SuccessResponse, SuspectChunk
+from service.dialects.dragon.answers import FinalizeResponse, SuccessResponse, suspects_named
 from service.dialects.dragon.chunk_form import ChunkForm
 from service.dialects.dragon.requests import InvalidRequest, parse_chunk_metadata, parse_finalize
 from service.dialects.dragon.writers import Writers
@@ -64,8 +64,7 @@ class Audio:
 def _finalize_answer(recording: Recording) -> FinalizeResponse:
     """Computed from FinalizeRequested alone, so it never changes."""
     suspects = recording.finalized.suspect_chunks if recording.finalized else ()
-    named = [SuspectChunk(chunk_id=one.number, looks_like=one.looks_like) for one in suspects]
-    return FinalizeResponse(suspect_chunks=named or None)
+    return FinalizeResponse(suspect_chunks=suspects_named(suspects))
 
 
 def _success() -> web.Response:

@@ -18,6 +18,7 @@ from service.dialects.dragon.answers import (
     FailureStatus,
     RecordingStatus,
     SuccessResponse,
+    suspects_named,
 )
 from service.dialects.dragon.requests import (
     RecordingPart,
@@ -107,6 +108,7 @@ def _chunks_answer(recording: Recording) -> ChunksResponse:
         if failed is None
         else FailureStatus(stage=failed.stage, reason=failed.reason, message=failed.message),
         damage=[_damage(found) for found in stitched.damage] if stitched else [],
+        suspect_chunks=suspects_named(recording.suspect_chunks()),
         chunks=[
             ChunkStatus(
                 chunk_id=chunk.number,

@@ -196,6 +196,7 @@ REFERENCE = ReferencePart(
             408,
             409,
             413,
+            415,
             body=AudioRetryUploadMetadata,
             **_OF_AUDIO,
         ),

@@ -144,8 +144,10 @@ def with_unknown_codec(content: bytes, name: bytes, *, track: int) -> bytes:
     at = content.index(b"stsd")
     for _ in range(track):
         at = content.index(b"stsd", at + 1)
-    at = content.index(name, at)
-    return content[:at] + b"zzzz" + content[at + 4 :]
+    named = content.index(name, at)
+    # What AAC's own box says of the codec would count for more.
+    described = content.index(b"esds", named)
+    return content[:named] + b"zzzz" + content[named + 4 : described] + b"free" + content[described + 4 :]
 
 
 def with_data_size(content: bytes, size: int) -> bytes:

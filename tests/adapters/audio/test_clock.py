@@ -40,6 +40,10 @@ def test_a_clock_that_begins_anew_goes_on_where_it_was() -> None:
     assert silences([0, 1, 2, 3, 0, 1, 2, 9], length=1) == [0, 0, 0, 0, 0, 0, 0, 6]
 
 
+def test_a_clock_that_slips_and_returns_had_not_begun_anew() -> None:
+    assert silences([0, 1, 2, 3, 0, 9, 10], length=1) == [0, 0, 0, 0, 0, 4, 0]
+
+
 def test_a_long_jump_counts_only_if_the_clock_goes_on_from_there() -> None:
     assert silences([0, 1, 1000, 1001], length=1) == [0, 0, 998, 0]
     assert silences([0, 1, 1000, 3, 4], length=1) == [0] * 5

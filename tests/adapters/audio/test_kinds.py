@@ -342,7 +342,8 @@ class TestGapsInTheClock:
     @pytest.mark.parametrize("kind", WITH_CLOCK)
     def test_a_gap_is_silence_of_its_length(self, kind: str, gaps: str, tmp_path: Path) -> None:
         content, expected, seconds = gapped(kind, GAPS[gaps])
-        check([content], expected, seconds, tmp_path, padding=PADDING)
+        padding = 2 * PADDING if kind == "AAC in MPEG-TS" else PADDING  # which cannot say what to skip at its beginning
+        check([content], expected, seconds, tmp_path, padding=padding)
 
     @pytest.mark.parametrize("kind", WITH_CLOCK)
     def test_also_where_files_are_joined(self, kind: str, tmp_path: Path) -> None:

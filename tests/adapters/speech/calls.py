@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples, pcm_blocks
 from service import sample
+from tests.places import SHARED_DATA
 from tests.tools import dialogues
 
 Sound = npt.NDArray[np.float64]
@@ -88,3 +89,10 @@ def _turns(samples: Samples) -> list[int]:
     loud = np.flatnonzero(np.sqrt(np.square(framed).mean(axis=1)) > 60)
     gaps = np.flatnonzero(np.diff(loud) > _PAUSE_FRAMES)
     return [max(0, (int(frame) - 10) * _FRAME) for frame in (loud[0], *loud[gaps + 1])]
+
+
+def human(name: str) -> Sound:
+    """A recording of real people that is kept beside the repository. Its level is made that of our dialogues."""
+    path = SHARED_DATA / "speech" / name
+    samples = np.concatenate(list(pcm_blocks(lambda: path.open("rb"))))
+    return samples * (6_000 / np.percentile(np.abs(samples), 95))

@@ -8,8 +8,14 @@ import pytest
 from adapters.audio.decoding import SAMPLE_RATE, Samples
 from adapters.audio.mixing import FRAME_SAMPLES
 from adapters.speech.channel_levels import ChannelLevels, SpeakerChannels, separate_speakers
-from tests.adapters.speech.calls import Sound, call, channels, decibels, delayed, noise, speakers
+from tests.adapters.speech.calls import Sound, call, channels, decibels, delayed, human, noise, speakers
+from tests.places import SHARED_DATA
 from tests.tools.bench.words.non_speech import KINDS, non_speech
+
+needs_people = pytest.mark.skipif(
+    not (SHARED_DATA / "speech").is_dir(), reason="there is no ../shared/data/speech beside this checkout"
+)
+HALF = decibels(-6)
 
 
 def levels(sound: Samples) -> ChannelLevels:
@@ -25,10 +31,10 @@ def together(name: str = "headache") -> Sound:
     return one + other
 
 
-def spoken(sound: Sound, frames: int) -> np.ndarray:
-    """In which frames it is within 45 dB of its loudest."""
+def spoken(sound: Sound, frames: int, *, within: float = 45) -> np.ndarray:
+    """In which frames it is within this many decibels of its loudest."""
     energies = np.square(sound[: frames * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)).mean(axis=1)
-    return energies > energies.max() / 10**4.5
+    return energies > energies.max() / 10 ** (within / 10)
 
 
 def reverberant(sound: Sound, seed: int) -> Sound:
@@ -95,6 +101,41 @@ def test_who_interrupts_the_other_is_heard_too() -> None:
         assert speaker.is_open[: len(says)][says].mean() > 0.99
 
 
+@needs_people
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("jfk.flac", "533-1066-0001.flac"),
+        ("533-1066-0004.flac", "goforward.wav"),
+        ("numbers.wav", "something.wav"),
+        ("conversation-sales.wav", "533-1066-0008.flac"),
+    ],
+)
+@pytest.mark.parametrize("delay", [0, 0.15])
+def test_real_people_on_two_channels_are_speakers(first: str, second: str, delay: float) -> None:
+    one, other = human(first), human(second)
+    left = np.concatenate([one, np.zeros_like(other)] * 2)
+    right = np.concatenate([np.zeros_like(one), other] * 2)
+    echo = decibels(-20)
+    both = found(
+        channels(
+            left + delayed(right, delay) * echo + noise(-70, 1, left),
+            right + delayed(left, delay) * echo + noise(-70, 2, left),
+        )
+    )
+    assert [speaker.channels for speaker in both] == [(0,), (1,)]
+    for speaker, sound in zip(both, (left, right), strict=True):
+        says = spoken(sound, len(sound) // FRAME_SAMPLES, within=25)
+        assert speaker.is_open[: len(says)][says].mean() > 0.98
+
+
+@needs_people
+@pytest.mark.parametrize("name", ["conversation-two-voices.wav", "jfk.flac"])
+def test_real_people_in_one_room_are_not_speakers(name: str) -> None:
+    heard = human(name)
+    assert found(channels(reverberant(heard, 1), HALF * reverberant(delayed(heard, 0.003), 2))) == ()
+
+
 def test_both_channels_of_a_stereo_track_belong_to_one_speaker() -> None:
     left, right = call("headache", crosstalk=-20)
     empty = np.zeros_like(left)
@@ -108,7 +149,6 @@ def test_who_says_only_a_word_in_a_call_of_others_is_heard_too() -> None:
     assert len(found(channels(one, other, word))) == 3
 
 
-HALF = decibels(-6)
 NOT_SEPARATE: dict[str, Callable[[], Samples]] = {
     "dual mono": lambda: channels(together(), together()),
     "one inverted": lambda: channels(together(), -together()),
