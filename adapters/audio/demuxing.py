@@ -33,7 +33,7 @@ _BELIEVABLE_RATES = range(1_000, 768_001)
 _MOST_CHANNELS = 64
 _MOST_TRACKS = 16
 
-_CLOCKS_FROM_ZERO = (Container.OGG, Container.MP4, Container.MATROSKA)
+_CLOCKS_FROM_ZERO = (Container.OGG, Container.MP4, Container.MATROSKA, Container.FLAC)
 """Their clock begins with the recording, so that a late first time is silence."""
 
 _CLOCKS_FROM_ANYWHERE = (Container.MPEG_TS, Container.MPEG_PS, Container.ASF, Container.FLV)
