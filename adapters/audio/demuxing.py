@@ -128,8 +128,8 @@ class Track:
             if packet.size:
                 yield Undecoded(packet.pos, lost, error)
             return
-        if not frames and av.logging.get_last_error()[0] > complaints:  # FLAC's decoder only logs it
-            yield Undecoded(packet.pos, lost, None)
+        if av.logging.get_last_error()[0] > complaints:  # some decoders only log it, and go on behind the damage
+            yield Undecoded(packet.pos, Moment(None, 0), None)
         for frame in frames:
             is_believable = frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS
             yield frame if is_believable else Undecoded(packet.pos, lost, None)

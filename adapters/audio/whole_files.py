@@ -177,7 +177,9 @@ class _Search:
             self.defects += 1
             self._report_lost_mp4(start, end)
             return end
-        first_byte = self._first_byte(container, start, end)
+        first_frame = self._first_frame(container, start, end)
+        is_tagged = self._body.read(start, 3) == b"ID3"
+        first_byte = start if is_tagged else first_frame
         run = self._body.run.part(first_byte, end)
         run = run.patched((gap.start - first_byte, header) for gap, header in patches if header)
         dropped = set[int]()
@@ -186,7 +188,8 @@ class _Search:
         for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
             if index in touched.indexes and self._is_foreign(container, run, index):
                 dropped.add(self._number(index))
-        for hole in chain(touched.holes if container in _WITHOUT_HOLES else (), (gap for gap, _ in patches)):
+        holes = (hole for hole in touched.holes if container in _WITHOUT_HOLES and hole.start >= first_frame)
+        for hole in chain(holes, (gap for gap, _ in patches)):
             self._report_hole(hole)
         self.defects += container is Container.WAV and bool(self.guilty) and not _is_as_long_as_it_says(run)
         self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
@@ -245,13 +248,12 @@ class _Search:
         head = self._body.read(position, min(BEGINNING_SIZE, self._body.next_edge(position) - position))
         return bool(not_audio_by_its_beginning(head) or format_not_read(head)) or self._is_zeros(index)
 
-    def _first_byte(self, container: Container, start: int, end: int) -> int:
-        """Where a file's bytes begin that are worth keeping: bare frames may begin with the end of a frame."""
+    def _first_frame(self, container: Container, start: int, end: int) -> int:
+        """Where a file's sound begins: bare frames may begin with the end of one, or with anything behind a tag."""
         if not container.is_bare_frames:
             return start
         first = first_frame_of(self._body.part(start, end), end - start)
-        is_tagged = self._body.read(start, 3) == b"ID3"
-        return start if first is None or is_tagged else start + first.position
+        return start if first is None else start + first.position
 
     def _has_index(self, start: int, end: int) -> bool:
         return any(box.name == "moov" for box in nested_boxes.mp4_boxes(self._body.part(start, end), end - start))
