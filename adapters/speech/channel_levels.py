@@ -47,6 +47,7 @@ _AHEAD_FRAMES = 2
 _CROSSTALK_PERCENTILE = 25
 _CROSSTALK_VARIES = 10 * _STEPS
 _LEAST_GATE = 6 * _STEPS
+_SHORTEST_OWN_FRAMES = 4
 _BEFORE_FRAMES = round(0.12 / _FRAME_SECONDS)
 _AFTER_FRAMES = round(0.24 / _FRAME_SECONDS)
 
@@ -191,4 +192,7 @@ def _gate(own: Levels, sound: Levels, others: Levels, others_own: Frames) -> Fra
     typical = float(np.percentile(margins, _CROSSTALK_PERCENTILE)) if len(margins) else np.inf
     threshold = max(_LEAST_GATE, typical - _CROSSTALK_VARIES)
     speaks = ((sound > _SILENCE) & (sound >= others - threshold)).astype(np.int16)
-    return (others <= _SILENCE) | (_widest(speaks, before=_BEFORE_FRAMES, after=_AFTER_FRAMES) > 0)
+    # What begins softly is heard a little earlier in its echo than on a noisier channel of its own.
+    lasting = -_widest(-speaks, before=_SHORTEST_OWN_FRAMES - 1, after=0)
+    opened = _widest(lasting, before=_BEFORE_FRAMES, after=_AFTER_FRAMES + _SHORTEST_OWN_FRAMES - 1)
+    return (others <= _SILENCE) | (opened > 0)

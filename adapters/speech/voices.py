@@ -28,11 +28,10 @@ class Voice:
 class Voices:
     """All voices of a recording: one, or several separate speakers.
 
-    `is_plain`: whoever mixes the recording's `channels` in the usual way hears the same.
+    `is_plain`: whoever mixes the recording's channels in the usual way hears the same.
     """
 
     voices: tuple[Voice, ...]
-    channels: int
     is_plain: bool
 
     def named(self, segments: Sequence[Sequence[TranscriptSegment]]) -> list[TranscriptSegment]:
@@ -56,14 +55,14 @@ def voices_of(open_audio: OpenAudio) -> Voices:
     first = next(blocks, None)
     if first is None or len(first) == 1:
         whole = chain([] if first is None else [first], blocks)
-        return Voices((Voice(partial(mixed, whole)),), channels=1, is_plain=True)
+        return Voices((Voice(partial(mixed, whole)),), is_plain=True)
     levels = ChannelLevels.of(chain([first], blocks))
     speakers = separate_speakers(levels)
     if not speakers:
         voice = Voice(lambda: mixed(sound_blocks(open_audio)))
-        return Voices((voice,), channels=len(first), is_plain=not levels.would_cancel)
+        return Voices((voice,), is_plain=not levels.would_cancel)
     voices = tuple(Voice(partial(_heard_alone, open_audio, speaker)) for speaker in speakers)
-    return Voices(voices, channels=len(first), is_plain=False)
+    return Voices(voices, is_plain=False)
 
 
 def _heard_alone(open_audio: OpenAudio, speaker: SpeakerChannels) -> Iterator[Samples]:

@@ -52,6 +52,11 @@ class RecordingsClient:
         self._authorization = {"Authorization": f"Bearer {api_key}"}
         self.attempts = attempts
 
+    @property
+    def server(self) -> str:
+        """The service's address, without its path."""
+        return server_of(self._base)
+
     @classmethod
     @asynccontextmanager
     async def connected(
@@ -177,8 +182,15 @@ class RecordingsClient:
         return document
 
     @asynccontextmanager
+    async def stored_chunk(self, recording_id: str, number: int) -> AsyncIterator[aiohttp.ClientResponse]:
+        """GET the bytes of a stored chunk, once; the caller reads them. Raises: as `stream`."""
+        url = f"{self._base}/v1/recordings/{recording_id}/chunks/{number}"
+        async with self.stream(url, self._authorization) as response:
+            yield response
+
+    @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """GET a signed address, once; the caller reads the body.
+        """GET an address, signed unless `headers` say who asks, once; the caller reads the body.
 
         Raises: Setback when another try may help; ApiError (not for 416, which the caller handles).
         """

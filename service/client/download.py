@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 
-from service.client.answers import DownloadLink, Recording
+from service.client.answers import Chunk, DownloadLink, Recording
 from service.client.api import RecordingsClient
 from service.client.attempts import Setback
 from service.client.errors import ClientFailure, CorruptDownload
@@ -29,12 +31,48 @@ async def download(
     OSError from the disk.
     """
     if recording.content_sha256 is None:
-        raise ClientFailure(f"{recording.id} has no audio to download: its status is {recording.status}.")
+        raise ClientFailure(
+            f"{recording.id} has no audio to download: its status is {recording.status}. Its stored chunks can be "
+            "downloaded with --chunks."
+        )
     part = target.with_name(f".{target.name}.{recording.content_sha256[:16]}.part")
     fetch = _Fetch(client, recording.content_sha256, part, on_bytes)
     while not await fetch.advance(await client.download_link(recording.id)):
         pass
     await asyncio.to_thread(_publish, part, target, recording.content_sha256)
+
+
+async def download_chunks(
+    client: RecordingsClient, recording_id: str, target: Path, on_bytes: Callable[[int, int], None]
+) -> None:
+    """Fetch the stored chunks of a recording, one after another, to `target`, which appears (or is replaced) only when
+    all have arrived and are verified. `on_bytes` and what is raised: as for `download`."""
+    chunks = (await client.chunks(recording_id)).data
+    size_bytes = sum(chunk.size_bytes for chunk in chunks)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with await asyncio.to_thread(part.open, "wb") as file:
+            for chunk in chunks:
+                fetch = partial(_fetch_chunk, client, recording_id, chunk, file, file.tell())
+                await client.attempts.until_done(client.server, fetch)
+                on_bytes(file.tell(), size_bytes)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _fetch_chunk(client: RecordingsClient, recording_id: str, chunk: Chunk, file: BinaryIO, start: int) -> None:
+    """Write the chunk to `file` from `start` on. Raises: Setback if other bytes arrived than the service holds."""
+    file.seek(start)
+    file.truncate()
+    digest = hashlib.md5(usedforsecurity=False)
+    async with client.stored_chunk(recording_id, chunk.number) as response:
+        async for block in response.content.iter_chunked(BLOCK_BYTES):
+            digest.update(block)
+            await asyncio.to_thread(file.write, block)
+    if digest.hexdigest() != chunk.md5:
+        raise Setback("the bytes were damaged on the way")
 
 
 class _Fetch:

@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 
 import aiohttp
+import numpy as np
 import pytest
 
+from tests.adapters.audio.samples import ADTS, encoded
 from tests.end_to_end.dorsum_client import Dorsum, silence, stitched_samples
 from tests.end_to_end.dorsum_client import failed_at_stitching as failed_at_stitching_of
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, error_of
@@ -170,6 +172,64 @@ async def test_killed_at_any_step_of_the_mending_it_goes_on(own_service: Service
     assert await audio_of(api, recording) == short_speech()
     types = await api.event_types(recording)
     assert [types.count(once) for once in ("Failed", "RetryRequested", "Stitched", "Transcribed")] == [1] * 4
+
+
+# --- one damaged chunk of several
+
+
+STREAM = slices(encoded(ADTS, np.frombuffer(short_speech()[44:], "<i2").reshape(1, -1), rate=16_000), 10)
+FIFTH = 5
+DAMAGED = [bytes(len(chunk)) if number == FIFTH else chunk for number, chunk in enumerate(STREAM, 1)]
+
+
+async def test_what_decodes_is_stitched_and_the_right_chunk_makes_it_whole_later(api):
+    recording = await api.upload(DAMAGED, codec="aac")
+    await api.finalize(recording, len(DAMAGED))
+    partial = await api.ended(recording)
+    assert (partial["status"], [one["number"] for one in partial["damage"]]) == ("completed", [FIFTH])
+    listed = await api.get(recording, "/chunks")
+    assert [one["number"] for one in listed["data"] if "damage" in one] == [FIFTH]
+    assert (await bytes_of(api, recording, FIFTH)).body == DAMAGED[FIFTH - 1]
+    assert "(5)" in (await api.call("POST", f"/v1/recordings/{recording['id']}/retry")).error["message"]
+
+    assert (await api.put(listed, FIFTH, STREAM[FIFTH - 1])).status == 200
+    assert (await api.get(recording))["status"] == "completed"
+    await retried(api, recording)
+    whole = await api.ended(recording)
+    assert (whole["status"], "damage" in whole) == ("completed", False)
+    sent_right = await api.upload(STREAM, codec="aac")
+    await api.finalize(sent_right, len(STREAM))
+    expected = await api.ended(sent_right)
+    assert whole["content_sha256"] == expected["content_sha256"]
+    assert (await api.transcript(recording))["text"] == (await api.transcript(sent_right))["text"]
+
+
+async def test_dragons_clients_are_told_of_the_damaged_chunk_and_replace_it(dragon, api):
+    for number, chunk in enumerate(DAMAGED, 1):
+        await dragon.store(number, chunk)
+    await dragon.finalize(len(DAMAGED))
+    await dragon_ended(api, dragon.correlation_id)
+    standing = (await dragon.chunks()).json
+    assert (standing["status"], [one["chunkId"] for one in standing["damage"]]) == ("completed", [FIFTH])
+    assert [one["chunkId"] for one in standing["chunks"] if one["isDamaged"]] == [FIFTH]
+    assert (await dragon.store(FIFTH, STREAM[FIFTH - 1])).body == SUCCESS
+    assert (await dragon.retry()).body == SUCCESS
+    await dragon_ended(api, dragon.correlation_id)
+    assert (await dragon.chunks()).json["damage"] == []
+
+
+async def test_killed_while_a_mended_recording_is_stitched_anew_it_is_whole_once(own_service: ServiceProcess):
+    api = (await own_service.start()).api()
+    recording = await api.upload(DAMAGED, codec="aac")
+    await api.finalize(recording, len(DAMAGED))
+    assert [one["number"] for one in (await api.ended(recording))["damage"]] == [FIFTH]
+    assert (await api.put(recording, FIFTH, STREAM[FIFTH - 1])).status == 200
+    await own_service.restart()
+    await retried(api, recording)
+    await own_service.restart()
+    assert "damage" not in await api.ended(recording)
+    types = await api.event_types(recording)
+    assert [types.count(each) for each in ("Stitched", "Transcribed", "RetryRequested", "Failed")] == [2, 2, 1, 0]
 
 
 # --- Dragon

@@ -131,6 +131,7 @@ class RecordingsServer:
         app.router.add_post("/v1/recordings/{id}/retry", self._retry)
         app.router.add_get("/v1/recordings/{id}", self._recording)
         app.router.add_get("/v1/recordings/{id}/chunks", self._chunks)
+        app.router.add_get("/v1/recordings/{id}/chunks/{number}", self._chunk)
         app.router.add_get("/v1/recordings/{id}/events", self._events)
         app.router.add_get("/v1/recordings/{id}/download-url", self._download_url)
         app.router.add_get("/v1/transcriptions/{id}", self._transcription)
@@ -251,6 +252,14 @@ class RecordingsServer:
         if held.failure is not None:
             return "failed", "failed"
         return [("uploaded", "queued"), ("processing", "processing"), ("completed", "completed")][min(held.polls, 2)]
+
+    async def _chunk(self, request: web.Request) -> web.Response:
+        number = int(request.match_info["number"])
+        body = self._held(request).chunks[number]
+        if number in self.damage_once:
+            self.damage_once.remove(number)
+            return web.Response(body=body[:-1])
+        return web.Response(body=body)
 
     async def _chunks(self, request: web.Request) -> web.Response:
         held = self._held(request)

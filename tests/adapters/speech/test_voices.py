@@ -8,6 +8,7 @@ import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, Samples, sound_blocks
 from adapters.speech.transcript import TranscriptSegment
+from adapters.speech.voice_activity import find_speech
 from adapters.speech.voices import Voice, Voices, voices_of
 from tests.adapters.audio.samples import opener, tone, wav
 from tests.adapters.speech.calls import call, speakers
@@ -50,7 +51,7 @@ def test_a_mono_recording_is_one_voice_unchanged_and_read_once() -> None:
     voices = voices_of(opened)
     (voice,) = voices.voices
     assert np.array_equal(sound_of(voice), sound[0])
-    assert (voices.channels, voices.is_plain) == (1, True)
+    assert voices.is_plain
     once = Opened(wav(sound))
     list(sound_blocks(once))
     assert opened.bytes_read == once.bytes_read
@@ -83,12 +84,20 @@ def test_each_side_of_a_call_is_a_voice_as_long_as_the_call_without_the_other_si
         assert energy(heard[other != 0]) < 0.001 * energy(other)
 
 
+def test_the_echo_of_somebody_recorded_very_softly_is_no_speech() -> None:
+    """Its first moments are above the noise there before they are on the speaker's own channel."""
+    sound = call("ear_infection", 25.0, crosstalk=-20, hiss=-90, gains=(-40, 0))
+    doctor, patient = (find_speech(sound_of(voice)).speech for voice in voices_of(opener(wav(sound))).voices)
+    assert [round(stretch.start / SAMPLE_RATE) for stretch in doctor] == [1, 12, 19]
+    assert [round(stretch.start / SAMPLE_RATE) for stretch in patient] == [6, 14, 21]
+
+
 def segment(start: float, text: str) -> TranscriptSegment:
     return TranscriptSegment(start=start, end=start + 1, text=text)
 
 
 def named(voices: int, *segments: list[TranscriptSegment]) -> list[tuple[str | None, str]]:
-    several = Voices((Voice(lambda: iter(())),) * voices, channels=voices, is_plain=False)
+    several = Voices((Voice(lambda: iter(())),) * voices, is_plain=False)
     return [(one.speaker, one.text) for one in several.named(segments)]
 
 

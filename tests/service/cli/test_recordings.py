@@ -271,3 +271,18 @@ def write_credentials(tmp_path: Path, base_url: str) -> None:
     (tmp_path / "data").mkdir()
     credentials = {"base_url": base_url, "bota": {"api_key": API_KEY, "end_user_id": "eu_1"}}
     (tmp_path / "data" / "dev-credentials.json").write_bytes(orjson.dumps(credentials))
+
+
+def test_the_stored_chunks_of_a_failed_recording_are_downloaded_one_after_another(
+    held: Held, server: RecordingsServer, tmp_path: Path
+):
+    held.chunks = {1: AUDIO, 2: b"", 3: b"no audio" * 100_000}
+    held.failure = {"stage": "stitch", "reason": "not_audio", "message": "Chunk 3 is not audio."}
+    server.damage_once = {3}  # cut short on its way, and asked for again
+    refused = tapedeck("download", "rec_1")
+    assert refused.exit_code == 1
+    assert "can be downloaded with --chunks" in refused.stderr
+    done = tapedeck("download", "rec_1", "--chunks")
+    assert (done.exit_code, (tmp_path / "rec_1.chunks").read_bytes()) == (0, held.audio), done.stderr
+    assert "rec_1.chunks: 794.9 KiB" in done.stderr
+    assert list(tmp_path.glob(".*.part")) == []
