@@ -46,6 +46,7 @@ class Body:
         self.run = run
         self.size_bytes = run.size_bytes
         self._reader = reader
+        self._ogg_budget = ogg.Budget.of(self.size_bytes)
 
     def read(self, position: int, size: int) -> bytes:
         self._reader.seek(position)
@@ -143,7 +144,7 @@ class Body:
     def holds_zeros(self, edge: int) -> bool:
         """Whether the chunk that begins here holds nothing but zeros, and many of them."""
         position, stop = edge, self.next_edge(edge)
-        if stop - position < _FEWEST_ZEROS:
+        if stop - position < _FEWEST_ZEROS or any(self.read(position, _FEWEST_ZEROS)):
             return False
         while position < stop:
             block = self.read(position, min(_READ_AT_ONCE, stop - position))
@@ -227,7 +228,7 @@ class Body:
                 wave = read_wave(part, size_bytes, header_only=True)
                 return wave is not None and wave.format.is_believable
             case Container.OGG:
-                return ogg.page_at(part, 0) is not None
+                return self._ogg_budget.wasted_bytes > 0 and ogg.page_at(part, 0, self._ogg_budget) is not None
             case Container.MP4:
                 boxes = nested_boxes.mp4_boxes(part, size_bytes)
                 return (

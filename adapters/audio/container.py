@@ -12,6 +12,7 @@ __all__ = ["Container", "container_of", "format_not_read", "not_audio_by_its_beg
 
 _HEAD_SIZE = 4096
 _SHORTEST_HEAD = 4
+_MOST_TAGS = 16
 _MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"
 _FIRST_BLOCK_OF_ITS_TIME = 0x800
 _QUICKTIME_FIRST_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
@@ -133,12 +134,13 @@ def container_by_header(reader: BinaryIO, size_bytes: int) -> Container | None:
 def size_of_tags(reader: BinaryIO) -> int:
     """Size in bytes of the ID3v2 tags at the start of a file."""
     position = 0
-    while True:
+    for _ in range(_MOST_TAGS):
         reader.seek(position)
         size = mpeg_frames.size_of_id3(reader.read(10))
         if not size:
-            return position
+            break
         position += size
+    return position
 
 
 def first_frame_of(

@@ -222,6 +222,7 @@ def _matroska(body: Body, start: int) -> Walk:
     reader, position = body.part(0), start
     segment_end: int | None = None
     has_segment = False
+    breaks = mpeg_frames.most_breaks(body.size_bytes - start)
     while position < body.size_bytes:
         if position == segment_end:
             return _end_of_tail(body, position)
@@ -241,6 +242,9 @@ def _matroska(body: Body, start: int) -> Walk:
             continue
         if element is not None:  # its size is damaged, or what it holds is, or it is the last one and was cut off
             yield range(position, position + 1)
+        breaks -= 1
+        if breaks < 0:
+            return _next_file(body, position)
         end, resumed = _resumed(body, position, _next_blocks(body, position + 1))
         if end is not None:
             return end

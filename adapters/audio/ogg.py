@@ -55,7 +55,7 @@ class Budget:
 
     @classmethod
     def of(cls, size_bytes: int) -> "Budget":
-        return cls((1 << 20) + 8 * size_bytes)
+        return cls((1 << 18) + 8 * size_bytes)
 
 
 def pages(reader: BinaryIO) -> Iterator[Page]:
