@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 
 import av
+import av.logging
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
@@ -120,12 +121,15 @@ class Track:
     def _decoded(self, packet: "Packet[AudioStream]") -> Iterator[AudioFrame | Undecoded]:
         length = _flicks(packet.duration or 0, self.time_base)
         lost = Moment(None, length if 0 < length < _LONGEST_PACKET else 0)
+        complaints = av.logging.get_last_error()[0]
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
             if packet.size:
                 yield Undecoded(packet.pos, lost, error)
             return
+        if not frames and av.logging.get_last_error()[0] > complaints:  # FLAC's decoder only logs it
+            yield Undecoded(packet.pos, lost, None)
         for frame in frames:
             is_believable = frame.sample_rate in _BELIEVABLE_RATES and 0 < frame.layout.nb_channels <= _MOST_CHANNELS
             yield frame if is_believable else Undecoded(packet.pos, lost, None)

@@ -96,6 +96,7 @@ def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
     """Every file that can be decoded. Raises: the first file's AudioError when none can."""
     surveys: list[Survey] = []
     damage = list(found.damage)
+    known = {number for each in damage for number in range(each.chunk_number - 1, each.chunk_number + 2)}
     refused: NotAudio | UnsupportedAudio | None = None
     for file in chain.from_iterable(map(links_of, found.files)):
         try:
@@ -104,7 +105,8 @@ def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
             refused = refused or error
             damage += _damage_of(file, error)
         else:
-            damage += surveys[-1].damage
+            # Frames are lost at the edges of a chunk that is lost.
+            damage += (each for each in surveys[-1].damage if each.chunk_number not in known)
     if not surveys:
         raise refused or NotAudio(chunk_number=None, detail="has no sound")
     once = {(each.chunk_number, each.reason): each for each in reversed(damage)}

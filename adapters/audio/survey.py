@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 
 from adapters.audio.chunk_bytes import ChunkRun
 from adapters.audio.clock import FLICKS
+from adapters.audio.container import Container
 from adapters.audio.damage import Damage
 from adapters.audio.decoding import Silence, played
 from adapters.audio.demuxing import Track, Undecoded, track_of, tracks_in
@@ -108,6 +109,7 @@ class _Heard:
     """What was heard of a track so far, and what could not be decoded, in flicks by chunk number."""
 
     run: ChunkRun
+    is_exact: bool
     rate: int = 0
     channels: int = 0
     length: int = 0
@@ -127,7 +129,9 @@ class _Heard:
             self.rate, self.channels = max(self.rate, part.sample_rate), max(self.channels, part.layout.nb_channels)
 
     def lose(self, undecoded: Undecoded) -> None:
-        self.lost[self._chunk_at(undecoded.position)] += undecoded.moment.length or _UNKNOWN_LENGTH
+        length = undecoded.moment.length or _UNKNOWN_LENGTH
+        # Slices of other codecs lose a frame where one was cut; FLAC loses none that is not damaged.
+        self.lost[self._chunk_at(undecoded.position)] += max(length, _WORTH_TELLING) if self.is_exact else length
 
     def _chunk_at(self, position: int | None) -> int:
         numbers = () if position is None else self.run.numbers_in(range(position, position + 1))
@@ -146,7 +150,7 @@ class _Heard:
 
 
 def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
-    heard = _Heard(file.run)
+    heard = _Heard(file.run, is_exact=file.container is Container.FLAC)
     with track_of(file, index) as track:
         for part in played(track, on_undecoded=heard.lose):
             heard.add(part)

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from adapters.audio import flac, nested_boxes, ogg
 from adapters.audio.body import Body
@@ -50,6 +50,15 @@ _NEVER_ZEROS = (
 
 _CUT_OUT_OF = (*_WALKED_BY_FRAMES, Container.AMR, Container.AC3, Container.EAC3, Container.WAVPACK)
 """They go on behind damage wherever that is; in all others, what comes later is found by its position."""
+
+_WITHOUT_HOLES = (Container.OGG, Container.MP3, Container.ADTS)
+"""Their frames, pages and tags follow one another without a byte between."""
+
+_SMALLEST_HOLE = 64
+_ZEROS = bytes(_SMALLEST_HOLE)
+_HAS_HOLES = "is damaged: some of its bytes are no sound"
+_MAY_HAVE_HOLES = "or the one next to it is damaged: some of its bytes are no sound"
+_HOLES = (_HAS_HOLES, _MAY_HAVE_HOLES)
 
 _BARE_SAMPLES = (
     b"sowt",
@@ -120,10 +129,9 @@ class _Problem:
 
     @property
     def damage(self) -> Damage:
+        rest = "they were left out" if self.detail in _HOLES else "it was left out"
         return Damage(
-            chunk_number=self.number,
-            reason=self.reason,
-            message=f"Chunk {self.number} {self.detail}; it was left out.",
+            chunk_number=self.number, reason=self.reason, message=f"Chunk {self.number} {self.detail}; {rest}."
         )
 
 
@@ -162,7 +170,7 @@ class _Search:
         self._missing_beginning = None
         edges = self._body.run.edges
         touched = _Touched(self._body.run)
-        patches: list[tuple[int, bytes]] = []
+        patches: list[tuple[range, bytes]] = []
         end = max(_walked(walk(self._body, container, start), touched, patches), start + 1)
         self.defects += len(patches)
         if container is Container.MP4 and not self._has_index(start, end):
@@ -171,13 +179,15 @@ class _Search:
             return end
         first_byte = self._first_byte(container, start, end)
         run = self._body.run.part(first_byte, end)
-        run = run.patched((position - first_byte, header) for position, header in patches if header)
+        run = run.patched((gap.start - first_byte, header) for gap, header in patches if header)
         dropped = set[int]()
         for group in touched.gaps(range(bisect.bisect_left(edges, start + 1), bisect.bisect_left(edges, end))):
             dropped |= self._report_group(group, end, follows=group[0] > min(touched.indexes, default=group[0]))
         for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
             if index in touched.indexes and self._is_foreign(container, run, index):
                 dropped.add(self._number(index))
+        for hole in chain(touched.holes if container in _WITHOUT_HOLES else (), (gap for gap, _ in patches)):
+            self._report_hole(hole)
         self.defects += container is Container.WAV and bool(self.guilty) and not _is_as_long_as_it_says(run)
         self.files.append(WholeFile(container, run.without(dropped) if container in _CUT_OUT_OF else run))
         return end
@@ -203,6 +213,32 @@ class _Search:
                 detail = "is not audio, and does not continue the file before it"
             self.report(self._number(index), reason, detail)
         return {self._number(index) for index in guilty or group}
+
+    def _report_hole(self, hole: range) -> None:
+        """Tell of the chunks that bytes are in which are between a file's frames, and none of them.
+
+        Frames are lost with their neighbours. So a hole is told of only where it is certain or likely to come from: a
+        chunk that is told of already, one with zeros in it, or else all that it is in.
+        """
+        if len(hole) <= _SMALLEST_HOLE:
+            return
+        run = self._body.run
+        parts = dict.fromkeys(run.numbers_in(hole), 0)
+        if parts.keys() & self.problems.keys():
+            return
+        with_zeros = []
+        position = hole.start
+        while position < hole.stop:
+            stop = min(self._body.next_edge(position), hole.stop)
+            number = run.numbers_in(range(position, position + 1))[0]
+            parts[number] += stop - position
+            if _ZEROS in self._body.read(position, min(stop - position, _READ_AT_ONCE)):
+                with_zeros.append(number)
+            position = stop
+        likely = with_zeros or [number for number, size in parts.items() if size > _SMALLEST_HOLE]
+        detail = _HAS_HOLES if len(likely) == 1 else _MAY_HAVE_HOLES
+        for number in likely:
+            self.report(number, "damaged", detail)
 
     def _is_certainly_none(self, index: int) -> bool:
         position = self._body.run.edges[index]
@@ -303,6 +339,9 @@ class _Touched:
         self._edges = run.edges
         self._index = 0
         self.indexes: set[int] = set()
+        self.holes: list[range] = []
+        """What is between the file's parts."""
+        self._end: int | None = None
 
     def gaps(self, indexes: range) -> Iterator[list[int]]:
         """Those of the pieces that hold nothing of the file, grouped by who is next to whom."""
@@ -319,6 +358,9 @@ class _Touched:
     def add(self, span: range) -> None:
         if not span:
             return
+        if self._end is not None and self._end < span.start and len(self.holes) < _MOST_PATCHES:
+            self.holes.append(range(self._end, span.start))
+        self._end = span.stop
         if self._edges[self._index] > span.start or self._edges[self._index + 1] <= span.start:
             self._index = bisect.bisect_right(self._edges, span.start) - 1
         while self._index + 1 < len(self._edges) and self._edges[self._index] < span.stop:
@@ -327,7 +369,7 @@ class _Touched:
         self._index -= 1
 
 
-def _walked(parts: Walk, touched: _Touched, patches: list[tuple[int, bytes]]) -> int:
+def _walked(parts: Walk, touched: _Touched, patches: list[tuple[range, bytes]]) -> int:
     """Where a walk ends; what it tells on its way is noted."""
     while True:
         try:
@@ -337,7 +379,7 @@ def _walked(parts: Walk, touched: _Touched, patches: list[tuple[int, bytes]]) ->
         if isinstance(part, range):
             touched.add(part)
         elif len(patches) < _MOST_PATCHES:
-            patches.append((part.span.start, part.header))
+            patches.append((part.span, part.header))
 
 
 def _is_as_long_as_it_says(run: ChunkRun) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from domain.events import FinalizePolicy, RecordingEvent
 from service.application.blob_names import blob_prefix
 from service.dialects.dragon.names import external_id, recording_named, tenant_of_customer
+from service.followers import eraser
 from tests.domain.histories import chunk, damaged, finalized, opened, stitched
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, error_of, ids
 from tests.end_to_end.service_process import Answer, Api, short_speech, slices
@@ -129,14 +130,15 @@ async def test_recordings_without_damage_say_nothing_of_it(running, shelf):
     assert all("damage" not in one for one in (await running.api.get(recording, "/chunks"))["data"])
 
 
-async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_path):
+async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_path, monkeypatch):
+    monkeypatch.setattr(eraser, "LONGEST_SLEEP", timedelta(seconds=0.1))  # so that it sees the clock turned
     async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=1) as running:
         shelf, api = Shelf(running), running.api
         with_damage, whole = named(await shelf.with_damage()), named(await shelf.put(uuid4(), SPEECH, finalized(3)))
         for recording in (with_damage, whole):
             await api.ended(recording)
         running.turn(hours=2)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while (answer := await bytes_of(api, whole, "all")).status != 410:
                 await asyncio.sleep(0.05)
         assert answer.error["type"] == "chunks_erased"
