@@ -63,8 +63,9 @@ schemas: .venv/installed ## generate schemas/ and the diagram in domain/README.m
 soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receivers and a kill -9 in the middle
 	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
 
-soak-audio: .venv/installed ## stitch and decode 20 000 damaged recordings; ARGS="--seed 7" runs one of them again
+soak-audio: .venv/installed ## stitch 20 000 damaged recordings, join every pair of formats; ARGS="--seed 7" runs one again
 	@$(BIN)/python -m tests.tools.soak.audio $(ARGS)
+	@test -n "$(ARGS)" || EVERY_PAIR=all $(BIN)/python -m pytest -q -n 2 tests/adapters/audio/test_pairs.py
 
 format: .venv/installed ## reformat the code and fix what lint can fix
 	$(BIN)/ruff check --fix .

@@ -83,5 +83,18 @@ EVERY_KIND = (
     Kind("mpegts", "libmp3lame"),
     Kind("mpegts", "mp2", rate=48_000),
     Kind("mpegts", "libopus", rate=48_000),
+    Kind("mpeg", "mp2", rate=48_000),
+    Kind("mp2", "mp2", rate=48_000),
+    Kind("aiff", "pcm_s16be", is_exact=True),
+    Kind("caf", "pcm_s16le", is_exact=True),
+    Kind("caf", "alac", is_exact=True),
+    Kind("au", "pcm_mulaw"),
+    Kind("amr", "libopencore_amrnb", rate=8_000),
+    Kind("flv", "aac"),
+    Kind("avi", "pcm_s16le", is_exact=True),
+    Kind("ac3", "ac3", rate=48_000),
+    Kind("eac3", "eac3", rate=48_000),
+    Kind("tta", "tta", is_exact=True),
+    Kind("wv", "wavpack", is_exact=True),
 )
 """Every pair of container and codec that is read and that can be made here."""
