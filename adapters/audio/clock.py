@@ -15,7 +15,7 @@ _SMALLEST_GAP = FLICKS * 40 // 1000
 _SURE_GAP = FLICKS * 60
 _LONGEST_GAP = FLICKS * 2 * 3600
 _LONGEST_LATE_START = FLICKS * 10 * 60
-_MOST_SILENCE = FLICKS * 6 * 3600
+_MOST_SILENCE = FLICKS * 4 * 3600
 """A longer gap is more likely a damaged time than a silence, and would make a small file a huge one."""
 
 _NEW_CLOCK = FLICKS

@@ -18,7 +18,10 @@ LONGEST_PADDING = SAMPLE_RATE // 50
 """The most that a join may add: 20 ms, one usual Opus frame."""
 
 SILENT_SAMPLES = SAMPLE_RATE // 50
-"""How long one silent packet lasts."""
+"""The unit of silence: how long one silent frame lasts."""
+
+_MOST_FRAMES = 6
+"""Of 20 ms: a packet lasts 120 ms at most."""
 
 LONGEST_END_TRIM = 2 * 5760
 """Two of the longest packets: no encoder pads by more."""
@@ -126,10 +129,16 @@ def pre_skip(head: bytes) -> int:
     return int.from_bytes(head[10:12], "little")
 
 
-def silent_packet(head: bytes) -> bytes:
-    """20 ms of silence for a stream with this OpusHead, of mapping family 0: a full-band CELT frame, marked silent."""
-    is_stereo = head[9] > 1
-    return bytes([31 << 3 | is_stereo << 2, 0xFF, 0xFE])
+def silent_packets(head: bytes, units: int) -> Iterator[bytes]:
+    """So many times 20 ms of silence for a stream with this OpusHead, of mapping family 0.
+
+    Each is a full-band CELT frame marked silent; up to six share a packet (RFC 6716, 3.2.5: code 3, all of one size).
+    """
+    first_byte = 31 << 3 | (head[9] > 1) << 2
+    while units > 0:
+        frames = min(units, _MOST_FRAMES)
+        units -= frames
+        yield bytes([first_byte | 3, frames]) + b"\xff\xfe" * frames
 
 
 def packet_samples(packet: bytes) -> int:

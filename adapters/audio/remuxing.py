@@ -8,7 +8,6 @@ join.
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
-from itertools import repeat
 from typing import BinaryIO
 
 from av.audio.stream import AudioStream
@@ -29,7 +28,7 @@ from adapters.audio.ogg_opus import (
     opus_streams,
     packet_samples,
     pre_skip,
-    silent_packet,
+    silent_packets,
 )
 from adapters.audio.survey import Survey
 from adapters.audio.wav import Wave, join_waves, read_wave
@@ -127,7 +126,7 @@ def _opus_packets(file: WholeFile, index: int, head: bytes) -> Iterator[bytes]:
             if moment is not None:
                 owed += clock.silence_before(moment, moment_of(following))
             silent, owed = divmod(owed, SILENT_SAMPLES * FLICKS // SAMPLE_RATE)
-            yield from repeat(silent_packet(head), silent)
+            yield from silent_packets(head, silent)
             yield bytes(packet)
 
 
