@@ -350,7 +350,7 @@ def _bare_frames(body: Body, start: int) -> Walk:
         return body.next_edge(start)
     position, form, has_sound = start + first.position, first.format, False
     yield range(start, min(position, start + size_of_tags(body.part(start))))
-    frame: mpeg_frames.Frame | None = first
+    frame = _frame_at(body, position)
     while position < body.size_bytes:
         if frame is not None and frame.format == form:
             if has_sound and _is_note(body, frame):

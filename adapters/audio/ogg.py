@@ -16,6 +16,7 @@ LARGEST_PAGE = HEADER_SIZE + 255 + 255 * 255
 NO_PACKET_ENDS_HERE = -1
 
 _BYTES_PER_LOOK = 4096
+_SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 9, 1 << 16
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -221,7 +222,9 @@ def packets(stream: Iterable[Page]) -> Iterator[tuple[bytes, Page]]:
 def _next_capture(reader: BinaryIO, position: int) -> int | None:
     reader.seek(position)
     block = b""
-    while more := reader.read(1 << 16):
+    size = _SEARCHED_AT_FIRST
+    while more := reader.read(size):
+        size = min(4 * size, _SEARCHED_AT_ONCE)
         block = block[-3:] + more
         found = block.find(CAPTURE)
         if found >= 0:
