@@ -1,13 +1,14 @@
 """All bytes of all chunks, and where in them files begin."""
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cached_property
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from adapters.audio import ac3, mpeg_frames, mpeg_ts, nested_boxes, ogg
+from adapters.audio.budget import A_SEARCH, Budget
 from adapters.audio.chunk_bytes import ChunkReader, ChunkRun, part_of
 from adapters.audio.container import (
     MAGICS,
@@ -23,12 +24,14 @@ from adapters.audio.wav import SampleFormat, read_wave, resembles_sound
 
 _SEARCHED_AT_FIRST, _READ_AT_ONCE = 1 << 9, 1 << 17
 _LONGEST_MAGIC = 64
-_FREE_TRIES, _BYTES_PER_TRY = 1024, 512
 _HEAD_SIZE = 4096
 _JUDGED_BYTES = 1 << 16
 _FRAMES_OF_A_FILE = 40
 _FEWEST_ZEROS = 32
 _BOXES_THAT_CONVINCE = 2
+
+
+_T = TypeVar("_T")
 
 
 class Frames(Enum):
@@ -39,6 +42,22 @@ class Frames(Enum):
     ANY = 2
 
 
+class _Forwards(Generic[_T]):
+    """A search forwards that does not search again what it has searched: between, it would find the same."""
+
+    def __init__(self, search: Callable[[int], _T | None]) -> None:
+        self._search = search
+        self._since: int | None = None
+        self._found: _T | None = None
+
+    def of(self, position: int, place: Callable[[_T], int]) -> _T | None:
+        """What is found from `position` on; `place` says where that is."""
+        is_known = self._since is not None and self._since <= position
+        if not is_known or (self._found is not None and place(self._found) < position):
+            self._since, self._found = position, self._search(position)
+        return self._found
+
+
 class Body:
     """The bytes of a recording's chunks, one after another, with every chunk's edges."""
 
@@ -46,7 +65,10 @@ class Body:
         self.run = run
         self.size_bytes = run.size_bytes
         self._reader = reader
-        self._ogg_budget = ogg.Budget.of(self.size_bytes)
+        self.budget = Budget.of(self.size_bytes)
+        """For all that is tried in vain in these bytes."""
+        self._next_frame = _Forwards(lambda at: mpeg_frames.next_frame(self.part(0), at, self.size_bytes, self.budget))
+        self._next_parts: dict[bytes, _Forwards[int]] = {}
 
     def read(self, position: int, size: int) -> bytes:
         self._reader.seek(position)
@@ -75,7 +97,7 @@ class Body:
     def container_at(self, position: int) -> Container | None:
         """The container of a file that begins here, or whose first frame is in the rest of this chunk."""
         searched = min(self.next_edge(position) - position, mpeg_frames.SEARCHED_FOR_A_BEGINNING)
-        return container_of(self.part(position), self.size_bytes - position, search_bytes=searched)
+        return container_of(self.part(position), self.size_bytes - position, self.budget, search_bytes=searched)
 
     def begins_file(self, position: int) -> bool:
         """Whether a file begins here, with a header that sound is not mistaken for."""
@@ -173,25 +195,52 @@ class Body:
             end = position = edge
         return end
 
+    def next_frame(self, position: int) -> mpeg_frames.Frame | None:
+        """The first frame at `position` or after it that enough others follow."""
+        return self._next_frame.of(position, lambda frame: frame.position)
+
+    def next_part(self, position: int, magic: bytes, offset: int, is_it: Callable[[bytes], bool]) -> int | None:
+        """Where the first part begins, at `position` or after it, with `magic` at this offset, and is what it seems.
+
+        For one `magic`, it must always be the same offset and the same question.
+        """
+        if magic not in self._next_parts:
+            self._next_parts[magic] = _Forwards(lambda at: self._part_after(at, magic, offset, is_it))
+        return self._next_parts[magic].of(position, lambda found: found)
+
+    def _part_after(self, position: int, magic: bytes, offset: int, is_it: Callable[[bytes], bool]) -> int | None:
+        searched = _SEARCHED_AT_FIRST
+        while position < self.size_bytes:
+            block = self.read(position, searched + _LONGEST_MAGIC)
+            at = block.find(magic, offset)
+            while 0 <= at < searched + offset:
+                if is_it(block[at - offset : at + 32]):
+                    return position + at - offset
+                at = block.find(magic, at + 1)
+            position += searched
+            searched = min(4 * searched, _READ_AT_ONCE)
+        return None
+
     def next_beginning(
         self, start: int, stop: int, *, frames: Frames = Frames.OF_A_FILE, current: Container | None = None
     ) -> int | None:
         """Where the next file begins at `start` or after it, before `stop`: at a chunk's edge or anywhere.
 
         `current`: the kind of bare frames that the file before consists of.
-        It takes time in proportion to the bytes: what holds too many headers that are none is not searched to its end.
+        When the budget is spent, only at edges.
         """
-        tries = _FREE_TRIES + (stop - start) // _BYTES_PER_TRY
         position, searched = start, _SEARCHED_AT_FIRST
         while position < stop:
             searched = min(searched, stop - position)
             block = self.read(position, searched + _LONGEST_MAGIC)
             for candidate in self._candidates(block, position, position + searched):
-                tries -= 1
-                if tries < 0:
-                    return self.first_edge_that_begins_file(candidate - 1, stop)
+                is_edge = self.is_edge(candidate)
+                if self.budget.is_spent and not is_edge:
+                    continue
                 if self._is_beginning(candidate, frames, current):
                     return candidate
+                if not is_edge:
+                    self.budget.spend(A_SEARCH)
             position += searched
             searched = min(4 * searched, _READ_AT_ONCE)
         return None
@@ -228,7 +277,7 @@ class Body:
                 wave = read_wave(part, size_bytes, header_only=True)
                 return wave is not None and wave.format.is_believable
             case Container.OGG:
-                return self._ogg_budget.wasted_bytes > 0 and ogg.page_at(part, 0, self._ogg_budget) is not None
+                return ogg.page_at(part, 0, self.budget) is not None
             case Container.MP4:
                 boxes = nested_boxes.mp4_boxes(part, size_bytes)
                 return (

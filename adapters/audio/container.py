@@ -6,6 +6,7 @@ from enum import Enum
 from typing import BinaryIO
 
 from adapters.audio import ac3, flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
+from adapters.audio.budget import Budget
 from adapters.audio.signatures import format_not_read, not_audio_by_its_beginning
 
 __all__ = ["Container", "container_of", "format_not_read", "not_audio_by_its_beginning", "size_of_tags"]
@@ -93,11 +94,15 @@ MAGICS = (
 
 
 def container_of(
-    reader: BinaryIO, size_bytes: int, *, search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING
+    reader: BinaryIO,
+    size_bytes: int,
+    budget: Budget | None = None,
+    *,
+    search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING,
 ) -> Container | None:
     """The container of the file at the reader's start; None when it is not one that this service reads.
 
-    `search_bytes`: how far in the first bare frame may be, behind a damaged start.
+    `search_bytes`: how far in the first bare frame may be, behind a damaged start. `budget`: None for one of its own.
     """
     known = container_by_header(reader, size_bytes)
     if known is not None:
@@ -107,7 +112,7 @@ def container_of(
     found = (
         ac3.container_name(head, size_bytes)
         or mpeg_ts.container_name(head)
-        or _frames_name(reader, size_bytes, search_bytes)
+        or _frames_name(reader, size_bytes, budget, search_bytes)
     )
     return None if found is None else Container(found)
 
@@ -144,7 +149,10 @@ def size_of_tags(reader: BinaryIO) -> int:
 
 
 def first_frame_of(
-    reader: BinaryIO, size_bytes: int, search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING
+    reader: BinaryIO,
+    size_bytes: int,
+    budget: Budget | None = None,
+    search_bytes: int = mpeg_frames.SEARCHED_FOR_A_BEGINNING,
 ) -> mpeg_frames.Frame | None:
     """The first frame of a file of bare MPEG frames. Tags, zeros or the end of a cut-off frame may stand before it.
 
@@ -158,10 +166,13 @@ def first_frame_of(
     head = reader.read(_HEAD_SIZE)
     if not_audio_by_its_beginning(head) or format_not_read(head) or middle_of(head):
         return None
+    budget = budget or Budget.of(size_bytes)
     found = None
     if position:
-        found = mpeg_frames.next_frame(reader, position, size_bytes, within=mpeg_frames.SEARCHED_FOR_A_BEGINNING)
-    return found or mpeg_frames.next_frame(reader, 0, size_bytes, within=search_bytes)
+        found = mpeg_frames.next_frame(
+            reader, position, size_bytes, budget, within=mpeg_frames.SEARCHED_FOR_A_BEGINNING
+        )
+    return found or mpeg_frames.next_frame(reader, 0, size_bytes, budget, within=search_bytes)
 
 
 def middle_of(head: bytes) -> str | None:
@@ -221,6 +232,6 @@ def _is_sun_audio(head: bytes) -> bool:
     return 24 <= offset < 1 << 20 and 1 <= encoding <= 27 and 1000 <= rate <= 768_000 and 1 <= channels <= 32
 
 
-def _frames_name(reader: BinaryIO, size_bytes: int, search_bytes: int) -> str | None:
-    frame = first_frame_of(reader, size_bytes, search_bytes)
+def _frames_name(reader: BinaryIO, size_bytes: int, budget: Budget | None, search_bytes: int) -> str | None:
+    frame = first_frame_of(reader, size_bytes, budget, search_bytes)
     return None if frame is None else frame.format.codec

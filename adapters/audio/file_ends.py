@@ -7,11 +7,12 @@ proportion to the bytes.
 
 # ruff: noqa: PLR2004 - the numbers here are the formats' own, as their specifications write them
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.body import Body, Frames
+from adapters.audio.budget import A_LOOK, A_SEARCH, SEVERAL_LOOKS
 from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
@@ -27,8 +28,10 @@ class Gap:
 
 Walk = Generator[range | Gap, None, int]
 
+_SMALL = 16
+"""No sound fits into a smaller box or element: a file has few of them."""
+
 _SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 9, 1 << 17
-_TRIES = 1024
 _BLOCKS_THAT_CONVINCE = 4
 _CAF_CHUNKS = (
     b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
@@ -102,13 +105,15 @@ def _end_of_tail(body: Body, position: int) -> int:
 def _ogg(body: Body, start: int) -> Walk:
     position = start
     links = _Links()
-    budget = ogg.Budget.of(body.size_bytes - start)
     while position < body.size_bytes:
-        page = ogg.page_at(body.part(position), 0, budget)
+        page = ogg.page_at(body.part(position), 0, body.budget)
         if page is None:
+            if body.budget.is_spent:
+                return _next_file(body, position)
+            body.budget.spend(A_SEARCH)
             if ogg.begins_page(body.read(position, 5)):  # it was cut off
                 yield range(position, min(position + ogg.HEADER_SIZE, body.size_bytes))
-            following = ogg.next_page(body.part(position + 1), budget)
+            following = ogg.next_page(body.part(position + 1), body.budget)
             end, position = _resumed(body, position, None if following is None else position + 1 + following)
             if end is not None:
                 return end
@@ -160,11 +165,13 @@ def _mp4(body: Body, start: int) -> Walk:
     may_be_followed = True
     while position < body.size_bytes:
         box = nested_boxes.mp4_box(reader, position, body.size_bytes)
+        if _gives_up(body, box):
+            return _next_file(body, position)
         is_whole = {"moov", "mdat"} <= names and "moof" not in names
         if box is None and is_whole:
             return _end_of_tail(body, position)
         if box is None:
-            following = _found(body, position + 1, b"moof", 4, nested_boxes.begins_fragment)
+            following = body.next_part(position + 1, b"moof", 4, nested_boxes.begins_fragment)
             end, resumed = _resumed(body, position, following if "moov" in names else None)
             if end is not None:
                 return end
@@ -189,6 +196,12 @@ def _mp4(body: Body, start: int) -> Walk:
     return body.size_bytes
 
 
+def _gives_up(body: Body, part: Box | None) -> bool:
+    """Whether the budget is spent. What is no part of the file costs some of it, and so does a very small one."""
+    body.budget.spend(A_SEARCH if part is None else A_LOOK if len(part.span) < _SMALL else 0)
+    return body.budget.is_spent
+
+
 def _cut_off_at(body: Body, box: Box, following: Box | None) -> int | None:
     """Where another file begins inside a box, or an element, whose size does not end where one does."""
     end = box.span.stop
@@ -203,30 +216,16 @@ def _cut_off_at(body: Body, box: Box, following: Box | None) -> int | None:
     return body.size_bytes if found is None else found
 
 
-def _found(body: Body, position: int, magic: bytes, offset: int, is_it: Callable[[bytes], bool]) -> int | None:
-    """Where the first part begins, at `position` or after it, that has `magic` at this offset and is what it seems."""
-    searched = _SEARCHED_AT_FIRST
-    while position < body.size_bytes:
-        block = body.read(position, searched + 64)
-        at = block.find(magic, offset)
-        while 0 <= at < searched + offset:
-            if is_it(block[at - offset : at + 32]):
-                return position + at - offset
-            at = block.find(magic, at + 1)
-        position += searched
-        searched = min(4 * searched, _SEARCHED_AT_ONCE)
-    return None
-
-
 def _matroska(body: Body, start: int) -> Walk:
     reader, position = body.part(0), start
     segment_end: int | None = None
     has_segment = False
-    breaks = mpeg_frames.most_breaks(body.size_bytes - start)
     while position < body.size_bytes:
         if position == segment_end:
             return _end_of_tail(body, position)
         element = nested_boxes.matroska_element(reader, position, body.size_bytes)
+        if _gives_up(body, element):
+            return _next_file(body, position)
         if element is not None and element.name == nested_boxes.EBML and has_segment:
             return position
         if element is not None and element.is_entered:
@@ -242,9 +241,6 @@ def _matroska(body: Body, start: int) -> Walk:
             continue
         if element is not None:  # its size is damaged, or what it holds is, or it is the last one and was cut off
             yield range(position, position + 1)
-        breaks -= 1
-        if breaks < 0:
-            return _next_file(body, position)
         end, resumed = _resumed(body, position, _next_blocks(body, position + 1))
         if end is not None:
             return end
@@ -255,17 +251,16 @@ def _matroska(body: Body, start: int) -> Walk:
 
 def _next_blocks(body: Body, position: int) -> int | None:
     """Where the next cluster begins in a WebM file, or the next blocks in a cluster."""
-    cluster = _found(body, position, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
+    cluster = body.next_part(position, nested_boxes.CLUSTER_MAGIC, 0, nested_boxes.begins_cluster)
     stop = body.size_bytes if cluster is None else cluster
-    tries, searched = _TRIES, _SEARCHED_AT_FIRST
+    searched = _SEARCHED_AT_FIRST
     while position < stop:
         block = body.read(position, min(searched, stop - position) + 8)
         for match in nested_boxes.BLOCK_HEADER.finditer(block):
             at = position + match.start()
             if at < stop and has_blocks(body, at):
                 return at
-            tries -= 1
-            if tries < 0:
+            if body.budget.is_spent:
                 return cluster
         position += searched
         searched = min(4 * searched, _SEARCHED_AT_ONCE)
@@ -274,6 +269,7 @@ def _next_blocks(body: Body, position: int) -> int | None:
 
 def has_blocks(body: Body, position: int) -> bool:
     """Whether blocks of sound of a WebM file follow one another here, up to the next cluster or the end."""
+    body.budget.spend(SEVERAL_LOOKS)
     for _ in range(_BLOCKS_THAT_CONVINCE):
         element = nested_boxes.matroska_element(body.part(0), position, body.size_bytes)
         if element is None or not nested_boxes.BLOCK_HEADER.match(body.read(position, 8)):
@@ -349,32 +345,38 @@ def _is_foreign(body: Body, start: int, edge: int, info: flac.StreamInfo) -> boo
 
 
 def _bare_frames(body: Body, start: int) -> Walk:
-    first = first_frame_of(body.part(start), body.size_bytes - start)
+    first = first_frame_of(body.part(start), body.size_bytes - start, body.budget)
     if first is None:
         return body.next_edge(start)
     position, form, has_sound = start + first.position, first.format, False
-    breaks = mpeg_frames.most_breaks(body.size_bytes - start)
     yield range(start, min(position, start + size_of_tags(body.part(start))))
+    frame = _frame_at(body, position)
     while position < body.size_bytes:
-        frame = mpeg_frames.frame_of(body.read(position, 7), position)
         if frame is not None and frame.format == form:
             if has_sound and _is_note(body, frame):
                 return position
-            yield range(position, frame.end if _goes_on(body, frame.end, form) else position + 1)
+            following = _frame_at(body, frame.end)
+            goes_on = (following is not None and following.format == form) or _may_end(body, frame.end)
+            # Only the header is certain of a frame that was cut off.
+            yield range(position, frame.end if goes_on else position + 1)
             has_sound = True
-            position = frame.end
+            position, frame = frame.end, following
             continue
-        breaks -= 1
-        if breaks < 0:
-            yield range(position, body.size_bytes)
+        if body.budget.is_spent:
+            yield range(position, position + 1)
             return _next_file(body, position)
+        body.budget.spend(A_SEARCH)
         end, resumed = _after_frames(body, position, form)
         if mpeg_frames.size_of_tag(body.read(position, 16)):
             yield range(position, resumed)
         if end is not None:
             return end
-        position = resumed
+        position, frame = resumed, _frame_at(body, resumed)
     return body.size_bytes
+
+
+def _frame_at(body: Body, position: int) -> mpeg_frames.Frame | None:
+    return mpeg_frames.frame_of(body.read(position, 7), position)
 
 
 def _after_frames(body: Body, position: int, form: mpeg_frames.FrameFormat) -> tuple[int | None, int]:
@@ -386,7 +388,7 @@ def _after_frames(body: Body, position: int, form: mpeg_frames.FrameFormat) -> t
         return (position if body.begins_any_file(position) else None), position
     if body.begins_any_file(position):
         return position, position
-    following = mpeg_frames.next_frame(body.part(0), position, body.size_bytes)
+    following = body.next_frame(position)
     end, resumed = _resumed(body, position, None if following is None else following.position)
     if end is None and following is not None and following.format != form:
         return resumed, resumed
@@ -399,15 +401,12 @@ def _is_note(body: Body, frame: mpeg_frames.Frame) -> bool:
     )
 
 
-def _goes_on(body: Body, position: int, form: mpeg_frames.FrameFormat) -> bool:
-    """Whether a frame that says that it ends here was not cut off: only the header of one that was is certain."""
-    if position >= body.size_bytes or body.is_edge(position):
-        return True
-    head = body.read(position, 16)
-    frame = mpeg_frames.frame_of(head, position)
+def _may_end(body: Body, position: int) -> bool:
+    """Whether frames may end here: with the chunk, or before a tag or another file."""
     return (
-        (frame is not None and frame.format == form)
-        or head.startswith(mpeg_frames.TAIL_MARKS)
+        position >= body.size_bytes
+        or body.is_edge(position)
+        or body.read(position, 16).startswith(mpeg_frames.TAIL_MARKS)
         or body.begins_file(position)
     )
 

@@ -125,9 +125,12 @@ def ends_stream(tail: bytes, info: StreamInfo) -> bool:
     offset = len(tail)
     while info.samples and (offset := tail.rfind(b"\xff", 0, offset)) >= 0:
         header = frame_header(tail[offset : offset + 16])
-        if header is not None and crc16(tail[offset:]) == 0:
-            first = header.number if header.counts_samples else header.number * info.largest_block
-            return first + header.block_size == info.samples
+        if header is None:
+            continue
+        first = header.number if header.counts_samples else header.number * info.largest_block
+        # The checksum is slow, and few headers are those of a last frame.
+        if first + header.block_size == info.samples:
+            return crc16(tail[offset:]) == 0
     return False
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, Literal
 
+from adapters.audio.budget import A_LOOK, A_SEARCH, Budget
 from adapters.audio.chunk_bytes import ChunkRun
 
 Codec = Literal["mp3", "aac"]
@@ -27,7 +28,6 @@ SEARCHED_FOR_A_BEGINNING = 1 << 20
 """How far into a file its first frame is looked for: a cut-off tag may hold a picture."""
 
 _SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 11, 1 << 16
-_FREE_TRIES, _BYTES_PER_TRY = 1024, 128
 _ID3V1_SIZE = 128
 # An MPEG header whose version, layer, bit rate and rate all exist, or an ADTS header. Runs of 0xFF are neither.
 _SYNC = re.compile(
@@ -130,14 +130,14 @@ def first_frame(
     return _convincing(block, 0, position, size_bytes, in_a_row)
 
 
-def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int | None = None) -> Frame | None:
+def next_frame(
+    reader: BinaryIO, position: int, size_bytes: int, budget: Budget, *, within: int | None = None
+) -> Frame | None:
     """The first frame at or after `position` that enough others follow; None when there is none.
 
-    `within`: how many bytes are searched at most. What looks like frames on purpose and is none ends the search early:
-    it takes time in proportion to the bytes, whatever they are.
+    `within`: how many bytes are searched at most. The search also ends when the budget is spent.
     """
     stop = size_bytes if within is None else min(size_bytes, position + within)
-    tries = _FREE_TRIES + (stop - position) // _BYTES_PER_TRY
     searched = _SEARCHED_AT_FIRST
     while position < stop:
         searched = min(searched, stop - position)
@@ -149,8 +149,8 @@ def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int 
             found = _convincing(block, match.start(), position, size_bytes, FRAMES_THAT_STAND_OUT)
             if found is not None:
                 return found
-            tries -= 1
-            if tries < 0:
+            budget.spend(A_LOOK)
+            if budget.is_spent:
                 return None
         position += searched
         searched = min(4 * searched, _SEARCHED_AT_ONCE)
@@ -160,8 +160,8 @@ def next_frame(reader: BinaryIO, position: int, size_bytes: int, *, within: int 
 def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
     """All frames of the reader's stream, from its start. Tags and damaged stretches are skipped."""
     position, known = 0, None
-    breaks = most_breaks(size_bytes)
-    while position < size_bytes and breaks >= 0:
+    budget = Budget.of(size_bytes)
+    while position < size_bytes and not budget.is_spent:
         reader.seek(position)
         head = reader.read(16)
         frame = frame_of(head, position)
@@ -171,16 +171,11 @@ def frames(reader: BinaryIO, size_bytes: int) -> Iterator[Frame]:
         elif (tag := size_of_tag(head)) and position + tag <= size_bytes:
             position += tag
         else:
-            breaks -= 1
-            found = first_frame(reader, position, size_bytes) or next_frame(reader, position, size_bytes)
+            budget.spend(A_SEARCH)
+            found = first_frame(reader, position, size_bytes) or next_frame(reader, position, size_bytes, budget)
             if found is None:
                 return
             known, position = found.format, found.position
-
-
-def most_breaks(size_bytes: int) -> int:
-    """How often a stream may be damaged before the rest of it is given up, so that made-up damage costs little time."""
-    return _FREE_TRIES + size_bytes // _SEARCHED_AT_FIRST
 
 
 def size_of_tag(head: bytes) -> int:

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from adapters.audio.budget import A_LOOK, Budget
+
 CAPTURE = b"OggS"
 HEADER_SIZE = 27
 LARGEST_PAGE = HEADER_SIZE + 255 + 255 * 255
 NO_PACKET_ENDS_HERE = -1
 
+_BYTES_PER_LOOK = 4096
+_SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 9, 1 << 16
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -47,17 +51,6 @@ class Page:
             yield self.body[start:], False
 
 
-@dataclass(slots=True)
-class Budget:
-    """How many bytes may still be read in vain: fakes of pages cost no more time than pages."""
-
-    wasted_bytes: int
-
-    @classmethod
-    def of(cls, size_bytes: int) -> "Budget":
-        return cls((1 << 18) + 8 * size_bytes)
-
-
 def pages(reader: BinaryIO) -> Iterator[Page]:
     """Every whole page from the reader's position on. Bytes outside pages with a correct checksum are skipped."""
     position = reader.tell()
@@ -65,8 +58,8 @@ def pages(reader: BinaryIO) -> Iterator[Page]:
     while True:
         page = page_at(reader, position, budget)
         if page is None:
-            following = _next_capture(reader, position + 1)
-            if following is None or budget.wasted_bytes <= 0:
+            following = None if budget.is_spent else _next_capture(reader, position + 1)
+            if following is None:
                 return
             position = following
         else:
@@ -77,7 +70,7 @@ def pages(reader: BinaryIO) -> Iterator[Page]:
 def next_page(reader: BinaryIO, budget: Budget) -> int | None:
     """Where the next page with a correct checksum begins, counted from the reader's start; None when there is none."""
     position = _next_capture(reader, 0)
-    while position is not None and budget.wasted_bytes > 0:
+    while position is not None and not budget.is_spent:
         if page_at(reader, position, budget) is not None:
             return position
         position = _next_capture(reader, position + 1)
@@ -89,13 +82,15 @@ def page_at(reader: BinaryIO, position: int, budget: Budget | None = None) -> Pa
     reader.seek(position)
     header = reader.read(HEADER_SIZE)
     if len(header) < HEADER_SIZE or header[:5] != CAPTURE + b"\0":
+        if budget is not None:
+            budget.spend(A_LOOK)
         return None
     lacing = reader.read(header[26])
     body = reader.read(sum(lacing))
     is_cut_off = len(lacing) < header[26] or len(body) < sum(lacing)
     if is_cut_off or _checksum(header[:22] + bytes(4) + header[26:] + lacing + body) != header[22:26]:
         if budget is not None:
-            budget.wasted_bytes -= HEADER_SIZE + len(lacing) + len(body)
+            budget.spend(A_LOOK + (len(lacing) + len(body)) // _BYTES_PER_LOOK)
         return None
     return Page(
         position=position,
@@ -227,7 +222,9 @@ def packets(stream: Iterable[Page]) -> Iterator[tuple[bytes, Page]]:
 def _next_capture(reader: BinaryIO, position: int) -> int | None:
     reader.seek(position)
     block = b""
-    while more := reader.read(1 << 16):
+    size = _SEARCHED_AT_FIRST
+    while more := reader.read(size):
+        size = min(4 * size, _SEARCHED_AT_ONCE)
         block = block[-3:] + more
         found = block.find(CAPTURE)
         if found >= 0:

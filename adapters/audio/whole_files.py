@@ -16,6 +16,7 @@ from itertools import chain, islice
 
 from adapters.audio import flac, nested_boxes, ogg
 from adapters.audio.body import Body
+from adapters.audio.budget import A_LOOK, Budget
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks
 from adapters.audio.container import Container, first_frame_of, format_not_read, middle_of, not_audio_by_its_beginning
 from adapters.audio.damage import Damage, DamageReason
@@ -28,6 +29,10 @@ _SUPPORTED = "send it as WAV, FLAC, MP3, M4A, Ogg or WebM"
 _HOLDS_ZEROS = "holds nothing but zeros"
 _NO_AUDIO = "is not audio"
 _EMPTY = "is empty"
+_MANY_FILES = "holds too many files"
+_FREE_FILES, _BYTES_PER_FILE = 1_000, 1 << 14
+"""Files begin at a chunk's start, however many chunks there are; inside chunks, only so many are looked for."""
+
 _READ_AT_ONCE = 1 << 17
 _MOST_PATCHES = 10_000
 _MOST_TRIES = 1000
@@ -58,7 +63,11 @@ _SMALLEST_HOLE = 64
 _ZEROS = bytes(_SMALLEST_HOLE)
 _HAS_HOLES = "is damaged: some of its bytes are no sound"
 _MAY_HAVE_HOLES = "or the one next to it is damaged: some of its bytes are no sound"
-_HOLES = (_HAS_HOLES, _MAY_HAVE_HOLES)
+_LEFT_OUT = {
+    _HAS_HOLES: "they were left out",
+    _MAY_HAVE_HOLES: "they were left out",
+    _MANY_FILES: "the last ones were left out",
+}
 
 _BARE_SAMPLES = (
     b"sowt",
@@ -129,9 +138,9 @@ class _Problem:
 
     @property
     def damage(self) -> Damage:
-        rest = "they were left out" if self.detail in _HOLES else "it was left out"
+        left_out = _LEFT_OUT.get(self.detail, "it was left out")
         return Damage(
-            chunk_number=self.number, reason=self.reason, message=f"Chunk {self.number} {self.detail}; {rest}."
+            chunk_number=self.number, reason=self.reason, message=f"Chunk {self.number} {self.detail}; {left_out}."
         )
 
 
@@ -158,9 +167,22 @@ class _Search:
 
     def run(self) -> None:
         position = 0
+        left_inside = _FREE_FILES + self._body.size_bytes // _BYTES_PER_FILE
         while position < self._body.size_bytes:
+            is_inside = not self._body.is_edge(position)
+            left_inside -= is_inside
+            if is_inside and left_inside < 0:
+                position = self._pass_over_many(position)
+                continue
             container = self._body.container_at(position)
             position = self._pass_over(position) if container is None else self._take(container, position)
+
+    def _pass_over_many(self, position: int) -> int:
+        """Leave out the rest of a chunk that holds too many files."""
+        edge = self._body.next_edge(position)
+        for number in self._body.run.numbers_in(range(position, edge)):
+            self.report(number, "damaged", _MANY_FILES)
+        return edge
 
     def report(self, number: int, reason: DamageReason, detail: str) -> None:
         self.problems.setdefault(number, _Problem(number, reason, detail))
@@ -252,7 +274,7 @@ class _Search:
         """Where a file's sound begins: bare frames may begin with the end of one, or with anything behind a tag."""
         if not container.is_bare_frames:
             return start
-        first = first_frame_of(self._body.part(start, end), end - start)
+        first = first_frame_of(self._body.part(start, end), end - start, self._body.budget)
         return start if first is None else start + first.position
 
     def _has_index(self, start: int, end: int) -> bool:
@@ -412,21 +434,24 @@ def _part_inside(body: Body, start: int, stop: int) -> str | None:
 
 
 def _has_webm_blocks(body: Body, position: int, block: bytes) -> bool:
-    headers = islice(nested_boxes.BLOCK_HEADER.finditer(block), _MOST_TRIES)
-    return any(has_blocks(body, position + header.start()) for header in headers)
+    headers = nested_boxes.BLOCK_HEADER.finditer(block)
+    return any(not body.budget.is_spent and has_blocks(body, position + header.start()) for header in headers)
 
 
 def _has_flac_frames(body: Body, position: int, block: bytes) -> bool:
     """Whether a frame begins in these bytes that others of its form follow."""
-    forms = set(_flac_forms(block))
+    forms = set(_flac_forms(block, body.budget))
     if not forms:
         return False
-    following = Counter(_flac_forms(body.read(position, _READ_AT_ONCE)))
+    following = Counter(_flac_forms(body.read(position, _READ_AT_ONCE), body.budget))
     return any(following[form] >= _FRAMES_THAT_CONVINCE for form in forms)
 
 
-def _flac_forms(block: bytes) -> Iterator[bytes]:
+def _flac_forms(block: bytes, budget: Budget) -> Iterator[bytes]:
     """What frames' headers say of how to decode them."""
     for match in islice(_FLAC_SYNC.finditer(block), _MOST_TRIES):
+        budget.spend(A_LOOK)
+        if budget.is_spent:
+            return
         if flac.frame_header(block[match.start() : match.start() + 16]) is not None:
             yield match[0]

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from adapters.audio.budget import Budget
 from adapters.audio.container import Container, container_of, format_not_read
 from adapters.audio.mpeg_frames import next_frame
 from tests.adapters.audio.kinds import KINDS, SECONDS, file_of
@@ -51,7 +52,7 @@ def test_frames_are_found_behind_a_tag_that_was_cut_off() -> None:
 
 def test_frames_by_chance_are_none() -> None:
     chance = np.random.default_rng(5).bytes(3_000_000)
-    assert next_frame(io.BytesIO(chance), 0, len(chance)) is None
+    assert next_frame(io.BytesIO(chance), 0, len(chance), Budget.of(len(chance))) is None
     picture = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + chance[:100_000]
     assert container(picture + file_of("MP3 without tags")) is None
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tests.adapters.audio.samples import cut, openers, tone, wav
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(range(256)) * 20
 TEXT = b"Dear Sir or Madam, this is no sound at all.\n" * 60
+ADTS_OF_13_BYTES = bytes.fromhex("fff1504001bffc") + bytes(6)
 NOISE = np.random.default_rng(7).bytes(6_000)
 LIKE_SOUND = Container.WAV, Container.W64, Container.AIFF, Container.AU, Container.CAF, Container.AVI
 
@@ -269,6 +272,38 @@ class TestMadeUpBytes:
         read = [self._bytes_read(unit * (size // len(unit))) for size in (60_000, 240_000)]
         assert read[1] <= 5 * read[0] + 500_000
 
+    @pytest.mark.parametrize("chunks", [1, 100])
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            ADTS_OF_13_BYTES * 3 + b"\0",
+            b"ID3\4\0\0\0\0\0\0",
+            b"Xing",
+            b"#!AMR\n",
+            b"FLV\x01\x04\0\0\0\x09",
+            b"RIFF\x04\0\0\0AVI LIST",
+        ],
+    )
+    def test_little_is_called(self, unit: bytes, chunks: int) -> None:
+        calls = [_calls(unit * (size // len(unit)), chunks) for size in (60_000, 120_000)]
+        assert calls[1] <= 4_000_000
+        assert calls[1] <= 2.5 * calls[0]
+
+    def test_a_search_that_finds_nothing_is_not_made_anew_at_every_chunk(self) -> None:
+        chunk = ADTS_OF_13_BYTES * 3 + bytes(4_000)
+        read = []
+        for count in (50, 100):
+            chunks = [CountedChunk(chunk) for _ in range(count)]
+            with contextlib.suppress(AudioError):
+                whole_files(MeasuredChunks.of(chunks))
+            read.append(sum(one.bytes_read for one in chunks))
+        assert read[1] <= 2.5 * read[0]
+
+    def test_of_too_many_files_in_one_chunk_some_are_left_out_and_told_of(self) -> None:
+        result = found([file_of("FLAC"), b"#!AMR\n" * 3_000, file_of("WAV")])
+        assert messages(result) == ["Chunk 2 holds too many files; the last ones were left out."]
+        assert contents(result)[-1] == file_of("WAV")
+
     def _bytes_read(self, body: bytes) -> int:
         counted = CountedChunk(body)
         measured = MeasuredChunks.of([counted])
@@ -276,6 +311,26 @@ class TestMadeUpBytes:
         with contextlib.suppress(AudioError):
             whole_files(measured)
         return counted.bytes_read
+
+
+def _calls(body: bytes, chunks: int) -> int:
+    """How many functions are called to find the files in a body."""
+    size = len(body) // chunks
+    measured = MeasuredChunks.of(openers(cut(body, *range(size, len(body), size))))
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        with contextlib.suppress(AudioError):
+            whole_files(measured)
+    finally:
+        sys.setprofile(before)
+    return calls
 
 
 class CountedChunk:
