@@ -218,6 +218,25 @@ async def test_dragons_clients_are_told_of_the_damaged_chunk_and_replace_it(drag
     assert (await dragon.chunks()).json["damage"] == []
 
 
+async def test_a_chunk_behind_one_of_metadata_only_is_named_by_its_own_number(dragon, api):
+    await dragon.store(1, None)
+    for number, chunk in enumerate(DAMAGED, 2):
+        await dragon.store(number, chunk)
+    await dragon.finalize(1 + len(DAMAGED))
+    await dragon_ended(api, dragon.correlation_id)
+    (damage,) = (await dragon.chunks()).json["damage"]
+    assert damage["chunkId"] == 1 + FIFTH
+    assert f"Chunk {1 + FIFTH} " in damage["message"]
+
+
+async def test_a_failure_names_the_chunk_behind_one_of_metadata_only_by_its_own_number(dragon, api):
+    await dragon.store(1, None)
+    await dragon.store(2, JUNK[0])
+    await dragon.finalize(2)
+    await dragon_ended(api, dragon.correlation_id)
+    assert "Chunk 2 " in (await dragon.chunks()).json["failure"]["message"]
+
+
 async def test_killed_while_a_mended_recording_is_stitched_anew_it_is_whole_once(own_service: ServiceProcess):
     api = (await own_service.start()).api()
     recording = await api.upload(DAMAGED, codec="aac")
