@@ -66,7 +66,7 @@ class Stitching:
             scratch_dir=parts.scratch_dir,
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             chunk_numbers=[chunk.number for chunk in chunks],
-            checksum_md5=_declared_md5(recording),
+            checksum_md5=recording.checksum_md5,
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
             float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
@@ -85,13 +85,6 @@ class Stitching:
             chunks_md5=stitched.chunks_md5,
             damage=tuple(map(_recorded, stitched.damage)),
         )
-
-
-def _declared_md5(recording: Recording) -> str | None:
-    """The MD5 that the caller declared. That of a whole file was taken by the service itself from the file that came
-    first, and means nothing for one that has replaced it."""
-    is_replaced_file = recording.opened.kind is RecordingKind.WHOLE_FILE and recording.edition > 0
-    return recording.finalized.checksum_md5 if recording.finalized and not is_replaced_file else None
 
 
 def _recorded(found: audio.Damage) -> Damage:
