@@ -313,9 +313,12 @@ async def test_dragons_refusals_name_the_calls_that_help(dragon, api):
     assert "GET /audio/chunks" in await error_of(dragon.finalize(4), 409)
     assert "GET /audio/chunks" in await error_of(dragon.retry(), 409)
     assert "GET /audio/chunks" in await error_of(dragon.chunks("/9"), 404)
-    assert "PUT /audio/storeChunk" in await error_of(dragon.chunks(recording_id=2), 404)
+    assert "PUT /audio/storeChunk begins one" in await error_of(dragon.chunks(recording_id=2), 404)
     assert "positive integer" in await error_of(dragon.chunks("/zero"), 400)
     assert "recordingId" in await error_of(dragon.chunks(recording_id="x"), 400)
+    recording = await dragon_ended(api, dragon.correlation_id)
+    assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
+    assert "none that was deleted" in await error_of(dragon.store(1, SPEECH[0]), 404)
 
 
 async def test_dragons_stored_bytes_are_given_only_by_an_ambient_session(service):
@@ -326,6 +329,13 @@ async def test_dragons_stored_bytes_are_given_only_by_an_ambient_session(service
         refusal = await error_of(dragon.chunks(below, skipAmbientSessionExistence="true"), 403)
         assert "/v1/recordings/{id}/chunks/all" in refusal
         assert "no ambient session" in await error_of(dragon.chunks(below), 404)
+    await dragon.announce()  # now another partner might have: it does not say who sent what came before
+    assert "began in none" in await error_of(dragon.chunks("/all"), 403)
+    dragon = await Dragon.connect(service)
+    await dragon.announce()
+    await dragon.store(1, JUNK[0])
+    assert (await dragon.chunks("/all")).body == JUNK[0]
+    await dragon.end()
     await dragon.announce()
     assert (await dragon.chunks("/all")).body == JUNK[0]
     other = "00000000-0000-4000-8000-000000000000"
