@@ -36,8 +36,12 @@ class AmbientSessionOfAnother(SessionError):
 
 @dataclass(frozen=True, slots=True)
 class AmbientSession:
-    """What is known of one session. The initial state, before AmbientSessionOpened, is None."""
+    """What is known of one session. The initial state, before AmbientSessionOpened, is None.
 
+    `first_opened_at`: since when its name is its partner's, however often it was ended and opened again.
+    """
+
+    first_opened_at: datetime
     dialect: str
     tenant_id: str
     correlation_id: str
@@ -124,6 +128,7 @@ def evolve_session(session: AmbientSession | None, event: AmbientSessionEvent) -
     match event:
         case AmbientSessionOpened():
             return AmbientSession(
+                first_opened_at=event.at if session is None else session.first_opened_at,
                 dialect=event.dialect,
                 tenant_id=event.tenant_id,
                 correlation_id=event.correlation_id,

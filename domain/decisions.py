@@ -257,7 +257,7 @@ def _check_chunks(recording: Recording, total_chunks: int) -> None:
     has_extra = chunks.highest > total_chunks
     has_missing = is_strict and (has_extra or len(chunks) < total_chunks)
     if has_extra or has_missing:
-        # Numbers are listed only for a refusal, so that accepting costs the same however many chunks there are.
+        # Numbers are listed only for a refusal.
         expected = range(1, total_chunks + 1) if has_missing else ()
         raise ChunkMismatch(
             missing=tuple(number for number in expected if number not in chunks),

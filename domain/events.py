@@ -9,7 +9,7 @@ Every event has a version from its first day. Changing an event's shape raises `
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -263,6 +263,10 @@ class NoteWritten(Event):
     language: str
     engine: str
     fallback_reason: Annotated[str | None, Since(2)]
+
+
+INTEGRITY_FAILURE: Final = "integrity_failure"
+"""The `reason` of a `Failed`: the chunks' bytes do not have the MD5 that was declared."""
 
 
 class Failed(Event):

@@ -66,7 +66,9 @@ class Rule:
 
 
 def decide(recording: Recording | None, command: Command) -> Sequence[RecordingEvent]:
-    """The events that `command` causes; none when it changes nothing. Costs the same however much there is already.
+    """The events that `command` causes; none when it changes nothing.
+
+    Costs the same however much there is already; only declaring the total walks the chunks, once.
 
     Raises: a RecordingError, one of those that LIFE declares for the phase and the command.
     """

@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.chunks import ChunkTable
 from domain.events import (
+    INTEGRITY_FAILURE,
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
@@ -21,6 +22,7 @@ from domain.events import (
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
+    RecordingKind,
     RecordingOpened,
     RetryRequested,
     Stage,
@@ -57,7 +59,8 @@ class Recording:
     """What is known of one recording. The initial state, before `RecordingOpened`, is None.
 
     `is_mended`: a chunk was replaced after stitching had ended or failed. `edition`: how often such chunks were sent to
-    be stitched anew; what was made of an earlier edition's chunks is not taken for this one's.
+    be stitched anew; what was made of an earlier edition's chunks is not taken for this one's. `checksum_md5`: what the
+    chunks' bytes together are to have, in hex.
     """
 
     opened: RecordingOpened
@@ -71,6 +74,7 @@ class Recording:
     transcribed_chunks: ChunkTable[ChunkTranscribed] = field(default_factory=ChunkTable)
     is_mended: bool = False
     edition: int = 0
+    checksum_md5: str | None = None
 
     @property
     def phase(self) -> Phase:
@@ -176,6 +180,7 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.transcribed_chunks,
         recording.stitched is not None or recording.failed is not None,
         recording.edition,
+        recording.checksum_md5,
     )
 
 
@@ -190,7 +195,7 @@ def _chunk_transcribed(recording: Recording, event: ChunkTranscribed) -> Recordi
 
 
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:
-    return replace(recording, finalized=event)
+    return replace(recording, finalized=event, checksum_md5=event.checksum_md5)
 
 
 def _stitched(recording: Recording, event: Stitched) -> Recording:
@@ -212,8 +217,18 @@ def _failed(recording: Recording, event: Failed) -> Recording:
 def _retry_requested(recording: Recording, event: RetryRequested) -> Recording:
     if event.stage is not Stage.STITCH:
         return replace(recording, failed=None)
-    edition = recording.edition + recording.is_mended
-    return replace(recording, failed=None, stitched=None, transcribed=None, note=None, is_mended=False, edition=edition)
+    anew = replace(recording, failed=None, stitched=None, transcribed=None, note=None)
+    if not recording.is_mended:
+        return anew
+    checksum_md5 = recording.checksum_md5 if _awaits_its_checksum(recording) else None
+    return replace(anew, is_mended=False, edition=recording.edition + 1, checksum_md5=checksum_md5)
+
+
+def _awaits_its_checksum(recording: Recording) -> bool:
+    """Whether replacements are to have the declared MD5: only if the replaced chunks did not have it. What replaces
+    chunks that had it cannot have it, too. A whole file's was taken by the service itself from the file that came."""
+    is_file = recording.opened.kind is RecordingKind.WHOLE_FILE
+    return not is_file and recording.failed is not None and recording.failed.reason == INTEGRITY_FAILURE
 
 
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:

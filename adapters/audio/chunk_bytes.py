@@ -19,15 +19,19 @@ READ_SIZE_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredChunks:
-    """Chunks, and what one pass over their bytes found."""
+    """Chunks, and what one pass over their bytes found. `numbers`: what each is called, in rising order."""
 
     chunks: tuple[OpenChunk, ...]
+    numbers: tuple[int, ...]
     sizes_bytes: tuple[int, ...]
     md5: str
 
     @classmethod
-    def of(cls, chunks: Sequence[OpenChunk]) -> "MeasuredChunks":
-        """Read every chunk once. Raises OSError when one cannot be read."""
+    def of(cls, chunks: Sequence[OpenChunk], numbers: Iterable[int] | None = None) -> "MeasuredChunks":
+        """Read every chunk once. Unless `numbers` are given, they count from 1.
+
+        Raises: OSError when one cannot be read.
+        """
         digest = hashlib.md5(usedforsecurity=False)
         sizes = []
         for open_chunk in chunks:
@@ -37,12 +41,13 @@ class MeasuredChunks:
                     digest.update(block)
                     size += len(block)
             sizes.append(size)
-        return cls(chunks=tuple(chunks), sizes_bytes=tuple(sizes), md5=digest.hexdigest())
+        called = tuple(range(1, len(sizes) + 1) if numbers is None else numbers)
+        return cls(chunks=tuple(chunks), numbers=called, sizes_bytes=tuple(sizes), md5=digest.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of one chunk that are next to one another. Chunks count from 1; None is audio that is not a chunk."""
+    """Bytes of one chunk that are next to one another. `number`: the chunk's; None for audio that is not a chunk."""
 
     open_chunk: OpenChunk
     number: int | None
@@ -59,8 +64,8 @@ class ChunkRun:
     @classmethod
     def of(cls, measured: MeasuredChunks) -> "ChunkRun":
         """All bytes of all chunks."""
-        sizes = enumerate(zip(measured.chunks, measured.sizes_bytes, strict=True), start=1)
-        return cls(tuple(Piece(open_chunk, number, 0, size) for number, (open_chunk, size) in sizes if size))
+        found = zip(measured.chunks, measured.numbers, measured.sizes_bytes, strict=True)
+        return cls(tuple(Piece(open_chunk, number, 0, size) for open_chunk, number, size in found if size))
 
     @classmethod
     def of_file(cls, open_audio: OpenChunk) -> "ChunkRun":

@@ -10,9 +10,10 @@ DamageReason = Literal["not_audio", "damaged", "unsupported_audio"]
 class Damage:
     """A chunk that is missing from the stitched audio, in whole or in part.
 
-    `chunk_number` counts from 1. `message`: one sentence for people, without content. `reason`: `not_audio`, its bytes
-    are no part of a recording; `damaged`, some of its sound cannot be decoded; `unsupported_audio`, it has sound of a
-    kind that this service does not read, such as a second track in an unknown codec.
+    `chunk_number`: what `stitch` was told that it is called, else counted from 1. `message`: one sentence for people,
+    without content. `reason`: `not_audio`, its bytes are no part of a recording; `damaged`, some of its sound cannot be
+    decoded; `unsupported_audio`, it has sound of a kind that this service does not read, such as a second track in an
+    unknown codec.
     """
 
     chunk_number: int

@@ -64,13 +64,21 @@ class StitchedAudio:
     damage: tuple[Damage, ...] = ()
 
 
-def stitch(chunks: Sequence[OpenChunk], output: Path, *, checksum_md5: str | None = None) -> StitchedAudio:
+def stitch(
+    chunks: Sequence[OpenChunk],
+    output: Path,
+    *,
+    numbers: Sequence[int] | None = None,
+    checksum_md5: str | None = None,
+) -> StitchedAudio:
     """Write the chunks, given in order, as one file to `output`, which exists afterwards only if all went well.
+
+    `numbers`: what damage and errors call the chunks; from 1 on unless given.
 
     Raises: ChecksumMismatch, NotAudio, UnsupportedAudio (see `AudioError`: trying again cannot help); OSError when a
     chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
     """
-    measured = MeasuredChunks.of(chunks)
+    measured = MeasuredChunks.of(chunks, numbers)
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
         raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
     surveys, damage = _surveyed(whole_files(measured))

@@ -120,7 +120,7 @@ def whole_files(measured: MeasuredChunks) -> FoundFiles:
 
 
 def _empty_ones(measured: MeasuredChunks) -> Iterator[int]:
-    return (number for number, size in enumerate(measured.sizes_bytes, start=1) if not size)
+    return (number for number, size in zip(measured.numbers, measured.sizes_bytes, strict=True) if not size)
 
 
 def _searched(run: ChunkRun, problems: "dict[int, _Problem]") -> "_Search":

@@ -17,7 +17,7 @@ from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
 from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
-from domain.events import ChunkStored, Damage, RecordingKind
+from domain.events import Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import blob_prefix
@@ -32,6 +32,7 @@ class StitchOrder:
     blob_store_url: str
     scratch_dir: Path
     chunk_keys: Sequence[str]
+    chunk_numbers: Sequence[int]
     checksum_md5: str | None
     prefix: str
     are_samples: bool = False
@@ -47,7 +48,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
         if order.are_samples:
             stitched = stitch_pcm(chunks, output, float_units=order.float_units)
         else:
-            stitched = stitch(chunks, output, checksum_md5=order.checksum_md5)
+            stitched = stitch(chunks, output, numbers=order.chunk_numbers, checksum_md5=order.checksum_md5)
         return store.put_file(order.prefix, output), stitched
 
 
@@ -64,7 +65,8 @@ class Stitching:
             blob_store_url=parts.blob_store_url,
             scratch_dir=parts.scratch_dir,
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
-            checksum_md5=_declared_md5(recording),
+            chunk_numbers=[chunk.number for chunk in chunks],
+            checksum_md5=recording.checksum_md5,
             prefix=blob_prefix(recording_id, "audio"),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
             float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
@@ -81,20 +83,9 @@ class Stitching:
             duration_ms=stitched.duration_ms,
             chunk_count=len(recording.chunks),
             chunks_md5=stitched.chunks_md5,
-            damage=_by_chunk_number(stitched.damage, chunks),
+            damage=tuple(map(_recorded, stitched.damage)),
         )
 
 
-def _declared_md5(recording: Recording) -> str | None:
-    """The MD5 that the caller declared. That of a whole file was taken by the service itself from the file that came
-    first, and means nothing for one that has replaced it."""
-    is_replaced_file = recording.opened.kind is RecordingKind.WHOLE_FILE and recording.edition > 0
-    return recording.finalized.checksum_md5 if recording.finalized and not is_replaced_file else None
-
-
-def _by_chunk_number(found: Sequence[audio.Damage], stitched: Sequence[ChunkStored]) -> tuple[Damage, ...]:
-    """Stitching counts only the chunks that it was given: those with bytes. A chunk may be named more than once."""
-    return tuple(
-        Damage(chunk_number=stitched[one.chunk_number - 1].number, reason=one.reason, message=one.message)
-        for one in found
-    )
+def _recorded(found: audio.Damage) -> Damage:
+    return Damage(chunk_number=found.chunk_number, reason=found.reason, message=found.message)

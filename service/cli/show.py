@@ -149,7 +149,7 @@ def _table(recording: Recording) -> Table:
         "name": recording.name,
         "status": recording.status,
         "failure": failure_sentence(recording) if recording.has_failed else None,
-        "damage": "; ".join(f"chunk {found.number}: {found.message.rstrip('.')}" for found in recording.damage),
+        "damage": " ".join(found.message for found in recording.damage),
         "suspect": _suspects(recording),
         "started": recording.started_at and wording.local_time(recording.started_at),
         "duration": recording.duration_ms and wording.duration(recording.duration_ms),

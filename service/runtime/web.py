@@ -59,7 +59,7 @@ def errors(apis: Sequence[Api]) -> Middleware:
             if answer is not None:
                 return answer
             if isinstance(error, ConnectionError):
-                raise  # the client went away during the answer
+                raise  # the client went away during the answer, or what it asked for did
             logger.exception("request failed unexpectedly")
             return api.errors.defect_answer()
 

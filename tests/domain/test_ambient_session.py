@@ -62,7 +62,8 @@ def test_an_ended_session_that_is_announced_is_open_again():
     session = fold_session([session_opened(), session_ended()])
     assert session.has_ended
     (event,) = decide_session(session, announce())
-    assert not fold_session([session_opened(), session_ended(), event]).has_ended
+    again = fold_session([session_opened(), session_ended(), event])
+    assert (again.has_ended, again.first_opened_at) == (False, session_opened().at)
 
 
 @pytest.mark.parametrize("first", [session_updated(), session_ended()])

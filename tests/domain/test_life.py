@@ -4,7 +4,7 @@ import pytest
 
 from domain import errors
 from domain.commands import RecordFailure
-from domain.events import FinalizePolicy, Stage
+from domain.events import FinalizePolicy, RecordingKind, Stage
 from domain.life import COMMANDS
 from domain.recording import Phase
 from tests.domain.histories import (
@@ -290,6 +290,33 @@ def test_a_damaged_chunk_can_be_replaced_at_any_time_and_a_retry_makes_everythin
         when(anew, store_chunk(2, b"too late"))
     assert not refusal.value.is_stitched
     assert when(anew, record_stitched(edition=1)) == [stitched()]
+
+
+MD5 = "e" * 32
+REPLACED = [chunk(2, b"right"), retry_requested(Stage.STITCH)]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], MD5),
+        ([failed(Stage.STITCH), retry_requested(Stage.STITCH)], MD5),
+        ([failed(Stage.STITCH, reason="integrity_failure"), *REPLACED], MD5),
+        ([failed(Stage.STITCH, reason="not_audio"), *REPLACED], None),
+        ([stitched(damaged(2)), *REPLACED], None),
+        ([stitched(damaged(2)), failed(Stage.TRANSCRIBE), *REPLACED], None),
+    ],
+)
+def test_a_declared_checksum_counts_until_chunks_that_had_it_are_replaced(events, expected):
+    history = given(opened(), chunk(1), chunk(2), finalized(2, md5=MD5), *events)
+    assert (history.phase, history.checksum_md5) == (Phase.STITCHING, expected)
+
+
+def test_the_checksum_of_a_file_is_not_that_of_the_file_that_replaces_it():
+    whole_file = opened(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
+    failure = failed(Stage.STITCH, reason="integrity_failure")
+    anew = [chunk(1, b"right"), retry_requested(Stage.STITCH)]
+    assert given(whole_file, chunk(1), finalized(1, md5=MD5), failure, *anew).checksum_md5 is None
 
 
 @pytest.mark.parametrize("phase", [Phase.TRANSCRIBING, Phase.WRITING_NOTE, Phase.COMPLETED])

@@ -204,6 +204,20 @@ async def test_what_decodes_is_stitched_and_the_right_chunk_makes_it_whole_later
     assert (await api.transcript(recording))["text"] == (await api.transcript(sent_right))["text"]
 
 
+@pytest.mark.parametrize("sent", [DAMAGED, JUNK], ids=["stitched with damage", "not stitched at all"])
+async def test_a_checksum_of_wrong_bytes_does_not_keep_the_right_ones_out(api, sent):
+    recording = await api.upload(sent, codec="aac")
+    await api.finalize(recording, len(sent), checksum_md5=hashlib.md5(b"".join(sent)).hexdigest())
+    await api.ended(recording)
+    fresh = await api.get(recording, "/chunks")
+    wrong = [FIFTH] if sent is DAMAGED else range(1, len(sent) + 1)
+    for number in wrong:
+        assert (await api.put(fresh, number, STREAM[number - 1])).status == 200
+    await retried(api, recording)
+    ended = await api.ended(recording)
+    assert (ended["status"], "damage" in ended) == ("completed", False)
+
+
 async def test_dragons_clients_are_told_of_the_damaged_chunk_and_replace_it(dragon, api):
     for number, chunk in enumerate(DAMAGED, 1):
         await dragon.store(number, chunk)
@@ -216,6 +230,25 @@ async def test_dragons_clients_are_told_of_the_damaged_chunk_and_replace_it(drag
     assert (await dragon.retry()).body == SUCCESS
     await dragon_ended(api, dragon.correlation_id)
     assert (await dragon.chunks()).json["damage"] == []
+
+
+async def test_a_chunk_behind_one_of_metadata_only_is_named_by_its_own_number(dragon, api):
+    await dragon.store(1, None)
+    for number, chunk in enumerate(DAMAGED, 2):
+        await dragon.store(number, chunk)
+    await dragon.finalize(1 + len(DAMAGED))
+    await dragon_ended(api, dragon.correlation_id)
+    (damage,) = (await dragon.chunks()).json["damage"]
+    assert damage["chunkId"] == 1 + FIFTH
+    assert f"Chunk {1 + FIFTH} " in damage["message"]
+
+
+async def test_a_failure_names_the_chunk_behind_one_of_metadata_only_by_its_own_number(dragon, api):
+    await dragon.store(1, None)
+    await dragon.store(2, JUNK[0])
+    await dragon.finalize(2)
+    await dragon_ended(api, dragon.correlation_id)
+    assert "Chunk 2 " in (await dragon.chunks()).json["failure"]["message"]
 
 
 async def test_killed_while_a_mended_recording_is_stitched_anew_it_is_whole_once(own_service: ServiceProcess):
@@ -280,9 +313,12 @@ async def test_dragons_refusals_name_the_calls_that_help(dragon, api):
     assert "GET /audio/chunks" in await error_of(dragon.finalize(4), 409)
     assert "GET /audio/chunks" in await error_of(dragon.retry(), 409)
     assert "GET /audio/chunks" in await error_of(dragon.chunks("/9"), 404)
-    assert "PUT /audio/storeChunk" in await error_of(dragon.chunks(recording_id=2), 404)
+    assert "PUT /audio/storeChunk begins one" in await error_of(dragon.chunks(recording_id=2), 404)
     assert "positive integer" in await error_of(dragon.chunks("/zero"), 400)
     assert "recordingId" in await error_of(dragon.chunks(recording_id="x"), 400)
+    recording = await dragon_ended(api, dragon.correlation_id)
+    assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
+    assert "none that was deleted" in await error_of(dragon.store(1, SPEECH[0]), 404)
 
 
 async def test_dragons_stored_bytes_are_given_only_by_an_ambient_session(service):
@@ -293,6 +329,13 @@ async def test_dragons_stored_bytes_are_given_only_by_an_ambient_session(service
         refusal = await error_of(dragon.chunks(below, skipAmbientSessionExistence="true"), 403)
         assert "/v1/recordings/{id}/chunks/all" in refusal
         assert "no ambient session" in await error_of(dragon.chunks(below), 404)
+    await dragon.announce()  # now another partner might have: it does not say who sent what came before
+    assert "began in none" in await error_of(dragon.chunks("/all"), 403)
+    dragon = await Dragon.connect(service)
+    await dragon.announce()
+    await dragon.store(1, JUNK[0])
+    assert (await dragon.chunks("/all")).body == JUNK[0]
+    await dragon.end()
     await dragon.announce()
     assert (await dragon.chunks("/all")).body == JUNK[0]
     other = "00000000-0000-4000-8000-000000000000"
@@ -306,8 +349,10 @@ async def test_a_session_whose_stitching_failed_is_retried_without_its_final_chu
     dorsum = Dorsum.of(service)
     calls = DorsumCalls(dorsum)
     await failed_at_stitching_of(service, dorsum)
-    standing = (await dorsum.state()).json
-    assert (standing["status"], standing["failure"]["stage"]) == ("failed", "stitch")
+    async with asyncio.timeout(60):
+        while (standing := (await dorsum.state()).json)["status"] != "failed":  # it was told by another process
+            await asyncio.sleep(0.05)
+    assert standing["failure"]["stage"] == "stitch"
     assert (await calls.call("GET", "/chunks/all"))[1] == silence().tobytes()
     assert (await calls.call("POST", "/retry"))[0] == 202
     async with asyncio.timeout(300):

@@ -1,11 +1,10 @@
 """Bota's words for a recording and its transcription (P): every field is there, null if nothing is known."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 from uuid import UUID
 
 from adapters.speech.transcript import Transcript
-from domain.events import ChunkStored, Damage, RecordingKind, SuspectChunk
+from domain.events import INTEGRITY_FAILURE, ChunkStored, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.exact_json import exact_loads
@@ -47,7 +46,6 @@ STATUS_OF_TRANSCRIPTION: Mapping[TranscriptionStatusOfRecording, TranscriptionSt
     "completed": "completed",
     "failed": "failed",
 }
-INTEGRITY_FAILURE: Literal["integrity_failure"] = "integrity_failure"
 
 MEDIA_TYPES = {
     "opus": "audio/ogg",

@@ -92,11 +92,13 @@ class WholeFile:
         return json_answer(await self._uploaded_answer(recording_id, recording))
 
     async def _uploaded_answer(self, recording_id: UUID, recording: Recording) -> RecordingAnswer:
-        """The recording as it was when its upload was completed, however far it has come since."""
+        """The recording as it was when its upload was completed, however far it has come since; but with today's file,
+        if that has replaced one that could not be used."""
         summary = evolve_summary(None, recording.opened)
         if recording.finalized is not None:
             summary = evolve_summary(summary, recording.finalized)
-        return await self._view.recording_answer(recording_id, summary)
+        of_todays_file = summary.model_copy(update={"suspect_chunks": recording.suspect_chunks()})
+        return await self._view.recording_answer(recording_id, of_todays_file)
 
     async def _whole_file(self, request: web.Request) -> tuple[UUID, Recording]:
         """The recording asked for. Raises: Unauthorized, Forbidden; RecordingNotFound; NotWholeFileRecording."""

@@ -42,12 +42,12 @@ class NotYours(Exception):
 
 
 class NoSessionToReadBy(Exception):
-    """The recording's bytes were asked for, and no ambient session says that the caller sent them."""
+    """The recording's bytes were asked for, and no ambient session that it began in says that the caller sent them."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The stored bytes are given only to the partner of the recording's ambient session, and it has none; a key "
-            "of the customer's project gets them at GET /v1/recordings/{id}/chunks/all."
+            "The stored bytes are given only to the partner of the ambient session that the recording began in, and it "
+            "began in none; a key of the customer's project gets them at GET /v1/recordings/{id}/chunks/all."
         )
 
 
@@ -86,7 +86,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkBeyondTotal: f"{_LISTED} {_ANOTHER}",
     domain.RecordingExpired: f"{_STORED_BYTES} {_ANOTHER}",
     domain.NotFailed: f"{_LISTED} PUT /audio/storeChunk replaces what is damaged.",
-    domain.RecordingNotFound: "PUT /audio/storeChunk begins one.",
+    domain.RecordingNotFound: "PUT /audio/storeChunk begins one, with the recordingId of none that was deleted.",
     NoSuchChunk: "GET /audio/chunks lists those that are.",
     ChunksErased: "A key of the customer's project gets that file at GET /v1/recordings/{id}/download-url.",
 }

@@ -84,7 +84,7 @@ class Mending:
     async def _readable(self, request: web.Request) -> tuple[RecordingPart, Recording]:
         """Raises: NoSessionToReadBy; as `_asked_for`."""
         asked, recording = await self._asked_for(request)
-        await self._writers.check_may_read(asked)
+        await self._writers.check_may_read(asked, recording.opened)
         return asked, recording
 
     async def _asked_for(self, request: web.Request) -> tuple[RecordingPart, Recording]:

@@ -8,7 +8,7 @@ from aiohttp import web
 from adapters.tokens.allow_list import Application
 from adapters.tokens.verification import TokenVerifier
 from domain.ambient_session import AmbientSessionNotFound
-from domain.events import FinalizePolicy, RecordingKind
+from domain.events import FinalizePolicy, RecordingKind, RecordingOpened
 from service.application.ambient_sessions import SessionAnnouncements
 from service.application.uploads import Announcement, Uploads
 from service.dialects.dragon import access
@@ -79,10 +79,15 @@ class Writers:
         if session.has_ended and not asked.skips_session_check and await self._uploads.find(recording_id) is None:
             raise AmbientSessionNotFound
 
-    async def check_may_read(self, asked: RecordingPart) -> None:
-        """(D) Who is `permitted` to write to a recording may read its bytes only if there is an ambient session:
-        without one, nothing says which partner sent them. Raises: NoSessionToReadBy."""
+    async def check_may_read(self, asked: RecordingPart, opened: RecordingOpened) -> None:
+        """(D) Who is `permitted` to write to a recording may read its bytes only if it began in an ambient session:
+        without one, nothing says which partner sent them, and another may announce one later.
+
+        Raises: NoSessionToReadBy.
+        """
         try:
-            await self._sessions.find(asked.session.id)
+            session = await self._sessions.find(asked.session.id)
         except AmbientSessionNotFound:
             raise NoSessionToReadBy from None
+        if session.first_opened_at > opened.at:
+            raise NoSessionToReadBy

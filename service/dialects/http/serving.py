@@ -7,6 +7,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from adapters.blobs.port import BlobFailure
+
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -53,6 +55,11 @@ class ReadBlob(Protocol):
         ...
 
 
+class AnswerCutOff(ConnectionError):
+    """The rest of the bytes cannot be had, and the answer has begun: it ends here, and its connection with it, so that
+    its length tells. As for other `ConnectionError`s, nothing else is answered."""
+
+
 class RangeNotSatisfiable(Exception):
     """The range begins after the end."""
 
@@ -81,7 +88,7 @@ def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
 async def serve_bytes(request: web.Request, read: ReadBlob, served: ServedBytes) -> web.StreamResponse:
     """The bytes, or those that the request's Range and conditions select.
 
-    Raises: BlobNotFound, if the first of them are gone; when later ones are, the body is cut off.
+    Raises: BlobNotFound, if the first of them are gone; AnswerCutOff, if later ones are.
     """
     etag = f'"{served.etag}"'
     headers = {
@@ -122,6 +129,9 @@ async def _send(request: web.Request, response: web.StreamResponse, blocks: Asyn
     await response.prepare(request)
     if request.method != "HEAD":
         await response.write(block)
-        async for block in blocks:
-            await response.write(block)
+        try:
+            async for block in blocks:
+                await response.write(block)
+        except BlobFailure as failure:
+            raise AnswerCutOff from failure
     await response.write_eof()

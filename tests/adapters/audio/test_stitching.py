@@ -317,6 +317,14 @@ class TestChunksThatAreNotAudio:
         ]
         assert decoded_samples(written) >= 0.9 * decoded_samples(FILES[kind][0])
 
+    @pytest.mark.parametrize("numbers", [(2, 3, 4), (3, 7, 11)])
+    def test_it_is_called_by_the_number_that_is_given(self, numbers: tuple[int, ...], tmp_path: Path) -> None:
+        chunks = openers([FILES[samples.WAV][0], b"", FILES[samples.WAV][0]])
+        (found,) = stitch(chunks, tmp_path / "audio", numbers=numbers).damage
+        assert (found.chunk_number, found.message.split(" is ")[0]) == (numbers[1], f"Chunk {numbers[1]}")
+        with pytest.raises(NotAudio, match=f"Chunk {numbers[0]} "):
+            stitch(openers([b"<html>"]), tmp_path / "audio", numbers=numbers[:1])
+
     def test_no_chunks_at_all_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(NotAudio, match="no chunks"):
             stitched([], tmp_path)

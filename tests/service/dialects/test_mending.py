@@ -212,7 +212,8 @@ async def test_a_file_that_is_no_audio_is_replaced_after_its_time_and_checked_ag
     recording = await api.create(streaming=False)
     its_path = f"/v1/recordings/{recording['id']}"
 
-    async def put(body: bytes) -> None:
+    async def put(body: bytes) -> bool:
+        """Whether the answer to its completion suspects it."""
         asked = {"content_type": "audio/wav", "file_size_bytes": len(body)}
         offered = await api.call("POST", f"{its_path}/upload-url", body=asked)
         assert offered.status == 200, offered
@@ -221,14 +222,15 @@ async def test_a_file_that_is_no_audio_is_replaced_after_its_time_and_checked_ag
         sha256 = hashlib.sha256(body).hexdigest()
         completed = await api.call("POST", f"{its_path}/upload-complete", body={"content_sha256": sha256})
         assert (completed.status, completed.json["content_sha256"]) == (200, sha256)
+        return "suspect_chunks" in completed.json
 
-    await put(b"This is a letter and no audio at all. " * 100)
+    assert await put(b"%PDF-1.7 This is a letter and no audio at all. " * 100)
     assert (await api.ended(recording))["failure"]["stage"] == "stitch"
     refused = await api.call("GET", f"{its_path}/download-url")
     for call in ("/chunks/all", "/upload-url", "/retry"):
         assert call in refused.error["message"]
     running.turn(hours=5)
-    await put(short_speech())
+    assert not await put(short_speech())
     assert (await retry(api, recording)).status == 202
     assert (await api.ended(recording))["status"] == "completed"
     assert await audio_of(api, recording) == short_speech()
