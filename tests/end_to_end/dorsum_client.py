@@ -1,5 +1,6 @@
 """Dorsum's API as its clients speak it."""
 
+import asyncio
 import io
 import re
 from collections.abc import Sequence
@@ -16,10 +17,11 @@ import orjson
 from adapters.blobs.opening import open_store
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from domain.events import Failed, FinalizeRequested, Stage
+from domain.events import Stage
 from domain.identity import recording_id
 from service.application.clock import utc_now
 from service.dialects.dorsum.names import DIALECT
+from tests.domain.histories import failed, finalized
 from tests.end_to_end.service_process import Answer, ServiceProcess
 
 CHUNK = 480_000
@@ -117,13 +119,12 @@ async def failed_at_stitching(service: ServiceProcess, dorsum: Dorsum) -> None:
     assert (await dorsum.send(silence(), previous_transcript="")).status == 200
     log = EventLog(SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3"))
     its_id = recording_id(DIALECT, service.credentials["project_id"], dorsum.session_id)
-    now = utc_now()
-    declared = FinalizeRequested(
-        at=now, total_chunks=1, chunks_received=1, final_duration_ms=None, checksum_md5=None, suspect_chunks=()
-    )
-    broke = Failed(at=now, stage=Stage.STITCH, reason="internal_error", message="It broke.", attempts=1)
+    declared, broke = (event.model_copy(update={"at": utc_now()}) for event in (finalized(1), failed(Stage.STITCH)))
     await log.append(its_id, len(await log.history(its_id)), [declared, broke], trace_id=None)
     await log.close()
+    async with asyncio.timeout(60):
+        while (await dorsum.state()).json["status"] != "failed":
+            await asyncio.sleep(0.05)
 
 
 async def event_types(service: ServiceProcess, task_id: str) -> list[str]:

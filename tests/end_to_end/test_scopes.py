@@ -20,6 +20,8 @@ TABLE = {
     "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
     "POST /v1/recordings/{recording_id}/finalize": ("recordings:write", ["device"]),
     "GET /v1/recordings/{recording_id}/chunks": ("recordings:read", ["device", "upload"]),
+    "GET /v1/recordings/{recording_id}/chunks/all": ("recordings:read", []),
+    "GET /v1/recordings/{recording_id}/chunks/{number}": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/upload-url": ("recordings:write", ["device", "upload"]),
     "POST /v1/recordings/{recording_id}/upload-complete": ("recordings:write", ["device", "upload"]),
     "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
@@ -55,6 +57,7 @@ class Things:
         facts = {"device_id": "dev_own", "end_user_id": "eu_own"}
         recording = await api.create(streaming=not whole, **facts)
         path = path.replace("{recording_id}", recording["id"])
+        path = path.replace("{number}", "1")
         path = path.replace("{transcription_id}", recording["id"].replace("rec_", "txn_"))
         if whole:
             asked = {"content_type": "audio/wav", "file_size_bytes": 9}

@@ -97,7 +97,7 @@ def hear_less(seed: int) -> Outcome:
 async def test_what_must_never_happen_is_told_and_its_chunks_are_kept(
     job: Callable[[int], Outcome], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed = next(seed for seed in range(100) if run_case(seed).ends == "audio")
+    seed = next(seed for seed in range(100) if (run_case(seed).heard_ms or 0) > 100)
     summary = await soak([seed], workers=1, failures=tmp_path, job=job)
     assert [one.seed for one in summary.faults] == [seed]
     assert f"seed {seed}: " in (printed := capsys.readouterr().out)
