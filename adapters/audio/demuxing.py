@@ -33,6 +33,7 @@ _BELIEVABLE_RATES = range(1_000, 768_001)
 
 _MOST_CHANNELS = 64
 _MOST_TRACKS = 16
+_FREE_LINKS, _BYTES_PER_LINK = 1_000, 1 << 14
 
 _CLOCKS_FROM_ZERO = (Container.OGG, Container.MP4, Container.MATROSKA, Container.FLAC)
 """Their clock begins with the recording, so that a late first time is silence."""
@@ -169,11 +170,16 @@ def _flicks(count: int, unit: Fraction) -> int:
 
 
 def links_of(file: WholeFile) -> list[WholeFile]:
-    """The files that are chained in an Ogg file; any other file alone. FFmpeg gives up where links differ in form."""
+    """The files that are chained in an Ogg file; any other file alone. FFmpeg gives up where links differ in form.
+
+    Of more links than a recorder makes, the last ones stay together: each takes a millisecond to open.
+    """
     if file.container is not Container.OGG:
         return [file]
     with file.run.open() as reader:
-        starts = [0, *ogg.links(reader)[1:], file.run.size_bytes]
+        found = ogg.links(reader)[1:]
+    most = _FREE_LINKS + len(file.run.pieces) + file.run.size_bytes // _BYTES_PER_LINK
+    starts = [0, *found[:most], file.run.size_bytes]
     return [WholeFile(file.container, file.run.part(start, stop)) for start, stop in pairwise(starts)]
 
 

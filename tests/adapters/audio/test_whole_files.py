@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks
 from adapters.audio.container import Container
+from adapters.audio.demuxing import links_of
 from adapters.audio.errors import AudioError, NotAudio
 from adapters.audio.wav import read_wave
 from adapters.audio.whole_files import FoundFiles, whole_files
@@ -303,6 +304,13 @@ class TestMadeUpBytes:
         result = found([file_of("FLAC"), b"#!AMR\n" * 3_000, file_of("WAV")])
         assert messages(result) == ["Chunk 2 holds too many files; the last ones were left out."]
         assert contents(result)[-1] == file_of("WAV")
+
+    def test_of_very_many_links_of_an_ogg_file_the_last_ones_stay_together(self) -> None:
+        body = file_of("Ogg Opus", 0.4) * 1_500
+        [file] = found([body]).files
+        links = links_of(file)
+        assert 1_000 < len(links) < 1_500
+        assert sum(link.run.size_bytes for link in links) == len(body)
 
     def _bytes_read(self, body: bytes) -> int:
         counted = CountedChunk(body)
