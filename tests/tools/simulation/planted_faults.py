@@ -81,8 +81,8 @@ FAULTS = (
     Fault(
         "the transcript of a damaged chunk outlives its replacement",
         "domain/recording.py",
-        "failed=None, stitched=None, transcribed=None, note=None, is_mended=False",
-        "failed=None, stitched=None, is_mended=False",
+        "failed=None, stitched=None, transcribed=None, note=None)",
+        "failed=None, stitched=None)",
     ),
     Fault(
         "metadata replaces bytes",
