@@ -126,6 +126,9 @@ def first_frame(
     Fewer than `in_a_row` are enough if they end where the reader's `size_bytes` do.
     """
     reader.seek(position)
+    if frame_of(reader.read(7)) is None:
+        return None  # before much is read: in small chunks, that opens many
+    reader.seek(position)
     block = reader.read(min(in_a_row * LARGEST_FRAME, size_bytes - position))
     return _convincing(block, 0, position, size_bytes, in_a_row)
 
