@@ -12,7 +12,7 @@ from uuid import UUID
 
 from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
 from adapters.blobs.discarding import discard
-from adapters.blobs.port import BlobStore, Staged, StoredBlob
+from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StorageUnavailable, StoredBlob
 from adapters.event_log.port import LogUnavailable
 from domain import commands
 from domain.decisions import chunk_asked_for
@@ -22,6 +22,7 @@ from domain.life import decide
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
+from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.streams import Contended
@@ -94,6 +95,7 @@ class Uploads:
         self._clock = clock
         self._chunk_bytes = metrics.chunk_bytes
         self._chunk_retention = chunk_retention
+        self._settling = KeyedLocks()  # by blob: equal bytes of a refused request are gone before others are accepted
 
     async def open(self, announced: Announcement) -> Recording:
         """Open the recording. Opening again with the same facts changes nothing.
@@ -186,7 +188,11 @@ class Uploads:
         prefix = blob_prefix(recording_id, f"chunk-{number}")
         beginning = bytearray()
         noted = _noting_the_beginning(body, beginning)
-        async with self._blobs.stage(prefix, noted, announced_bytes=announced_bytes, check=check) as staged:
+        async with (
+            self._blobs.stage(prefix, noted, announced_bytes=announced_bytes, check=check) as staged,
+            self._settling.of(staged.blob.key),
+        ):
+            await self._ensure_kept(staged)
             try:
                 if opening is not None:
                     await self.ensure_open(opening)
@@ -197,6 +203,14 @@ class Uploads:
                 raise
         self._chunk_bytes.labels(recording.opened.dialect).inc(staged.size_bytes)
         return staged.blob
+
+    async def _ensure_kept(self, staged: Staged) -> None:
+        """Refuse bytes that went with equal ones that were refused a moment ago. Raises: StorageUnavailable."""
+        if staged.keeper is None:
+            try:
+                await self._blobs.size(staged.blob.key)
+            except BlobNotFound as error:
+                raise StorageUnavailable("equal bytes were refused a moment ago; send the chunk again") from error
 
     async def _record(self, recording_id: UUID, number: int, staged: Staged, looks_like: str | None) -> Recording:
         blob = staged.blob
@@ -241,6 +255,10 @@ class Uploads:
 
         Raises: a RecordingError of the domain; what storing raises.
         """
+        async with self._settling.of(blob_prefix(announced.recording_id, "chunk") + arrived.sha256):
+            return await self._append(announced, arrived)
+
+    async def _append(self, announced: Announcement, arrived: ArrivedChunk) -> Appended:
         recording_id = announced.recording_id
         recording, blob = await self._opened_by(announced, arrived)
         command = commands.AppendChunk(

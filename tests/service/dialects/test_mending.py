@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from domain.events import FinalizePolicy, RecordingEvent
+from domain.commands import RecordFailure
+from domain.events import FinalizePolicy, RecordingEvent, Stage
 from service.application.blob_names import blob_prefix
 from service.dialects.dragon.names import external_id, recording_named, tenant_of_customer
 from service.followers import eraser
@@ -122,6 +123,36 @@ async def test_a_completed_recording_names_its_damage_takes_the_right_chunk_and_
     types = await api.event_types(recording)
     assert [types.count(twice) for twice in ("Stitched", "Transcribed")] == [2, 2]
     assert (await retry(api, recording)).error["type"] == "not_failed"
+
+
+@pytest.mark.parametrize("scheme", ["segments", "file"])
+async def test_bytes_that_are_refused_and_accepted_at_the_same_time_stay(tmp_path, monkeypatch, scheme):
+    url = (tmp_path / "blobs").as_uri().replace("file:", f"{scheme}:", 1)
+    async with running_service(tmp_path / "data", TurnedClock(), blob_url=url) as running:
+        api, recording = running.api, named(its_id := await Shelf(running).with_damage())
+        await api.ended(recording)
+        template = {"chunk_upload_url_template": (await api.get(recording, "/chunks"))["chunk_upload_url_template"]}
+        assert (await api.put(template, 2, SPEECH[1])).status == 200
+        uploads, again = running.service.parts.uploads, []
+        holds = uploads._holds
+
+        async def stitching_fails_in_between(*asked):
+            held = await holds(*asked)
+            if not again:  # from here on, other bytes are accepted for every chunk
+                await running.service.parts.lifecycle.retry(its_id)
+                failure = {"stage": Stage.STITCH, "reason": "not_audio", "message": "It broke.", "attempts": 1}
+                await uploads._recordings.execute(its_id, RecordFailure(at=running.clock(), edition=1, **failure))
+                again.append(asyncio.create_task(api.put(template, 1, b"other")))
+                await asyncio.wait(again, timeout=1)
+            return held
+
+        monkeypatch.setattr(uploads, "_holds", stitching_fails_in_between)
+        assert (await api.put(template, 1, b"other")).status == 409
+        accepted = await again[0]
+        if accepted.status == 503:  # its bytes went with the refused ones: that is said, and sending them again helps
+            accepted = await api.put(template, 1, b"other")
+        assert accepted.status == 200
+        assert (await bytes_of(api, recording, 1)).body == b"other"
 
 
 async def test_recordings_without_damage_say_nothing_of_it(running, shelf):

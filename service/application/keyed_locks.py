@@ -1,0 +1,16 @@
+"""A lock for each key, for as long as somebody holds it or waits for it."""
+
+import asyncio
+from weakref import WeakValueDictionary
+
+
+class KeyedLocks:
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, key: str) -> asyncio.Lock:
+        """The lock of this key, which is the same for all who ask while one of them has it."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
