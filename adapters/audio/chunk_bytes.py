@@ -15,6 +15,8 @@ OpenChunk = Callable[[], BinaryIO]
 """Opens a seekable reader of one chunk's bytes; the caller closes it."""
 
 READ_SIZE_BYTES = 1 << 18
+_SMALL_PIECE, _LARGEST_GROUP, _MOST_GROUPS_HELD = 1 << 12, 1 << 16, 16
+"""Small pieces next to one another are read together and held: opening thousands again and again takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,14 +153,39 @@ class ChunkReader(io.BufferedReader):
         self.size_bytes = joined.size_bytes
 
 
+def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """The pieces in order, with small ones that are next to one another in groups."""
+    group: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        fits = piece.size_bytes <= _SMALL_PIECE and size + piece.size_bytes <= _LARGEST_GROUP
+        if group and not (fits and group[-1].size_bytes <= _SMALL_PIECE):
+            yield group
+            group, size = [], 0
+        group.append(piece)
+        size += piece.size_bytes
+    if group:
+        yield group
+
+
+def _content(piece: Piece) -> bytes:
+    with piece.open_chunk() as reader:
+        reader.seek(piece.start)
+        content = reader.read(piece.size_bytes)
+    if len(content) < piece.size_bytes:
+        raise OSError(f"A chunk is now shorter than the {piece.size_bytes} bytes measured before.")
+    return content
+
+
 class _JoinedPieces(io.RawIOBase):
     def __init__(self, run: ChunkRun) -> None:
         super().__init__()
-        self._pieces = run.pieces
-        self._starts = run.edges
+        self._groups = list(_groups(run.pieces))
+        self._starts = [0, *accumulate(sum(piece.size_bytes for piece in group) for group in self._groups)]
         self._position = 0
         self._index: int | None = None
         self._reader: BinaryIO | None = None
+        self._contents: dict[int, bytes] = {}
         self.failure: OSError | None = None
 
     @property
@@ -188,7 +215,7 @@ class _JoinedPieces(io.RawIOBase):
         index = bisect.bisect_right(self._starts, self._position) - 1
         wanted = min(len(buffer), self._starts[index + 1] - self._position)
         try:
-            block = self._at(index).read(wanted)
+            block = self._read(index, wanted)
             if not block:
                 raise OSError(f"A chunk is now shorter than the {self._starts[index + 1]} bytes measured before.")  # noqa: TRY301 - one place keeps the failure
         except OSError as error:
@@ -198,12 +225,23 @@ class _JoinedPieces(io.RawIOBase):
         self._position += len(block)
         return len(block)
 
-    def _at(self, index: int) -> BinaryIO:
+    def _read(self, index: int, wanted: int) -> bytes:
+        group = self._groups[index]
+        if len(group) == 1:
+            return self._at(index, group[0]).read(wanted)
+        if index not in self._contents:
+            if len(self._contents) >= _MOST_GROUPS_HELD:
+                self._contents.clear()
+            self._contents[index] = b"".join(map(_content, group))
+        offset = self._position - self._starts[index]
+        return self._contents[index][offset : offset + wanted]
+
+    def _at(self, index: int, piece: Piece) -> BinaryIO:
         if self._reader is None or self._index != index:
             self._close_chunk()
-            self._reader = self._pieces[index].open_chunk()
+            self._reader = piece.open_chunk()
             self._index = index
-        self._reader.seek(self._pieces[index].start + self._position - self._starts[index])
+        self._reader.seek(piece.start + self._position - self._starts[index])
         return self._reader
 
     def close(self) -> None:

@@ -22,6 +22,8 @@ from adapters.audio.errors import AudioError, NotAudio, UnsupportedAudio
 from adapters.audio.whole_files import WholeFile
 
 _BYTES_OF_S16 = 2
+_LOSSLESS = ("flac", "alac", "wavpack", "ape", "tta")
+_COMPANDED = ("pcm_alaw", "pcm_mulaw")
 _WORTH_TELLING = FLICKS // 10
 _UNKNOWN_LENGTH = FLICKS // 50
 """How long a packet counts that does not say it: so that one at a file's edge is not told, and a row of them is."""
@@ -159,7 +161,7 @@ def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
             codec=track.codec,
             rate=heard.rate or track.stream.rate,
             channels=heard.channels or track.stream.channels,
-            bits=_bits(track.stream.codec_context.format),
+            bits=_bits(track.codec, track.stream.codec_context.format),
             configuration=_configuration(track),
             seconds=Fraction(heard.length, FLICKS),
             is_whole=len(heard.forms) <= 1 and not heard.lost,
@@ -168,8 +170,11 @@ def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
     return sound, heard.damage()
 
 
-def _bits(sample_format: AudioFormat | None) -> int:
-    return 16 if sample_format is None or sample_format.bytes <= _BYTES_OF_S16 else 24
+def _bits(codec: str, sample_format: AudioFormat | None) -> int:
+    """Of what was recorded: lossy codecs decode to more bits than they hold."""
+    is_exact = codec in _LOSSLESS or (codec.startswith("pcm_") and codec not in _COMPANDED)
+    has_more = sample_format is not None and sample_format.bytes > _BYTES_OF_S16
+    return 24 if is_exact and has_more else 16
 
 
 def _configuration(track: Track) -> bytes:
