@@ -114,7 +114,8 @@ def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
             damage += _damage_of(file, error)
         else:
             # Frames are lost at the edges of a chunk that is lost.
-            damage += (each for each in surveys[-1].damage if each.chunk_number not in known)
+            found_here = surveys[-1].damage
+            damage += (each for each in found_here if each.reason != "damaged" or each.chunk_number not in known)
     if not surveys:
         raise refused or NotAudio(chunk_number=None, detail="has no sound")
     once = {(each.chunk_number, each.reason): each for each in reversed(damage)}

@@ -176,6 +176,11 @@ class TestSeveralTracks:
         content = with_unknown_codec(two, b"mp4a", track=unknown)
         result = check([content], [At(2 - unknown, 0, 1)], 1.0, tmp_path, padding=PADDING)
         assert [(one.chunk_number, one.reason) for one in result.damage] == [(1, "unsupported_audio")]
+        beside_junk = check([b"{}" * 200, content], [At(2 - unknown, 0, 1)], 1.0, tmp_path, padding=PADDING)
+        assert [(one.chunk_number, one.reason) for one in beside_junk.damage] == [
+            (1, "not_audio"),
+            (2, "unsupported_audio"),
+        ]
 
 
 WHOLE = (
