@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from adapters.audio import ogg
+from adapters.audio.allocations import limit_allocations
 from adapters.audio.chunk_bytes import ChunkRun, Piece
 from adapters.audio.clock import FLICKS, Moment
 from adapters.audio.container import Container
@@ -240,6 +241,7 @@ def _origin(file: WholeFile, container: InputContainer) -> int | None:
 @contextmanager
 def _opened(file: WholeFile) -> Iterator[InputContainer]:
     number = file.run.first_number
+    limit_allocations()
     with _as_a_player_needs_it(file).open() as reader:
         try:
             with av.open(reader, "r", format=file.container.demuxer, metadata_errors="replace") as container:
