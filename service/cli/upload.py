@@ -45,7 +45,7 @@ class Order:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--codec", type=click.Choice(audio_file.CODECS), help="Unless given, by the file's suffix.")
+@click.option("--codec", type=click.Choice(audio_file.CODECS), help="Unless given, by the file's suffix or content.")
 @click.option(
     "--chunk-size",
     "chunk_bytes",
