@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, TypeVar
 
-import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.fifo import AudioFifo
@@ -222,7 +221,7 @@ def sound_blocks(
 
     Raises: AudioError when it is not audio or is damaged from its start, OSError when it cannot be read.
     """
-    links = [(link, _widths(link)) for link in links_of(file_of(open_audio))]
+    links = [(link, tracks_in(link).playable) for link in links_of(file_of(open_audio))]
     channels = max(sum(widths.values()) for _, widths in links)
     blocks = (
         spread(block, channels)
@@ -242,25 +241,9 @@ def file_of(open_audio: OpenChunk) -> WholeFile:
     return WholeFile(container, run)
 
 
-def _widths(file: WholeFile) -> dict[int, int]:
-    widths = {}
-    for index in tracks_in(file).playable:
-        with track_of(file, index) as track:
-            widths[index] = track.stream.channels
-    return widths
-
-
 def pcm_blocks(
     open_audio: OpenChunk, *, rate: int = SAMPLE_RATE, block_samples: int = SAMPLE_RATE
 ) -> Iterator[Samples]:
     """The sound mixed to mono blocks, with no channel lost. Raises: what `sound_blocks` raises."""
     mono = (block[np.newaxis] for block in mixed(sound_blocks(open_audio, rate=rate)))
     yield from (block[0] for block in even_blocks(mono, block_samples))
-
-
-def layout_of(channels: int) -> str:
-    """FFmpeg's name for the usual layout of this many channels."""
-    return av.AudioLayout(_LAYOUTS.get(channels, f"{channels} channels")).name
-
-
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

@@ -186,9 +186,9 @@ def links_of(file: WholeFile) -> list[WholeFile]:
 
 @dataclass(frozen=True, slots=True)
 class TrackList:
-    """A file's sound tracks that FFmpeg knows, by their stream's index, and how many it does not know."""
+    """A file's sound tracks that FFmpeg knows, with their channels by their stream's index, and how many others."""
 
-    playable: tuple[int, ...]
+    playable: dict[int, int]
     unknown: int
 
 
@@ -206,16 +206,16 @@ def tracks_in(file: WholeFile) -> TrackList:
             raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded")
         if not sensible:
             raise NotAudio(chunk_number=number, detail="is damaged: its header makes no sense")
-        return TrackList(tuple(stream.index for stream in sensible[:_MOST_TRACKS]), len(sounding) - len(known))
+        playable = {stream.index: stream.channels for stream in sensible[:_MOST_TRACKS]}
+        return TrackList(playable, len(sounding) - len(known))
 
 
 @contextmanager
-def track_of(file: WholeFile, index: int | None = None) -> Iterator[Track]:
-    """Open a file's sound track, by its stream's index; None for the first.
+def track_of(file: WholeFile, index: int) -> Iterator[Track]:
+    """Open a file's sound track, by its stream's index.
 
     Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound, OSError from its reader.
     """
-    index = tracks_in(file).playable[0] if index is None else index
     with _opened(file) as container:
         stream = container.streams[index]
         if not isinstance(stream, AudioStream):

@@ -110,16 +110,6 @@ def metadata_end(reader: BinaryIO, position: int) -> int:
     return position
 
 
-def has_frame(block: bytes) -> bool:
-    """Whether a frame begins anywhere in these bytes."""
-    offset = block.find(0xFF)
-    while offset >= 0:
-        if frame_header(block[offset : offset + 16]) is not None:
-            return True
-        offset = block.find(0xFF, offset + 1)
-    return False
-
-
 def ends_stream(tail: bytes, info: StreamInfo) -> bool:
     """Whether the bytes end in the stream's last frame, going by the number of samples that the stream declares."""
     offset = len(tail)

@@ -198,19 +198,6 @@ def is_xing(frame_bytes: bytes, form: FrameFormat) -> bool:
     return frame_bytes[offset : offset + 4] in (b"Xing", b"Info") or frame_bytes[36:40] == b"VBRI"
 
 
-def gapless_padding(note: bytes, form: FrameFormat) -> int:
-    """Samples of delay and padding that an encoder noted beside its frame count, as LAME does; 0 when it did not."""
-    offset = _side_information_end(form)
-    flags = int.from_bytes(note[offset + 4 : offset + 8], "big")
-    if note[offset : offset + 4] not in (b"Xing", b"Info"):
-        return 0
-    encoder = offset + 8 + 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
-    if note[encoder : encoder + 4] not in (b"LAME", b"Lavf", b"Lavc"):
-        return 0
-    both = int.from_bytes(note[encoder + 21 : encoder + 24], "big")
-    return (both >> 12) + (both & 0xFFF)
-
-
 def seconds_of_frames(run: ChunkRun) -> Fraction:
     """How long all frames together last: also the encoder's delay and padding, but not the note of it."""
     seconds: Counter[int] = Counter()

@@ -10,7 +10,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 
-from adapters.audio.decoding import Block, SampleFormat, file_blocks, layout_of, spread
+from adapters.audio.decoding import Block, SampleFormat, file_blocks, spread
 from adapters.audio.survey import Survey
 
 _MOST_CHANNELS = 8
@@ -32,12 +32,12 @@ def reencode(surveys: Sequence[Survey], output: BinaryIO) -> None:
     channels = min(max(survey.channels for survey in surveys), _MOST_CHANNELS)
     with av.open(output, "w", format="flac", options={"fflags": "+bitexact"}) as muxed:
         target = muxed.add_stream("flac", rate=rate)
-        target.codec_context.layout = layout_of(channels)
+        target.codec_context.layout = _layout_of(channels)
         target.codec_context.format = sample_format
         target.codec_context.flags |= Flags.bitexact
         position = 0
         for block in _blocks(surveys, rate=rate, sample_format=sample_format, channels=channels):
-            frame = AudioFrame.from_ndarray(block.T.reshape(1, -1), format=sample_format, layout=layout_of(channels))
+            frame = AudioFrame.from_ndarray(block.T.reshape(1, -1), format=sample_format, layout=_layout_of(channels))
             frame.rate, frame.pts = rate, position
             position += frame.samples
             muxed.mux(target.encode(frame))
@@ -57,3 +57,11 @@ def _blocks(surveys: Sequence[Survey], *, rate: int, sample_format: SampleFormat
             survey.file, widths, rate=rate, sample_format=sample_format, block_samples=_BLOCK_SAMPLES
         ):
             yield spread(block, channels)
+
+
+def _layout_of(channels: int) -> str:
+    """FFmpeg's name for the usual layout of this many channels."""
+    return av.AudioLayout(_LAYOUTS.get(channels, f"{channels} channels")).name
+
+
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

@@ -255,15 +255,16 @@ class Uploads:
 
         Raises: a RecordingError of the domain; what storing raises.
         """
-        async with self._settling.of(blob_prefix(announced.recording_id, "chunk") + arrived.sha256):
-            return await self._append(announced, arrived)
+        blob_key = blob_prefix(announced.recording_id, "chunk") + arrived.sha256
+        async with self._settling.of(blob_key):
+            return await self._append(announced, arrived, blob_key)
 
-    async def _append(self, announced: Announcement, arrived: ArrivedChunk) -> Appended:
+    async def _append(self, announced: Announcement, arrived: ArrivedChunk, blob_key: str) -> Appended:
         recording_id = announced.recording_id
         recording, blob = await self._opened_by(announced, arrived)
         command = commands.AppendChunk(
             at=self._clock(),
-            blob_key=blob_prefix(recording_id, "chunk") + arrived.sha256,
+            blob_key=blob_key,
             size_bytes=len(arrived.content),
             sha256=arrived.sha256,
             md5=_NOT_TAKEN,

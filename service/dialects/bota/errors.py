@@ -21,7 +21,6 @@ from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
 _CHUNKS = "GET /v1/recordings/{id}/chunks"
 _STORED_BYTES = f"{_CHUNKS}/{{number}} and {_CHUNKS}/all give the stored bytes."
-_STANDING = "GET /v1/recordings/{id} tells how it stands."
 _MEND = (
     f"{_CHUNKS} has a URL to PUT other bytes to, POST /v1/recordings/{{id}}/upload-url one for a whole file, and POST "
     "/v1/recordings/{id}/retry then tries again."

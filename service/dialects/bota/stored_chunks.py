@@ -10,6 +10,7 @@ from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.identifiers import public_recording_id, recording_id_of
 from service.dialects.bota.requests import InvalidRequest
+from service.dialects.bota.view import View
 from service.dialects.http.stored_chunks import serve_all_chunks, serve_chunk
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -21,6 +22,7 @@ class StoredChunks:
     def __init__(self, queries: Queries, callers: Callers) -> None:
         self._queries = queries
         self._callers = callers
+        self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/recordings/{recording_id}/chunks/all", self.all_chunks)
@@ -43,7 +45,4 @@ class StoredChunks:
         """What the recording is called, and itself. Raises: Unauthorized, Forbidden; RecordingNotFound."""
         key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
-        recording = await self._queries.recording(recording_id)
-        opened = recording.opened
-        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
-        return public_recording_id(recording_id), recording
+        return public_recording_id(recording_id), await self._view.recording(key, recording_id)

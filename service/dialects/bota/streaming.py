@@ -10,7 +10,6 @@ from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -20,7 +19,6 @@ from adapters.keys import Key, KeyKind
 from domain.errors import ChunkNumberOutOfRange
 from domain.events import FinalizePolicy, RecordingKind, RecordingOpened
 from domain.identity import recording_id
-from domain.recording import Recording
 from service.application.callers import Callers
 from service.application.clock import Clock, NewId
 from service.application.queries import Queries
@@ -32,6 +30,7 @@ from service.dialects.bota.identifiers import DIALECT, public_recording_id, reco
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse, parse_create
 from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until
+from service.dialects.bota.view import View
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.content_codings import coding_of
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -59,7 +58,6 @@ class Streaming:
         new_id: NewId,
     ) -> None:
         self._uploads = uploads
-        self._queries = queries
         self._callers = callers
         self._urls = urls
         self._limits = limits
@@ -67,6 +65,7 @@ class Streaming:
         self._window = window
         self._clock = clock
         self._new_id = new_id
+        self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/recordings", self.create)
@@ -148,7 +147,7 @@ class Streaming:
         key = access.permitted(request, self._callers, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._limits.json_body(request))
         recording_id = recording_id_of(request.match_info["recording_id"])
-        opened = (await self._owned(key, recording_id)).opened
+        opened = (await self._view.recording(key, recording_id)).opened
         if not _is_streamed_here(opened):
             raise NotStreamingRecording(is_elsewhere=opened.dialect != DIALECT)
         recording = await self._uploads.finalize(
@@ -164,7 +163,7 @@ class Streaming:
         could not be used."""
         key = access.permitted(request, self._callers, access.RESUME_UPLOAD)
         recording_id = recording_id_of(request.match_info["recording_id"])
-        recording = await self._owned(key, recording_id)
+        recording = await self._view.recording(key, recording_id)
         opened, finalized = recording.opened, recording.finalized
         is_file = opened.kind is RecordingKind.WHOLE_FILE
         until = accepts_until(recording, self._clock(), self._window) if _is_streamed_here(opened) else None
@@ -179,12 +178,6 @@ class Streaming:
             data=chunk_answers(recording),
         )
         return json_answer(answer)
-
-    async def _owned(self, key: Key, recording_id: UUID) -> Recording:
-        recording = await self._queries.recording(recording_id)
-        opened = recording.opened
-        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
-        return recording
 
 
 def _is_streamed_here(opened: RecordingOpened) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery
+from domain.recording import Recording
 from domain.summary import RecordingSummary
 from service.application.queries import Queries
 from service.dialects.bota import access
@@ -25,6 +26,13 @@ class View:
         summary = await self._queries.summary(recording_id)
         access.check_owner(key, recording_id, tenant_id=summary.tenant_id, device_id=summary.device_id)
         return summary
+
+    async def recording(self, key: Key, recording_id: UUID) -> Recording:
+        """A recording with its chunks, which `key` may see. Raises: RecordingNotFound."""
+        recording = await self._queries.recording(recording_id)
+        opened = recording.opened
+        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
+        return recording
 
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""

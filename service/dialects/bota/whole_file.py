@@ -45,7 +45,6 @@ class WholeFile:
         clock: Clock,
     ) -> None:
         self._uploads = uploads
-        self._queries = queries
         self._callers = callers
         self._urls = urls
         self._limits = limits
@@ -104,11 +103,9 @@ class WholeFile:
         """The recording asked for. Raises: Unauthorized, Forbidden; RecordingNotFound; NotWholeFileRecording."""
         key = access.permitted(request, self._callers, access.UPLOAD_FILE)
         recording_id = recording_id_of(request.match_info["recording_id"])
-        recording = await self._queries.recording(recording_id)
-        opened = recording.opened
-        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
-        if opened.kind is not RecordingKind.WHOLE_FILE:
-            raise NotWholeFileRecording(is_elsewhere=opened.dialect != DIALECT)
+        recording = await self._view.recording(key, recording_id)
+        if recording.opened.kind is not RecordingKind.WHOLE_FILE:
+            raise NotWholeFileRecording(is_elsewhere=recording.opened.dialect != DIALECT)
         return recording_id, recording
 
 
