@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.http.api import Api
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
-from service.dialects.http.tracing import tracing
+from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
 from service.runtime.operations import Operations
@@ -21,6 +21,7 @@ def application(service: RunningService) -> web.Application:
     """All routes. Raises: AllowListUnusable."""
     apis = [dialect.api() for dialect in DIALECTS]
     app = web.Application(middlewares=[tracing(service.metrics), errors(apis)])
+    app.on_response_prepare.append(tell_trace_id)
     for api in apis:
         api.install(app, service.parts)
     for part in (Operations(service), Reference()):
@@ -58,8 +59,6 @@ def errors(apis: Sequence[Api]) -> Middleware:
             answer = api.errors.answer(error)
             if answer is not None:
                 return answer
-            if isinstance(error, ConnectionError):
-                raise  # the client went away during the answer, or what it asked for did
             logger.exception("request failed unexpectedly")
             return api.errors.defect_answer()
 
