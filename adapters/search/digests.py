@@ -24,15 +24,22 @@ class Owner:
         return blake2b(name.encode(), key=index_key, digest_size=KEY_BYTES).digest()
 
 
-def digests(words: Iterable[str], owner_key: bytes) -> list[bytes]:
-    known: dict[str, bytes] = {}
-    return [known.get(word) or known.setdefault(word, _digest(word, owner_key)) for word in words]
+class Digests:
+    """Makes digests of an owner's words, and remembers them: people say the same words over and over."""
+
+    def __init__(self, owner_key: bytes) -> None:
+        self.owner_key = owner_key
+        self._known: dict[str, bytes] = {}
+
+    def of(self, words: Iterable[str]) -> list[bytes]:
+        return [self._known.get(word) or self._made(word) for word in words]
+
+    def _made(self, word: str) -> bytes:
+        digest = blake2b(word.encode(), key=self.owner_key, digest_size=DIGEST_BYTES).digest()
+        self._known[word] = digest
+        return digest
 
 
 def terms(joined_digests: bytes) -> str:
     """Digests one after another, as the text that FTS5 indexes or is asked for."""
     return joined_digests.hex(" ", DIGEST_BYTES)
-
-
-def _digest(word: str, owner_key: bytes) -> bytes:
-    return blake2b(word.encode(), key=owner_key, digest_size=DIGEST_BYTES).digest()

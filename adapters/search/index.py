@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.search.digests import KEY_BYTES, Owner, digests
+from adapters.search.digests import KEY_BYTES, Digests, Owner
 from adapters.search.ranking import scores
 from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
@@ -181,7 +181,7 @@ class SearchIndex:
             return []
         with self._reading, _one_state(self._reader) as state:
             tables, owner_key = Tables(self._reader, state.generation), owner.key(state.key)
-            asked = digests(words, owner_key)
+            asked = Digests(owner_key).of(words)
             if recording_ids is None:
                 rows, found = _candidates(tables, owner_key, asked)
                 return _best(asked, rows, found)
@@ -200,12 +200,13 @@ class SearchIndex:
 
 
 def _write(tables: Tables, key: bytes, changes: Sequence[Change]) -> None:
+    made_for: dict[Owner, Digests] = {}
     for change in changes:
         tables.remove(change.recording_id)
         if isinstance(change, Indexed):
-            owner_key = change.owner.key(key)
-            passages = [b"".join(digests(indexed_words(text), owner_key)) for text in change.passages]
-            tables.put(change.recording_id, change.transcript_sha256, owner_key, passages)
+            digests = made_for.get(change.owner) or made_for.setdefault(change.owner, Digests(change.owner.key(key)))
+            passages = [b"".join(digests.of(indexed_words(text))) for text in change.passages]
+            tables.put(change.recording_id, change.transcript_sha256, digests.owner_key, passages)
 
 
 def _candidates(tables: Tables, owner_key: bytes, asked: Sequence[bytes]) -> tuple[list[Row], list[int]]:

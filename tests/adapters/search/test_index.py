@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.rebuilding import PositionMoved, RebuildRunning
 from adapters.search import index as index_module
-from adapters.search.digests import Owner, digests
+from adapters.search.digests import Digests, Owner
 from adapters.search.index import Changes, Forgotten, Indexed, SearchIndex
 from adapters.search.tables import Tables
 from adapters.search.words import indexed_words
@@ -241,7 +241,7 @@ def digests_left(index, folder, words):
     with closing(sqlite3.connect(folder / "search.sqlite3")) as reader:
         ((key,),) = reader.execute("SELECT key FROM search_state")
     there = content(folder)
-    found = digests(words, MINE.key(key))
+    found = Digests(MINE.key(key)).of(words)
     return sum(one in there or one.hex()[6:].encode() in there for one in found)
 
 
