@@ -12,6 +12,7 @@ from service.dialects.bota.operations import KEY, NAMED_ONCE
 from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
 from service.dialects.bota.operations import keyed as _keyed
 from service.dialects.bota.operations import unkeyed as _open
+from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
@@ -189,6 +190,7 @@ _SIGNED = (
         *_STORING_ERRORS,
         body=Bytes(),
         query=SignedQuery,
+        is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
             "project_id": r"^proj_[A-Za-z0-9]{1,59}$",
@@ -206,6 +208,7 @@ _SIGNED = (
         409,
         503,
         query=SignedQuery,
+        is_signed=True,
         headers=RANGE,
         path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
     ),
@@ -320,7 +323,7 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *DIRECTORY, *ENCRYPTED, _HEALTH),
+    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *DIRECTORY, *ENCRYPTED, _HEALTH),
     security_schemes={
         KEY: {
             "type": "http",
@@ -336,4 +339,5 @@ REFERENCE = ReferencePart(
         "X-RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
         "X-RateLimit-Reset": {"description": "When the minute ends, in Unix seconds.", "schema": {"type": "integer"}},
     },
+    request_headers=("Bota-Version", "Idempotency-Key"),
 )

@@ -14,6 +14,7 @@ from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.queries import Queries
+from service.application.searching import TranscriptSearch
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.http.limits import Limits
@@ -30,6 +31,7 @@ class Parts:
 
     uploads: Uploads
     queries: Queries
+    search: TranscriptSearch
     lifecycle: Lifecycle
     sessions: SessionAnnouncements
     consultations: Consultations
