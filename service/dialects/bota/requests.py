@@ -80,12 +80,12 @@ class InvalidRequest(Exception):
         self.reason = reason
 
 
-class _Request(BaseModel):
+class BotaRequest(BaseModel):
     # Unknown fields are ignored: vendors' clients send more than a server needs.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class CreateRecording(_Request):
+class CreateRecording(BotaRequest):
     """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
 
     `codec` is what the client announces; what the chunks really are is told by their bytes. Without `streaming` it is
@@ -135,7 +135,7 @@ class CreateRecording(_Request):
         return metadata
 
 
-class FinalizeRecording(_Request):
+class FinalizeRecording(BotaRequest):
     """POST /v1/recordings/{id}/finalize (S)."""
 
     total_chunks: Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -143,7 +143,7 @@ class FinalizeRecording(_Request):
     checksum_md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
 
 
-class RequestUploadUrl(_Request):
+class RequestUploadUrl(BotaRequest):
     """POST /v1/recordings/{id}/upload-url (P). `captured_at` is checked and not kept (D): the recording has its own.
 
     What the file is and how large it is may be left out: its bytes tell what it is.
@@ -169,7 +169,7 @@ class RequestUploadUrl(_Request):
         return asked
 
 
-class CompleteUpload(_Request):
+class CompleteUpload(BotaRequest):
     """POST /v1/recordings/{id}/upload-complete (P). What is given is compared with what the service has seen."""
 
     content_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
@@ -179,20 +179,20 @@ class CompleteUpload(_Request):
     """An app's own backend is told which recording is complete, and may pass that on."""
 
 
-class RequestDownloadUrl(_Request):
+class RequestDownloadUrl(BotaRequest):
     """POST /v1/recordings/{id}/download-url (P)."""
 
     media_id: str
 
 
-class CreateTranscription(_Request):
+class CreateTranscription(BotaRequest):
     """POST /v1/transcriptions (P)."""
 
     recording_id: RecordingId
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
 
 
-class CreateWebhook(_Request):
+class CreateWebhook(BotaRequest):
     """POST /v1/webhooks (P)."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]
