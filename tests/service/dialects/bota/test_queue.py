@@ -1,4 +1,4 @@
-"""No byte that was acknowledged to a vendor's upload queue is lost, however the queue ends; in a turned clock's time."""
+"""No byte that was acknowledged to a vendor's upload queue is lost, however the queue ends; with a turned clock."""
 
 import asyncio
 import hashlib
