@@ -16,6 +16,7 @@ from adapters.event_log.opening import open_log
 from adapters.keys import KeyStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
+from adapters.search.index import SearchIndex
 from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
@@ -34,6 +35,8 @@ from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.search_changes import SearchChanges
+from service.application.searching import TranscriptSearch
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
 from service.application.uploads import Uploads
@@ -49,6 +52,7 @@ from service.dialects.registry import DIALECTS
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
+from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
 from service.followers.waker import Waker
@@ -72,6 +76,7 @@ class Stores:
     keys: KeyStore
     summaries: SummaryStore
     positions: PositionStore
+    search_index: SearchIndex
     webhooks: WebhookStore
     webhooks_thread: OneThread
 
@@ -83,6 +88,7 @@ class RunningService:
     parts: Parts
     stores: Stores
     projector: Projector
+    search_follower: SearchFollower
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -101,6 +107,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector(stores.log, stores.summaries)
+        search_follower = SearchFollower(
+            stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
+        )
         waker = Waker(stores.log, stores.recordings)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
@@ -127,15 +136,13 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         opened.push_async_callback(consultations.close)
+        queries = Queries(
+            stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
+        )
         parts = Parts(
             uploads=uploads,
-            queries=Queries(
-                stores.recordings,
-                log=stores.log,
-                summaries=stores.summaries,
-                projection=projector,
-                blobs=stores.blobs,
-            ),
+            queries=queries,
+            search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
@@ -167,11 +174,18 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         webhook_follower = WebhookFollower(
             stores.webhooks, stores.webhooks_thread, delivery, messages_of, log=stores.log, clock=clock
         )
-        followers = [(each.name, each.run) for each in (projector, waker, webhook_follower, delivery)]
+        followers = [(each.name, each.run) for each in (projector, search_follower, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
-        yield RunningService(parts=parts, stores=stores, projector=projector, delivery=delivery, metrics=metrics)
+        yield RunningService(
+            parts=parts,
+            stores=stores,
+            projector=projector,
+            search_follower=search_follower,
+            delivery=delivery,
+            metrics=metrics,
+        )
 
 
 def _new_id() -> str:
@@ -191,7 +205,9 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(summaries.close)
     positions = PositionStore(settings.positions_path)
     opened.callback(positions.close)
-    for made_from_the_log in (summaries, positions):
+    search_index = SearchIndex(settings.search_index_path)
+    opened.callback(search_index.close)
+    for made_from_the_log in (summaries, positions, search_index):
         made_from_the_log.use_for(log.identity, log.head)
     recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots))
     opened.push_async_callback(recordings.close)
@@ -211,6 +227,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         keys=keys,
         summaries=summaries,
         positions=positions,
+        search_index=search_index,
         webhooks=webhooks,
         webhooks_thread=webhooks_thread,
     )

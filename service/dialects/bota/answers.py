@@ -264,13 +264,20 @@ class HealthAnswer(Answer):
 
 
 class ErrorBody(BaseModel):
-    """`type` and `code` are equal; some types say more in fields of their own."""
+    """`type` and `code` are equal; some types say more in fields of their own.
+
+    `param`: the field that is wrong. `request_id`: the answer's `x-correlation-id` without its hyphens (D).
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str
     code: str
     message: str
+    param: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    request_id: Annotated[
+        str | None, Field(pattern=r"^req_[A-Za-z0-9]{32}$", exclude_if=lambda value: value is None)
+    ] = None
 
 
 class ErrorAnswer(Answer):

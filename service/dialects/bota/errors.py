@@ -12,6 +12,7 @@ from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.summary import RecordingSummary
 from service.application.queries import ViewBehind
+from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.requests import InvalidRequest
 from service.dialects.http.errors import RETRY_SOON, ErrorTable, Refusal, Row
@@ -141,7 +142,13 @@ def no_audio(summary: RecordingSummary) -> NotReady:
 
 def _write(refusal: Refusal) -> web.Response:
     error = {"type": refusal.code, "code": refusal.code, "message": refusal.sentence, **_details(refusal.error)}
-    return json_answer({"error": error}, status=refusal.status, headers=refusal.headers)
+    return json_answer({"error": error | _request_id()}, status=refusal.status, headers=refusal.headers)
+
+
+def _request_id() -> dict[str, str]:
+    """(P) `req_` and letters and digits: (D) those of the request's trace id, by which the log's lines are found."""
+    its_trace_id = trace_id.get()
+    return {"request_id": f"req_{its_trace_id.replace('-', '')}"} if its_trace_id else {}
 
 
 def _details(error: Exception | None) -> dict[str, Any]:
@@ -149,13 +156,18 @@ def _details(error: Exception | None) -> dict[str, Any]:
         case domain.ChunkMismatch(missing=missing, extra=extra):
             return ({"missing_chunks": missing} if missing else {}) | ({"extra_chunks": extra} if extra else {})
         case InvalidRequest(field=field, reason=reason):
-            return {"details": {"field": field or None, "reason": reason}}
+            return _at_field(field, reason)
         case domain.TotalChunksOutOfRange():
-            return {"details": {"field": "total_chunks", "reason": str(error)}}
+            return _at_field("total_chunks", str(error))
         case domain.ChunkNumberOutOfRange():
-            return {"details": {"field": "part", "reason": str(error)}}
+            return _at_field("part", str(error))
         case _:
             return {}
+
+
+def _at_field(field: str, reason: str) -> dict[str, Any]:
+    """(P) Older pages have `details`, newer ones `param`: both are sent; no `param` for the body as a whole."""
+    return {"details": {"field": field or None, "reason": reason}} | ({"param": field} if field else {})
 
 
 ERRORS = ErrorTable(

@@ -1,25 +1,23 @@
 """Bota's operations as the API reference shows them: what is asked, what is answered, who may ask."""
 
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from service.dialects.bota import access, answers, exports, paging, requests
-from service.dialects.bota.access import Permission
+from service.dialects.bota.operations import BODY_ERRORS as _BODY_ERRORS
+from service.dialects.bota.operations import KEY
+from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
+from service.dialects.bota.operations import keyed as _keyed
+from service.dialects.bota.operations import unkeyed as _open
+from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
-from service.dialects.http.operation import RANGE, Body, Bytes, Operation, ReferencePart
-
-KEY = "key"
+from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
 _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
-Answers = Mapping[int, Body | tuple[Body, ...]]
-_BODY_ERRORS = (400, 408, 413, 415)
-_STORING_ERRORS = (503, 507)
 
 
 class SignedQuery(BaseModel):
@@ -27,31 +25,6 @@ class SignedQuery(BaseModel):
 
     expires: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
-
-
-def _keyed(
-    method: str,
-    path: str,
-    summary: str,
-    permission: Permission,
-    answer: Answers,
-    *errors: int,
-    **more: Any,
-) -> Operation:
-    """An operation that needs a key. Any of them may be refused because of the key, the rate, or the log."""
-    return _open(
-        method,
-        path,
-        summary,
-        answer,
-        *errors,
-        401,
-        403,
-        503,
-        security=KEY,
-        scope=permission.scope,
-        **more,
-    )
 
 
 def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
@@ -67,11 +40,6 @@ def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operati
         headers=RANGE,
         **more,
     )
-
-
-def _open(method: str, path: str, summary: str, answer: Answers, *errors: int, **more: Any) -> Operation:
-    told: Answers = dict.fromkeys(sorted({*errors, HTTPStatus.TOO_MANY_REQUESTS}), answers.ErrorAnswer)
-    return Operation(method=method, path=path, summary=summary, answers={**told, **answer}, **more)
 
 
 _RECORDINGS = (
@@ -350,7 +318,7 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),
+    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),
     security_schemes={
         KEY: {
             "type": "http",
