@@ -28,6 +28,7 @@ TABLE = {
     "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/retry": ("recordings:write", []),
     "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
+    "POST /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/transcriptions": ("transcriptions:write", []),
     "GET /v1/transcriptions": ("transcriptions:read", []),
     "GET /v1/transcriptions/{transcription_id}": ("transcriptions:read", []),
@@ -90,6 +91,7 @@ def _body(operation, recording_id):
         "POST /v1/recordings/{recording_id}/finalize": {"total_chunks": 1, "final_duration_ms": 1},
         "POST /v1/recordings/{recording_id}/upload-url": {"content_type": "audio/wav", "file_size_bytes": 9},
         "POST /v1/recordings/{recording_id}/upload-complete": {},
+        "POST /v1/recordings/{recording_id}/download-url": {"media_id": recording_id.replace("rec_", "med_")},
         "POST /v1/transcriptions": {"recording_id": recording_id},
         "POST /v1/webhooks": {"url": "http://127.0.0.1:9/", "events": ["recording.created"]},
     }.get(operation)
