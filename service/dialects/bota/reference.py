@@ -188,6 +188,7 @@ _SIGNED = (
         *_STORING_ERRORS,
         body=Bytes(),
         query=SignedQuery,
+        is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
             "project_id": r"^proj_[A-Za-z0-9]{1,59}$",
@@ -205,6 +206,7 @@ _SIGNED = (
         409,
         503,
         query=SignedQuery,
+        is_signed=True,
         headers=RANGE,
         path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
     ),
@@ -331,4 +333,5 @@ REFERENCE = ReferencePart(
         "X-RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
         "X-RateLimit-Reset": {"description": "When the minute ends, in Unix seconds.", "schema": {"type": "integer"}},
     },
+    request_headers=("Bota-Version", "Idempotency-Key"),
 )
