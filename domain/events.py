@@ -10,6 +10,7 @@ Every event has a version from its first day. Changing an event's shape raises `
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -88,7 +89,10 @@ _DOING = {
 
 
 class Event(BaseModel):
-    """A fact about one recording, or one session of recordings. `at`: when it was decided, an aware UTC datetime."""
+    """A fact about a recording, a session of recordings or an order for a note.
+
+    `at`: when it was decided, an aware UTC datetime.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     VERSION: ClassVar[int] = 1
@@ -340,6 +344,59 @@ class AmbientSessionEnded(Event):
     """No further recording begins in the session. Those that have begun go on to their end."""
 
 
+class NoteTemplate(StrEnum):
+    """What kind of conversation a note is about, and with that its parts."""
+
+    GENERAL = "general"
+    SALES = "sales"
+    CLINICAL = "clinical"
+    LEGAL = "legal"
+
+
+class NoteOrdered(Event):
+    """A caller of `dialect` ordered a note of a recording's transcript, by a template or by a prompt of the caller's.
+
+    `prompt_key` names the blob with the prompt, which is content. `transcript_key` and `transcript_sha256` are those
+    of the transcript at that moment: the note is about that one, also if the recording is transcribed anew.
+    `provider`: the vendor that the caller asked for, if any.
+    """
+
+    dialect: str
+    tenant_id: str
+    recording_id: UUID
+    transcript_key: BlobKey
+    transcript_sha256: Sha256
+    template: NoteTemplate | None
+    prompt_key: BlobKey | None
+    provider: str | None
+
+
+class NoteOrderBegun(Event):
+    """The ordered note is being written."""
+
+
+class NoteOrderFulfilled(Event):
+    """The ordered note is written, by `engine`.
+
+    `fallback_reason`: why it is not the engine that was to write it; null when it is.
+    """
+
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+    fallback_reason: str | None
+
+
+class NoteOrderFailed(Event):
+    """The ordered note was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
+
+    reason: str
+    message: str
+    attempts: Positive
+
+
 RecordingEvent = (
     RecordingOpened
     | ChunkStored
@@ -355,7 +412,12 @@ RecordingEvent = (
 
 AmbientSessionEvent = AmbientSessionOpened | AmbientSessionUpdated | AmbientSessionEnded
 
-LoggedEvent = RecordingEvent | AmbientSessionEvent
+NoteOrderEvent = NoteOrdered | NoteOrderBegun | NoteOrderFulfilled | NoteOrderFailed
+
+LoggedEvent = RecordingEvent | AmbientSessionEvent | NoteOrderEvent
+
+OpeningEvent = RecordingOpened | AmbientSessionOpened | NoteOrdered
+"""The first event of a history; it says by which dialect it came."""
 
 RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     event_type.__name__: event_type
@@ -377,5 +439,13 @@ SESSION_EVENT_TYPES: dict[str, type[AmbientSessionEvent]] = {
     event_type.__name__: event_type for event_type in (AmbientSessionOpened, AmbientSessionUpdated, AmbientSessionEnded)
 }
 
-EVENT_TYPES: dict[str, type[LoggedEvent]] = {**RECORDING_EVENT_TYPES, **SESSION_EVENT_TYPES}
+NOTE_ORDER_EVENT_TYPES: dict[str, type[NoteOrderEvent]] = {
+    event_type.__name__: event_type for event_type in (NoteOrdered, NoteOrderBegun, NoteOrderFulfilled, NoteOrderFailed)
+}
+
+EVENT_TYPES: dict[str, type[LoggedEvent]] = {
+    **RECORDING_EVENT_TYPES,
+    **SESSION_EVENT_TYPES,
+    **NOTE_ORDER_EVENT_TYPES,
+}
 """Every event that the log can hold, by its name."""

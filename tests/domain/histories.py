@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from domain import commands
 from domain.events import (
@@ -16,6 +17,11 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteOrderBegun,
+    NoteOrdered,
+    NoteOrderFailed,
+    NoteOrderFulfilled,
+    NoteTemplate,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -335,3 +341,43 @@ def session_updated() -> AmbientSessionUpdated:
 
 def session_ended() -> AmbientSessionEnded:
     return AmbientSessionEnded(at=at(2))
+
+
+RECORDING_OF_ORDER = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
+ORDER_FACTS: dict[str, Any] = {
+    "dialect": "bota",
+    "tenant_id": "proj_1",
+    "recording_id": RECORDING_OF_ORDER,
+    "transcript_key": "transcript-1",
+    "transcript_sha256": "c" * 64,
+    "template": NoteTemplate.GENERAL,
+    "prompt_key": None,
+    "provider": "gemini",
+}
+"""Of an order by a template; `BY_PROMPT` makes it one by a prompt."""
+
+BY_PROMPT: dict[str, Any] = {"template": None, "prompt_key": "prompt-1"}
+
+
+def note_ordered(**changes: Any) -> NoteOrdered:
+    return NoteOrdered(**{"at": START} | ORDER_FACTS | changes)
+
+
+def note_order_begun() -> NoteOrderBegun:
+    return NoteOrderBegun(at=at(1))
+
+
+def note_order_fulfilled() -> NoteOrderFulfilled:
+    return NoteOrderFulfilled(**NOTE_FACTS | {"at": at(2)})
+
+
+ORDER_FAILURE_FACTS: dict[str, Any] = {
+    "at": at(2),
+    "reason": "transcript_too_short",
+    "message": "The transcript has no words.",
+    "attempts": 1,
+}
+
+
+def note_order_failed() -> NoteOrderFailed:
+    return NoteOrderFailed(**ORDER_FAILURE_FACTS)

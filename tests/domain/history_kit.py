@@ -10,6 +10,7 @@
   stored: nothing in it was put together by hand.
 - `walks()`: the same with the commands that led there, also those that were refused or changed nothing.
 - `session_histories()`: the same of one ambient session.
+- `order_histories()`: the same of one note order.
 - `logs()`: the events of several recordings, interleaved as a log has them, each with its recording and version.
 - `COMMANDS`: any command, fitting or not; `openings()`: announcements of a recording with all kinds of facts.
 
@@ -18,6 +19,7 @@ All shrink towards few, plain events. Keyword arguments narrow what is drawn (`p
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -29,12 +31,32 @@ from domain import commands as ask
 from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, RecordingKind, SampleScale, Stage
+from domain.events import (
+    AmbientSessionEvent,
+    FinalizePolicy,
+    NoteOrderEvent,
+    NoteTemplate,
+    RecordingEvent,
+    RecordingKind,
+    SampleScale,
+    Stage,
+)
 from domain.life import decide
+from domain.note_order import (
+    BeginNote,
+    FailOrder,
+    FulfilOrder,
+    NoteOrderCommand,
+    NoteOrderError,
+    OrderNote,
+    decide_order,
+    fold_order,
+)
 from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
 from tests.domain.histories import (
     EXPIRY,
     NOTE_FACTS,
+    ORDER_FAILURE_FACTS,
     START,
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
@@ -108,6 +130,19 @@ def session_histories(draw: st.DrawFn, *, most_commands: int = 8) -> list[Ambien
     for command in [draw(ANNOUNCEMENTS), *draw(st.lists(ANNOUNCEMENTS | ENDINGS, max_size=most_commands))]:
         history += decide_session(session, replace(command, at=now))
         session = fold_session(history)
+        now += draw(PAUSES)
+    return history
+
+
+@st.composite
+def order_histories(draw: st.DrawFn, *, most_commands: int = 4) -> list[NoteOrderEvent]:
+    """The events of one note order, from its opening on."""
+    now, order = START, None
+    history: list[NoteOrderEvent] = []
+    for command in [draw(ORDERS), *draw(st.lists(ORDER_COMMANDS, max_size=most_commands))]:
+        with suppress(NoteOrderError):
+            history += decide_order(order, replace(command, at=now))
+        order = fold_order(history)
         now += draw(PAUSES)
     return history
 
@@ -223,7 +258,7 @@ def declare(total: int, duration_ms: int | None = None, md5: str | None = None) 
     return ask.FinalizeRecording(at=START, total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5)
 
 
-def _with(command: type[Command], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _with(command: type[Any], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(command, **{name: st.just(fact) for name, fact in facts.items()} | drawn)
 
 
@@ -248,6 +283,24 @@ FAILURES = _with(
     reason=WORDS,
     attempts=st.integers(1, 9),
     edition=EDITIONS,
+)
+ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
+    lambda wish, **facts: OrderNote(**wish, **facts),
+    wish=st.sampled_from([{"template": template, "prompt_key": None} for template in NoteTemplate])
+    | st.sampled_from([{"template": None, "prompt_key": f"prompt-{number}"} for number in (1, 2)]),
+    at=st.just(START),
+    dialect=st.just("bota"),
+    tenant_id=WORDS,
+    recording_id=st.uuids(version=4),
+    transcript_key=st.sampled_from(["transcript-1", "transcript-2"]),
+    transcript_sha256=DIGESTS,
+    provider=st.sampled_from([None, "gemini", "openai", "claude"]),
+)
+ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
+    st.just(BeginNote(at=START)),
+    _with(FulfilOrder, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, fallback_reason=st.none() | WORDS),
+    _with(FailOrder, ORDER_FAILURE_FACTS, reason=WORDS, attempts=st.integers(1, 9)),
+    ORDERS,
 )
 REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(

@@ -122,13 +122,13 @@ FAULTS = (
     ),
     Fault(
         "position saved before the work",
-        "service/followers/stage_follower.py",
+        "service/followers/jobs.py",
         "position = min(self._unfinished, default=self._read_up_to + 1) - 1",
         "position = self._read_up_to",
     ),
     Fault(
         "a job that stopped is passed over",
-        "service/followers/stage_follower.py",
+        "service/followers/jobs.py",
         "except Exception:  # a job given up",
         "except ZeroDivisionError:  # a job given up",
     ),
