@@ -87,6 +87,9 @@ async def _made(service):
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
+            "POST /v1/recordings/search": {
+                "body": {"query": "good morning", "end_user_id": service.credentials["end_user_id"]}
+            },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
