@@ -11,8 +11,11 @@ from typing import Any
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
+from adapters.directory.port import DirectoryStore
+from adapters.directory.sqlite import SqliteDirectory
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
+from adapters.kept_answers import KeptAnswers
 from adapters.keys import KeyStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
@@ -21,13 +24,16 @@ from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
-from adapters.webhooks.signing import Sealer
+from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
 from adapters.worker_processes import WorkerProcesses
 from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
 from service.application.consultations import Consultations
+from service.application.device_tokens import DeviceTokens
+from service.application.directory import Directory
+from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
@@ -79,6 +85,10 @@ class Stores:
     search_index: SearchIndex
     webhooks: WebhookStore
     webhooks_thread: OneThread
+    directory: DirectoryStore
+    kept_answers: KeptAnswers
+    device_tokens: DeviceTokens
+    directory_thread: OneThread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +157,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
             webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
+            directory=Directory(stores.directory, stores.device_tokens, stores.directory_thread, clock=clock),
+            idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
@@ -214,11 +226,19 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     sessions = AmbientSessions(log)
     opened.push_async_callback(sessions.close)
     webhooks = WebhookStore(
-        settings.data_dir / "webhooks.sqlite3", Sealer.with_key_file(settings.data_dir / "webhooks.key")
+        settings.data_dir / "webhooks.sqlite3", sealer_of_secrets(settings.data_dir / "webhooks.key")
     )
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
+    directory = SqliteDirectory(settings.data_dir / "directory.sqlite3")
+    opened.callback(directory.close)
+    kept_answers = KeptAnswers.in_directory(settings.data_dir)
+    opened.callback(kept_answers.close)
+    device_tokens = DeviceTokens(KeyStore(settings.keys_path, clock=clock), clock=clock)
+    opened.callback(device_tokens.close)
+    directory_thread = OneThread("directory")
+    opened.callback(directory_thread.close)
     return Stores(
         blobs=blobs,
         log=log,
@@ -230,6 +250,10 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         search_index=search_index,
         webhooks=webhooks,
         webhooks_thread=webhooks_thread,
+        directory=directory,
+        kept_answers=kept_answers,
+        device_tokens=device_tokens,
+        directory_thread=directory_thread,
     )
 
 

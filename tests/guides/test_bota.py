@@ -43,3 +43,17 @@ async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):
     assert (folder / "all.bin").read_bytes() == b"".join(wrong)
     assert (folder / "second.bin").read_bytes() == wrong[1]
     assert (await api.ended(recording))["status"] == "completed"
+
+
+def test_an_end_user_and_a_device_of_theirs_as_it_stands(service, tmp_path):
+    walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
+    script = block("service/dialects/bota/README.md", "End users and devices", "sh")
+    show = 'cat "$DIR/bound.json" "$DIR/recording.json"'
+    ran = run(walk.partition("# 1. ")[0] + script + show, checkout(tmp_path, service.data_dir))
+    assert ran.stderr == ""
+    heartbeat, config, shown = ran.stdout.strip().splitlines()
+    assert heartbeat == '{"status":"ok"}'
+    assert '"streaming_enabled":true' in config
+    assert '"model":"bota_note"' in shown
+    assert '"status":"bound"' in shown
+    assert '"chunk_upload_url_template"' in shown

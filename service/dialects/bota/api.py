@@ -2,9 +2,14 @@
 
 from aiohttp import web
 
+from service.dialects.bota.directory.config import Config
+from service.dialects.bota.directory.devices import DeviceEndpoints
+from service.dialects.bota.directory.end_users import EndUserEndpoints
 from service.dialects.bota.downloads import Downloads
+from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
 from service.dialects.bota.health import Health
+from service.dialects.bota.idempotency import Once
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
@@ -25,6 +30,7 @@ def _install(app: web.Application, parts: Parts) -> None:
     settings, clock = parts.settings.section(BotaSettings), parts.clock
     uploads, queries, limits, tokens = parts.uploads, parts.queries, parts.limits, UploadTokens(parts.signer)
     callers = parts.callers.and_also(tokens.key)
+    directory, once = parts.directory, Once(parts.idempotency, callers, limits)
     urls = UploadUrls(parts.signer, base_url=settings.base_url, clock=clock)
     app.middlewares.append(rate_limits(callers, per_minute=settings.requests_per_minute, clock=clock))
     app.on_response_prepare.append(tell_rate)
@@ -54,7 +60,11 @@ def _install(app: web.Application, parts: Parts) -> None:
         ),
         Search(parts.search, callers, limits),
         Transcriptions(queries, callers, limits),
-        WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),
+        WebhookEndpoints(parts.webhooks, callers, limits, once, new_id=parts.new_id),
+        EndUserEndpoints(directory.end_users, callers, limits, once, new_id=parts.new_id),
+        DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),
+        Config(directory, queries, callers, max_chunks=settings.max_chunks, window=settings.upload_window),
+        Encrypted(queries, directory.devices, callers),
         Health(queries),
     )
     for handler in handlers:

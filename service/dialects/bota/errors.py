@@ -8,14 +8,18 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.directory.port import ExternalIdTaken
+from adapters.kept_answers import NameReused
+from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.summary import RecordingSummary
+from service.application.directory import DeviceBoundToAnother, DeviceNotBound, DeviceNotFound, EndUserNotFound
 from service.application.queries import ViewBehind
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.requests import InvalidRequest
-from service.dialects.http.errors import RETRY_SOON, ErrorTable, Refusal, Row
+from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.signed_urls import SignatureRefused
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
@@ -91,6 +95,22 @@ class UploadNotVerified(Exception):
 
 class ContentDiffers(Exception):
     """What arrived differs from what the client says it sent."""
+
+
+class SectionNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such section of the configuration; there are processing and upload.")
+
+
+class NotSupported(Exception):
+    """The call needs the vendor's keys. `instead`: what does the same here."""
+
+    def __init__(self, instead: str) -> None:
+        super().__init__(f"This service does not have the keys that this call needs. {instead}")
+
+
+class CiphertextRefused(NotSupported):
+    """There is a body that nobody will read."""
 
 
 class TooManyRequests(Exception):
@@ -177,6 +197,8 @@ def _details(error: Exception | None) -> dict[str, Any]:
             return _at_field("total_chunks", str(error))
         case domain.ChunkNumberOutOfRange():
             return _at_field("part", str(error))
+        case ExternalIdTaken():
+            return {"param": "external_id"}
         case _:
             return {}
 
@@ -196,6 +218,19 @@ ERRORS = ErrorTable(
         TranscriptionNotFound: Row(404, "not_found"),
         WebhookNotFound: Row(404, "not_found"),
         DeliveryNotFound: Row(404, "not_found"),
+        EndUserNotFound: Row(404, "not_found"),
+        DeviceNotFound: Row(404, "not_found"),
+        SectionNotFound: Row(404, "not_found"),
+        ExternalIdTaken: Row(
+            409,
+            "resource_already_exists",
+            sentence="Another end user has this external_id; GET /v1/end-users?external_id=… gives them.",
+        ),
+        DeviceBoundToAnother: Row(409, "device_already_bound"),
+        DeviceNotBound: Row(409, "device_not_bound"),
+        NameReused: Row(409, "idempotency_conflict"),
+        DatabaseFull: Row(507, "storage_full", RETRY_SOON),
+        DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
         TooManyRequests: Row(429, "rate_limit_exceeded"),
         NotReady: Row(409, "not_ready"),
         TranscriptionFailed: Row(409, "transcription_failed"),
@@ -203,6 +238,8 @@ ERRORS = ErrorTable(
         NotWholeFileRecording: Row(400, "invalid_request"),
         UploadNotVerified: Row(425, "verification_pending", RETRY_SOON),
         ContentDiffers: Row(409, "integrity_failure"),
+        NotSupported: Row(422, "not_supported"),
+        CiphertextRefused: Row(422, "not_supported", CLOSE),
     },
     _write,
     worded=_worded,

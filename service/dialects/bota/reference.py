@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from service.dialects.bota import access, answers, exports, paging, requests
+from service.dialects.bota.directory.reference import DIRECTORY
+from service.dialects.bota.encrypted import ENCRYPTED
 from service.dialects.bota.operations import BODY_ERRORS as _BODY_ERRORS
-from service.dialects.bota.operations import KEY
+from service.dialects.bota.operations import KEY, NAMED_ONCE
 from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
 from service.dialects.bota.operations import keyed as _keyed
 from service.dialects.bota.operations import unkeyed as _open
@@ -277,8 +279,11 @@ _WEBHOOKS = (
         "Register an endpoint; its secret is shown here and never again",
         access.WRITE_WEBHOOKS,
         {201: answers.WebhookCreatedAnswer},
+        409,
+        507,
         *_BODY_ERRORS,
         body=requests.CreateWebhook,
+        headers=NAMED_ONCE,
     ),
     _keyed(
         "GET",
@@ -341,13 +346,14 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),
+    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *DIRECTORY, *ENCRYPTED, _HEALTH),
     security_schemes={
         KEY: {
             "type": "http",
             "scheme": "bearer",
             "description": "A secret key (sk_…) may do everything in its project; a restricted key (rk_…) what its "
-            "scopes say; a device token (dtok_…) may create, upload and finalize its own recordings; an upload token "
+            "scopes say; a device token (dtok_…) may create, upload and finalize its own recordings, and "
+            "act for its own device; an upload token "
             "(up_…) may upload to its one recording.",
         }
     },

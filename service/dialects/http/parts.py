@@ -10,6 +10,8 @@ from service.application.ambient_sessions import SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, NewId
 from service.application.consultations import Consultations
+from service.application.directory import Directory
+from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
@@ -34,6 +36,8 @@ class Parts:
     sessions: SessionAnnouncements
     consultations: Consultations
     webhooks: Webhooks
+    directory: Directory
+    idempotency: Idempotency
     callers: Callers
     limits: Limits
     signer: UrlSigner
