@@ -31,8 +31,8 @@ class Projection(Protocol):
 
 
 class ViewBehind(Exception):
-    def __init__(self) -> None:
-        super().__init__("The status view is behind; try again.")
+    def __init__(self, view: str = "status view") -> None:
+        super().__init__(f"The {view} is behind; try again.")
 
 
 class Queries:

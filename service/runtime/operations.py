@@ -40,5 +40,6 @@ class Operations:
     async def metrics(self, _: web.Request) -> web.Response:
         metrics = self._service.metrics
         metrics.log_position.set(self._service.stores.log.head)
-        metrics.follower_position.labels(self._service.projector.name).set(self._service.projector.position)
+        for view in (self._service.projector, self._service.note_order_view):
+            metrics.follower_position.labels(view.name).set(view.position)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -38,6 +38,8 @@ UPLOAD_FILE = Permission("recordings:write", _UPLOADER)
 RESUME_UPLOAD = Permission("recordings:read", _UPLOADER)
 READ_TRANSCRIPTIONS = Permission("transcriptions:read")
 WRITE_TRANSCRIPTIONS = Permission("transcriptions:write")
+READ_SUMMARIES = Permission("summaries:read")
+WRITE_SUMMARIES = Permission("summaries:write")
 READ_WEBHOOKS = Permission("webhooks:read")
 WRITE_WEBHOOKS = Permission("webhooks:write")
 

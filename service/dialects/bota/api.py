@@ -14,6 +14,7 @@ from service.dialects.bota.transcriptions import Transcriptions
 from service.dialects.bota.upload_urls import UploadUrls
 from service.dialects.bota.webhooks import WebhookEndpoints
 from service.dialects.bota.whole_file import WholeFile
+from service.dialects.bota.written_summaries.handlers import Summaries
 from service.dialects.http.api import Api
 from service.dialects.http.parts import Parts
 
@@ -48,6 +49,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             clock=clock,
         ),
         Transcriptions(queries, callers, limits),
+        Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
         WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),
         Health(queries),
     )

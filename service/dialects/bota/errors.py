@@ -10,6 +10,7 @@ from aiohttp import web
 
 from domain import errors as domain
 from domain.events import Failed, Stage
+from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
 from service.application.queries import ViewBehind
 from service.application.trace import trace_id
@@ -54,6 +55,19 @@ class TranscriptionFailed(Exception):
             Stage.STITCH: f"{_STORED_BYTES} {_MEND}",
         }.get(failed.stage, "POST /v1/recordings/{id}/retry tries again.")
         super().__init__(f"The transcription failed: {failed.message} {helps}")
+
+
+class SummaryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such summary.")
+
+
+class TemplateNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such template; there are tmpl_general_notes, tmpl_sales_call, tmpl_clinical_soap and "
+            "tmpl_legal_memo."
+        )
 
 
 _ELSEWHERE = "The recording was created over another API; upload and finalize it there."
@@ -177,6 +191,9 @@ ERRORS = ErrorTable(
         Forbidden: Row(403, "forbidden"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
         TranscriptionNotFound: Row(404, "not_found"),
+        SummaryNotFound: Row(404, "not_found"),
+        TemplateNotFound: Row(404, "template_not_found"),
+        NoteOrderDiffers: Row(409, "idempotency_conflict"),
         WebhookNotFound: Row(404, "not_found"),
         DeliveryNotFound: Row(404, "not_found"),
         TooManyRequests: Row(429, "rate_limit_exceeded"),

@@ -59,12 +59,12 @@ class InvalidRequest(Exception):
         self.reason = reason
 
 
-class _Request(BaseModel):
+class BotaRequest(BaseModel):
     # Unknown fields are ignored: vendors' clients send more than a server needs.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class CreateRecording(_Request):
+class CreateRecording(BotaRequest):
     """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
 
     `codec` is what the client announces; what the chunks really are is told by their bytes. Without `streaming` it is
@@ -92,7 +92,7 @@ class CreateRecording(_Request):
         return metadata
 
 
-class FinalizeRecording(_Request):
+class FinalizeRecording(BotaRequest):
     """POST /v1/recordings/{id}/finalize (S)."""
 
     total_chunks: Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -100,28 +100,28 @@ class FinalizeRecording(_Request):
     checksum_md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
 
 
-class RequestUploadUrl(_Request):
+class RequestUploadUrl(BotaRequest):
     """POST /v1/recordings/{id}/upload-url (P)."""
 
     content_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}$")]
     file_size_bytes: Annotated[int, Field(ge=1, le=MOST_EXACT_INTEGER)]
 
 
-class CompleteUpload(_Request):
+class CompleteUpload(BotaRequest):
     """POST /v1/recordings/{id}/upload-complete (P). What is given is compared with what the service has seen."""
 
     content_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
     file_size_bytes: Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)] | None = None
 
 
-class CreateTranscription(_Request):
+class CreateTranscription(BotaRequest):
     """POST /v1/transcriptions (P)."""
 
     recording_id: RecordingId
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
 
 
-class CreateWebhook(_Request):
+class CreateWebhook(BotaRequest):
     """POST /v1/webhooks (P)."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]

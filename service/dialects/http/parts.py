@@ -11,6 +11,7 @@ from service.application.callers import Callers
 from service.application.clock import Clock, NewId
 from service.application.consultations import Consultations
 from service.application.lifecycle import Lifecycle
+from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
@@ -31,6 +32,8 @@ class Parts:
     lifecycle: Lifecycle
     sessions: SessionAnnouncements
     consultations: Consultations
+    note_ordering: NoteOrdering
+    note_orders: NoteOrderQueries
     webhooks: Webhooks
     callers: Callers
     limits: Limits
