@@ -106,10 +106,14 @@ class RecordingOpened(Event):
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content. `language` is what is spoken, where the caller says it.
 
-    Version 1 knew no notes, version 2 no language, version 3 no kind.
+    `source` and `upload_method` are the caller's words for where it comes from and how it got here. A recorder that
+    keeps its own names gives each recording a `recording_uuid`, and counts in `recording_generation` how often it used
+    that one anew.
+
+    Version 1 knew no notes, version 2 no language, version 3 no kind, version 4 none of these names and words.
     """
 
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     dialect: str
     tenant_id: str
@@ -128,6 +132,11 @@ class RecordingOpened(Event):
     note_wanted: Annotated[bool, Since(2)]
     language: Annotated[str | None, Since(3)]
     kind: Annotated[RecordingKind, Since(4)]
+    recorded_at: Annotated[AwareDatetime | None, Since(5)]
+    source: Annotated[str | None, Since(5)]
+    upload_method: Annotated[str | None, Since(5)]
+    recording_uuid: Annotated[str | None, Since(5)]
+    recording_generation: Annotated[Positive | None, Since(5)]
 
 
 LooksLike = Annotated[str, Field(min_length=1, max_length=100)]
@@ -150,12 +159,13 @@ class ChunkStored(Event):
 
     Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes. `request_sha256` tells the
     request that it came with from others, where chunks come without a number. `looks_like` is null unless the chunk
-    cannot be audio by its first bytes. `sample_scale` is only known of bare samples.
+    cannot be audio by its first bytes. `sample_scale` is only known of bare samples. `expected_bytes`: how many bytes
+    the caller said that there would be, if it did.
 
-    Version 1 knew only chunks with a number, version 2 neither a suspicion nor a scale.
+    Version 1 knew only chunks with a number, version 2 neither a suspicion nor a scale, version 3 no expected size.
     """
 
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     number: Positive
     blob_key: BlobKey | None
@@ -165,6 +175,12 @@ class ChunkStored(Event):
     request_sha256: Annotated[Sha256 | None, Since(2)]
     looks_like: Annotated[LooksLike | None, Since(3)]
     sample_scale: Annotated[SampleScale | None, Since(3)]
+    expected_bytes: Annotated[Count | None, Since(4)]
+
+    @property
+    def has_expected_size(self) -> bool:
+        """Whether nobody said that there would be more or fewer bytes."""
+        return self.expected_bytes is None or self.expected_bytes == self.size_bytes
 
 
 class ChunkTranscribed(Event):
@@ -185,21 +201,24 @@ class ChunkTranscribed(Event):
 
 
 class FinalizeRequested(Event):
-    """The caller declared how many chunks there are. The answer, then and later, is computed from this event.
+    """How many chunks there are was declared. The answer, then and later, is computed from this event.
+
+    By the caller; or `by_itself`, of a file that had arrived when the recording's time was over.
 
     `chunks_received` of them had arrived by then; with the policy *reject* that is all of them. `suspect_chunks` are
     those of them that cannot be audio by their first bytes, at most the first hundred.
 
-    Version 1 suspected none.
+    Version 1 suspected none, version 2 was always the caller's.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     total_chunks: Positive
     chunks_received: Count
     final_duration_ms: Count | None
     checksum_md5: Md5 | None
     suspect_chunks: Annotated[tuple[SuspectChunk, ...], Since(2)]
+    by_itself: Annotated[bool, Since(3)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
@@ -64,6 +64,16 @@ class Queries:
         if summary is None or summary.standing is Standing.DELETED:
             raise RecordingNotFound
         return summary
+
+    async def summaries(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary]:
+        """The rows of those of the recordings that there are. Raises: ViewBehind."""
+        await self._catch_up()
+        found = {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
+        return {
+            recording_id: summary
+            for recording_id, summary in found.items()
+            if summary is not None and summary.standing is not Standing.DELETED
+        }
 
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""

@@ -34,7 +34,17 @@ def _note_orders(settings: Settings, events: "EventReader") -> int:
         orders.close()
 
 
-VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {"summaries": _summaries, "note-orders": _note_orders}
+def _search(settings: Settings, events: "EventReader") -> int:
+    from service.runtime.search_rebuild import rebuild_search  # noqa: PLC0415
+
+    return rebuild_search(settings, events)
+
+
+VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
+    "summaries": _summaries,
+    "note-orders": _note_orders,
+    "search": _search,
+}
 """Each rebuilds a view and returns the position of the last event in it."""
 
 

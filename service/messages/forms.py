@@ -193,6 +193,11 @@ _ALL = (
             "is the file) or `samples` (bare PCM samples); further ones may come, and older messages lack it",
             examples=["streamed"],
         ),
+        recorded_at=_Told("when it was recorded, where the caller says it"),
+        source=_Told("where it comes from, in the caller's word", examples=["device", "api_upload"]),
+        upload_method=_Told("how it got here, in the caller's word", examples=["import", "ble", "wifi", "cellular"]),
+        recording_uuid=_Told("the recorder's own name for it"),
+        recording_generation=_Told("how often the recorder has used that name"),
     ),
     public_form(
         events.ChunkStored,
@@ -208,6 +213,7 @@ _ALL = (
             "written (`units`) or as floats are (`float_units`); further ones may come",
             examples=["integers"],
         ),
+        expected_bytes=_Told("how many bytes the caller had announced, if it did"),
     ),
     public_form(
         events.ChunkTranscribed,
@@ -218,7 +224,10 @@ _ALL = (
     public_form(
         events.FinalizeRequested,
         "tapedeck.recording.finalize_requested.v1",
-        "The caller declared how many chunks there are; with the policy `reconcile`, some may come later.",
+        "How many chunks there are was declared; with the policy `reconcile`, some may come later.",
+        by_itself=_Told(
+            "whether nobody declared it: the recording is a file that had arrived when its time was over", assumed=False
+        ),
         suspect_chunks=_Told("those of the chunks received that cannot be audio by their first bytes", assumed=()),
     ),
     public_form(

@@ -17,6 +17,7 @@ from adapters.keys import KeyStore
 from adapters.note_orders import NoteOrderStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
+from adapters.search.index import SearchIndex
 from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
@@ -37,6 +38,8 @@ from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.search_changes import SearchChanges
+from service.application.searching import TranscriptSearch
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
 from service.application.uploads import Uploads
@@ -54,6 +57,7 @@ from service.followers.expirer import Expirer
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
 from service.followers.projector import Projector
+from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
 from service.followers.waker import Waker
@@ -79,6 +83,7 @@ class Stores:
     summaries: SummaryStore
     note_order_view: NoteOrderStore
     positions: PositionStore
+    search_index: SearchIndex
     webhooks: WebhookStore
     webhooks_thread: OneThread
 
@@ -91,6 +96,7 @@ class RunningService:
     stores: Stores
     projector: Projector
     note_order_view: NoteOrderView
+    search_follower: SearchFollower
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -110,6 +116,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector(stores.log, stores.summaries)
         note_order_view = NoteOrderView(stores.log, stores.note_order_view)
+        search_follower = SearchFollower(
+            stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
+        )
         waker = Waker(stores.log, stores.recordings)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
@@ -136,15 +145,13 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         opened.push_async_callback(consultations.close)
+        queries = Queries(
+            stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
+        )
         parts = Parts(
             uploads=uploads,
-            queries=Queries(
-                stores.recordings,
-                log=stores.log,
-                summaries=stores.summaries,
-                projection=projector,
-                blobs=stores.blobs,
-            ),
+            queries=queries,
+            search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
@@ -184,7 +191,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             log=stores.log,
             clock=clock,
         )
-        followers = [(each.name, each.run) for each in (projector, note_order_view, waker, webhook_follower, delivery)]
+        views = (projector, note_order_view, search_follower)
+        followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
@@ -193,6 +201,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores=stores,
             projector=projector,
             note_order_view=note_order_view,
+            search_follower=search_follower,
             delivery=delivery,
             metrics=metrics,
         )
@@ -217,7 +226,9 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(positions.close)
     note_order_view = NoteOrderStore(settings.note_orders_path)
     opened.callback(note_order_view.close)
-    for made_from_the_log in (summaries, positions, note_order_view):
+    search_index = SearchIndex(settings.search_index_path)
+    opened.callback(search_index.close)
+    for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
     recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots))
     opened.push_async_callback(recordings.close)
@@ -241,6 +252,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         summaries=summaries,
         note_order_view=note_order_view,
         positions=positions,
+        search_index=search_index,
         webhooks=webhooks,
         webhooks_thread=webhooks_thread,
     )

@@ -73,6 +73,11 @@ def opening(**changes: Any) -> dict[str, Any]:
         "details_key": None,
         "note_wanted": False,
         "language": None,
+        "recorded_at": None,
+        "source": None,
+        "upload_method": None,
+        "recording_uuid": None,
+        "recording_generation": None,
     } | changes
 
 
@@ -101,14 +106,22 @@ def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> d
     }
 
 
-def chunk(number: int, body: bytes | None = None, *, looks_like: str | None = None) -> ChunkStored:
-    return ChunkStored(**chunk_facts(number, body), looks_like=looks_like, **NOT_OF_NUMBERED_CHUNKS)
+def chunk(
+    number: int, body: bytes | None = None, *, looks_like: str | None = None, expected: int | None = None
+) -> ChunkStored:
+    facts = chunk_facts(number, body)
+    return ChunkStored(**facts, looks_like=looks_like, expected_bytes=expected, **NOT_OF_NUMBERED_CHUNKS)
 
 
 def store_chunk(
-    number: int, body: bytes | None = None, *, minutes: float = 1, looks_like: str | None = None
+    number: int,
+    body: bytes | None = None,
+    *,
+    minutes: float = 1,
+    looks_like: str | None = None,
+    expected: int | None = None,
 ) -> commands.StoreChunk:
-    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like)
+    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like, expected_bytes=expected)
 
 
 def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
@@ -117,7 +130,9 @@ def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
 
 
 def placeholder(number: int, about: bytes = b"") -> ChunkStored:
-    return ChunkStored(**placeholder_facts(number, about), looks_like=None, **NOT_OF_NUMBERED_CHUNKS)
+    return ChunkStored(
+        **placeholder_facts(number, about), looks_like=None, expected_bytes=None, **NOT_OF_NUMBERED_CHUNKS
+    )
 
 
 def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
@@ -127,7 +142,7 @@ def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
 def appended(
     number: int, body: bytes | None = None, *, request: str = "a", scale: SampleScale | None = None
 ) -> ChunkStored:
-    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale}
+    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale, "expected_bytes": None}
     return ChunkStored(**facts | {"blob_key": f"chunk-{facts['sha256']}"}, request_sha256=request * 64)
 
 
@@ -177,6 +192,20 @@ def finalized(
         final_duration_ms=9_000,
         checksum_md5=md5,
         suspect_chunks=suspects,
+        by_itself=False,
+    )
+
+
+def completed_by_itself(body: bytes | None = None) -> FinalizeRequested:
+    """Of a file that was chunk 1, or `body`."""
+    return FinalizeRequested(
+        at=EXPIRY,
+        total_chunks=1,
+        chunks_received=1,
+        final_duration_ms=None,
+        checksum_md5=chunk_facts(1, body)["md5"],
+        suspect_chunks=(),
+        by_itself=True,
     )
 
 
@@ -269,8 +298,8 @@ def retry_requested(stage: Stage) -> RetryRequested:
     return RetryRequested(at=at(6), stage=stage)
 
 
-def expired() -> Failed:
-    message = "The recording was not completed before its time was over."
+def expired(arrived: str = "nothing of it arrived") -> Failed:
+    message = f"The recording was not completed before its time was over: {arrived}."
     return Failed(at=EXPIRY, stage=Stage.UPLOAD, reason="expired", message=message, attempts=1)
 
 

@@ -193,6 +193,11 @@ def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> s
         details_key=st.sampled_from([None, "details-1"]),
         note_wanted=st.booleans(),
         language=st.sampled_from([None, "en"]),
+        recorded_at=st.none() | MOMENTS,
+        source=st.none() | WORDS,
+        upload_method=st.none() | WORDS,
+        recording_uuid=st.none() | WORDS,
+        recording_generation=st.none() | st.integers(1, LARGEST_COUNT),
     )
 
 
@@ -211,8 +216,8 @@ ANNOUNCEMENTS: st.SearchStrategy[SessionCommand] = st.builds(
 ENDINGS: st.SearchStrategy[SessionCommand] = st.just(EndSession(at=START))
 
 
-def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
-    """Chunk `number` with `body`, or of metadata only."""
+def store_body(number: int, body: bytes | None, expected: int | None = None) -> ask.StoreChunk:
+    """Chunk `number` with `body`, or of metadata only. `expected`: how many bytes were announced."""
     content = body or b""
     digest = hashlib.sha256(content).hexdigest()
     return ask.StoreChunk(
@@ -223,6 +228,7 @@ def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
         sha256=digest,
         md5=hashlib.md5(content).hexdigest(),
         looks_like=LOOKS.get(content),
+        expected_bytes=None if body is None else expected,
     )
 
 
@@ -258,6 +264,7 @@ def _with(command: type[Any], facts: dict[str, Any], **drawn: st.SearchStrategy[
 
 NUMBERS = st.integers(0, MOST_CHUNKS + 1)
 PARTS = st.none() | st.sampled_from(BODIES)
+SIZES = st.sampled_from([None, *sorted({len(body) for body in BODIES})])
 EDITIONS = st.sampled_from([0, 0, 1, 2])
 DAMAGE = st.lists(st.integers(1, MOST_CHUNKS).map(damaged), max_size=2, unique=True).map(tuple)
 ENDS = {
@@ -297,7 +304,7 @@ ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
 )
 REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.builds(store_body, NUMBERS, PARTS),
+    st.builds(store_body, NUMBERS, PARTS, SIZES),
     st.builds(append_body, st.sampled_from(BODIES), REQUESTS, st.booleans(), st.booleans()),
     st.builds(hear_body, NUMBERS, st.sampled_from(BODIES)),
     st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
@@ -329,7 +336,7 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     if unheard and choice % 5 == 0:
         return replace(hear_body(unheard[0].number, b""), chunk_sha256=unheard[0].sha256)
     if missing:
-        return store_body(missing[choice % len(missing)], draw(PARTS))
+        return store_body(missing[choice % len(missing)], draw(PARTS), draw(SIZES))
     return _again(recording)
 
 

@@ -4,6 +4,7 @@ The world has recordings of at most two chunks, two bodies for each, and two mom
 said here of every command in every state of it is said of all its histories.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from hypothesis import given as for_all
 from domain import errors
 from domain.commands import Command, EndStage, RecordFailure, RetryRecording
 from domain.errors import RecordingError
-from domain.events import FinalizePolicy, RecordingEvent, Stage
+from domain.events import FinalizePolicy, RecordingEvent, RecordingKind, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
 from domain.recording import Phase, Recording, evolve, phase_of
 from tests.domain.histories import (
@@ -55,7 +56,8 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
-    return (*explored(alphabet()), *explored(tuple(chunks_with_and_without_numbers())))
+    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()))
+    return tuple(tried for world in worlds for tried in explored(world))
 
 
 def explored(commands: tuple[Command, ...]) -> tuple[Tried, ...]:
@@ -112,6 +114,22 @@ def chunks_with_and_without_numbers() -> Iterator[Command]:
         yield open_recording(finalize_policy=policy, max_chunks=3)
     yield store_chunk(2)
     yield from (append_chunk(b"one", is_last=is_last) for is_last in (False, True))
+
+
+def files() -> Iterator[Command]:
+    """Another one, of recordings that are one file: only these are completed by themselves."""
+    yield open_recording(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
+    body = b"one"
+    for expected in (None, len(body), len(body) + 1):
+        yield store_chunk(1, body, expected=expected)
+    yield store_chunk(1, body, minutes=LATE)
+    yield store_chunk(1, b"another")
+    yield store_placeholder(1)
+    md5 = hashlib.md5(body).hexdigest()
+    yield from (finalize(1, md5=md5, minutes=minutes) for minutes in (EARLY, LATE))
+    yield finalize(2, minutes=LATE)
+    yield from (expire(open_recording().at), expire())
+    yield from (record_stitched(), record_transcribed(), record_failure(Stage.STITCH), retry(), delete())
 
 
 def identity(recording: Recording | None) -> Any:

@@ -18,6 +18,7 @@ SCOPES = [
 TABLE = {
     "POST /v1/recordings": ("recordings:write", ["device"]),
     "GET /v1/recordings": ("recordings:read", []),
+    "POST /v1/recordings/search": ("recordings:read", []),
     "GET /v1/recordings/{recording_id}": ("recordings:read", []),
     "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
     "POST /v1/recordings/{recording_id}/finalize": ("recordings:write", ["device"]),
@@ -97,6 +98,7 @@ class Things:
 def _body(operation, recording_id):
     return {
         "POST /v1/recordings": {"streaming": True, "end_user_id": "eu_own"},
+        "POST /v1/recordings/search": {"query": "rash", "end_user_id": "eu_own"},
         "POST /v1/recordings/{recording_id}/finalize": {"total_chunks": 1, "final_duration_ms": 1},
         "POST /v1/recordings/{recording_id}/upload-url": {"content_type": "audio/wav", "file_size_bytes": 9},
         "POST /v1/recordings/{recording_id}/upload-complete": {},

@@ -7,6 +7,7 @@ from service.dialects.bota.health import Health
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
+from service.dialects.bota.search.handlers import Search
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.stored_chunks import StoredChunks
 from service.dialects.bota.streaming import Streaming
@@ -48,6 +49,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             download_window=settings.download_window,
             clock=clock,
         ),
+        Search(parts.search, callers, limits),
         Transcriptions(queries, callers, limits),
         Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
         WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),

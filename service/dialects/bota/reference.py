@@ -10,6 +10,7 @@ from service.dialects.bota.operations import KEY
 from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
 from service.dialects.bota.operations import keyed as _keyed
 from service.dialects.bota.operations import unkeyed as _open
+from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
 from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
@@ -188,6 +189,7 @@ _SIGNED = (
         *_STORING_ERRORS,
         body=Bytes(),
         query=SignedQuery,
+        is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
             "project_id": r"^proj_[A-Za-z0-9]{1,59}$",
@@ -205,6 +207,7 @@ _SIGNED = (
         409,
         503,
         query=SignedQuery,
+        is_signed=True,
         headers=RANGE,
         path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
     ),
@@ -316,7 +319,7 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *SUMMARIES, _HEALTH),
+    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *SUMMARIES, *_WEBHOOKS, _HEALTH),
     security_schemes={
         KEY: {
             "type": "http",
@@ -331,4 +334,5 @@ REFERENCE = ReferencePart(
         "X-RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
         "X-RateLimit-Reset": {"description": "When the minute ends, in Unix seconds.", "schema": {"type": "integer"}},
     },
+    request_headers=("Bota-Version", "Idempotency-Key"),
 )

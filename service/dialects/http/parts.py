@@ -13,6 +13,7 @@ from service.application.consultations import Consultations
 from service.application.lifecycle import Lifecycle
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
+from service.application.searching import TranscriptSearch
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.http.limits import Limits
@@ -29,6 +30,7 @@ class Parts:
 
     uploads: Uploads
     queries: Queries
+    search: TranscriptSearch
     lifecycle: Lifecycle
     sessions: SessionAnnouncements
     consultations: Consultations
