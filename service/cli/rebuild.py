@@ -24,7 +24,7 @@ def _summaries(settings: Settings, events: "EventReader") -> int:
         summaries.close()
 
 
-def _note_orders(settings: Settings, events: "EventReader") -> int:
+def _orders(settings: Settings, events: "EventReader") -> int:
     from adapters.note_orders import NoteOrderStore  # noqa: PLC0415
 
     orders = NoteOrderStore(settings.note_orders_path)
@@ -42,7 +42,7 @@ def _search(settings: Settings, events: "EventReader") -> int:
 
 VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
     "summaries": _summaries,
-    "note-orders": _note_orders,
+    "orders": _orders,
     "search": _search,
 }
 """Each rebuilds a view and returns the position of the last event in it."""
