@@ -87,9 +87,15 @@ async def _made(service):
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
+            "POST /v1/recordings/search": {
+                "body": {"query": "good morning", "end_user_id": service.credentials["end_user_id"]}
+            },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
+            "POST /v1/recordings/{recording_id}/download-url": of(
+                done, {"media_id": done["id"].replace("rec_", "med_")}
+            ),
             "POST /v1/recordings/{recording_id}/upload-complete": of(arrived, {}),
             "POST /v1/recordings/{recording_id}/finalize": of(ready, {"total_chunks": 1, "final_duration_ms": 1}),
             **(await _right_of_dragon(service)),

@@ -19,6 +19,7 @@ _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
 _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
+_IDEMPOTENCY_KEY = {"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}}
 
 
 class SignedQuery(BaseModel):
@@ -26,6 +27,12 @@ class SignedQuery(BaseModel):
 
     expires: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+
+
+class SignedUploadQuery(SignedQuery):
+    """That of a file whose size was announced has this, too."""
+
+    file_size_bytes: Annotated[str | None, Field(pattern=r"^[0-9]{1,16}$")] = None
 
 
 def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
@@ -50,11 +57,12 @@ _RECORDINGS = (
         "Create a recording, streamed in chunks or uploaded as one file",
         access.CREATE_RECORDING,
         {201: answers.CreatedAnswer},
+        404,
         409,
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=requests.CreateRecording,
-        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}},
+        headers=_IDEMPOTENCY_KEY,
     ),
     _keyed(
         "GET",
@@ -120,13 +128,15 @@ _RECORDINGS = (
     _keyed(
         "POST",
         "/v1/recordings/{recording_id}/upload-url",
-        "Where to PUT the file of a whole-file recording",
+        "Where to PUT the file of a whole-file recording, and a token to complete it with",
         access.UPLOAD_FILE,
         {200: answers.UploadUrlAnswer},
         404,
         409,
         *_BODY_ERRORS,
         body=requests.RequestUploadUrl,
+        body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -142,6 +152,7 @@ _RECORDINGS = (
         *_STORING_ERRORS,
         body=requests.CompleteUpload,
         body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -174,6 +185,18 @@ _RECORDINGS = (
         409,
         path_patterns=_RECORDING,
     ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/download-url",
+        "Where to download a medium of the recording",
+        access.READ_RECORDINGS,
+        {200: answers.DownloadUrlAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        body=requests.RequestDownloadUrl,
+        path_patterns=_RECORDING,
+    ),
 )
 
 _SIGNED = (
@@ -188,7 +211,7 @@ _SIGNED = (
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=Bytes(),
-        query=SignedQuery,
+        query=SignedUploadQuery,
         is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
