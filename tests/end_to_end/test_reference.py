@@ -73,6 +73,8 @@ async def _made(service):
     await failed_at_stitching(service, broken)
     assert (await consultation.send(silence(), final=True)).status == 200
     download = (await api.get(done, "/download-url"))["download_url"]
+    to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
+    summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
@@ -92,6 +94,7 @@ async def _made(service):
             },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
+            "POST /v1/summaries": {"body": to_summarize},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
             "POST /v1/recordings/{recording_id}/download-url": of(
                 done, {"media_id": done["id"].replace("rec_", "med_")}
@@ -106,6 +109,7 @@ async def _made(service):
         },
         "recording_id": recordings,
         "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
+        "summary_id": [summary],
         "webhook_id": [webhook],
         "session_id": [consultation.session_id],
         "delivery_id": [one["id"] for one in deliveries["data"]],
