@@ -21,6 +21,9 @@ EventType = Literal[
     "transcription.started",
     "transcription.completed",
     "transcription.failed",
+    "summary.started",
+    "summary.completed",
+    "summary.failed",
 ]
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, pattern=r"Z$")]

@@ -22,6 +22,7 @@ from service.dialects.bota.upload_tokens import UploadTokens
 from service.dialects.bota.upload_urls import UploadUrls
 from service.dialects.bota.webhooks import WebhookEndpoints
 from service.dialects.bota.whole_file import WholeFile
+from service.dialects.bota.written_summaries.handlers import Summaries
 from service.dialects.http.api import Api
 from service.dialects.http.parts import Parts
 
@@ -60,6 +61,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         ),
         Search(parts.search, callers, limits),
         Transcriptions(queries, callers, limits),
+        Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
         WebhookEndpoints(parts.webhooks, callers, limits, once, new_id=parts.new_id),
         EndUserEndpoints(directory.end_users, callers, limits, once, new_id=parts.new_id),
         DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),

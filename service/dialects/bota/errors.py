@@ -13,6 +13,7 @@ from adapters.kept_answers import NameReused
 from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
 from domain.events import Failed, Stage
+from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
 from service.application.directory import DeviceBoundToAnother, DeviceNotBound, DeviceNotFound, EndUserNotFound
 from service.application.queries import ViewBehind
@@ -63,6 +64,19 @@ class TranscriptionFailed(Exception):
             Stage.STITCH: f"{_STORED_BYTES} {_MEND}",
         }.get(failed.stage, "POST /v1/recordings/{id}/retry tries again.")
         super().__init__(f"The transcription failed: {failed.message} {helps}")
+
+
+class SummaryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such summary.")
+
+
+class TemplateNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such template; there are tmpl_general_notes, tmpl_sales_call, tmpl_clinical_soap and "
+            "tmpl_legal_memo."
+        )
 
 
 _ELSEWHERE = "The recording was created over another API; upload and finalize it there."
@@ -216,6 +230,9 @@ ERRORS = ErrorTable(
         ViewBehind: Row(503, "busy", RETRY_SOON),
         MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
+        SummaryNotFound: Row(404, "not_found"),
+        TemplateNotFound: Row(404, "template_not_found"),
+        NoteOrderDiffers: Row(409, "idempotency_conflict"),
         WebhookNotFound: Row(404, "not_found"),
         DeliveryNotFound: Row(404, "not_found"),
         EndUserNotFound: Row(404, "not_found"),

@@ -14,6 +14,7 @@ from service.dialects.bota.operations import keyed as _keyed
 from service.dialects.bota.operations import unkeyed as _open
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
+from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
@@ -346,7 +347,17 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *DIRECTORY, *ENCRYPTED, _HEALTH),
+    operations=(
+        *_RECORDINGS,
+        *_SEARCH,
+        *_SIGNED,
+        *_TRANSCRIPTIONS,
+        *SUMMARIES,
+        *_WEBHOOKS,
+        *DIRECTORY,
+        *ENCRYPTED,
+        _HEALTH,
+    ),
     security_schemes={
         KEY: {
             "type": "http",

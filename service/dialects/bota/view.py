@@ -6,6 +6,7 @@ from uuid import UUID
 from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery
+from domain.events import Transcribed
 from domain.recording import Recording
 from domain.summary import RecordingSummary
 from service.application.queries import Queries
@@ -55,8 +56,12 @@ class View:
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
+        return await self._queries.transcript(self.transcribed(summary))
+
+    def transcribed(self, summary: RecordingSummary) -> Transcribed:
+        """Of a completed transcription. Raises: NotReady, TranscriptionFailed."""
         if summary.transcribed is not None:
-            return await self._queries.transcript(summary.transcribed)
+            return summary.transcribed
         if summary.failed is not None:
             raise TranscriptionFailed(summary.failed)
         raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")
