@@ -10,7 +10,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.search.digests import Owner
 from adapters.search.index import Change, Changes, Forgotten, Indexed
 from adapters.search.passages import passages_of
-from domain.events import LoggedEvent, RecordingDeleted, RecordingOpened, RetryRequested, Transcribed
+from domain.events import LoggedEvent, RecordingDeleted, RecordingOpened, RetryRequested, Stage, Transcribed
 from service.application.stored_content import content_of
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class SearchChanges:
         last = {
             recorded.stream_id: recorded.event
             for recorded in events
-            if isinstance(recorded.event, Transcribed | RetryRequested | RecordingDeleted)
+            if isinstance(recorded.event, Transcribed | RecordingDeleted) or _makes_anew(recorded.event)
         }
         transcribed = [recording_id for recording_id, event in last.items() if isinstance(event, Transcribed)]
         openings = await self._first_events(transcribed) if transcribed else {}
@@ -43,9 +43,7 @@ class SearchChanges:
         ]
         return Changes(events[-1].position, changes)
 
-    async def _change(
-        self, recording_id: UUID, event: Transcribed | RetryRequested | RecordingDeleted, opened: LoggedEvent | None
-    ) -> Change:
+    async def _change(self, recording_id: UUID, event: LoggedEvent, opened: LoggedEvent | None) -> Change:
         """A recording of no end user cannot be searched for, so it is not indexed."""
         if not isinstance(event, Transcribed) or not isinstance(opened, RecordingOpened) or opened.end_user_id is None:
             return Forgotten(recording_id)
@@ -59,3 +57,8 @@ class SearchChanges:
             return Forgotten(recording_id)
         owner = Owner(opened.tenant_id, opened.end_user_id)
         return Indexed(recording_id, event.sha256, owner, [passage.text for passage in passages])
+
+
+def _makes_anew(event: LoggedEvent) -> bool:
+    """Whether the transcript, if there is one, will be another: only stitching anew leads to one."""
+    return isinstance(event, RetryRequested) and event.stage is Stage.STITCH

@@ -24,13 +24,27 @@ def _summaries(settings: Settings, events: "EventReader") -> int:
         summaries.close()
 
 
+def _orders(settings: Settings, events: "EventReader") -> int:
+    from adapters.note_orders import NoteOrderStore  # noqa: PLC0415
+
+    orders = NoteOrderStore(settings.note_orders_path)
+    try:
+        return orders.rebuild(events.after)
+    finally:
+        orders.close()
+
+
 def _search(settings: Settings, events: "EventReader") -> int:
     from service.runtime.search_rebuild import rebuild_search  # noqa: PLC0415
 
     return rebuild_search(settings, events)
 
 
-VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {"summaries": _summaries, "search": _search}
+VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
+    "summaries": _summaries,
+    "orders": _orders,
+    "search": _search,
+}
 """Each rebuilds a view and returns the position of the last event in it."""
 
 

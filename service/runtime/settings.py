@@ -195,6 +195,10 @@ class ServiceSettings(HttpSettings):
         return self.data_dir / "followers.sqlite3"
 
     @property
+    def note_orders_path(self) -> Path:
+        return self.data_dir / "note_orders.sqlite3"
+
+    @property
     def search_index_path(self) -> Path:
         return self.data_dir / "search.sqlite3"
 

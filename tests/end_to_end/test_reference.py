@@ -78,6 +78,8 @@ async def _made(service):
     of_device = {"device_id": device}
     bound = {"path_parameters": of_device, "body": {"end_user_id": end_user}}
     assert (await api.call("POST", f"/v1/devices/{device}/bind", body=bound["body"])).status == 200
+    to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
+    summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
@@ -92,11 +94,18 @@ async def _made(service):
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
+            "POST /v1/recordings/search": {
+                "body": {"query": "good morning", "end_user_id": service.credentials["end_user_id"]}
+            },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/devices/{device_id}/bind": bound,
             "POST /v1/devices/{device_id}/token/refresh": {"path_parameters": of_device},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
+            "POST /v1/summaries": {"body": to_summarize},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
+            "POST /v1/recordings/{recording_id}/download-url": of(
+                done, {"media_id": done["id"].replace("rec_", "med_")}
+            ),
             "POST /v1/recordings/{recording_id}/upload-complete": of(arrived, {}),
             "POST /v1/recordings/{recording_id}/finalize": of(ready, {"total_chunks": 1, "final_duration_ms": 1}),
             **(await _right_of_dragon(service)),
@@ -107,6 +116,7 @@ async def _made(service):
         },
         "recording_id": recordings,
         "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
+        "summary_id": [summary],
         "webhook_id": [webhook],
         "session_id": [consultation.session_id],
         "end_user_id": [end_user],

@@ -10,7 +10,7 @@ from service.application.clock import utc_now
 from service.dialects.bota.reference import REFERENCE
 from tests.end_to_end.service_process import short_speech
 
-RESOURCES = ("recordings", "transcriptions", "webhooks", "end_users", "devices")
+RESOURCES = ("recordings", "transcriptions", "summaries", "webhooks", "end_users", "devices")
 SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")]
 
 # method and path -> the scope it needs, if any, and the tokens that may, too, for what is theirs
@@ -29,9 +29,13 @@ TABLE = {
     "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/retry": ("recordings:write", []),
     "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
+    "POST /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/transcriptions": ("transcriptions:write", []),
     "GET /v1/transcriptions": ("transcriptions:read", []),
     "GET /v1/transcriptions/{transcription_id}": ("transcriptions:read", []),
+    "POST /v1/summaries": ("summaries:write", []),
+    "GET /v1/summaries": ("summaries:read", []),
+    "GET /v1/summaries/{summary_id}": ("summaries:read", []),
     "POST /v1/webhooks": ("webhooks:write", []),
     "GET /v1/webhooks": ("webhooks:read", []),
     "GET /v1/webhooks/{webhook_id}": ("webhooks:read", []),
@@ -103,8 +107,10 @@ class Things:
             await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
         else:
             await api.put(recording, 1, short_speech())
-        if "transcription" in path:
+        if "transcription" in path or "summaries" in path:
             await api.finalize(recording, 1)
+        if "{summary_id}" in path:
+            path = path.replace("{summary_id}", await self._summary(api, recording))
         if "{webhook_id}" in path:
             path = path.replace("{webhook_id}", await self._webhook(api))
         if "{delivery_id}" in path:
@@ -114,6 +120,11 @@ class Things:
                 found = (await api.call("GET", path.split("/deliveries/")[0] + "/deliveries")).json
             path = path.replace("{delivery_id}", found["data"][0]["id"])
         return method, path, _body(operation, recording["id"]), recording["id"]
+
+    async def _summary(self, api, recording):
+        transcript = await api.transcript(recording)
+        body = {"transcription_id": transcript["id"], "template": "general"}
+        return (await api.call("POST", "/v1/summaries", body=body)).json["id"]
 
     async def _webhook(self, api):
         body = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
@@ -127,7 +138,9 @@ def _body(operation, recording_id):
         "POST /v1/recordings/{recording_id}/finalize": {"total_chunks": 1, "final_duration_ms": 1},
         "POST /v1/recordings/{recording_id}/upload-url": {"content_type": "audio/wav", "file_size_bytes": 9},
         "POST /v1/recordings/{recording_id}/upload-complete": {},
+        "POST /v1/recordings/{recording_id}/download-url": {"media_id": recording_id.replace("rec_", "med_")},
         "POST /v1/transcriptions": {"recording_id": recording_id},
+        "POST /v1/summaries": {"transcription_id": recording_id.replace("rec_", "txn_"), "template": "general"},
         "POST /v1/webhooks": {"url": "http://127.0.0.1:9/", "events": ["recording.created"]},
         "POST /v1/end-users": {},
         "PATCH /v1/end-users/{end_user_id}": {},
@@ -201,6 +214,8 @@ async def test_an_upload_token_may_upload_to_its_one_recording(things, operation
     assert other == (404 if "upload" in TABLE[operation][1] else 403)
 
 
-@pytest.mark.parametrize("operation", [one for one in TABLE if "_id}" in one or one == "POST /v1/transcriptions"])
+@pytest.mark.parametrize(
+    "operation", [one for one in TABLE if "_id}" in one or one in ("POST /v1/transcriptions", "POST /v1/summaries")]
+)
 async def test_another_projects_ids_are_not_found(things, operation):
     assert await status(things, operation, "secret", project_id="proj_another") == 404

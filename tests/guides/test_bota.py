@@ -14,15 +14,18 @@ from tests.guides.shell import checkout, run
 def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
     search = block("service/dialects/bota/README.md", "Search", "sh")
-    ran = run(walk + search, checkout(tmp_path, service.data_dir, whole_sample=True))
+    summarize = block("service/dialects/bota/README.md", "Summaries", "sh")
+    ran = run(walk + search + summarize, checkout(tmp_path, service.data_dir, whole_sample=True))
     assert ran.stderr == ""
-    finalized, status, transcript, events, same, found = ran.stdout.strip().splitlines()
+    finalized, status, transcript, events, same, found, summary = ran.stdout.strip().splitlines()
     assert status == "completed"
     assert '"status":"uploaded"' in finalized
     assert word_error_rate(spoken_text(), transcript) <= 0.02
     assert '"type":"Transcribed"' in events
     assert same == "The audio is the audio that was sent."
     assert any("headache" in result["chunk_text"] for result in loads(found)["results"])
+    assert loads(summary)["status"] == "completed"
+    assert loads(summary)["output"]["plan"]
 
 
 async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):

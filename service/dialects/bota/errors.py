@@ -13,6 +13,7 @@ from adapters.kept_answers import NameReused
 from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
 from domain.events import Failed, Stage
+from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
 from service.application.directory import DeviceBoundToAnother, DeviceNotBound, DeviceNotFound, EndUserNotFound
 from service.application.queries import ViewBehind
@@ -46,6 +47,11 @@ class NotReady(Exception):
     """Something asked for does not exist yet."""
 
 
+class MediaNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("The recording has no such medium; `media` of GET /v1/recordings/{id} has those that it has.")
+
+
 class TranscriptionNotFound(Exception):
     def __init__(self) -> None:
         super().__init__("There is no such transcription.")
@@ -58,6 +64,19 @@ class TranscriptionFailed(Exception):
             Stage.STITCH: f"{_STORED_BYTES} {_MEND}",
         }.get(failed.stage, "POST /v1/recordings/{id}/retry tries again.")
         super().__init__(f"The transcription failed: {failed.message} {helps}")
+
+
+class SummaryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such summary.")
+
+
+class TemplateNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such template; there are tmpl_general_notes, tmpl_sales_call, tmpl_clinical_soap and "
+            "tmpl_legal_memo."
+        )
 
 
 _ELSEWHERE = "The recording was created over another API; upload and finalize it there."
@@ -122,7 +141,8 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
-    SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to, GET …/download-url one for the audio.",
+    SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to while the recording accepts uploads, "
+    "GET …/download-url one for the audio, and GET …/chunks/all what is stored.",
     UploadNotVerified: "POST /v1/recordings/{id}/upload-url says where.",
     ContentDiffers: "POST /v1/recordings/{id}/upload-url says where to PUT it again; then POST …/upload-complete.",
 }
@@ -134,10 +154,20 @@ def _worded(error: Exception) -> str:
     return f"{error} {helps}" if helps else str(error)
 
 
+def failure_told(summary: RecordingSummary, failed: Failed) -> str:
+    """Why a recording failed; if it expired, with the calls that give back what was acknowledged of it."""
+    is_expired = failed.stage is Stage.UPLOAD and summary.has_bytes
+    return f"{failed.message} {_STORED_BYTES}" if is_expired else failed.message
+
+
+def _expired(summary: RecordingSummary, failed: Failed) -> str:
+    return f"{failure_told(summary, failed)} POST /v1/recordings creates another recording."
+
+
 def not_uploaded(summary: RecordingSummary) -> NotReady:
     """Why there is no transcription of a recording that is not finalized, and which calls help."""
     if summary.failed is not None:
-        return NotReady(f"The recording expired before its upload was complete. {_STORED_BYTES}")
+        return NotReady(_expired(summary, summary.failed))
     return NotReady(
         "The recording's upload is not complete; it is transcribed automatically once it is: POST "
         "/v1/recordings/{id}/finalize, or upload-complete for a whole file."
@@ -156,7 +186,7 @@ def no_audio(summary: RecordingSummary) -> NotReady:
             f"The recording's audio is not stitched yet; ask again when its status is processing. {_STORED_BYTES}"
         )
     if failed.stage is Stage.UPLOAD:
-        return NotReady(f"The recording expired before its upload was complete, so it has no audio. {_STORED_BYTES}")
+        return NotReady(f"There is no audio: {_expired(summary, failed)}")
     return NotReady(f"The recording's stitching failed: {failed.message} {_STORED_BYTES} {_MEND}")
 
 
@@ -198,7 +228,11 @@ ERRORS = ErrorTable(
         Unauthorized: Row(401, "unauthorized", {"WWW-Authenticate": 'Bearer realm="tapedeck"'}),
         Forbidden: Row(403, "forbidden"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
+        MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
+        SummaryNotFound: Row(404, "not_found"),
+        TemplateNotFound: Row(404, "template_not_found"),
+        NoteOrderDiffers: Row(409, "idempotency_conflict"),
         WebhookNotFound: Row(404, "not_found"),
         DeliveryNotFound: Row(404, "not_found"),
         EndUserNotFound: Row(404, "not_found"),

@@ -14,12 +14,14 @@ from service.dialects.bota.operations import keyed as _keyed
 from service.dialects.bota.operations import unkeyed as _open
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
+from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
 _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
+_IDEMPOTENCY_KEY = {"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}}
 
 
 class SignedQuery(BaseModel):
@@ -27,6 +29,12 @@ class SignedQuery(BaseModel):
 
     expires: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+
+
+class SignedUploadQuery(SignedQuery):
+    """That of a file whose size was announced has this, too."""
+
+    file_size_bytes: Annotated[str | None, Field(pattern=r"^[0-9]{1,16}$")] = None
 
 
 def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
@@ -51,11 +59,12 @@ _RECORDINGS = (
         "Create a recording, streamed in chunks or uploaded as one file",
         access.CREATE_RECORDING,
         {201: answers.CreatedAnswer},
+        404,
         409,
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=requests.CreateRecording,
-        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}},
+        headers=_IDEMPOTENCY_KEY,
     ),
     _keyed(
         "GET",
@@ -121,13 +130,15 @@ _RECORDINGS = (
     _keyed(
         "POST",
         "/v1/recordings/{recording_id}/upload-url",
-        "Where to PUT the file of a whole-file recording",
+        "Where to PUT the file of a whole-file recording, and a token to complete it with",
         access.UPLOAD_FILE,
         {200: answers.UploadUrlAnswer},
         404,
         409,
         *_BODY_ERRORS,
         body=requests.RequestUploadUrl,
+        body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -143,6 +154,7 @@ _RECORDINGS = (
         *_STORING_ERRORS,
         body=requests.CompleteUpload,
         body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -175,6 +187,18 @@ _RECORDINGS = (
         409,
         path_patterns=_RECORDING,
     ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/download-url",
+        "Where to download a medium of the recording",
+        access.READ_RECORDINGS,
+        {200: answers.DownloadUrlAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        body=requests.RequestDownloadUrl,
+        path_patterns=_RECORDING,
+    ),
 )
 
 _SIGNED = (
@@ -189,7 +213,7 @@ _SIGNED = (
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=Bytes(),
-        query=SignedQuery,
+        query=SignedUploadQuery,
         is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
@@ -323,7 +347,17 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SEARCH, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, *DIRECTORY, *ENCRYPTED, _HEALTH),
+    operations=(
+        *_RECORDINGS,
+        *_SEARCH,
+        *_SIGNED,
+        *_TRANSCRIPTIONS,
+        *SUMMARIES,
+        *_WEBHOOKS,
+        *DIRECTORY,
+        *ENCRYPTED,
+        _HEALTH,
+    ),
     security_schemes={
         KEY: {
             "type": "http",

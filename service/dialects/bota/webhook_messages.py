@@ -7,6 +7,7 @@ every restart.
 import hashlib
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -16,6 +17,9 @@ from domain.events import (
     Failed,
     FinalizeRequested,
     LoggedEvent,
+    NoteOrderBegun,
+    NoteOrderFailed,
+    NoteOrderFulfilled,
     RecordingDeleted,
     RecordingOpened,
     RetryRequested,
@@ -23,6 +27,7 @@ from domain.events import (
     Stitched,
     Transcribed,
 )
+from domain.note_order import NoteOrder
 from domain.summary import RecordingSummary
 from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DIALECT, public_recording_id
@@ -32,6 +37,7 @@ from service.dialects.bota.rendering import (
     recording_status,
     transcription_answer,
 )
+from service.dialects.bota.written_summaries.rendering import summary_facts
 from service.dialects.http.json_answers import utc_text
 
 TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
@@ -42,6 +48,12 @@ TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
     Failed: ("transcription.failed",),
     RetryRequested: ("transcription.queued",),
     RecordingDeleted: ("recording.deleted",),
+}
+
+TYPES_OF_ORDERS: dict[type[LoggedEvent], EventType] = {
+    NoteOrderBegun: "summary.started",
+    NoteOrderFulfilled: "summary.completed",
+    NoteOrderFailed: "summary.failed",
 }
 
 _OF_RECORDING = (
@@ -64,22 +76,36 @@ def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[
     event = recorded.event
     if summary.dialect != DIALECT or (isinstance(event, Failed) and event.stage is Stage.UPLOAD):
         return ()
-    return [_message(recorded, summary, event_type) for event_type in TYPES.get(type(event), ())]
+    return [
+        _message(recorded, summary.tenant_id, recorded.stream_id, event_type, _data(recorded, summary, event_type))
+        for event_type in TYPES.get(type(event), ())
+    ]
 
 
-def _message(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> Message:
+def messages_of_order(recorded: RecordedEvent, order: NoteOrder) -> Sequence[Message]:
+    """`order`: the order of a summary right after the event. Another dialect's orders are nobody's here."""
+    event_type, ordered = TYPES_OF_ORDERS.get(type(recorded.event)), order.ordered
+    if event_type is None or ordered.dialect != DIALECT:
+        return ()
+    data = summary_facts(recorded.stream_id, order)
+    return [_message(recorded, ordered.tenant_id, ordered.recording_id, event_type, data)]
+
+
+def _message(
+    recorded: RecordedEvent, project_id: str, recording_id: UUID, event_type: EventType, data: dict[str, Any]
+) -> Message:
     event_id = f"evt_{_digest(f'{recorded.stream_id.hex} {recorded.version} {event_type}')}"
     body = {
         "id": event_id,
         "type": event_type,
         "created_at": utc_text(recorded.event.at),
-        "data": _data(recorded, summary, event_type),
+        "data": data,
     }
     return Message(
         event_id=event_id,
         type=event_type,
-        project_id=summary.tenant_id,
-        recording_id=recorded.stream_id,
+        project_id=project_id,
+        recording_id=recording_id,
         position=recorded.position,
         created_at=recorded.event.at,
         body=orjson.dumps(body),

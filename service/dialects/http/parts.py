@@ -13,6 +13,7 @@ from service.application.consultations import Consultations
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
+from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
 from service.application.uploads import Uploads
@@ -35,6 +36,8 @@ class Parts:
     lifecycle: Lifecycle
     sessions: SessionAnnouncements
     consultations: Consultations
+    note_ordering: NoteOrdering
+    note_orders: NoteOrderQueries
     webhooks: Webhooks
     directory: Directory
     idempotency: Idempotency

@@ -54,7 +54,7 @@ def _result(found: Found) -> SearchResultAnswer:
         speaker=passage.speaker,
         start_ms=passage.start_ms,
         end_ms=passage.end_ms,
-        recorded_at=utc_text(found.summary.started_at),
+        recorded_at=utc_text(found.summary.recorded_at or found.summary.started_at),
         score=found.score,
     )
 

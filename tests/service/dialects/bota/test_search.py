@@ -3,16 +3,17 @@
 import asyncio
 import math
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
 from adapters.keys import KeyKind
-from domain.events import RecordingDeleted, Transcribed
+from domain.events import RecordingDeleted, Stage, Transcribed
 from service.application import searching
 from service.application.blob_names import blob_prefix
-from tests.domain.histories import START, TRANSCRIBED_FACTS, at, opened
+from tests.domain.histories import START, TRANSCRIBED_FACTS, at, failed, opened, retry_requested
 from tests.end_to_end.service_process import Api
 from tests.service.dialects.bota.spoken import SECONDS, Spoken
 from tests.service.running_service import TurnedClock, running_service
@@ -134,6 +135,19 @@ async def test_what_is_made_anew_is_found_by_its_new_words_only(spoken, search):
     assert after["chunk_text"].startswith("Something else")
     assert after["chunk_id"] not in {result["chunk_id"] for result in before}
     assert await search("penicillin") == []
+
+
+async def test_a_note_that_is_written_anew_changes_nothing_of_what_was_said(running, spoken, search):
+    its_id = await spoken.recording(*SPOKEN)
+    history = [failed(Stage.NOTE), retry_requested(Stage.NOTE)]
+    await running.stores.log.append(its_id, 5, history, trace_id=None)
+    assert len(await search("rash")) == 2
+
+
+async def test_a_recording_is_as_old_as_its_client_says(spoken, search):
+    await spoken.recording("said long ago", started_at=START, recorded_at=START - timedelta(days=365))
+    (found,) = await search("said")
+    assert found["recorded_at"] == "2025-01-13T10:00:00.000Z"
 
 
 async def test_what_is_deleted_before_it_could_be_indexed_is_passed_over(running, spoken, search):
