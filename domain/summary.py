@@ -27,6 +27,7 @@ from domain.events import (
     Stitched,
     SuspectChunk,
     Transcribed,
+    TranscriptionRequested,
 )
 from domain.recording import CorruptHistory
 
@@ -64,6 +65,8 @@ class RecordingSummary(BaseModel):
     end_user_id: str | None
     details_key: str | None
     note_wanted: bool
+    language_wanted: str | None
+    provider_wanted: str | None = None
     total_chunks: int | None = None
     final_duration_ms: int | None = None
     finalized_at: datetime | None = None
@@ -102,6 +105,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         end_user_id=event.end_user_id,
         details_key=event.details_key,
         note_wanted=event.note_wanted,
+        language_wanted=event.language,
     )
 
 
@@ -159,6 +163,12 @@ def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, An
     return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None, **made_anew}
 
 
+def _transcription_requested(summary: RecordingSummary, event: TranscriptionRequested) -> dict[str, Any]:
+    wanted = {"language_wanted": event.language or summary.language_wanted, "provider_wanted": event.provider}
+    anew = {"standing": Standing.STITCHED, "transcribed": None, "note": None, "failed": None}
+    return wanted | anew if event.is_anew else wanted
+
+
 def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
     return {"standing": Standing.DELETED}
 
@@ -172,5 +182,6 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str,
     NoteWritten: _note_written,
     Failed: _failed,
     RetryRequested: _retry_requested,
+    TranscriptionRequested: _transcription_requested,
     RecordingDeleted: _deleted,
 }

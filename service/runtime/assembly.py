@@ -36,6 +36,7 @@ from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
+from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.bota.rendering import recording_status
@@ -137,6 +138,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
                 blobs=stores.blobs,
             ),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
+            transcription_requests=TranscriptionRequests(
+                stores.recordings, engine=engine, language=settings.language, clock=clock
+            ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
             webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),

@@ -31,6 +31,7 @@ from tests.domain.histories import (
     record_note,
     record_stitched,
     record_transcribed,
+    request_transcription,
     retry,
     retry_requested,
     stitched,
@@ -447,6 +448,7 @@ ONE_OF_EACH_COMMAND = [
     *ENDS.values(),
     record_failure(Stage.STITCH),
     retry(),
+    request_transcription(),
     expire(),
     delete(),
 ]

@@ -54,6 +54,8 @@ def test_an_opened_recording_stands_as_it_was_announced():
     not_yet = ("total_chunks", "final_duration_ms", "finalized_at", "stitched", "transcribed", "note", "failed")
     assert row == FACTS | dict.fromkeys(not_yet) | {
         "suspect_chunks": (),
+        "language_wanted": None,
+        "provider_wanted": None,
         "standing": Standing.OPEN,
         "created_at": START,
         "updated_at": START,

@@ -47,7 +47,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             download_window=settings.download_window,
             clock=clock,
         ),
-        Transcriptions(queries, callers, limits),
+        Transcriptions(queries, parts.transcription_requests, callers, limits),
         WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),
         Health(queries),
     )

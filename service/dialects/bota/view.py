@@ -6,6 +6,7 @@ from uuid import UUID
 from adapters.keys import Key
 from adapters.speech.transcript import Transcript
 from adapters.summary_pages import Page, PageQuery
+from domain.events import Transcribed
 from domain.recording import Recording
 from domain.summary import RecordingSummary
 from service.application.queries import Queries
@@ -13,6 +14,7 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionFailed
 from service.dialects.bota.rendering import recording_answer, transcription_answer
+from service.dialects.bota.strict_transcripts import strict
 
 
 class View:
@@ -46,13 +48,16 @@ class View:
 
     async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """For a finalized recording."""
-        transcript = await self._queries.transcript(summary.transcribed) if summary.transcribed else None
+        transcript = await self._strict(summary.transcribed) if summary.transcribed else None
         return transcription_answer(recording_id, summary, transcript)
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
         if summary.transcribed is not None:
-            return await self._queries.transcript(summary.transcribed)
+            return await self._strict(summary.transcribed)
         if summary.failed is not None:
             raise TranscriptionFailed(summary.failed)
         raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")
+
+    async def _strict(self, transcribed: Transcribed) -> Transcript:
+        return await asyncio.to_thread(strict, await self._queries.transcript(transcribed))

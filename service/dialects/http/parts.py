@@ -12,6 +12,7 @@ from service.application.clock import Clock, NewId
 from service.application.consultations import Consultations
 from service.application.lifecycle import Lifecycle
 from service.application.queries import Queries
+from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.http.limits import Limits
@@ -29,6 +30,7 @@ class Parts:
     uploads: Uploads
     queries: Queries
     lifecycle: Lifecycle
+    transcription_requests: TranscriptionRequests
     sessions: SessionAnnouncements
     consultations: Consultations
     webhooks: Webhooks
