@@ -191,6 +191,33 @@ class KeyStore:
         if changed.rowcount == 0:
             raise KeyNotFound(key_id)
 
+    def device_tokens(
+        self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None
+    ) -> list[Key]:
+        """The tokens in force of a device, or of all devices of an end user, oldest first."""
+        named, value = ("device_id", device_id) if device_id is not None else ("end_user_id", end_user_id)
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM keys WHERE project_id = ? AND {named} = ? AND kind = ? AND revoked_at IS NULL "  # noqa: S608
+            "AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id",
+            (project_id, value, KeyKind.DEVICE.value, _stored(self._clock())),
+        )
+        return [_key(row) for row in rows]
+
+    def expire(self, key_id: str, *, at: datetime) -> None:
+        """Refuse the key from `at` on, unless it is refused earlier. Raises: KeyNotFound."""
+        changed = self._database.execute(
+            "UPDATE keys SET expires_at = min(coalesce(expires_at, ?1), ?1) WHERE id = ?2", (_stored(at), key_id)
+        )
+        if changed.rowcount == 0:
+            raise KeyNotFound(key_id)
+
+    def forget_expired(self, project_id: str, *, device_id: str, name: str) -> None:
+        """Delete the device's expired tokens of this name, of which there would be ever more."""
+        self._database.execute(
+            "DELETE FROM keys WHERE project_id = ? AND device_id = ? AND kind = ? AND name = ? AND expires_at <= ?",
+            (project_id, device_id, KeyKind.DEVICE.value, name, _stored(self._clock())),
+        )
+
     def close(self) -> None:
         self._database.close()
 
@@ -200,6 +227,9 @@ class KeyStore:
             if version == 0:
                 self._database.execute(_SCHEMA)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if version <= SCHEMA_VERSION:
+                for index in _INDEXES:
+                    self._database.execute(index)
         if version > SCHEMA_VERSION:
             raise KeyFileTooNew(version)
 
@@ -229,6 +259,12 @@ _SCHEMA = """
         token_sha256 BLOB NOT NULL
     ) STRICT, WITHOUT ROWID
 """
+_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS keys_by_device ON keys (project_id, device_id) WHERE device_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS keys_by_end_user ON keys (project_id, end_user_id) WHERE end_user_id IS NOT NULL",
+)
+"""Earlier versions made files without them, and can use files that have them."""
+
 _COLUMNS = (
     "id, kind, project_id, scopes, device_id, end_user_id, recording_id, created_at, expires_at, revoked_at, name, live"
 )

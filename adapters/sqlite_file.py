@@ -3,11 +3,24 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 10
+
+
+class DatabaseUnavailable(Exception):
+    """The file cannot be read or written at the moment. What was committed stays."""
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for the file to grow."""
+
+
+class DatabaseTooNew(Exception):
+    def __init__(self, path: Path, found_version: int, known_version: int) -> None:
+        super().__init__(f"{path} has schema version {found_version}; this program knows {known_version}.")
 
 
 def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
@@ -57,6 +70,29 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def errors_named(of_what: str) -> Iterator[None]:
+    """Names SQLite's errors. `of_what`: the database, for the sentence. Raises: DatabaseFull; DatabaseUnavailable."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DatabaseFull(f"{of_what} has no room to grow.") from error
+        raise DatabaseUnavailable(f"{of_what} cannot be used: {error}.") from error
+
+
+def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[str], *, version: int) -> None:
+    """Create the tables of a new file. Raises: DatabaseTooNew."""
+    with writing(connection):
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found > version:
+            raise DatabaseTooNew(path, found, version)
+        if found == 0:
+            for statement in schema:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={version}")
 
 
 def is_of_log(connection: sqlite3.Connection, identity: str) -> bool:

@@ -4,8 +4,6 @@ So each event takes effect exactly once. The view can always be rebuilt from the
 until it is on disk, and a file with another schema version is emptied and filled from the log again.
 """
 
-import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
+from adapters.rebuilding import PositionMoved, one_rebuild
 from adapters.sqlite_file import connect, is_of_log, writing
 from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
 from domain.events import RecordingEvent
@@ -39,15 +38,6 @@ ReadEvents = Callable[[int], Sequence[RecordedEvent]]
 
 StatusOf = Callable[[RecordingSummary], str]
 """A recording's status in lists, as one word; lists can be filtered by it."""
-
-
-class PositionMoved(Exception):
-    """Another writer has moved the view; read its position again and continue from there."""
-
-
-class RebuildRunning(Exception):
-    def __init__(self) -> None:
-        super().__init__("The view is already being rebuilt; wait for that to finish.")
 
 
 class SummaryStore:
@@ -117,20 +107,8 @@ class SummaryStore:
 
         Returns: the position that it then reflects. Raises: RebuildRunning.
         """
-        with self._one_rebuild():
+        with one_rebuild(self._path):
             return self._rebuild(read)
-
-    @contextmanager
-    def _one_rebuild(self) -> Iterator[None]:
-        """Two at once would write to the same new rows. The lock ends with its process."""
-        lock = os.open(self._path.with_name(f"{self._path.name}.rebuild"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
-            raise RebuildRunning from None
-        finally:
-            os.close(lock)
 
     def _rebuild(self, read: ReadEvents) -> int:
         with self._transaction():

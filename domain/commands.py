@@ -43,13 +43,19 @@ class OpenRecording(Command):
     details_key: str | None = None
     note_wanted: bool = False
     language: str | None = None
+    recorded_at: datetime | None = None
+    source: str | None = None
+    upload_method: str | None = None
+    recording_uuid: str | None = None
+    recording_generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChunk(Command):
     """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only.
 
-    `looks_like`: what it is, if it cannot be audio by its first bytes.
+    `looks_like`: what it is, if it cannot be audio by its first bytes. `expected_bytes`: how many bytes the caller said
+    that there would be.
     """
 
     number: int
@@ -58,6 +64,7 @@ class StoreChunk(Command):
     sha256: str
     md5: str
     looks_like: str | None = None
+    expected_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +195,7 @@ class RequestTranscription(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireRecording(Command):
-    """Close a recording that was never completed, if it has expired."""
+    """Close a recording that was never completed, if it has expired; or complete it, if it is a file that has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

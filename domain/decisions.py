@@ -94,11 +94,12 @@ def find_nothing(_: Recording | None, __: Command) -> Events:
 
 
 def store_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Accept one chunk while chunks are accepted. The same bytes again change nothing; other bytes replace them.
+    """Accept one chunk while chunks are accepted. The same bytes again change nothing, unless only now they have the
+    size that was announced; other bytes replace them.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired.
     """
-    if _is_stored(recording, command):
+    if _is_stored(recording, command) and not _is_as_announced_now(recording, command):
         return []
     _check_not_beyond_total(recording, command)
     if recording.finalized is not None and command.blob_key is None:
@@ -129,6 +130,13 @@ def _check_may_be_without_bytes(numbers: Iterable[int], total_chunks: int) -> No
     """The first chunk may announce the others, and the last one end them. Raises: ChunkWithoutBytes."""
     if between := tuple(sorted(number for number in numbers if 1 < number < total_chunks)):
         raise ChunkWithoutBytes(between)
+
+
+def _is_as_announced_now(recording: Recording, command: StoreChunk) -> bool:
+    """Whether the stored bytes of the chunk were thought to be too few or too many, and now they are not."""
+    stored = recording.chunks.get(command.number)
+    has_expected_size = command.expected_bytes in (None, command.size_bytes) and command.blob_key is not None
+    return stored is not None and has_expected_size and not stored.has_expected_size
 
 
 def _check_not_beyond_total(recording: Recording, command: StoreChunk) -> None:
@@ -194,6 +202,7 @@ def _declared_by_its_last(
         final_duration_ms=None,
         checksum_md5=None,
         suspect_chunks=recording.suspect_chunks(),
+        by_itself=False,
     )
 
 
@@ -219,6 +228,7 @@ def _appended(number: int, command: AppendChunk) -> ChunkStored:
         request_sha256=command.request_sha256,
         looks_like=None,
         sample_scale=command.sample_scale,
+        expected_bytes=None,
     )
 
 
@@ -250,7 +260,8 @@ def finalize(recording: Recording, command: FinalizeRecording) -> Events:
     """
     if not 1 <= command.total_chunks <= recording.opened.max_chunks:
         raise TotalChunksOutOfRange(command.total_chunks, recording.opened.max_chunks)
-    _check_not_expired(recording, command)
+    if not (recording.has_its_file and command.total_chunks == 1):
+        _check_not_expired(recording, command)
     _check_chunks(recording, command.total_chunks)
     without_bytes = (chunk.number for chunk in recording.chunks.values() if chunk.blob_key is None)
     _check_may_be_without_bytes(without_bytes, command.total_chunks)
@@ -262,6 +273,7 @@ def finalize(recording: Recording, command: FinalizeRecording) -> Events:
             final_duration_ms=command.final_duration_ms,
             checksum_md5=command.checksum_md5,
             suspect_chunks=recording.suspect_chunks(),
+            by_itself=False,
         )
     ]
 
@@ -281,15 +293,17 @@ def _check_chunks(recording: Recording, total_chunks: int) -> None:
 
 
 def finalize_again(recording: Recording, command: FinalizeRecording) -> Events:
-    """The same declaration again changes nothing, whatever has happened since.
+    """The same declaration again changes nothing, whatever has happened since. Of a file that was completed by itself,
+    nobody had said how long it is.
 
     Raises: AlreadyFinalized with other parameters; RecordingExpired when it expired before any declaration.
     """
     finalized = recording.finalized
     if finalized is None:
         raise _expired(recording)
-    declared = (finalized.total_chunks, finalized.final_duration_ms, finalized.checksum_md5)
-    if declared != (command.total_chunks, command.final_duration_ms, command.checksum_md5):
+    is_same_length = finalized.by_itself or finalized.final_duration_ms == command.final_duration_ms
+    is_same = (finalized.total_chunks, finalized.checksum_md5) == (command.total_chunks, command.checksum_md5)
+    if not (is_same and is_same_length):
         raise AlreadyFinalized(finalized.total_chunks)
     return []
 
@@ -387,11 +401,40 @@ def request_no_transcription(recording: Recording, _: RequestTranscription) -> E
 
 
 def expire(recording: Recording, command: ExpireRecording) -> Events:
-    """Close a recording that was not completed before it expired; do nothing before that."""
+    """Close a recording that was not completed before it expired; do nothing before that.
+
+    A file that has arrived as announced was acknowledged, and its sender may have deleted its own copy: only the word
+    that it is complete is missing. So it is complete.
+    """
     if not recording.has_expired(command.at):
         return []
-    message = "The recording was not completed before its time was over."
+    if recording.finalized is None and recording.has_its_file:
+        return [_completed_by_itself(recording, command)]
+    message = f"The recording was not completed before its time was over: {_what_arrived(recording)}."
     return [Failed(at=command.at, stage=Stage.UPLOAD, reason="expired", message=message, attempts=1)]
+
+
+def _completed_by_itself(recording: Recording, command: ExpireRecording) -> FinalizeRequested:
+    return FinalizeRequested(
+        at=command.at,
+        total_chunks=1,
+        chunks_received=1,
+        final_duration_ms=None,
+        checksum_md5=recording.chunks[1].md5,
+        suspect_chunks=recording.suspect_chunks(),
+        by_itself=True,
+    )
+
+
+def _what_arrived(recording: Recording) -> str:
+    received, file = len(recording.chunks), recording.chunks.get(1)
+    if received == 0:
+        return "nothing of it arrived"
+    if recording.finalized is not None:
+        return f"{received} of its {recording.finalized.total_chunks} chunks arrived"
+    if file is not None and not file.has_expected_size:
+        return f"{file.size_bytes} bytes of its file arrived, and {file.expected_bytes} were announced"
+    return f"it was never finalized, and what arrived of it is {received} chunk{'s' if received > 1 else ''}"
 
 
 def leave_as_it_is(_: Recording, __: Command) -> Events:

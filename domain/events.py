@@ -10,6 +10,7 @@ Every event has a version from its first day. Changing an event's shape raises `
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -88,7 +89,10 @@ _DOING = {
 
 
 class Event(BaseModel):
-    """A fact about one recording, or one session of recordings. `at`: when it was decided, an aware UTC datetime."""
+    """A fact about a recording, a session of recordings or an order for a note.
+
+    `at`: when it was decided, an aware UTC datetime.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     VERSION: ClassVar[int] = 1
@@ -102,10 +106,14 @@ class RecordingOpened(Event):
     `details_key` names the blob that holds what the caller says about the recording in free text (name, metadata):
     such text may name a patient, so it is content. `language` is what is spoken, where the caller says it.
 
-    Version 1 knew no notes, version 2 no language, version 3 no kind.
+    `source` and `upload_method` are the caller's words for where it comes from and how it got here. A recorder that
+    keeps its own names gives each recording a `recording_uuid`, and counts in `recording_generation` how often it used
+    that one anew.
+
+    Version 1 knew no notes, version 2 no language, version 3 no kind, version 4 none of these names and words.
     """
 
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     dialect: str
     tenant_id: str
@@ -124,6 +132,11 @@ class RecordingOpened(Event):
     note_wanted: Annotated[bool, Since(2)]
     language: Annotated[str | None, Since(3)]
     kind: Annotated[RecordingKind, Since(4)]
+    recorded_at: Annotated[AwareDatetime | None, Since(5)]
+    source: Annotated[str | None, Since(5)]
+    upload_method: Annotated[str | None, Since(5)]
+    recording_uuid: Annotated[str | None, Since(5)]
+    recording_generation: Annotated[Positive | None, Since(5)]
 
 
 LooksLike = Annotated[str, Field(min_length=1, max_length=100)]
@@ -146,12 +159,13 @@ class ChunkStored(Event):
 
     Without a `blob_key` it is metadata only: it counts as a chunk, and adds no bytes. `request_sha256` tells the
     request that it came with from others, where chunks come without a number. `looks_like` is null unless the chunk
-    cannot be audio by its first bytes. `sample_scale` is only known of bare samples.
+    cannot be audio by its first bytes. `sample_scale` is only known of bare samples. `expected_bytes`: how many bytes
+    the caller said that there would be, if it did.
 
-    Version 1 knew only chunks with a number, version 2 neither a suspicion nor a scale.
+    Version 1 knew only chunks with a number, version 2 neither a suspicion nor a scale, version 3 no expected size.
     """
 
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     number: Positive
     blob_key: BlobKey | None
@@ -161,6 +175,12 @@ class ChunkStored(Event):
     request_sha256: Annotated[Sha256 | None, Since(2)]
     looks_like: Annotated[LooksLike | None, Since(3)]
     sample_scale: Annotated[SampleScale | None, Since(3)]
+    expected_bytes: Annotated[Count | None, Since(4)]
+
+    @property
+    def has_expected_size(self) -> bool:
+        """Whether nobody said that there would be more or fewer bytes."""
+        return self.expected_bytes is None or self.expected_bytes == self.size_bytes
 
 
 class ChunkTranscribed(Event):
@@ -181,21 +201,24 @@ class ChunkTranscribed(Event):
 
 
 class FinalizeRequested(Event):
-    """The caller declared how many chunks there are. The answer, then and later, is computed from this event.
+    """How many chunks there are was declared. The answer, then and later, is computed from this event.
+
+    By the caller; or `by_itself`, of a file that had arrived when the recording's time was over.
 
     `chunks_received` of them had arrived by then; with the policy *reject* that is all of them. `suspect_chunks` are
     those of them that cannot be audio by their first bytes, at most the first hundred.
 
-    Version 1 suspected none.
+    Version 1 suspected none, version 2 was always the caller's.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     total_chunks: Positive
     chunks_received: Count
     final_duration_ms: Count | None
     checksum_md5: Md5 | None
     suspect_chunks: Annotated[tuple[SuspectChunk, ...], Since(2)]
+    by_itself: Annotated[bool, Since(3)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +357,59 @@ class AmbientSessionEnded(Event):
     """No further recording begins in the session. Those that have begun go on to their end."""
 
 
+class NoteTemplate(StrEnum):
+    """What kind of conversation a note is about, and with that its parts."""
+
+    GENERAL = "general"
+    SALES = "sales"
+    CLINICAL = "clinical"
+    LEGAL = "legal"
+
+
+class NoteOrdered(Event):
+    """A caller of `dialect` ordered a note of a recording's transcript, by a template or by a prompt of the caller's.
+
+    `prompt_key` names the blob with the prompt, which is content. `transcript_key` and `transcript_sha256` are those
+    of the transcript at that moment: the note is about that one, also if the recording is transcribed anew.
+    `provider`: the vendor that the caller asked for, if any.
+    """
+
+    dialect: str
+    tenant_id: str
+    recording_id: UUID
+    transcript_key: BlobKey
+    transcript_sha256: Sha256
+    template: NoteTemplate | None
+    prompt_key: BlobKey | None
+    provider: str | None
+
+
+class NoteOrderBegun(Event):
+    """The ordered note is being written."""
+
+
+class NoteOrderFulfilled(Event):
+    """The ordered note is written, by `engine`.
+
+    `fallback_reason`: why it is not the engine that was to write it; null when it is.
+    """
+
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+    fallback_reason: str | None
+
+
+class NoteOrderFailed(Event):
+    """The ordered note was given up after `attempts`. `reason` is a code; `message` one sentence without content."""
+
+    reason: str
+    message: str
+    attempts: Positive
+
+
 RecordingEvent = (
     RecordingOpened
     | ChunkStored
@@ -350,7 +426,12 @@ RecordingEvent = (
 
 AmbientSessionEvent = AmbientSessionOpened | AmbientSessionUpdated | AmbientSessionEnded
 
-LoggedEvent = RecordingEvent | AmbientSessionEvent
+NoteOrderEvent = NoteOrdered | NoteOrderBegun | NoteOrderFulfilled | NoteOrderFailed
+
+LoggedEvent = RecordingEvent | AmbientSessionEvent | NoteOrderEvent
+
+OpeningEvent = RecordingOpened | AmbientSessionOpened | NoteOrdered
+"""The first event of a history; it says by which dialect it came."""
 
 RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
     event_type.__name__: event_type
@@ -373,5 +454,13 @@ SESSION_EVENT_TYPES: dict[str, type[AmbientSessionEvent]] = {
     event_type.__name__: event_type for event_type in (AmbientSessionOpened, AmbientSessionUpdated, AmbientSessionEnded)
 }
 
-EVENT_TYPES: dict[str, type[LoggedEvent]] = {**RECORDING_EVENT_TYPES, **SESSION_EVENT_TYPES}
+NOTE_ORDER_EVENT_TYPES: dict[str, type[NoteOrderEvent]] = {
+    event_type.__name__: event_type for event_type in (NoteOrdered, NoteOrderBegun, NoteOrderFulfilled, NoteOrderFailed)
+}
+
+EVENT_TYPES: dict[str, type[LoggedEvent]] = {
+    **RECORDING_EVENT_TYPES,
+    **SESSION_EVENT_TYPES,
+    **NOTE_ORDER_EVENT_TYPES,
+}
 """Every event that the log can hold, by its name."""

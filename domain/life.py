@@ -183,7 +183,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.RecordingExpired,
             ),
         ),
-        ExpireRecording: _EXPIRE,
+        ExpireRecording: Rule(do.expire, (To(FinalizeRequested, (Phase.STITCHING,)), *_EXPIRE.outcomes)),
     },
     Phase.AWAITING_CHUNKS: {
         **_OPENED,

@@ -119,6 +119,13 @@ class Recording:
     def has_expired(self, at: datetime) -> bool:
         return at >= self.opened.expires_at
 
+    @property
+    def has_its_file(self) -> bool:
+        """Whether it is one file, and all of that has arrived. Then it is complete also if nobody says so."""
+        file = self.chunks.get(1)
+        is_there = file is not None and file.blob_key is not None and file.has_expected_size
+        return is_there and self.opened.kind is RecordingKind.WHOLE_FILE and self._has_all_chunks(1)
+
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]

@@ -45,7 +45,10 @@ class Standing(StrEnum):
 
 
 class RecordingSummary(BaseModel):
-    """A recording as queries see it. Times are aware UTC datetimes; what is unknown is None."""
+    """A recording as queries see it. Times are aware UTC datetimes; what is unknown is None.
+
+    `has_bytes`: whether any chunk with bytes is stored. `file`: the newest one, of a recording that is one file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +69,14 @@ class RecordingSummary(BaseModel):
     details_key: str | None
     note_wanted: bool
     language_wanted: str | None
+    recorded_at: datetime | None
+    source: str | None
+    upload_method: str | None
+    recording_uuid: str | None
+    recording_generation: int | None
     provider_wanted: str | None = None
+    has_bytes: bool = False
+    file: ChunkStored | None = None
     total_chunks: int | None = None
     final_duration_ms: int | None = None
     finalized_at: datetime | None = None
@@ -106,10 +116,22 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         details_key=event.details_key,
         note_wanted=event.note_wanted,
         language_wanted=event.language,
+        recorded_at=event.recorded_at,
+        source=event.source,
+        upload_method=event.upload_method,
+        recording_uuid=event.recording_uuid,
+        recording_generation=event.recording_generation,
     )
 
 
 def _chunk_stored(summary: RecordingSummary, event: ChunkStored) -> dict[str, Any]:
+    if event.blob_key is None:
+        return _suspects(summary, event)
+    file = {"file": event} if summary.kind is RecordingKind.WHOLE_FILE else {}
+    return {"has_bytes": True, **file, **_suspects(summary, event)}
+
+
+def _suspects(summary: RecordingSummary, event: ChunkStored) -> dict[str, Any]:
     if event.looks_like is None and not summary.suspect_chunks:
         return {}
     suspects = {

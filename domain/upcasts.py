@@ -29,6 +29,12 @@ def _opened_with_its_kind_in_its_codec(fields: Fields) -> Fields:
     return fields | {"kind": kind}
 
 
+def _opened_without_words_of_its_source(fields: Fields) -> Fields:
+    """Until then, the time of recording was known as that of its start only."""
+    unknown = {"source": None, "upload_method": None, "recording_uuid": None, "recording_generation": None}
+    return fields | unknown | {"recorded_at": fields["started_at"]}
+
+
 def _chunk_with_a_number(fields: Fields) -> Fields:
     return fields | {"request_sha256": None}
 
@@ -37,8 +43,16 @@ def _chunk_of_any_content(fields: Fields) -> Fields:
     return fields | {"looks_like": None, "sample_scale": None}
 
 
+def _chunk_of_any_size(fields: Fields) -> Fields:
+    return fields | {"expected_bytes": None}
+
+
 def _finalized_without_suspicion(fields: Fields) -> Fields:
     return fields | {"suspect_chunks": ()}
+
+
+def _finalized_by_the_caller(fields: Fields) -> Fields:
+    return fields | {"by_itself": False}
 
 
 def _stitched_without_damage(fields: Fields) -> Fields:
@@ -54,9 +68,12 @@ UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("RecordingOpened", 1): _opened_without_word_of_notes,
     ("RecordingOpened", 2): _opened_without_word_of_language,
     ("RecordingOpened", 3): _opened_with_its_kind_in_its_codec,
+    ("RecordingOpened", 4): _opened_without_words_of_its_source,
     ("ChunkStored", 1): _chunk_with_a_number,
     ("ChunkStored", 2): _chunk_of_any_content,
+    ("ChunkStored", 3): _chunk_of_any_size,
     ("FinalizeRequested", 1): _finalized_without_suspicion,
+    ("FinalizeRequested", 2): _finalized_by_the_caller,
     ("Stitched", 1): _stitched_without_damage,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
 }

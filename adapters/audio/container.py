@@ -55,6 +55,17 @@ class Container(Enum):
         return self in (Container.MP3, Container.ADTS)
 
 
+CONTENT_TYPES = {
+    Container.OGG: "audio/ogg",
+    Container.WAV: "audio/wav",
+    Container.FLAC: "audio/flac",
+    Container.MP3: "audio/mpeg",
+    Container.ADTS: "audio/aac",
+    Container.MP4: "audio/mp4",
+    Container.MATROSKA: "audio/webm",
+}
+"""The containers that are kept as they are. Recordings in others become FLAC, which more players play."""
+
 _BY_MAGIC = {
     b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00": Container.W64,
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": Container.ASF,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
-from adapters.audio.container import Container
+from adapters.audio.container import CONTENT_TYPES, Container
 from adapters.audio.damage import Damage, DamageReason
 from adapters.audio.demuxing import links_of
 from adapters.audio.errors import ChecksumMismatch, NotAudio, UnsupportedAudio
@@ -32,17 +32,6 @@ from adapters.audio.whole_files import FoundFiles, WholeFile, whole_files
 from adapters.blobs.copying import copy_blob
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
-
-_CONTENT_TYPES = {
-    Container.OGG: "audio/ogg",
-    Container.WAV: "audio/wav",
-    Container.FLAC: "audio/flac",
-    Container.MP3: "audio/mpeg",
-    Container.ADTS: "audio/aac",
-    Container.MP4: "audio/mp4",
-    Container.MATROSKA: "audio/webm",
-}
-"""The containers that are kept as they are. Recordings in others become FLAC, which more players play."""
 
 _WEBM_CODECS = ("opus", "vorbis")
 """What WebM may hold; with another codec the same container is plain Matroska."""
@@ -132,7 +121,7 @@ def _damage_of(file: WholeFile, error: NotAudio | UnsupportedAudio) -> Iterator[
 def _content_type(container: Container, codec: str) -> str:
     if container is Container.MATROSKA and codec not in _WEBM_CODECS:
         return "audio/matroska"
-    return _CONTENT_TYPES[container]
+    return CONTENT_TYPES[container]
 
 
 def _write(surveys: Sequence[Survey], output: BinaryIO) -> tuple[Container, Method]:
@@ -148,7 +137,7 @@ def _write(surveys: Sequence[Survey], output: BinaryIO) -> tuple[Container, Meth
 
 def _plays_as_it_is(survey: Survey) -> bool:
     """Whether every player plays the file as it was decoded here."""
-    if not survey.is_plain or survey.file.container not in _CONTENT_TYPES:
+    if not survey.is_plain or survey.file.container not in CONTENT_TYPES:
         return False
     if survey.file.container is not Container.WAV:
         return True

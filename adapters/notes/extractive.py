@@ -100,9 +100,9 @@ class ExtractiveNoteWriter:
 def extract(transcript: Transcript) -> Note:
     """The note. Each of its sentences is a run of the transcript's words, unchanged."""
     sections: dict[Section, list[Sentence]] = {section: [] for section in Section}
-    is_english = transcript.language.partition("-")[0].lower() == "en"
+    knows_the_words = is_english(transcript)
     for clause in clauses(transcript):
-        section = section_of(clause) if is_english else Section.SUBJECTIVE
+        section = section_of(clause) if knows_the_words else Section.SUBJECTIVE
         if section is not None:
             sections[section].append(Sentence(text=clause.text, source=clause.source))
     return Note(
@@ -112,10 +112,20 @@ def extract(transcript: Transcript) -> Note:
     )
 
 
+def is_english(transcript: Transcript) -> bool:
+    return transcript.language.partition("-")[0].lower() == "en"
+
+
 def section_of(clause: Clause) -> Section | None:
     """The section that a sentence belongs to; None when it states nothing for a note."""
+    said = stated_in(clause)
+    return None if said is None else next((section for section, rule in _RULES if rule.search(said)), None)
+
+
+def stated_in(clause: Clause) -> str | None:
+    """What an English sentence states, in small letters and without punctuation; None for questions and courtesies."""
     said = re.sub(r"[^\w' -]", "", clause.text.lower()).strip()
     said = re.sub(r"^(?:yes|no|well|okay|so) (?=\w)", "", said)
     if clause.text.endswith("?") or _QUESTION.match(said) or _COURTESY.match(said):
         return None
-    return next((section for section, rule in _RULES if rule.search(said)), None)
+    return said

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from adapters.sealing import Sealer
 from adapters.sqlite_file import connect, writing
 from adapters.webhooks.deliveries import Attempt, Delivery, Due, Endpoint, Message, State
 from adapters.webhooks.schema import SCHEMA
 from adapters.webhooks.sender import Sent
-from adapters.webhooks.signing import Sealer
 
 
 class WebhookStore:

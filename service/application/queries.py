@@ -1,10 +1,11 @@
 """What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
+from adapters.audio.media_types import BEGINNING_BYTES, UNKNOWN, media_type_of
 from adapters.blobs.port import BlobNotFound, BlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
@@ -12,7 +13,7 @@ from adapters.speech.transcript import Transcript
 from adapters.summaries import SummaryStore
 from adapters.summary_pages import Page, PageQuery
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, RecordingKind, Transcribed
+from domain.events import ChunkStored, Transcribed
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.recordings import Recordings
@@ -31,8 +32,8 @@ class Projection(Protocol):
 
 
 class ViewBehind(Exception):
-    def __init__(self) -> None:
-        super().__init__("The status view is behind; try again.")
+    def __init__(self, view: str = "status view") -> None:
+        super().__init__(f"The {view} is behind; try again.")
 
 
 class Queries:
@@ -65,6 +66,16 @@ class Queries:
             raise RecordingNotFound
         return summary
 
+    async def summaries(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary]:
+        """The rows of those of the recordings that there are. Raises: ViewBehind."""
+        await self._catch_up()
+        found = {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
+        return {
+            recording_id: summary
+            for recording_id, summary in found.items()
+            if summary is not None and summary.standing is not Standing.DELETED
+        }
+
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""
         await self._catch_up()
@@ -93,14 +104,14 @@ class Queries:
             return await content_of(self._blobs, summary.details_key) if summary.details_key else None
         return None
 
-    async def verified_file(self, recording_id: UUID, summary: RecordingSummary) -> ChunkStored | None:
-        """The verified file of a recording uploaded whole: from the upload's completion until stitching."""
-        is_file = summary.kind is RecordingKind.WHOLE_FILE
-        if not is_file or summary.finalized_at is None or summary.stitched is not None:
-            return None
-        with suppress(RecordingNotFound):  # deleted since the row was read
-            return (await self._recordings.find(recording_id)).chunks.get(1)
-        return None
+    async def media_type(self, file: ChunkStored) -> str:
+        """What the stored file is, by its first bytes; `UNKNOWN` also if it was erased meanwhile."""
+        if file.blob_key is None:
+            return UNKNOWN
+        beginning = self._blobs.read(file.blob_key, start=0, length=min(file.size_bytes, BEGINNING_BYTES))
+        with suppress(BlobNotFound):
+            return media_type_of(b"".join([block async for block in beginning]), file.size_bytes)
+        return UNKNOWN
 
     async def check_log(self) -> None:
         """Read from the log, to prove that it can be read now. Raises: LogUnavailable."""

@@ -59,6 +59,11 @@ class Announcement:
     details: bytes | None = None
     note_wanted: bool = False
     language: str | None = None
+    recorded_at: datetime | None = None
+    source: str | None = None
+    upload_method: str | None = None
+    recording_uuid: str | None = None
+    recording_generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,11 @@ class Uploads:
             details_key=details_key,
             note_wanted=announced.note_wanted,
             language=announced.language,
+            recorded_at=announced.recorded_at,
+            source=announced.source,
+            upload_method=announced.upload_method,
+            recording_uuid=announced.recording_uuid,
+            recording_generation=announced.recording_generation,
         )
         try:
             return await self._execute(announced.recording_id, command)
@@ -175,13 +185,15 @@ class Uploads:
         *,
         opening: Announcement | None = None,
         announced_bytes: int | None = None,
+        expected_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
         """Accept chunk `number` as it streams in; bytes and event are durable on return. Bytes that cannot be audio are
         stored, too, and noted as suspect.
 
-        `opening`: opens the recording if nothing of it has come yet. `check` gets the digests of the bytes before
-        anything is recorded, and refuses by raising.
+        `opening`: opens the recording if nothing of it has come yet. `announced_bytes`: how many this body will have;
+        `expected_bytes`: how many the caller said before that the chunk would have. `check` gets the digests of the
+        bytes before anything is recorded, and refuses by raising.
 
         Raises: a RecordingError of the domain; what the body, `check` and storing raise.
         """
@@ -197,7 +209,7 @@ class Uploads:
                 if opening is not None:
                     await self.ensure_open(opening)
                 looks_like = not_audio_by_its_beginning(bytes(beginning))
-                recording = await self._record(recording_id, number, staged, looks_like)
+                recording = await self._record(recording_id, number, staged, looks_like, expected_bytes)
             except RecordingError:
                 await self._discard(recording_id, number, staged)
                 raise
@@ -212,7 +224,9 @@ class Uploads:
             except BlobNotFound as error:
                 raise StorageUnavailable("equal bytes were refused a moment ago; send the chunk again") from error
 
-    async def _record(self, recording_id: UUID, number: int, staged: Staged, looks_like: str | None) -> Recording:
+    async def _record(
+        self, recording_id: UUID, number: int, staged: Staged, looks_like: str | None, expected_bytes: int | None
+    ) -> Recording:
         blob = staged.blob
         command = commands.StoreChunk(
             at=self._clock(),
@@ -222,6 +236,7 @@ class Uploads:
             sha256=blob.sha256,
             md5=blob.md5,
             looks_like=looks_like,
+            expected_bytes=expected_bytes,
         )
         recording = await self._execute(recording_id, command, after=staged)
         if staged.keeper is None and self._may_be_erased(recording, command.at):  # and now back with a repeated request

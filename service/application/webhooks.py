@@ -63,8 +63,11 @@ class Webhooks:
     ) -> tuple[Endpoint, str]:
         """The endpoint and its secret, which is never shown again. The endpoint gets what happens from now on.
 
-        Raises: UrlRefused.
+        Registered already under this id, as it is. Raises: UrlRefused.
         """
+        found = await self._thread.run(self._store.find, project_id, endpoint_id)
+        if found is not None:
+            return found, await self._thread.run(self._store.secret_of, endpoint_id)
         await self._sender.check(url)
         endpoint = Endpoint(
             id=endpoint_id,

@@ -134,7 +134,7 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
         click.echo(f"Broken {_where(record)}: {problem}.", err=True)
         return True
     if not wanted or form.TYPE in wanted:
-        data = form.model_dump(mode="json", exclude={"recording_id", "session_id", "version", "at", "client_ids"})
+        data = form.model_dump(mode="json", exclude={form.SUBJECT, "version", "at", "client_ids"})
         subject = f"{form.subject_id}/{form.version:<4} {_short(form.TYPE):<18}"
         click.echo("  ".join(filter(None, (wording.local_time(form.at), subject, _named(form), facts(data)))).rstrip())
     return False

@@ -1,27 +1,65 @@
 """`tapedeck rebuild`: rebuild a read model from the log's first event."""
 
 import sqlite3
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli.own_log import needing_a_log
-from service.runtime.settings import BadSettings, load_settings
+from service.runtime.settings import BadSettings, Settings, load_settings
 
-VIEWS = ("summaries",)
+if TYPE_CHECKING:
+    from adapters.event_log.reader import EventReader
+
+
+def _summaries(settings: Settings, events: "EventReader") -> int:
+    from adapters.summaries import SummaryStore  # noqa: PLC0415
+    from service.dialects.bota.rendering import recording_status  # noqa: PLC0415
+
+    summaries = SummaryStore(settings.views_path, status_of=recording_status)
+    try:
+        return summaries.rebuild(events.after)
+    finally:
+        summaries.close()
+
+
+def _orders(settings: Settings, events: "EventReader") -> int:
+    from adapters.note_orders import NoteOrderStore  # noqa: PLC0415
+
+    orders = NoteOrderStore(settings.note_orders_path)
+    try:
+        return orders.rebuild(events.after)
+    finally:
+        orders.close()
+
+
+def _search(settings: Settings, events: "EventReader") -> int:
+    from service.runtime.search_rebuild import rebuild_search  # noqa: PLC0415
+
+    return rebuild_search(settings, events)
+
+
+VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
+    "summaries": _summaries,
+    "orders": _orders,
+    "search": _search,
+}
+"""Each rebuilds a view and returns the position of the last event in it."""
 
 
 @click.command()
-@click.argument("view", type=click.Choice(VIEWS))
+@click.argument("view", type=click.Choice(list(VIEWS)))
 def rebuild(view: str) -> None:
     """Rebuild VIEW from the log's first event, in the data directory named in the settings.
 
     The service may be running meanwhile: queries see the old rows until the new ones are complete.
     """
+    from adapters.blobs.port import BlobFailure  # noqa: PLC0415
     from adapters.event_log.opening import open_log  # noqa: PLC0415
     from adapters.event_log.port import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
-    from adapters.summaries import RebuildRunning, SummaryStore  # noqa: PLC0415
-    from service.dialects.bota.rendering import recording_status  # noqa: PLC0415
+    from adapters.rebuilding import RebuildRunning  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     try:
@@ -31,11 +69,9 @@ def rebuild(view: str) -> None:
     try:
         with needing_a_log():
             log = open_log(settings.log_url, must_exist=True)
-        summaries = SummaryStore(settings.views_path, status_of=recording_status)
         settle_collector()
-        position = summaries.rebuild(EventReader(log.recorder).after)
-    except (OSError, sqlite3.Error, LogUnavailable, RebuildRunning) as error:
+        position = VIEWS[view](settings, EventReader(log.recorder))
+    except (OSError, sqlite3.Error, LogUnavailable, BlobFailure, RebuildRunning) as error:
         raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None
     click.echo(f"{view}: rebuilt from {position} events.")
-    summaries.close()
     log.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import OpeningEvent
 from service.dialects.http.settings import HttpSettings
 
 if TYPE_CHECKING:  # serving's imports take a while, and the command line needs none of them
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # serving's imports take a while, and the command line needs 
     from service.dialects.http.api import Api
 
 
-def no_client_ids(_: UUID, __: RecordingOpened | AmbientSessionOpened) -> Mapping[str, str]:
+def no_client_ids(_: UUID, __: OpeningEvent) -> Mapping[str, str]:
     """No ids besides the service's own."""
     return {}
 
@@ -24,7 +24,8 @@ class Dialect:
 
     `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
     settings, on top of those that every dialect has. `scopes`: those that a restricted key for it may have.
-    `client_ids`: what its clients call a recording or session, each id under the name that their API gives it.
+    `client_ids`: what its clients call a recording, session or note order, each id under the name that their API gives
+    it.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Dialect:
     settings: type[HttpSettings] = HttpSettings
     scopes: tuple[str, ...] = ()
     dev_credentials: "DevCredentials | None" = None
-    client_ids: Callable[[UUID, RecordingOpened | AmbientSessionOpened], Mapping[str, str]] = no_client_ids
+    client_ids: Callable[[UUID, OpeningEvent], Mapping[str, str]] = no_client_ids
 
 
 @dataclass(frozen=True, slots=True)

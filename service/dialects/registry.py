@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import OpeningEvent
 from service.dialects.bota.dialect import BOTA
 from service.dialects.dialect import Dialect
 from service.dialects.dorsum.dialect import DORSUM
@@ -15,7 +15,7 @@ DIALECTS: tuple[Dialect, ...] = (BOTA, DORSUM, DRAGON)
 _BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 
 
-def client_ids_of(stream_id: UUID, opened: RecordingOpened | AmbientSessionOpened) -> Mapping[str, str]:
-    """What clients call a recording or session, as their dialect names it; empty for an unknown dialect."""
+def client_ids_of(stream_id: UUID, opened: OpeningEvent) -> Mapping[str, str]:
+    """What clients call a recording, session or note order, as their dialect names it; empty for an unknown dialect."""
     dialect = _BY_NAME.get(opened.dialect)
     return {} if dialect is None else dialect.client_ids(stream_id, opened)

@@ -1,4 +1,4 @@
-"""What clients call a recording or session, for each of its events, though only the first event says so."""
+"""What clients call a recording, session or note order, for each of its events, though only the first says so."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -6,18 +6,18 @@ from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import OpeningEvent
 
 REMEMBERED = 10_000
-"""Recordings and sessions whose ids are kept, about half a kilobyte each; the least recently published go first."""
+"""How many recordings, sessions and note orders have their ids kept, about half a kilobyte each; those least recently
+published go first."""
 
-Opened = RecordingOpened | AmbientSessionOpened
-ClientIdsOf = Callable[[UUID, Opened], Mapping[str, str]]
-"""From the id and the first event of a recording or session; always gives the same ids."""
+ClientIdsOf = Callable[[UUID, OpeningEvent], Mapping[str, str]]
+"""From the id and the first event of a recording, session or note order; always gives the same ids."""
 
 
 class ClientIds:
-    """The ids by recording or session. Those not published recently are read from the log, one slice's together."""
+    """The ids by stream. Those not published recently are read from the log, one slice's together."""
 
     def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, remembered: int = REMEMBERED) -> None:
         self._log = log
@@ -35,7 +35,7 @@ class ClientIds:
                 continue
             if (known := self._known.get(stream_id)) is not None:
                 found[stream_id] = known
-            elif isinstance(recorded.event, Opened):
+            elif isinstance(recorded.event, OpeningEvent):
                 found[stream_id] = self._client_ids_of(stream_id, recorded.event)
             else:
                 unknown.add(stream_id)
@@ -48,7 +48,7 @@ class ClientIds:
         first_events = await self._log.first_events(stream_ids)
         return {
             stream_id: self._client_ids_of(stream_id, event)
-            if isinstance(event := first_events.get(stream_id), Opened)
+            if isinstance(event := first_events.get(stream_id), OpeningEvent)
             else {}
             for stream_id in stream_ids
         }

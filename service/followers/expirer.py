@@ -1,4 +1,4 @@
-"""Closes recordings that were begun and never completed, once they expire."""
+"""Closes recordings that were begun and never completed, once they expire; files that have arrived it completes."""
 
 import heapq
 from contextlib import suppress

@@ -8,16 +8,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from itertools import count
 from random import Random
 from uuid import UUID
 
 from adapters.audio.errors import AudioError
-from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from adapters.event_log.port import LogUnavailable
 from adapters.positions import PositionStore
 from adapters.speech.port import SpeechError
 from domain.commands import EndStage, RecordFailure
@@ -29,22 +26,13 @@ from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Work
 from service.application.stages import ProcessingStage
-from service.application.streams import Contended
-from service.application.trace import trace_id
+from service.followers.jobs import OUT_OF_SERVICE, Jobs
 
 logger = logging.getLogger(__name__)
 
-MOST_UNFINISHED = 1_000
-"""Jobs begun and not ended; beyond this the follower reads no further."""
-
-OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
-"""Not the recording's fault: waited out, however long it takes, and not counted as an attempt."""
-
-WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))
-
 
 class StageFollower:
-    """One stage's follower. Its saved position is the one before the first event whose job has not ended.
+    """One stage's follower.
 
     `on_gone` is called for a recording that turned out to be deleted, after a job on it.
     """
@@ -69,32 +57,24 @@ class StageFollower:
         self._on_gone = on_gone
         self._log = log
         self._recordings = recordings
-        self._positions = positions
         self._policy = policy
         self._clock = clock
         self._random = random
         self._metrics = metrics
-        self._read_up_to = 0
-        self._saved = 0
-        self._stopping = False
-        self._unfinished: dict[int, asyncio.Task[None]] = {}
-        self._newest: dict[UUID, asyncio.Task[None]] = {}
-        self._room = asyncio.Semaphore(MOST_UNFINISHED)
+        self._jobs = Jobs(
+            self.name,
+            wanted=self._may_be_due,
+            do=self._do_job,
+            about=self._about,
+            log=log,
+            positions=positions,
+            random=random,
+            metrics=metrics,
+        )
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
-        self._read_up_to = self._saved = self._positions.load(self.name)
-        self._stopping = False
-        try:
-            async for events in self._log.follow(after=self._read_up_to):
-                for recorded in events:
-                    if self._may_be_due(recorded):
-                        await self._room.acquire()
-                        self._begin(recorded)
-                self._read_up_to = events[-1].position
-                self._save_position()
-        finally:
-            await self._stop()
+        await self._jobs.run()
 
     def _may_be_due(self, recorded: RecordedEvent) -> bool:
         event_type = type(recorded.event)
@@ -102,51 +82,6 @@ class StageFollower:
             recording = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
             return recording is None or self._stage.is_due(recording)
         return event_type in self._stage.woken_by
-
-    async def _stop(self) -> None:
-        self._stopping = True
-        jobs = list(self._unfinished.values())
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-
-    def _begin(self, recorded: RecordedEvent) -> None:
-        """Start a job; jobs of one recording run one after another."""
-        before = self._newest.get(recorded.stream_id)
-        job = asyncio.create_task(self._run_job(recorded, before), name=f"{self.name} {recorded.stream_id}")
-        self._unfinished[recorded.position] = job
-        self._newest[recorded.stream_id] = job
-        job.add_done_callback(lambda job: self._ended(recorded, job))
-
-    def _ended(self, recorded: RecordedEvent, job: asyncio.Task[None]) -> None:
-        self._room.release()
-        del self._unfinished[recorded.position]
-        if self._newest.get(recorded.stream_id) is job:
-            del self._newest[recorded.stream_id]
-        if not (self._stopping or job.cancelled()):  # a stopped job has not ended
-            self._save_position()
-
-    def _save_position(self) -> None:
-        position = min(self._unfinished, default=self._read_up_to + 1) - 1
-        if position > self._saved:
-            self._positions.save(self.name, position)
-            self._saved = position
-            self._metrics.follower_position.labels(self.name).set(position)
-
-    async def _run_job(self, recorded: RecordedEvent, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        trace_id.set(recorded.trace_id)
-        for delay in WAITING.delays(self._random):
-            try:
-                await self._do_job(recorded)
-            except OUT_OF_SERVICE as error:
-                logger.warning("stage waits", extra={**self._about(recorded), "because": str(error)})
-            except Exception:  # a job given up here would be skipped permanently
-                logger.exception("stage could not be settled; it is tried again", extra=self._about(recorded))
-            else:
-                return
-            await asyncio.sleep(delay.total_seconds())
 
     async def _do_job(self, recorded: RecordedEvent) -> None:
         try:

@@ -9,7 +9,8 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.one_thread import OneThread
 from adapters.webhooks.deliveries import Message
 from adapters.webhooks.store import WebhookStore
-from domain.events import ChunkStored, RecordingEvent
+from domain.events import ChunkStored, NoteOrdered, NoteOrderEvent, RecordingEvent
+from domain.note_order import NoteOrder, fold_order
 from domain.summary import RecordingSummary, evolve_summary
 from service.application.clock import Clock
 from service.followers.webhook_delivery import WebhookDelivery
@@ -19,6 +20,10 @@ KEPT_SUMMARIES = 10_000
 
 MessagesOf = Callable[[RecordedEvent, RecordingSummary], Sequence[Message]]
 """What a dialect tells its endpoints about an event, given the recording right after it."""
+
+
+MessagesOfOrder = Callable[[RecordedEvent, NoteOrder], Sequence[Message]]
+"""The same about an event of a note order."""
 
 
 class WebhookFollower:
@@ -32,6 +37,7 @@ class WebhookFollower:
         thread: OneThread,
         delivery: WebhookDelivery,
         messages_of: MessagesOf,
+        messages_of_order: MessagesOfOrder,
         *,
         log: EventLog,
         clock: Clock,
@@ -40,6 +46,7 @@ class WebhookFollower:
         self._thread = thread
         self._delivery = delivery
         self._messages_of = messages_of
+        self._messages_of_order = messages_of_order
         self._log = log
         self._clock = clock
         self._summaries: OrderedDict[UUID, RecordingSummary] = OrderedDict()
@@ -59,6 +66,8 @@ class WebhookFollower:
 
     async def _messages(self, recorded: RecordedEvent) -> Sequence[Message]:
         event = recorded.event
+        if isinstance(event, NoteOrderEvent):
+            return await self._about_order(recorded)
         if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # no messages for chunks and sessions
             return ()
         summary = self._summaries.pop(recorded.stream_id, None)
@@ -70,6 +79,17 @@ class WebhookFollower:
         if len(self._summaries) > KEPT_SUMMARIES:
             self._summaries.popitem(last=False)
         return self._messages_of(recorded, summary)
+
+    async def _about_order(self, recorded: RecordedEvent) -> Sequence[Message]:
+        """The order up to this event is folded from its history, which is short."""
+        if isinstance(recorded.event, NoteOrdered):  # who ordered it knows
+            return ()
+        history = await self._log.history(recorded.stream_id)
+        so_far = (each.event for each in history if each.version <= recorded.version)
+        order = fold_order(event for event in so_far if isinstance(event, NoteOrderEvent))
+        if order is None:
+            raise LookupError(f"the log has no history of note order {recorded.stream_id}")
+        return self._messages_of_order(recorded, order)
 
     async def _folded(self, recorded: RecordedEvent) -> RecordingSummary:
         """The recording up to this event, folded from its history."""

@@ -7,12 +7,12 @@ from service.generators.json_schemas import form_schema, schema_file
 from service.messages.forms import FORMS, PublicForm
 from service.messages.topic import DEFAULT_TOPIC
 
-DESCRIPTION = """Every event of every recording and every ambient session, exactly once and, for each of them, in order.
+DESCRIPTION = """Every event of every recording, ambient session and note order, exactly once and, for each, in order.
 
-Read with `isolation.level=read_committed`. The key is the id of the recording or session. A message is a CloudEvent 1.0
-in binary mode: its attributes are headers with the prefix `ce_`, its data is the value. `client_ids` in the value are
-the ids that the HTTP APIs know it by. Within a type's version fields are only ever added: ignore fields and types that
-you do not know."""
+Read with `isolation.level=read_committed`. The key is the id of the recording, session or order. A message is a
+CloudEvent 1.0 in binary mode: its attributes are headers with the prefix `ce_`, its data is the value. `client_ids` in
+the value are the ids that the HTTP APIs know it by. Within a type's version fields are only ever added: ignore fields
+and types that you do not know."""
 
 
 def asyncapi_document() -> dict[str, Any]:
@@ -73,7 +73,11 @@ def _cloud_event() -> dict[str, Any]:
         "ce_id": {"type": "string", "description": "`key/version`: unique, and the same on every attempt"},
         "ce_source": {"type": "string", "format": "uri-reference"},
         "ce_type": {"type": "string", "description": "the type and its version"},
-        "ce_subject": {"type": "string", "format": "uuid", "description": "the id of the recording or session"},
+        "ce_subject": {
+            "type": "string",
+            "format": "uuid",
+            "description": "the id of the recording, session or note order",
+        },
         "ce_time": {"type": "string", "format": "date-time", "description": "when it was decided"},
         "content-type": {"const": "application/json"},
         "ce_logposition": {
@@ -91,6 +95,12 @@ def _cloud_event() -> dict[str, Any]:
             "required": [name for name in described if name != "ce_traceid"],
         },
         "bindings": {
-            "kafka": {"key": {"type": "string", "format": "uuid", "description": "the id of the recording or session"}}
+            "kafka": {
+                "key": {
+                    "type": "string",
+                    "format": "uuid",
+                    "description": "the id of the recording, session or note order",
+                }
+            }
         },
     }

@@ -37,11 +37,15 @@ def _without_titles(schema: dict[str, Any]) -> None:
 
 
 class PublicForm(BaseModel):
-    """What every message has. `TYPE` is its `ce_type`, `EVENT` what it tells."""
+    """What every message has.
+
+    `TYPE` is its `ce_type`, `EVENT` what it tells, `SUBJECT` the field with the id of what it happened to.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_without_titles)
     TYPE: ClassVar[str]
     EVENT: ClassVar[type[LoggedEvent]]
+    SUBJECT: ClassVar[str]
 
     version: Annotated[
         int, Field(ge=1, description="the event's place in its subject's history, counted from 1 without a gap")
@@ -63,27 +67,32 @@ class PublicForm(BaseModel):
     @property
     def subject_id(self) -> UUID:
         """What this happened to; also the message's key."""
-        raise NotImplementedError
+        its_id: UUID = getattr(self, self.SUBJECT)
+        return its_id
 
 
 class RecordingForm(PublicForm):
     """What every message about a recording has."""
 
+    SUBJECT = "recording_id"
+
     recording_id: Annotated[UUID, Field(description="the recording that this happened to; also the message's key")]
 
-    @property
-    def subject_id(self) -> UUID:
-        return self.recording_id
+
+class NoteOrderForm(PublicForm):
+    """What every message about a note order has."""
+
+    SUBJECT = "note_order_id"
+
+    note_order_id: Annotated[UUID, Field(description="the order that this happened to; also the message's key")]
 
 
 class SessionForm(PublicForm):
     """What every message about an ambient session has."""
 
-    session_id: Annotated[UUID, Field(description="the session that this happened to; also the message's key")]
+    SUBJECT = "session_id"
 
-    @property
-    def subject_id(self) -> UUID:
-        return self.session_id
+    session_id: Annotated[UUID, Field(description="the session that this happened to; also the message's key")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def public_form(
 
     `internal`: fields that are not published. `told`: what readers are told about a field.
     """
-    base: type[PublicForm] = SessionForm if event_type in events.SESSION_EVENT_TYPES.values() else RecordingForm
+    base: type[PublicForm] = _base(event_type)
     hints = get_type_hints(event_type, include_extras=True)
     names = [name for name in event_type.model_fields if name not in internal and name not in base.model_fields]
     if unknown := (told.keys() | internal) - event_type.model_fields.keys():
@@ -121,6 +130,12 @@ def public_form(
     )
     form.TYPE, form.EVENT = message_type, event_type
     return form
+
+
+def _base(event_type: type[LoggedEvent]) -> type[PublicForm]:
+    if event_type in events.SESSION_EVENT_TYPES.values():
+        return SessionForm
+    return NoteOrderForm if event_type in events.NOTE_ORDER_EVENT_TYPES.values() else RecordingForm
 
 
 def _field(name: str, hint: Any, told: _Told | None) -> Any:
@@ -178,6 +193,11 @@ _ALL = (
             "is the file) or `samples` (bare PCM samples); further ones may come, and older messages lack it",
             examples=["streamed"],
         ),
+        recorded_at=_Told("when it was recorded, where the caller says it"),
+        source=_Told("where it comes from, in the caller's word", examples=["device", "api_upload"]),
+        upload_method=_Told("how it got here, in the caller's word", examples=["import", "ble", "wifi", "cellular"]),
+        recording_uuid=_Told("the recorder's own name for it"),
+        recording_generation=_Told("how often the recorder has used that name"),
     ),
     public_form(
         events.ChunkStored,
@@ -193,6 +213,7 @@ _ALL = (
             "written (`units`) or as floats are (`float_units`); further ones may come",
             examples=["integers"],
         ),
+        expected_bytes=_Told("how many bytes the caller had announced, if it did"),
     ),
     public_form(
         events.ChunkTranscribed,
@@ -203,7 +224,10 @@ _ALL = (
     public_form(
         events.FinalizeRequested,
         "tapedeck.recording.finalize_requested.v1",
-        "The caller declared how many chunks there are; with the policy `reconcile`, some may come later.",
+        "How many chunks there are was declared; with the policy `reconcile`, some may come later.",
+        by_itself=_Told(
+            "whether nobody declared it: the recording is a file that had arrived when its time was over", assumed=False
+        ),
         suspect_chunks=_Told("those of the chunks received that cannot be audio by their first bytes", assumed=()),
     ),
     public_form(
@@ -257,6 +281,25 @@ _ALL = (
     ),
     public_form(events.AmbientSessionUpdated, "tapedeck.ambient_session.updated.v1"),
     public_form(events.AmbientSessionEnded, "tapedeck.ambient_session.ended.v1"),
+    public_form(
+        events.NoteOrdered,
+        "tapedeck.note_order.ordered.v1",
+        "A caller ordered a note of a recording's transcript, by a template or by a prompt of the caller's.\n\n"
+        "A prompt is content, and not here: `prompt_key` names the bytes.",
+        dialect=_Told("the API that it was ordered over", examples=["bota"]),
+        recording_id=_Told("the recording that the note is about"),
+        transcript_sha256=_Told("of the transcript that the note is made from, which never changes"),
+        template=_Told("what kind of conversation it is about; further ones may come", examples=["general"]),
+        provider=_Told("the vendor that the caller asked for, whoever writes the note"),
+    ),
+    public_form(events.NoteOrderBegun, "tapedeck.note_order.begun.v1"),
+    public_form(
+        events.NoteOrderFulfilled,
+        "tapedeck.note_order.fulfilled.v1",
+        "The ordered note is written, by `engine`.",
+        fallback_reason=_Told("why it is not the engine that was to write it; null when it is"),
+    ),
+    public_form(events.NoteOrderFailed, "tapedeck.note_order.failed.v1"),
 )
 
 FORM_OF: dict[type[LoggedEvent], type[PublicForm]] = {form.EVENT: form for form in _ALL}

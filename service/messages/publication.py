@@ -15,7 +15,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.kafka.message import Message
 from adapters.kafka.position import POSITION_HEADER
 from domain.events import LoggedEvent
-from service.messages.forms import FORM_OF, PublicForm, SessionForm
+from service.messages.forms import FORM_OF, PublicForm
 
 SOURCE = "/tapedeck"
 CONTENT_TYPE = "application/json"
@@ -25,7 +25,7 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 
 def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Message:
-    """`client_ids`: what clients call the recording or session.
+    """`client_ids`: what clients call the recording, session or note order.
 
     Raises: KeyError for an event type without a public form; a test prevents this.
     """
@@ -84,7 +84,7 @@ class Publication:
 def _publication(event_type: type[LoggedEvent], form: type[PublicForm]) -> Publication:
     return Publication(
         form,
-        "session_id" if issubclass(form, SessionForm) else "recording_id",
+        form.SUBJECT,
         ("ce_type", form.TYPE.encode()),
         frozenset(event_type.model_fields.keys() - form.model_fields.keys()),
     )

@@ -42,6 +42,6 @@ def read_form(key: bytes | None, value: bytes | None, headers: Iterable[tuple[st
 def _check_headers(form: PublicForm, key: bytes | None, named: dict[str, str]) -> None:
     subject_id = str(form.subject_id)
     if (key or b"").decode("utf-8", "replace") != subject_id:
-        raise NotOurMessage("its key is not the id of its recording or session")
+        raise NotOurMessage("its key is not the id of its recording, session or note order")
     if named["ce_id"] != f"{subject_id}/{form.version}":
         raise NotOurMessage("its ce_id is not its key and the version")

@@ -11,29 +11,41 @@ from typing import Any
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
+from adapters.directory.port import DirectoryStore
+from adapters.directory.sqlite import SqliteDirectory
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
+from adapters.kept_answers import KeptAnswers
 from adapters.keys import KeyStore
+from adapters.note_orders import NoteOrderStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
+from adapters.search.index import SearchIndex
 from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
-from adapters.webhooks.signing import Sealer
+from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
 from adapters.worker_processes import WorkerProcesses
 from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
 from service.application.consultations import Consultations
+from service.application.device_tokens import DeviceTokens
+from service.application.directory import Directory
+from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
+from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
+from service.application.order_writing import OrderWriting
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.search_changes import SearchChanges
+from service.application.searching import TranscriptSearch
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
 from service.application.transcription_requests import TranscriptionRequests
@@ -41,7 +53,7 @@ from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.bota.rendering import recording_status
 from service.dialects.bota.settings import BotaSettings
-from service.dialects.bota.webhook_messages import messages_of
+from service.dialects.bota.webhook_messages import messages_of, messages_of_order
 from service.dialects.dorsum.settings import DorsumSettings
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
@@ -49,7 +61,10 @@ from service.dialects.http.signed_urls import UrlSigner
 from service.dialects.registry import DIALECTS
 from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
+from service.followers.note_order_follower import NoteOrderFollower
+from service.followers.note_order_view import NoteOrderView
 from service.followers.projector import Projector
+from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
 from service.followers.waker import Waker
@@ -57,7 +72,7 @@ from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
-from service.runtime.engines import note_writer, usable_engine
+from service.runtime.engines import note_writer, order_writer, usable_engine
 from service.runtime.publishing import open_publisher
 from service.runtime.settings import Settings
 
@@ -70,11 +85,18 @@ class Stores:
     log: EventLog
     recordings: Recordings
     sessions: AmbientSessions
+    note_orders: NoteOrders
     keys: KeyStore
     summaries: SummaryStore
+    note_order_view: NoteOrderStore
     positions: PositionStore
+    search_index: SearchIndex
     webhooks: WebhookStore
     webhooks_thread: OneThread
+    directory: DirectoryStore
+    kept_answers: KeptAnswers
+    device_tokens: DeviceTokens
+    directory_thread: OneThread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +106,8 @@ class RunningService:
     parts: Parts
     stores: Stores
     projector: Projector
+    note_order_view: NoteOrderView
+    search_follower: SearchFollower
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -102,6 +126,10 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector(stores.log, stores.summaries)
+        note_order_view = NoteOrderView(stores.log, stores.note_order_view)
+        search_follower = SearchFollower(
+            stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
+        )
         waker = Waker(stores.log, stores.recordings)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
@@ -128,22 +156,24 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         opened.push_async_callback(consultations.close)
+        queries = Queries(
+            stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
+        )
         parts = Parts(
             uploads=uploads,
-            queries=Queries(
-                stores.recordings,
-                log=stores.log,
-                summaries=stores.summaries,
-                projection=projector,
-                blobs=stores.blobs,
-            ),
+            queries=queries,
+            search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
                 stores.recordings, engine=engine, language=settings.language, clock=clock
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
+            note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, clock=clock),
+            note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
             webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
+            directory=Directory(stores.directory, stores.device_tokens, stores.directory_thread, clock=clock),
+            idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
@@ -169,13 +199,28 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             random=random,
         )
         webhook_follower = WebhookFollower(
-            stores.webhooks, stores.webhooks_thread, delivery, messages_of, log=stores.log, clock=clock
+            stores.webhooks,
+            stores.webhooks_thread,
+            delivery,
+            messages_of,
+            messages_of_order,
+            log=stores.log,
+            clock=clock,
         )
-        followers = [(each.name, each.run) for each in (projector, waker, webhook_follower, delivery)]
+        views = (projector, note_order_view, search_follower)
+        followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
-        yield RunningService(parts=parts, stores=stores, projector=projector, delivery=delivery, metrics=metrics)
+        yield RunningService(
+            parts=parts,
+            stores=stores,
+            projector=projector,
+            note_order_view=note_order_view,
+            search_follower=search_follower,
+            delivery=delivery,
+            metrics=metrics,
+        )
 
 
 def _new_id() -> str:
@@ -195,28 +240,49 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(summaries.close)
     positions = PositionStore(settings.positions_path)
     opened.callback(positions.close)
-    for made_from_the_log in (summaries, positions):
+    note_order_view = NoteOrderStore(settings.note_orders_path)
+    opened.callback(note_order_view.close)
+    search_index = SearchIndex(settings.search_index_path)
+    opened.callback(search_index.close)
+    for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
     recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots))
     opened.push_async_callback(recordings.close)
     sessions = AmbientSessions(log)
     opened.push_async_callback(sessions.close)
+    note_orders = NoteOrders(log)
+    opened.push_async_callback(note_orders.close)
     webhooks = WebhookStore(
-        settings.data_dir / "webhooks.sqlite3", Sealer.with_key_file(settings.data_dir / "webhooks.key")
+        settings.data_dir / "webhooks.sqlite3", sealer_of_secrets(settings.data_dir / "webhooks.key")
     )
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
+    directory = SqliteDirectory(settings.data_dir / "directory.sqlite3")
+    opened.callback(directory.close)
+    kept_answers = KeptAnswers.in_directory(settings.data_dir)
+    opened.callback(kept_answers.close)
+    device_tokens = DeviceTokens(KeyStore(settings.keys_path, clock=clock), clock=clock)
+    opened.callback(device_tokens.close)
+    directory_thread = OneThread("directory")
+    opened.callback(directory_thread.close)
     return Stores(
         blobs=blobs,
         log=log,
         recordings=recordings,
         sessions=sessions,
+        note_orders=note_orders,
         keys=keys,
         summaries=summaries,
+        note_order_view=note_order_view,
         positions=positions,
+        search_index=search_index,
         webhooks=webhooks,
         webhooks_thread=webhooks_thread,
+        directory=directory,
+        kept_answers=kept_answers,
+        device_tokens=device_tokens,
+        directory_thread=directory_thread,
     )
 
 
@@ -258,6 +324,21 @@ def _followers(
             metrics=metrics,
         )
         yield follower.name, follower.run
+    order_follower = NoteOrderFollower(
+        OrderWriting(
+            blobs, order_writer(settings), policy=stage_parts.note_policy, clock=clock, random=stage_parts.random
+        ).work,
+        on_gone=eraser.erase,
+        log=log,
+        orders=stores.note_orders,
+        recordings=stores.recordings,
+        positions=positions,
+        policy=policy,
+        clock=clock,
+        random=stage_parts.random,
+        metrics=metrics,
+    )
+    yield order_follower.name, order_follower.run
     if settings.kafka is not None:
         publisher = open_publisher(settings, log, positions=positions, random=stage_parts.random, metrics=metrics)
         yield publisher.name, publisher.run

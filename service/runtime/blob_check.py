@@ -20,6 +20,7 @@ from domain.events import (
     AmbientSessionUpdated,
     ChunkStored,
     LoggedEvent,
+    NoteOrdered,
     RecordingDeleted,
     RecordingOpened,
     Stitched,
@@ -91,29 +92,37 @@ def _short(key: str) -> bytes:
 def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
     """Key, SHA-256 where the log has it, and whether it may rightly be gone, as a chunk may once it is in the audio.
 
-    Nothing is listed for deleted recordings.
+    Nothing is listed for deleted recordings, nor for the notes that were ordered of them.
     """
     stitched, deleted = set(), set()
-    for event, recording in _events(reader):
+    ordered_of: dict[bytes, bytes] = {}
+    for event, stream in _events(reader):
         if type(event) is Stitched and not event.damage:
-            stitched.add(recording)
+            stitched.add(stream)
         elif type(event) is RecordingDeleted:
-            deleted.add(recording)
-    for event, recording in _events(reader):
-        if recording in deleted:
-            continue
-        match event:
-            case ChunkStored() if event.blob_key is not None:
-                yield event.blob_key, event.sha256, recording in stitched
-            case _ if type(event) in _WITH_A_BLOB and type(event) is not ChunkStored:
-                facts = vars(event)
-                yield facts["blob_key"], facts["sha256"], False
-            case RecordingOpened() if event.details_key is not None:
-                yield event.details_key, None, False
-            case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
-                yield event.details_key, None, True  # a later update may have replaced it
-            case _:
-                pass
+            deleted.add(stream)
+        elif type(event) is NoteOrdered:
+            ordered_of[stream] = event.recording_id.bytes
+    for event, stream in _events(reader):
+        if ordered_of.get(stream, stream) not in deleted:
+            yield from _blobs_of(event, is_stitched=stream in stitched)
+
+
+def _blobs_of(event: LoggedEvent, *, is_stitched: bool) -> Iterator[tuple[str, str | None, bool]]:
+    match event:
+        case ChunkStored() if event.blob_key is not None:
+            yield event.blob_key, event.sha256, is_stitched
+        case _ if type(event) in _WITH_A_BLOB and type(event) is not ChunkStored:
+            facts = vars(event)
+            yield facts["blob_key"], facts["sha256"], False
+        case RecordingOpened() if event.details_key is not None:
+            yield event.details_key, None, False
+        case NoteOrdered() if event.prompt_key is not None:
+            yield event.prompt_key, None, False
+        case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
+            yield event.details_key, None, True  # a later update may have replaced it
+        case _:
+            pass
 
 
 _WITH_A_BLOB = {event_type for event_type in EVENT_TYPES.values() if "blob_key" in event_type.model_fields}

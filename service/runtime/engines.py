@@ -1,8 +1,12 @@
-"""The speech engine and the note writer that the settings name."""
+"""The speech engine and the note writers that the settings name."""
 
+from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.extractive import ExtractiveNoteWriter
 from adapters.notes.note import NoteWriter
+from adapters.notes.openai_order_writer import OpenAIOrderWriter
 from adapters.notes.openai_writer import OpenAINoteWriter
+from adapters.notes.orders import OrderWriter
+from adapters.notes.quoting_orders import QuotingOrderWriter
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.port import require_language
 from service.runtime.settings import Settings
@@ -22,12 +26,20 @@ def usable_engine(settings: Settings) -> EngineSpec:
 
 
 def note_writer(settings: Settings) -> NoteWriter:
-    if settings.note_writer == "extractive":
-        return ExtractiveNoteWriter()
+    """What writes the notes of consultations."""
+    return ExtractiveNoteWriter() if settings.note_writer == "extractive" else OpenAINoteWriter(_endpoint(settings))
+
+
+def order_writer(settings: Settings) -> OrderWriter:
+    """What writes the notes that callers order."""
+    return QuotingOrderWriter() if settings.note_writer == "extractive" else OpenAIOrderWriter(_endpoint(settings))
+
+
+def _endpoint(settings: Settings) -> ChatEndpoint:
     if settings.note_writer_url is None or settings.note_writer_model is None:
         raise ValueError("the settings have already checked both")
     api_key = settings.note_writer_api_key
-    return OpenAINoteWriter(
+    return ChatEndpoint(
         base_url=settings.note_writer_url,
         model=settings.note_writer_model,
         api_key=api_key.get_secret_value() if api_key else None,

@@ -40,5 +40,7 @@ class Operations:
     async def metrics(self, _: web.Request) -> web.Response:
         metrics = self._service.metrics
         metrics.log_position.set(self._service.stores.log.head)
-        metrics.follower_position.labels(self._service.projector.name).set(self._service.projector.position)
+        service = self._service
+        for view in (service.projector, service.note_order_view, service.search_follower):
+            metrics.follower_position.labels(view.name).set(view.position)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from service.generators.openapi import rendered
 
+DOCUMENT_PATH = "/openapi.json"
 _PAGE = Path(__file__).with_name("reference.html")
 _POLICY = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 
@@ -19,7 +20,7 @@ class Reference:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/docs", self.docs)
-        router.add_get("/openapi.json", self.document)
+        router.add_get(DOCUMENT_PATH, self.document)
 
     async def docs(self, _: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": _POLICY}

@@ -18,6 +18,7 @@ from adapters.event_log.port import LogUnavailable
 from adapters.keys import KeyFileTooNew
 from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
+from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.tokens.allow_list_file import AllowListUnusable
 from service.runtime.assembly import RunningService, open_service
 from service.runtime.collector import settle_collector
@@ -38,6 +39,8 @@ START_FAILURES = (
     BlobFailure,
     LogUnavailable,
     KeyFileTooNew,
+    DatabaseTooNew,
+    DatabaseUnavailable,
     DamagedKey,
     BadDevCredentials,
     AllowListUnusable,

@@ -196,6 +196,14 @@ class ServiceSettings(HttpSettings):
         return self.data_dir / "followers.sqlite3"
 
     @property
+    def note_orders_path(self) -> Path:
+        return self.data_dir / "note_orders.sqlite3"
+
+    @property
+    def search_index_path(self) -> Path:
+        return self.data_dir / "search.sqlite3"
+
+    @property
     def blob_store_url(self) -> str:
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 

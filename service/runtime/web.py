@@ -7,12 +7,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.http.api import Api
+from service.dialects.http.cors import Cors
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
-from service.dialects.http.tracing import tracing
+from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
 from service.runtime.operations import Operations
-from service.runtime.reference import Reference
+from service.runtime.reference import DOCUMENT_PATH, Reference
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,15 @@ logger = logging.getLogger(__name__)
 def application(service: RunningService) -> web.Application:
     """All routes. Raises: AllowListUnusable."""
     apis = [dialect.api() for dialect in DIALECTS]
-    app = web.Application(middlewares=[tracing(service.metrics), errors(apis)])
+    of_pages = [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
+    cors = Cors(service.parts.settings.origins, [api.reference for api in apis], of_pages)
+    app = web.Application(middlewares=[tracing(service.metrics), errors(apis), cors.preflights()])
+    app.on_response_prepare.append(tell_trace_id)
     for api in apis:
         api.install(app, service.parts)
     for part in (Operations(service), Reference()):
         part.add_routes(app.router)
+    app.on_response_prepare.append(cors.tell)
     return app
 
 
@@ -58,8 +63,6 @@ def errors(apis: Sequence[Api]) -> Middleware:
             answer = api.errors.answer(error)
             if answer is not None:
                 return answer
-            if isinstance(error, ConnectionError):
-                raise  # the client went away during the answer, or what it asked for did
             logger.exception("request failed unexpectedly")
             return api.errors.defect_answer()
 

@@ -10,7 +10,7 @@ from adapters.private_files import (
     write_private_file,
 )
 from adapters.tokens.signing import SigningKey
-from adapters.webhooks.signing import Sealer
+from adapters.webhooks.signing import sealer_of_secrets
 
 
 def key_in(path):
@@ -38,7 +38,7 @@ def test_a_key_of_another_length_is_refused_in_one_sentence(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    ("opened", "is_not"), [(SigningKey.load_or_create, "a P-256 key"), (Sealer.with_key_file, "a key for webhooks")]
+    ("opened", "is_not"), [(SigningKey.load_or_create, "a P-256 key"), (sealer_of_secrets, "a key for webhooks")]
 )
 def test_whatever_the_key_is_for_a_damaged_one_is_told_likewise(tmp_path, opened, is_not):
     path = tmp_path / "key"

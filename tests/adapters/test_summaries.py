@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
-from adapters.summaries import PositionMoved, RebuildRunning, SummaryStore
+from adapters.rebuilding import PositionMoved, RebuildRunning
+from adapters.summaries import SummaryStore
 from adapters.summary_pages import Order, PageQuery, Place
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary

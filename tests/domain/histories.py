@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from domain import commands
 from domain.events import (
@@ -16,6 +17,11 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteOrderBegun,
+    NoteOrdered,
+    NoteOrderFailed,
+    NoteOrderFulfilled,
+    NoteTemplate,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -68,6 +74,11 @@ def opening(**changes: Any) -> dict[str, Any]:
         "details_key": None,
         "note_wanted": False,
         "language": None,
+        "recorded_at": None,
+        "source": None,
+        "upload_method": None,
+        "recording_uuid": None,
+        "recording_generation": None,
     } | changes
 
 
@@ -96,14 +107,22 @@ def chunk_facts(number: int, body: bytes | None = None, minutes: float = 1) -> d
     }
 
 
-def chunk(number: int, body: bytes | None = None, *, looks_like: str | None = None) -> ChunkStored:
-    return ChunkStored(**chunk_facts(number, body), looks_like=looks_like, **NOT_OF_NUMBERED_CHUNKS)
+def chunk(
+    number: int, body: bytes | None = None, *, looks_like: str | None = None, expected: int | None = None
+) -> ChunkStored:
+    facts = chunk_facts(number, body)
+    return ChunkStored(**facts, looks_like=looks_like, expected_bytes=expected, **NOT_OF_NUMBERED_CHUNKS)
 
 
 def store_chunk(
-    number: int, body: bytes | None = None, *, minutes: float = 1, looks_like: str | None = None
+    number: int,
+    body: bytes | None = None,
+    *,
+    minutes: float = 1,
+    looks_like: str | None = None,
+    expected: int | None = None,
 ) -> commands.StoreChunk:
-    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like)
+    return commands.StoreChunk(**chunk_facts(number, body, minutes), looks_like=looks_like, expected_bytes=expected)
 
 
 def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
@@ -112,7 +131,9 @@ def placeholder_facts(number: int, about: bytes = b"") -> dict[str, Any]:
 
 
 def placeholder(number: int, about: bytes = b"") -> ChunkStored:
-    return ChunkStored(**placeholder_facts(number, about), looks_like=None, **NOT_OF_NUMBERED_CHUNKS)
+    return ChunkStored(
+        **placeholder_facts(number, about), looks_like=None, expected_bytes=None, **NOT_OF_NUMBERED_CHUNKS
+    )
 
 
 def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
@@ -122,7 +143,7 @@ def store_placeholder(number: int, about: bytes = b"") -> commands.StoreChunk:
 def appended(
     number: int, body: bytes | None = None, *, request: str = "a", scale: SampleScale | None = None
 ) -> ChunkStored:
-    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale}
+    facts = chunk_facts(number, body) | {"looks_like": None, "sample_scale": scale, "expected_bytes": None}
     return ChunkStored(**facts | {"blob_key": f"chunk-{facts['sha256']}"}, request_sha256=request * 64)
 
 
@@ -172,6 +193,20 @@ def finalized(
         final_duration_ms=9_000,
         checksum_md5=md5,
         suspect_chunks=suspects,
+        by_itself=False,
+    )
+
+
+def completed_by_itself(body: bytes | None = None) -> FinalizeRequested:
+    """Of a file that was chunk 1, or `body`."""
+    return FinalizeRequested(
+        at=EXPIRY,
+        total_chunks=1,
+        chunks_received=1,
+        final_duration_ms=None,
+        checksum_md5=chunk_facts(1, body)["md5"],
+        suspect_chunks=(),
+        by_itself=True,
     )
 
 
@@ -274,8 +309,8 @@ def retry_requested(stage: Stage) -> RetryRequested:
     return RetryRequested(at=at(6), stage=stage)
 
 
-def expired() -> Failed:
-    message = "The recording was not completed before its time was over."
+def expired(arrived: str = "nothing of it arrived") -> Failed:
+    message = f"The recording was not completed before its time was over: {arrived}."
     return Failed(at=EXPIRY, stage=Stage.UPLOAD, reason="expired", message=message, attempts=1)
 
 
@@ -317,3 +352,43 @@ def session_updated() -> AmbientSessionUpdated:
 
 def session_ended() -> AmbientSessionEnded:
     return AmbientSessionEnded(at=at(2))
+
+
+RECORDING_OF_ORDER = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
+ORDER_FACTS: dict[str, Any] = {
+    "dialect": "bota",
+    "tenant_id": "proj_1",
+    "recording_id": RECORDING_OF_ORDER,
+    "transcript_key": "transcript-1",
+    "transcript_sha256": "c" * 64,
+    "template": NoteTemplate.GENERAL,
+    "prompt_key": None,
+    "provider": "gemini",
+}
+"""Of an order by a template; `BY_PROMPT` makes it one by a prompt."""
+
+BY_PROMPT: dict[str, Any] = {"template": None, "prompt_key": "prompt-1"}
+
+
+def note_ordered(**changes: Any) -> NoteOrdered:
+    return NoteOrdered(**{"at": START} | ORDER_FACTS | changes)
+
+
+def note_order_begun() -> NoteOrderBegun:
+    return NoteOrderBegun(at=at(1))
+
+
+def note_order_fulfilled() -> NoteOrderFulfilled:
+    return NoteOrderFulfilled(**NOTE_FACTS | {"at": at(2)})
+
+
+ORDER_FAILURE_FACTS: dict[str, Any] = {
+    "at": at(2),
+    "reason": "transcript_too_short",
+    "message": "The transcript has no words.",
+    "attempts": 1,
+}
+
+
+def note_order_failed() -> NoteOrderFailed:
+    return NoteOrderFailed(**ORDER_FAILURE_FACTS)

@@ -10,6 +10,7 @@
   stored: nothing in it was put together by hand.
 - `walks()`: the same with the commands that led there, also those that were refused or changed nothing.
 - `session_histories()`: the same of one ambient session.
+- `order_histories()`: the same of one note order.
 - `logs()`: the events of several recordings, interleaved as a log has them, each with its recording and version.
 - `COMMANDS`: any command, fitting or not; `openings()`: announcements of a recording with all kinds of facts.
 
@@ -18,6 +19,7 @@ All shrink towards few, plain events. Keyword arguments narrow what is drawn (`p
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -29,12 +31,32 @@ from domain import commands as ask
 from domain.ambient_session import AnnounceSession, EndSession, SessionCommand, decide_session, fold_session
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import AmbientSessionEvent, FinalizePolicy, RecordingEvent, RecordingKind, SampleScale, Stage
+from domain.events import (
+    AmbientSessionEvent,
+    FinalizePolicy,
+    NoteOrderEvent,
+    NoteTemplate,
+    RecordingEvent,
+    RecordingKind,
+    SampleScale,
+    Stage,
+)
 from domain.life import decide
+from domain.note_order import (
+    BeginNote,
+    FailOrder,
+    FulfilOrder,
+    NoteOrderCommand,
+    NoteOrderError,
+    OrderNote,
+    decide_order,
+    fold_order,
+)
 from domain.recording import DUE_STAGE, Phase, Recording, fold, phase_of
 from tests.domain.histories import (
     EXPIRY,
     NOTE_FACTS,
+    ORDER_FAILURE_FACTS,
     START,
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
@@ -113,6 +135,19 @@ def session_histories(draw: st.DrawFn, *, most_commands: int = 8) -> list[Ambien
 
 
 @st.composite
+def order_histories(draw: st.DrawFn, *, most_commands: int = 4) -> list[NoteOrderEvent]:
+    """The events of one note order, from its opening on."""
+    now, order = START, None
+    history: list[NoteOrderEvent] = []
+    for command in [draw(ORDERS), *draw(st.lists(ORDER_COMMANDS, max_size=most_commands))]:
+        with suppress(NoteOrderError):
+            history += decide_order(order, replace(command, at=now))
+        order = fold_order(history)
+        now += draw(PAUSES)
+    return history
+
+
+@st.composite
 def logs(draw: st.DrawFn, *, most_recordings: int = 4, **narrowing: Any) -> list[Logged]:
     """The events of up to `most_recordings` recordings in one order, that of each recording kept."""
     its_histories = draw(st.lists(histories(**narrowing), min_size=1, max_size=most_recordings))
@@ -158,6 +193,11 @@ def openings(*, policies: Sequence[FinalizePolicy] = tuple(FinalizePolicy)) -> s
         details_key=st.sampled_from([None, "details-1"]),
         note_wanted=st.booleans(),
         language=st.sampled_from([None, "en"]),
+        recorded_at=st.none() | MOMENTS,
+        source=st.none() | WORDS,
+        upload_method=st.none() | WORDS,
+        recording_uuid=st.none() | WORDS,
+        recording_generation=st.none() | st.integers(1, LARGEST_COUNT),
     )
 
 
@@ -176,8 +216,8 @@ ANNOUNCEMENTS: st.SearchStrategy[SessionCommand] = st.builds(
 ENDINGS: st.SearchStrategy[SessionCommand] = st.just(EndSession(at=START))
 
 
-def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
-    """Chunk `number` with `body`, or of metadata only."""
+def store_body(number: int, body: bytes | None, expected: int | None = None) -> ask.StoreChunk:
+    """Chunk `number` with `body`, or of metadata only. `expected`: how many bytes were announced."""
     content = body or b""
     digest = hashlib.sha256(content).hexdigest()
     return ask.StoreChunk(
@@ -188,6 +228,7 @@ def store_body(number: int, body: bytes | None) -> ask.StoreChunk:
         sha256=digest,
         md5=hashlib.md5(content).hexdigest(),
         looks_like=LOOKS.get(content),
+        expected_bytes=None if body is None else expected,
     )
 
 
@@ -221,12 +262,13 @@ def request_words(language: str | None, provider: str | None = None) -> ask.Requ
     return ask.RequestTranscription(at=START, language=language, provider=provider, language_otherwise="en")
 
 
-def _with(command: type[Command], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _with(command: type[Any], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(command, **{name: st.just(fact) for name, fact in facts.items()} | drawn)
 
 
 NUMBERS = st.integers(0, MOST_CHUNKS + 1)
 PARTS = st.none() | st.sampled_from(BODIES)
+SIZES = st.sampled_from([None, *sorted({len(body) for body in BODIES})])
 EDITIONS = st.sampled_from([0, 0, 1, 2])
 DAMAGE = st.lists(st.integers(1, MOST_CHUNKS).map(damaged), max_size=2, unique=True).map(tuple)
 ENDS = {
@@ -247,9 +289,27 @@ FAILURES = _with(
     edition=EDITIONS,
 )
 LANGUAGES = [None, "en", "en-US", "es-419", "es"]
+ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
+    lambda wish, **facts: OrderNote(**wish, **facts),
+    wish=st.sampled_from([{"template": template, "prompt_key": None} for template in NoteTemplate])
+    | st.sampled_from([{"template": None, "prompt_key": f"prompt-{number}"} for number in (1, 2)]),
+    at=st.just(START),
+    dialect=st.just("bota"),
+    tenant_id=WORDS,
+    recording_id=st.uuids(version=4),
+    transcript_key=st.sampled_from(["transcript-1", "transcript-2"]),
+    transcript_sha256=DIGESTS,
+    provider=st.sampled_from([None, "gemini", "openai", "claude"]),
+)
+ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
+    st.just(BeginNote(at=START)),
+    _with(FulfilOrder, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, fallback_reason=st.none() | WORDS),
+    _with(FailOrder, ORDER_FAILURE_FACTS, reason=WORDS, attempts=st.integers(1, 9)),
+    ORDERS,
+)
 REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.builds(store_body, NUMBERS, PARTS),
+    st.builds(store_body, NUMBERS, PARTS, SIZES),
     st.builds(append_body, st.sampled_from(BODIES), REQUESTS, st.booleans(), st.booleans()),
     st.builds(hear_body, NUMBERS, st.sampled_from(BODIES)),
     st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
@@ -295,7 +355,7 @@ def _next_of_the_upload(draw: st.DrawFn, recording: Recording, choice: int) -> C
     if unheard and choice % 5 == 0:
         return replace(hear_body(unheard[0].number, b""), chunk_sha256=unheard[0].sha256)
     if missing:
-        return store_body(missing[choice % len(missing)], draw(PARTS))
+        return store_body(missing[choice % len(missing)], draw(PARTS), draw(SIZES))
     if hollow:
         return store_body(hollow[0], draw(st.sampled_from(BODIES)))
     return _again(recording)

@@ -9,6 +9,7 @@ from typing import Any
 from domain.commands import Command
 
 NOTHING = "nothing"
+BY_ITSELF = "nobody said how long it is"
 
 
 class NaiveDeck:
@@ -40,6 +41,7 @@ class NaiveDeck:
             "max": asked["max_chunks"],
             "until": asked["expires_at"],
             "chunks": {},
+            "misfits": set(),
             "requests": {},
             "heard": {},
             "declared": None,
@@ -61,8 +63,11 @@ class NaiveDeck:
         has_bytes = asked["blob_key"] is not None
         if number < 1 or number > recording["max"]:
             return "ChunkNumberOutOfRange"
+        fits = asked["expected_bytes"] in (None, asked["size_bytes"])
         if number in chunks and (not has_bytes or chunks[number] == asked["sha256"]):
-            return NOTHING
+            fits_only_now = has_bytes and fits and number in recording["misfits"]
+            if not fits_only_now or is_complete(recording) or recording["expired"]:
+                return NOTHING
         if recording["expired"]:
             return "RecordingExpired"
         if recording["declared"] and number > recording["declared"][0]:
@@ -71,11 +76,13 @@ class NaiveDeck:
             if number not in recording["damaged"] and recording["failed"] != "stitch":
                 return "RecordingClosed"
             recording["mended"] = True
-        elif not has_bytes and recording["declared"] and 1 < number < recording["declared"][0]:
-            return "ChunkWithoutBytes"
-        elif asked["at"] >= recording["until"]:
-            return "RecordingExpired"
+        elif refusal := not_taken_now(recording, asked):
+            return refusal
         chunks[number] = asked["sha256"] if has_bytes else None
+        recording["md5"] = asked["md5"]
+        recording["misfits"] -= {number}
+        if not fits:
+            recording["misfits"].add(number)
         recording["requests"].pop(number, None)
         return "ChunkStored"
 
@@ -106,6 +113,7 @@ class NaiveDeck:
             return "ChunkMismatch"
         if not again:
             chunks[number] = asked["sha256"]
+            recording["md5"] = asked["md5"]
             requests[number] = asked["request_sha256"]
         if declares:
             recording["declared"] = [number, None, None]
@@ -126,12 +134,14 @@ class NaiveDeck:
         declared = [asked["total_chunks"], asked["final_duration_ms"], asked["checksum_md5"]]
         total = declared[0]
         if recording["declared"]:
-            return NOTHING if recording["declared"] == declared else "AlreadyFinalized"
+            is_same_length = recording["declared"][1] in (declared[1], BY_ITSELF)
+            is_same = is_same_length and recording["declared"][::2] == declared[::2]
+            return NOTHING if is_same else "AlreadyFinalized"
         if recording["expired"]:
             return "RecordingExpired"
         if total < 1 or total > recording["max"]:
             return "TotalChunksOutOfRange"
-        if asked["at"] >= recording["until"]:
+        if asked["at"] >= recording["until"] and not (total == 1 and is_all_of_a_file(recording)):
             return "RecordingExpired"
         wanted, there = set(range(1, total + 1)), set(recording["chunks"])
         if there - wanted:
@@ -198,6 +208,9 @@ class NaiveDeck:
     def _ExpireRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         if recording["expired"] or is_complete(recording) or asked["at"] < recording["until"]:
             return NOTHING
+        if is_all_of_a_file(recording) and not recording["declared"]:
+            recording["declared"] = [1, BY_ITSELF, recording["md5"]]
+            return "FinalizeRequested"
         recording["expired"] = True
         return "Failed"
 
@@ -213,9 +226,24 @@ STAGE_ENDS = {
 }
 
 
+def not_taken_now(recording: dict[str, Any], asked: dict[str, Any]) -> str | None:
+    """Why a chunk of a recording that is not complete is refused, if it is."""
+    total = recording["declared"][0] if recording["declared"] else 0
+    if asked["blob_key"] is None and 1 < asked["number"] < total:
+        return "ChunkWithoutBytes"
+    return "RecordingExpired" if asked["at"] >= recording["until"] else None
+
+
 def same_language(one: str, other: str) -> bool:
     """Whether two tags such as "en" and "en-US" name one language."""
     return one.split("-", maxsplit=1)[0] == other.split("-", maxsplit=1)[0]
+
+
+def is_all_of_a_file(recording: dict[str, Any]) -> bool:
+    """It is one file, of which all has come, as far as anyone said how much there is."""
+    chunks = recording["chunks"]
+    is_there = list(chunks) == [1] and chunks[1] is not None and not recording["misfits"]
+    return recording["facts"]["kind"] == "whole_file" and is_there
 
 
 def is_complete(recording: dict[str, Any]) -> bool:

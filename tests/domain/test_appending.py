@@ -30,7 +30,7 @@ RECONCILE = FinalizePolicy.RECONCILE
 def declared(total, received=None):
     facts = {"final_duration_ms": None, "checksum_md5": None}
     return FinalizeRequested(
-        at=at(1), total_chunks=total, chunks_received=received or total, suspect_chunks=(), **facts
+        at=at(1), total_chunks=total, chunks_received=received or total, suspect_chunks=(), by_itself=False, **facts
     )
 
 

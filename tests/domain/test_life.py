@@ -12,6 +12,7 @@ from tests.domain.histories import (
     append_chunk,
     at,
     chunk,
+    completed_by_itself,
     damaged,
     delete,
     deleted,
@@ -199,10 +200,18 @@ def test_finalizing_again_changes_nothing_when_the_numbers_are_the_same_and_is_r
 # --- expiry
 
 
-@pytest.mark.parametrize("recording", [given(opened()), given(opened(), chunk(1)), awaiting(chunk(1))])
-def test_an_abandoned_recording_is_closed_when_its_time_is_over_and_not_before(recording):
+@pytest.mark.parametrize(
+    ("recording", "arrived"),
+    [
+        (given(opened()), "nothing of it arrived"),
+        (given(opened(), chunk(1)), "it was never finalized, and what arrived of it is 1 chunk"),
+        (given(opened(), chunk(1), chunk(7)), "it was never finalized, and what arrived of it is 2 chunks"),
+        (awaiting(chunk(1)), "1 of its 3 chunks arrived"),
+    ],
+)
+def test_an_abandoned_recording_is_closed_when_its_time_is_over_and_not_before(recording, arrived):
     assert when(recording, expire(at(239))) == []
-    assert when(recording, expire(EXPIRY)) == [expired()]
+    assert when(recording, expire(EXPIRY)) == [expired(arrived)]
 
 
 @pytest.mark.parametrize("recording", [complete(), complete(stitched()), complete(failed(Stage.STITCH))])
@@ -235,6 +244,67 @@ def test_an_expired_recording_takes_nothing_new_and_still_answers_what_is_asked_
         when(recording, finalize(1))
     with pytest.raises(errors.RecordingExpired):
         when(given(opened(), chunk(1), expired()), finalize(1))
+
+
+# --- a file that nobody completes
+
+
+A_FILE = opened(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
+BODY = b"a whole file"
+
+
+@pytest.mark.parametrize("expected", [None, len(BODY)])
+def test_a_file_that_has_arrived_as_announced_is_completed_by_itself_when_its_time_is_over(expected):
+    recording = given(A_FILE, chunk(1, BODY, expected=expected))
+    assert when(recording, expire(at(239))) == []
+    assert when(recording, expire()) == [completed_by_itself(BODY)]
+    assert given(A_FILE, chunk(1, BODY), completed_by_itself(BODY)).due_stage is Stage.STITCH
+
+
+def test_a_file_of_which_another_size_was_announced_expires_and_the_reason_has_both():
+    recording = given(A_FILE, chunk(1, BODY, expected=100))
+    assert when(recording, expire()) == [expired("12 bytes of its file arrived, and 100 were announced")]
+
+
+def test_a_file_that_never_came_expires():
+    assert when(given(A_FILE), expire()) == [expired()]
+    assert when(given(A_FILE, placeholder(1)), expire())[0].reason == "expired"
+
+
+def test_the_same_bytes_with_the_right_size_announced_at_last_are_what_is_completed():
+    recording = given(A_FILE, chunk(1, BODY, expected=100))
+    assert when(recording, store_chunk(1, BODY, expected=99)) == []
+    for expected in (None, len(BODY)):
+        corrected = chunk(1, BODY, expected=expected)
+        assert when(recording, store_chunk(1, BODY, expected=expected)) == [corrected]
+        assert when(given(A_FILE, corrected), store_chunk(1, BODY, expected=100)) == []
+
+
+def test_the_callers_own_word_completes_a_file_whatever_size_was_announced():
+    md5 = chunk(1, BODY).md5
+    recording = given(A_FILE, chunk(1, BODY, expected=100))
+    assert when(recording, finalize(1, md5=md5)) == [finalized(1, md5=md5)]
+    with pytest.raises(errors.RecordingExpired):
+        when(recording, finalize(1, md5=md5, minutes=4 * HOURS))
+
+
+def test_a_caller_that_completes_its_file_late_is_answered_the_same_before_and_after_that_is_done_by_itself():
+    md5 = chunk(1, BODY).md5
+    late = finalize(1, md5=md5, minutes=400 * HOURS)
+    (declared,) = when(given(A_FILE, chunk(1, BODY)), late)
+    assert not declared.by_itself
+    done = given(A_FILE, chunk(1, BODY), completed_by_itself(BODY))
+    assert when(done, late) == []
+    assert when(done, finalize(1, md5=md5, duration_ms=1)) == []
+    with pytest.raises(errors.AlreadyFinalized):
+        when(done, finalize(1, md5="0" * 32))
+    assert when(done, store_chunk(1, BODY, minutes=400 * HOURS)) == []
+    with pytest.raises(errors.RecordingClosed):
+        when(done, store_chunk(1, b"other"))
+
+
+def test_a_file_that_was_completed_by_its_caller_is_not_completed_again():
+    assert when(given(A_FILE, chunk(1, BODY), finalized(1)), expire()) == []
 
 
 # --- chunks that stitching could not use

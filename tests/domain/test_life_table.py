@@ -4,6 +4,7 @@ The world has recordings of at most two chunks, two bodies for each, and two mom
 said here of every command in every state of it is said of all its histories.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from hypothesis import given as for_all
 from domain import errors
 from domain.commands import Command, EndStage, RecordFailure, RequestTranscription, RetryRecording
 from domain.errors import RecordingError
-from domain.events import FinalizePolicy, RecordingEvent, Stage
+from domain.events import FinalizePolicy, RecordingEvent, RecordingKind, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
 from domain.recording import Phase, Recording, evolve, phase_of
 from tests.domain.histories import (
@@ -56,7 +57,7 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
-    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(languages_asked_for()))
+    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()), tuple(languages_asked_for()))
     return tuple(tried for world in worlds for tried in explored(world))
 
 
@@ -128,6 +129,22 @@ def languages_asked_for() -> Iterator[Command]:
         yield from (record_transcribed(language, edition=edition) for language in ("en", "de"))
         yield from (record_failure(stage, edition=edition) for stage in (Stage.STITCH, Stage.TRANSCRIBE, Stage.NOTE))
     yield from (retry(), delete(), expire(), request_transcription())
+
+
+def files() -> Iterator[Command]:
+    """Another one, of recordings that are one file: only these are completed by themselves."""
+    yield open_recording(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
+    body = b"one"
+    for expected in (None, len(body), len(body) + 1):
+        yield store_chunk(1, body, expected=expected)
+    yield store_chunk(1, body, minutes=LATE)
+    yield store_chunk(1, b"another")
+    yield store_placeholder(1)
+    md5 = hashlib.md5(body).hexdigest()
+    yield from (finalize(1, md5=md5, minutes=minutes) for minutes in (EARLY, LATE))
+    yield finalize(2, minutes=LATE)
+    yield from (expire(open_recording().at), expire())
+    yield from (record_stitched(), record_transcribed(), record_failure(Stage.STITCH), retry(), delete())
 
 
 def identity(recording: Recording | None) -> Any:

@@ -22,6 +22,7 @@ from domain.events import (
     Damage,
     FinalizePolicy,
     RecordingEvent,
+    RecordingKind,
     RetryRequested,
     Stage,
     Stitched,
@@ -36,6 +37,7 @@ from tests.domain.history_kit import (
     COMMANDS,
     DAMAGE,
     LANGUAGES,
+    SIZES,
     append_body,
     declare,
     hear_body,
@@ -189,16 +191,22 @@ class RecordingMachine(RuleBasedStateMachine):
     @initialize(
         target=sent,
         policies=st.lists(st.sampled_from(FinalizePolicy), min_size=RECORDINGS, max_size=RECORDINGS),
+        kind=st.sampled_from([RecordingKind.STREAMED, RecordingKind.WHOLE_FILE]),
         max_chunks=st.integers(1, 5),
         note_wanted=st.booleans(),
         progress=st.lists(st.integers(0, FURTHEST), min_size=RECORDINGS, max_size=RECORDINGS),
     )
     def announce(
-        self, policies: list[FinalizePolicy], max_chunks: int, note_wanted: bool, progress: list[int]
+        self,
+        policies: list[FinalizePolicy],
+        kind: RecordingKind,
+        max_chunks: int,
+        note_wanted: bool,
+        progress: list[int],
     ) -> object:
         """Each recording has come some way when the run begins, or few runs would see the later stages."""
         self.max_chunks = max_chunks
-        facts = {"max_chunks": max_chunks, "note_wanted": note_wanted}
+        facts = {"kind": kind, "max_chunks": max_chunks, "note_wanted": note_wanted}
         commands = [ask.OpenRecording(**opening(finalize_policy=policy, **facts)) for policy in policies]
         for its_id, command in enumerate(commands):
             self.tell(0, its_id, command)
@@ -207,9 +215,28 @@ class RecordingMachine(RuleBasedStateMachine):
                 step(writer=0, its_id=its_id)
         return multiple(*commands)
 
-    @rule(target=sent, writer=writers, its_id=ids, number=st.integers(0, 5), body=st.sampled_from([None, *BODIES]))
-    def store(self, writer: int, its_id: int, number: int, body: bytes | None) -> Command:
-        return self.tell(writer, its_id, store_body(number + 1, body))
+    @rule(
+        target=sent,
+        writer=writers,
+        its_id=ids,
+        number=st.integers(0, 5),
+        body=st.sampled_from([None, *BODIES]),
+        expected=SIZES,
+    )
+    def store(self, writer: int, its_id: int, number: int, body: bytes | None, expected: int | None) -> Command:
+        return self.tell(writer, its_id, store_body(number + 1, body, expected))
+
+    @rule(writer=writers, its_id=ids, body=st.sampled_from(BODIES), expected=SIZES, completes=st.booleans())
+    def store_a_file_and_let_its_time_pass(
+        self, writer: int, its_id: int, body: bytes, expected: int | None, *, completes: bool
+    ) -> None:
+        """As a client does that deletes its copy then, and completes late or never."""
+        self.tell(writer, its_id, store_body(1, body, expected))
+        self.now += EXPIRY - START
+        if completes:
+            md5 = hashlib.md5(body).hexdigest()
+            self.tell(writer, its_id, ask.FinalizeRecording(at=self.now, total_chunks=1, checksum_md5=md5))
+        self.tell(writer, its_id, ask.ExpireRecording(at=self.now))
 
     @rule(
         target=sent,

@@ -9,14 +9,17 @@ from tests.domain.histories import (
     START,
     at,
     chunk,
+    completed_by_itself,
     damaged,
     deleted,
+    expired,
     failed,
     finalize,
     finalized,
     given,
     note_written,
     opened,
+    placeholder,
     retry_requested,
     stitched,
     transcribed,
@@ -46,13 +49,20 @@ FACTS = {
     "end_user_id": "user",
     "details_key": "details-1",
     "note_wanted": True,
+    "recorded_at": at(-4),
+    "source": "device",
+    "upload_method": "ble",
+    "recording_uuid": "0b7a1bd2-9e35-4e0f-8f53-0f6f4d0a4f11",
+    "recording_generation": 2,
 }
 
 
 def test_an_opened_recording_stands_as_it_was_announced():
     row = summary_of(opened(**FACTS, finalize_policy=FinalizePolicy.RECONCILE)).model_dump()
-    not_yet = ("total_chunks", "final_duration_ms", "finalized_at", "stitched", "transcribed", "note", "failed")
+    not_yet = ("file", "total_chunks", "final_duration_ms", "finalized_at")
+    not_yet += ("stitched", "transcribed", "note", "failed")
     assert row == FACTS | dict.fromkeys(not_yet) | {
+        "has_bytes": False,
         "suspect_chunks": (),
         "language_wanted": None,
         "provider_wanted": None,
@@ -66,6 +76,20 @@ def test_an_opened_recording_stands_as_it_was_announced():
 def test_a_finalized_recording_says_what_was_declared_and_when():
     summary = summary_of(opened(), chunk(1), finalized(1))
     assert (summary.total_chunks, summary.final_duration_ms, summary.finalized_at) == (1, 9_000, finalized(1).at)
+
+
+def test_only_a_recording_that_is_one_file_knows_its_file_and_the_newest():
+    file, other = chunk(1, b"file"), chunk(1, b"another", expected=7)
+    whole = [opened(kind=RecordingKind.WHOLE_FILE), file]
+    assert summary_of(*whole).file == file
+    assert summary_of(*whole, other).file == other
+    assert summary_of(*whole, other, completed_by_itself(b"another")).standing is Standing.FINALIZED
+    assert summary_of(opened(), file).file is None
+
+
+def test_whether_any_bytes_are_stored_is_known():
+    assert not summary_of(opened(), placeholder(1)).has_bytes
+    assert summary_of(opened(), placeholder(1), chunk(2), expired()).has_bytes
 
 
 PDF = "a PDF document"

@@ -73,6 +73,13 @@ async def _made(service):
     await failed_at_stitching(service, broken)
     assert (await consultation.send(silence(), final=True)).status == 200
     download = (await api.get(done, "/download-url"))["download_url"]
+    end_user, *old_end_users = [(await api.call("POST", "/v1/end-users", body={})).json["id"] for _ in range(4)]
+    device = (await api.call("POST", "/v1/devices", body={"serial_number": "SN 1"})).json["id"]
+    of_device = {"device_id": device}
+    bound = {"path_parameters": of_device, "body": {"end_user_id": end_user}}
+    assert (await api.call("POST", f"/v1/devices/{device}/bind", body=bound["body"])).status == 200
+    to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
+    summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
@@ -87,9 +94,18 @@ async def _made(service):
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
+            "POST /v1/recordings/search": {
+                "body": {"query": "good morning", "end_user_id": service.credentials["end_user_id"]}
+            },
             "POST /v1/webhooks": {"body": asked},
+            "POST /v1/devices/{device_id}/bind": bound,
+            "POST /v1/devices/{device_id}/token/refresh": {"path_parameters": of_device},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
+            "POST /v1/summaries": {"body": to_summarize},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),
+            "POST /v1/recordings/{recording_id}/download-url": of(
+                done, {"media_id": done["id"].replace("rec_", "med_")}
+            ),
             "POST /v1/recordings/{recording_id}/upload-complete": of(arrived, {}),
             "POST /v1/recordings/{recording_id}/finalize": of(ready, {"total_chunks": 1, "final_duration_ms": 1}),
             **(await _right_of_dragon(service)),
@@ -100,12 +116,17 @@ async def _made(service):
         },
         "recording_id": recordings,
         "transcription_id": [its_id.replace("rec_", "txn_") for its_id in recordings],
+        "summary_id": [summary],
         "webhook_id": [webhook],
         "session_id": [consultation.session_id],
+        "end_user_id": [end_user],
+        "device_id": [device],
+        "section": ["processing", "upload"],
         "delivery_id": [one["id"] for one in deliveries["data"]],
         "to be deleted": {
             "recording_id": [(await api.create())["id"] for _ in range(3)],
             "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
+            "end_user_id": old_end_users,
         },
     }
 
@@ -191,4 +212,9 @@ def test_enough_cases_were_tried_that_this_means_something():
     assert sum(CASES.values()) >= LEAST_CASES
     assert len(CASES) == len(OPERATIONS)
     unanswered = {name for name, statuses in STATUSES.items() if not any(200 <= status < 300 for status in statuses)}
-    assert unanswered == set()
+    assert unanswered == {name for name in STATUSES if not can_be_done(*name.split(" "))}
+
+
+def can_be_done(method, path):
+    """Whether the operation is not one that is always refused, and told of only so that clients are told why."""
+    return any(status.startswith("2") for status in document()["paths"][path][method.lower()]["responses"])

@@ -10,12 +10,14 @@ from service.application.clock import utc_now
 from service.dialects.bota.reference import REFERENCE
 from tests.end_to_end.service_process import short_speech
 
-SCOPES = [f"{what}:{how}" for what in ("recordings", "transcriptions", "webhooks") for how in ("read", "write")]
+RESOURCES = ("recordings", "transcriptions", "summaries", "webhooks", "end_users", "devices")
+SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")]
 
-# method and path -> the scope it needs, and the tokens that may, too, for what is theirs
+# method and path -> the scope it needs, if any, and the tokens that may, too, for what is theirs
 TABLE = {
     "POST /v1/recordings": ("recordings:write", ["device"]),
     "GET /v1/recordings": ("recordings:read", []),
+    "POST /v1/recordings/search": ("recordings:read", []),
     "GET /v1/recordings/{recording_id}": ("recordings:read", []),
     "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
     "POST /v1/recordings/{recording_id}/finalize": ("recordings:write", ["device"]),
@@ -27,10 +29,14 @@ TABLE = {
     "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/retry": ("recordings:write", []),
     "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
+    "POST /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/transcriptions": ("transcriptions:write", []),
     "POST /v1/recordings/{recording_id}/transcribe": ("transcriptions:write", []),
     "GET /v1/transcriptions": ("transcriptions:read", []),
     "GET /v1/transcriptions/{transcription_id}": ("transcriptions:read", []),
+    "POST /v1/summaries": ("summaries:write", []),
+    "GET /v1/summaries": ("summaries:read", []),
+    "GET /v1/summaries/{summary_id}": ("summaries:read", []),
     "POST /v1/webhooks": ("webhooks:write", []),
     "GET /v1/webhooks": ("webhooks:read", []),
     "GET /v1/webhooks/{webhook_id}": ("webhooks:read", []),
@@ -38,8 +44,40 @@ TABLE = {
     "GET /v1/webhooks/{webhook_id}/deliveries": ("webhooks:read", []),
     "POST /v1/webhooks/{webhook_id}/redeliver": ("webhooks:write", []),
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": ("webhooks:write", []),
+    "POST /v1/end-users": ("end_users:write", []),
+    "GET /v1/end-users": ("end_users:read", []),
+    "GET /v1/end-users/{end_user_id}": ("end_users:read", []),
+    "PATCH /v1/end-users/{end_user_id}": ("end_users:write", []),
+    "DELETE /v1/end-users/{end_user_id}": ("end_users:write", []),
+    "POST /v1/devices": ("devices:write", []),
+    "GET /v1/devices": ("devices:read", []),
+    "GET /v1/devices/{device_id}": ("devices:read", ["device"]),
+    "PATCH /v1/devices/{device_id}": ("devices:write", []),
+    "POST /v1/devices/{device_id}/bind": ("devices:write", []),
+    "POST /v1/devices/{device_id}/unbind": ("devices:write", []),
+    "POST /v1/devices/{device_id}/token/refresh": ("devices:write", ["device"]),
+    "POST /v1/devices/{device_id}/heartbeat": ("devices:write", ["device"]),
+    "GET /v1/devices/{device_id}/state": ("devices:read", ["device"]),
+    "GET /v1/config/{section}": (None, ["device"]),
+    "GET /v1/end-users/{end_user_id}/config/{section}": (None, ["device"]),
+    "GET /v1/devices/{device_id}/config/{section}": (None, ["device"]),
+    "POST /v1/recordings/{recording_id}/encrypted-upload-v2/sessions": ("recordings:write", ["device", "upload"]),
+    **dict.fromkeys(
+        [
+            "GET /v1/recordings/{recording_id}/encrypted-upload-v2/sessions/{session_id}",
+            "DELETE /v1/recordings/{recording_id}/encrypted-upload-v2/sessions/{session_id}",
+            "POST /v1/recordings/{recording_id}/encrypted-upload-v2/sessions/{session_id}/staging-url",
+            "POST /v1/recordings/{recording_id}/encrypted-upload-v2/sessions/{session_id}/manifest",
+            "POST /v1/recordings/{recording_id}/encrypted-upload-v2/sessions/{session_id}/recover",
+            "POST /v1/recordings/{recording_id}/upload-relay",
+        ],
+        ("recordings:write", ["device", "upload"]),
+    ),
+    "POST /v1/devices/{device_id}/grant": ("devices:write", ["device"]),
+    "GET /v1/devices/{device_id}/commands": ("devices:write", ["device"]),
+    "POST /v1/devices/{device_id}/commands": ("devices:write", ["device"]),
 }
-OWN_ID = ("/finalize", "/chunks", "/upload-url", "/upload-complete")
+NAMES_ONES_OWN = ("{recording_id}", "{device_id}")
 
 
 @dataclass
@@ -58,7 +96,11 @@ class Things:
         facts = {"device_id": "dev_own", "end_user_id": "eu_own"}
         recording = await api.create(streaming=not whole, **facts)
         path = path.replace("{recording_id}", recording["id"])
-        path = path.replace("{number}", "1")
+        path = path.replace("{number}", "1").replace("{section}", "upload")
+        path = path.replace("{session_id}", "6e3c0a52-6a3f-4b0e-9d43-2f4b8c1d7a90")
+        if "{device_id}" in path or "{end_user_id}" in path:
+            self.new_key("device", project_id=self.project_id, **facts)  # which is proof that they exist
+        path = path.replace("{device_id}", "dev_own").replace("{end_user_id}", "eu_own")
         path = path.replace("{transcription_id}", recording["id"].replace("rec_", "txn_"))
         if whole:
             asked = {"content_type": "audio/wav", "file_size_bytes": 9}
@@ -66,8 +108,10 @@ class Things:
             await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
         else:
             await api.put(recording, 1, short_speech())
-        if "transcription" in path:
+        if "transcription" in path or "summaries" in path:
             await api.finalize(recording, 1)
+        if "{summary_id}" in path:
+            path = path.replace("{summary_id}", await self._summary(api, recording))
         if "{webhook_id}" in path:
             path = path.replace("{webhook_id}", await self._webhook(api))
         if "{delivery_id}" in path:
@@ -78,6 +122,11 @@ class Things:
             path = path.replace("{delivery_id}", found["data"][0]["id"])
         return method, path, _body(operation, recording["id"]), recording["id"]
 
+    async def _summary(self, api, recording):
+        transcript = await api.transcript(recording)
+        body = {"transcription_id": transcript["id"], "template": "general"}
+        return (await api.call("POST", "/v1/summaries", body=body)).json["id"]
+
     async def _webhook(self, api):
         body = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
         return (await api.call("POST", "/v1/webhooks", body=body)).json["id"]
@@ -86,11 +135,19 @@ class Things:
 def _body(operation, recording_id):
     return {
         "POST /v1/recordings": {"streaming": True, "end_user_id": "eu_own"},
+        "POST /v1/recordings/search": {"query": "rash", "end_user_id": "eu_own"},
         "POST /v1/recordings/{recording_id}/finalize": {"total_chunks": 1, "final_duration_ms": 1},
         "POST /v1/recordings/{recording_id}/upload-url": {"content_type": "audio/wav", "file_size_bytes": 9},
         "POST /v1/recordings/{recording_id}/upload-complete": {},
+        "POST /v1/recordings/{recording_id}/download-url": {"media_id": recording_id.replace("rec_", "med_")},
         "POST /v1/transcriptions": {"recording_id": recording_id},
+        "POST /v1/summaries": {"transcription_id": recording_id.replace("rec_", "txn_"), "template": "general"},
         "POST /v1/webhooks": {"url": "http://127.0.0.1:9/", "events": ["recording.created"]},
+        "POST /v1/end-users": {},
+        "PATCH /v1/end-users/{end_user_id}": {},
+        "POST /v1/devices": {"serial_number": "SN 1"},
+        "PATCH /v1/devices/{device_id}": {},
+        "POST /v1/devices/{device_id}/bind": {"end_user_id": "eu_own"},
     }.get(operation)
 
 
@@ -115,8 +172,8 @@ async def status(things, operation, kind, made=None, **facts):
     return answer.status
 
 
-PERMITTED = {200, 201, 202, 204, 409}
-"""409: a recording that is not what the endpoint is for; which says that the key was let in."""
+PERMITTED = {200, 201, 202, 204, 409, 422}
+"""409: a recording that is not what the endpoint is for; 422: what is not supported. The key was let in."""
 
 
 @pytest.mark.parametrize("operation", TABLE)
@@ -131,7 +188,9 @@ async def test_without_a_key_or_with_an_unknown_one_nothing_is_done(things, oper
 async def test_a_secret_key_may_and_a_restricted_one_as_its_scope_says(things, operation):
     needed, _ = TABLE[operation]
     assert await status(things, operation, "secret") in PERMITTED
-    assert await status(things, operation, "restricted", scopes=frozenset({needed})) in PERMITTED
+    assert await status(things, operation, "restricted", scopes=frozenset({needed or "webhooks:read"})) in PERMITTED
+    if needed is None:
+        return
     made = await things.made(operation)
     for scopes in [frozenset(), *(frozenset({scope}) for scope in SCOPES if scope != needed)]:
         assert await status(things, operation, "restricted", made, scopes=scopes) == 403, scopes
@@ -143,7 +202,8 @@ async def test_a_device_token_may_what_its_own_device_needs(things, operation):
     own = await status(things, operation, "device", device_id="dev_own", end_user_id="eu_own")
     assert (own in PERMITTED) if allowed else (own == 403)
     other = await status(things, operation, "device", device_id="dev_other", end_user_id="eu_own")
-    assert other == (404 if operation.endswith(OWN_ID) else own)
+    is_anothers = allowed and any(name in operation for name in NAMES_ONES_OWN)
+    assert other == (404 if is_anothers else own)
 
 
 @pytest.mark.parametrize("operation", TABLE)
@@ -155,6 +215,8 @@ async def test_an_upload_token_may_upload_to_its_one_recording(things, operation
     assert other == (404 if "upload" in TABLE[operation][1] else 403)
 
 
-@pytest.mark.parametrize("operation", [one for one in TABLE if "{" in one or one == "POST /v1/transcriptions"])
+@pytest.mark.parametrize(
+    "operation", [one for one in TABLE if "_id}" in one or one in ("POST /v1/transcriptions", "POST /v1/summaries")]
+)
 async def test_another_projects_ids_are_not_found(things, operation):
     assert await status(things, operation, "secret", project_id="proj_another") == 404

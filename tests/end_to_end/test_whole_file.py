@@ -32,7 +32,14 @@ async def test_a_file_goes_up_whole_and_comes_back_as_text_and_byte_for_byte(pro
 
     offered = await post(project, recording, "upload-url", ASKED)
     assert offered.status == 200
-    assert offered.json.keys() == {"media_id", "upload_url", "content_type", "headers", "expires_at"}
+    assert offered.json.keys() == {
+        "media_id",
+        "upload_url",
+        "upload_token",
+        "content_type",
+        "headers",
+        "expires_at",
+    }
     assert offered.json["content_type"] == offered.json["headers"]["Content-Type"] == "audio/wav"
     assert (await put(project, recording, audio)).status == 200
     assert (await project.get(recording))["status"] == "pending"
@@ -100,10 +107,14 @@ async def test_each_way_of_uploading_is_for_its_own_kind_of_recording(project):
     [
         ({"content_type": "audio", "file_size_bytes": 1}, "content_type"),
         ({"content_type": "audio/wav\r\nX: 1", "file_size_bytes": 1}, "content_type"),
-        ({"file_size_bytes": 1}, "content_type"),
-        ({"content_type": "audio/wav"}, "file_size_bytes"),
+        ({"content_type": "audio/wav; codecs=a b"}, "content_type"),
+        ({"content_type": "image/png", "file_size_bytes": 1}, "content_type"),
         ({"content_type": "audio/wav", "file_size_bytes": 0}, "file_size_bytes"),
-        ({"content_type": "audio/wav", "file_size_bytes": "1"}, "file_size_bytes"),
+        ({"content_type": "audio/wav", "file_size_bytes": "0"}, "file_size_bytes"),
+        ({"content_type": "audio/wav", "file_size_bytes": "1e3"}, "file_size_bytes"),
+        ({"type": "image"}, "type"),
+        ({"type": "video", "content_type": "video/mp4"}, "type"),
+        ({"captured_at": "yesterday"}, "captured_at"),
         ({"content_type": "audio/wav", "file_size_bytes": 10**12}, "file_size_bytes"),
     ],
 )

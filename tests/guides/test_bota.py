@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from json import loads
 
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
@@ -11,15 +12,20 @@ from tests.guides.shell import checkout, run
 
 
 def test_the_walk_through_runs_as_it_stands(service, tmp_path):
-    script = block("service/dialects/bota/README.md", "A recording by hand", "sh")
-    ran = run(script, checkout(tmp_path, service.data_dir, whole_sample=True))
+    walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
+    search = block("service/dialects/bota/README.md", "Search", "sh")
+    summarize = block("service/dialects/bota/README.md", "Summaries", "sh")
+    ran = run(walk + search + summarize, checkout(tmp_path, service.data_dir, whole_sample=True))
     assert ran.stderr == ""
-    finalized, status, transcript, events, same = ran.stdout.strip().splitlines()
+    finalized, status, transcript, events, same, found, summary = ran.stdout.strip().splitlines()
     assert status == "completed"
     assert '"status":"uploaded"' in finalized
     assert word_error_rate(spoken_text(), transcript) <= 0.02
     assert '"type":"Transcribed"' in events
     assert same == "The audio is the audio that was sent."
+    assert any("headache" in result["chunk_text"] for result in loads(found)["results"])
+    assert loads(summary)["status"] == "completed"
+    assert loads(summary)["output"]["plan"]
 
 
 async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):
@@ -40,3 +46,17 @@ async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):
     assert (folder / "all.bin").read_bytes() == b"".join(wrong)
     assert (folder / "second.bin").read_bytes() == wrong[1]
     assert (await api.ended(recording))["status"] == "completed"
+
+
+def test_an_end_user_and_a_device_of_theirs_as_it_stands(service, tmp_path):
+    walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
+    script = block("service/dialects/bota/README.md", "End users and devices", "sh")
+    show = 'cat "$DIR/bound.json" "$DIR/recording.json"'
+    ran = run(walk.partition("# 1. ")[0] + script + show, checkout(tmp_path, service.data_dir))
+    assert ran.stderr == ""
+    heartbeat, config, shown = ran.stdout.strip().splitlines()
+    assert heartbeat == '{"status":"ok"}'
+    assert '"streaming_enabled":true' in config
+    assert '"model":"bota_note"' in shown
+    assert '"status":"bound"' in shown
+    assert '"chunk_upload_url_template"' in shown

@@ -36,5 +36,4 @@ def test_a_recording_is_uploaded_shown_and_downloaded(service, tmp_path):
 
 def test_every_command_is_in_the_guide_and_no_other():
     named = re.findall(r"^\| `tapedeck ([a-z ]+?)(?: [A-Z]+)*` \|", prose("service/cli/README.md"), re.MULTILINE)
-    rebuild = "rebuild summaries"
-    assert {"rebuild" if name == rebuild else name for name in named} == command_names()
+    assert {"rebuild" if name.startswith("rebuild ") else name for name in named} == command_names()

@@ -51,6 +51,10 @@ TAPEDECK = {
     "keys revoke": "tests/service/cli/test_keys.py::test_a_key_of_each_kind_is_made_listed_and_revoked_at_once",
     "publish": "tests/end_to_end/test_kafka.py::"
     "test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once",
+    "rebuild orders": "tests/adapters/test_note_orders.py::"
+    "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
+    "rebuild search": "tests/service/followers/test_search_follower.py::"
+    "test_an_index_rebuilt_by_the_command_finds_what_it_found_before",
     "rebuild summaries": "tests/guides/test_runtime.py::"
     "test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it",
     "retry": "tests/service/cli/test_recordings.py::test_a_failed_recording_is_retried_to_its_transcript",

@@ -55,6 +55,10 @@ async def test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_i
     own_service.data_dir = folder / "backup"
     rebuilt = run(".venv/bin/tapedeck rebuild summaries", folder, TAPEDECK_DATA_DIR="backup")
     assert rebuilt.stdout.startswith("summaries: ")
+    rebuilt = run(".venv/bin/tapedeck rebuild orders", folder, TAPEDECK_DATA_DIR="backup")
+    assert rebuilt.stdout.startswith("orders: ")
+    rebuilt = run(".venv/bin/tapedeck rebuild search", folder, TAPEDECK_DATA_DIR="backup")
+    assert rebuilt.stdout.startswith("search: ")
     await own_service.start()
     assert await own_service.api().get(recording) == before
 
@@ -63,4 +67,8 @@ def test_a_view_that_can_be_rebuilt_is_named_as_it_is():
     assert isinstance(main, Group)
     (view,) = main.get_command(None, "rebuild").params
     assert isinstance(view.type, Choice)
-    assert [f"`tapedeck rebuild {name}`" in section(GUIDE, "Upgrade") for name in view.type.choices] == [True]
+    assert [f"`tapedeck rebuild {name}`" in section(GUIDE, "Upgrade") for name in view.type.choices] == [
+        True,
+        True,
+        True,
+    ]

@@ -16,16 +16,17 @@ from service.dialects.bota.identifiers import public_recording_id
 class Permission:
     """What a request needs: a secret key, a restricted key with `scope`, or a token of one of these kinds.
 
-    A token is valid only for what is its own: a device's recordings, or the one recording of an upload token.
+    Without a `scope`, any API key. A token is valid only for what is its own: a device, its end user and its
+    recordings, or the one recording of an upload token.
     """
 
-    scope: str
+    scope: str | None
     tokens: frozenset[KeyKind] = frozenset()
 
     def includes(self, key: Key) -> bool:
         if key.kind in (KeyKind.DEVICE, KeyKind.UPLOAD):
             return key.kind in self.tokens
-        return key.allows(self.scope)
+        return key.kind is not KeyKind.CLIENT if self.scope is None else key.allows(self.scope)
 
 
 _DEVICE = frozenset({KeyKind.DEVICE})
@@ -38,8 +39,17 @@ UPLOAD_FILE = Permission("recordings:write", _UPLOADER)
 RESUME_UPLOAD = Permission("recordings:read", _UPLOADER)
 READ_TRANSCRIPTIONS = Permission("transcriptions:read")
 WRITE_TRANSCRIPTIONS = Permission("transcriptions:write")
+READ_SUMMARIES = Permission("summaries:read")
+WRITE_SUMMARIES = Permission("summaries:write")
 READ_WEBHOOKS = Permission("webhooks:read")
 WRITE_WEBHOOKS = Permission("webhooks:write")
+READ_END_USERS = Permission("end_users:read")
+WRITE_END_USERS = Permission("end_users:write")
+READ_DEVICES = Permission("devices:read")
+WRITE_DEVICES = Permission("devices:write")
+READ_OWN_DEVICE = Permission("devices:read", _DEVICE)
+ACT_AS_DEVICE = Permission("devices:write", _DEVICE)
+READ_CONFIG = Permission(None, _DEVICE)
 
 
 def authenticated(request: web.Request, callers: Callers) -> Key:
@@ -55,7 +65,7 @@ def permitted(request: web.Request, callers: Callers, permission: Permission) ->
     """The request's key, which has the permission. Raises: Unauthorized, Forbidden."""
     key = authenticated(request, callers)
     if not permission.includes(key):
-        raise Forbidden(permission.scope)
+        raise Forbidden(permission.scope or "this")
     return key
 
 

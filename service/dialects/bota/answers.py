@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure"]
+Source = Literal["device", "api_upload"]
 TranscriptionStatusOfRecording = Literal["queued", "processing", "completed", "failed"]
 TranscriptionStatus = Literal["pending", "processing", "completed", "failed"]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
@@ -19,10 +20,14 @@ EventType = Literal[
     "transcription.started",
     "transcription.completed",
     "transcription.failed",
+    "summary.started",
+    "summary.completed",
+    "summary.failed",
 ]
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, pattern=r"Z$")]
 RecordingId = Annotated[str, Field(pattern=r"^rec_[A-Za-z0-9]{1,60}$")]
+MediaId = Annotated[str, Field(pattern=r"^med_[A-Za-z0-9]{1,60}$")]
 TranscriptionId = Annotated[str, Field(pattern=r"^txn_[A-Za-z0-9]{1,60}$")]
 WebhookId = Annotated[str, Field(pattern=r"^wh_[A-Za-z0-9]{1,61}$")]
 EventId = Annotated[str, Field(pattern=r"^evt_[A-Za-z0-9]{1,60}$")]
@@ -76,13 +81,26 @@ SuspectChunks = Annotated[list[SuspectChunkAnswer] | None, Field(exclude_if=lamb
 """Only there if there is any (D), and at most a hundred of them."""
 
 
+class MediaAnswer(Answer):
+    """What a recording consists of: its audio, and nothing else here."""
+
+    id: MediaId
+    type: Literal["audio"]
+    mime_type: str
+    file_size_bytes: Count
+    status: Literal["pending", "uploaded"]
+    captured_at: Time | None
+    created_at: Time
+
+
 class RecordingAnswer(Answer):
     id: RecordingId
     project_id: str
     device_id: str | None
     end_user_id: str | None
     name: str | None
-    source: Literal["device", "api_upload"]
+    source: Source
+    upload_method: str | None
     status: RecordingStatus
     duration_ms: Count | None
     duration_seconds: Count | None
@@ -96,12 +114,15 @@ class RecordingAnswer(Answer):
     content_sha256: Sha256 | None
     content_sha256_verified_at: Time | None
     metadata: dict[str, Any]
-    media: list[Any]
+    media: list[MediaAnswer]
     failure: FailureAnswer | None
     created_at: Time
     updated_at: Time
     uploaded_at: Time | None
     deleted_at: None
+    recording_uuid: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    """Only there if the recorder named it, like `recording_generation`."""
+    recording_generation: Annotated[int | None, Field(ge=1, exclude_if=lambda value: value is None)] = None
     dialect: OfOthers = None
     external_id: OfOthers = None
     suspect_chunks: SuspectChunks = None
@@ -145,7 +166,7 @@ class ChunksAnswer(Answer):
     """What has arrived (D), and a fresh template while more can be taken, or some of it can be replaced."""
 
     id: RecordingId
-    status: Literal["pending", "streaming", "uploaded"]
+    status: Literal["pending", "streaming", "uploaded", "failed"]
     chunks_received: Count
     total_chunks: int | None
     max_chunks: int
@@ -166,17 +187,20 @@ class HistoryAnswer(Answer):
 
 
 class DownloadUrlAnswer(Answer):
+    media_id: MediaId
     download_url: str
+    expires_at: Time
     expires_in: Annotated[int, Field(ge=1, le=86_400)]
     content_type: str
     file_size_bytes: Count
 
 
 class UploadUrlAnswer(Answer):
-    """Where to PUT the file, with which headers. No Authorization is sent with it."""
+    """Where to PUT the file, with which headers and no Authorization; `upload_token` is the key to complete it with."""
 
-    media_id: str
+    media_id: MediaId
     upload_url: str
+    upload_token: Annotated[str, Field(pattern=r"^up_[A-Za-z0-9_-]{1,253}$")]
     content_type: str
     headers: dict[str, str]
     expires_at: Time
@@ -266,13 +290,20 @@ class HealthAnswer(Answer):
 
 
 class ErrorBody(BaseModel):
-    """`type` and `code` are equal; some types say more in fields of their own."""
+    """`type` and `code` are equal; some types say more in fields of their own.
+
+    `param`: the field that is wrong. `request_id`: the answer's `x-correlation-id` without its hyphens (D).
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str
     code: str
     message: str
+    param: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    request_id: Annotated[
+        str | None, Field(pattern=r"^req_[A-Za-z0-9]{32}$", exclude_if=lambda value: value is None)
+    ] = None
 
 
 class ErrorAnswer(Answer):

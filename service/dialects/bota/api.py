@@ -2,25 +2,36 @@
 
 from aiohttp import web
 
+from service.dialects.bota.directory.config import Config
+from service.dialects.bota.directory.devices import DeviceEndpoints
+from service.dialects.bota.directory.end_users import EndUserEndpoints
+from service.dialects.bota.downloads import Downloads
+from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
 from service.dialects.bota.health import Health
+from service.dialects.bota.idempotency import Once
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
+from service.dialects.bota.search.handlers import Search
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.stored_chunks import StoredChunks
 from service.dialects.bota.streaming import Streaming
 from service.dialects.bota.transcriptions import Transcriptions
+from service.dialects.bota.upload_tokens import UploadTokens
 from service.dialects.bota.upload_urls import UploadUrls
 from service.dialects.bota.webhooks import WebhookEndpoints
 from service.dialects.bota.whole_file import WholeFile
+from service.dialects.bota.written_summaries.handlers import Summaries
 from service.dialects.http.api import Api
 from service.dialects.http.parts import Parts
 
 
 def _install(app: web.Application, parts: Parts) -> None:
     settings, clock = parts.settings.section(BotaSettings), parts.clock
-    uploads, queries, callers, limits = parts.uploads, parts.queries, parts.callers, parts.limits
+    uploads, queries, limits, tokens = parts.uploads, parts.queries, parts.limits, UploadTokens(parts.signer)
+    callers = parts.callers.and_also(tokens.key)
+    directory, once = parts.directory, Once(parts.idempotency, callers, limits)
     urls = UploadUrls(parts.signer, base_url=settings.base_url, clock=clock)
     app.middlewares.append(rate_limits(callers, per_minute=settings.requests_per_minute, clock=clock))
     app.on_response_prepare.append(tell_rate)
@@ -36,19 +47,26 @@ def _install(app: web.Application, parts: Parts) -> None:
             clock=clock,
             new_id=parts.new_id,
         ),
-        WholeFile(uploads, queries, callers, urls, limits, window=settings.upload_window, clock=clock),
+        WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
-        Reading(
+        Reading(queries, parts.lifecycle, callers),
+        Downloads(
             queries,
-            parts.lifecycle,
             callers,
+            limits,
             parts.signer,
             base_url=settings.base_url,
-            download_window=settings.download_window,
+            window=settings.download_window,
             clock=clock,
         ),
+        Search(parts.search, callers, limits),
         Transcriptions(queries, parts.transcription_requests, callers, limits),
-        WebhookEndpoints(parts.webhooks, callers, limits, new_id=parts.new_id),
+        Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
+        WebhookEndpoints(parts.webhooks, callers, limits, once, new_id=parts.new_id),
+        EndUserEndpoints(directory.end_users, callers, limits, once, new_id=parts.new_id),
+        DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),
+        Config(directory, queries, callers, max_chunks=settings.max_chunks, window=settings.upload_window),
+        Encrypted(queries, directory.devices, callers),
         Health(queries),
     )
     for handler in handlers:

@@ -1,4 +1,4 @@
-"""Bota: recordings streamed in chunks or uploaded as one file, their transcriptions, and webhooks."""
+"""Bota: recordings streamed in chunks or uploaded as one file, their transcriptions and summaries, and webhooks."""
 
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,14 @@ BOTA = Dialect(
         "recordings:write",
         "transcriptions:read",
         "transcriptions:write",
+        "summaries:read",
+        "summaries:write",
         "webhooks:read",
         "webhooks:write",
+        "end_users:read",
+        "end_users:write",
+        "devices:read",
+        "devices:write",
     ),
     dev_credentials=DEV_CREDENTIALS,
     client_ids=client_ids,

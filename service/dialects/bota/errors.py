@@ -8,13 +8,19 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.directory.port import ExternalIdTaken
+from adapters.kept_answers import NameReused
+from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
 from domain.events import Failed, Stage
+from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
+from service.application.directory import DeviceBoundToAnother, DeviceNotBound, DeviceNotFound, EndUserNotFound
 from service.application.queries import ViewBehind
+from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.requests import InvalidRequest
-from service.dialects.http.errors import RETRY_SOON, ErrorTable, Refusal, Row
+from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.signed_urls import SignatureRefused
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
@@ -41,6 +47,11 @@ class NotReady(Exception):
     """Something asked for does not exist yet."""
 
 
+class MediaNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("The recording has no such medium; `media` of GET /v1/recordings/{id} has those that it has.")
+
+
 class TranscriptionNotFound(Exception):
     def __init__(self) -> None:
         super().__init__("There is no such transcription.")
@@ -53,6 +64,19 @@ class TranscriptionFailed(Exception):
             Stage.STITCH: f"{_STORED_BYTES} {_MEND}",
         }.get(failed.stage, "POST /v1/recordings/{id}/retry tries again.")
         super().__init__(f"The transcription failed: {failed.message} {helps}")
+
+
+class SummaryNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such summary.")
+
+
+class TemplateNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such template; there are tmpl_general_notes, tmpl_sales_call, tmpl_clinical_soap and "
+            "tmpl_legal_memo."
+        )
 
 
 _ELSEWHERE = "The recording was created over another API; upload and finalize it there."
@@ -87,6 +111,22 @@ class ContentDiffers(Exception):
     """What arrived differs from what the client says it sent."""
 
 
+class SectionNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such section of the configuration; there are processing and upload.")
+
+
+class NotSupported(Exception):
+    """The call needs the vendor's keys. `instead`: what does the same here."""
+
+    def __init__(self, instead: str) -> None:
+        super().__init__(f"This service does not have the keys that this call needs. {instead}")
+
+
+class CiphertextRefused(NotSupported):
+    """There is a body that nobody will read."""
+
+
 class TooManyRequests(Exception):
     def __init__(self, seconds: int) -> None:
         super().__init__(f"There were too many requests; the next one is accepted in {seconds} seconds.")
@@ -101,7 +141,8 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
-    SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to, GET …/download-url one for the audio.",
+    SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to while the recording accepts uploads, "
+    "GET …/download-url one for the audio, and GET …/chunks/all what is stored.",
     UploadNotVerified: "POST /v1/recordings/{id}/upload-url says where.",
     ContentDiffers: "POST /v1/recordings/{id}/upload-url says where to PUT it again; then POST …/upload-complete.",
 }
@@ -113,10 +154,20 @@ def _worded(error: Exception) -> str:
     return f"{error} {helps}" if helps else str(error)
 
 
+def failure_told(summary: RecordingSummary, failed: Failed) -> str:
+    """Why a recording failed; if it expired, with the calls that give back what was acknowledged of it."""
+    is_expired = failed.stage is Stage.UPLOAD and summary.has_bytes
+    return f"{failed.message} {_STORED_BYTES}" if is_expired else failed.message
+
+
+def _expired(summary: RecordingSummary, failed: Failed) -> str:
+    return f"{failure_told(summary, failed)} POST /v1/recordings creates another recording."
+
+
 def not_uploaded(summary: RecordingSummary) -> NotReady:
     """Why there is no transcription of a recording that is not finalized, and which calls help."""
     if summary.failed is not None:
-        return NotReady(f"The recording expired before its upload was complete. {_STORED_BYTES}")
+        return NotReady(_expired(summary, summary.failed))
     return NotReady(
         "The recording's upload is not complete; it is transcribed automatically once it is: POST "
         "/v1/recordings/{id}/finalize, or upload-complete for a whole file."
@@ -135,13 +186,19 @@ def no_audio(summary: RecordingSummary) -> NotReady:
             f"The recording's audio is not stitched yet; ask again when its status is processing. {_STORED_BYTES}"
         )
     if failed.stage is Stage.UPLOAD:
-        return NotReady(f"The recording expired before its upload was complete, so it has no audio. {_STORED_BYTES}")
+        return NotReady(f"There is no audio: {_expired(summary, failed)}")
     return NotReady(f"The recording's stitching failed: {failed.message} {_STORED_BYTES} {_MEND}")
 
 
 def _write(refusal: Refusal) -> web.Response:
     error = {"type": refusal.code, "code": refusal.code, "message": refusal.sentence, **_details(refusal.error)}
-    return json_answer({"error": error}, status=refusal.status, headers=refusal.headers)
+    return json_answer({"error": error | _request_id()}, status=refusal.status, headers=refusal.headers)
+
+
+def _request_id() -> dict[str, str]:
+    """(P) `req_` and letters and digits: (D) those of the request's trace id, by which the log's lines are found."""
+    its_trace_id = trace_id.get()
+    return {"request_id": f"req_{its_trace_id.replace('-', '')}"} if its_trace_id else {}
 
 
 def _details(error: Exception | None) -> dict[str, Any]:
@@ -149,13 +206,20 @@ def _details(error: Exception | None) -> dict[str, Any]:
         case domain.ChunkMismatch(missing=missing, extra=extra):
             return ({"missing_chunks": missing} if missing else {}) | ({"extra_chunks": extra} if extra else {})
         case InvalidRequest(field=field, reason=reason):
-            return {"details": {"field": field or None, "reason": reason}}
+            return _at_field(field, reason)
         case domain.TotalChunksOutOfRange():
-            return {"details": {"field": "total_chunks", "reason": str(error)}}
+            return _at_field("total_chunks", str(error))
         case domain.ChunkNumberOutOfRange():
-            return {"details": {"field": "part", "reason": str(error)}}
+            return _at_field("part", str(error))
+        case ExternalIdTaken():
+            return {"param": "external_id"}
         case _:
             return {}
+
+
+def _at_field(field: str, reason: str) -> dict[str, Any]:
+    """(P) Older pages have `details`, newer ones `param`: both are sent; no `param` for the body as a whole."""
+    return {"details": {"field": field or None, "reason": reason}} | ({"param": field} if field else {})
 
 
 ERRORS = ErrorTable(
@@ -164,9 +228,26 @@ ERRORS = ErrorTable(
         Unauthorized: Row(401, "unauthorized", {"WWW-Authenticate": 'Bearer realm="tapedeck"'}),
         Forbidden: Row(403, "forbidden"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
+        MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
+        SummaryNotFound: Row(404, "not_found"),
+        TemplateNotFound: Row(404, "template_not_found"),
+        NoteOrderDiffers: Row(409, "idempotency_conflict"),
         WebhookNotFound: Row(404, "not_found"),
         DeliveryNotFound: Row(404, "not_found"),
+        EndUserNotFound: Row(404, "not_found"),
+        DeviceNotFound: Row(404, "not_found"),
+        SectionNotFound: Row(404, "not_found"),
+        ExternalIdTaken: Row(
+            409,
+            "resource_already_exists",
+            sentence="Another end user has this external_id; GET /v1/end-users?external_id=… gives them.",
+        ),
+        DeviceBoundToAnother: Row(409, "device_already_bound"),
+        DeviceNotBound: Row(409, "device_not_bound"),
+        NameReused: Row(409, "idempotency_conflict"),
+        DatabaseFull: Row(507, "storage_full", RETRY_SOON),
+        DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
         TooManyRequests: Row(429, "rate_limit_exceeded"),
         NotReady: Row(409, "not_ready"),
         TranscriptionFailed: Row(409, "transcription_failed"),
@@ -174,6 +255,8 @@ ERRORS = ErrorTable(
         NotWholeFileRecording: Row(400, "invalid_request"),
         UploadNotVerified: Row(425, "verification_pending", RETRY_SOON),
         ContentDiffers: Row(409, "integrity_failure"),
+        NotSupported: Row(422, "not_supported"),
+        CiphertextRefused: Row(422, "not_supported", CLOSE),
     },
     _write,
     worded=_worded,

@@ -7,7 +7,8 @@ import re
 from uuid import UUID
 
 from domain.errors import RecordingNotFound
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import NoteOrdered, OpeningEvent
+from domain.note_order import NoteOrderNotFound
 
 DEVICE_ID = r"^dev_[A-Za-z0-9]{1,60}$"
 END_USER_ID = r"^eu_[A-Za-z0-9]{1,61}$"
@@ -33,8 +34,18 @@ def stitching_job_id(recording_id: UUID) -> str:
     return f"job_{recording_id.hex}"
 
 
-def client_ids(recording_id: UUID, _: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
-    """What Bota's clients call a recording."""
+def public_summary_id(order_id: UUID) -> str:
+    return f"sum_{order_id.hex}"
+
+
+def client_ids(its_id: UUID, opened: OpeningEvent) -> dict[str, str]:
+    """What Bota's clients call a recording, or a note that they ordered, which they call a summary."""
+    if isinstance(opened, NoteOrdered):
+        return {"summary_id": public_summary_id(its_id), **_ids_of_recording(opened.recording_id)}
+    return _ids_of_recording(its_id)
+
+
+def _ids_of_recording(recording_id: UUID) -> dict[str, str]:
     return {
         "recording_id": public_recording_id(recording_id),
         "transcription_id": public_transcription_id(recording_id),
@@ -49,6 +60,14 @@ def recording_id_of(public_id: str) -> UUID:
 def recording_id_of_transcription(public_id: str) -> UUID:
     """The recording that a `txn_` id belongs to. Raises: RecordingNotFound likewise."""
     return _id_behind("txn_", public_id)
+
+
+def order_id_of_summary(public_id: str) -> UUID:
+    """The note order that a `sum_` id stands for. Raises: NoteOrderNotFound likewise."""
+    try:
+        return _id_behind("sum_", public_id)
+    except RecordingNotFound:
+        raise NoteOrderNotFound from None
 
 
 def _id_behind(prefix: str, public_id: str) -> UUID:

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.note_orders import OrderPlace
 from adapters.summary_pages import Order, Place
 from service.dialects.bota.answers import RecordingStatus
 from service.dialects.bota.requests import DeviceId, EndUserId, InvalidRequest, RecordingId
 
 LARGEST_PAGE = 100
 _LETTERS: dict[Order, Literal["c", "f"]] = {Order.CREATED: "c", Order.FINALIZED: "f"}
+_LETTER_OF_ORDERS = "s"
 
 
 class PageRequest(BaseModel):
@@ -47,22 +49,37 @@ class TranscriptionsPageRequest(PageRequest):
 
 def cursor_of(order: Order, place: Place | None) -> str | None:
     """Opaque to clients: the place after which the next page begins."""
-    if place is None:
-        return None
-    text = f"{_LETTERS[order]}{place.time.isoformat(timespec='microseconds')} {place.recording_id.hex}"
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return None if place is None else _cursor(_LETTERS[order], place.time, place.recording_id)
 
 
 def place_of(order: Order, cursor: str | None) -> Place | None:
     """Raises: InvalidRequest for anything but a cursor of this list."""
-    if cursor is None:
-        return None
+    return None if cursor is None else Place(*_place(_LETTERS[order], cursor))
+
+
+def cursor_of_order(place: OrderPlace) -> str:
+    """The same for a list of note orders."""
+    return _cursor(_LETTER_OF_ORDERS, place.time, place.order_id)
+
+
+def place_of_order(cursor: str | None) -> OrderPlace | None:
+    """Raises: as `place_of`."""
+    return None if cursor is None else OrderPlace(*_place(_LETTER_OF_ORDERS, cursor))
+
+
+def _cursor(letter: str, time: datetime, its_id: UUID) -> str:
+    text = f"{letter}{time.isoformat(timespec='microseconds')} {its_id.hex}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _place(letter: str, cursor: str) -> tuple[datetime, UUID]:
     try:
         text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-        time_text, id_text = text.removeprefix(_LETTERS[order]).split(" ")
-        place = Place(datetime.fromisoformat(time_text), UUID(hex=id_text))
+        time_text, id_text = text.removeprefix(letter).split(" ")
+        time, its_id = datetime.fromisoformat(time_text), UUID(hex=id_text)
+        is_one = time.utcoffset() == timedelta() and _cursor(letter, time, its_id) == cursor
     except (ValueError, binascii.Error):
-        place = None
-    if place is None or place.time.utcoffset() != timedelta() or cursor_of(order, place) != cursor:
+        is_one = False
+    if not is_one:
         raise InvalidRequest("cursor", "This must be the next_cursor of this list, exactly as given.")
-    return place
+    return time, its_id

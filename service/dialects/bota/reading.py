@@ -1,71 +1,40 @@
-"""Bota's reading side: recordings, their audio and history; and retrying a failed stage."""
+"""Bota's reading side: recordings and their history; and retrying a failed stage."""
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
-from uuid import UUID
 
 from aiohttp import web
 
 from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
-from domain.events import LoggedEvent, Stitched
+from domain.events import LoggedEvent
 from service.application.callers import Callers
-from service.application.clock import Clock
 from service.application.lifecycle import Lifecycle
 from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import (
-    DownloadUrlAnswer,
     HistoryAnswer,
     HistoryEntryAnswer,
     ListAnswer,
     RecordingAnswer,
 )
-from service.dialects.bota.errors import no_audio
-from service.dialects.bota.identifiers import public_recording_id, recording_id_of
+from service.dialects.bota.identifiers import recording_id_of
 from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.serving import Part, ServedBytes, serve_bytes
-from service.dialects.http.signed_urls import UrlSigner
 
 CONTENT_FIELDS = {"blob_key", "details_key"}
 """Fields of an event that say where we keep something: not for outsiders."""
 
-FILE_ENDINGS = {
-    "audio/ogg": "opus",
-    "audio/wav": "wav",
-    "audio/flac": "flac",
-    "audio/mpeg": "mp3",
-    "audio/aac": "aac",
-    "audio/mp4": "m4a",
-    "audio/webm": "webm",
-}
-
 
 class Reading:
-    """The handlers. `download_window`: how long a download URL works."""
+    """The handlers."""
 
-    def __init__(
-        self,
-        queries: Queries,
-        lifecycle: Lifecycle,
-        callers: Callers,
-        signer: UrlSigner,
-        *,
-        base_url: str,
-        download_window: timedelta,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, queries: Queries, lifecycle: Lifecycle, callers: Callers) -> None:
         self._queries = queries
         self._lifecycle = lifecycle
         self._callers = callers
-        self._signer = signer
-        self._base_url = base_url
-        self._download_window = download_window
-        self._clock = clock
         self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -74,8 +43,6 @@ class Reading:
         router.add_delete("/v1/recordings/{recording_id}", self.delete)
         router.add_get("/v1/recordings/{recording_id}/events", self.events)
         router.add_post("/v1/recordings/{recording_id}/retry", self.retry)
-        router.add_get("/v1/recordings/{recording_id}/download-url", self.download_url)
-        router.add_get("/v1/downloads/{recording_id}.{ending}", self.download)
 
     async def recordings(self, request: web.Request) -> web.Response:
         """A page of the project's recordings, newest first (P); or those that a Dragon client gave these ids (D)."""
@@ -139,42 +106,6 @@ class Reading:
         await self._lifecycle.delete(recording_id)
         return web.Response(status=204)
 
-    async def download_url(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
-        recording_id = recording_id_of(request.match_info["recording_id"])
-        summary = await self._view.summary(key, recording_id)
-        stitched = summary.stitched
-        if stitched is None:
-            raise no_audio(summary)
-        public_id = public_recording_id(recording_id)
-        window = self._download_window
-        query = self._signer.query("download", public_id, self._clock() + window)
-        return json_answer(
-            DownloadUrlAnswer(
-                download_url=f"{self._base_url}/v1/downloads/{_file_name(recording_id, stitched)}?{query}",
-                expires_in=int(window.total_seconds()),
-                content_type=stitched.content_type,
-                file_size_bytes=stitched.size_bytes,
-            )
-        )
-
-    async def download(self, request: web.Request) -> web.StreamResponse:
-        """The stitched audio, by a signed URL that needs no key."""
-        public_id = request.match_info["recording_id"]
-        self._signer.check("download", public_id, request.query, now=self._clock())
-        recording_id = recording_id_of(public_id)
-        summary = await self._queries.summary(recording_id)
-        stitched = summary.stitched
-        if stitched is None:  # it is being stitched anew
-            raise no_audio(summary)
-        audio = ServedBytes(
-            parts=(Part(stitched.blob_key, stitched.size_bytes),),
-            etag=stitched.sha256,
-            content_type=stitched.content_type,
-            file_name=_file_name(recording_id, stitched),
-        )
-        return await serve_bytes(request, self._queries.read, audio)
-
 
 def _in_snake_case(query: Mapping[str, str]) -> Mapping[str, str]:
     """Dragon's ids may also be given in Dragon's own spelling."""
@@ -187,10 +118,6 @@ def _external_id(asked: RecordingsPageRequest) -> str | None:
     if asked.correlation_id is None or asked.recording_id is None:
         return None
     return f"{asked.correlation_id}/{asked.recording_id}"
-
-
-def _file_name(recording_id: UUID, stitched: Stitched) -> str:
-    return f"{public_recording_id(recording_id)}.{FILE_ENDINGS.get(stitched.content_type, 'audio')}"
 
 
 def _event_answer(version: int, event: LoggedEvent) -> HistoryEntryAnswer:

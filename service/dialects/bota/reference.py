@@ -1,25 +1,27 @@
 """Bota's operations as the API reference shows them: what is asked, what is answered, who may ask."""
 
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from service.dialects.bota import access, answers, exports, paging, requests
-from service.dialects.bota.access import Permission
+from service.dialects.bota.directory.reference import DIRECTORY
+from service.dialects.bota.encrypted import ENCRYPTED
+from service.dialects.bota.operations import BODY_ERRORS as _BODY_ERRORS
+from service.dialects.bota.operations import KEY, NAMED_ONCE
+from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
+from service.dialects.bota.operations import keyed as _keyed
+from service.dialects.bota.operations import unkeyed as _open
+from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
-from service.dialects.http.operation import RANGE, Body, Bytes, Operation, ReferencePart
-
-KEY = "key"
+from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
+from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
 _TRANSCRIPTION = {"transcription_id": r"^txn_[A-Za-z0-9]{1,60}$"}
 _WEBHOOK = {"webhook_id": r"^wh_[A-Za-z0-9]{1,61}$"}
 _DELIVERY = {"delivery_id": r"^del_[A-Za-z0-9]{1,60}$"}
-Answers = Mapping[int, Body | tuple[Body, ...]]
-_BODY_ERRORS = (400, 408, 413, 415)
-_STORING_ERRORS = (503, 507)
+_IDEMPOTENCY_KEY = {"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}}
 
 
 class SignedQuery(BaseModel):
@@ -29,29 +31,10 @@ class SignedQuery(BaseModel):
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 
 
-def _keyed(
-    method: str,
-    path: str,
-    summary: str,
-    permission: Permission,
-    answer: Answers,
-    *errors: int,
-    **more: Any,
-) -> Operation:
-    """An operation that needs a key. Any of them may be refused because of the key, the rate, or the log."""
-    return _open(
-        method,
-        path,
-        summary,
-        answer,
-        *errors,
-        401,
-        403,
-        503,
-        security=KEY,
-        scope=permission.scope,
-        **more,
-    )
+class SignedUploadQuery(SignedQuery):
+    """That of a file whose size was announced has this, too."""
+
+    file_size_bytes: Annotated[str | None, Field(pattern=r"^[0-9]{1,16}$")] = None
 
 
 def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
@@ -69,11 +52,6 @@ def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operati
     )
 
 
-def _open(method: str, path: str, summary: str, answer: Answers, *errors: int, **more: Any) -> Operation:
-    told: Answers = dict.fromkeys(sorted({*errors, HTTPStatus.TOO_MANY_REQUESTS}), answers.ErrorAnswer)
-    return Operation(method=method, path=path, summary=summary, answers={**told, **answer}, **more)
-
-
 _RECORDINGS = (
     _keyed(
         "POST",
@@ -81,11 +59,12 @@ _RECORDINGS = (
         "Create a recording, streamed in chunks or uploaded as one file",
         access.CREATE_RECORDING,
         {201: answers.CreatedAnswer},
+        404,
         409,
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=requests.CreateRecording,
-        headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255}},
+        headers=_IDEMPOTENCY_KEY,
     ),
     _keyed(
         "GET",
@@ -151,13 +130,15 @@ _RECORDINGS = (
     _keyed(
         "POST",
         "/v1/recordings/{recording_id}/upload-url",
-        "Where to PUT the file of a whole-file recording",
+        "Where to PUT the file of a whole-file recording, and a token to complete it with",
         access.UPLOAD_FILE,
         {200: answers.UploadUrlAnswer},
         404,
         409,
         *_BODY_ERRORS,
         body=requests.RequestUploadUrl,
+        body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -173,6 +154,7 @@ _RECORDINGS = (
         *_STORING_ERRORS,
         body=requests.CompleteUpload,
         body_is_optional=True,
+        headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
     _keyed(
@@ -205,6 +187,18 @@ _RECORDINGS = (
         409,
         path_patterns=_RECORDING,
     ),
+    _keyed(
+        "POST",
+        "/v1/recordings/{recording_id}/download-url",
+        "Where to download a medium of the recording",
+        access.READ_RECORDINGS,
+        {200: answers.DownloadUrlAnswer},
+        404,
+        409,
+        *_BODY_ERRORS,
+        body=requests.RequestDownloadUrl,
+        path_patterns=_RECORDING,
+    ),
 )
 
 _SIGNED = (
@@ -219,7 +213,8 @@ _SIGNED = (
         *_BODY_ERRORS,
         *_STORING_ERRORS,
         body=Bytes(),
-        query=SignedQuery,
+        query=SignedUploadQuery,
+        is_signed=True,
         headers={"Content-MD5": {"type": "string", "pattern": r"^[A-Za-z0-9+/]{22}==$"}},
         path_patterns={
             "project_id": r"^proj_[A-Za-z0-9]{1,59}$",
@@ -237,6 +232,7 @@ _SIGNED = (
         409,
         503,
         query=SignedQuery,
+        is_signed=True,
         headers=RANGE,
         path_patterns={**_RECORDING, "ending": r"^[a-z0-9]{1,8}$"},
     ),
@@ -299,8 +295,11 @@ _WEBHOOKS = (
         "Register an endpoint; its secret is shown here and never again",
         access.WRITE_WEBHOOKS,
         {201: answers.WebhookCreatedAnswer},
+        409,
+        507,
         *_BODY_ERRORS,
         body=requests.CreateWebhook,
+        headers=NAMED_ONCE,
     ),
     _keyed(
         "GET",
@@ -363,13 +362,24 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 REFERENCE = ReferencePart(
     name="Bota",
     summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
-    operations=(*_RECORDINGS, *_SIGNED, *_TRANSCRIPTIONS, *_WEBHOOKS, _HEALTH),
+    operations=(
+        *_RECORDINGS,
+        *_SEARCH,
+        *_SIGNED,
+        *_TRANSCRIPTIONS,
+        *SUMMARIES,
+        *_WEBHOOKS,
+        *DIRECTORY,
+        *ENCRYPTED,
+        _HEALTH,
+    ),
     security_schemes={
         KEY: {
             "type": "http",
             "scheme": "bearer",
             "description": "A secret key (sk_…) may do everything in its project; a restricted key (rk_…) what its "
-            "scopes say; a device token (dtok_…) may create, upload and finalize its own recordings; an upload token "
+            "scopes say; a device token (dtok_…) may create, upload and finalize its own recordings, and "
+            "act for its own device; an upload token "
             "(up_…) may upload to its one recording.",
         }
     },
@@ -378,4 +388,5 @@ REFERENCE = ReferencePart(
         "X-RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
         "X-RateLimit-Reset": {"description": "When the minute ends, in Unix seconds.", "schema": {"type": "integer"}},
     },
+    request_headers=("Bota-Version", "Idempotency-Key"),
 )

@@ -1,10 +1,12 @@
 """Bota's words for a recording and its transcription (P): every field is there, null if nothing is known."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
+from adapters.audio.media_types import UNKNOWN
 from adapters.speech.transcript import Transcript
-from domain.events import INTEGRITY_FAILURE, ChunkStored, Damage, RecordingKind, SuspectChunk
+from domain.events import INTEGRITY_FAILURE, Damage, RecordingKind, SuspectChunk
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.exact_json import exact_loads
@@ -13,15 +15,24 @@ from service.dialects.bota.answers import (
     DamageAnswer,
     FailureAnswer,
     FinalizedAnswer,
+    MediaAnswer,
     RecordingAnswer,
     RecordingStatus,
     SegmentAnswer,
+    Source,
     SuspectChunkAnswer,
     TranscriptionAnswer,
     TranscriptionStatus,
     TranscriptionStatusOfRecording,
 )
-from service.dialects.bota.identifiers import DIALECT, public_recording_id, public_transcription_id, stitching_job_id
+from service.dialects.bota.errors import failure_told
+from service.dialects.bota.identifiers import (
+    DIALECT,
+    public_media_id,
+    public_recording_id,
+    public_transcription_id,
+    stitching_job_id,
+)
 from service.dialects.http.json_answers import utc_text
 from service.dialects.http.stored_chunks import damage_told
 
@@ -60,13 +71,15 @@ MEDIA_TYPES = {
 
 
 def recording_answer(
-    recording_id: UUID, summary: RecordingSummary, details: bytes | None, file: ChunkStored | None = None
+    recording_id: UUID, summary: RecordingSummary, details: bytes | None, *, file_type: str | None = None
 ) -> RecordingAnswer:
-    """`details`: the blob of the client's free text, if it sent any. `file`: the verified file of a whole upload."""
+    """`details`: the blob of the client's free text, if it sent any. `file_type`: the media type of a whole file that
+    is not stitched yet."""
     said = exact_loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
     duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
-    content = stitched or file
+    content = stitched or (summary.file if summary.finalized_at else None)
+    mime_type = stitched.content_type if stitched else file_type or MEDIA_TYPES.get(summary.codec or "")
     stitched_at = stitched.at if stitched else None
     verified_at = summary.finalized_at if summary.kind is RecordingKind.WHOLE_FILE else stitched_at
     return RecordingAnswer(
@@ -75,32 +88,65 @@ def recording_answer(
         device_id=summary.device_id,
         end_user_id=summary.end_user_id,
         name=said.get("name"),
-        source="device" if summary.device_id else "api_upload",
+        source=_source(summary),
+        upload_method=summary.upload_method,
         status=recording_status(summary),
         duration_ms=duration_ms,
         duration_seconds=None if duration_ms is None else round(duration_ms / 1000),
         file_size_bytes=content.size_bytes if content else None,
-        mime_type=stitched.content_type if stitched else MEDIA_TYPES.get(summary.codec or ""),
+        mime_type=mime_type,
         started_at=utc_text(summary.started_at),
         ended_at=utc_text(summary.ended_at),
-        recorded_at=utc_text(summary.started_at),
+        recorded_at=utc_text(summary.recorded_at),
         transcription_id=None if summary.finalized_at is None else public_transcription_id(recording_id),
         transcription_status=_transcription_status(summary),
         content_sha256=content.sha256 if content else None,
         content_sha256_verified_at=utc_text(verified_at) if content else None,
         metadata=said.get("metadata") or {},
-        media=[],
+        media=_media(recording_id, summary, mime_type),
         failure=None
         if failed is None
-        else FailureAnswer(stage=failed.stage, reason=failed.reason, message=failed.message, at=utc_text(failed.at)),
+        else FailureAnswer(
+            stage=failed.stage, reason=failed.reason, message=failure_told(summary, failed), at=utc_text(failed.at)
+        ),
         created_at=utc_text(summary.created_at),
         updated_at=utc_text(summary.updated_at),
         uploaded_at=utc_text(summary.finalized_at),
         deleted_at=None,
+        recording_uuid=summary.recording_uuid,
+        recording_generation=summary.recording_generation,
         suspect_chunks=_suspect_chunks(summary.suspect_chunks),
         damage=damage_answers(summary),
         **_names_elsewhere(summary),
     )
+
+
+def _source(summary: RecordingSummary) -> Source:
+    """As the client said when it created the recording, or else by whether it is a device's."""
+    if summary.source in ("device", "api_upload"):
+        return cast(Source, summary.source)
+    return "device" if summary.device_id else "api_upload"
+
+
+def _media(recording_id: UUID, summary: RecordingSummary, mime_type: str | None) -> list[MediaAnswer]:
+    """(D) The audio, once there is any: a whole file from its PUT on, `uploaded` when that is completed; what was
+    streamed from its stitching on."""
+    stitched, file = summary.stitched, summary.file
+    content = stitched or file
+    if content is None:
+        return []
+    arrived_at = file.at if file else summary.finalized_at or content.at
+    return [
+        MediaAnswer(
+            id=public_media_id(recording_id),
+            type="audio",
+            mime_type=mime_type or UNKNOWN,
+            file_size_bytes=content.size_bytes,
+            status="uploaded" if summary.finalized_at else "pending",
+            captured_at=utc_text(summary.recorded_at),
+            created_at=utc_text(arrived_at),
+        )
+    ]
 
 
 def _suspect_chunks(suspects: Sequence[SuspectChunk]) -> list[SuspectChunkAnswer] | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from pydantic import (
@@ -14,10 +14,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
 from service.application.exact_json import exact_loads
+from service.dialects.bota import codecs
+from service.dialects.bota.answers import Source
 from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
 from service.dialects.http.language_tags import LanguageTag
 
@@ -29,6 +32,12 @@ EVENT_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
 MOST_EXACT_INTEGER = 2**53
 """Up to this, every client reads a JSON number as an integer."""
+
+MOST_SECONDS = 10**9
+_UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,60}"  # noqa: S105 - of a media type
+_MEDIA_TYPE = rf'^{_TOKEN}/{_TOKEN}( {{0,9}}; {{0,9}}{_TOKEN}=({_TOKEN}|"[A-Za-z0-9!#$&^_.+, -]{{1,60}}")){{0,5}}$'
+"""With parameters: `audio/webm; codecs="opus"`."""
 
 DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
 EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
@@ -56,6 +65,19 @@ def _in_utc(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_a_moment), AfterValidator(_in_utc)]
 
 
+_DECIMAL = r"^[0-9]{1,16}$"
+
+
+def _in_digits(given: Any) -> Any:
+    return int(given) if isinstance(given, str) and re.fullmatch(_DECIMAL, given, re.ASCII) else given
+
+
+WholeNumber = Annotated[
+    int, BeforeValidator(_in_digits, json_schema_input_type=int | Annotated[str, Field(pattern=_DECIMAL)])
+]
+"""(D) A number, or one in a text of digits: vendors' clients send either."""
+
+
 class InvalidRequest(Exception):
     """The request cannot be understood. `field`: where, with dots; empty for the body as a whole."""
 
@@ -65,21 +87,23 @@ class InvalidRequest(Exception):
         self.reason = reason
 
 
-class _Request(BaseModel):
+class BotaRequest(BaseModel):
     # Unknown fields are ignored: vendors' clients send more than a server needs.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class CreateRecording(_Request):
+class CreateRecording(BotaRequest):
     """POST /v1/recordings (S). `end_user_id` is required with an API key (P); a device token fixes both ids.
 
     `codec` is what the client announces; what the chunks really are is told by their bytes. Without `streaming` it is
-    to be uploaded as one file (P); then what it says of chunks and codec means nothing.
+    to be uploaded as one file (P); then what it says of chunks and codec means nothing. A device that names its
+    recordings by `recording_uuid` and `recording_generation` creates each once, however often it asks (P).
     """
 
     streaming: bool = False
-    codec: Literal["opus", "ogg", "wav", "flac", "mp3", "aac", "m4a", "webm"] = "opus"
+    codec: Annotated[str, Field(max_length=100)] = codecs.DEFAULT
     started_at: Moment | None = None
+    recorded_at: Moment | None = None
     ended_at: Moment | None = None
     estimated_duration_ms: Milliseconds | None = None
     chunk_duration_ms: Milliseconds | None = None
@@ -87,6 +111,26 @@ class CreateRecording(_Request):
     end_user_id: EndUserId | None = None
     name: Annotated[str, Field(max_length=500)] | None = None
     metadata: dict[str, Any] | None = None
+    source: Source | None = None
+    upload_method: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
+    recording_uuid: Annotated[str, Field(pattern=_UUID)] | None = None
+    recording_generation: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    encryption_version: Annotated[int, Field(ge=0, le=0)] | None = None
+
+    @field_validator("codec")
+    @classmethod
+    def _can_be_stitched(cls, word: str, given: ValidationInfo) -> str:
+        return codecs.streamed_as(word) if given.data.get("streaming") else word
+
+    @field_validator("encryption_version", mode="before")
+    @classmethod
+    def _is_not_encrypted(cls, version: Any) -> Any:
+        if type(version) is int and version != 0:
+            raise ValueError(
+                "The service has no key to decrypt a recording with: have the device decrypt it, or turn its "
+                "encryption off, and create the recording without encryption_version"
+            )
+        return version
 
     @field_validator("metadata")
     @classmethod
@@ -98,7 +142,7 @@ class CreateRecording(_Request):
         return metadata
 
 
-class FinalizeRecording(_Request):
+class FinalizeRecording(BotaRequest):
     """POST /v1/recordings/{id}/finalize (S)."""
 
     total_chunks: Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -106,21 +150,49 @@ class FinalizeRecording(_Request):
     checksum_md5: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
 
 
-class RequestUploadUrl(_Request):
-    """POST /v1/recordings/{id}/upload-url (P)."""
+class RequestUploadUrl(BotaRequest):
+    """POST /v1/recordings/{id}/upload-url (P). `captured_at` is checked and not kept (D): the recording has its own.
 
-    content_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}$")]
-    file_size_bytes: Annotated[int, Field(ge=1, le=MOST_EXACT_INTEGER)]
+    What the file is and how large it is may be left out: its bytes tell what it is.
+    """
+
+    type: Annotated[str, Field(json_schema_extra={"enum": ["audio"]})] = "audio"
+    content_type: Annotated[str, Field(pattern=_MEDIA_TYPE)] = "audio/opus"
+    file_size_bytes: Annotated[WholeNumber, Field(ge=1, le=MOST_EXACT_INTEGER)] | None = None
+    captured_at: Moment | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _is_audio(cls, asked: str) -> str:
+        if asked != "audio":
+            raise ValueError("Input should be 'audio': this service stores neither pictures nor video")
+        return asked
+
+    @field_validator("content_type")
+    @classmethod
+    def _is_no_picture(cls, asked: str) -> str:
+        if asked.lower().startswith("image/"):
+            raise ValueError("Input should be the type of a sound file: this service stores no pictures")
+        return asked
 
 
-class CompleteUpload(_Request):
+class CompleteUpload(BotaRequest):
     """POST /v1/recordings/{id}/upload-complete (P). What is given is compared with what the service has seen."""
 
     content_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
-    file_size_bytes: Annotated[int, Field(ge=0, le=MOST_EXACT_INTEGER)] | None = None
+    file_size_bytes: Annotated[WholeNumber, Field(ge=0, le=MOST_EXACT_INTEGER)] | None = None
+    duration_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] | None = None
+    recording_id: str | None = None
+    """An app's own backend is told which recording is complete, and may pass that on."""
 
 
-class TranscribeRecording(_Request):
+class RequestDownloadUrl(BotaRequest):
+    """POST /v1/recordings/{id}/download-url (P)."""
+
+    media_id: str
+
+
+class TranscribeRecording(BotaRequest):
     """POST /v1/recordings/{id}/transcribe (P). A language that is not said is the one that the service is set to.
 
     `provider` (D): a name to recognize the answer by; `engine` says what recognized. `diarization` (D) is taken, and
@@ -138,7 +210,7 @@ class CreateTranscription(TranscribeRecording):
     recording_id: RecordingId
 
 
-class CreateWebhook(_Request):
+class CreateWebhook(BotaRequest):
     """POST /v1/webhooks (P)."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]

@@ -10,26 +10,29 @@ from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Literal
+from uuid import UUID
 
 import orjson
 from aiohttp import web
 
 from adapters.blobs.port import StoredBlob
 from adapters.keys import Key, KeyKind
-from domain.errors import ChunkNumberOutOfRange
+from domain.errors import ChunkNumberOutOfRange, RecordingAlreadyOpened
 from domain.events import FinalizePolicy, RecordingKind, RecordingOpened
 from domain.identity import recording_id
+from domain.recording import Phase, Recording
 from service.application.callers import Callers
 from service.application.clock import Clock, NewId
 from service.application.queries import Queries
 from service.application.uploads import Announcement, Uploads
 from service.dialects.bota import access
-from service.dialects.bota.answers import ChunksAnswer, StreamingCreatedAnswer
+from service.dialects.bota.answers import ChunksAnswer, RecordingAnswer, StreamingCreatedAnswer
 from service.dialects.bota.errors import NotStreamingRecording
 from service.dialects.bota.identifiers import DIALECT, public_recording_id, recording_id_of
 from service.dialects.bota.rendering import chunk_answers, finalize_answer
 from service.dialects.bota.requests import CreateRecording, FinalizeRecording, InvalidRequest, parse, parse_create
-from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until
+from service.dialects.bota.upload_urls import PATH, UploadUrls, accepts_until, check_not_expired
 from service.dialects.bota.view import View
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.content_codings import coding_of
@@ -78,9 +81,9 @@ class Streaming:
         key = access.permitted(request, self._callers, access.CREATE_RECORDING)
         asked = parse_create(await self._limits.json_body(request))
         announced = self._announcement(request, key, asked)
-        opened = (await self._uploads.open(announced)).opened
+        opened = await self._opened(announced, asked)
         if not asked.streaming:
-            return json_answer(pending_answer(announced.recording_id, opened, asked), status=201)
+            return json_answer(await self._whole_file_answer(key, announced.recording_id, opened, asked), status=201)
         answer = StreamingCreatedAnswer(
             id=public_recording_id(announced.recording_id),
             status="streaming",
@@ -90,12 +93,32 @@ class Streaming:
         )
         return json_answer(answer, status=201)
 
+    async def _opened(self, announced: Announcement, asked: CreateRecording) -> RecordingOpened:
+        """A recording that its device names is the same one, whatever else is said of it later. (D)
+
+        Raises: RecordingAlreadyOpened.
+        """
+        if not _is_named_by_its_device(asked):
+            return (await self._uploads.open(announced)).opened
+        opened = (await self._uploads.ensure_open(announced)).opened
+        if opened.kind is not announced.kind:
+            raise RecordingAlreadyOpened
+        return opened
+
+    async def _whole_file_answer(
+        self, key: Key, its_id: UUID, opened: RecordingOpened, asked: CreateRecording
+    ) -> RecordingAnswer:
+        if _is_named_by_its_device(asked):
+            return await self._view.recording_answer(its_id, await self._view.summary(key, its_id))
+        return pending_answer(its_id, opened, asked)
+
     def _announcement(self, request: web.Request, key: Key, asked: CreateRecording) -> Announcement:
-        external_id = self._external_id(request, key)
         from_device = key.kind is KeyKind.DEVICE  # its token determines both ids (P)
         end_user_id = key.end_user_id if from_device else asked.end_user_id
+        device_id = key.device_id if from_device else asked.device_id
         if end_user_id is None:
             raise InvalidRequest("end_user_id", "This field is required with an API key.")
+        external_id = _external_id(asked, device_id or end_user_id) or self._external_id(request, key)
         return Announcement(
             recording_id=recording_id(DIALECT, key.project_id, external_id),
             dialect=DIALECT,
@@ -106,13 +129,18 @@ class Streaming:
             max_chunks=self._max_chunks if asked.streaming else 1,
             window=self._window,
             codec=asked.codec if asked.streaming else None,
-            started_at=asked.started_at,
+            started_at=asked.started_at or asked.recorded_at,
+            recorded_at=asked.recorded_at or asked.started_at,
             ended_at=asked.ended_at,
             estimated_duration_ms=asked.estimated_duration_ms,
             chunk_duration_ms=asked.chunk_duration_ms,
-            device_id=key.device_id if from_device else asked.device_id,
+            device_id=device_id,
             end_user_id=end_user_id,
             details=_details(asked),
+            source=asked.source,
+            upload_method=asked.upload_method,
+            recording_uuid=asked.recording_uuid,
+            recording_generation=asked.recording_generation,
         )
 
     def _external_id(self, request: web.Request, key: Key) -> str:
@@ -128,9 +156,10 @@ class Streaming:
         """PUT of the template with a part number. The answer comes when the bytes and the event are durable.
 
         (D) 200 with the stored bytes' MD5 as ETag, as object stores do; `Content-MD5` is checked when sent, and covers
-        the body as sent (RFC 1864), with its content coding.
+        the body as sent (RFC 1864), with its content coding. A file of another size than was announced is stored, too.
         """
-        recording_id = self._urls.check(request)
+        allowed = self._urls.check(request)
+        recording_id = allowed.recording_id
         opened = await self._uploads.opened(recording_id)
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
@@ -138,7 +167,12 @@ class Streaming:
         body = self._limits.chunk_pieces(request, as_sent=as_sent)
         tell_to_continue(request)
         blob = await self._uploads.store_chunk(
-            recording_id, number, body, announced_bytes=announced_bytes(request), check=check
+            recording_id,
+            number,
+            body,
+            announced_bytes=announced_bytes(request),
+            expected_bytes=allowed.expected_bytes,
+            check=check,
         )
         return web.Response(headers={"ETag": f'"{blob.md5}"'})
 
@@ -147,9 +181,11 @@ class Streaming:
         key = access.permitted(request, self._callers, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._limits.json_body(request))
         recording_id = recording_id_of(request.match_info["recording_id"])
-        opened = (await self._view.recording(key, recording_id)).opened
-        if not _is_streamed_here(opened):
-            raise NotStreamingRecording(is_elsewhere=opened.dialect != DIALECT)
+        found = await self._view.recording(key, recording_id)
+        if not _is_streamed_here(found.opened):
+            if found.phase is Phase.EXPIRED:
+                check_not_expired(found, self._clock())
+            raise NotStreamingRecording(is_elsewhere=found.opened.dialect != DIALECT)
         recording = await self._uploads.finalize(
             recording_id,
             total_chunks=asked.total_chunks,
@@ -165,11 +201,10 @@ class Streaming:
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._view.recording(key, recording_id)
         opened, finalized = recording.opened, recording.finalized
-        is_file = opened.kind is RecordingKind.WHOLE_FILE
         until = accepts_until(recording, self._clock(), self._window) if _is_streamed_here(opened) else None
         answer = ChunksAnswer(
             id=public_recording_id(recording_id),
-            status="uploaded" if finalized else "pending" if is_file else "streaming",
+            status=_upload_status(recording),
             chunks_received=len(recording.chunks),
             total_chunks=finalized.total_chunks if finalized else None,
             max_chunks=opened.max_chunks,
@@ -178,6 +213,28 @@ class Streaming:
             data=chunk_answers(recording),
         )
         return json_answer(answer)
+
+
+def _upload_status(recording: Recording) -> Literal["pending", "streaming", "uploaded", "failed"]:
+    """How far its upload has come, whatever was made of it since."""
+    if recording.phase is Phase.EXPIRED:
+        return "failed"
+    if recording.finalized is not None:
+        return "uploaded"
+    return "pending" if recording.opened.kind is RecordingKind.WHOLE_FILE else "streaming"
+
+
+def _is_named_by_its_device(asked: CreateRecording) -> bool:
+    return asked.recording_uuid is not None and asked.recording_generation is not None
+
+
+def _external_id(asked: CreateRecording, owner: str) -> str | None:
+    """(P) What the device names the recording by makes its creation idempotent, for each device. (D) Or for each end
+    user, without a device."""
+    if asked.recording_uuid is None or asked.recording_generation is None:
+        return None
+    named = f"recording {owner} {asked.recording_uuid.lower()} {asked.recording_generation}"
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _is_streamed_here(opened: RecordingOpened) -> bool:

@@ -67,11 +67,13 @@ def _made_strict(segment: TranscriptSegment) -> Iterator[TranscriptSegment]:
         return
     end = min(LONGEST_SECONDS, round(max(segment.end, start + _SHORTEST_SECONDS), _DECIMALS))
     words = tuple(_shown_words(segment)) if len(text) <= LONGEST_TEXT else ()
+    pieces = list(_pieces(text))
+    second_per_character = (end - start) / sum(map(len, pieces))
     told = 0
-    for piece in _pieces(text):
-        begins, told = start + (end - start) * told / len(text), told + len(piece)
-        begins = round(begins, _DECIMALS)
-        ends = round(start + (end - start) * told / len(text), _DECIMALS)
+    for piece in pieces:
+        begins = round(start + second_per_character * told, _DECIMALS)
+        told += len(piece)
+        ends = round(start + second_per_character * told, _DECIMALS)
         yield TranscriptSegment(
             start=begins,
             end=min(LONGEST_SECONDS, max(ends, round(begins + _SHORTEST_SECONDS, _DECIMALS))),

@@ -1,10 +1,12 @@
 """Bota's signed upload URLs: one for all parts of a streamed recording (S), one for a file (P)."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from aiohttp import web
 
+from domain.errors import RecordingExpired
 from domain.events import RecordingOpened
 from domain.recording import Recording
 from service.application.clock import Clock
@@ -13,6 +15,22 @@ from service.dialects.http.signed_urls import UrlSigner
 
 PATH = "/v1/uploads/{project_id}/{recording_id}/{file:[^/]+}"
 _PURPOSE = "upload"
+_EXPECTED = "file_size_bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a URL is for. `expected_bytes`: how large the file would be, if that was said when the URL was asked for."""
+
+    recording_id: UUID
+    expected_bytes: int | None
+
+
+def check_not_expired(recording: Recording, now: datetime) -> None:
+    """(D) A file that has arrived is completed also after its time. Raises: RecordingExpired."""
+    is_complete = recording.finalized is not None or (recording.has_its_file and recording.failed is None)
+    if recording.has_expired(now) and not is_complete:
+        raise RecordingExpired(recording.opened.expires_at.isoformat())
 
 
 def accepts_until(recording: Recording, now: datetime, window: timedelta) -> datetime | None:
@@ -39,17 +57,34 @@ class UploadUrls:
         """One URL for all parts (S): it holds the literal `{part}` and its own signature."""
         return self._url(recording_id, opened, f"chunk_{{part}}.{opened.codec}", until)
 
-    def of_file(self, recording_id: UUID, opened: RecordingOpened, until: datetime | None = None) -> str:
-        """The URL of a whole file."""
-        return self._url(recording_id, opened, "chunk_1.file", until)
+    def of_file(
+        self, recording_id: UUID, opened: RecordingOpened, until: datetime, *, expected_bytes: int | None
+    ) -> str:
+        """The URL of a whole file, which carries how large it will be (D), if that is known."""
+        return self._url(recording_id, opened, "chunk_1.file", until, expected_bytes)
 
-    def _url(self, recording_id: UUID, opened: RecordingOpened, file: str, until: datetime | None) -> str:
+    def _url(
+        self,
+        recording_id: UUID,
+        opened: RecordingOpened,
+        file: str,
+        until: datetime | None,
+        expected_bytes: int | None = None,
+    ) -> str:
         directory = f"{opened.tenant_id}/{public_recording_id(recording_id)}"
-        query = self._signer.query(_PURPOSE, directory, until or opened.expires_at)
-        return f"{self._base_url}/v1/uploads/{directory}/{file}?{query}"
+        subject = _subject(directory, None if expected_bytes is None else str(expected_bytes))
+        query = self._signer.query(_PURPOSE, subject, until or opened.expires_at)
+        expected = "" if expected_bytes is None else f"&{_EXPECTED}={expected_bytes}"
+        return f"{self._base_url}/v1/uploads/{directory}/{file}?{query}{expected}"
 
-    def check(self, request: web.Request) -> UUID:
-        """The recording that the request's URL is for. Raises: SignatureRefused; RecordingNotFound."""
+    def check(self, request: web.Request) -> Allowed:
+        """What the request's URL is for. Raises: SignatureRefused; RecordingNotFound."""
         directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
-        self._signer.check_query(_PURPOSE, directory, request.query_string, now=self._clock())
-        return recording_id_of(request.match_info["recording_id"])
+        expected = request.query.get(_EXPECTED) if _EXPECTED in request.query_string else None
+        self._signer.check_query(_PURPOSE, _subject(directory, expected), request.query_string, now=self._clock())
+        recording_id = recording_id_of(request.match_info["recording_id"])
+        return Allowed(recording_id, None if expected is None else int(expected))
+
+
+def _subject(directory: str, expected: str | None) -> str:
+    return directory if expected is None else f"{directory} of {expected} bytes"

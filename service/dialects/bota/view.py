@@ -41,10 +41,14 @@ class View:
         return await self._queries.page(query)
 
     async def recording_answer(self, recording_id: UUID, summary: RecordingSummary) -> RecordingAnswer:
-        details, file = await asyncio.gather(
-            self._queries.details(summary), self._queries.verified_file(recording_id, summary)
-        )
-        return recording_answer(recording_id, summary, details, file)
+        details, file_type = await asyncio.gather(self._queries.details(summary), self._file_type(summary))
+        return recording_answer(recording_id, summary, details, file_type=file_type)
+
+    async def _file_type(self, summary: RecordingSummary) -> str | None:
+        """What a whole file is, as long as nothing was made of it that says so."""
+        if summary.file is None or summary.stitched is not None:
+            return None
+        return await self._queries.media_type(summary.file)
 
     async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """For a finalized recording."""
@@ -53,8 +57,12 @@ class View:
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
+        return await self._strict(self.transcribed(summary))
+
+    def transcribed(self, summary: RecordingSummary) -> Transcribed:
+        """Of a completed transcription. Raises: NotReady, TranscriptionFailed."""
         if summary.transcribed is not None:
-            return await self._strict(summary.transcribed)
+            return summary.transcribed
         if summary.failed is not None:
             raise TranscriptionFailed(summary.failed)
         raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")

@@ -7,6 +7,7 @@ every restart.
 import hashlib
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -16,6 +17,9 @@ from domain.events import (
     Failed,
     FinalizeRequested,
     LoggedEvent,
+    NoteOrderBegun,
+    NoteOrderFailed,
+    NoteOrderFulfilled,
     RecordingDeleted,
     RecordingOpened,
     RetryRequested,
@@ -24,6 +28,7 @@ from domain.events import (
     Transcribed,
     TranscriptionRequested,
 )
+from domain.note_order import NoteOrder
 from domain.summary import RecordingSummary
 from service.dialects.bota.answers import EventType
 from service.dialects.bota.identifiers import DIALECT, public_recording_id
@@ -33,6 +38,7 @@ from service.dialects.bota.rendering import (
     recording_status,
     transcription_answer,
 )
+from service.dialects.bota.written_summaries.rendering import summary_facts
 from service.dialects.http.json_answers import utc_text
 
 TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
@@ -48,6 +54,13 @@ TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
 
 _STATUS_TOLD: dict[EventType, str] = {"recording.created": "created", "recording.uploaded": "uploaded"}
 """(P) As receivers know it: a recording's status right after it was created is called otherwise in its object."""
+
+
+TYPES_OF_ORDERS: dict[type[LoggedEvent], EventType] = {
+    NoteOrderBegun: "summary.started",
+    NoteOrderFulfilled: "summary.completed",
+    NoteOrderFailed: "summary.failed",
+}
 
 _OF_RECORDING = (
     "id",
@@ -71,7 +84,10 @@ def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[
     event = recorded.event
     if summary.dialect != DIALECT or _is_of_no_transcription(event):
         return ()
-    return [_message(recorded, summary, event_type) for event_type in TYPES.get(type(event), ())]
+    return [
+        _message(recorded, summary.tenant_id, recorded.stream_id, event_type, _data(recorded, summary, event_type))
+        for event_type in TYPES.get(type(event), ())
+    ]
 
 
 def _is_of_no_transcription(event: LoggedEvent) -> bool:
@@ -80,19 +96,30 @@ def _is_of_no_transcription(event: LoggedEvent) -> bool:
     return expired or (isinstance(event, TranscriptionRequested) and not event.is_anew)
 
 
-def _message(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventType) -> Message:
+def messages_of_order(recorded: RecordedEvent, order: NoteOrder) -> Sequence[Message]:
+    """`order`: the order of a summary right after the event. Another dialect's orders are nobody's here."""
+    event_type, ordered = TYPES_OF_ORDERS.get(type(recorded.event)), order.ordered
+    if event_type is None or ordered.dialect != DIALECT:
+        return ()
+    data = summary_facts(recorded.stream_id, order)
+    return [_message(recorded, ordered.tenant_id, ordered.recording_id, event_type, data)]
+
+
+def _message(
+    recorded: RecordedEvent, project_id: str, recording_id: UUID, event_type: EventType, data: dict[str, Any]
+) -> Message:
     event_id = f"evt_{_digest(f'{recorded.stream_id.hex} {recorded.version} {event_type}')}"
     body = {
         "id": event_id,
         "type": event_type,
         "created_at": utc_text(recorded.event.at),
-        "data": _data(recorded, summary, event_type),
+        "data": data,
     }
     return Message(
         event_id=event_id,
         type=event_type,
-        project_id=summary.tenant_id,
-        recording_id=recorded.stream_id,
+        project_id=project_id,
+        recording_id=recording_id,
         position=recorded.position,
         created_at=recorded.event.at,
         body=orjson.dumps(body),

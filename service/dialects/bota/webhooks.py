@@ -17,6 +17,7 @@ from service.dialects.bota.answers import (
     WebhookAnswer,
     WebhookCreatedAnswer,
 )
+from service.dialects.bota.idempotency import Once, id_for
 from service.dialects.bota.identifiers import public_recording_id
 from service.dialects.bota.paging import PageRequest
 from service.dialects.bota.requests import CreateWebhook, InvalidRequest, parse, query_of
@@ -27,14 +28,15 @@ from service.dialects.http.limits import Limits
 class WebhookEndpoints:
     """The handlers."""
 
-    def __init__(self, webhooks: Webhooks, callers: Callers, limits: Limits, *, new_id: NewId) -> None:
+    def __init__(self, webhooks: Webhooks, callers: Callers, limits: Limits, once: Once, *, new_id: NewId) -> None:
         self._webhooks = webhooks
         self._callers = callers
         self._limits = limits
+        self._once = once
         self._new_id = new_id
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        router.add_post("/v1/webhooks", self.create)
+        router.add_post("/v1/webhooks", self._once(self.create, access.WRITE_WEBHOOKS))
         router.add_get("/v1/webhooks", self.webhooks)
         router.add_get("/v1/webhooks/{webhook_id}", self.webhook)
         router.add_delete("/v1/webhooks/{webhook_id}", self.delete)
@@ -48,7 +50,7 @@ class WebhookEndpoints:
         asked = parse(CreateWebhook, await self._limits.json_body(request))
         try:
             endpoint, secret = await self._webhooks.register(
-                f"wh_{self._new_id()}", key.project_id, url=asked.url, events=asked.events
+                f"wh_{id_for(request, self._new_id)}", key.project_id, url=asked.url, events=asked.events
             )
         except UrlRefused as refused:
             raise InvalidRequest("url", str(refused)) from None
@@ -68,7 +70,9 @@ class WebhookEndpoints:
     async def delete(self, request: web.Request) -> web.Response:
         """Deletes the endpoint, its secret and its deliveries."""
         key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
-        await self._webhooks.remove(await self._endpoint(request, key))
+        endpoint = await self._endpoint(request, key)
+        await self._once.forget(key.project_id, endpoint.id)
+        await self._webhooks.remove(endpoint)
         return web.Response(status=204)
 
     async def deliveries(self, request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import OpeningEvent, RecordingOpened
 
 DIALECT = "dorsum"
 SCOPE = "consultations:write"
@@ -13,6 +13,6 @@ def session_name(session_id: str) -> str:
     return session_id.lower()
 
 
-def client_ids(_: UUID, opened: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
+def client_ids(_: UUID, opened: OpeningEvent) -> dict[str, str]:
     """What Dorsum's clients call a session, whatever case they wrote it in."""
     return {"session_id": opened.external_id} if isinstance(opened, RecordingOpened) else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.ambient_session import session_id
-from domain.events import AmbientSessionOpened, RecordingOpened
+from domain.events import AmbientSessionOpened, OpeningEvent, RecordingOpened
 from domain.identity import recording_id
 
 DIALECT = "dragon"
@@ -44,9 +44,11 @@ def external_id(correlation_id: str, recording_number: int) -> str:
     return f"{correlation_id}/{recording_number}"
 
 
-def client_ids(_: UUID, opened: RecordingOpened | AmbientSessionOpened) -> dict[str, str]:
+def client_ids(_: UUID, opened: OpeningEvent) -> dict[str, str]:
     """What Dragon's clients call a recording or session, spelt as they spell it."""
     if isinstance(opened, AmbientSessionOpened):
         return {"correlationId": opened.correlation_id}
+    if not isinstance(opened, RecordingOpened):
+        return {}
     correlation_id, _slash, recording_number = opened.external_id.rpartition("/")
     return {"correlationId": correlation_id, "recordingId": recording_number}

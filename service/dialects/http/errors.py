@@ -10,12 +10,13 @@ from adapters.event_log.port import LogFull, LogUnavailable
 from domain import errors as domain
 from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
+from service.dialects.http.cors import OriginNotAllowed
 from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
-_NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     CodingNotDecoded: Row(415, "unsupported_media_type", {"Accept-Encoding": DECODED}),
     FormNotTaken: Row(415, "unsupported_media_type"),
     SignatureRefused: Row(403, "forbidden"),
+    OriginNotAllowed: Row(403, "forbidden"),
     StorageFull: Row(507, "storage_full", RETRY_SOON),
     StorageUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
     LogFull: Row(507, "storage_full", RETRY_SOON),
@@ -117,13 +119,13 @@ class ErrorTable:
         if refusal.status == _NOT_FOUND:
             sentence = f"There is nothing at {request.path}."
             return self._write(Refusal(status=_NOT_FOUND, code="not_found", sentence=sentence, headers={}))
-        if refusal.status == _METHOD_NOT_ALLOWED:
+        if isinstance(refusal, web.HTTPMethodNotAllowed):  # `refusal.method` is what a preflight asks for
             allowed = refusal.headers.get("Allow", "")
             return self._write(
                 Refusal(
-                    status=_METHOD_NOT_ALLOWED,
+                    status=refusal.status,
                     code="method_not_allowed",
-                    sentence=f"{request.path} accepts {allowed}, not {request.method}.",
+                    sentence=f"{request.path} accepts {allowed}, not {refusal.method}.",
                     headers={"Allow": allowed},
                 )
             )

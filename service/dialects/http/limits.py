@@ -17,6 +17,9 @@ LINGERING_SECONDS = 1.0
 
 KEEPALIVE_SECONDS = 75.0
 
+HELD_BODY = web.RequestKey("held_body", bytes)
+"""A JSON body that was read before the request's handler asks for it."""
+
 BARE_BYTES = "the recording's bytes alone as the body of the PUT"
 
 
@@ -53,6 +56,9 @@ class Limits:
 
         Raises: FormNotTaken; as `body_pieces`.
         """
+        held: bytes | None = request.get(HELD_BODY)
+        if held is not None:
+            return held
         limit_bytes, seconds = limit_bytes or self.json_bytes, seconds or self.json_seconds
         body = await whole_body(request, limit_bytes=limit_bytes, seconds=seconds)
         check_is_no_form(body, "JSON")

@@ -26,8 +26,14 @@ Body = type[BaseModel] | Bytes | Form | None
 """What a request or an answer contains; None: nothing."""
 
 
-RANGE: Mapping[str, Mapping[str, Any]] = {"Range": {"type": "string", "pattern": r"^bytes=[0-9]{0,9}-[0-9]{0,9}$"}}
-"""The header of a request for a part of what is served."""
+_ETAG = {"type": "string", "pattern": r'^"[!#-~]{0,80}"$'}
+
+RANGE: Mapping[str, Mapping[str, Any]] = {
+    "Range": {"type": "string", "pattern": r"^bytes=[0-9]{0,9}-[0-9]{0,9}$"},
+    "If-Range": _ETAG,
+    "If-None-Match": _ETAG,
+}
+"""The headers of a request for a part of what is served, and for what the client does not have yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,8 @@ class Operation:
 
     `security`: the name of a security scheme, or of several that are needed together, with the required scope; None if
     no key is needed. `query` and `headers` are models whose fields are the parameters; `path` gives each of the path's
-    parameters its pattern. Several answers of one status differ in their media type.
+    parameters its pattern. Several answers of one status differ in their media type. `is_signed`: the URL itself is the
+    permission, so pages of every origin may use it.
     """
 
     method: str
@@ -51,13 +58,15 @@ class Operation:
     headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     required_headers: frozenset[str] = frozenset()
     path_patterns: Mapping[str, str] = field(default_factory=dict)
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferencePart:
     """A dialect's part of the API reference.
 
-    `security_schemes`: in OpenAPI's form. `answer_headers`: the headers of every answer.
+    `security_schemes`: in OpenAPI's form. `answer_headers`: the headers of every answer. `request_headers`: further
+    ones that clients may send with any request; where one of them matters, its operation has it, too.
     """
 
     name: str
@@ -65,3 +74,4 @@ class ReferencePart:
     operations: tuple[Operation, ...]
     security_schemes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    request_headers: tuple[str, ...] = ()

@@ -10,8 +10,12 @@ from service.application.ambient_sessions import SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, NewId
 from service.application.consultations import Consultations
+from service.application.directory import Directory
+from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
+from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
+from service.application.searching import TranscriptSearch
 from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
@@ -29,11 +33,16 @@ class Parts:
 
     uploads: Uploads
     queries: Queries
+    search: TranscriptSearch
     lifecycle: Lifecycle
     transcription_requests: TranscriptionRequests
     sessions: SessionAnnouncements
     consultations: Consultations
+    note_ordering: NoteOrdering
+    note_orders: NoteOrderQueries
     webhooks: Webhooks
+    directory: Directory
+    idempotency: Idempotency
     callers: Callers
     limits: Limits
     signer: UrlSigner

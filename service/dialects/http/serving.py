@@ -1,14 +1,19 @@
 """Answers with the bytes of blobs: all, or a range of them (RFC 9110, section 14)."""
 
+import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import web
 
 from adapters.blobs.port import BlobFailure
+from service.dialects.http.tracing import CLIENT_GONE, STATUS_TOLD
 
+logger = logging.getLogger(__name__)
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -55,11 +60,6 @@ class ReadBlob(Protocol):
         ...
 
 
-class AnswerCutOff(ConnectionError):
-    """The rest of the bytes cannot be had, and the answer has begun: it ends here, and its connection with it, so that
-    its length tells. As for other `ConnectionError`s, nothing else is answered."""
-
-
 class RangeNotSatisfiable(Exception):
     """The range begins after the end."""
 
@@ -88,7 +88,8 @@ def requested_range(header: str | None, size_bytes: int) -> ByteRange | None:
 async def serve_bytes(request: web.Request, read: ReadBlob, served: ServedBytes) -> web.StreamResponse:
     """The bytes, or those that the request's Range and conditions select.
 
-    Raises: BlobNotFound, if the first of them are gone; AnswerCutOff, if later ones are.
+    Raises: BlobNotFound, if the first of them are gone. If later ones are, or if the client goes away, the answer ends
+    early, and the request's status is told as what came of it: see `tracing.STATUS_TOLD`.
     """
     etag = f'"{served.etag}"'
     headers = {
@@ -117,21 +118,31 @@ async def serve_bytes(request: web.Request, read: ReadBlob, served: ServedBytes)
     return response
 
 
-async def _read(read: ReadBlob, served: ServedBytes, asked: ByteRange) -> AsyncIterator[bytes]:
+async def _read(read: ReadBlob, served: ServedBytes, asked: ByteRange) -> AsyncGenerator[bytes]:
     for key, part in served.selected(asked):
         async for block in read(key, start=part.start, length=part.length):
             yield block
 
 
-async def _send(request: web.Request, response: web.StreamResponse, blocks: AsyncIterator[bytes]) -> None:
+async def _send(request: web.Request, response: web.StreamResponse, blocks: AsyncGenerator[bytes]) -> None:
     """The first block is read before the status is sent, so that bytes that are gone can still be told of."""
-    block = await anext(blocks, b"")
-    await response.prepare(request)
-    if request.method != "HEAD":
-        await response.write(block)
+    async with aclosing(blocks):
+        block = await anext(blocks, b"")
         try:
-            async for block in blocks:
+            await response.prepare(request)
+            if request.method != "HEAD":
                 await response.write(block)
+                async for block in blocks:
+                    await response.write(block)
+            await response.write_eof()
+        except ConnectionError:
+            _end_early(request, response, CLIENT_GONE)
         except BlobFailure as failure:
-            raise AnswerCutOff from failure
-    await response.write_eof()
+            logger.warning("the rest of an answer cannot be had", extra={"because": str(failure)})
+            _end_early(request, response, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _end_early(request: web.Request, response: web.StreamResponse, status: int) -> None:
+    """What was sent stays, and the connection ends with it, so that the answer's length tells."""
+    request[STATUS_TOLD] = status
+    response.force_close()

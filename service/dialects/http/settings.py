@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.dialects.http.origins import Origins
+
 MEBIBYTE = 1024 * 1024
 
 S = TypeVar("S", bound="HttpSettings")
@@ -24,6 +26,13 @@ class HttpSettings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
     public_url: Annotated[
         str | None, Field(description="the service's address as clients see it; signed URLs begin with it")
+    ] = None
+    cors_origins: Annotated[
+        str | None,
+        Field(
+            description="origins whose pages may call from a browser, separated by commas; * for all, none; if unset, "
+            "those of this machine, and only on a loopback HOST"
+        ),
     ] = None
     tls_cert: Annotated[
         Path | None, Field(description="PEM file of the certificate chain; with TLS_KEY, serves HTTPS")
@@ -47,6 +56,13 @@ class HttpSettings(BaseSettings):
     @classmethod
     def _public_address(cls, url: str | None) -> str | None:
         return web_address(url)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _known_origins(cls, origins: str | None) -> str | None:
+        if origins is not None:
+            Origins.parse(origins)
+        return origins
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
@@ -77,6 +93,11 @@ class HttpSettings(BaseSettings):
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def origins(self) -> Origins:
+        """Those that may call."""
+        return Origins(loopback=self.is_development) if self.cors_origins is None else Origins.parse(self.cors_origins)
 
     @property
     def upload_window(self) -> timedelta:

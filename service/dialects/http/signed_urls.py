@@ -15,6 +15,7 @@ from adapters.private_files import load_or_create_key
 
 KEY_BYTES = 32
 CHECKED_QUERIES_KEPT = 10_000
+SIGNATURE_LENGTH = 43
 
 
 class SignatureRefused(Exception):
@@ -37,7 +38,7 @@ class UrlSigner:
     def query(self, purpose: str, subject: str, expires_at: datetime) -> str:
         """The query string that permits `purpose` on `subject` until `expires_at` (to the second)."""
         expires = str(int(expires_at.timestamp()))
-        return f"expires={expires}&signature={self._signature(purpose, subject, expires)}"
+        return f"expires={expires}&signature={self.signature(purpose, subject, expires)}"
 
     def check_query(self, purpose: str, subject: str, query: str, *, now: datetime) -> None:
         """Like `check`, for a query string. A valid one is remembered, because every chunk of a recording has it."""
@@ -55,14 +56,15 @@ class UrlSigner:
         expires, signature = query.get("expires", ""), query.get("signature", "")
         if not (expires and signature):
             raise SignatureRefused("The URL has no signature; use it exactly as the service gave it.")
-        expected = self._signature(purpose, subject, expires)
+        expected = self.signature(purpose, subject, expires)
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             raise SignatureRefused("The URL's signature is not valid for it; use it exactly as the service gave it.")
         if now.timestamp() >= int(expires):
             expired = datetime.fromtimestamp(int(expires), UTC).isoformat().replace("+00:00", "Z")
             raise SignatureRefused(f"The URL expired at {expired}; ask for a new one.")
 
-    def _signature(self, purpose: str, subject: str, expires: str) -> str:
+    def signature(self, purpose: str, subject: str, expires: str) -> str:
+        """Letters, digits, `-` and `_`. `expires`: in Unix seconds."""
         message = "".join(f"{len(part)}:{part}" for part in (purpose, subject, expires))
         digest = hmac.digest(self._key, message.encode(), hashlib.sha256)
         return urlsafe_b64encode(digest).decode().rstrip("=")

@@ -18,6 +18,13 @@ from service.application.trace import trace_id
 
 _ids = Random()  # noqa: S311 - a trace id is no secret; seeded from the system's randomness
 TRACE_HEADER = "x-correlation-id"
+STATUS_TOLD = web.RequestKey("status told", int)
+"""What the log and the metrics tell of a request whose answer ended early, in place of the status that was sent."""
+
+CLIENT_GONE = 499
+"""The client went away before the answer's end. The status is sent to nobody; nginx has the same one for this."""
+
+_TRACE_ID = web.RequestKey("trace id", str)
 logger = logging.getLogger("tapedeck.http")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -31,18 +38,15 @@ def tracing(metrics: Metrics) -> Middleware:
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
-        its_trace_id = _trace_id(request.headers.get(TRACE_HEADER))
+        request[_TRACE_ID] = its_trace_id = _trace_id(request.headers.get(TRACE_HEADER))
         token = trace_id.set(its_trace_id)
         began = time.perf_counter()
         status = 500
         try:
             response = await handler(request)
-            status = response.status
-            if not response.prepared:
-                response.headers[TRACE_HEADER] = its_trace_id
+            status = request.get(STATUS_TOLD, response.status)
         except web.HTTPException as refusal:
             status = refusal.status
-            refusal.headers[TRACE_HEADER] = its_trace_id
             raise
         else:
             return response
@@ -62,6 +66,13 @@ def tracing(metrics: Metrics) -> Middleware:
             trace_id.reset(token)
 
     return trace
+
+
+async def tell_trace_id(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler: the header, on every answer but those that aiohttp gives before any middleware has run."""
+    its_trace_id = request.get(_TRACE_ID)
+    if its_trace_id is not None:
+        response.headers[TRACE_HEADER] = its_trace_id
 
 
 def is_trace_id(given: str | None) -> bool:

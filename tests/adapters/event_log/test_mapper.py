@@ -17,6 +17,10 @@ from tests.domain.histories import (
     deleted,
     failed,
     finalized,
+    note_order_begun,
+    note_order_failed,
+    note_order_fulfilled,
+    note_ordered,
     note_written,
     opened,
     retry_requested,
@@ -30,6 +34,7 @@ from tests.domain.histories import (
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
 ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted(), chunk_transcribed(1)]
 ONE_OF_EACH += [session_opened(), session_updated(), session_ended()]
+ONE_OF_EACH += [note_ordered(), note_order_begun(), note_order_fulfilled(), note_order_failed()]
 
 
 def test_there_is_an_example_of_every_event():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.note import NoteNotWritten, NoteUnusable, NoteWriterUnavailable, Section
 from adapters.notes.openai_writer import PROMPT, OpenAINoteWriter
 from tests.adapters.notes.endpoint import SECTIONS, chat_endpoint, completion
@@ -21,7 +22,7 @@ async def endpoint():
 
 
 def writer(url, *, seconds=10.0):
-    return OpenAINoteWriter(base_url=url, model="some-model", api_key=KEY, timeout_seconds=seconds)
+    return OpenAINoteWriter(ChatEndpoint(base_url=url, model="some-model", api_key=KEY, timeout_seconds=seconds))
 
 
 async def test_the_transcript_goes_out_with_the_prompt_and_temperature_0(endpoint):

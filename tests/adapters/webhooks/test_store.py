@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from adapters.sealing import Sealer
 from adapters.webhooks.deliveries import Endpoint, Message, State
 from adapters.webhooks.sender import Sent
-from adapters.webhooks.signing import Sealer, new_secret
+from adapters.webhooks.signing import new_secret, sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -17,7 +18,7 @@ SECRET = new_secret()
 
 @pytest.fixture
 def store(tmp_path):
-    store = WebhookStore(tmp_path / "webhooks.sqlite3", Sealer.with_key_file(tmp_path / "webhooks.key"))
+    store = WebhookStore(tmp_path / "webhooks.sqlite3", sealer_of_secrets(tmp_path / "webhooks.key"))
     store.add(endpoint(), SECRET)
     yield store
     store.close()
@@ -88,9 +89,9 @@ def test_sent_again_it_begins_anew_but_does_not_overtake(store):
 
 def test_the_key_file_is_made_once_and_a_secret_opens_with_it_alone(store, tmp_path):
     assert store.secret_of("wh_1") == SECRET
-    again = Sealer.with_key_file(tmp_path / "webhooks.key")
+    again = sealer_of_secrets(tmp_path / "webhooks.key")
     sealed = again.seal(SECRET, name="wh_1")
-    assert Sealer.with_key_file(tmp_path / "webhooks.key").unseal(sealed, name="wh_1") == SECRET
+    assert sealer_of_secrets(tmp_path / "webhooks.key").unseal(sealed, name="wh_1") == SECRET
     for sealer, name in [(again, "wh_2"), (Sealer(bytes(32)), "wh_1")]:
         with pytest.raises(InvalidTag):
             sealer.unseal(sealed, name=name)

@@ -6,7 +6,7 @@ from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.events import EVENT_TYPES, LoggedEvent
 from service.generators.event_schemas import schema_name
 from tests.domain.corpus import FOLDER, line_of
-from tests.domain.history_kit import histories, session_histories
+from tests.domain.history_kit import histories, order_histories, session_histories
 
 LINES = 12
 
@@ -24,7 +24,7 @@ def main() -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(histories() | session_histories())
+    @given(histories() | session_histories() | order_histories())
     def collect(history: list[LoggedEvent]) -> None:
         for version, event in enumerate(history, 1):
             events[schema_name(type(event))].setdefault(event.model_dump_json(exclude={"at"}), (version, event))

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from adapters.summaries import PositionMoved, SummaryStore
+from adapters.rebuilding import PositionMoved
+from adapters.summaries import SummaryStore
 from tests.adapters.blobs.contract import BlobStoreContract
 from tests.adapters.event_log.recorder_contract import RecorderContract
 from tests.tools.simulation.faults import Faults

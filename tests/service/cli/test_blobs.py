@@ -48,6 +48,7 @@ async def fill(data_dir) -> list[str]:
                 request_sha256=None,
                 looks_like=None,
                 sample_scale=None,
+                expected_bytes=None,
             )
         )
     await store.put("orphans/", streamed([b"never acknowledged"]))

@@ -22,7 +22,7 @@ from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stages import STAGES
-from service.followers import stage_follower
+from service.followers import jobs
 from service.followers.stage_follower import StageFollower
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
 
@@ -187,7 +187,7 @@ async def test_what_breaks_once_is_done_at_the_next_attempt(rig):
 
 
 async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkeypatch):
-    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    monkeypatch.setattr(jobs, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
 
     async def full_for_a_while(_, __):
         if len(rig.worked) < 20:
@@ -200,7 +200,7 @@ async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkey
 
 
 async def test_a_log_that_cannot_be_read_for_a_moment_does_not_cost_a_recording_its_stage(rig, monkeypatch):
-    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    monkeypatch.setattr(jobs, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
     find, failures = rig.recordings.find, iter([sqlite3.OperationalError("disk I/O error")] * 3)
 
     async def find_or_fail(recording_id, **options):
@@ -340,7 +340,7 @@ async def test_positions_are_saved_in_order(rig, monkeypatch):
 
 
 async def test_erasing_what_a_job_stored_is_tried_until_the_storage_is_back(rig, monkeypatch):
-    monkeypatch.setattr(stage_follower, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    monkeypatch.setattr(jobs, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
     note_gone, calls = rig.note_gone, []
 
     async def away_at_first(its_id):

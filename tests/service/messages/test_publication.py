@@ -11,6 +11,7 @@ from adapters.event_log.mapper import RecordedEvent
 from domain.ambient_session import fold_session
 from domain.events import EVENT_TYPES, Count, Since
 from domain.events import Stitched as StitchedEvent
+from domain.note_order import fold_order
 from domain.recording import fold
 from service.generators.event_schemas import EVENT_SCHEMAS
 from service.messages import publication
@@ -19,12 +20,13 @@ from service.messages.publication import PUBLIC_FORMS
 from service.messages.reading import NotOurMessage, UnknownType, read_form
 from tests.domain import histories
 from tests.domain.history_kit import histories as valid_histories
-from tests.domain.history_kit import session_histories
+from tests.domain.history_kit import order_histories, session_histories
 from tests.tools.kafka.folding import folded
 from tests.tools.kafka.reading import Seen, check_contract
 
 RECORDING = UUID("0b7a1bd2-9e35-5e0f-8f53-0f6f4d0a4f11")
 SESSION = UUID("5e3d0c1a-7c2b-5a49-9d18-2b6f0a7e4c93")
+ORDER = UUID("9c1f6d5e-2b7a-5c3d-8e4f-7a6b5c4d3e2f")
 CLIENT_IDS = {"correlationId": "visit-7", "recordingId": "1"}
 PROMISED = Path(__file__).with_name("promised_v1.jsonl")
 EXAMPLES = [
@@ -38,6 +40,13 @@ EXAMPLES = [
     histories.note_written(),
     histories.deleted(),
     histories.chunk_transcribed(1),
+    histories.transcription_requested("es-419", "whisper", is_anew=True),
+]
+ORDER_EXAMPLES = [
+    histories.note_ordered(),
+    histories.note_order_begun(),
+    histories.note_order_fulfilled(),
+    histories.note_order_failed(),
 ]
 SESSION_EXAMPLES = [histories.session_opened(), histories.session_updated(), histories.session_ended()]
 
@@ -64,9 +73,8 @@ def test_every_event_type_has_a_public_form_and_every_form_is_of_an_event():
 
 def test_a_form_has_every_field_of_its_event_and_no_other_unless_it_was_decided():
     """A field that stays inside is named in the form's `internal`, and here."""
-    of_messages = {"version", "recording_id", "session_id", "client_ids"}
     for event_type, form in FORM_OF.items():
-        assert form.model_fields.keys() - of_messages == event_type.model_fields.keys()
+        assert form.model_fields.keys() - {form.SUBJECT, "version", "client_ids"} == event_type.model_fields.keys()
 
 
 def test_a_field_that_joined_an_event_later_is_one_that_readers_may_lack_and_no_other_is():
@@ -103,7 +111,7 @@ def test_a_new_field_of_an_event_is_published_without_another_word_and_old_messa
 
 
 def test_there_is_an_example_of_every_event_type():
-    assert {type(event) for event in EXAMPLES + SESSION_EXAMPLES} == set(EVENT_TYPES.values())
+    assert {type(event) for event in EXAMPLES + SESSION_EXAMPLES + ORDER_EXAMPLES} == set(EVENT_TYPES.values())
 
 
 def test_a_message_has_the_recordings_id_as_key_and_is_a_cloud_event_in_binary_mode():
@@ -123,7 +131,7 @@ def test_a_message_has_the_recordings_id_as_key_and_is_a_cloud_event_in_binary_m
     assert message.timestamp_ms == 1_768_298_460_000
 
 
-@given(valid_histories() | session_histories())
+@given(valid_histories() | session_histories() | order_histories())
 def test_every_message_says_what_clients_call_it(events):
     for event in recorded(events):
         message = to_message(event)
@@ -146,7 +154,9 @@ def test_without_a_trace_id_there_is_no_header_for_one():
 
 @pytest.mark.parametrize(
     "event",
-    recorded(EXAMPLES) + recorded(SESSION_EXAMPLES, recording_id=SESSION),
+    recorded(EXAMPLES)
+    + recorded(SESSION_EXAMPLES, recording_id=SESSION)
+    + recorded(ORDER_EXAMPLES, recording_id=ORDER),
     ids=lambda event: type(event.event).__name__,
 )
 def test_what_was_promised_is_kept(event):
@@ -181,6 +191,21 @@ def test_any_sessions_history_keeps_the_contract_and_folds_to_the_same_state(eve
     assert folded(message.form for message in messages) == {RECORDING: fold_session(events)}
 
 
+@given(order_histories())
+def test_any_orders_history_keeps_the_contract_and_folds_to_the_same_state(events):
+    messages = [seen(to_message(event)) for event in recorded(events, recording_id=ORDER)]
+    for message in messages:
+        check_contract(message)
+    assert folded(message.form for message in messages) == {ORDER: fold_order(events)}
+
+
+def test_an_orders_message_is_about_the_order_and_its_first_one_names_the_recording():
+    messages = [to_message(event) for event in recorded(ORDER_EXAMPLES, recording_id=ORDER)]
+    values = [orjson.loads(message.value) for message in messages]
+    assert {message.key for message in messages} == {value["note_order_id"].encode() for value in values}
+    assert [value.get("recording_id") for value in values] == [str(histories.RECORDING_OF_ORDER), None, None, None]
+
+
 def test_a_sessions_message_is_about_the_session_and_names_no_recording():
     message = to_message(recorded(SESSION_EXAMPLES)[0])
     value = orjson.loads(message.value)
@@ -188,7 +213,7 @@ def test_a_sessions_message_is_about_the_session_and_names_no_recording():
     assert "recording_id" not in value
 
 
-@given(valid_histories() | session_histories())
+@given(valid_histories() | session_histories() | order_histories())
 def test_the_same_event_makes_the_same_bytes(events):
     for event in recorded(events):
         assert to_message(event) == to_message(event)
@@ -213,7 +238,7 @@ def changed(message, **headers):
         (lambda message: changed(message, ce_id=b"other"), "its ce_id is not its key and the version"),
         (
             lambda message: dataclasses.replace(message, key=b"other"),
-            "its key is not the id of its recording or session",
+            "its key is not the id of its recording, session or note order",
         ),
         (
             lambda message: dataclasses.replace(message, value=message.value.replace(b'"number":1', b'"number":0')),

@@ -1,10 +1,11 @@
-"""A consumer that keeps the states of recordings and sessions: turns public forms back into the log's events."""
+"""A consumer that keeps the states of recordings, sessions and orders: turns public forms into the log's events."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
 from domain.ambient_session import AmbientSession, fold_session
-from domain.events import EVENT_TYPES, SESSION_EVENT_TYPES, LoggedEvent
+from domain.events import EVENT_TYPES, NOTE_ORDER_EVENT_TYPES, SESSION_EVENT_TYPES, LoggedEvent
+from domain.note_order import NoteOrder, fold_order
 from domain.recording import Recording, fold
 from service.messages.forms import PublicForm
 
@@ -12,12 +13,15 @@ from service.messages.forms import PublicForm
 def event_of(form: PublicForm) -> LoggedEvent:
     """The event that the form was made from: nothing is lost on the way."""
     return EVENT_TYPES[type(form).__name__].model_validate(
-        form.model_dump(exclude={"recording_id", "session_id", "version", "client_ids"})
+        form.model_dump(exclude={form.SUBJECT, "version", "client_ids"})
     )
 
 
-def folded(forms: Iterable[PublicForm]) -> dict[UUID, Recording | AmbientSession | None]:
-    """The state of every recording and session; checks that the versions of each have no gaps."""
+State = Recording | AmbientSession | NoteOrder | None
+
+
+def folded(forms: Iterable[PublicForm]) -> dict[UUID, State]:
+    """The state of every recording, session and order; checks that the versions of each have no gaps."""
     events: dict[UUID, list[LoggedEvent]] = {}
     for form in forms:
         history = events.setdefault(form.subject_id, [])
@@ -26,6 +30,8 @@ def folded(forms: Iterable[PublicForm]) -> dict[UUID, Recording | AmbientSession
     return {subject_id: _state(history) for subject_id, history in events.items()}
 
 
-def _state(history: list[LoggedEvent]) -> Recording | AmbientSession | None:
-    is_session = type(history[0]).__name__ in SESSION_EVENT_TYPES
-    return fold_session(history) if is_session else fold(history)
+def _state(history: list[LoggedEvent]) -> State:
+    first = type(history[0]).__name__
+    if first in NOTE_ORDER_EVENT_TYPES:
+        return fold_order(history)
+    return fold_session(history) if first in SESSION_EVENT_TYPES else fold(history)

@@ -49,6 +49,7 @@ class Client:
         self._total = random.choice((1, 1, 2, 3, 3, 5, 8))
         self._abandons = random.random() < 0.2
         self._appends = random.random() < 0.25
+        self._is_file = self._total == 1 and Random(f"{self.world.seed} {self.name} kind").random() < 0.6
         self._window = timedelta(seconds=random.choice((10, 30, 45)))
         self._bodies = {
             number: [b"%s-%d-%d;" % (self.name.encode(), number, version) for version in range(2)]
@@ -106,9 +107,9 @@ class Client:
             dialect="simulated",
             tenant_id="tenant",
             external_id=self.name,
-            kind=RecordingKind.STREAMED,
+            kind=RecordingKind.WHOLE_FILE if self._is_file else RecordingKind.STREAMED,
             finalize_policy=traits.choice(list(FinalizePolicy)),
-            max_chunks=20,
+            max_chunks=1 if self._is_file else 20,
             expires_at=now + self._window,
             note_wanted=traits.random() < 0.4,
         )
@@ -155,7 +156,8 @@ class Client:
 
     async def _put(self, number: int, version: int) -> None:
         body = self._bodies[number][version]
-        await self._ask(partial(self._handlers.put_chunk, number=number, body=body))
+        expected = len(body) + self._random.choice((0, 0, 1)) if self._is_file else None
+        await self._ask(partial(self._handlers.put_chunk, number=number, body=body, expected=expected))
         self.acknowledged.append((number, body))
 
     async def _announce(self, number: int) -> None:

@@ -6,7 +6,8 @@ from operator import attrgetter
 from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
-from adapters.summaries import PositionMoved, ReadEvents
+from adapters.rebuilding import PositionMoved
+from adapters.summaries import ReadEvents
 from domain.summary import RecordingSummary, evolve_summary
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults

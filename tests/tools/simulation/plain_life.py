@@ -11,6 +11,7 @@ from domain.events import (
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
+    RecordingKind,
     RecordingOpened,
     RetryRequested,
     Stage,
@@ -97,6 +98,12 @@ class PlainLife:
     def _is_complete(self) -> bool:
         return self._total is not None and set(self._chunks) == set(range(1, self._total + 1))
 
+    def _is_all_of_a_file(self) -> bool:
+        """Every byte that was announced has come."""
+        file = self._chunks.get(1)
+        is_there = file is not None and file.blob_key is not None and file.expected_bytes in (None, file.size_bytes)
+        return self._opened.kind is RecordingKind.WHOLE_FILE and self._failed is None and is_there
+
     def _due_stage(self) -> Stage | None:
         is_due = self._is_complete() and len(self._done) < len(self._wanted)
         return self._wanted[len(self._done)] if is_due else None
@@ -116,6 +123,7 @@ class PlainLife:
         self._never(event.number > highest, f"{name} was taken beyond the total")
         if before is not None:
             same = (before.blob_key, before.sha256) == (event.blob_key, event.sha256)
+            same = same and (before.has_expected_size or not event.has_expected_size)
             self._never(same, f"{name} was stored again with the same bytes")
             self._never(event.blob_key is None, f"{name} lost its bytes")
         self._chunks[event.number] = event
@@ -129,7 +137,8 @@ class PlainLife:
 
     def _finalize(self, event: FinalizeRequested) -> None:
         self._never(self._total is not None, "it was finalized twice")
-        self._never(self._is_over(event), "it was finalized after its time")
+        self._never(event.by_itself and not self._is_over(event), "it was finalized by itself before its time was over")
+        self._never(self._is_over(event) and not self._is_all_of_a_file(), "it was finalized after its time")
         self._total = event.total_chunks
         self._never(max(self._chunks, default=0) > self._total, "it was finalized with chunks beyond its total")
         if self._opened.finalize_policy is FinalizePolicy.REJECT:
@@ -148,7 +157,8 @@ class PlainLife:
     def _fail(self, event: Failed) -> None:
         self._never(self._failed is not None, "it failed twice")
         if event.stage is Stage.UPLOAD:
-            self._never(self._is_complete() or not self._is_over(event), "it expired when it must not")
+            is_whole = self._is_complete() or (self._total is None and self._is_all_of_a_file())
+            self._never(is_whole or not self._is_over(event), "it expired when it must not")
         else:
             self._never(event.stage is not self._due_stage(), f"{event.stage} failed when it was not due")
         self._failed = event

@@ -122,13 +122,13 @@ FAULTS = (
     ),
     Fault(
         "position saved before the work",
-        "service/followers/stage_follower.py",
+        "service/followers/jobs.py",
         "position = min(self._unfinished, default=self._read_up_to + 1) - 1",
         "position = self._read_up_to",
     ),
     Fault(
         "a job that stopped is passed over",
-        "service/followers/stage_follower.py",
+        "service/followers/jobs.py",
         "except Exception:  # a job given up",
         "except ZeroDivisionError:  # a job given up",
     ),
@@ -167,6 +167,24 @@ FAULTS = (
         "service/followers/expirer.py",
         "position = saved = self._positions.load(self.name)",
         "position = saved = self._log.head",
+    ),
+    Fault(
+        "a file that has arrived expires, because nobody said that it is complete",
+        "domain/decisions.py",
+        "    if recording.finalized is None and recording.has_its_file:",
+        "    if False:",
+    ),
+    Fault(
+        "a file of which more was announced is completed by itself",
+        "domain/recording.py",
+        "file.blob_key is not None and file.has_expected_size",
+        "file.blob_key is not None",
+    ),
+    Fault(
+        "a file is refused its completion between the end of its time and the moment when that is noticed",
+        "domain/decisions.py",
+        "    if not (recording.has_its_file and command.total_chunks == 1):\n        _check",
+        "    if True:\n        _check",
     ),
 )
 

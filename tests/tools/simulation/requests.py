@@ -27,12 +27,13 @@ class Handlers:
     async def carry_out(self, process: Process, command: commands.Command) -> RecordingOutcome:
         return await process.recordings.execute(self._id, command)
 
-    async def put_chunk(self, process: Process, number: int, body: bytes) -> None:
+    async def put_chunk(self, process: Process, number: int, body: bytes, expected: int | None) -> None:
+        """`expected`: how many bytes the client had announced."""
         await process.uploads.opened(self._id)
         would_be = described(blob_prefix(self._id, f"chunk-{number}"), body).key
         self._world.in_doubt[would_be] += 1
         try:
-            await process.uploads.store_chunk(self._id, number, _stream(body))
+            await process.uploads.store_chunk(self._id, number, _stream(body), expected_bytes=expected)
         except RecordingError:
             self._settle(would_be)
             raise

@@ -19,7 +19,7 @@ from adapters.speech.port import EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.recording import Phase, phase_of
 from service.application.streams import Contended
-from service.followers import stage_follower
+from service.followers import jobs
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.clients import Client
 from tests.tools.simulation.invariants import check_everything
@@ -229,7 +229,7 @@ def _quick_settings(seed: int) -> Iterator[None]:
         (log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 4.0),
         (log_module, "RECENT_EVENTS", random.choice((0, 3, 4_096))),
         (log_module, "LARGEST_COMMIT", random.choice((1, 2, 1_024))),
-        (stage_follower, "MOST_UNFINISHED", random.choice((1, 2, 1_000))),
+        (jobs, "MOST_UNFINISHED", random.choice((1, 2, 1_000))),
     )
     before = [(module, name, getattr(module, name)) for module, name, _ in chosen]
     for module, name, value in chosen:

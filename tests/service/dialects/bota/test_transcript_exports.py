@@ -90,7 +90,7 @@ async def test_each_format_is_a_file_of_its_own_kind(shelf: Shelf) -> None:
         assert (answer.status, answer.body.decode()) == (200, content)
         assert answer.headers["Content-Type"] == content_type
         assert answer.headers["Content-Disposition"] == f'inline; filename="{its_id}.{form}"'
-        assert answer.headers["Vary"] == "Accept"
+        assert answer.headers["Vary"] == "Accept, Origin"
     srt, vtt = (await shelf.get(its_id, "?format=srt")).body, (await shelf.get(its_id, "?format=vtt")).body
     assert [cue.start_ms for cue in read_subrip(srt.decode())] == [500, 4000]
     assert [cue.start_ms for cue in read_webvtt(vtt.decode())] == [500, 4000]
@@ -150,7 +150,7 @@ async def test_clients_that_ask_for_json_or_for_nothing_known_get_botas_object_a
         answer = await shelf.get(its_id, Accept=accept)
         assert (answer.status, answer.body) == (200, as_before), accept
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
-        assert answer.headers["Vary"] == "Accept"
+        assert answer.headers["Vary"] == "Accept, Origin"
     assert [answer.json] == listed
     assert answer.json["segments"][1] == {
         "start": 4.0,

@@ -1,0 +1,1 @@
+"""The directory of end users and devices: a port, and SQLite."""

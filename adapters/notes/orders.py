@@ -1,0 +1,65 @@
+"""The port to writers of ordered notes: what someone wants to have written of a transcript, and what they get."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from adapters.speech.transcript import Transcript
+from domain.events import NoteTemplate
+
+MOST_OUTPUT_BYTES = 256 * 1024
+"""Of an ordered note as JSON: clients refuse answers of more than one mebibyte."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByTemplate:
+    """The note has the parts of this template (`adapters.notes.templates`), and no others but `quotations`."""
+
+    template: NoteTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class ByPrompt:
+    """The note answers a prompt of the caller's own. It is a request about the transcript, and content."""
+
+    prompt: str
+
+
+Wish = ByTemplate | ByPrompt
+
+
+class OrderedNote(BaseModel):
+    """A note as it was ordered. It is always a draft: someone who was there has to review it.
+
+    `output` is a JSON object. `engine` names what wrote it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: dict[str, Any]
+    engine: str
+    language: str
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> Self:
+        """Raises ValueError when it is not such a note."""
+        return cls.model_validate(orjson.loads(stored))
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(self.model_dump(mode="json"))
+
+
+class OrderWriter(Protocol):
+    """Writes ordered notes, any number at a time."""
+
+    @property
+    def name(self) -> str:
+        """The writer's name in notes."""
+
+    async def write(self, transcript: Transcript, wish: Wish) -> OrderedNote:
+        """The note, at most `MOST_OUTPUT_BYTES` of it. What was not said is an empty list or None in it.
+
+        Raises: NoteNotWritten.
+        """

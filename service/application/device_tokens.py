@@ -1,0 +1,66 @@
+"""The tokens of devices: given at binding and renewal, replaced so that a lost answer locks no device out."""
+
+from datetime import timedelta
+
+from adapters.keys import Key, KeyKind, KeyStore
+from adapters.sqlite_file import errors_named
+from service.application.clock import Clock
+
+GIVEN = "given to a bound device"
+"""The name of tokens from here. Those that an operator made are renewed without being replaced."""
+
+UNSEEN_FOR = timedelta(days=30)
+"""How long a replaced token is valid while nobody is known to have the one that replaced it."""
+
+SEEN_FOR = timedelta(hours=1)
+"""How long it is once the newer one was used."""
+
+_FILE = "The key file"
+
+
+class DeviceTokens:
+    """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable."""
+
+    def __init__(self, keys: KeyStore, *, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    def give(self, project_id: str, device_id: str, end_user_id: str) -> str:
+        """A new token, which is never shown again. Those given before expire in `UNSEEN_FOR` at the latest."""
+        with errors_named(_FILE):
+            earlier = self._given(project_id, device_id)
+            new = self._keys.create(
+                KeyKind.DEVICE, project_id=project_id, device_id=device_id, end_user_id=end_user_id, name=GIVEN
+            )
+            for key in earlier:
+                self._keys.expire(key.id, at=self._clock() + UNSEEN_FOR)
+            self._keys.forget_expired(project_id, device_id=device_id, name=GIVEN)
+        return new.token
+
+    def seen(self, key: Key) -> None:
+        """The device has this token: those given before it expire in `SEEN_FOR` at the latest."""
+        if key.name != GIVEN or key.device_id is None:
+            return
+        end = self._clock() + SEEN_FOR
+        with errors_named(_FILE):
+            for earlier in self._given(key.project_id, key.device_id):
+                is_earlier = earlier.created_at < key.created_at
+                if is_earlier and (earlier.expires_at is None or earlier.expires_at > end):
+                    self._keys.expire(earlier.id, at=end)
+
+    def _given(self, project_id: str, device_id: str) -> list[Key]:
+        return [key for key in self._keys.device_tokens(project_id, device_id=device_id) if key.name == GIVEN]
+
+    def in_force(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> list[Key]:
+        """All tokens of a device, or of an end user's devices, whoever made them; oldest first."""
+        with errors_named(_FILE):
+            return self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id)
+
+    def revoke(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> None:
+        """Refuse all of them from now on."""
+        with errors_named(_FILE):
+            for key in self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id):
+                self._keys.revoke(key.id)
+
+    def close(self) -> None:
+        self._keys.close()

@@ -1,0 +1,274 @@
+"""The end users and devices of a project.
+
+A device token is proof that its device and its end user exist. One that an operator made may name some that nobody has
+registered: they are registered when they are first asked for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters.directory.entries import Device, EndUser
+from adapters.directory.port import DirectoryStore, Page, PageAsked
+from adapters.keys import Key, KeyKind
+from adapters.one_thread import OneThread
+from service.application.clock import Clock
+from service.application.device_tokens import DeviceTokens
+
+Changes = Mapping[str, Any]
+"""Fields of an entry, and their new values."""
+
+
+class EndUserNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such end user.")
+
+
+class DeviceNotFound(Exception):
+    def __init__(self) -> None:
+        super().__init__("There is no such device.")
+
+
+class DeviceBoundToAnother(Exception):
+    def __init__(self) -> None:
+        super().__init__("The device is bound to another end user; unbind it first.")
+
+
+class DeviceNotBound(Exception):
+    def __init__(self) -> None:
+        super().__init__("The device is bound to nobody; bind it first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A device, and a token for it that is shown once."""
+
+    device: Device
+    token: str
+
+
+class Directory:
+    """All methods may raise DatabaseFull and DatabaseUnavailable."""
+
+    def __init__(self, store: DirectoryStore, tokens: DeviceTokens, thread: OneThread, *, clock: Clock) -> None:
+        entries = _Entries(store, tokens, clock)
+        self.end_users = EndUsers(entries, thread)
+        self.devices = Devices(entries, thread)
+
+
+class _Entries:
+    """What is asked of both kinds. Blocking: for the directory's thread."""
+
+    def __init__(self, store: DirectoryStore, tokens: DeviceTokens, clock: Clock) -> None:
+        self.store = store
+        self.tokens = tokens
+        self.clock = clock
+
+    def end_user(self, project_id: str, end_user_id: str) -> EndUser:
+        """Raises: EndUserNotFound."""
+        found = self.store.end_user(project_id, end_user_id)
+        if found is None and not self.tokens.in_force(project_id, end_user_id=end_user_id):
+            raise EndUserNotFound
+        return found or self.ensured(project_id, end_user_id)
+
+    def ensured(self, project_id: str, end_user_id: str) -> EndUser:
+        """The end user, registered if need be: nothing more is known of them then."""
+        found = self.store.end_user(project_id, end_user_id)
+        if found is None:
+            now = self.clock()
+            found = EndUser(id=end_user_id, project_id=project_id, created_at=now, updated_at=now)
+            self.store.put_end_user(found)
+        return found
+
+    def device(self, project_id: str, device_id: str) -> Device:
+        """Raises: DeviceNotFound."""
+        found = self.store.device(project_id, device_id)
+        return found or self._device_of_a_token(project_id, device_id)
+
+    def _device_of_a_token(self, project_id: str, device_id: str) -> Device:
+        """Its serial number is not known: its id stands for it."""
+        tokens = self.tokens.in_force(project_id, device_id=device_id)
+        if not tokens or tokens[-1].end_user_id is None:
+            raise DeviceNotFound
+        now = self.clock()
+        device = Device(
+            id=device_id,
+            project_id=project_id,
+            serial_number=device_id,
+            model=DEFAULT_MODEL,
+            end_user_id=tokens[-1].end_user_id,
+            binding_generation=1,
+            created_at=now,
+            updated_at=now,
+        )
+        self.ensured(project_id, tokens[-1].end_user_id)
+        self.store.put_device(device)
+        return device
+
+
+DEFAULT_MODEL = "bota_pin"
+"""Of a device that nobody has told the model of."""
+
+
+class EndUsers:
+    """The end users of every project."""
+
+    def __init__(self, entries: _Entries, thread: OneThread) -> None:
+        self._entries = entries
+        self._store = entries.store
+        self._thread = thread
+
+    async def register(self, end_user_id: str, project_id: str, facts: Changes) -> EndUser:
+        """The new end user; registered already under this id, as they are. Raises: ExternalIdTaken."""
+        return await self._thread.run(self._register, end_user_id, project_id, facts)
+
+    def _register(self, end_user_id: str, project_id: str, facts: Changes) -> EndUser:
+        found = self._store.end_user(project_id, end_user_id)
+        if found is None:
+            now = self._entries.clock()
+            found = EndUser(id=end_user_id, project_id=project_id, created_at=now, updated_at=now, **facts)
+            self._store.put_end_user(found)
+        return found
+
+    async def find(self, project_id: str, end_user_id: str) -> EndUser:
+        """Raises: EndUserNotFound."""
+        return await self._thread.run(self._entries.end_user, project_id, end_user_id)
+
+    async def called(self, project_id: str, external_id: str) -> EndUser | None:
+        return await self._thread.run(self._store.end_user_called, project_id, external_id)
+
+    async def page(self, project_id: str, asked: PageAsked) -> Page[EndUser]:
+        return await self._thread.run(self._store.end_users, project_id, asked)
+
+    async def change(self, project_id: str, end_user_id: str, changes: Changes) -> EndUser:
+        """Raises: EndUserNotFound."""
+        return await self._thread.run(self._change, project_id, end_user_id, changes)
+
+    def _change(self, project_id: str, end_user_id: str, changes: Changes) -> EndUser:
+        found = self._entries.end_user(project_id, end_user_id)
+        changed = replace(found, **changes)
+        if changed == found:
+            return found
+        changed = replace(changed, updated_at=self._entries.clock())
+        self._store.put_end_user(changed)
+        return changed
+
+    async def erase(self, project_id: str, end_user_id: str) -> None:
+        """Erase the end user, unbind their devices and revoke these devices' tokens. On return, nothing of what was
+        known of them is in the file. Their recordings stay, with the id. Raises: EndUserNotFound."""
+        try:
+            await self._thread.run(self._erase, project_id, end_user_id)
+        finally:  # also for one that was erased by a request whose scrubbing failed
+            await self._thread.run(self._store.scrub)
+
+    def _erase(self, project_id: str, end_user_id: str) -> None:
+        is_known = bool(self._entries.tokens.in_force(project_id, end_user_id=end_user_id))
+        self._entries.tokens.revoke(project_id, end_user_id=end_user_id)  # first: a crash leaves no token without them
+        was_there = self._store.erase_end_user(project_id, end_user_id, at=self._entries.clock())
+        if not (is_known or was_there):
+            raise EndUserNotFound
+
+
+class Devices:
+    """The devices of every project."""
+
+    def __init__(self, entries: _Entries, thread: OneThread) -> None:
+        self._entries = entries
+        self._store = entries.store
+        self._tokens = entries.tokens
+        self._thread = thread
+
+    async def register(self, device_id: str, project_id: str, serial_number: str, facts: Changes) -> Device:
+        """The new device; or the project's device with this serial number, as it is."""
+        return await self._thread.run(self._register, device_id, project_id, serial_number, facts)
+
+    def _register(self, device_id: str, project_id: str, serial_number: str, facts: Changes) -> Device:
+        found = self._store.device_numbered(project_id, serial_number)
+        if found is None:
+            now = self._entries.clock()
+            its_ids = {"id": device_id, "project_id": project_id, "serial_number": serial_number}
+            found = Device(**(its_ids | {"model": DEFAULT_MODEL} | dict(facts)), created_at=now, updated_at=now)
+            self._store.put_device(found)
+        return found
+
+    async def find(self, project_id: str, device_id: str) -> Device:
+        """Raises: DeviceNotFound."""
+        return await self._thread.run(self._entries.device, project_id, device_id)
+
+    async def page(self, project_id: str, asked: PageAsked, *, end_user_id: str | None) -> Page[Device]:
+        """All of the project's, or those bound to an end user."""
+        return await self._thread.run(self._store.devices, project_id, asked, end_user_id=end_user_id)
+
+    async def change(self, project_id: str, device_id: str, changes: Changes) -> Device:
+        """Raises: DeviceNotFound."""
+        return await self._thread.run(self._change, project_id, device_id, changes)
+
+    def _change(self, project_id: str, device_id: str, changes: Changes) -> Device:
+        found = self._entries.device(project_id, device_id)
+        changed = replace(found, **changes)
+        if changed == found:
+            return found
+        changed = replace(changed, updated_at=self._entries.clock())
+        self._store.put_device(changed)
+        return changed
+
+    async def bind(self, project_id: str, device_id: str, end_user_id: str) -> Bound:
+        """Bind the device to the end user, who is registered if need be. Again, for another token, if it is bound.
+
+        Raises: DeviceNotFound; DeviceBoundToAnother.
+        """
+        return await self._thread.run(self._bind, project_id, device_id, end_user_id)
+
+    def _bind(self, project_id: str, device_id: str, end_user_id: str) -> Bound:
+        device = self._entries.device(project_id, device_id)
+        if device.end_user_id not in (None, end_user_id):
+            raise DeviceBoundToAnother
+        if device.end_user_id is None:
+            self._entries.ensured(project_id, end_user_id)
+            device = self._rebound(device, end_user_id, device.binding_generation + 1)
+        return Bound(device, self._tokens.give(project_id, device_id, end_user_id))
+
+    async def unbind(self, project_id: str, device_id: str) -> Device:
+        """The device is nobody's, and its tokens are refused from now on. Raises: DeviceNotFound."""
+        return await self._thread.run(self._unbind, project_id, device_id)
+
+    def _unbind(self, project_id: str, device_id: str) -> Device:
+        device = self._entries.device(project_id, device_id)
+        self._tokens.revoke(project_id, device_id=device_id)
+        return device if device.end_user_id is None else self._rebound(device, None, device.binding_generation)
+
+    def _rebound(self, device: Device, end_user_id: str | None, generation: int) -> Device:
+        now = self._entries.clock()
+        device = replace(device, end_user_id=end_user_id, binding_generation=generation, updated_at=now)
+        self._store.put_device(device)
+        return device
+
+    async def renew_token(self, key: Key, device_id: str) -> Bound:
+        """Another token for the device, for the end user of the token that asks, or whom it is bound to.
+
+        Raises: DeviceNotFound; DeviceNotBound.
+        """
+        return await self._thread.run(self._renew_token, key, device_id)
+
+    def _renew_token(self, key: Key, device_id: str) -> Bound:
+        device = self._entries.device(key.project_id, device_id)
+        end_user_id = key.end_user_id if key.kind is KeyKind.DEVICE else device.end_user_id
+        if end_user_id is None:
+            raise DeviceNotBound
+        self._tokens.seen(key)
+        return Bound(device, self._tokens.give(key.project_id, device_id, end_user_id))
+
+    async def heartbeat(self, key: Key, device_id: str, said: Changes, facts: Changes) -> Device:
+        """The device is there. `said`: what its heartbeat changes; `facts`: what it changes of the device itself.
+
+        Raises: DeviceNotFound.
+        """
+        return await self._thread.run(self._heartbeat, key, device_id, said, facts)
+
+    def _heartbeat(self, key: Key, device_id: str, said: Changes, facts: Changes) -> Device:
+        device = self._entries.device(key.project_id, device_id)
+        heartbeat = replace(device.heartbeat, **said, last_heartbeat_at=self._entries.clock())
+        device = replace(device, heartbeat=heartbeat, **facts)
+        self._store.put_device(device)
+        self._tokens.seen(key)
+        return device

@@ -1,0 +1,1 @@
+"""Bota's end users, devices and their configuration."""

@@ -1,0 +1,1 @@
+"""Search in an end user's transcripts (P)."""

@@ -1,0 +1,51 @@
+"""Keeps the view of note orders in step with the log, and lets a query wait until the view includes a write."""
+
+import asyncio
+
+from adapters.event_log.log import EventLog
+from adapters.note_orders import NoteOrderStore, concerns_orders
+from adapters.rebuilding import PositionMoved
+from service.followers.view_progress import ViewProgress
+
+EVENTS_PER_WRITE = 1_000
+"""Most events mean nothing for the view and are passed over; how far, is written after so many of them."""
+
+
+class NoteOrderView:
+    """Folds what concerns orders into the view."""
+
+    name = "note_orders"
+
+    def __init__(self, log: EventLog, store: NoteOrderStore) -> None:
+        self._log = log
+        self._store = store
+        self._progress = ViewProgress(log)
+
+    @property
+    def position(self) -> int:
+        """The position of the last event in the view; queries see everything up to it."""
+        return self._progress.position
+
+    async def run(self) -> None:
+        """Follow the log until cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except PositionMoved:
+                continue  # rebuilt meanwhile, or another process was faster
+
+    async def _follow(self) -> None:
+        """Raises: PositionMoved."""
+        written = await asyncio.to_thread(self._store.position)
+        self._progress.move_to(written)
+        async for events in self._log.follow(after=written):
+            reached = events[-1].position
+            concerned = [recorded for recorded in events if concerns_orders(recorded.event)]
+            if concerned or reached - written >= EVENTS_PER_WRITE:
+                await asyncio.to_thread(self._store.apply, concerned, after=written, up_to=reached)
+                written = reached
+            self._progress.move_to(reached)
+
+    async def wait_for(self, position: int, *, seconds: float) -> None:
+        """Return once the view includes `position`. Raises: TimeoutError."""
+        await self._progress.wait_for(position, seconds=seconds)

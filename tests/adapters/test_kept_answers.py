@@ -1,0 +1,91 @@
+"""Answers to named requests as they are kept."""
+
+import sqlite3
+import stat
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.kept_answers import KEPT_FOR, Answered, Begun, KeptAnswers, NamedRequest, NameReused
+from adapters.private_files import DamagedKey
+from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
+
+NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
+REQUEST, OTHER = NamedRequest(name=b"n", content=b"c"), NamedRequest(name=b"n", content=b"d")
+ANSWER = Answered(201, '{"device_token":"dtok_a secret","name":"é"}'.encode(), about="proj_1/eu_1")
+
+
+@pytest.fixture
+def kept(tmp_path):
+    with closing(KeptAnswers.in_directory(tmp_path)) as kept:
+        yield kept
+
+
+def test_a_request_gets_its_first_answer_again_byte_for_byte_also_from_the_file_opened_again(tmp_path, kept):
+    assert kept.begin(REQUEST, "id_1", now=NOW) == Begun("id_1")
+    kept.keep(REQUEST, ANSWER)
+    with closing(KeptAnswers.in_directory(tmp_path)) as again:
+        for one in (kept, again):
+            assert one.begin(REQUEST, "id_2", now=NOW) == Answered(ANSWER.status, ANSWER.body)
+
+
+def test_a_request_that_was_never_answered_is_begun_again_under_the_same_id(kept):
+    for number in range(3):
+        assert kept.begin(REQUEST, f"id_{number}", now=NOW) == Begun("id_0")
+
+
+def test_a_name_is_one_requests_once_it_was_answered_and_until_then_the_last_ones(kept):
+    kept.begin(REQUEST, "id_1", now=NOW)
+    assert kept.begin(OTHER, "id_2", now=NOW) == Begun("id_2")
+    kept.keep(OTHER, ANSWER)
+    with pytest.raises(NameReused):
+        kept.begin(REQUEST, "id_3", now=NOW)
+    assert kept.begin(OTHER, "id_3", now=NOW) == Answered(ANSWER.status, ANSWER.body)
+
+
+def test_after_a_day_the_name_is_free_and_the_answer_is_gone(kept):
+    kept.begin(REQUEST, "id_1", now=NOW)
+    kept.keep(REQUEST, ANSWER)
+    last = NOW + KEPT_FOR - timedelta(microseconds=1)
+    assert kept.begin(REQUEST, "id_2", now=last) == Answered(ANSWER.status, ANSWER.body)
+    assert kept.begin(OTHER, "id_2", now=NOW + KEPT_FOR) == Begun("id_2")
+
+
+def test_answers_about_what_is_deleted_are_dropped(kept):
+    other = NamedRequest(name=b"o", content=b"c")
+    for request, about in ((REQUEST, "proj_1/eu_1"), (other, "proj_1/eu_2")):
+        kept.begin(request, "id_1", now=NOW)
+        kept.keep(request, Answered(201, b"{}", about=about))
+    kept.forget("proj_1/eu_1")
+    assert kept.begin(REQUEST, "id_2", now=NOW) == Begun("id_2")
+    assert kept.begin(other, "id_2", now=NOW) == Answered(201, b"{}")
+
+
+def test_no_secret_is_on_the_disk_in_plain_text_and_the_files_are_their_owners_alone(tmp_path, kept):
+    kept.begin(REQUEST, "id_1", now=NOW)
+    kept.keep(REQUEST, ANSWER)
+    files = list(tmp_path.iterdir())
+    assert b"dtok_" not in b"".join(file.read_bytes() for file in files)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_with_another_key_file_the_request_is_done_again_under_its_id(tmp_path, kept):
+    kept.begin(REQUEST, "id_1", now=NOW)
+    kept.keep(REQUEST, ANSWER)
+    (tmp_path / "answers.key").unlink()
+    with closing(KeptAnswers.in_directory(tmp_path)) as again:
+        assert again.begin(REQUEST, "id_2", now=NOW) == Begun("id_1")
+
+
+def test_what_cannot_be_used_is_told_in_one_sentence(tmp_path, kept):
+    with closing(sqlite3.connect(tmp_path / "answers.sqlite3")) as file:
+        file.execute("PRAGMA user_version=2")
+    with pytest.raises(DatabaseTooNew, match=r"answers.sqlite3 has schema version 2; this program knows 1\.$"):
+        KeptAnswers.in_directory(tmp_path)
+    (tmp_path / "answers.key").write_bytes(b"short")
+    with pytest.raises(DamagedKey, match="key for kept answers"):
+        KeptAnswers.in_directory(tmp_path)
+    kept._database.execute("DROP TABLE requests")
+    with pytest.raises(DatabaseUnavailable, match=r"^The file of kept answers cannot be used: "):
+        kept.begin(REQUEST, "id_1", now=NOW)

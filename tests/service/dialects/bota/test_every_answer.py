@@ -1,0 +1,48 @@
+"""What Bota's clients rely on in every answer, whatever they ask."""
+
+import pytest
+
+from tests.service.running_service import TurnedClock, running_service
+
+TRACE = "0b9ff0a4-3f1c-4d9e-8a53-0d7f7f6c2d11"
+
+
+@pytest.fixture
+async def api(tmp_path):
+    async with running_service(tmp_path / "data", TurnedClock()) as running:
+        yield running.api
+
+
+async def test_a_refusal_names_its_field_and_the_request_by_which_the_log_finds_it(api):
+    answer = await api.call("GET", "/v1/recordings?limit=0", headers={"x-correlation-id": TRACE})
+    assert answer.json == {
+        "error": {
+            "type": "invalid_request",
+            "code": "invalid_request",
+            "message": "limit: Input should be greater than or equal to 1, not '0'.",
+            "details": {"field": "limit", "reason": "Input should be greater than or equal to 1, not '0'."},
+            "param": "limit",
+            "request_id": "req_0b9ff0a43f1c4d9e8a530d7f7f6c2d11",
+        }
+    }
+    assert answer.headers["x-correlation-id"] == TRACE
+
+
+async def test_what_is_wrong_with_no_field_names_none_and_a_request_without_an_id_gets_one(api):
+    answer = await api.call("POST", "/v1/webhooks", body=b"[]")
+    assert answer.error["details"] == {"field": None, "reason": "The body must be a JSON object."}
+    assert "param" not in answer.error
+    assert answer.error["request_id"] == f"req_{answer.headers['x-correlation-id'].replace('-', '')}"
+    unknown = await api.call("GET", "/v1/nothing")
+    assert (unknown.error["type"], unknown.error["code"]) == ("not_found", "not_found")
+    assert unknown.error["request_id"].startswith("req_")
+
+
+async def test_any_version_of_the_api_may_be_named(api):
+    answer = await api.call("GET", "/v1/recordings", headers={"Bota-Version": "2026-01-15"})
+    assert answer.status == 200
+
+
+async def test_health_has_exactly_the_keys_that_clients_accept(api):
+    answer = await api.call("GET", "/health", key=False)
+    assert (answer.status, answer.json) == (200, {"status": "healthy", "database": "connected", "billing": "disabled"})

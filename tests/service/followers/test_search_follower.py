@@ -1,0 +1,131 @@
+"""The search index follows the log, through whatever happens to it."""
+
+import asyncio
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from adapters.blobs.port import StorageUnavailable
+from adapters.search.digests import Owner
+from adapters.search.index import SearchIndex
+from adapters.search.tables import Tables
+from domain.events import RecordingDeleted
+from service.cli import main
+from service.followers import search_follower
+from tests.domain.histories import at
+from tests.service.dialects.bota.spoken import Spoken
+from tests.service.running_service import TurnedClock, running_service
+
+MINE = Owner("proj_1", "eu_1")
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "data"
+
+
+def service(data_dir):
+    return running_service(data_dir, TurnedClock())
+
+
+async def found(running, query):
+    """How many passages are found, once the index has what is in the log."""
+    await running.service.search_follower.wait_for(running.stores.log.head, seconds=60)
+    return len(await asyncio.to_thread(running.stores.search_index.search, MINE, query))
+
+
+async def delete(running, its_id):
+    version = (await running.stores.log.history(its_id))[-1].version
+    await running.stores.log.append(its_id, version, [RecordingDeleted(at=at(7))], trace_id=None)
+
+
+async def merged(index):
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(_is_unmerged, index):
+            await asyncio.sleep(0.01)
+
+
+def _is_unmerged(index):
+    (generation,) = index._writer.execute("SELECT generation FROM search_state").fetchone()
+    return Tables(index._writer, generation).is_unmerged()
+
+
+async def test_what_was_forgotten_is_merged_away_by_itself_also_after_a_stop_in_between(data_dir, monkeypatch):
+    with monkeypatch.context() as stopped:
+        stopped.setattr(SearchIndex, "merge_some", lambda _: False)
+        async with service(data_dir) as running:
+            doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
+            assert await found(running, "penicillin") == 1
+            await delete(running, doomed)
+            assert await found(running, "penicillin") == 0
+            assert _is_unmerged(running.stores.search_index)
+    async with service(data_dir) as running:
+        await merged(running.stores.search_index)
+        doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
+        await delete(running, doomed)
+        assert await found(running, "penicillin") == 0
+        await merged(running.stores.search_index)
+
+
+async def test_a_lost_index_is_made_from_the_log_again(data_dir):
+    async with service(data_dir) as running:
+        spoken = Spoken(running.stores, "proj_1")
+        await spoken.recording("one rash")
+        await delete(running, await spoken.recording("another rash"))
+        assert await found(running, "rash") == 1
+    for path in data_dir.glob("search.sqlite3*"):
+        path.unlink()
+    async with service(data_dir) as running:
+        assert await found(running, "rash") == 1
+
+
+async def test_an_index_rebuilt_by_the_command_finds_what_it_found_before(data_dir):
+    """Beside the running service, which then goes on from there."""
+    async with service(data_dir) as running:
+        spoken = Spoken(running.stores, "proj_1")
+        its_id = await spoken.recording("one rash", "and another")
+        await delete(running, await spoken.recording("a rash that is gone"))
+        before = await found(running, "rash another")
+        with closing(SearchIndex(running.settings.search_index_path)) as other:
+            other._writer.execute("DELETE FROM passages_1")
+        assert await found(running, "rash another") == 0
+
+        environment = {"TAPEDECK_DATA_DIR": str(data_dir)}
+        rebuilt = await asyncio.to_thread(CliRunner().invoke, main, ["rebuild", "search"], env=environment)
+        assert rebuilt.output == f"search: rebuilt from {running.stores.log.head} events.\n"
+        assert await found(running, "rash another") == before == 2
+        await spoken.heard_again(its_id, "no more of it")
+        assert (await found(running, "rash"), await found(running, "more")) == (0, 1)
+
+
+async def test_events_that_mean_nothing_for_the_index_are_passed_over_without_writing(data_dir, monkeypatch):
+    async with service(data_dir) as running:
+        spoken = Spoken(running.stores, "proj_1")
+        await spoken.recording("one rash")
+        assert await found(running, "rash") == 1
+        written = running.stores.search_index.position()
+        await running.api.create()
+        assert await found(running, "rash") == 1
+        assert running.stores.search_index.position() == written < running.stores.log.head
+
+        monkeypatch.setattr(search_follower, "EVENTS_PER_WRITE", 3)
+        for _ in range(4):
+            await running.api.create()
+        assert await found(running, "rash") == 1
+        assert running.stores.search_index.position() > written
+
+
+async def test_a_blob_store_out_of_service_is_waited_out(data_dir, monkeypatch):
+    async with service(data_dir) as running:
+        read, failures = running.stores.blobs.read, iter([StorageUnavailable("planted")])
+
+        def fails_once(key, **part):
+            for failure in failures:
+                raise failure
+            return read(key, **part)
+
+        monkeypatch.setattr(running.stores.blobs, "read", fails_once)
+        await Spoken(running.stores, "proj_1").recording("one rash")
+        assert await found(running, "rash") == 1
+        assert next(failures, None) is None
