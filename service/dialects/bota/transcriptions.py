@@ -70,7 +70,8 @@ class Transcriptions:
             except UnsupportedLanguage as error:
                 raise InvalidRequest("language", str(error)) from None
             summary = await self._view.summary(key, recording_id)
-        return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
+        answer = await self._view.transcription_answer(recording_id, summary)
+        return await asyncio.to_thread(json_answer, answer, status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
@@ -107,7 +108,7 @@ class Transcriptions:
 
     async def _answer(self, recording_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
         if form is None:
-            return json_answer(await self._view.transcription_answer(recording_id, summary))
+            return await asyncio.to_thread(json_answer, await self._view.transcription_answer(recording_id, summary))
         transcript = await self._view.transcript(summary)
         return await exported(transcript, form, name=public_transcription_id(recording_id))
 
