@@ -22,7 +22,7 @@ class SlowWriter:
         self.writing = self.most = 0
         self.are_enough = asyncio.Event()
 
-    async def write(self, transcript, wish):
+    async def write(self, transcript, _):
         self.writing += 1
         self.most = max(self.most, self.writing)
         if self.most == AT_ONCE:
