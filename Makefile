@@ -16,7 +16,7 @@ demo: .venv/installed ## take one recording through: chunks in, transcript and h
 	@$(BIN)/tapedeck demo
 
 test: .venv/installed ## run all tests, in three parallel processes, which often wait; ARGS="-n 0" for one
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; tests must catch each
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.end_to_end.service_process import ServiceProcess
+from tests.places import REPOSITORY
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
 
@@ -21,6 +22,32 @@ if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its ow
 def pytest_configure() -> None:
     """What a shell runs in the background ignores Ctrl-C, and so would every process that a test starts and stops."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LONGEST_FIRST = (
+    "end_to_end/test_crash.py",
+    "end_to_end/test_dorsum.py",
+    "end_to_end/test_dorsum_dialogues.py",
+    "end_to_end/test_kafka.py",
+    "end_to_end/test_mending.py",
+    "adapters/speech/test_faster_whisper_engine.py",
+    "adapters/audio/test_memory.py",
+    "end_to_end/test_reference.py",
+    "end_to_end/test_full_disk.py",
+    "end_to_end/test_real_life_files.py",
+    "end_to_end/test_memory.py",
+    "end_to_end/test_suspect_chunks.py",
+    "domain/test_life_table.py",
+    "service/dialects/bota/test_webhooks.py",
+    "guides/test_benches.py",
+    "of_tools/soak/test_audio.py",
+)
+"""Files that take half a minute or more. Begun last, one of them would keep a single process busy to the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {REPOSITORY / "tests" / name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The API reference: the OpenAPI document, and our own viewer for it at `/docs`, which needs no network."""
 
+import asyncio
+from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -11,11 +13,15 @@ _PAGE = Path(__file__).with_name("reference.html")
 _POLICY = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 
 
+@cache
+def _document() -> bytes:
+    return rendered()
+
+
 class Reference:
-    """The handlers. The document and the page are built once."""
+    """The handlers. The document is built once, for whoever asks first: a start need not wait for it."""
 
     def __init__(self) -> None:
-        self._document = rendered()
         self._page = _PAGE.read_bytes()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -27,4 +33,4 @@ class Reference:
         return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers)
 
     async def document(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._document, content_type="application/json", charset="utf-8")
+        return web.Response(body=await asyncio.to_thread(_document), content_type="application/json", charset="utf-8")

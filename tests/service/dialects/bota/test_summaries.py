@@ -122,6 +122,13 @@ class Desk:
     async def delete(self, recording_id: UUID) -> None:
         assert (await self.api.call("DELETE", f"/v1/recordings/rec_{recording_id.hex}")).status == 204
 
+    async def until_attempted(self, webhook_id: str) -> None:
+        """The first delivery's attempt is recorded, and with it when the next one is due."""
+        path = f"/v1/webhooks/{webhook_id}/deliveries"
+        async with asyncio.timeout(60):
+            while not any(sent["attempts"] for sent in (await self.api.call("GET", path)).json["data"]):
+                await asyncio.sleep(0.01)
+
     async def until_erased(self, recording_id: UUID) -> None:
         async with asyncio.timeout(60):
             while list(self.stores.blobs.keys(recording_prefix(recording_id))):
@@ -470,7 +477,7 @@ async def test_subscribers_are_told_when_a_summary_is_begun_and_when_it_ends_and
         made = await desk.api.call("POST", "/v1/webhooks", body={"url": receiver.url, "events": events})
         assert made.status == 201
         completed = await desk.written(await desk.recording(), prompt=PROMPT)
-        await receiver.count(1)
+        await desk.until_attempted(made.json["id"])
         desk.running.turn(minutes=2)  # the first attempt was refused
         refused, started, ended = await receiver.count(3)
         assert refused.raw == started.raw
