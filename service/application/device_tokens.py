@@ -56,6 +56,10 @@ class DeviceTokens:
         with errors_named(_FILE):
             return self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id)
 
+    def is_in_force(self, key: Key) -> bool:
+        """Whether the token is valid now, as of all that was revoked before."""
+        return any(one.id == key.id for one in self.in_force(key.project_id, device_id=key.device_id))
+
     def revoke(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> None:
         """Refuse all of them from now on."""
         with errors_named(_FILE):
