@@ -163,20 +163,39 @@ class EndUsers:
         self._store.put_end_user(changed)
         return changed
 
-    async def erase(self, project_id: str, end_user_id: str) -> None:
+    async def device_ids(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        """Of the devices that are bound to the end user, or have a token for them."""
+        return await self._thread.run(self._device_ids, project_id, end_user_id)
+
+    def _device_ids(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        tokens = self._entries.tokens.in_force(project_id, end_user_id=end_user_id)
+        everything = PageAsked(limit=_MOST_DEVICES)
+        bound = self._store.devices(project_id, everything, end_user_id=end_user_id).rows
+        return frozenset([*(device.id for device in bound), *(key.device_id for key in tokens if key.device_id)])
+
+    async def erase(self, project_id: str, end_user_id: str) -> frozenset[str]:
         """Erase the end user, unbind their devices and revoke these devices' tokens. On return, nothing of what was
-        known of them is in the file. Their recordings stay, with the id. Raises: EndUserNotFound."""
+        known of them is in the file. Their recordings stay, with the id. Returns the devices' ids.
+
+        Raises: EndUserNotFound.
+        """
         try:
-            await self._thread.run(self._erase, project_id, end_user_id)
+            return await self._thread.run(self._erase, project_id, end_user_id)
         finally:  # also for one that was erased by a request whose scrubbing failed
             await self._thread.run(self._store.scrub)
 
-    def _erase(self, project_id: str, end_user_id: str) -> None:
+    def _erase(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        device_ids = self._device_ids(project_id, end_user_id)
         is_known = bool(self._entries.tokens.in_force(project_id, end_user_id=end_user_id))
         self._entries.tokens.revoke(project_id, end_user_id=end_user_id)  # first: a crash leaves no token without them
         was_there = self._store.erase_end_user(project_id, end_user_id, at=self._entries.clock())
         if not (is_known or was_there):
             raise EndUserNotFound
+        return device_ids
+
+
+_MOST_DEVICES = 1_000_000
+"""More than anybody is bound to."""
 
 
 class Devices:
@@ -268,7 +287,8 @@ class Devices:
         if end_user_id is None:
             raise DeviceNotBound
         self._tokens.seen(key)
-        return Bound(device, self._tokens.give(key.project_id, device_id, end_user_id))
+        asked_with = key if key.kind is KeyKind.DEVICE else None
+        return Bound(device, self._tokens.give(key.project_id, device_id, end_user_id, asked_with=asked_with))
 
     async def heartbeat(self, key: Key, device_id: str, said: Changes, facts: Changes) -> Device:
         """The device is there. `said`: what its heartbeat changes; `facts`: what it changes of the device itself.
