@@ -41,8 +41,7 @@ class Once:
             if name is None:
                 return await handler(request)
             key = access.permitted(request, self._callers, permission)
-            if not _KEY.fullmatch(name):
-                raise InvalidRequest(_HEADER, "This must have 1 to 255 visible ASCII characters, and no spaces.")
+            check_name(name)
             body = request[HELD_BODY] = await self._limits.json_body(request)
 
             async def work(reserved_id: str) -> Answered:
@@ -62,6 +61,12 @@ class Once:
         again after, because of what was answered meanwhile."""
         for subject_id in subject_ids:
             await self._idempotency.forget(project_id, subject_id)
+
+
+def check_name(name: str) -> None:
+    """Raises: InvalidRequest for what no `Idempotency-Key` can be."""
+    if not _KEY.fullmatch(name):
+        raise InvalidRequest(_HEADER, "This must have 1 to 255 visible ASCII characters, and no spaces.")
 
 
 def id_for(request: web.Request, new_id: NewId) -> str:
