@@ -56,9 +56,11 @@ class Once:
 
         return once
 
-    async def forget(self, project_id: str, subject_id: str) -> None:
-        """Before something is deleted: drop what was answered about it."""
-        await self._idempotency.forget(project_id, subject_id)
+    async def forget(self, project_id: str, *subject_ids: str) -> None:
+        """Drop what was answered about something that is deleted: before, so that a crash leaves no such answer; and
+        again after, because of what was answered meanwhile."""
+        for subject_id in subject_ids:
+            await self._idempotency.forget(project_id, subject_id)
 
 
 def check_name(name: str) -> None:

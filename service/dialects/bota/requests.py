@@ -23,6 +23,7 @@ from service.dialects.bota import codecs
 from service.dialects.bota.answers import Source
 from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
 from service.dialects.http.language_tags import LanguageTag
+from service.dialects.http.wrong_values import shown
 
 PROVIDER = r"^[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,63}$"
 """(D) A name, and not a text: it is kept in the log."""
@@ -258,6 +259,7 @@ def _checked(model: type[M], given: dict[str, Any]) -> M:
 def _reason(kind: str, message: str, given: Any) -> str:
     if kind == "missing":
         return "This field is required."
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
-    return f"{message.removeprefix('Value error, ')}, not {shown}."
+    said = message.removeprefix("Value error, ").replace("a valid dictionary", "an object")
+    if isinstance(given, list | dict) and not kind.endswith("_type"):  # right in itself, but not what is in it
+        return f"{said.partition(' after validation')[0]}."
+    return f"{said}, not {shown(given)}."

@@ -10,6 +10,7 @@ from service.application.uploads import ArrivedChunk
 from service.dialects.dorsum.names import session_name
 from service.dialects.dorsum.samples import parse_body
 from service.dialects.http.language_tags import LanguageTag
+from service.dialects.http.wrong_values import shown
 
 CHUNK_SAMPLES = 480_000
 """(S) Half a minute at 16 kHz."""
@@ -114,6 +115,4 @@ _WANTED = {
 def _reason(field: str, kind: str, given: Any) -> str:
     if kind == "missing":
         return "This field is required."
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
-    return f"{_WANTED[field]}, not {shown}."
+    return f"{_WANTED[field]}, not {shown(given)}."
