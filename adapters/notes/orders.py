@@ -62,8 +62,9 @@ class OrderWriter(Protocol):
         """The writer's name in notes."""
 
     async def write(self, transcript: Transcript, wish: Wish) -> OrderedNote:
-        """The note, at most `MOST_OUTPUT_BYTES` of it and at most `MOST_OUTPUT_LEVELS` deep. What was not said is an
-        empty list or None in it.
+        """The note, at most `MOST_OUTPUT_BYTES` of it and at most `MOST_OUTPUT_LEVELS` deep.
+
+        What was not said is an empty list or None in it.
 
         Raises: NoteNotWritten.
         """
