@@ -182,6 +182,18 @@ class RetryRecording(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTranscription(Command):
+    """Have the recording's words in `language`, if any is given. `provider`: who is wished to recognize them.
+
+    `language_otherwise`: which language is used where nobody has asked for one.
+    """
+
+    language: str | None
+    provider: str | None
+    language_otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireRecording(Command):
     """Close a recording that was never completed, if it has expired; or complete it, if it is a file that has come."""
 

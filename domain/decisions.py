@@ -4,6 +4,7 @@ No events means that the command changes nothing: idempotence follows from the s
 in `domain.life` says which of these decisions applies to which command in which phase.
 """
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from domain.commands import (
     OpenRecording,
     RecordChunkTranscribed,
     RecordFailure,
+    RequestTranscription,
     RetryRecording,
     StoreChunk,
 )
@@ -26,6 +28,7 @@ from domain.errors import (
     ChunkMismatch,
     ChunkNotStored,
     ChunkNumberOutOfRange,
+    ChunkWithoutBytes,
     NamedRequestDiffers,
     NotFailed,
     RecordingAlreadyOpened,
@@ -46,7 +49,9 @@ from domain.events import (
     RecordingOpened,
     RetryRequested,
     Stage,
+    TranscriptionRequested,
 )
+from domain.languages import primary_language
 from domain.recording import Recording
 
 Events = list[RecordingEvent]
@@ -92,11 +97,13 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     """Accept one chunk while chunks are accepted. The same bytes again change nothing, unless only now they have the
     size that was announced; other bytes replace them.
 
-    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal once a total is declared; RecordingExpired.
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired.
     """
     if _is_stored(recording, command) and not _is_as_announced_now(recording, command):
         return []
     _check_not_beyond_total(recording, command)
+    if recording.finalized is not None and command.blob_key is None:
+        _check_may_be_without_bytes([command.number], recording.finalized.total_chunks)
     _check_not_expired(recording, command)
     return [_stored(command)]
 
@@ -117,6 +124,12 @@ def _is_stored(recording: Recording, command: StoreChunk) -> bool:
         return False
     # Metadata may have announced the digest of bytes still to come; bytes only repeat what came as bytes before.
     return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
+
+
+def _check_may_be_without_bytes(numbers: Iterable[int], total_chunks: int) -> None:
+    """The first chunk may announce the others, and the last one end them. Raises: ChunkWithoutBytes."""
+    if between := tuple(sorted(number for number in numbers if 1 < number < total_chunks)):
+        raise ChunkWithoutBytes(between)
 
 
 def _is_as_announced_now(recording: Recording, command: StoreChunk) -> bool:
@@ -243,13 +256,15 @@ def finalize(recording: Recording, command: FinalizeRecording) -> Events:
     """Declare how many chunks there are.
 
     Raises: TotalChunksOutOfRange; RecordingExpired; ChunkMismatch when there are more chunks than declared and, with
-    the policy *reject*, when some are missing.
+    the policy *reject*, when some are missing; ChunkWithoutBytes.
     """
     if not 1 <= command.total_chunks <= recording.opened.max_chunks:
         raise TotalChunksOutOfRange(command.total_chunks, recording.opened.max_chunks)
     if not (recording.has_its_file and command.total_chunks == 1):
         _check_not_expired(recording, command)
     _check_chunks(recording, command.total_chunks)
+    without_bytes = (chunk.number for chunk in recording.chunks.values() if chunk.blob_key is None)
+    _check_may_be_without_bytes(without_bytes, command.total_chunks)
     return [
         FinalizeRequested(
             at=command.at,
@@ -361,6 +376,27 @@ def _damaged(recording: Recording) -> tuple[int, ...]:
 
 def retry_expired(recording: Recording, _: RetryRecording) -> Events:
     """An expired recording can no longer be completed. Raises: RecordingExpired."""
+    raise _expired(recording)
+
+
+def request_transcription(recording: Recording, command: RequestTranscription) -> Events:
+    """Say which language is wanted and from whom. What was recognized in another language is recognized anew; the same
+    language, whatever its region or script, and no language change nothing that was made.
+    """
+    wanted, transcribed = recording.language_wanted, recording.transcribed
+    used = transcribed.language if transcribed is not None else wanted or command.language_otherwise
+    asked = command.language or used
+    is_other = primary_language(asked) != primary_language(used)
+    language = command.language if command.language and (is_other or transcribed is None) else wanted
+    provider = command.provider or recording.provider_wanted
+    is_anew = is_other and recording.stitched is not None
+    if not is_anew and (language, provider) == (wanted, recording.provider_wanted):
+        return []
+    return [TranscriptionRequested(at=command.at, language=language, provider=provider, is_anew=is_anew)]
+
+
+def request_no_transcription(recording: Recording, _: RequestTranscription) -> Events:
+    """An expired recording has no audio to transcribe. Raises: RecordingExpired."""
     raise _expired(recording)
 
 

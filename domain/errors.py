@@ -52,6 +52,15 @@ class ChunkBeyondTotal(RecordingError):
         self.total_chunks = total_chunks
 
 
+class ChunkWithoutBytes(RecordingError):
+    """Chunks of metadata only, in places where bytes must be: between the first chunk and the last."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        named = ", ".join(map(str, numbers))
+        super().__init__(f"Only the first and the last chunk may be without content; send that of {named}.")
+        self.numbers = numbers
+
+
 class NamedRequestDiffers(RecordingError):
     """A request came with the name of an earlier one, but another chunk."""
 

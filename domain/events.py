@@ -311,6 +311,19 @@ class RetryRequested(Event):
     stage: Stage
 
 
+class TranscriptionRequested(Event):
+    """Someone asked for the recording's words in a language, or from a provider. Both as they are wanted from now on,
+    also what stayed; null where nothing was ever asked.
+
+    `is_anew`: what was recognized so far, or is being recognized, is of another language. The audio is transcribed
+    again, and what was made of the transcript is made again, too.
+    """
+
+    language: str | None
+    provider: str | None
+    is_anew: bool
+
+
 class RecordingDeleted(Event):
     """Someone asked for the recording to be gone. Its blobs are erased; this history keeps the facts."""
 
@@ -407,6 +420,7 @@ RecordingEvent = (
     | NoteWritten
     | Failed
     | RetryRequested
+    | TranscriptionRequested
     | RecordingDeleted
 )
 
@@ -431,6 +445,7 @@ RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         NoteWritten,
         Failed,
         RetryRequested,
+        TranscriptionRequested,
         RecordingDeleted,
     )
 }

@@ -22,6 +22,7 @@ from domain.commands import (
     RecordNote,
     RecordStitched,
     RecordTranscribed,
+    RequestTranscription,
     RetryRecording,
     StoreChunk,
 )
@@ -38,6 +39,7 @@ from domain.events import (
     RetryRequested,
     Stitched,
     Transcribed,
+    TranscriptionRequested,
 )
 from domain.recording import Phase, Recording, phase_of
 
@@ -86,6 +88,7 @@ COMMANDS: tuple[type[Command], ...] = (
     RecordNote,
     RecordFailure,
     RetryRecording,
+    RequestTranscription,
     ExpireRecording,
     DeleteRecording,
 )
@@ -118,6 +121,11 @@ def _mend_in(phase: Phase) -> Mapping[type[Command], Rule]:
     }
 
 
+def _request_in(*phases: Phase) -> Mapping[type[Command], Rule]:
+    """Which language is wanted can be said at any time; the recording is then in one of `phases`."""
+    return {RequestTranscription: Rule(do.request_transcription, (To(TranscriptionRequested, phases), Nothing))}
+
+
 def _hear_in(phase: Phase) -> Rule:
     """Single chunks may be transcribed until the whole recording has been."""
     return Rule(do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored))
@@ -135,6 +143,7 @@ _OPENED: Mapping[type[Command], Rule] = {
     RecordNote: _NOT_DUE,
     RecordFailure: _NO_FAILURE,
     RetryRecording: _NOT_FAILED,
+    RequestTranscription: Rule(do.request_no_transcription, (errors.RecordingExpired,)),
     ExpireRecording: _STAYS,
     DeleteRecording: _DELETE,
 }
@@ -162,6 +171,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.RecordingExpired,
             ),
         ),
+        **_request_in(Phase.OPEN),
         RecordChunkTranscribed: _hear_in(Phase.OPEN),
         FinalizeRecording: Rule(
             do.finalize,
@@ -169,6 +179,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 To(FinalizeRequested, (Phase.STITCHING, Phase.AWAITING_CHUNKS)),
                 errors.TotalChunksOutOfRange,
                 errors.ChunkMismatch,
+                errors.ChunkWithoutBytes,
                 errors.RecordingExpired,
             ),
         ),
@@ -183,14 +194,17 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 Nothing,
                 errors.ChunkNumberOutOfRange,
                 errors.ChunkBeyondTotal,
+                errors.ChunkWithoutBytes,
                 errors.RecordingExpired,
             ),
         ),
+        **_request_in(Phase.AWAITING_CHUNKS),
         RecordChunkTranscribed: _hear_in(Phase.AWAITING_CHUNKS),
         ExpireRecording: _EXPIRE,
     },
     Phase.STITCHING: {
         **_OPENED,
+        **_request_in(Phase.STITCHING),
         RecordChunkTranscribed: _hear_in(Phase.STITCHING),
         RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)), errors.StageNotDue)),
         RecordFailure: _FAIL_FIRST_STAGE,
@@ -198,6 +212,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.TRANSCRIBING: {
         **_OPENED,
         **_mend_in(Phase.TRANSCRIBING),
+        **_request_in(Phase.TRANSCRIBING),
         RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
         RecordTranscribed: Rule(
@@ -208,6 +223,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.WRITING_NOTE: {
         **_OPENED,
         **_mend_in(Phase.WRITING_NOTE),
+        **_request_in(Phase.WRITING_NOTE, Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
         RecordNote: Rule(do.end_stage, (To(NoteWritten, (Phase.COMPLETED,)), errors.StageNotDue)),
@@ -216,6 +232,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.COMPLETED: {
         **_OPENED,
         **_mend_in(Phase.COMPLETED),
+        **_request_in(Phase.COMPLETED, Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
         RecordTranscribed: _ENDED,
         RecordNote: _ENDED_OR_NOT_DUE,
@@ -224,6 +241,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     Phase.FAILED: {
         **_OPENED,
         **_mend_in(Phase.FAILED),
+        **_request_in(Phase.FAILED, Phase.TRANSCRIBING),
         RecordStitched: _ENDED_OR_NOT_DUE,
         RecordTranscribed: _ENDED_OR_NOT_DUE,
         RecordFailure: _FAIL_AGAIN,

@@ -29,6 +29,7 @@ from domain.events import (
     Stitched,
     SuspectChunk,
     Transcribed,
+    TranscriptionRequested,
 )
 
 
@@ -58,9 +59,10 @@ DUE_STAGE = {
 class Recording:
     """What is known of one recording. The initial state, before `RecordingOpened`, is None.
 
-    `is_mended`: a chunk was replaced after stitching had ended or failed. `edition`: how often such chunks were sent to
-    be stitched anew; what was made of an earlier edition's chunks is not taken for this one's. `checksum_md5`: what the
-    chunks' bytes together are to have, in hex.
+    `is_mended`: a chunk was replaced after stitching had ended or failed. `edition`: how often all that follows was to
+    be made anew, since such chunks were sent to be stitched or another language was asked for; work that was begun for
+    an earlier edition is not taken for this one's. `checksum_md5`: what the chunks' bytes together are to have, in hex.
+    `requested`: which transcription is wanted, if anyone has said so.
     """
 
     opened: RecordingOpened
@@ -75,6 +77,7 @@ class Recording:
     is_mended: bool = False
     edition: int = 0
     checksum_md5: str | None = None
+    requested: TranscriptionRequested | None = None
 
     @property
     def phase(self) -> Phase:
@@ -102,6 +105,16 @@ class Recording:
     def due_stage(self) -> Stage | None:
         """The stage that followers should do next. None while chunks come in, after the end, and when failed."""
         return DUE_STAGE.get(self.phase)
+
+    @property
+    def language_wanted(self) -> str | None:
+        """The tag of the language to recognize; None where nobody has said which."""
+        asked = self.requested.language if self.requested is not None else None
+        return asked or self.opened.language
+
+    @property
+    def provider_wanted(self) -> str | None:
+        return self.requested.provider if self.requested is not None else None
 
     def has_expired(self, at: datetime) -> bool:
         return at >= self.opened.expires_at
@@ -188,6 +201,7 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.stitched is not None or recording.failed is not None,
         recording.edition,
         recording.checksum_md5,
+        recording.requested,
     )
 
 
@@ -238,6 +252,13 @@ def _awaits_its_checksum(recording: Recording) -> bool:
     return not is_file and recording.failed is not None and recording.failed.reason == INTEGRITY_FAILURE
 
 
+def _transcription_requested(recording: Recording, event: TranscriptionRequested) -> Recording:
+    if not event.is_anew:
+        return replace(recording, requested=event)
+    edition = recording.edition + 1
+    return replace(recording, requested=event, edition=edition, transcribed=None, note=None, failed=None)
+
+
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
     return replace(recording, deleted=event)
 
@@ -252,5 +273,6 @@ _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     NoteWritten: _note_written,
     Failed: _failed,
     RetryRequested: _retry_requested,
+    TranscriptionRequested: _transcription_requested,
     RecordingDeleted: _deleted,
 }

@@ -27,6 +27,7 @@ from domain.events import (
     Stitched,
     SuspectChunk,
     Transcribed,
+    TranscriptionRequested,
 )
 from domain.recording import CorruptHistory
 
@@ -67,11 +68,13 @@ class RecordingSummary(BaseModel):
     end_user_id: str | None
     details_key: str | None
     note_wanted: bool
+    language_wanted: str | None
     recorded_at: datetime | None
     source: str | None
     upload_method: str | None
     recording_uuid: str | None
     recording_generation: int | None
+    provider_wanted: str | None = None
     has_bytes: bool = False
     file: ChunkStored | None = None
     total_chunks: int | None = None
@@ -112,6 +115,7 @@ def _opened(event: RecordingOpened) -> RecordingSummary:
         end_user_id=event.end_user_id,
         details_key=event.details_key,
         note_wanted=event.note_wanted,
+        language_wanted=event.language,
         recorded_at=event.recorded_at,
         source=event.source,
         upload_method=event.upload_method,
@@ -181,6 +185,12 @@ def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, An
     return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None, **made_anew}
 
 
+def _transcription_requested(summary: RecordingSummary, event: TranscriptionRequested) -> dict[str, Any]:
+    wanted = {"language_wanted": event.language or summary.language_wanted, "provider_wanted": event.provider}
+    anew = {"standing": Standing.STITCHED, "transcribed": None, "note": None, "failed": None}
+    return wanted | anew if event.is_anew else wanted
+
+
 def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
     return {"standing": Standing.DELETED}
 
@@ -194,5 +204,6 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str,
     NoteWritten: _note_written,
     Failed: _failed,
     RetryRequested: _retry_requested,
+    TranscriptionRequested: _transcription_requested,
     RecordingDeleted: _deleted,
 }

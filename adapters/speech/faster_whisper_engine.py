@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from adapters.audio.decoding import SAMPLE_RATE, Samples
 from adapters.speech.cutting import pieces
 from adapters.speech.joined_speech import JoinedSpeech, Speech, filled
-from adapters.speech.port import OpenAudio, UnsupportedLanguage, primary_language
+from adapters.speech.port import OpenAudio, code_of
 from adapters.speech.sentences import sentences
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
 from adapters.speech.voice_activity import Stretch, find_speech
 from adapters.speech.voices import Voice, voices_of
 from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES, decode
-from adapters.speech.whisper_model import ENGINE, load_model, model_folder
+from adapters.speech.whisper_model import ENGINE, load_model, model_folder, model_languages
 
 if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel
@@ -37,11 +37,8 @@ class FasterWhisperEngine:
         Raises: EngineUnavailable when it is missing.
         """
         self._model_path = model_path
-        model_folder(model_path)
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return ("en",) if self._model_path is None else ()
+        folder = model_folder(model_path)
+        self.languages = ("en",) if model_path is None else model_languages(folder)
 
     def load(self) -> None:
         """Load the model now. Raises: EngineUnavailable."""
@@ -52,9 +49,8 @@ class FasterWhisperEngine:
 
         See `SpeechEngine` for what it raises.
         """
-        model, code = self._model, primary_language(language)
-        if code not in model.supported_languages:
-            raise UnsupportedLanguage(language, self.name, tuple(model.supported_languages))
+        model = self._model
+        code = code_of(language, model.supported_languages, self.name)
         voices = voices_of(open_audio)
         heard = [_heard(model, voice, code) for voice in voices.voices]
         return Transcript.of_segments(

@@ -25,6 +25,7 @@ from adapters.speech.cutting import Span, pieces
 from adapters.speech.port import EngineRefused, EngineUnavailable, OpenAudio
 from adapters.speech.transcript import Transcript, TranscriptSegment, segment_of
 from adapters.speech.voices import Voices, voices_of
+from domain.languages import primary_language
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 _LARGEST_ANSWER_BYTES = 64_000_000
@@ -125,7 +126,7 @@ class OpenAIEngine:
         form.add_field("model", self._model)
         form.add_field("response_format", "verbose_json")
         form.add_field("timestamp_granularities[]", "segment")
-        form.add_field("language", language.partition("-")[0].lower())
+        form.add_field("language", primary_language(language))  # endpoints know ISO 639-1 only
         form.add_field("file", upload.file, filename=upload.name, content_type="application/octet-stream")
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         try:

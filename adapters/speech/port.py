@@ -1,9 +1,10 @@
 """The port to speech engines: what turns a recording into a transcript, and how it reports that it cannot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, ClassVar, Protocol
 
 from adapters.speech.transcript import Transcript
+from domain.languages import primary_language
 
 OpenAudio = Callable[[], BinaryIO]
 """Opens a seekable reader of a recording; the caller closes the reader."""
@@ -18,7 +19,7 @@ class SpeechEngine(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages it understands, as tags without a region; empty if known only after loading."""
+        """Codes of the languages it understands, known before it is loaded; empty if only it can tell."""
 
     def load(self) -> None:
         """Load what it needs, so that the first recording does not wait for it. Raises: EngineUnavailable."""
@@ -86,11 +87,15 @@ class EngineRefused(SpeechError):
 
 
 def require_language(language: str, engine: SpeechEngine) -> None:
-    """Raises UnsupportedLanguage unless the engine understands the language, whatever its region."""
-    if engine.languages and primary_language(language) not in engine.languages:
-        raise UnsupportedLanguage(language, engine.name, engine.languages)
+    """Raises UnsupportedLanguage unless the engine understands the language, whatever its region and script."""
+    if engine.languages:
+        code_of(language, engine.languages, engine.name)
 
 
-def primary_language(tag: str) -> str:
-    """The language of a tag such as "en" or "en-US", in lower case."""
-    return tag.replace("_", "-").partition("-")[0].lower()
+def code_of(language: str, codes: Iterable[str], engine: str) -> str:
+    """The engine's own code for the language of a tag. Raises: UnsupportedLanguage."""
+    by_language = {primary_language(code): code for code in codes}
+    code = by_language.get(primary_language(language))
+    if code is None:
+        raise UnsupportedLanguage(language, engine, tuple(by_language.values()))
+    return code

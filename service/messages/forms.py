@@ -261,6 +261,12 @@ _ALL = (
         "What later stages made is then made again, too.",
     ),
     public_form(
+        events.TranscriptionRequested,
+        "tapedeck.recording.transcription_requested.v1",
+        language=_Told("a BCP 47 tag, as it was asked for", examples=["es-419"]),
+        provider=_Told("whom the caller wishes to recognize it; what did so is in the `transcribed` message"),
+    ),
+    public_form(
         events.RecordingDeleted,
         "tapedeck.recording.deleted.v1",
         "Someone asked for the recording to be gone: its bytes are erased. Whoever copied any should do likewise.",

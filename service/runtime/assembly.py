@@ -48,6 +48,7 @@ from service.application.search_changes import SearchChanges
 from service.application.searching import TranscriptSearch
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
+from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.bota.rendering import recording_status
@@ -162,6 +163,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             queries=queries,
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
+            transcription_requests=TranscriptionRequests(
+                stores.recordings, engine=engine, language=settings.language, clock=clock
+            ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, clock=clock),

@@ -12,6 +12,7 @@ from adapters.blobs.url import check_blob_url
 from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
+from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
@@ -50,7 +51,7 @@ class ServiceSettings(HttpSettings):
         str | None, Field(description="openai: base URL of any endpoint that speaks OpenAI's protocol")
     ] = None
     transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
-    language: Annotated[str, Field(description="spoken language, such as en or en-US")] = "en"
+    language: Annotated[LanguageTag, Field(description="spoken language, such as en, en-US or es-419")] = "en"
     workers: Annotated[
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),

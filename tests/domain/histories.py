@@ -33,6 +33,7 @@ from domain.events import (
     Stitched,
     SuspectChunk,
     Transcribed,
+    TranscriptionRequested,
 )
 from domain.life import decide
 from domain.recording import Recording, fold
@@ -255,12 +256,22 @@ def record_stitched(*damage: Damage, edition: int = 0) -> commands.RecordStitche
     return commands.RecordStitched(**STITCHED_FACTS | {"damage": damage}, edition=edition)
 
 
-def transcribed() -> Transcribed:
-    return Transcribed(**TRANSCRIBED_FACTS)
+def transcribed(language: str = "en") -> Transcribed:
+    return Transcribed(**TRANSCRIBED_FACTS | {"language": language})
 
 
-def record_transcribed(*, edition: int = 0) -> commands.RecordTranscribed:
-    return commands.RecordTranscribed(**TRANSCRIBED_FACTS, edition=edition)
+def record_transcribed(language: str = "en", *, edition: int = 0) -> commands.RecordTranscribed:
+    return commands.RecordTranscribed(**TRANSCRIBED_FACTS | {"language": language}, edition=edition)
+
+
+def request_transcription(language: str | None = None, provider: str | None = None) -> commands.RequestTranscription:
+    return commands.RequestTranscription(at=at(4.5), language=language, provider=provider, language_otherwise="en")
+
+
+def transcription_requested(
+    language: str | None = None, provider: str | None = None, *, is_anew: bool = False
+) -> TranscriptionRequested:
+    return TranscriptionRequested(at=at(4.5), language=language, provider=provider, is_anew=is_anew)
 
 
 NOTE_FACTS: dict[str, Any] = {

@@ -258,6 +258,10 @@ def declare(total: int, duration_ms: int | None = None, md5: str | None = None) 
     return ask.FinalizeRecording(at=START, total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5)
 
 
+def request_words(language: str | None, provider: str | None = None) -> ask.RequestTranscription:
+    return ask.RequestTranscription(at=START, language=language, provider=provider, language_otherwise="en")
+
+
 def _with(command: type[Any], facts: dict[str, Any], **drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(command, **{name: st.just(fact) for name, fact in facts.items()} | drawn)
 
@@ -284,6 +288,7 @@ FAILURES = _with(
     attempts=st.integers(1, 9),
     edition=EDITIONS,
 )
+LANGUAGES = [None, "en", "en-US", "es-419", "es"]
 ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
     lambda wish, **facts: OrderNote(**wish, **facts),
     wish=st.sampled_from([{"template": template, "prompt_key": None} for template in NoteTemplate])
@@ -310,6 +315,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
     *ENDS.values(),
     FAILURES,
+    st.builds(request_words, st.sampled_from(LANGUAGES), st.sampled_from([None, None, "deepgram"])),
     st.sampled_from([kind(at=START) for kind in (ask.RetryRecording, ask.ExpireRecording, ask.DeleteRecording)]),
     openings(),
 )
@@ -321,22 +327,37 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     phase, choice = phase_of(recording), draw(CHOICES)
     if recording is None or phase is Phase.DELETED or choice % 3 == 0:
         return draw(COMMANDS)
+    if choice % 10 == 7 and phase is not Phase.OPEN:
+        return request_words(draw(st.sampled_from(LANGUAGES)))
+    return _next_fitting(draw, recording, choice)
+
+
+def _next_fitting(draw: st.DrawFn, recording: Recording, choice: int) -> Command:
+    phase = recording.phase
     if phase in ENDS:
         return _work(draw, recording, fails=choice % 4 == 1)
     replaceable = [number for number in recording.chunks if recording.can_replace(number)]
     if replaceable or phase is Phase.FAILED:
         return _mend(draw, replaceable, choice)
+    return _next_of_the_upload(draw, recording, choice)
+
+
+def _next_of_the_upload(draw: st.DrawFn, recording: Recording, choice: int) -> Command:
+    is_open = recording.phase is Phase.OPEN
     total = recording.finalized.total_chunks if recording.finalized else recording.opened.max_chunks
     missing = [number for number in range(1, total + 1) if number not in recording.chunks]
-    if phase is Phase.OPEN and (choice % 4 == 1 or not missing):
+    hollow = [chunk.number for chunk in recording.chunks.values() if chunk.blob_key is None and chunk.number > 1]
+    if is_open and (choice % 4 == 1 or not (missing or hollow)):
         return declare(max(recording.chunks.highest, 1) if choice % 8 < 6 else total)
-    if phase is Phase.OPEN and choice % 5 == 2:
+    if is_open and choice % 5 == 2:
         return append_body(draw(st.sampled_from(BODIES)), draw(REQUESTS), choice < 30, choice % 7 == 0)
     unheard = [chunk for chunk in recording.chunks.values() if recording.words_of(chunk) is None]
     if unheard and choice % 5 == 0:
         return replace(hear_body(unheard[0].number, b""), chunk_sha256=unheard[0].sha256)
     if missing:
         return store_body(missing[choice % len(missing)], draw(PARTS), draw(SIZES))
+    if hollow:
+        return store_body(hollow[0], draw(st.sampled_from(BODIES)))
     return _again(recording)
 
 
@@ -344,6 +365,8 @@ def _work(draw: st.DrawFn, recording: Recording, *, fails: bool) -> Command:
     """What comes of work on the due stage that was begun on these very chunks."""
     phase = recording.phase
     work = replace(draw(FAILURES), stage=DUE_STAGE[phase]) if fails else draw(ENDS[phase])
+    if isinstance(work, ask.RecordTranscribed):
+        work = replace(work, language=recording.language_wanted or "en")
     return replace(work, edition=recording.edition)
 
 

@@ -52,6 +52,9 @@ class NaiveDeck:
             "damaged": [],
             "mended": False,
             "edition": 0,
+            "language": asked["language"],
+            "provider": None,
+            "heard_in": None,
         }
         return "RecordingOpened"
 
@@ -73,8 +76,8 @@ class NaiveDeck:
             if number not in recording["damaged"] and recording["failed"] != "stitch":
                 return "RecordingClosed"
             recording["mended"] = True
-        elif asked["at"] >= recording["until"]:
-            return "RecordingExpired"
+        elif refusal := not_taken_now(recording, asked):
+            return refusal
         chunks[number] = asked["sha256"] if has_bytes else None
         recording["md5"] = asked["md5"]
         recording["misfits"] -= {number}
@@ -145,6 +148,8 @@ class NaiveDeck:
             return "ChunkMismatch"
         if recording["facts"]["finalize_policy"] == "reject" and there != wanted:
             return "ChunkMismatch"
+        if any(recording["chunks"].get(number) is None for number in there & set(range(2, total))):
+            return "ChunkWithoutBytes"
         recording["declared"] = declared
         return "FinalizeRequested"
 
@@ -156,6 +161,8 @@ class NaiveDeck:
         recording["ended"].append(stage)
         if stage == "stitch":
             recording["damaged"] = [damage.chunk_number for damage in asked["damage"]]
+        if stage == "transcribe":
+            recording["heard_in"] = asked["language"]
         return event
 
     def _RecordFailure(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
@@ -181,6 +188,23 @@ class NaiveDeck:
         recording["failed"] = None
         return "RetryRequested"
 
+    def _RequestTranscription(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        if recording["expired"]:
+            return "RecordingExpired"
+        is_heard = "transcribe" in recording["ended"]
+        now_in = recording["heard_in"] if is_heard else recording["language"] or asked["language_otherwise"]
+        is_other = bool(asked["language"]) and not same_language(asked["language"], now_in)
+        before = (recording["language"], recording["provider"])
+        if asked["language"] and (is_other or not is_heard):
+            recording["language"] = asked["language"]
+        recording["provider"] = asked["provider"] or recording["provider"]
+        if is_other and "stitch" in recording["ended"]:
+            recording["edition"] += 1
+            recording["failed"] = None
+            recording["ended"] = ["stitch"]
+            return "TranscriptionRequested"
+        return NOTHING if before == (recording["language"], recording["provider"]) else "TranscriptionRequested"
+
     def _ExpireRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         if recording["expired"] or is_complete(recording) or asked["at"] < recording["until"]:
             return NOTHING
@@ -200,6 +224,19 @@ STAGE_ENDS = {
     "RecordTranscribed": ("transcribe", "Transcribed"),
     "RecordNote": ("note", "NoteWritten"),
 }
+
+
+def not_taken_now(recording: dict[str, Any], asked: dict[str, Any]) -> str | None:
+    """Why a chunk of a recording that is not complete is refused, if it is."""
+    total = recording["declared"][0] if recording["declared"] else 0
+    if asked["blob_key"] is None and 1 < asked["number"] < total:
+        return "ChunkWithoutBytes"
+    return "RecordingExpired" if asked["at"] >= recording["until"] else None
+
+
+def same_language(one: str, other: str) -> bool:
+    """Whether two tags such as "en" and "en-US" name one language."""
+    return one.split("-", maxsplit=1)[0] == other.split("-", maxsplit=1)[0]
 
 
 def is_all_of_a_file(recording: dict[str, Any]) -> bool:

@@ -46,6 +46,11 @@ SENTENCES = [
         "Chunk number 4 is above the 3 chunks that were declared.",
     ),
     (
+        lambda: errors.ChunkWithoutBytes((2, 5)),
+        {"numbers": (2, 5)},
+        "Only the first and the last chunk may be without content; send that of 2, 5.",
+    ),
+    (
         lambda: errors.NamedRequestDiffers(3),
         {"number": 3},
         "Chunk 3 came with this Idempotency-Key but other bytes; give each chunk its own key.",

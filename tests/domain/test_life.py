@@ -32,6 +32,7 @@ from tests.domain.histories import (
     record_note,
     record_stitched,
     record_transcribed,
+    request_transcription,
     retry,
     retry_requested,
     stitched,
@@ -517,6 +518,7 @@ ONE_OF_EACH_COMMAND = [
     *ENDS.values(),
     record_failure(Stage.STITCH),
     retry(),
+    request_transcription(),
     expire(),
     delete(),
 ]

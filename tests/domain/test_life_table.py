@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given as for_all
 
 from domain import errors
-from domain.commands import Command, EndStage, RecordFailure, RetryRecording
+from domain.commands import Command, EndStage, RecordFailure, RequestTranscription, RetryRecording
 from domain.errors import RecordingError
 from domain.events import FinalizePolicy, RecordingEvent, RecordingKind, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
@@ -33,6 +33,7 @@ from tests.domain.histories import (
     record_note,
     record_stitched,
     record_transcribed,
+    request_transcription,
     retry,
     store_chunk,
     store_placeholder,
@@ -56,7 +57,7 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
-    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()))
+    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()), tuple(languages_asked_for()))
     return tuple(tried for world in worlds for tried in explored(world))
 
 
@@ -112,8 +113,22 @@ def chunks_with_and_without_numbers() -> Iterator[Command]:
     """A world apart, of three chunks: only there can one be missing before an appended one."""
     for policy in FinalizePolicy:
         yield open_recording(finalize_policy=policy, max_chunks=3)
-    yield store_chunk(2)
+    yield from (store_chunk(2), store_placeholder(2))
+    yield from (finalize(2), finalize(3))
     yield from (append_chunk(b"one", is_last=is_last) for is_last in (False, True))
+
+
+def languages_asked_for() -> Iterator[Command]:
+    """A world apart, of one chunk: every language asked for makes every state of its recording another one."""
+    for note_wanted in (False, True):
+        yield open_recording(finalize_policy=FinalizePolicy.RECONCILE, note_wanted=note_wanted, max_chunks=1)
+    yield from (store_chunk(1), finalize(1))
+    yield from (request_transcription("en-US"), request_transcription("de"), request_transcription(provider="deepgram"))
+    for edition in (0, 1):
+        yield from (record_stitched(edition=edition), record_note(edition=edition))
+        yield from (record_transcribed(language, edition=edition) for language in ("en", "de"))
+        yield from (record_failure(stage, edition=edition) for stage in (Stage.STITCH, Stage.TRANSCRIBE, Stage.NOTE))
+    yield from (retry(), delete(), expire(), request_transcription())
 
 
 def files() -> Iterator[Command]:
@@ -138,7 +153,7 @@ def identity(recording: Recording | None) -> Any:
         return None
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
     facts += recording.transcribed_chunks.in_order()
-    facts += [recording.transcribed, recording.note, recording.failed, recording.deleted]
+    facts += [recording.transcribed, recording.note, recording.failed, recording.deleted, recording.requested]
     known = [fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts]
     return (*known, recording.is_mended, min(recording.edition, LATER_EDITION))
 
@@ -204,6 +219,8 @@ def test_what_has_been_deleted_or_declared_stays_so_and_what_was_stitched_until_
         if tried.before is not None:
             is_made_anew = tried.before.is_mended and isinstance(tried.command, RetryRecording)
             made = () if is_made_anew else ("stitched", "transcribed", "note")
+            if isinstance(tried.command, RequestTranscription) and tried.after.edition != tried.before.edition:
+                made = ("stitched",)
             for fact in ("opened", "finalized", "deleted", *made):
                 before = getattr(tried.before, fact)
                 assert before is None or getattr(tried.after, fact) is before

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain.commands import Command, RetryRecording
 from domain.errors import ChunkMismatch, RecordingError
-from domain.events import EVENT_TYPES, FinalizePolicy, Stage, Stitched
+from domain.events import EVENT_TYPES, FinalizePolicy, Stage, Stitched, TranscriptionRequested
 from domain.life import decide
 from domain.recording import Phase, Recording, evolve, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
@@ -28,6 +28,7 @@ from tests.domain.histories import (
     retry_requested,
     stitched,
     transcribed,
+    transcription_requested,
 )
 from tests.domain.history_kit import BODIES, declare, histories, openings, store_body, take, walks
 
@@ -91,19 +92,27 @@ def test_no_history_makes_evolve_raise_and_stitching_happens_at_most_once_over_a
 
 
 @for_all(walks())
-def test_a_recording_leaves_its_end_only_to_be_stitched_anew_of_chunks_that_were_replaced(steps):
+def test_a_recording_leaves_its_end_only_for_chunks_that_were_replaced_or_for_another_language(steps):
     for step in steps:
         if step.before is not None and step.before.phase in (Phase.COMPLETED, Phase.EXPIRED, Phase.DELETED):
             is_made_anew = step.before.is_mended and isinstance(step.command, RetryRecording)
             after = (Phase.STITCHING,) if is_made_anew else (step.before.phase, Phase.DELETED)
+            if any(isinstance(event, TranscriptionRequested) and event.is_anew for event in step.events):
+                assert step.before.phase is Phase.COMPLETED
+                after = (Phase.TRANSCRIBING,)
             assert step.after.phase in after
 
 
 @st.composite
 def uploads(draw: st.DrawFn) -> list[Command]:
-    """Every chunk of a recording, each with its own body or metadata only, some of them more than once; shuffled."""
+    """Every chunk of a recording, each with its own body, or at the ends metadata only, some of them more than once;
+    shuffled."""
     total = draw(st.integers(1, 6))
-    chunks = [store_body(number, draw(st.none() | st.sampled_from(BODIES))) for number in range(1, total + 1)]
+    bodies = [
+        draw(st.sampled_from(BODIES) if 1 < number < total else st.none() | st.sampled_from(BODIES))
+        for number in range(1, total + 1)
+    ]
+    chunks = [store_body(number, body) for number, body in enumerate(bodies, 1)]
     repeated = draw(st.lists(st.sampled_from(chunks), max_size=4))
     return draw(st.permutations([*chunks, *repeated, declare(total), declare(total)]))
 
@@ -158,10 +167,11 @@ def test_a_snapshot_keeps_that_chunks_were_replaced(length):
     assert through_a_snapshot(given(*mended[:length])) == given(*mended[:length])
 
 
-@pytest.mark.parametrize("length", range(1, 10))
+@pytest.mark.parametrize("length", range(1, 11))
 def test_a_snapshot_keeps_every_fact(length):
-    history = [opened(note_wanted=True), chunk(1), finalized(1), stitched(), transcribed(), note_written()]
-    history = [*history[:5], failed(Stage.NOTE), retry_requested(Stage.NOTE), note_written(), deleted()][:length]
+    asked = transcription_requested("en", "whisper")
+    history = [opened(note_wanted=True), asked, chunk(1), finalized(1), stitched(), transcribed()]
+    history = [*history, failed(Stage.NOTE), retry_requested(Stage.NOTE), note_written(), deleted()][:length]
     assert through_a_snapshot(given(*history)) == given(*history)
 
 

@@ -18,12 +18,32 @@ from adapters.event_log.mapper import EventMapper, VersionedEvent
 from domain import commands as ask
 from domain.commands import Command
 from domain.errors import RecordingError
-from domain.events import Damage, FinalizePolicy, RecordingEvent, RecordingKind, RetryRequested, Stage, Stitched
+from domain.events import (
+    Damage,
+    FinalizePolicy,
+    RecordingEvent,
+    RecordingKind,
+    RetryRequested,
+    Stage,
+    Stitched,
+    TranscriptionRequested,
+)
 from domain.life import decide
 from domain.recording import Recording, evolve, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
 from tests.domain.histories import EXPIRY, NOTE_FACTS, START, STITCHED_FACTS, TRANSCRIBED_FACTS, opening
-from tests.domain.history_kit import BODIES, COMMANDS, DAMAGE, SIZES, append_body, declare, hear_body, store_body
+from tests.domain.history_kit import (
+    BODIES,
+    COMMANDS,
+    DAMAGE,
+    LANGUAGES,
+    SIZES,
+    append_body,
+    declare,
+    hear_body,
+    request_words,
+    store_body,
+)
 from tests.domain.naive_model import NOTHING, NaiveDeck, due, is_complete
 
 WRITERS = 2
@@ -117,6 +137,7 @@ class RecordingMachine(RuleBasedStateMachine):
         self.work: list[tuple[int, Command]] = []
         self.stitched: dict[int, int] = dict.fromkeys(range(RECORDINGS), 0)
         self.never_stitched: dict[int, int] = dict.fromkeys(range(RECORDINGS), 0)
+        self.other_languages: dict[int, int] = dict.fromkeys(range(RECORDINGS), 0)
 
     def tell(self, writer: int, its_id: int, command: Command) -> Command:
         """Have a writer execute `command`, and hold what comes of it against the model and the promises."""
@@ -140,7 +161,8 @@ class RecordingMachine(RuleBasedStateMachine):
 
     def check_stitched(self, its_id: int, event: Stitched) -> None:
         self.stitched[its_id] += 1
-        assert self.stitched[its_id] == 1 + self.model.recordings[its_id]["edition"] - self.never_stitched[its_id]
+        not_stitched_anew = self.never_stitched[its_id] + self.other_languages[its_id]
+        assert self.stitched[its_id] == 1 + self.model.recordings[its_id]["edition"] - not_stitched_anew
         declared, chunks = self.model.recordings[its_id]["declared"], self.model.recordings[its_id]["chunks"]
         assert sorted(chunks) == list(range(1, declared[0] + 1))
         assert event.chunk_count == declared[0]
@@ -150,6 +172,8 @@ class RecordingMachine(RuleBasedStateMachine):
         before = self.states[its_id][-1]
         if isinstance(event, RetryRequested) and before.stitched is None and before.is_mended:
             self.never_stitched[its_id] += 1
+        if isinstance(event, TranscriptionRequested) and event.is_anew:
+            self.other_languages[its_id] += 1
 
     def check_again_yields_nothing(self, its_id: int, command: Command) -> None:
         with suppress(RecordingError):
@@ -160,6 +184,8 @@ class RecordingMachine(RuleBasedStateMachine):
         assert bodies(recording) == model["chunks"]
         assert (recording.due_stage and recording.due_stage.value) == due(model)
         assert (recording.finalized is not None) == bool(model["declared"])
+        assert recording.language_wanted == model["language"]
+        assert recording.provider_wanted == model["provider"]
         assert {number: words.chunk_sha256 for number, words in recording.transcribed_chunks.items()} == model["heard"]
 
     @initialize(
@@ -230,7 +256,7 @@ class RecordingMachine(RuleBasedStateMachine):
     @rule(writer=writers, its_id=ids)
     def store_all_that_is_missing(self, writer: int, its_id: int) -> None:
         for number in range(self.max_chunks, 0, -1):
-            if number not in self.model.recordings[its_id]["chunks"]:
+            if self.model.recordings[its_id]["chunks"].get(number) is None:
                 self.tell(writer, its_id, store_body(number, b"one"))
 
     @rule(writer=writers, its_id=ids)
@@ -274,9 +300,14 @@ class RecordingMachine(RuleBasedStateMachine):
                 facts = STITCHED_FACTS | {"chunk_count": len(chunks), "chunks_md5": over(chunks), "damage": damage}
                 self.work.append((its_id, ask.RecordStitched(**facts, edition=recording.edition)))
             case Stage.TRANSCRIBE:
-                self.work.append((its_id, ask.RecordTranscribed(**TRANSCRIBED_FACTS, edition=recording.edition)))
+                facts = TRANSCRIBED_FACTS | {"language": recording.language_wanted or "en"}
+                self.work.append((its_id, ask.RecordTranscribed(**facts, edition=recording.edition)))
             case Stage.NOTE:
                 self.work.append((its_id, ask.RecordNote(**NOTE_FACTS, edition=recording.edition)))
+
+    @rule(target=sent, writer=writers, its_id=ids, language=st.sampled_from(LANGUAGES))
+    def request_a_language(self, writer: int, its_id: int, language: str | None) -> Command:
+        return self.tell(writer, its_id, request_words(language))
 
     @rule(writer=writers, which=st.integers(0, 9))
     def end_work(self, writer: int, which: int) -> None:

@@ -64,6 +64,8 @@ def test_an_opened_recording_stands_as_it_was_announced():
     assert row == FACTS | dict.fromkeys(not_yet) | {
         "has_bytes": False,
         "suspect_chunks": (),
+        "language_wanted": None,
+        "provider_wanted": None,
         "standing": Standing.OPEN,
         "created_at": START,
         "updated_at": START,

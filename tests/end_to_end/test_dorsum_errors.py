@@ -157,7 +157,7 @@ async def test_an_unknown_output_format(dorsum):
 async def test_a_language_that_the_engine_does_not_have_and_which_it_has(dorsum):
     message = "The faster-whisper engine does not understand 'fr', only en."
     await refused(dorsum, asked(dorsum, language="fr"), 400, message)
-    message = "language: This must be a language tag, such as en or en-US, not 'English please'."
+    message = "language: This must be a language tag of BCP 47, such as en, es-419 or zh-Hant, not 'English please'."
     await refused(dorsum, asked(dorsum, language="English please"), 400, message)
 
 

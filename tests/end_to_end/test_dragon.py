@@ -1,9 +1,11 @@
 """A partner's client of Dragon's ambient audio: sessions, chunks and finalize in any order, progress for operators."""
 
 import asyncio
+import io
 import json
 import os
 import sys
+import wave
 from asyncio.subprocess import PIPE
 from uuid import uuid4
 
@@ -190,13 +192,40 @@ async def test_without_the_check_no_session_is_needed(own_service):
     assert (await ended(own_service.api(), dragon.correlation_id))["status"] == "completed"
 
 
-async def test_a_session_of_nothing_but_placeholders_fails_in_order(dragon, api):
+@pytest.mark.parametrize("more", [[], [{}], [{"isLast": True}]], ids=["one", "two", "two, the last named"])
+async def test_a_recording_without_any_content_completes_without_words(dragon, api, more):
     await dragon.announce()
-    await dragon.store(1, None)
-    assert (await dragon.finalize(1)).status == 200
+    answers = [await dragon.store(1, None), *[await dragon.store(2, None, **said) for said in more]]
+    answers.append(await dragon.finalize(1 + len(more)))
+    assert [(answer.status, answer.body) for answer in answers] == [(200, SUCCESS)] * len(answers)
     recording = await ended(api, dragon.correlation_id)
-    assert (recording["status"], recording["failure"]["stage"]) == ("failed", "stitch")
-    assert recording["failure"]["reason"] != "internal_error"
+    assert (recording["status"], recording["duration_ms"], recording["failure"]) == ("completed", 0, None)
+    transcription = (await api.call("GET", f"/v1/transcriptions/{recording['transcription_id']}")).json
+    told = ("status", "text", "full_text", "word_count", "segments", "language", "error")
+    assert {name: transcription[name] for name in told} == {
+        "status": "completed",
+        "text": "",
+        "full_text": "",
+        "word_count": 0,
+        "segments": [],
+        "language": "en",
+        "error": None,
+    }
+    offered = (await api.call("GET", f"/v1/recordings/{recording['id']}/download-url")).json
+    assert (offered["content_type"], offered["file_size_bytes"]) == ("audio/wav", 44)
+    downloaded = await api.call("GET", offered["download_url"], key=False)
+    with wave.open(io.BytesIO(downloaded.body)) as file:
+        assert (file.getnframes(), file.getnchannels(), file.getframerate()) == (0, 1, 16_000)
+
+
+async def test_a_last_chunk_without_content_ends_a_recording_that_has_audio(dragon, api):
+    audio = short_speech()
+    await dragon.announce()
+    assert (await dragon.store(1, audio)).status == 200
+    assert (await dragon.store(2, None, isLast=True)).status == 200
+    assert (await dragon.finalize(2)).status == 200
+    recording = await ended(api, dragon.correlation_id)
+    assert (recording["status"], recording["content_sha256"]) == ("completed", sha256(audio))
 
 
 async def test_the_trace_id_is_in_the_answer_the_log_and_the_events(dragon, api, service):

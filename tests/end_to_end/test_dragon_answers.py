@@ -272,11 +272,29 @@ async def test_what_contradicts_a_finalize_is_a_conflict(dragon):
     assert (await dragon.finalize(2)).body == SUCCESS
 
 
-async def test_content_is_required_for_every_chunk_but_the_first(dragon):
+CONTENT_REQUIRED = "content is required for every chunk but the first and the last"
+
+
+async def test_content_is_required_for_every_chunk_but_the_first_and_the_last(dragon):
     await dragon.announce()
     for content in (None, b""):
-        error = await error_of(dragon.store(2, content), 400)
-        assert error == "content is required for every chunk but the first"
+        assert await error_of(dragon.store(2, content, isLast=False), 400) == CONTENT_REQUIRED
+
+
+async def test_a_chunk_without_content_that_turns_out_not_to_be_the_last_is_named_and_can_be_sent(dragon):
+    await dragon.announce()
+    for number, content in [(1, b"one"), (2, None), (3, b"three"), (4, None)]:
+        assert (await dragon.store(number, content)).body == SUCCESS
+    assert await error_of(dragon.finalize(4), 400) == f"{CONTENT_REQUIRED}; missing in: 2"
+    assert (await dragon.store(2, b"two")).body == SUCCESS
+    assert (await dragon.finalize(4)).body == SUCCESS
+
+
+async def test_a_chunk_without_content_before_the_declared_last_one_is_refused_at_once(dragon):
+    await dragon.announce()
+    assert (await dragon.finalize(3, 2)).body == SUCCESS
+    assert await error_of(dragon.store(2, None, 2), 400) == f"{CONTENT_REQUIRED}; missing in: 2"
+    assert (await dragon.store(3, None, 2)).body == SUCCESS
 
 
 async def test_a_session_of_another_partner_is_as_if_it_did_not_exist(trusted):

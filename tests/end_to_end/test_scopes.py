@@ -31,6 +31,7 @@ TABLE = {
     "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/transcriptions": ("transcriptions:write", []),
+    "POST /v1/recordings/{recording_id}/transcribe": ("transcriptions:write", []),
     "GET /v1/transcriptions": ("transcriptions:read", []),
     "GET /v1/transcriptions/{transcription_id}": ("transcriptions:read", []),
     "POST /v1/summaries": ("summaries:write", []),

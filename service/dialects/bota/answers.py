@@ -11,7 +11,6 @@ RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "com
 Source = Literal["device", "api_upload"]
 TranscriptionStatusOfRecording = Literal["queued", "processing", "completed", "failed"]
 TranscriptionStatus = Literal["pending", "processing", "completed", "failed"]
-Provider = Literal["whisper", "deepgram", "assemblyai", "elevenlabs"]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 EventType = Literal[
     "recording.created",
@@ -34,6 +33,7 @@ WebhookId = Annotated[str, Field(pattern=r"^wh_[A-Za-z0-9]{1,61}$")]
 EventId = Annotated[str, Field(pattern=r"^evt_[A-Za-z0-9]{1,60}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
+WhereKnown = Field(exclude_if=lambda value: value is None)
 Item = TypeVar("Item")
 
 
@@ -207,23 +207,25 @@ class UploadUrlAnswer(Answer):
 
 
 class SegmentAnswer(Answer):
-    """Times in seconds from the start."""
+    """Times in seconds from the start. What is not known of a segment is absent: an exporter accepts no null there."""
 
     start: float
     end: float
-    text: str
-    speaker: str | None
-    confidence: float | None
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    speaker: Annotated[str | None, WhereKnown] = None
+    confidence: Annotated[float | None, WhereKnown] = None
 
 
 class TranscriptionAnswer(Answer):
-    """`text` and `full_text` are both the transcript; `engine` (D) names what made it."""
+    """`text` and `full_text` are both the transcript. `language` and `provider` are what was asked for, until it is
+    known what was recognized; `engine` (D) names what recognized it."""
 
     id: TranscriptionId
+    project_id: str
     recording_id: RecordingId
     status: TranscriptionStatus
     language: str | None
-    provider: Provider | None
+    provider: Annotated[str, Field(max_length=64)] | None
     engine: str | None
     duration_ms: Count | None
     text: str | None
@@ -243,7 +245,7 @@ class WebhookAnswer(Answer):
 
     id: WebhookId
     url: str
-    events: list[EventType]
+    events: list[str]
     status: Literal["active", "failing"]
     failing_since: Time | None
     created_at: Time

@@ -60,7 +60,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             clock=clock,
         ),
         Search(parts.search, callers, limits),
-        Transcriptions(queries, callers, limits),
+        Transcriptions(queries, parts.transcription_requests, callers, limits),
         Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
         WebhookEndpoints(parts.webhooks, callers, limits, once, new_id=parts.new_id),
         EndUserEndpoints(directory.end_users, callers, limits, once, new_id=parts.new_id),

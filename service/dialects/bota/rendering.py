@@ -186,10 +186,11 @@ def transcription_answer(
     return TranscriptionAnswer.model_validate(
         {
             "id": public_transcription_id(recording_id),
+            "project_id": summary.tenant_id,
             "recording_id": public_recording_id(recording_id),
             "status": STATUS_OF_TRANSCRIPTION[status],
-            "language": transcribed.language if transcribed else None,
-            "provider": transcribed.provider if transcribed else None,
+            "language": transcribed.language if transcribed else summary.language_wanted,
+            "provider": summary.provider_wanted or (transcribed.provider if transcribed else None),
             "engine": transcribed.engine if transcribed else None,
             "duration_ms": transcribed.duration_ms if transcribed else None,
             "text": text,

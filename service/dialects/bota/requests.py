@@ -20,8 +20,16 @@ from pydantic import (
 
 from service.application.exact_json import exact_loads
 from service.dialects.bota import codecs
-from service.dialects.bota.answers import EventType, Source
+from service.dialects.bota.answers import Source
 from service.dialects.bota.identifiers import DEVICE_ID, END_USER_ID
+from service.dialects.http.language_tags import LanguageTag
+from service.dialects.http.wrong_values import shown
+
+PROVIDER = r"^[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,63}$"
+"""(D) A name, and not a text: it is kept in the log."""
+
+EVENT_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+"""(P) One dot. Names of events that are never sent are accepted, too: clients register for all that the vendor has."""
 
 MOST_EXACT_INTEGER = 2**53
 """Up to this, every client reads a JSON number as an integer."""
@@ -185,18 +193,31 @@ class RequestDownloadUrl(BotaRequest):
     media_id: str
 
 
-class CreateTranscription(BotaRequest):
-    """POST /v1/transcriptions (P)."""
+class TranscribeRecording(BotaRequest):
+    """POST /v1/recordings/{id}/transcribe (P). A language that is not said is the one that the service is set to.
+
+    `provider` (D): a name to recognize the answer by; `engine` says what recognized. `diarization` (D) is taken, and
+    changes nothing: speakers are told apart where each has a channel.
+    """
+
+    language: LanguageTag | None = None
+    provider: Annotated[str, Field(pattern=PROVIDER)] | None = None
+    diarization: bool | None = None
+
+
+class CreateTranscription(TranscribeRecording):
+    """POST /v1/transcriptions (P). The same with the recording's id."""
 
     recording_id: RecordingId
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] | None = None
 
 
 class CreateWebhook(BotaRequest):
     """POST /v1/webhooks (P)."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]
-    events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+    events: Annotated[
+        list[Annotated[str, Field(pattern=EVENT_NAME, max_length=100)]], Field(min_length=1, max_length=50)
+    ]
 
 
 def query_of(model: type[M], query: Mapping[str, str]) -> M:
@@ -238,6 +259,7 @@ def _checked(model: type[M], given: dict[str, Any]) -> M:
 def _reason(kind: str, message: str, given: Any) -> str:
     if kind == "missing":
         return "This field is required."
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
-    return f"{message.removeprefix('Value error, ')}, not {shown}."
+    said = message.removeprefix("Value error, ").replace("a valid dictionary", "an object")
+    if isinstance(given, list | dict) and not kind.endswith("_type"):  # right in itself, but not what is in it
+        return f"{said.partition(' after validation')[0]}."
+    return f"{said}, not {shown(given)}."

@@ -1,6 +1,6 @@
 """A transcript's own document (D), as `format=json` returns it: everything known, with the words and their times.
 
-Unlike in Bota's objects, what is unknown about a segment or word is left out: exporters accept no null there.
+As in Bota's object, what is unknown about a segment or word is left out: exporters accept no null there.
 """
 
 from typing import Annotated, Any, Literal
@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, RootModel
 
 from adapters.speech.transcript import Transcript
-from service.dialects.bota.answers import Answer, Count, TranscriptionAnswer
+from service.dialects.bota.answers import Answer, Count, TranscriptionAnswer, WhereKnown
 
-WhereKnown = Field(exclude_if=lambda value: value is None)
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -1,4 +1,5 @@
-"""Bota's transcriptions (P). Each recording gets one automatically, so creating one returns the existing one."""
+"""Bota's transcriptions (P). Each recording gets one automatically: creating one returns that, or in another language
+has it made anew."""
 
 import asyncio
 from uuid import UUID
@@ -6,18 +7,26 @@ from uuid import UUID
 from aiohttp import web
 
 from adapters.keys import Key
+from adapters.speech.port import UnsupportedLanguage
 from adapters.summary_pages import Listed, Order, Page, PageQuery, Place
 from domain.errors import RecordingNotFound
 from domain.summary import RecordingSummary
 from service.application.callers import Callers
 from service.application.queries import Queries
+from service.application.transcription_requests import TranscriptionRequests
 from service.dialects.bota import access
 from service.dialects.bota.answers import ListAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import TranscriptionNotFound, not_uploaded
 from service.dialects.bota.exports import Format, exported, format_asked_for
 from service.dialects.bota.identifiers import public_transcription_id, recording_id_of, recording_id_of_transcription
 from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
-from service.dialects.bota.requests import CreateTranscription, parse, query_of
+from service.dialects.bota.requests import (
+    CreateTranscription,
+    InvalidRequest,
+    TranscribeRecording,
+    parse,
+    query_of,
+)
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits
@@ -26,13 +35,15 @@ from service.dialects.http.limits import Limits
 class Transcriptions:
     """The handlers."""
 
-    def __init__(self, queries: Queries, callers: Callers, limits: Limits) -> None:
+    def __init__(self, queries: Queries, requests: TranscriptionRequests, callers: Callers, limits: Limits) -> None:
+        self._requests = requests
         self._callers = callers
         self._limits = limits
         self._view = View(queries)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/transcriptions", self.create)
+        router.add_post("/v1/recordings/{recording_id}/transcribe", self.transcribe)
         router.add_get("/v1/transcriptions", self.transcriptions)
         router.add_get("/v1/transcriptions/{transcription_id}", self.transcription)
 
@@ -40,10 +51,25 @@ class Transcriptions:
         """201 with the transcription of a recording whose upload is complete, however far it has come."""
         key = access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
         asked = parse(CreateTranscription, await self._limits.json_body(request))
-        recording_id = recording_id_of(asked.recording_id)
+        return await self._create(key, asked.recording_id, asked)
+
+    async def transcribe(self, request: web.Request) -> web.Response:
+        """The same, in its older spelling."""
+        key = access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
+        asked = parse(TranscribeRecording, await self._limits.json_body(request) or b"{}")
+        return await self._create(key, request.match_info["recording_id"], asked)
+
+    async def _create(self, key: Key, public_id: str, asked: TranscribeRecording) -> web.Response:
+        recording_id = recording_id_of(public_id)
         summary = await self._view.summary(key, recording_id)
         if summary.finalized_at is None:
             raise not_uploaded(summary)
+        if asked.language is not None or asked.provider is not None:
+            try:
+                await self._requests.request(recording_id, language=asked.language, provider=asked.provider)
+            except UnsupportedLanguage as error:
+                raise InvalidRequest("language", str(error)) from None
+            summary = await self._view.summary(key, recording_id)
         return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ from service.dialects.bota import access
 from service.dialects.bota.answers import RecordingAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionFailed
 from service.dialects.bota.rendering import recording_answer, transcription_answer
+from service.dialects.bota.strict_transcripts import strict
 
 
 class View:
@@ -51,12 +52,12 @@ class View:
 
     async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """For a finalized recording."""
-        transcript = await self._queries.transcript(summary.transcribed) if summary.transcribed else None
+        transcript = await self._strict(summary.transcribed) if summary.transcribed else None
         return transcription_answer(recording_id, summary, transcript)
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""
-        return await self._queries.transcript(self.transcribed(summary))
+        return await self._strict(self.transcribed(summary))
 
     def transcribed(self, summary: RecordingSummary) -> Transcribed:
         """Of a completed transcription. Raises: NotReady, TranscriptionFailed."""
@@ -65,3 +66,6 @@ class View:
         if summary.failed is not None:
             raise TranscriptionFailed(summary.failed)
         raise NotReady("The transcription is not completed yet; ask for it again when its status is completed.")
+
+    async def _strict(self, transcribed: Transcribed) -> Transcript:
+        return await asyncio.to_thread(strict, await self._queries.transcript(transcribed))

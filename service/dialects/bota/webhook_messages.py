@@ -26,6 +26,7 @@ from domain.events import (
     Stage,
     Stitched,
     Transcribed,
+    TranscriptionRequested,
 )
 from domain.note_order import NoteOrder
 from domain.summary import RecordingSummary
@@ -47,8 +48,13 @@ TYPES: dict[type[LoggedEvent], tuple[EventType, ...]] = {
     Transcribed: ("transcription.completed",),
     Failed: ("transcription.failed",),
     RetryRequested: ("transcription.queued",),
+    TranscriptionRequested: ("transcription.queued",),
     RecordingDeleted: ("recording.deleted",),
 }
+
+_STATUS_TOLD: dict[EventType, str] = {"recording.created": "created", "recording.uploaded": "uploaded"}
+"""(P) As receivers know it: a recording's status right after it was created is called otherwise in its object."""
+
 
 TYPES_OF_ORDERS: dict[type[LoggedEvent], EventType] = {
     NoteOrderBegun: "summary.started",
@@ -64,7 +70,9 @@ _OF_RECORDING = (
     "source",
     "status",
     "duration_ms",
+    "file_size_bytes",
     "started_at",
+    "ended_at",
     "created_at",
     "uploaded_at",
 )
@@ -74,12 +82,18 @@ _NOT_OF_TRANSCRIPTION = {"text", "full_text", "segments"}
 def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[Message]:
     """`summary`: the recording right after the event. There are no messages about another dialect's recordings."""
     event = recorded.event
-    if summary.dialect != DIALECT or (isinstance(event, Failed) and event.stage is Stage.UPLOAD):
+    if summary.dialect != DIALECT or _is_of_no_transcription(event):
         return ()
     return [
         _message(recorded, summary.tenant_id, recorded.stream_id, event_type, _data(recorded, summary, event_type))
         for event_type in TYPES.get(type(event), ())
     ]
+
+
+def _is_of_no_transcription(event: LoggedEvent) -> bool:
+    """An upload that expired; or a wish that starts nothing."""
+    expired = isinstance(event, Failed) and event.stage is Stage.UPLOAD
+    return expired or (isinstance(event, TranscriptionRequested) and not event.is_anew)
 
 
 def messages_of_order(recorded: RecordedEvent, order: NoteOrder) -> Sequence[Message]:
@@ -122,7 +136,12 @@ def _data(recorded: RecordedEvent, summary: RecordingSummary, event_type: EventT
         return {"id": public_recording_id(recorded.stream_id), "deleted_at": deleted_at}
     if event_type.startswith("recording."):
         shown = recording_answer(recorded.stream_id, summary, None).model_dump()
-        return {name: shown[name] for name in _OF_RECORDING}
+        duration_ms = shown["duration_ms"]
+        return {name: shown[name] for name in _OF_RECORDING} | {
+            "status": _STATUS_TOLD[event_type],
+            "duration_seconds": None if duration_ms is None else duration_ms / 1000,
+            "format": summary.codec,
+        }
     shown = transcription_answer(recorded.stream_id, summary, None).model_dump(exclude=_NOT_OF_TRANSCRIPTION)
     failed = summary.failed
     damage = [damaged.model_dump() for damaged in damage_answers(summary)]

@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from service.application.uploads import ArrivedChunk
 from service.dialects.dorsum.names import session_name
 from service.dialects.dorsum.samples import parse_body
+from service.dialects.http.language_tags import LanguageTag
+from service.dialects.http.wrong_values import shown
 
 CHUNK_SAMPLES = 480_000
 """(S) Half a minute at 16 kHz."""
 
 SESSION_ID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
-LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 LONGEST_IDEMPOTENCY_KEY = 255
 
 OutputFormat = Literal["text", "json"]
@@ -36,7 +37,7 @@ class Fields(BaseModel):
     session_id: Annotated[str, Field(pattern=SESSION_ID)]
     is_final: bool = False
     previous_transcript: str | None = ""
-    language: Annotated[str, Field(pattern=LANGUAGE)] = "en"
+    language: LanguageTag = "en"
     output_format: OutputFormat = "text"
 
 
@@ -106,7 +107,7 @@ _WANTED = {
     "session_id": "This must be a UUID of version 4",
     "is_final": "This must be true or false",
     "previous_transcript": "This must be a string",
-    "language": "This must be a language tag, such as en or en-US",
+    "language": "This must be a language tag of BCP 47, such as en, es-419 or zh-Hant",
     "output_format": "This must be text or json",
 }
 
@@ -114,6 +115,4 @@ _WANTED = {
 def _reason(field: str, kind: str, given: Any) -> str:
     if kind == "missing":
         return "This field is required."
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else shown[:80] + "…"  # noqa: PLR2004 - enough to know it by
-    return f"{_WANTED[field]}, not {shown}."
+    return f"{_WANTED[field]}, not {shown(given)}."

@@ -12,7 +12,7 @@ from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits, continue_later, tell_to_continue
 
 METADATA_ONLY_CHUNK = 1
-"""(P) The one chunk that may have no bytes."""
+"""(P) The chunk that may announce the others and have no bytes; (D) so may the last, which ends a recording."""
 
 
 class Audio:
@@ -42,11 +42,12 @@ class Audio:
         content = await form.content()
         if content is not None:
             await self._uploads.store_chunk(announced.recording_id, asked.chunk_number, content, opening=announced)
-        elif asked.chunk_number == METADATA_ONLY_CHUNK:
+        elif asked.chunk_number == METADATA_ONLY_CHUNK or asked.is_last is not False:
+            # Without isLast it may be the last one; if the total says that it is not, the domain refuses it.
             await self._uploads.ensure_open(announced)
             await self._uploads.store_metadata(announced.recording_id, asked.chunk_number)
         else:
-            raise InvalidRequest("content is required for every chunk but the first")
+            raise InvalidRequest("content is required for every chunk but the first and the last")
         return _success()
 
     async def finalize_upload(self, request: web.Request) -> web.Response:

@@ -105,6 +105,10 @@ def _in_dragons_words(error: Exception) -> str:
             more = f" and {len(extra) - MOST_CHUNKS_NAMED} more" if len(extra) > MOST_CHUNKS_NAMED else ""
             named = ", ".join(map(str, extra[:MOST_CHUNKS_NAMED]))
             return f"totalChunks must match the number of chunks uploaded; beyond it: {named}{more}"
+        case domain.ChunkWithoutBytes(numbers=numbers):
+            more = f" and {len(numbers) - MOST_CHUNKS_NAMED} more" if len(numbers) > MOST_CHUNKS_NAMED else ""
+            named = ", ".join(map(str, numbers[:MOST_CHUNKS_NAMED]))
+            return f"content is required for every chunk but the first and the last; missing in: {named}{more}"
         case domain.AlreadyFinalized(total_chunks=total_chunks):
             return f"The recording was finalized with totalChunks {total_chunks}, which cannot change."
         case domain.TotalChunksOutOfRange(max_chunks=max_chunks):

@@ -71,9 +71,10 @@ class RecordingPart(_Named):
 
 @dataclass(frozen=True, slots=True)
 class ChunkMetadata(RecordingPart):
-    """The `metadata` part of PUT /audio/storeChunk (P)."""
+    """The `metadata` part of PUT /audio/storeChunk (P). `is_last` is a hint: finalize says what is complete."""
 
     chunk_number: int
+    is_last: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,13 @@ def parse_session_name(correlation_id: str, query: Mapping[str, str]) -> Session
 def parse_chunk_metadata(body: bytes, query: Mapping[str, str], *, max_chunks: int) -> ChunkMetadata:
     """Raises: InvalidRequest."""
     fields = _Fields(body, "The metadata part")
-    fields.flag("isLast")  # only a hint: finalize says what is complete
+    is_last = fields.flag_if_any("isLast")
     parsed = ChunkMetadata(
         **_named(fields, query),
         recording_number=fields.positive("recordingId"),
         skips_session_check=fields.flag("skipAmbientSessionExistence"),
         chunk_number=fields.positive("chunkId", at_most=max_chunks),
+        is_last=is_last,
     )
     fields.check()
     return parsed
@@ -235,11 +237,14 @@ class _Fields:
         return None
 
     def flag(self, name: str) -> bool:
+        return bool(self.flag_if_any(name))
+
+    def flag_if_any(self, name: str) -> bool | None:
         given = self._given.get(name)
         if given is None or isinstance(given, bool):
-            return bool(given)
+            return given
         self.failures.append(f"{name} must be true or false")
-        return False
+        return None
 
 
 def _holds_json(text: str) -> bool:

@@ -16,6 +16,7 @@ from service.application.lifecycle import Lifecycle
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
+from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
 from service.dialects.http.limits import Limits
@@ -34,6 +35,7 @@ class Parts:
     queries: Queries
     search: TranscriptSearch
     lifecycle: Lifecycle
+    transcription_requests: TranscriptionRequests
     sessions: SessionAnnouncements
     consultations: Consultations
     note_ordering: NoteOrdering

@@ -1,5 +1,6 @@
 """What the default engine hears, with the installed model and recordings made by speech synthesis."""
 
+import os
 import re
 import subprocess
 import sys
@@ -294,6 +295,41 @@ def test_another_language_is_refused_by_name(engine: SpeechEngine):
     with pytest.raises(UnsupportedLanguage) as error:
         engine.transcribe(opener(wav(silence(1).reshape(1, -1))), language="fr")
     assert str(error.value) == "The faster-whisper engine does not understand 'fr', only en."
+
+
+# In a process of its own, which prints what Python complains of when it ends.
+HEARD_BY_A_WORKER = """
+import asyncio, sys
+from pathlib import Path
+from adapters.speech.opening import EngineSpec, build_engine
+from adapters.worker_processes import WorkerProcesses
+
+def word_count(path):
+    return build_engine(EngineSpec()).transcribe(lambda: Path(path).open("rb"), language="en").word_count
+
+async def main():
+    workers = WorkerProcesses(1)
+    print(await workers.run(word_count, sys.argv[1]))
+    await workers.close()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_a_worker_that_is_killed_after_a_transcript_leaves_no_semaphore(tmp_path: Path):
+    script, recording = tmp_path / "heard.py", tmp_path / "short.wav"
+    script.write_text(HEARD_BY_A_WORKER)
+    write(recording, [seconds_of(dialogues.samples(dialogues.NAMES[0]), 0, 5)])
+    run = subprocess.run(
+        [sys.executable, script, recording],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert int(run.stdout) > 0
+    assert run.stderr == ""
 
 
 # In a process of its own: the highest use of memory is a figure of a whole process.

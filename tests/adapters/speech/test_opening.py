@@ -1,5 +1,6 @@
 """How engines are built, warmed up and asked for a language."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -85,11 +86,33 @@ def test_another_language_is_refused_by_name(language: str):
     assert str(error.value) == f"The faster-whisper engine does not understand '{language}', only en."
 
 
-def test_a_folder_of_ones_own_says_its_languages_only_once_it_is_loaded(folder: Path):
+def test_a_folder_of_ones_own_says_its_languages_before_it_is_loaded(folder: Path):
     engine = build_engine(EngineSpec(model=str(folder)))
-    require_language("fr", engine)
+    assert engine.languages == ("en",)
+    with pytest.raises(UnsupportedLanguage, match="'fr', only en"):
+        require_language("fr", engine)
     with pytest.raises(UnsupportedLanguage, match="'fr', only en"):
         engine.transcribe(RECORDING, language="fr")
+
+
+@pytest.mark.parametrize("name", ["vocabulary.txt", "vocabulary.json"])
+def test_a_multilingual_model_has_the_languages_of_its_vocabulary_by_whatever_name_they_are_asked_for(
+    folder: Path, name: str
+):
+    tokens = [f"token {number}" for number in range(51_862)] + ["<|startoftranscript|>", "<|en|>", "<|zh|>", "<|jw|>"]
+    (folder / "vocabulary.txt").unlink()
+    (folder / name).write_text(json.dumps(tokens) if name.endswith("json") else "".join(f"{each}\n" for each in tokens))
+    engine = build_engine(EngineSpec(model=str(folder)))
+    assert engine.languages == ("en", "zh", "jw")
+    for language in ("en-GB", "zh-Hant", "cmn", "jv", "jav-ID"):
+        require_language(language, engine)
+    with pytest.raises(UnsupportedLanguage, match="'es-419', only en, zh, jw"):
+        require_language("es-419", engine)
+
+
+def test_a_model_without_a_vocabulary_says_its_languages_only_once_it_is_loaded(folder: Path):
+    (folder / "vocabulary.txt").unlink()
+    require_language("fr", build_engine(EngineSpec(model=str(folder))))
 
 
 BUILT = """

@@ -40,6 +40,7 @@ EXAMPLES = [
     histories.note_written(),
     histories.deleted(),
     histories.chunk_transcribed(1),
+    histories.transcription_requested("es-419", "whisper", is_anew=True),
 ]
 ORDER_EXAMPLES = [
     histories.note_ordered(),

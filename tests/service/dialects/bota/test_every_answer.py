@@ -46,3 +46,33 @@ async def test_any_version_of_the_api_may_be_named(api):
 async def test_health_has_exactly_the_keys_that_clients_accept(api):
     answer = await api.call("GET", "/health", key=False)
     assert (answer.status, answer.json) == (200, {"status": "healthy", "database": "connected", "billing": "disabled"})
+
+
+DEEP = b'{"name":' + b"[" * 1000 + b"]" * 1000 + b"}"
+TWO_IDS = b'{"query":"pain","end_user_id":"eu_1","recording_ids":["rec_1","rec_1"]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("end-users", b'{"name":5}', "name: Input should be a valid string, not 5."),
+        ("end-users", b'{"metadata":"x"}', "metadata: Input should be an object, not 'x'."),
+        ("end-users", b'{"name":{"first":"Jane"}}', "name: Input should be a valid string, not an object."),
+        ("end-users", DEEP, "name: Input should be a valid string, not a list."),
+        (
+            "devices",
+            DEEP.replace(b"name", b"serial_number"),
+            "serial_number: Input should be a valid string, not a list.",
+        ),
+        ("recordings", DEEP, "name: Input should be a valid string, not a list."),
+        ("recordings", b'{"streaming":[true]}', "streaming: Input should be a valid boolean, not a list."),
+        ("recordings/search", b'{"query":null}', "query: Input should be a valid string, not null."),
+        ("recordings/search", b'{"query":true}', "query: Input should be a valid string, not true."),
+        ("recordings/search", TWO_IDS, "recording_ids: Every id should be there only once."),
+        ("webhooks", b'{"url":"https://a.example","events":[]}', "events: List should have at least 1 item."),
+        ("summaries", b'{"transcription_id":"txn_1"}', "Give exactly one of template_id and prompt."),
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_in_the_words_of_json(api, path, body, message):
+    answer = await api.call("POST", f"/v1/{path}", body=body)
+    assert (answer.status, answer.error["message"]) == (400, message)

@@ -156,8 +156,6 @@ async def test_clients_that_ask_for_json_or_for_nothing_known_get_botas_object_a
         "start": 4.0,
         "end": 5.0,
         "text": "Well & <good>.",
-        "speaker": None,
-        "confidence": None,
     }
 
 

@@ -89,6 +89,14 @@ async def finalized(service: Running, **fields):
 # --- what comes
 
 
+async def test_the_size_of_an_uploaded_file_is_told(service, receiving):
+    receiver = await receiving()
+    await register(service, receiver, [UPLOADED])
+    await whole(service)
+    (received,) = await receiver.count(1)
+    assert received.body["data"]["file_size_bytes"] == len(short_speech())
+
+
 async def streamed(service):
     return await finalized(service, name="a name", metadata={"patient": "a patient"})
 
@@ -479,6 +487,23 @@ async def test_deliveries_are_listed_by_page_newest_first(service, receiving):
     assert (bad.status, bad.error["details"]["field"]) == (400, "cursor")
 
 
+async def test_an_endpoint_may_name_events_that_are_never_sent_and_is_answered_with_exactly_these(service):
+    events = ["summary.failed", "recording.created", "device.firmware_updated", "a.b", "a." + "b" * 98]
+    body = {"url": "http://127.0.0.1:9/hook", "events": events}
+    made = (await service.api.call("POST", "/v1/webhooks", body=body)).json
+    assert made == {
+        "id": made["id"],
+        "url": "http://127.0.0.1:9/hook",
+        "events": events,
+        "status": "active",
+        "failing_since": None,
+        "created_at": made["created_at"],
+        "secret": made["secret"],
+    }
+    assert (await service.api.call("GET", f"/v1/webhooks/{made['id']}")).json["events"] == events
+    assert (await service.api.call("GET", "/v1/webhooks")).json["data"][0]["events"] == events
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -492,7 +517,18 @@ async def test_deliveries_are_listed_by_page_newest_first(service, receiving):
         ({"url": "http://127.0.0.1/" + "x" * 2100, "events": ALL}, "url"),
         ({"url": "http://127.0.0.1/", "events": []}, "events"),
         ({"url": "http://127.0.0.1/"}, "events"),
-        ({"url": "http://127.0.0.1/", "events": ["recording.exploded"]}, "events.0"),
+        *(
+            ({"url": "http://127.0.0.1/", "events": [name]}, "events.0")
+            for name in (
+                "recording",
+                "recording.chunk.stored",
+                "Recording.created",
+                "a.b c",
+                "a.",
+                "1.a",
+                "a." + "b" * 99,
+            )
+        ),
     ],
 )
 async def test_an_endpoint_that_cannot_be_told_is_not_made(service, body, field):

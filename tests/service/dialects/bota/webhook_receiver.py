@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +23,8 @@ class Received:
 
     headers: dict[str, str]
     raw: bytes
+    names: tuple[str, ...] = ()
+    """Of its headers, in lower case, each as often as it came."""
 
     @property
     def body(self) -> Any:
@@ -30,8 +34,21 @@ class Received:
     def type(self) -> str:
         return self.body["type"]
 
+    def check_form(self) -> None:
+        """As Bota's own receivers check it, before they look at what it says."""
+        for name in ("content-type", "content-length", "x-bota-signature", "x-bota-timestamp"):
+            assert self.names.count(name) == 1, name
+        assert not {"transfer-encoding", "content-encoding"} & set(self.names)
+        assert self.headers["Content-Type"] == "application/json"
+        assert int(self.headers["Content-Length"]) == len(self.raw) <= 2**20
+        assert re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", self.type)
+        assert re.fullmatch(r"evt_[A-Za-z0-9_-]{1,200}", self.body["id"])
+        assert datetime.fromisoformat(self.body["created_at"]).tzinfo is not None
+        assert isinstance(self.body["data"], dict)
+
     def check_signature(self, secret: str) -> None:
         """As Bota's own receivers check it: over the raw bytes, keyed with the whole secret."""
+        self.check_form()
         timestamp = self.headers["X-Bota-Timestamp"]
         assert len(timestamp) == 10
         assert timestamp.isdecimal()
@@ -66,7 +83,7 @@ class Receiver:
             self._runner = None
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
-        self.received.append(Received(dict(request.headers), await request.read()))
+        self.received.append(_received(request, await request.read()))
         self._arrived.set()
         self._arrived = asyncio.Event()
         answer = self._answers.pop(0) if self._answers else self._always
@@ -82,3 +99,8 @@ class Receiver:
     @property
     def types(self) -> list[str]:
         return [one.type for one in self.received]
+
+
+def _received(request: web.Request, raw: bytes) -> Received:
+    names = tuple(name.decode().lower() for name, _ in request.raw_headers)
+    return Received(dict(request.headers), raw, names)
