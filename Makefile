@@ -15,8 +15,9 @@ run: .venv/installed ## start the service on http://127.0.0.1:8080
 demo: .venv/installed ## take one recording through: chunks in, transcript and history out
 	@$(BIN)/tapedeck demo
 
+# Images for containers set PYTHONDONTWRITEBYTECODE. The tests start hundreds of processes; each would compile all code.
 test: .venv/installed ## run all tests, in three parallel processes, which often wait; ARGS="-n 0" for one
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; tests must catch each
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)

@@ -57,7 +57,7 @@ class DirectoryStore(Protocol):
     def scrub(self) -> None:
         """Nothing of what was deleted is in the file, or in any that belongs to it, once this has returned.
 
-        One that is interrupted is made up for when the store is opened the next time.
+        One that is interrupted is made up for when the store is opened the next time, or by the next that succeeds.
         """
         ...
 

@@ -4,6 +4,7 @@ SQLite's `secure_delete` zeroes what is deleted, but not the copies that moving 
 erasing also writes the file anew (VACUUM) and empties the write-ahead log.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from adapters.directory.port import ExternalIdTaken, Page, PageAsked, SerialNumb
 from adapters.directory.schema import SCHEMA, SCHEMA_VERSION
 from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, prepare_schema, writing
 
+logger = logging.getLogger(__name__)
 Entry = TypeVar("Entry")
 Values = tuple[Any, ...]
 
@@ -29,10 +31,17 @@ class SqliteDirectory:
             self._database.execute("PRAGMA secure_delete=ON")
             self._database.execute("PRAGMA temp_store=MEMORY")  # no copy of the file outside its directory
             prepare_schema(self._database, path, SCHEMA, version=SCHEMA_VERSION)
-            self._scrub()
+            self._make_up_for_scrubbing()
         except BaseException:
             self._database.close()
             raise
+
+    def _make_up_for_scrubbing(self) -> None:
+        """What keeps this from being done now does not keep the service from starting."""
+        try:
+            self.scrub()
+        except DatabaseUnavailable as because:
+            logger.warning("erased personal data is still in the directory's file", extra={"because": str(because)})
 
     def close(self) -> None:
         self._database.close()

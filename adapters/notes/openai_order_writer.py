@@ -12,7 +12,7 @@ import orjson
 
 from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.note import NoteUnusable
-from adapters.notes.orders import MOST_OUTPUT_BYTES, ByTemplate, OrderedNote, Wish
+from adapters.notes.orders import MOST_OUTPUT_BYTES, MOST_OUTPUT_LEVELS, ByTemplate, OrderedNote, Wish, is_deeper
 from adapters.notes.templates import TEMPLATES, Part, PartKind
 from adapters.speech.plain_text import plain_text
 from adapters.speech.transcript import Transcript
@@ -40,7 +40,9 @@ class OpenAIOrderWriter:
         output = _in_parts(TEMPLATES[wish.template], written) if isinstance(wish, ByTemplate) else written
         if not any(value not in (None, [], "", {}) for value in output.values()):
             raise NoteUnusable("The note writer returned an empty note.")
-        if _size_bytes(output) > MOST_OUTPUT_BYTES:
+        if is_deeper(output, MOST_OUTPUT_LEVELS):
+            raise NoteUnusable("The note writer's answer is nested too deeply.")
+        if len(orjson.dumps(output)) > MOST_OUTPUT_BYTES:
             raise NoteUnusable(f"The note writer returned a note of more than {MOST_OUTPUT_BYTES} bytes.")
         return OrderedNote(output=output, engine=self.name, language=transcript.language)
 
@@ -85,11 +87,3 @@ _FITS: dict[PartKind, Callable[[Any], bool]] = {
     PartKind.TEXT: _is_text,
     PartKind.SHARE: _is_share,
 }
-
-
-def _size_bytes(output: dict[str, Any]) -> int:
-    """Raises: NoteUnusable when it cannot be written as JSON."""
-    try:
-        return len(orjson.dumps(output))
-    except orjson.JSONEncodeError:
-        raise NoteUnusable("The note writer's answer is nested too deeply.") from None

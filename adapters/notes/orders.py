@@ -12,6 +12,9 @@ from domain.events import NoteTemplate
 MOST_OUTPUT_BYTES = 256 * 1024
 """Of an ordered note as JSON: clients refuse answers of more than one mebibyte."""
 
+MOST_OUTPUT_LEVELS = 64
+"""Of objects and lists in one another: lists of notes have to be written, and read by clients in any language."""
+
 
 @dataclass(frozen=True, slots=True)
 class ByTemplate:
@@ -59,7 +62,19 @@ class OrderWriter(Protocol):
         """The writer's name in notes."""
 
     async def write(self, transcript: Transcript, wish: Wish) -> OrderedNote:
-        """The note, at most `MOST_OUTPUT_BYTES` of it. What was not said is an empty list or None in it.
+        """The note, at most `MOST_OUTPUT_BYTES` of it and at most `MOST_OUTPUT_LEVELS` deep. What was not said is an
+        empty list or None in it.
 
         Raises: NoteNotWritten.
         """
+
+
+def is_deeper(output: Any, levels: int) -> bool:
+    """Whether there are more than so many levels of objects and lists."""
+    level = [output]
+    for _ in range(levels + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return False
+        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+    return True

@@ -23,6 +23,9 @@ MOST_QUOTED = 30
 
 MOST_KEY_POINTS = 10
 MOST_IN_A_TEXT = 3
+LONGEST_QUOTED = 1_000
+"""In characters: not every language marks where a sentence ends, and not every engine. What follows is left out."""
+
 QUOTATIONS = "quotations"
 """The part that answers a prompt; and what was said in a language whose words this writer does not know."""
 
@@ -160,4 +163,12 @@ def _value(kind: PartKind, its: Sequence[Clause]) -> list[str] | str | None:
 
 
 def _texts(quoted: Sequence[Clause]) -> list[str]:
-    return [clause.text for clause in quoted]
+    return [_begun(clause.text) for clause in quoted]
+
+
+def _begun(sentence: str) -> str:
+    """As much of it as is quoted, up to the end of a word."""
+    if len(sentence) <= LONGEST_QUOTED:
+        return sentence
+    space = sentence.rfind(" ", 1, LONGEST_QUOTED + 1)
+    return sentence[: space if space > 0 else LONGEST_QUOTED]

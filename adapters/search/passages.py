@@ -11,6 +11,9 @@ PASSAGE_CHARACTERS = 500
 LONGEST_PAUSE_SECONDS = 10.0
 """What follows a longer pause is another passage."""
 
+LATEST_SECONDS = 604_800
+"""A week. Engines may report any time; a later one is taken for this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -66,9 +69,13 @@ def _belongs(segment: _Segment, group: list[_Segment]) -> bool:
 
 def _passages(group: list[_Segment]) -> Iterator[Passage]:
     """One; or several with the same times, of a single segment that is too long."""
-    start_ms, end_ms = round(group[0].start * 1000), round(max(segment.end for segment in group) * 1000)
+    start_ms, end_ms = _milliseconds(group[0].start), _milliseconds(max(segment.end for segment in group))
     for text in _pieces(" ".join(segment.text for segment in group)):
         yield Passage(start_ms, end_ms, group[0].speaker, text)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(min(seconds, LATEST_SECONDS) * 1000)
 
 
 def _pieces(text: str) -> Iterator[str]:

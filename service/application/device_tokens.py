@@ -1,6 +1,6 @@
 """The tokens of devices: given at binding and renewal, replaced so that a lost answer locks no device out."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from adapters.keys import Key, KeyKind, KeyStore
 from adapters.sqlite_file import errors_named
@@ -15,6 +15,9 @@ UNSEEN_FOR = timedelta(days=30)
 SEEN_FOR = timedelta(hours=1)
 """How long it is once the newer one was used."""
 
+MOST_UNSEEN = 32
+"""How many newer tokens a device may have been given without using one. Of more, the newest are valid."""
+
 _FILE = "The key file"
 
 
@@ -25,15 +28,20 @@ class DeviceTokens:
         self._keys = keys
         self._clock = clock
 
-    def give(self, project_id: str, device_id: str, end_user_id: str) -> str:
-        """A new token, which is never shown again. Those given before expire in `UNSEEN_FOR` at the latest."""
+    def give(self, project_id: str, device_id: str, end_user_id: str, *, asked_with: Key | None = None) -> str:
+        """A new token, which is never shown again. Those given before expire in `UNSEEN_FOR` at the latest.
+
+        `asked_with`: the device's token that asks, if it does: it gets no more than `MOST_UNSEEN` newer ones.
+        """
         with errors_named(_FILE):
             earlier = self._given(project_id, device_id)
             new = self._keys.create(
                 KeyKind.DEVICE, project_id=project_id, device_id=device_id, end_user_id=end_user_id, name=GIVEN
             )
-            for key in earlier:
-                self._keys.expire(key.id, at=self._clock() + UNSEEN_FOR)
+            self._end(earlier, at=self._clock() + UNSEEN_FOR)
+            if asked_with is not None:
+                newer = [key for key in earlier if key.created_at > asked_with.created_at]
+                self._end(newer[: max(len(newer) + 1 - MOST_UNSEEN, 0)], at=self._clock())
             self._keys.forget_expired(project_id, device_id=device_id, name=GIVEN)
         return new.token
 
@@ -41,12 +49,16 @@ class DeviceTokens:
         """The device has this token: those given before it expire in `SEEN_FOR` at the latest."""
         if key.name != GIVEN or key.device_id is None:
             return
-        end = self._clock() + SEEN_FOR
         with errors_named(_FILE):
-            for earlier in self._given(key.project_id, key.device_id):
-                is_earlier = earlier.created_at < key.created_at
-                if is_earlier and (earlier.expires_at is None or earlier.expires_at > end):
-                    self._keys.expire(earlier.id, at=end)
+            given = self._given(key.project_id, key.device_id)
+            earlier = [one for one in given if one.created_at < key.created_at]
+            self._end(earlier, at=self._clock() + SEEN_FOR)
+
+    def _end(self, keys: list[Key], *, at: datetime) -> None:
+        """Writes nothing for those that end before."""
+        for key in keys:
+            if key.expires_at is None or key.expires_at > at:
+                self._keys.expire(key.id, at=at)
 
     def _given(self, project_id: str, device_id: str) -> list[Key]:
         return [key for key in self._keys.device_tokens(project_id, device_id=device_id) if key.name == GIVEN]
@@ -55,6 +67,10 @@ class DeviceTokens:
         """All tokens of a device, or of an end user's devices, whoever made them; oldest first."""
         with errors_named(_FILE):
             return self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id)
+
+    def is_in_force(self, key: Key) -> bool:
+        """Whether the token is valid now, as of all that was revoked before."""
+        return any(one.id == key.id for one in self.in_force(key.project_id, device_id=key.device_id))
 
     def revoke(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> None:
         """Refuse all of them from now on."""

@@ -6,6 +6,7 @@ registered: they are registered when they are first asked for.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any
 
 from adapters.directory.entries import Device, EndUser
@@ -37,6 +38,11 @@ class DeviceBoundToAnother(Exception):
 class DeviceNotBound(Exception):
     def __init__(self) -> None:
         super().__init__("The device is bound to nobody; bind it first.")
+
+
+class TokenRevoked(Exception):
+    def __init__(self) -> None:
+        super().__init__("The device token was revoked; bind the device for another.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class _Entries:
         return found or self._device_of_a_token(project_id, device_id)
 
     def _device_of_a_token(self, project_id: str, device_id: str) -> Device:
-        """Its serial number is not known: its id stands for it."""
+        """Its serial number is not known: its id stands for it, or its id with a number if another device has that."""
         tokens = self.tokens.in_force(project_id, device_id=device_id)
         if not tokens or tokens[-1].end_user_id is None:
             raise DeviceNotFound
@@ -94,7 +100,7 @@ class _Entries:
         device = Device(
             id=device_id,
             project_id=project_id,
-            serial_number=device_id,
+            serial_number=self._free_serial_number(project_id, device_id),
             model=DEFAULT_MODEL,
             end_user_id=tokens[-1].end_user_id,
             binding_generation=1,
@@ -104,6 +110,10 @@ class _Entries:
         self.ensured(project_id, tokens[-1].end_user_id)
         self.store.put_device(device)
         return device
+
+    def _free_serial_number(self, project_id: str, device_id: str) -> str:
+        names = chain([device_id], (f"{device_id} ({number})" for number in count(2)))
+        return next(name for name in names if self.store.device_numbered(project_id, name) is None)
 
 
 DEFAULT_MODEL = "bota_pin"
@@ -153,20 +163,39 @@ class EndUsers:
         self._store.put_end_user(changed)
         return changed
 
-    async def erase(self, project_id: str, end_user_id: str) -> None:
+    async def device_ids(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        """Of the devices that are bound to the end user, or have a token for them."""
+        return await self._thread.run(self._device_ids, project_id, end_user_id)
+
+    def _device_ids(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        tokens = self._entries.tokens.in_force(project_id, end_user_id=end_user_id)
+        everything = PageAsked(limit=_MOST_DEVICES)
+        bound = self._store.devices(project_id, everything, end_user_id=end_user_id).rows
+        return frozenset([*(device.id for device in bound), *(key.device_id for key in tokens if key.device_id)])
+
+    async def erase(self, project_id: str, end_user_id: str) -> frozenset[str]:
         """Erase the end user, unbind their devices and revoke these devices' tokens. On return, nothing of what was
-        known of them is in the file. Their recordings stay, with the id. Raises: EndUserNotFound."""
+        known of them is in the file. Their recordings stay, with the id. Returns the devices' ids.
+
+        Raises: EndUserNotFound.
+        """
         try:
-            await self._thread.run(self._erase, project_id, end_user_id)
+            return await self._thread.run(self._erase, project_id, end_user_id)
         finally:  # also for one that was erased by a request whose scrubbing failed
             await self._thread.run(self._store.scrub)
 
-    def _erase(self, project_id: str, end_user_id: str) -> None:
+    def _erase(self, project_id: str, end_user_id: str) -> frozenset[str]:
+        device_ids = self._device_ids(project_id, end_user_id)
         is_known = bool(self._entries.tokens.in_force(project_id, end_user_id=end_user_id))
         self._entries.tokens.revoke(project_id, end_user_id=end_user_id)  # first: a crash leaves no token without them
         was_there = self._store.erase_end_user(project_id, end_user_id, at=self._entries.clock())
         if not (is_known or was_there):
             raise EndUserNotFound
+        return device_ids
+
+
+_MOST_DEVICES = 1_000_000
+"""More than anybody is bound to."""
 
 
 class Devices:
@@ -246,17 +275,20 @@ class Devices:
     async def renew_token(self, key: Key, device_id: str) -> Bound:
         """Another token for the device, for the end user of the token that asks, or whom it is bound to.
 
-        Raises: DeviceNotFound; DeviceNotBound.
+        Raises: DeviceNotFound; DeviceNotBound; TokenRevoked.
         """
         return await self._thread.run(self._renew_token, key, device_id)
 
     def _renew_token(self, key: Key, device_id: str) -> Bound:
+        if key.kind is KeyKind.DEVICE and not self._tokens.is_in_force(key):  # revoked since the request came
+            raise TokenRevoked
         device = self._entries.device(key.project_id, device_id)
         end_user_id = key.end_user_id if key.kind is KeyKind.DEVICE else device.end_user_id
         if end_user_id is None:
             raise DeviceNotBound
         self._tokens.seen(key)
-        return Bound(device, self._tokens.give(key.project_id, device_id, end_user_id))
+        asked_with = key if key.kind is KeyKind.DEVICE else None
+        return Bound(device, self._tokens.give(key.project_id, device_id, end_user_id, asked_with=asked_with))
 
     async def heartbeat(self, key: Key, device_id: str, said: Changes, facts: Changes) -> Device:
         """The device is there. `said`: what its heartbeat changes; `facts`: what it changes of the device itself.

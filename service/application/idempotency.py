@@ -26,6 +26,7 @@ class Idempotency:
         self._clock = clock
         self._new_id = new_id
         self._running = KeyedLocks()
+        self._forgotten: dict[bytes, set[str]] = {}
 
     async def once(self, request: NamedRequest, work: Callable[[str], Awaitable[Answered]]) -> Answered:
         """The request's first answer, which `work` gives unless it is kept. `work` is told the reserved id.
@@ -36,13 +37,21 @@ class Idempotency:
             found = await self._thread.run(self._kept.begin, request, self._new_id(), now=self._clock())
             if not isinstance(found, Begun):
                 return found
-            answered = await work(found.reserved_id)
-            await self._thread.run(self._kept.keep, request, answered)
+            forgotten = self._forgotten[request.name] = set()
+            try:
+                answered = await work(found.reserved_id)
+                if answered.about not in forgotten:
+                    await self._thread.run(self._kept.keep, request, answered)
+            finally:
+                del self._forgotten[request.name]
             return answered
 
     async def forget(self, project_id: str, subject_id: str) -> None:
-        """Drop the answers about something that is deleted. Gone on return."""
-        await self._thread.run(self._kept.forget, about(project_id, subject_id))
+        """Drop the answers about something that is deleted. Gone on return; those being given now are not kept."""
+        subject = about(project_id, subject_id)
+        for forgotten in self._forgotten.values():
+            forgotten.add(subject)
+        await self._thread.run(self._kept.forget, subject)
 
 
 def named_request(project_id: str, call: str, name: str, body: bytes) -> NamedRequest:

@@ -9,7 +9,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.one_thread import OneThread
 from adapters.webhooks.deliveries import Message
 from adapters.webhooks.store import WebhookStore
-from domain.events import ChunkStored, NoteOrdered, NoteOrderEvent, RecordingEvent
+from domain.events import ChunkStored, NoteOrdered, NoteOrderEvent, RecordingEvent, RecordingKind
 from domain.note_order import NoteOrder, fold_order
 from domain.summary import RecordingSummary, evolve_summary
 from service.application.clock import Clock
@@ -68,7 +68,10 @@ class WebhookFollower:
         event = recorded.event
         if isinstance(event, NoteOrderEvent):
             return await self._about_order(recorded)
-        if not isinstance(event, RecordingEvent) or type(event) is ChunkStored:  # no messages for chunks and sessions
+        if not isinstance(event, RecordingEvent):  # no messages for sessions
+            return ()
+        if isinstance(event, ChunkStored):  # nor for chunks; but a file's size is told later
+            self._keep_file(recorded.stream_id, event)
             return ()
         summary = self._summaries.pop(recorded.stream_id, None)
         if summary is not None or recorded.version == 1:
@@ -79,6 +82,11 @@ class WebhookFollower:
         if len(self._summaries) > KEPT_SUMMARIES:
             self._summaries.popitem(last=False)
         return self._messages_of(recorded, summary)
+
+    def _keep_file(self, recording_id: UUID, stored: ChunkStored) -> None:
+        summary = self._summaries.get(recording_id)
+        if summary is not None and summary.kind is RecordingKind.WHOLE_FILE:
+            self._summaries[recording_id] = evolve_summary(summary, stored)
 
     async def _about_order(self, recorded: RecordedEvent) -> Sequence[Message]:
         """The order up to this event is folded from its history, which is short."""

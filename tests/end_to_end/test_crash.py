@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import os
 import random
+import shutil
 
 import aiohttp
 import psutil
 import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum
-from tests.end_to_end.service_process import short_speech, slices
+from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
@@ -190,6 +191,15 @@ async def test_what_cannot_work_stops_the_start_with_one_clear_line(own_service,
     assert said in await refused_start(own_service, **settings)
 
 
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """A data directory as a service leaves it that was started and stopped."""
+    service = ServiceProcess(tmp_path_factory.mktemp("stopped") / "data")
+    asyncio.run(service.start())
+    service.stop()
+    return service.data_dir
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
@@ -204,9 +214,8 @@ async def test_what_cannot_work_stops_the_start_with_one_clear_line(own_service,
         ("dev-credentials.json", "cannot be read as JSON"),
     ],
 )
-async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, file, said):
-    await own_service.start()
-    own_service.stop()
+async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, data_dir, file, said):
+    shutil.copytree(data_dir, own_service.data_dir)
     for path in own_service.data_dir.glob(f"{file}-*"):
         path.unlink()
     (own_service.data_dir / file).write_bytes(b"damaged " * 1000)

@@ -170,6 +170,29 @@ async def test_an_operators_token_is_proof_that_its_device_and_end_user_exist(se
     assert (await service.api(renewed["device_token"]).call("GET", "/v1/devices/me")).status == 200
 
 
+async def test_a_device_that_an_operators_token_names_is_there_also_if_its_id_is_anothers_serial_number(
+    service, project, new_key
+):
+    its_project = (await registered(project, serial_number="dev_8"))["project_id"]
+    await registered(project, serial_number="dev_8 (2)")
+    token = service.api(new_key("device", project_id=its_project, device_id="dev_8", end_user_id="eu_8"))
+    found = await token.call("GET", "/v1/devices/me")
+    assert (found.status, found.json["id"], found.json["serial_number"]) == (200, "dev_8", "dev_8 (3)")
+
+
+async def test_no_token_that_was_asked_for_at_once_outlives_unbinding_or_erasing(service, project):
+    made = await registered(project)
+    for end in (("POST", f"/v1/devices/{made['id']}/unbind"), ("DELETE", "/v1/end-users/eu_1")):
+        token = (await bound(project, made))["device_token"]
+        refreshes = [service.api(token).call("POST", "/v1/devices/me/token/refresh") for _ in range(20)]
+        ended, *renewed = await asyncio.gather(project.call(*end), *refreshes)
+        assert ended.status in (200, 204)
+        assert {one.status for one in renewed} <= {200, 401}
+        tokens = [one.json["device_token"] for one in renewed if one.status == 200]
+        alive = [(await service.api(one).call("GET", "/v1/devices/me")).status for one in tokens]
+        assert set(alive) <= {401}
+
+
 async def test_a_token_is_renewed_by_the_device_or_a_key_while_the_device_is_bound(service, project):
     made = await registered(project)
     refused = await project.call("POST", f"/v1/devices/{made['id']}/token/refresh")

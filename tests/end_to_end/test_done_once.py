@@ -72,6 +72,27 @@ async def test_what_is_deleted_or_unbound_is_not_answered_again(service, project
     assert [(await service.api(one).call("GET", "/v1/devices/me")).status for one in (first, again)] == [401, 200]
 
 
+async def test_a_binding_that_ended_with_its_end_user_is_not_answered_again(service, project):
+    named = {"Idempotency-Key": "one"}
+    path, body, _ = await asked(project, "/v1/devices/{device_id}/bind")
+    first = (await project.call("POST", path, body=body, headers=named)).json["device_token"]
+    assert (await project.call("DELETE", "/v1/end-users/eu_1")).status == 204
+    again = (await project.call("POST", path, body=body, headers=named)).json["device_token"]
+    assert [(await service.api(one).call("GET", "/v1/devices/me")).status for one in (first, again)] == [401, 200]
+
+
+async def test_of_unbinding_and_binding_at_once_no_answer_with_a_void_token_is_kept(service, project):
+    path, body, _ = await asked(project, "/v1/devices/{device_id}/bind")
+    for number in range(10):
+        named = {"Idempotency-Key": f"key-{number}"}
+        await asyncio.gather(
+            project.call("POST", path, body=body, headers=named),
+            project.call("POST", path.replace("bind", "unbind")),
+        )
+        again = (await project.call("POST", path, body=body, headers=named)).json["device_token"]
+        assert (await service.api(again).call("GET", "/v1/devices/me")).status == 200
+
+
 async def test_killed_after_its_answers_the_service_has_all_of_it(own_service):
     api = (await own_service.start()).api()
     named, answers = {"Idempotency-Key": "one"}, {}

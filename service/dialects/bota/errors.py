@@ -15,7 +15,13 @@ from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
-from service.application.directory import DeviceBoundToAnother, DeviceNotBound, DeviceNotFound, EndUserNotFound
+from service.application.directory import (
+    DeviceBoundToAnother,
+    DeviceNotBound,
+    DeviceNotFound,
+    EndUserNotFound,
+    TokenRevoked,
+)
 from service.application.queries import ViewBehind
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
@@ -222,10 +228,13 @@ def _at_field(field: str, reason: str) -> dict[str, Any]:
     return {"details": {"field": field or None, "reason": reason}} | ({"param": field} if field else {})
 
 
+_HOW_TO_AUTHENTICATE = {"WWW-Authenticate": 'Bearer realm="tapedeck"'}
+
 ERRORS = ErrorTable(
     {
         InvalidRequest: Row(400, "invalid_request"),
-        Unauthorized: Row(401, "unauthorized", {"WWW-Authenticate": 'Bearer realm="tapedeck"'}),
+        Unauthorized: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
+        TokenRevoked: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         Forbidden: Row(403, "forbidden"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
         MediaNotFound: Row(404, "not_found"),

@@ -41,8 +41,7 @@ class Once:
             if name is None:
                 return await handler(request)
             key = access.permitted(request, self._callers, permission)
-            if not _KEY.fullmatch(name):
-                raise InvalidRequest(_HEADER, "This must have 1 to 255 visible ASCII characters, and no spaces.")
+            check_name(name)
             body = request[HELD_BODY] = await self._limits.json_body(request)
 
             async def work(reserved_id: str) -> Answered:
@@ -57,9 +56,17 @@ class Once:
 
         return once
 
-    async def forget(self, project_id: str, subject_id: str) -> None:
-        """Before something is deleted: drop what was answered about it."""
-        await self._idempotency.forget(project_id, subject_id)
+    async def forget(self, project_id: str, *subject_ids: str) -> None:
+        """Drop what was answered about something that is deleted: before, so that a crash leaves no such answer; and
+        again after, because of what was answered meanwhile."""
+        for subject_id in subject_ids:
+            await self._idempotency.forget(project_id, subject_id)
+
+
+def check_name(name: str) -> None:
+    """Raises: InvalidRequest for what no `Idempotency-Key` can be."""
+    if not _KEY.fullmatch(name):
+        raise InvalidRequest(_HEADER, "This must have 1 to 255 visible ASCII characters, and no spaces.")
 
 
 def id_for(request: web.Request, new_id: NewId) -> str:

@@ -46,7 +46,7 @@ class UploadTokens:
     def _claimed(self, token: str) -> Key | None:
         """What it says of itself, whether or not that is true."""
         said = token.removeprefix(_PREFIX)[:-SIGNATURE_LENGTH]
-        if not token.startswith(_PREFIX) or len(token) > _LONGEST:
+        if not token.startswith(_PREFIX) or len(token) > _LONGEST or not token.isascii():
             return None
         try:
             facts = urlsafe_b64decode(said + "=" * (-len(said) % 4))

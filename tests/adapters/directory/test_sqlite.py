@@ -101,6 +101,20 @@ def test_while_another_process_reads_the_file_erasing_says_so_and_is_made_up_for
     assert b"Jane Doe of Springfield" not in bytes_on_disk(path)
 
 
+def test_an_erasing_that_was_cut_off_keeps_no_file_closed_that_another_process_reads(path, store, monkeypatch):
+    monkeypatch.setattr("adapters.sqlite_file.LOCK_TIMEOUT_SECONDS", 0.05)
+    store.put_end_user(end_user(1, name="Jane Doe of Springfield"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM end_users").fetchall()
+        assert store.erase_end_user(OURS, "eu_1", at=LATER)
+        opened = SqliteDirectory(path)
+        assert opened.end_user(OURS, "eu_1") is None
+    with closing(opened):
+        opened.scrub()
+        assert b"Jane Doe of Springfield" not in bytes_on_disk(path)
+
+
 def test_a_file_of_a_later_version_is_refused_in_one_sentence(path):
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA user_version=2")

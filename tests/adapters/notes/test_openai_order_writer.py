@@ -104,9 +104,12 @@ async def test_what_is_no_object_or_empty_or_too_large_does_not_answer_a_prompt(
 
 
 async def test_what_is_nested_too_deeply_to_be_answered_is_not_taken(endpoint):
-    endpoint.answers = [(200, completion('{"a": ' + "[" * 300 + "1" + "]" * 300 + "}"))]
-    with pytest.raises(NoteUnusable, match="nested too deeply"):
-        await writer(endpoint).write(TALK, ByPrompt("What was agreed?"))
+    for levels in (64, 252, 300):
+        endpoint.answers = [(200, completion('{"a": ' + "[" * levels + "1" + "]" * levels + "}"))]
+        with pytest.raises(NoteUnusable, match="nested too deeply"):
+            await writer(endpoint).write(TALK, ByPrompt("What was agreed?"))
+    endpoint.answers = [(200, completion('{"a": ' + "[" * 63 + "1" + "]" * 63 + "}"))]
+    assert (await writer(endpoint).write(TALK, ByPrompt("What was agreed?"))).output.keys() == {"a"}
 
 
 async def test_an_endpoint_that_is_overloaded_may_be_asked_again(endpoint):

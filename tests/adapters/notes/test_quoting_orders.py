@@ -105,6 +105,15 @@ def test_of_a_long_talk_only_so_much_is_quoted():
     assert len(quote(long, ByPrompt("Which problems?")).output["quotations"]) == MOST_QUOTED
 
 
+@pytest.mark.parametrize("wish", [*map(ByTemplate, NoteTemplate), ByPrompt("Which problems?")])
+def test_of_a_sentence_without_end_only_its_beginning_is_quoted(wish):
+    """Thai has neither spaces nor full stops, and an engine may give all of it as one segment."""
+    note = quote(transcript_of(*["สวัสดี" * 2_000] * 40, language="th"), wish)
+    assert len(note.to_json()) < MOST_OUTPUT_BYTES
+    (quoted, *_) = quote(transcript_of("so much " * 1_000), ByPrompt("How much?")).output["quotations"]
+    assert quoted == ("so much " * 125).strip()
+
+
 @pytest.mark.parametrize("template", NoteTemplate)
 def test_in_another_language_nothing_is_sorted_by_words_and_what_was_said_is_quoted(template):
     said = ["Ich habe Kopfschmerzen.", "Bitte nehmen Sie eine Tablette."]

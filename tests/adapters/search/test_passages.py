@@ -29,6 +29,11 @@ def test_a_long_pause_ends_a_passage():
     assert [(one.start_ms, one.end_ms) for one in found] == [(0, 1_000), (61_000, 62_000)]
 
 
+def test_a_time_that_no_recording_has_is_taken_for_the_latest_one():
+    (found,) = passages_of(stored((1e306, 1e307, "Good morning.")))
+    assert (found.start_ms, found.end_ms) == (604_800_000, 604_800_000)
+
+
 def test_a_transcript_without_speech_has_none():
     assert passages_of(stored()) == []
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.keys import KeyKind, KeyStore
-from service.application.device_tokens import SEEN_FOR, UNSEEN_FOR, DeviceTokens
+from service.application.device_tokens import MOST_UNSEEN, SEEN_FOR, UNSEEN_FOR, DeviceTokens
 from tests.service.running_service import TurnedClock
 
 OURS = {"project_id": "proj_1", "device_id": "dev_1", "end_user_id": "eu_1"}
@@ -67,6 +67,17 @@ def test_an_operators_token_is_replaced_by_none_and_revoked_with_all(keys, token
     assert valid(keys, clock, its_own, new) == [True, True]
     tokens.revoke("proj_1", device_id="dev_1")
     assert valid(keys, clock, its_own, new) == [False, False]
+
+
+def test_one_who_asks_for_ever_more_has_the_newest_of_them_and_its_own(keys, tokens, clock):
+    first = given(tokens, clock)
+    its_key = keys.authenticate(first, now=clock.now)
+    more = []
+    for _ in range(MOST_UNSEEN + 10):
+        clock.now += timedelta(seconds=1)
+        more.append(tokens.give(**OURS, asked_with=its_key))
+    assert valid(keys, clock, first, *more) == [True] + [False] * 10 + [True] * MOST_UNSEEN
+    assert len(keys.list_keys()) == 1 + MOST_UNSEEN
 
 
 def test_expired_ones_do_not_pile_up(keys, tokens, clock):

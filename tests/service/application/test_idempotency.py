@@ -69,6 +69,25 @@ async def test_another_body_is_refused_and_another_order_is_the_same_body(once):
     assert (await once.once(REQUEST, work)).body != first.body
 
 
+async def test_an_answer_about_what_is_deleted_while_it_is_given_is_not_kept(once):
+    begun, deleted = asyncio.Event(), asyncio.Event()
+
+    async def work(reserved_id):
+        begun.set()
+        await deleted.wait()
+        return Answered(201, b"{}", about=about("proj_1", "x"))
+
+    async def works(reserved_id):
+        return Answered(200, b"{}")
+
+    answering = asyncio.create_task(once.once(REQUEST, work))
+    await begun.wait()
+    await once.forget("proj_1", "x")
+    deleted.set()
+    assert (await answering).status == 201
+    assert (await once.once(REQUEST, works)).status == 200
+
+
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"\xff", b"[" * 5_000])
 async def test_bodies_that_are_not_json_are_themselves(body):
     assert named_request("p", "c", "k", body) == named_request("p", "c", "k", body)

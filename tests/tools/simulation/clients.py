@@ -18,6 +18,7 @@ from domain.summary import RecordingSummary, Standing
 from service.application.streams import Contended
 from tests.tools.simulation.process import ConnectionLost, Process
 from tests.tools.simulation.requests import Handlers
+from tests.tools.simulation.stage_work import DEFAULT_LANGUAGE
 from tests.tools.simulation.world import World
 
 WORTH_A_RETRY = (ConnectionLost, LogUnavailable, StorageFull, StorageUnavailable, Contended, TimeoutError)
@@ -50,6 +51,7 @@ class Client:
         self._abandons = random.random() < 0.2
         self._appends = random.random() < 0.25
         self._is_file = self._total == 1 and Random(f"{self.world.seed} {self.name} kind").random() < 0.6
+        self._languages = Random(f"{self.world.seed} {self.name} languages")
         self._window = timedelta(seconds=random.choice((10, 30, 45)))
         self._bodies = {
             number: [b"%s-%d-%d;" % (self.name.encode(), number, version) for version in range(2)]
@@ -68,6 +70,8 @@ class Client:
                 jobs.append(self._delete())
             if random.random() < 0.6:
                 jobs.append(self._operate())
+            if self._languages.random() < 0.3:
+                jobs.append(self._ask_for_languages())
             await asyncio.gather(*jobs)
 
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
@@ -193,6 +197,20 @@ class Client:
             if summary is not None:
                 with suppress(errors.RecordingError):
                     await self._mend(summary)
+
+    async def _ask_for_languages(self) -> None:
+        """Want the words in one language, and perhaps later in another, or in the same by another tag."""
+        random = self._languages
+        for language in random.choices(("en-US", "es-419", "es", "zh-Hant"), k=random.randint(1, 3)):
+            await asyncio.sleep(random.random() * 12)
+            with suppress(errors.RecordingError):
+                await self._ask(partial(self._want_words, language=language))
+
+    def _want_words(self, process: Process, language: str) -> Coroutine[Any, Any, Any]:
+        command = commands.RequestTranscription(
+            at=self.world.clock(), language=language, provider=None, language_otherwise=DEFAULT_LANGUAGE
+        )
+        return self._handlers.carry_out(process, command)
 
     async def _mend(self, summary: RecordingSummary) -> None:
         damaged = {found.chunk_number for found in summary.stitched.damage} if summary.stitched else set()

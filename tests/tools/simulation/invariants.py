@@ -18,6 +18,7 @@ from domain.summary import RecordingSummary, evolve_summary
 from service.application.blob_names import recording_prefix
 from tests.tools.simulation.clients import Client
 from tests.tools.simulation.plain_life import check_life
+from tests.tools.simulation.stage_work import said_in
 from tests.tools.simulation.world import World
 
 
@@ -59,7 +60,7 @@ def _made(
 ) -> Iterator[tuple[Stitched | Transcribed | NoteWritten, bytes]]:
     """What each stage must have made of the chunks that were in force when the recording was last stitched."""
     keys: dict[int, str | None] = {}
-    audio = b""
+    audio = said = b""
     for event in history:
         match event:
             case ChunkStored():
@@ -70,9 +71,10 @@ def _made(
                 audio = b"".join(world.bodies.get(key, b"") for key in used if key is not None)
                 yield event, audio
             case Transcribed():
-                yield event, b"said: " + audio
+                said = said_in(event.language, audio)
+                yield event, said
             case NoteWritten():
-                yield event, b"noted: said: " + audio
+                yield event, b"noted: " + said
 
 
 def check_view(world: World) -> None:

@@ -17,7 +17,10 @@ from domain.events import (
     Stage,
     Stitched,
     Transcribed,
+    TranscriptionRequested,
 )
+
+DEFAULT_LANGUAGE = "en"
 
 STAGE_ENDED_BY: dict[type[RecordingEvent], Stage] = {
     Stitched: Stage.STITCH,
@@ -54,6 +57,7 @@ class PlainLife:
         self._damaged: set[int] = set()
         self._is_mended = False
         self._deleted = False
+        self._language = _language(opened.language or DEFAULT_LANGUAGE)
 
     @property
     def has_ended(self) -> bool:
@@ -74,6 +78,8 @@ class PlainLife:
                 self._fail(event)
             case RetryRequested():
                 self._retry(event)
+            case TranscriptionRequested():
+                self._want_words(event)
             case RecordingDeleted():
                 self._deleted = True
             case RecordingOpened():
@@ -90,6 +96,17 @@ class PlainLife:
             self._never(failed_stage in (None, Stage.UPLOAD), "it was retried without a failure")
             self._never(failed_stage is not event.stage, f"{event.stage} was retried without a failure of it")
         self._failed = None
+
+    def _want_words(self, event: TranscriptionRequested) -> None:
+        expired = self._failed is not None and self._failed.stage is Stage.UPLOAD
+        self._never(expired, "words were wanted of a recording that expired")
+        is_other = event.language is not None and _language(event.language) != self._language
+        should_be_anew = Stage.STITCH in self._done and is_other
+        self._never(event.is_anew is not should_be_anew, f"{event} starts what it must not, or does not what it must")
+        self._language = _language(event.language or self._language)
+        if event.is_anew:
+            self._done = [Stage.STITCH]
+            self._failed = None
 
     def _never(self, wrong: bool, what: str) -> None:
         if wrong:
@@ -152,6 +169,8 @@ class PlainLife:
         if isinstance(event, Stitched):
             self._never(event.chunk_count != self._total, "it was stitched of other chunks than were declared")
             self._damaged = {damage.chunk_number for damage in event.damage}
+        if isinstance(event, Transcribed):
+            self._never(_language(event.language) != self._language, "it was transcribed in a language of before")
         self._done.append(stage)
 
     def _fail(self, event: Failed) -> None:
@@ -162,3 +181,7 @@ class PlainLife:
         else:
             self._never(event.stage is not self._due_stage(), f"{event.stage} failed when it was not due")
         self._failed = event
+
+
+def _language(tag: str) -> str:
+    return tag.split("-", maxsplit=1)[0]

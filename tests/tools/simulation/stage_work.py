@@ -17,6 +17,13 @@ from service.application.clock import Clock
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
 
+DEFAULT_LANGUAGE = "en"
+
+
+def said_in(language: str, audio: bytes) -> bytes:
+    """The transcript of the audio in the language."""
+    return b"said in %s: %s" % (language.encode(), audio)
+
 
 class SimulatedWork:
     """Each method is the `Work` of a stage. Its result is made from the bytes it gets, so that it can be checked."""
@@ -55,13 +62,14 @@ class SimulatedWork:
         await self._worker(lambda: EngineRefused("simulated", "it does not want to"))
         assert recording.stitched is not None
         audio = await self._read(recording.stitched.blob_key)
-        blob = await self._put(recording_id, "transcript", b"said: " + audio)
+        language = recording.language_wanted or DEFAULT_LANGUAGE
+        blob = await self._put(recording_id, "transcript", said_in(language, audio))
         return RecordTranscribed(
             at=self._clock(),
             blob_key=blob.key,
             size_bytes=blob.size_bytes,
             sha256=blob.sha256,
-            language="en",
+            language=language,
             engine="simulated",
             provider=None,
             word_count=1,

@@ -105,7 +105,9 @@ class DeviceEndpoints:
         key = access.permitted(request, self._callers, access.WRITE_DEVICES)
         device_id = device_named(request, key)
         await self._once.forget(key.project_id, device_id)  # the answer to its binding holds a token
-        return json_answer(device_answer(await self._devices.unbind(key.project_id, device_id)))
+        unbound = await self._devices.unbind(key.project_id, device_id)
+        await self._once.forget(key.project_id, device_id)
+        return json_answer(device_answer(unbound))
 
     async def refresh_token(self, request: web.Request) -> web.Response:
         """(D) 200 with the device and another token; the earlier ones stay valid as after binding again."""

@@ -79,6 +79,8 @@ class EndUserEndpoints:
         """204; what was known of them is on no disk any more, their devices are unbound and these tokens void."""
         key = access.permitted(request, self._callers, access.WRITE_END_USERS)
         end_user_id = request.match_info["end_user_id"]
-        await self._once.forget(key.project_id, end_user_id)
-        await self._end_users.erase(key.project_id, end_user_id)
+        device_ids = await self._end_users.device_ids(key.project_id, end_user_id)
+        await self._once.forget(key.project_id, end_user_id, *device_ids)  # the answers to binding hold tokens
+        device_ids = await self._end_users.erase(key.project_id, end_user_id)
+        await self._once.forget(key.project_id, end_user_id, *device_ids)
         return web.Response(status=204)

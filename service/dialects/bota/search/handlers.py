@@ -13,7 +13,7 @@ from service.application.searching import Found, SearchQuery, TranscriptSearch
 from service.dialects.bota import access
 from service.dialects.bota.identifiers import public_recording_id, public_transcription_id, recording_id_of
 from service.dialects.bota.requests import parse
-from service.dialects.bota.search.messages import SearchAnswer, SearchRecordings, SearchResultAnswer
+from service.dialects.bota.search.messages import LONGEST_SPEAKER, SearchAnswer, SearchRecordings, SearchResultAnswer
 from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import Limits
 
@@ -51,7 +51,7 @@ def _result(found: Found) -> SearchResultAnswer:
         recording_id=public_recording_id(found.recording_id),
         transcription_id=public_transcription_id(found.recording_id),
         chunk_text=passage.text,
-        speaker=passage.speaker,
+        speaker=passage.speaker[:LONGEST_SPEAKER] if passage.speaker else None,
         start_ms=passage.start_ms,
         end_ms=passage.end_ms,
         recorded_at=utc_text(found.summary.recorded_at or found.summary.started_at),

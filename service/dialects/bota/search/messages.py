@@ -13,6 +13,7 @@ MOST_QUERY_UNITS = 1_000
 
 MOST_RECORDINGS = 500
 LARGEST_PAGE = 50
+LONGEST_SPEAKER = 128
 
 
 def _short_enough(query: str) -> str:
@@ -50,7 +51,7 @@ class SearchResultAnswer(Answer):
     recording_id: AnsweredRecordingId
     transcription_id: TranscriptionId
     chunk_text: Annotated[str, Field(min_length=1, max_length=32_768)]
-    speaker: Annotated[str, Field(max_length=128)] | None
+    speaker: Annotated[str, Field(max_length=LONGEST_SPEAKER)] | None
     start_ms: Count
     end_ms: Count
     recorded_at: Time | None

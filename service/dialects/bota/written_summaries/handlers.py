@@ -18,9 +18,10 @@ from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import ListAnswer
 from service.dialects.bota.errors import SummaryNotFound, TemplateNotFound, TranscriptionNotFound
+from service.dialects.bota.idempotency import check_name
 from service.dialects.bota.identifiers import DIALECT, order_id_of_summary, recording_id_of_transcription
 from service.dialects.bota.paging import cursor_of_order, place_of_order
-from service.dialects.bota.requests import InvalidRequest, parse, query_of
+from service.dialects.bota.requests import parse, query_of
 from service.dialects.bota.view import View
 from service.dialects.bota.written_summaries.messages import (
     TEMPLATE_IDS,
@@ -32,16 +33,14 @@ from service.dialects.bota.written_summaries.rendering import summary_answer
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits
 
-_LONGEST_IDEMPOTENCY_KEY = 255
-
 _TEMPLATES = {template_id: template for template, template_id in TEMPLATE_IDS.items()}
 _OLDER_TEMPLATES = {template.value: template for template in NoteTemplate}
 
 LARGEST_PAGE_BYTES = 900_000
 """Clients refuse answers of more than one mebibyte; a page ends before it is that large."""
 
-_MOST_BYTES_BESIDE_THE_NOTE = {False: 1_000, True: 45_000}
-"""Of an answer, without and with a prompt."""
+_MOST_BYTES_BESIDE_THE_NOTE = {False: 1_000, True: 61_000}
+"""Of an answer, without and with a prompt, each of whose characters may take six bytes in JSON."""
 
 
 class Summaries:
@@ -102,8 +101,7 @@ class Summaries:
         name = request.headers.get("Idempotency-Key")
         if name is None:
             return UUID(hex=self._new_id())
-        if not 1 <= len(name) <= _LONGEST_IDEMPOTENCY_KEY:
-            raise InvalidRequest("Idempotency-Key", f"This must have 1 to {_LONGEST_IDEMPOTENCY_KEY} characters.")
+        check_name(name)
         return named_order_id(DIALECT, key.project_id, name)
 
     async def summary(self, request: web.Request) -> web.Response:

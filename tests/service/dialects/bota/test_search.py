@@ -70,6 +70,12 @@ async def test_a_result_says_what_was_said_when_and_where(spoken, search):
     }
 
 
+async def test_a_speakers_name_is_as_long_as_clients_take_it(spoken, search):
+    await spoken.recording(*SPOKEN, speaker="S" * 500)
+    (found,) = await search("penicillin", limit=1)
+    assert found["speaker"] == "S" * 128
+
+
 async def test_the_best_come_first_with_ids_of_their_own_that_stay(spoken, search):
     its_id = await spoken.recording(*SPOKEN)
     await spoken.recording("A rash decision.")

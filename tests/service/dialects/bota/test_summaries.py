@@ -320,8 +320,10 @@ async def test_without_a_name_each_order_is_another_summary(desk: Desk) -> None:
     assert len({(await desk.ordered(recording_id, template="sales"))["id"] for _ in range(3)}) == 3
 
 
-async def test_a_name_is_1_to_255_characters(desk: Desk) -> None:
-    refused = await desk.order(await desk.recording(), name="x" * 256, template="sales")
+@pytest.mark.parametrize("name", ["x" * 256, "two words", "é"])
+async def test_a_name_is_1_to_255_visible_characters(desk: Desk, name: str) -> None:
+    """A header may have any bytes."""
+    refused = await desk.order(await desk.recording(), name=name, template="sales")
     assert (refused.status, refused.error["details"]["field"]) == (400, "Idempotency-Key")
 
 
@@ -377,6 +379,16 @@ async def test_a_page_of_large_summaries_ends_before_clients_would_refuse_it(tmp
             seen += [each["id"] for each in answer.json["data"]]
             query = f"?cursor={answer.json['next_cursor']}" if answer.json["has_more"] else None
         assert (len(seen), set(seen)) == (5, ids)
+
+
+async def test_a_page_of_summaries_with_prompts_of_control_characters_is_no_larger(desk: Desk) -> None:
+    """Each of them takes six bytes in JSON."""
+    recording_id = await desk.recording()
+    for _ in range(20):
+        await desk.ordered(recording_id, prompt="\1" * 10_000)
+    answer = await desk.api.call("GET", "/v1/summaries?limit=100")
+    assert len(answer.body) < 1_048_576
+    assert answer.json["has_more"]
 
 
 # --- a language model

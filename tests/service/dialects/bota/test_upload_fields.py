@@ -216,6 +216,7 @@ def test_an_upload_token_is_short_signed_and_of_safe_characters():
         forged = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         assert tokens.key(forged, early) is None
     assert tokens.key("up_" + hashlib.sha256().hexdigest(), early) is None
+    assert tokens.key(token[:-43] + "\udcff" * 43, early) is None  # as a header's bytes come that are no UTF-8
 
 
 async def test_a_token_is_for_its_recording_only_and_renews_itself_no_longer_than_it_lives(running):

@@ -89,6 +89,14 @@ async def finalized(service: Running, **fields):
 # --- what comes
 
 
+async def test_the_size_of_an_uploaded_file_is_told(service, receiving):
+    receiver = await receiving()
+    await register(service, receiver, [UPLOADED])
+    await whole(service)
+    (received,) = await receiver.count(1)
+    assert received.body["data"]["file_size_bytes"] == len(short_speech())
+
+
 async def streamed(service):
     return await finalized(service, name="a name", metadata={"patient": "a patient"})
 
