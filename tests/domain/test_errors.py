@@ -48,8 +48,10 @@ SENTENCES = [
     (
         lambda: errors.ChunkSizeDiffers(1, expected_bytes=9, arrived_bytes=4),
         {"number": 1, "expected_bytes": 9, "arrived_bytes": 4},
-        "9 bytes were announced, and 4 arrived. They were not stored, because what is stored has the size that was "
-        "announced for it.",
+        (
+            "9 bytes were announced, and 4 arrived. They were not stored, because what is stored has the size that was "
+            "announced for it."
+        ),
     ),
     (
         lambda: errors.ChunkWithoutBytes((2, 5)),

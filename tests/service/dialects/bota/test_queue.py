@@ -155,7 +155,7 @@ async def test_a_file_of_another_size_than_announced_expires_and_its_bytes_can_b
 
 
 async def test_a_part_of_a_file_that_is_put_later_does_not_replace_it(running, queue):
-    served, app = queue
+    _, app = queue
     recording_id, job = await queued(queue, file_size_bytes=len(AUDIO))
     assert (await app.put(job)).status == 200
     app.kept[recording_id] = AUDIO[:-100]
