@@ -16,6 +16,9 @@ from service.application.note_orders import ordered_note_prefix
 from service.application.retry import RetryPolicy
 from service.application.stored_content import content_of, transcript_of
 
+AT_ONCE = 8
+"""Notes that are written at the same time: each has a whole transcript in memory."""
+
 
 class OrderCannotBeWritten(Exception):
     """Trying again cannot help. `reason`: a code for programs; `str(error)` is one sentence without content."""
@@ -42,9 +45,14 @@ class OrderWriting:
         self._policy = policy
         self._clock = clock
         self._random = random
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def work(self, order_id: UUID, ordered: NoteOrdered) -> FulfilOrder:
         """Raises: OrderCannotBeWritten; BlobNotFound; StorageFull, StorageUnavailable."""
+        async with self._room:
+            return await self._written(order_id, ordered)
+
+    async def _written(self, order_id: UUID, ordered: NoteOrdered) -> FulfilOrder:
         transcript = await transcript_of(self._blobs, ordered.transcript_key)
         if not transcript.text.strip():
             raise TranscriptTooShort

@@ -1,6 +1,7 @@
 """Searching what was said: passages that the index finds, read from the transcripts, which alone have the text."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,6 +14,8 @@ from adapters.search.passages import Passage, passages_of
 from domain.summary import RecordingSummary
 from service.application.queries import VIEW_SECONDS, Projection, Queries, ViewBehind
 from service.application.stored_content import content_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class TranscriptSearch:
                 match.score,
             )
             for match in current
-            if match.recording_id in passages
+            if match.place < len(passages.get(match.recording_id, ()))
         ]
 
     async def _passages(self, summaries: Mapping[UUID, RecordingSummary]) -> dict[UUID, list[Passage]]:
@@ -100,6 +103,9 @@ class TranscriptSearch:
         try:
             return await asyncio.to_thread(passages_of, await content_of(self._blobs, summary.transcribed.blob_key))
         except BlobNotFound:
+            return None
+        except (ValueError, KeyError, TypeError):  # it was damaged since it was indexed
+            logger.exception("a transcript cannot be read", extra={"sha256": summary.transcribed.sha256})
             return None
 
 

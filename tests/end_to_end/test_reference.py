@@ -76,13 +76,12 @@ async def _made(service):
     assert (await consultation.send(silence(), final=True)).status == 200
     download = (await api.get(done, "/download-url"))["download_url"]
     end_user, *old_end_users = [(await api.call("POST", "/v1/end-users", body={})).json["id"] for _ in range(4)]
-    device, always_bound = [
-        (await api.call("POST", "/v1/devices", body={"serial_number": number})).json["id"]
-        for number in ("SN 1", "SN 2")
+    device, never_unbound = [
+        (await api.call("POST", "/v1/devices", body={"serial_number": f"SN {number}"})).json["id"] for number in (1, 2)
     ]
     bound = {"path_parameters": {"device_id": device}, "body": {"end_user_id": end_user}}
-    for its_id in (device, always_bound):
-        assert (await api.call("POST", f"/v1/devices/{its_id}/bind", body=bound["body"])).status == 200
+    for each in (device, never_unbound):
+        assert (await api.call("POST", f"/v1/devices/{each}/bind", body=bound["body"])).status == 200
     to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
     summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
     return {
@@ -104,7 +103,7 @@ async def _made(service):
             },
             "POST /v1/webhooks": {"body": asked},
             "POST /v1/devices/{device_id}/bind": bound,
-            "POST /v1/devices/{device_id}/token/refresh": {"path_parameters": {"device_id": always_bound}},
+            "POST /v1/devices/{device_id}/token/refresh": {"path_parameters": {"device_id": never_unbound}},
             "POST /v1/transcriptions": {"body": {"recording_id": done["id"]}},
             "POST /v1/summaries": {"body": to_summarize},
             "POST /v1/recordings/{recording_id}/upload-url": of(arrived, file),

@@ -4,6 +4,7 @@ has it made anew."""
 import asyncio
 from uuid import UUID
 
+import orjson
 from aiohttp import web
 
 from adapters.keys import Key
@@ -30,6 +31,9 @@ from service.dialects.bota.requests import (
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits
+
+LARGEST_PAGE_BYTES = 900_000
+"""Clients refuse answers of more than one mebibyte; a page ends before it is that large."""
 
 
 class Transcriptions:
@@ -70,7 +74,8 @@ class Transcriptions:
             except UnsupportedLanguage as error:
                 raise InvalidRequest("language", str(error)) from None
             summary = await self._view.summary(key, recording_id)
-        return json_answer(await self._view.transcription_answer(recording_id, summary), status=201)
+        answer = await self._view.transcription_answer(recording_id, summary)
+        return await asyncio.to_thread(json_answer, answer, status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
@@ -95,19 +100,28 @@ class Transcriptions:
         page = await (
             self._page(key, asked.limit, after) if asked.recording_id is None else self._only(key, asked.recording_id)
         )
-        found = await asyncio.gather(*(self._if_there(row) for row in page.rows))
-        next_cursor = cursor_of(Order.FINALIZED, page.next_after)
-        return json_answer(
-            ListAnswer[TranscriptionAnswer](
-                data=[one for one in found if one is not None],
-                has_more=next_cursor is not None,
-                next_cursor=next_cursor,
-            )
-        )
+        shown, next_after = await self._that_fit(page)
+        next_cursor = cursor_of(Order.FINALIZED, next_after)
+        answer = ListAnswer[TranscriptionAnswer](data=shown, has_more=next_cursor is not None, next_cursor=next_cursor)
+        return await asyncio.to_thread(json_answer, answer)
+
+    async def _that_fit(self, page: Page) -> tuple[list[TranscriptionAnswer], Place | None]:
+        """A page's first answers, at least one, as long as they stay below the largest size; and where it ends, if
+        there is more."""
+        shown: list[TranscriptionAnswer] = []
+        size_bytes, before = 0, None
+        for row in page.rows:
+            if (answer := await self._if_there(row)) is not None:
+                size_bytes += await asyncio.to_thread(_size_bytes, answer)
+                if shown and size_bytes > LARGEST_PAGE_BYTES:
+                    return shown, before
+                shown.append(answer)
+            before = Place(row.summary.finalized_at or row.summary.created_at, row.recording_id)
+        return shown, page.next_after
 
     async def _answer(self, recording_id: UUID, summary: RecordingSummary, form: Format | None) -> web.Response:
         if form is None:
-            return json_answer(await self._view.transcription_answer(recording_id, summary))
+            return await asyncio.to_thread(json_answer, await self._view.transcription_answer(recording_id, summary))
         transcript = await self._view.transcript(summary)
         return await exported(transcript, form, name=public_transcription_id(recording_id))
 
@@ -130,3 +144,7 @@ class Transcriptions:
             return await self._view.transcription_answer(row.recording_id, row.summary)
         except RecordingNotFound:  # deleted since the row was read
             return None
+
+
+def _size_bytes(answer: TranscriptionAnswer) -> int:
+    return len(orjson.dumps(answer.model_dump()))

@@ -53,7 +53,7 @@ class View:
     async def transcription_answer(self, recording_id: UUID, summary: RecordingSummary) -> TranscriptionAnswer:
         """For a finalized recording."""
         transcript = await self._strict(summary.transcribed) if summary.transcribed else None
-        return transcription_answer(recording_id, summary, transcript)
+        return await asyncio.to_thread(transcription_answer, recording_id, summary, transcript)
 
     async def transcript(self, summary: RecordingSummary) -> Transcript:
         """For a completed transcription. Raises: NotReady, TranscriptionFailed; RecordingNotFound."""

@@ -11,6 +11,7 @@ from adapters.search.digests import Owner
 from adapters.search.index import SearchIndex
 from adapters.search.tables import Tables
 from domain.events import RecordingDeleted
+from service.application import search_changes
 from service.cli import main
 from service.followers import search_follower
 from tests.domain.histories import at
@@ -129,3 +130,21 @@ async def test_a_blob_store_out_of_service_is_waited_out(data_dir, monkeypatch):
         await Spoken(running.stores, "proj_1").recording("one rash")
         assert await found(running, "rash") == 1
         assert next(failures, None) is None
+
+
+async def test_a_transcript_that_can_never_be_read_does_not_hold_up_the_others(data_dir, monkeypatch):
+    async with service(data_dir) as running:
+        spoken = Spoken(running.stores, "proj_1")
+        read, keys = running.stores.blobs.read, []
+
+        def fails_for_one(key, **part):
+            keys.append(key)
+            if key == keys[0]:
+                raise StorageUnavailable("input/output error")
+            return read(key, **part)
+
+        monkeypatch.setattr(running.stores.blobs, "read", fails_for_one)
+        monkeypatch.setattr(search_changes, "ATTEMPTS", 2)
+        await spoken.recording("one rash")
+        await spoken.recording("another rash")
+        assert await found(running, "rash") == 1
