@@ -28,6 +28,7 @@ from domain.errors import (
     ChunkMismatch,
     ChunkNotStored,
     ChunkNumberOutOfRange,
+    ChunkSizeDiffers,
     ChunkWithoutBytes,
     NamedRequestDiffers,
     NotFailed,
@@ -97,7 +98,8 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     """Accept one chunk while chunks are accepted. The same bytes again change nothing, unless only now they have the
     size that was announced; other bytes replace them.
 
-    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired.
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired;
+    ChunkSizeDiffers for bytes that are too few or too many in place of ones that were right.
     """
     if _is_stored(recording, command) and not _is_as_announced_now(recording, command):
         return []
@@ -105,6 +107,7 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     if recording.finalized is not None and command.blob_key is None:
         _check_may_be_without_bytes([command.number], recording.finalized.total_chunks)
     _check_not_expired(recording, command)
+    _check_keeps_what_fits(recording, command)
     return [_stored(command)]
 
 
@@ -124,6 +127,15 @@ def _is_stored(recording: Recording, command: StoreChunk) -> bool:
         return False
     # Metadata may have announced the digest of bytes still to come; bytes only repeat what came as bytes before.
     return command.blob_key is None or (stored.blob_key is not None and stored.sha256 == command.sha256)
+
+
+def _check_keeps_what_fits(recording: Recording, command: StoreChunk) -> None:
+    """The sender of bytes that have the announced size may have deleted its own copy. Raises: ChunkSizeDiffers."""
+    stored, expected = recording.chunks.get(command.number), command.expected_bytes
+    if recording.finalized is not None or stored is None or expected is None or expected == command.size_bytes:
+        return
+    if stored.expected_bytes == stored.size_bytes:
+        raise ChunkSizeDiffers(command.number, expected_bytes=expected, arrived_bytes=command.size_bytes)
 
 
 def _check_may_be_without_bytes(numbers: Iterable[int], total_chunks: int) -> None:

@@ -52,6 +52,19 @@ class ChunkBeyondTotal(RecordingError):
         self.total_chunks = total_chunks
 
 
+class ChunkSizeDiffers(RecordingError):
+    """Bytes of another size than was announced came in place of ones that have it."""
+
+    def __init__(self, number: int, *, expected_bytes: int, arrived_bytes: int) -> None:
+        super().__init__(
+            f"{expected_bytes} bytes were announced, and {arrived_bytes} arrived. They were not stored, because what "
+            "is stored has the size that was announced for it."
+        )
+        self.number = number
+        self.expected_bytes = expected_bytes
+        self.arrived_bytes = arrived_bytes
+
+
 class ChunkWithoutBytes(RecordingError):
     """Chunks of metadata only, in places where bytes must be: between the first chunk and the last."""
 

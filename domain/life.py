@@ -157,7 +157,13 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
         **_OPENED,
         StoreChunk: Rule(
             do.store_chunk,
-            (To(ChunkStored, (Phase.OPEN,)), Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired),
+            (
+                To(ChunkStored, (Phase.OPEN,)),
+                Nothing,
+                errors.ChunkNumberOutOfRange,
+                errors.RecordingExpired,
+                errors.ChunkSizeDiffers,
+            ),
         ),
         AppendChunk: Rule(
             do.append_chunk,

@@ -73,7 +73,6 @@ from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import note_writer, order_writer, usable_engine
-from service.runtime.publishing import open_publisher
 from service.runtime.settings import Settings
 
 
@@ -340,6 +339,8 @@ def _followers(
     )
     yield order_follower.name, order_follower.run
     if settings.kafka is not None:
+        from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
+
         publisher = open_publisher(settings, log, positions=positions, random=stage_parts.random, metrics=metrics)
         yield publisher.name, publisher.run
 

@@ -42,6 +42,7 @@ class NaiveDeck:
             "until": asked["expires_at"],
             "chunks": {},
             "misfits": set(),
+            "fits": set(),
             "requests": {},
             "heard": {},
             "declared": None,
@@ -63,9 +64,8 @@ class NaiveDeck:
         has_bytes = asked["blob_key"] is not None
         if number < 1 or number > recording["max"]:
             return "ChunkNumberOutOfRange"
-        fits = asked["expected_bytes"] in (None, asked["size_bytes"])
         if number in chunks and (not has_bytes or chunks[number] == asked["sha256"]):
-            fits_only_now = has_bytes and fits and number in recording["misfits"]
+            fits_only_now = has_bytes and fits(asked) and number in recording["misfits"]
             if not fits_only_now or is_complete(recording) or recording["expired"]:
                 return NOTHING
         if recording["expired"]:
@@ -80,9 +80,7 @@ class NaiveDeck:
             return refusal
         chunks[number] = asked["sha256"] if has_bytes else None
         recording["md5"] = asked["md5"]
-        recording["misfits"] -= {number}
-        if not fits:
-            recording["misfits"].add(number)
+        note_size(recording, asked)
         recording["requests"].pop(number, None)
         return "ChunkStored"
 
@@ -231,7 +229,23 @@ def not_taken_now(recording: dict[str, Any], asked: dict[str, Any]) -> str | Non
     total = recording["declared"][0] if recording["declared"] else 0
     if asked["blob_key"] is None and 1 < asked["number"] < total:
         return "ChunkWithoutBytes"
-    return "RecordingExpired" if asked["at"] >= recording["until"] else None
+    if asked["at"] >= recording["until"]:
+        return "RecordingExpired"
+    is_worse = asked["number"] in recording["fits"] and not fits(asked)
+    return "ChunkSizeDiffers" if is_worse and not total else None
+
+
+def fits(asked: dict[str, Any]) -> bool:
+    """Whether bytes are as many as was said, if it was."""
+    return asked["expected_bytes"] in (None, asked["size_bytes"])
+
+
+def note_size(recording: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Of which chunks the bytes have the announced size, and of which they do not."""
+    for announced in ("fits", "misfits"):
+        recording[announced] -= {asked["number"]}
+    if asked["expected_bytes"] is not None:
+        recording["fits" if fits(asked) else "misfits"].add(asked["number"])
 
 
 def same_language(one: str, other: str) -> bool:

@@ -46,6 +46,14 @@ SENTENCES = [
         "Chunk number 4 is above the 3 chunks that were declared.",
     ),
     (
+        lambda: errors.ChunkSizeDiffers(1, expected_bytes=9, arrived_bytes=4),
+        {"number": 1, "expected_bytes": 9, "arrived_bytes": 4},
+        (
+            "9 bytes were announced, and 4 arrived. They were not stored, because what is stored has the size that was "
+            "announced for it."
+        ),
+    ),
+    (
         lambda: errors.ChunkWithoutBytes((2, 5)),
         {"numbers": (2, 5)},
         "Only the first and the last chunk may be without content; send that of 2, 5.",

@@ -253,6 +253,19 @@ A_FILE = opened(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
 BODY = b"a whole file"
 
 
+def test_a_part_of_a_file_never_replaces_all_of_it():
+    recording = given(A_FILE, chunk(1, BODY, expected=len(BODY)))
+    with pytest.raises(errors.ChunkSizeDiffers) as refusal:
+        when(recording, store_chunk(1, BODY[:-1], expected=len(BODY)))
+    assert (refusal.value.expected_bytes, refusal.value.arrived_bytes) == (len(BODY), len(BODY) - 1)
+
+
+@pytest.mark.parametrize("expected", [None, 3])
+def test_another_file_replaces_it_if_it_has_its_own_announced_size_or_none(expected):
+    recording = given(A_FILE, chunk(1, BODY, expected=len(BODY)))
+    assert when(recording, store_chunk(1, b"two", expected=expected)) == [chunk(1, b"two", expected=expected)]
+
+
 @pytest.mark.parametrize("expected", [None, len(BODY)])
 def test_a_file_that_has_arrived_as_announced_is_completed_by_itself_when_its_time_is_over(expected):
     recording = given(A_FILE, chunk(1, BODY, expected=expected))

@@ -139,6 +139,7 @@ def files() -> Iterator[Command]:
         yield store_chunk(1, body, expected=expected)
     yield store_chunk(1, body, minutes=LATE)
     yield store_chunk(1, b"another")
+    yield store_chunk(1, b"on", expected=len(body))
     yield store_placeholder(1)
     md5 = hashlib.md5(body).hexdigest()
     yield from (finalize(1, md5=md5, minutes=minutes) for minutes in (EARLY, LATE))

@@ -284,3 +284,24 @@ async def test_a_named_page_may_call_and_its_neighbour_may_not(tmp_path, pages, 
         assert (await run(foreign_page, "bota.call", settings, "GET", "/v1/recordings"))["status"] == 200
         with pytest.raises(Error, match="TypeError: Failed to fetch"):
             await run(page, "bota.call", settings, "GET", "/v1/recordings")
+
+
+@pytest.mark.parametrize(
+    ("operation", "needs"),
+    [
+        ("GET /v1/recordings", "Needs a key, in the header Authorization: Bearer …. Scope: recordings:read."),
+        ("GET /health", "Needs no key."),
+        ("PUT /audio/storeChunk", "Needs a token, in the header Authorization: Bearer …."),
+        (
+            "POST /api/consultations/transcribe",
+            "Needs keys, in the headers Api-Key and Client-Key. Scope: consultations:write.",
+        ),
+    ],
+)
+async def test_the_reference_says_what_a_call_needs_and_where_to_put_it(service, browser, operation, needs):
+    page = await browser.new_page()
+    await page.goto(f"{service.url}/docs")
+    shown = page.locator(f'details[data-words^="{operation.lower()} "] > div > p').first
+    assert ((await shown.text_content()) or "").strip() == needs
+    assert await page.get_by_text("A server-to-server token of an issuer on the allow list").count() == 1
+    await page.close()

@@ -31,5 +31,5 @@ def streamed_as(word: str) -> str:
     if codec := _KNOWN.get(plain):
         return codec
     if _BARE_SAMPLES.match(plain):
-        raise ValueError("Input should not be bare samples, which do not say what they are: stream them as wav")
+        raise ValueError("Bare samples do not say what they are: stream them as wav")
     raise ValueError(f"Input should be one of {', '.join(_KNOWN)}")

@@ -143,6 +143,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkBeyondTotal: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.AlreadyFinalized: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.RecordingExpired: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.ChunkSizeDiffers: "POST /v1/recordings/{id}/upload-url with its size gives a URL to replace the file.",
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",

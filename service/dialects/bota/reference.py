@@ -361,7 +361,7 @@ _HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.H
 
 REFERENCE = ReferencePart(
     name="Bota",
-    summary="Recordings in chunks or whole, their transcriptions, and webhooks.",
+    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks.",
     operations=(
         *_RECORDINGS,
         *_SEARCH,

@@ -40,6 +40,9 @@ _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,60}"  # noqa: S105 - of a media type
 _MEDIA_TYPE = rf'^{_TOKEN}/{_TOKEN}( {{0,9}}; {{0,9}}{_TOKEN}=({_TOKEN}|"[A-Za-z0-9!#$&^_.+, -]{{1,60}}")){{0,5}}$'
 """With parameters: `audio/webm; codecs="opus"`."""
 
+_WANTS = ("Input should be ", "Input should have ", "String should ")
+"""Sentences that say what is wanted may go on with what was given instead."""
+
 DeviceId = Annotated[str, Field(pattern=DEVICE_ID)]
 EndUserId = Annotated[str, Field(pattern=END_USER_ID)]
 RecordingId = Annotated[str, Field(pattern=r"^rec_[A-Za-z0-9]{1,60}$")]
@@ -262,4 +265,7 @@ def _reason(kind: str, message: str, given: Any) -> str:
     said = message.removeprefix("Value error, ").replace("a valid dictionary", "an object")
     if isinstance(given, list | dict) and not kind.endswith("_type"):  # right in itself, but not what is in it
         return f"{said.partition(' after validation')[0]}."
-    return f"{said}, not {shown(given)}."
+    if kind == "value_error" and not said.startswith(_WANTS):
+        return f"{said}."
+    wanted, colon, why = said.partition(": ")
+    return f"{wanted}, not {shown(given)}{colon}{why}."

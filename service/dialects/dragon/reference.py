@@ -150,7 +150,7 @@ REFERENCE = ReferencePart(
         _operation(
             "PUT",
             "/audio/storeChunk",
-            "Store a chunk; the first may be metadata alone",
+            "Store a chunk; the first, or the last, may be metadata alone",
             SuccessResponse,
             404,
             408,

@@ -69,6 +69,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkNumberOutOfRange: Row(400, "invalid_request"),
     domain.TotalChunksOutOfRange: Row(400, "invalid_request"),
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
+    domain.ChunkSizeDiffers: Row(409, "size_mismatch"),
     domain.ChunkWithoutBytes: Row(400, "invalid_request"),
     domain.NamedRequestDiffers: Row(409, "idempotency_conflict"),
     domain.NotFailed: Row(409, "not_failed"),

@@ -47,6 +47,7 @@ def summary(*events):
 BOTA = [
     *COMMON,
     errors.ChunkMismatch(missing=(7, 11), extra=()),
+    errors.ChunkSizeDiffers(1, expected_bytes=9, arrived_bytes=4),
     SignatureRefused("The URL expired."),
     UploadNotVerified(),
     ContentDiffers("The file that arrived has 3 bytes, not 4."),

@@ -143,6 +143,8 @@ class PlainLife:
             same = same and (before.has_expected_size or not event.has_expected_size)
             self._never(same, f"{name} was stored again with the same bytes")
             self._never(event.blob_key is None, f"{name} lost its bytes")
+            was_right = before.expected_bytes == before.size_bytes and self._total is None
+            self._never(was_right and not event.has_expected_size, f"{name} is no longer all that was announced")
         self._chunks[event.number] = event
 
     def _hear(self, event: ChunkTranscribed) -> None:

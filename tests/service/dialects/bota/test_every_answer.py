@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.dialects.bota.requests import InvalidRequest, RequestUploadUrl, parse
 from tests.service.running_service import TurnedClock, running_service
 
 TRACE = "0b9ff0a4-3f1c-4d9e-8a53-0d7f7f6c2d11"
@@ -49,6 +50,10 @@ async def test_health_has_exactly_the_keys_that_clients_accept(api):
 
 
 DEEP = b'{"name":' + b"[" * 1000 + b"]" * 1000 + b"}"
+NO_KEY = (
+    "The service has no key to decrypt a recording with: have the device decrypt it, or turn its encryption off, and "
+    "create the recording without encryption_version."
+)
 TWO_IDS = b'{"query":"pain","end_user_id":"eu_1","recording_ids":["rec_1","rec_1"]}'
 
 
@@ -70,9 +75,32 @@ TWO_IDS = b'{"query":"pain","end_user_id":"eu_1","recording_ids":["rec_1","rec_1
         ("recordings/search", b'{"query":true}', "query: Input should be a valid string, not true."),
         ("recordings/search", TWO_IDS, "recording_ids: Every id should be there only once."),
         ("webhooks", b'{"url":"https://a.example","events":[]}', "events: List should have at least 1 item."),
+        (
+            "recordings",
+            b'{"streaming":true,"codec":"pcm_16k"}',
+            "codec: Bare samples do not say what they are: stream them as wav.",
+        ),
+        (
+            "recordings",
+            b'{"encryption_version":2}',
+            f"encryption_version: {NO_KEY}",
+        ),
+        (
+            "recordings",
+            b'{"recorded_at":"yesterday"}',
+            "recorded_at: Input should be an ISO 8601 time with its zone, not 'yesterday'.",
+        ),
         ("summaries", b'{"transcription_id":"txn_1"}', "Give exactly one of template_id and prompt."),
     ],
 )
 async def test_a_refusal_says_what_is_wrong_in_the_words_of_json(api, path, body, message):
     answer = await api.call("POST", f"/v1/{path}", body=body)
     assert (answer.status, answer.error["message"]) == (400, message)
+
+
+def test_a_reason_that_follows_what_is_wanted_is_not_torn_apart():
+    with pytest.raises(InvalidRequest) as refused:
+        parse(RequestUploadUrl, b'{"content_type":"image/png"}')
+    assert refused.value.reason == (
+        "Input should be the type of a sound file, not 'image/png': this service stores no pictures."
+    )

@@ -154,6 +154,21 @@ async def test_a_file_of_another_size_than_announced_expires_and_its_bytes_can_b
     assert (stored.status, stored.body) == (200, AUDIO)
 
 
+async def test_a_part_of_a_file_that_is_put_later_does_not_replace_it(running, queue):
+    _, app = queue
+    recording_id, job = await queued(queue, file_size_bytes=len(AUDIO))
+    assert (await app.put(job)).status == 200
+    app.kept[recording_id] = AUDIO[:-100]
+    refused = await app.put(job)
+    assert (refused.status, refused.json["error"]["code"]) == (409, "size_mismatch")
+    assert refused.json["error"]["message"].startswith(
+        f"{len(AUDIO)} bytes were announced, and {len(AUDIO) - 100} arrived. They were not stored"
+    )
+    running.turn(**PAST_THE_WINDOW)
+    await until(running.api, recording_id, "uploaded", "processing", "completed")
+    assert await downloaded(running.api, recording_id) == AUDIO
+
+
 async def test_the_right_size_announced_at_last_is_what_counts(running, queue):
     served, app = queue
     served.passes_tokens_on = False
