@@ -102,7 +102,8 @@ V4 = "f7696d65-7f91-444f-ba83-5f128e2ad9dc"
 @pytest.mark.parametrize("session_id", [V1, "x", "", 5, None, V4.replace("-", ""), V4 + "\n"])
 async def test_a_session_id_that_is_no_uuid_of_version_4(dorsum, session_id):
     body = asked(dorsum, session_id=session_id)
-    await refused(dorsum, body, 400, f"session_id: This must be a UUID of version 4, not {session_id!r}.")
+    shown = "null" if session_id is None else repr(session_id)  # as JSON has it, not Python
+    await refused(dorsum, body, 400, f"session_id: This must be a UUID of version 4, not {shown}.")
 
 
 async def test_a_session_id_in_the_address_that_is_no_uuid_of_version_4(dorsum):

@@ -84,7 +84,7 @@ async def test_a_recording_object_has_every_field_from_the_start_and_null_where_
     recording = await api.create(started_at="2025-01-13T10:00:00+02:00", device_id="dev_xyz789")
     found = await api.get(recording)
     unknown = """name duration_ms duration_seconds file_size_bytes ended_at transcription_id transcription_status
-        content_sha256 content_sha256_verified_at failure uploaded_at deleted_at"""
+        content_sha256 content_sha256_verified_at failure uploaded_at deleted_at upload_method"""
     assert {name for name, value in found.items() if value is None} == set(unknown.split())
     assert found["started_at"] == found["recorded_at"] == "2025-01-13T08:00:00.000Z"
     assert found["project_id"] == service.credentials["project_id"]

@@ -4,6 +4,8 @@ This service can neither decrypt what a device encrypts nor sign what a device t
 before any audio moves, with a status that is neither "try again" (5xx) nor "the recording is gone" (404).
 """
 
+from functools import partial
+
 from aiohttp import web
 
 from service.application.callers import Callers
@@ -93,7 +95,8 @@ class Encrypted:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         for method, path in OF_SESSIONS:
-            router.add_route(method, path, self.session)
+            add = router.add_get if method == "GET" else partial(router.add_route, method)  # a GET is a HEAD, too
+            add(path, self.session)
         router.add_post(RELAY, self.relay, expect_handler=continue_later)
         router.add_post(GRANT, self.grant)
         router.add_get(COMMANDS, self.commands)

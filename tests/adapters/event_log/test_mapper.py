@@ -29,11 +29,12 @@ from tests.domain.histories import (
     session_updated,
     stitched,
     transcribed,
+    transcription_requested,
 )
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
 ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted(), chunk_transcribed(1)]
-ONE_OF_EACH += [session_opened(), session_updated(), session_ended()]
+ONE_OF_EACH += [transcription_requested(), session_opened(), session_updated(), session_ended()]
 ONE_OF_EACH += [note_ordered(), note_order_begun(), note_order_fulfilled(), note_order_failed()]
 
 
