@@ -7,11 +7,7 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
-from service.dialects.bota.operations import BODY_ERRORS as _BODY_ERRORS
-from service.dialects.bota.operations import KEY, NAMED_ONCE
-from service.dialects.bota.operations import STORING_ERRORS as _STORING_ERRORS
-from service.dialects.bota.operations import keyed as _keyed
-from service.dialects.bota.operations import unkeyed as _open
+from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
 from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
@@ -38,7 +34,7 @@ class SignedUploadQuery(SignedQuery):
 
 
 def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operation:
-    return _keyed(
+    return keyed(
         "GET",
         path,
         summary,
@@ -53,7 +49,7 @@ def _stored_bytes(path: str, summary: str, *errors: int, **more: Any) -> Operati
 
 
 _RECORDINGS = (
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings",
         "Create a recording, streamed in chunks or uploaded as one file",
@@ -61,12 +57,12 @@ _RECORDINGS = (
         {201: answers.CreatedAnswer},
         404,
         409,
-        *_BODY_ERRORS,
-        *_STORING_ERRORS,
+        *BODY_ERRORS,
+        *STORING_ERRORS,
         body=requests.CreateRecording,
         headers=_IDEMPOTENCY_KEY,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/recordings",
         "List recordings, newest first",
@@ -75,7 +71,7 @@ _RECORDINGS = (
         400,
         query=paging.RecordingsPageRequest,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/recordings/{recording_id}",
         "How a recording stands",
@@ -84,7 +80,7 @@ _RECORDINGS = (
         404,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "DELETE",
         "/v1/recordings/{recording_id}",
         "Delete a recording and its bytes",
@@ -94,7 +90,7 @@ _RECORDINGS = (
         507,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/finalize",
         "Declare a streamed recording complete",
@@ -102,12 +98,12 @@ _RECORDINGS = (
         {200: answers.FinalizedAnswer},
         404,
         409,
-        *_BODY_ERRORS,
-        *_STORING_ERRORS,
+        *BODY_ERRORS,
+        *STORING_ERRORS,
         body=requests.FinalizeRecording,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/recordings/{recording_id}/chunks",
         "What has arrived, and a fresh template for the rest, or to replace what could not be used",
@@ -127,7 +123,7 @@ _RECORDINGS = (
         400,
         path_patterns={**_RECORDING, "number": r"^[0-9]{1,9}$"},
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/upload-url",
         "Where to PUT the file of a whole-file recording, and a token to complete it with",
@@ -135,13 +131,13 @@ _RECORDINGS = (
         {200: answers.UploadUrlAnswer},
         404,
         409,
-        *_BODY_ERRORS,
+        *BODY_ERRORS,
         body=requests.RequestUploadUrl,
         body_is_optional=True,
         headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/upload-complete",
         "Declare a whole-file upload complete, and have it verified",
@@ -150,14 +146,14 @@ _RECORDINGS = (
         404,
         409,
         425,
-        *_BODY_ERRORS,
-        *_STORING_ERRORS,
+        *BODY_ERRORS,
+        *STORING_ERRORS,
         body=requests.CompleteUpload,
         body_is_optional=True,
         headers=_IDEMPOTENCY_KEY,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/recordings/{recording_id}/events",
         "A recording's history",
@@ -166,7 +162,7 @@ _RECORDINGS = (
         404,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/retry",
         "Take a failed recording up again, or one whose damaged chunks were replaced",
@@ -177,7 +173,7 @@ _RECORDINGS = (
         507,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/recordings/{recording_id}/download-url",
         "Where to download the audio",
@@ -187,7 +183,7 @@ _RECORDINGS = (
         409,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/download-url",
         "Where to download a medium of the recording",
@@ -195,14 +191,14 @@ _RECORDINGS = (
         {200: answers.DownloadUrlAnswer},
         404,
         409,
-        *_BODY_ERRORS,
+        *BODY_ERRORS,
         body=requests.RequestDownloadUrl,
         path_patterns=_RECORDING,
     ),
 )
 
 _SIGNED = (
-    _open(
+    unkeyed(
         "PUT",
         "/v1/uploads/{project_id}/{recording_id}/{file}",
         "Upload a chunk, or a file, to the URL that was given for it",
@@ -210,8 +206,8 @@ _SIGNED = (
         403,
         404,
         409,
-        *_BODY_ERRORS,
-        *_STORING_ERRORS,
+        *BODY_ERRORS,
+        *STORING_ERRORS,
         body=Bytes(),
         query=SignedUploadQuery,
         is_signed=True,
@@ -222,7 +218,7 @@ _SIGNED = (
             "file": r"^chunk_[0-9]{1,9}\.[a-z0-9]+$",
         },
     ),
-    _open(
+    unkeyed(
         "GET",
         "/v1/downloads/{recording_id}.{ending}",
         "Download the audio from the URL that was given for it",
@@ -239,7 +235,7 @@ _SIGNED = (
 )
 
 _TRANSCRIPTIONS = (
-    _keyed(
+    keyed(
         "POST",
         "/v1/transcriptions",
         "The transcription of a recording whose upload is complete",
@@ -247,11 +243,11 @@ _TRANSCRIPTIONS = (
         {201: answers.TranscriptionAnswer},
         404,
         409,
-        *_BODY_ERRORS,
+        *BODY_ERRORS,
         507,
         body=requests.CreateTranscription,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/recordings/{recording_id}/transcribe",
         "The same, in its older spelling",
@@ -259,13 +255,13 @@ _TRANSCRIPTIONS = (
         {201: answers.TranscriptionAnswer},
         404,
         409,
-        *_BODY_ERRORS,
+        *BODY_ERRORS,
         507,
         body=requests.TranscribeRecording,
         body_is_optional=True,
         path_patterns=_RECORDING,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/transcriptions",
         "List transcriptions, newest first",
@@ -274,7 +270,7 @@ _TRANSCRIPTIONS = (
         400,
         query=paging.TranscriptionsPageRequest,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/transcriptions/{transcription_id}",
         "A transcription and its text; or, once it is completed, its transcript as text, subtitles or JSON",
@@ -289,7 +285,7 @@ _TRANSCRIPTIONS = (
 )
 
 _WEBHOOKS = (
-    _keyed(
+    keyed(
         "POST",
         "/v1/webhooks",
         "Register an endpoint; its secret is shown here and never again",
@@ -297,18 +293,18 @@ _WEBHOOKS = (
         {201: answers.WebhookCreatedAnswer},
         409,
         507,
-        *_BODY_ERRORS,
+        *BODY_ERRORS,
         body=requests.CreateWebhook,
         headers=NAMED_ONCE,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/webhooks",
         "List the project's endpoints",
         access.READ_WEBHOOKS,
         {200: answers.ListAnswer[answers.WebhookAnswer]},
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/webhooks/{webhook_id}",
         "An endpoint, and whether it is failing",
@@ -317,7 +313,7 @@ _WEBHOOKS = (
         404,
         path_patterns=_WEBHOOK,
     ),
-    _keyed(
+    keyed(
         "DELETE",
         "/v1/webhooks/{webhook_id}",
         "Delete an endpoint",
@@ -326,7 +322,7 @@ _WEBHOOKS = (
         404,
         path_patterns=_WEBHOOK,
     ),
-    _keyed(
+    keyed(
         "GET",
         "/v1/webhooks/{webhook_id}/deliveries",
         "What was sent to an endpoint, attempt by attempt, and what it answered",
@@ -337,7 +333,7 @@ _WEBHOOKS = (
         query=paging.PageRequest,
         path_patterns=_WEBHOOK,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/webhooks/{webhook_id}/redeliver",
         "Send again everything that failed in all its attempts",
@@ -346,7 +342,7 @@ _WEBHOOKS = (
         404,
         path_patterns=_WEBHOOK,
     ),
-    _keyed(
+    keyed(
         "POST",
         "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
         "Send one delivery again, whatever came of it",
@@ -357,7 +353,9 @@ _WEBHOOKS = (
     ),
 )
 
-_HEALTH = _open("GET", "/health", "Whether the service is well", {200: answers.HealthAnswer, 503: answers.HealthAnswer})
+_HEALTH = unkeyed(
+    "GET", "/health", "Whether the service is well", {200: answers.HealthAnswer, 503: answers.HealthAnswer}
+)
 
 REFERENCE = ReferencePart(
     name="Bota",
