@@ -140,6 +140,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             most_waiting=settings.section(DorsumSettings).dorsum_waiting,
             blob_store_url=settings.blob_store_url,
             engine=engine,
+            job_memory_bytes=settings.worker_memory_bytes,
         )
         opened.push_async_callback(recognition.close)
         uploads = Uploads(
@@ -182,7 +183,12 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        workers = WorkerProcesses(settings.worker_count, initializer=preload, initargs=(engine,))
+        workers = WorkerProcesses(
+            settings.worker_count,
+            initializer=preload,
+            initargs=(engine,),
+            job_memory_bytes=settings.worker_memory_bytes,
+        )
         opened.push_async_callback(workers.close)
         stage_parts = StageParts(
             blobs=stores.blobs,

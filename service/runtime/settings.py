@@ -56,6 +56,14 @@ class ServiceSettings(HttpSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
+    worker_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=128 * MEBIBYTE,
+            description="most memory, in bytes, that one recording may take in such a process, besides the loaded "
+            "speech model",
+        ),
+    ] = 1024 * MEBIBYTE
     segment_body_bytes: Annotated[
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
