@@ -159,7 +159,9 @@ _RECORDINGS = (
         "A recording's history",
         access.READ_RECORDINGS,
         {200: answers.HistoryAnswer},
+        400,
         404,
+        query=paging.HistoryPageRequest,
         path_patterns=_RECORDING,
     ),
     keyed(
