@@ -87,7 +87,7 @@ class Streaming:
         answer = StreamingCreatedAnswer(
             id=public_recording_id(announced.recording_id),
             status="streaming",
-            chunk_upload_url_template=self._urls.template(announced.recording_id, opened),
+            chunk_upload_url_template=self._urls.template(key, announced.recording_id, opened),
             max_chunks=opened.max_chunks,
             expires_at=utc_text(opened.expires_at),
         )
@@ -161,6 +161,7 @@ class Streaming:
         allowed = self._urls.check(request)
         recording_id = allowed.recording_id
         opened = await self._uploads.opened(recording_id)
+        self._urls.check_maker(allowed, opened)
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
         check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
@@ -208,7 +209,7 @@ class Streaming:
             chunks_received=len(recording.chunks),
             total_chunks=finalized.total_chunks if finalized else None,
             max_chunks=opened.max_chunks,
-            chunk_upload_url_template=self._urls.template(recording_id, opened, until) if until else None,
+            chunk_upload_url_template=self._urls.template(key, recording_id, opened, until) if until else None,
             expires_at=utc_text(until or opened.expires_at),
             data=chunk_answers(recording),
         )
