@@ -9,11 +9,9 @@ from functools import cache
 from random import Random
 from uuid import uuid4
 
-import orjson
-
-from tests.end_to_end.dorsum_client import CHUNK
 from tests.end_to_end.service_process import SAMPLE, slices
 from tests.tools.soak.abuse.attacker import Attacker
+from tests.tools.soak.abuse.speech import whole_sample
 
 MEBIBYTE = 1024 * 1024
 SUCCESS = ("20[0-9]$",)
@@ -23,8 +21,8 @@ TO_WAIT = ("429 ", "503 ")
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """`again`: one go. `refusals`: its own, of which at least one must come; `others`: what else it may be answered;
-    both as patterns of answers' names. `at_once`: how many clients do it. `pause_seconds`: between two goes of one."""
+    """`again`: one go. `refusals`: its own, each of which must come; `others`: what else it may be answered; both as
+    patterns of answers' names. `at_once`: how many clients do it. `pause_seconds`: between two goes of one."""
 
     name: str
     again: Callable[[Attacker], Awaitable[None]]
@@ -37,8 +35,8 @@ class Attack:
         known = (*self.refusals, *self.others, *TO_WAIT)
         return [answer for answer in answers if not any(re.match(each, answer) for each in known)]
 
-    def is_refused(self, answers: Counter[str]) -> bool:
-        return any(re.match(each, answer) for each in self.refusals for answer in answers)
+    def missing(self, answers: Counter[str]) -> list[str]:
+        return [each for each in self.refusals if not any(re.match(each, answer) for answer in answers)]
 
 
 async def boxes(attacker: Attacker) -> None:
@@ -132,9 +130,13 @@ async def floods(attacker: Attacker) -> None:
 
 async def live_speech(attacker: Attacker) -> None:
     """Sessions that are never ended, each with half a minute to be recognized at once."""
-    samples = orjson.dumps(Random(7).choices(range(-3000, 3000), k=CHUNK))
-    fields = b'{"session_id": "%s", "is_final": false, "chunk": %s}' % (str(uuid4()).encode(), samples)
+    fields = b'{"session_id": "%s", "is_final": false, "chunk": %s}' % (str(uuid4()).encode(), half_a_minute())
     await attacker.dorsum(fields)
+
+
+@cache
+def half_a_minute() -> bytes:
+    return whole_sample().session[0]
 
 
 ATTACKS = (
