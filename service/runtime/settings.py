@@ -26,6 +26,18 @@ def as_set(sentence: str) -> str:
 class ServiceSettings(HttpSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
+    operations_port: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=65535,
+            description="port on which /metrics, /readyz, /docs and /openapi.json are served, and then only there; if "
+            "unset, PORT",
+        ),
+    ] = None
+    operations_host: Annotated[
+        str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
+    ] = None
     database_url: Annotated[
         str | None, Field(description="the event log: sqlite:///PATH; if unset, tapedeck.sqlite3 in DATA_DIR")
     ] = None
@@ -147,6 +159,8 @@ class ServiceSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.operations_host is not None and self.operations_port is None:
+            raise ValueError("TAPEDECK_OPERATIONS_HOST needs TAPEDECK_OPERATIONS_PORT, the port to listen on there")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
