@@ -64,7 +64,7 @@ class Group:
 
 @dataclass
 class Findings:
-    """`attacks`: those that ran, by name. `hostile`: what each was answered. `others`: further faults, a sentence each."""
+    """`attacks`: those that ran, by name. `hostile`: their answers. `others`: further faults, a sentence each."""
 
     honest: Sequence[Group]
     hostile: Tally

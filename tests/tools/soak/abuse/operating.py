@@ -7,6 +7,7 @@ WORKERS = 2
 SETTINGS = {
     "WORKERS": str(WORKERS),
     "LOG_LEVEL": "WARNING",
+    "DORSUM_SECONDS": "55",
     "REQUESTS_PER_MINUTE": "1200",
 }
 """As a careful operator sets them who has tenants that are not known to be honest."""
