@@ -109,7 +109,7 @@ class _HonestClients:
         ]
         clients = cls(service.url, [each for each in spoken if each[2]], _speech(size), 0, 0)
         await clients.measure()  # which includes that a worker loads its model
-        times = [await clients.measure() for _ in range(_MEASURED)]
+        times = [await clients.measure() for _ in range(min(_MEASURED, size.clients))]
         clients.seconds = max(times)
         clients.every = size.clients * clients.seconds / (_SHARE * WORKERS)
         return clients
