@@ -17,6 +17,7 @@ from service.application.streams import Contended
 from service.dialects.dragon.answers import ErrorResponse
 from service.dialects.dragon.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
+from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
@@ -140,6 +141,7 @@ ERRORS = ErrorTable(
         StorageUnavailable: _CANNOT_STORE,
         LogUnavailable: _CANNOT_STORE,
         Contended: _CANNOT_STORE,
+        TooMuchHeld: Row(500, headers=RETRY_SOON | CLOSE),
         domain.ChunkMismatch: Row(400),
     },
     _write,
