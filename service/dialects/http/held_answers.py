@@ -47,12 +47,16 @@ async def _send(request: web.Request, answer: web.Response, hold: Hold, size_byt
     transport = request.transport
     if transport is None:  # it has gone already
         return
+
+    def end_early() -> None:
+        transport.abort()
+        request[STATUS_TOLD] = CLIENT_GONE
+        answer.force_close()
+
     try:
-        with hold.moving(lambda: size_bytes - transport.get_write_buffer_size(), transport.abort):
+        with hold.moving(lambda: size_bytes - transport.get_write_buffer_size(), end_early):
             async with asyncio.timeout(seconds):
                 await answer.prepare(request)
                 await answer.write_eof()
     except (ConnectionError, TimeoutError):
-        transport.abort()
-        request[STATUS_TOLD] = CLIENT_GONE
-        answer.force_close()
+        end_early()
