@@ -1,8 +1,8 @@
 """Dorsum's own settings."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.dialects.http.settings import MEBIBYTE, HttpSettings
 
@@ -23,3 +23,8 @@ class DorsumSettings(HttpSettings):
         float,
         Field(gt=0, le=600, description="Dorsum: seconds after which a waiting chunk gets a 503, to be sent again"),
     ] = 55
+
+    @model_validator(mode="after")
+    def _body_can_be_held(self) -> Self:
+        self._check_held("DORSUM_BODY_BYTES", self.dorsum_body_bytes)
+        return self
