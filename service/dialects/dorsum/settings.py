@@ -17,7 +17,12 @@ class DorsumSettings(HttpSettings):
         int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON")
     ] = 16 * MEBIBYTE
     dorsum_waiting: Annotated[
-        int, Field(ge=0, le=10_000, description="Dorsum: chunks that may wait to be recognized; any more get a 503")
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Dorsum: chunks of a project that may wait to be recognized; any more get a 503",
+        ),
     ] = 16
     dorsum_seconds: Annotated[
         float,
