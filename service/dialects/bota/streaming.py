@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
@@ -165,8 +165,7 @@ class Streaming:
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
         check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
-        body = self._limits.chunk_pieces(request, as_sent=as_sent)
-        tell_to_continue(request)
+        body = _asked_for(request, self._limits.chunk_pieces(request, as_sent=as_sent))
         blob = await self._uploads.store_chunk(
             recording_id,
             number,
@@ -214,6 +213,13 @@ class Streaming:
             data=chunk_answers(recording),
         )
         return json_answer(answer)
+
+
+async def _asked_for(request: web.Request, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, once somebody wants it: a client that waits to be asked sends nothing that would be refused."""
+    tell_to_continue(request)
+    async for piece in body:
+        yield piece
 
 
 def _upload_status(recording: Recording) -> Literal["pending", "streaming", "uploaded", "failed"]:
