@@ -16,6 +16,7 @@ from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
+from service.runtime.quota_settings import QuotaSettings
 
 AROUND_A_NOTE = timedelta(minutes=2)
 
@@ -25,7 +26,7 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class ServiceSettings(HttpSettings):
+class ServiceSettings(QuotaSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
     operations_port: Annotated[
@@ -235,6 +236,22 @@ class ServiceSettings(HttpSettings):
     @property
     def search_index_path(self) -> Path:
         return self.data_dir / "search.sqlite3"
+
+    @property
+    def webhooks_path(self) -> Path:
+        return self.data_dir / "webhooks.sqlite3"
+
+    @property
+    def directory_path(self) -> Path:
+        return self.data_dir / "directory.sqlite3"
+
+    @property
+    def usage_path(self) -> Path:
+        return self.data_dir / "usage.sqlite3"
+
+    @property
+    def quotas_path(self) -> Path:
+        return self.data_dir / "quotas.sqlite3"
 
     @property
     def blob_store_url(self) -> str:

@@ -25,6 +25,7 @@ from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
 from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
 from tests.tools.simulation.stage_work import SimulatedStage, SimulatedWork
 from tests.tools.simulation.world import World
@@ -64,7 +65,12 @@ class Process:
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         self.uploads = Uploads(
-            self.recordings, self.blobs, clock=world.clock, metrics=METRICS, chunk_retention=timedelta(days=7)
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=world.clock,
+            metrics=METRICS,
+            chunk_retention=timedelta(days=7),
         )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
         eraser = Eraser(
