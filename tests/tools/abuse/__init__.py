@@ -1,0 +1,1 @@
+"""What hostile callers send: generators for tests and for `make soak-abuse`."""
