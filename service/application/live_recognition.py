@@ -26,8 +26,19 @@ class TooMuchWaiting(Exception):
 class LiveRecognition:
     """A queue for `worker_count` workers; at most `most_waiting` wait besides those being served."""
 
-    def __init__(self, *, worker_count: int, most_waiting: int, blob_store_url: str, engine: EngineSpec) -> None:
-        self.workers = WorkerProcesses(worker_count, initializer=preload, initargs=(engine,))
+    def __init__(
+        self,
+        *,
+        worker_count: int,
+        most_waiting: int,
+        blob_store_url: str,
+        engine: EngineSpec,
+        job_memory_bytes: int | None = None,
+    ) -> None:
+        """`job_memory_bytes`: as in `WorkerProcesses`."""
+        self.workers = WorkerProcesses(
+            worker_count, initializer=preload, initargs=(engine,), job_memory_bytes=job_memory_bytes
+        )
         self._worker_count = worker_count
         self._most = worker_count + most_waiting
         self._inside = 0

@@ -19,7 +19,7 @@ from service.application.retry import RetryPolicy
 Work = Callable[[UUID, Recording], Awaitable[EndStage]]
 """Does a stage's work and returns the command that records it. What it writes is idempotent by name.
 
-Raises: AudioError or a SpeechError that cannot be retried, when trying again cannot help; StorageFull,
+Raises: AudioError, or a SpeechError or WorkerError that is not retryable, when trying again cannot help; StorageFull,
 StorageUnavailable and their like, which are waited out; anything else is tried again a few times.
 """
 

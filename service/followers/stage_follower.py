@@ -17,6 +17,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.speech.port import SpeechError
+from adapters.worker_processes import WorkerError
 from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from domain.recording import Recording
@@ -150,8 +151,8 @@ class StageFollower:
 
 def is_beyond_help(error: Exception) -> bool:
     """Whether trying again cannot help."""
-    return isinstance(error, AudioError) or (isinstance(error, SpeechError) and not error.is_retryable)
+    return isinstance(error, AudioError) or (isinstance(error, SpeechError | WorkerError) and not error.is_retryable)
 
 
 def _reason(error: Exception) -> str:
-    return error.reason if isinstance(error, AudioError | SpeechError) else "internal_error"
+    return error.reason if isinstance(error, AudioError | SpeechError | WorkerError) else "internal_error"

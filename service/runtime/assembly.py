@@ -69,6 +69,7 @@ from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
+from service.followers.usage_view import UsageView
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
@@ -76,6 +77,7 @@ from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import note_writer, order_writer, usable_engine
 from service.runtime.housekeeping import erasers
+from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 
 
@@ -110,6 +112,7 @@ class RunningService:
     projector: Projector
     note_order_view: NoteOrderView
     search_follower: SearchFollower
+    usage_view: UsageView
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -137,16 +140,22 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
 
+        opened_quotas = open_quotas(opened, settings, stores.log, metrics=metrics)
+        quotas = opened_quotas.quotas
+
         engine = usable_engine(settings)
         recognition = LiveRecognition(
             worker_count=settings.worker_count,
             most_waiting=settings.section(DorsumSettings).dorsum_waiting,
             blob_store_url=settings.blob_store_url,
             engine=engine,
+            job_memory_bytes=settings.worker_memory_bytes,
         )
         opened.push_async_callback(recognition.close)
         settling = KeyedLocks()
-        uploads = Uploads(stores.recordings, stores.blobs, clock=clock, metrics=metrics, settling=settling)
+        uploads = Uploads(
+            stores.recordings, stores.blobs, quotas=quotas, clock=clock, metrics=metrics, settling=settling
+        )
         consultations = Consultations(
             stores.recordings,
             uploads,
@@ -170,10 +179,14 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
             consultations=consultations,
-            note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, clock=clock),
+            note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
-            webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
-            directory=Directory(stores.directory, stores.device_tokens, stores.directory_thread, clock=clock),
+            webhooks=Webhooks(
+                stores.webhooks, stores.webhooks_thread, sender, delivery, quotas=quotas, log=stores.log, clock=clock
+            ),
+            directory=Directory(
+                stores.directory, stores.device_tokens, stores.directory_thread, quotas=quotas, clock=clock
+            ),
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
@@ -184,7 +197,12 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        workers = WorkerProcesses(settings.worker_count, initializer=preload, initargs=(engine,))
+        workers = WorkerProcesses(
+            settings.worker_count,
+            initializer=preload,
+            initargs=(engine,),
+            job_memory_bytes=settings.worker_memory_bytes,
+        )
         opened.push_async_callback(workers.close)
         stage_parts = StageParts(
             blobs=stores.blobs,
@@ -208,7 +226,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             log=stores.log,
             clock=clock,
         )
-        views = (projector, note_order_view, search_follower)
+        views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         followers += erasers(
@@ -236,6 +254,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             projector=projector,
             note_order_view=note_order_view,
             search_follower=search_follower,
+            usage_view=opened_quotas.view,
             delivery=delivery,
             metrics=metrics,
         )
@@ -270,13 +289,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(sessions.close)
     note_orders = NoteOrders(log)
     opened.push_async_callback(note_orders.close)
-    webhooks = WebhookStore(
-        settings.data_dir / "webhooks.sqlite3", sealer_of_secrets(settings.data_dir / "webhooks.key")
-    )
+    webhooks = WebhookStore(settings.webhooks_path, sealer_of_secrets(settings.data_dir / "webhooks.key"))
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
-    directory = SqliteDirectory(settings.data_dir / "directory.sqlite3")
+    directory = SqliteDirectory(settings.directory_path)
     opened.callback(directory.close)
     kept_answers = KeptAnswers.in_directory(settings.data_dir)
     opened.callback(kept_answers.close)

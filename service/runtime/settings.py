@@ -16,6 +16,7 @@ from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
+from service.runtime.quota_settings import QuotaSettings
 
 
 def as_set(sentence: str) -> str:
@@ -23,9 +24,21 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class ServiceSettings(HttpSettings):
+class ServiceSettings(QuotaSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
+    operations_port: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=65535,
+            description="port on which /metrics, /readyz, /docs and /openapi.json are served, and then only there; if "
+            "unset, PORT",
+        ),
+    ] = None
+    operations_host: Annotated[
+        str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
+    ] = None
     database_url: Annotated[
         str | None, Field(description="the event log: sqlite:///PATH; if unset, tapedeck.sqlite3 in DATA_DIR")
     ] = None
@@ -56,6 +69,14 @@ class ServiceSettings(HttpSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
+    worker_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=128 * MEBIBYTE,
+            description="most memory, in bytes, that one recording may take in such a process, besides the loaded "
+            "speech model",
+        ),
+    ] = 1024 * MEBIBYTE
     segment_body_bytes: Annotated[
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
@@ -155,6 +176,8 @@ class ServiceSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.operations_host is not None and self.operations_port is None:
+            raise ValueError("TAPEDECK_OPERATIONS_HOST needs TAPEDECK_OPERATIONS_PORT, the port to listen on there")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
@@ -210,6 +233,22 @@ class ServiceSettings(HttpSettings):
     @property
     def search_index_path(self) -> Path:
         return self.data_dir / "search.sqlite3"
+
+    @property
+    def webhooks_path(self) -> Path:
+        return self.data_dir / "webhooks.sqlite3"
+
+    @property
+    def directory_path(self) -> Path:
+        return self.data_dir / "directory.sqlite3"
+
+    @property
+    def usage_path(self) -> Path:
+        return self.data_dir / "usage.sqlite3"
+
+    @property
+    def quotas_path(self) -> Path:
+        return self.data_dir / "quotas.sqlite3"
 
     @property
     def blob_store_url(self) -> str:

@@ -1,12 +1,14 @@
 """How much one recording can make the log grow: by a stated most, whatever is asked of it and how often."""
 
 import pytest
+from hypothesis import given as for_all
 
 from domain import errors
 from domain.decisions import MOST_REPLACEMENTS, MOST_RESTARTS
 from domain.events import ChunkStored, ErasedPart, Stage
 from domain.recording import Recording, evolve, fold
 from domain.snapshots import Snapshot, restore, take_snapshot
+from domain.usage import evolve_recording_usage
 from tests.domain.histories import (
     append_chunk,
     appended,
@@ -35,6 +37,7 @@ from tests.domain.histories import (
     transcription_requested,
     when,
 )
+from tests.domain.history_kit import histories
 
 SUPERSEDED, CHUNKS, EVERYTHING = ErasedPart
 TO_GERMAN = transcription_requested("de", is_anew=True)
@@ -140,6 +143,15 @@ def test_what_a_recording_keeps_is_the_sizes_in_its_events_without_what_was_eras
     kept = fold([superseded, chunks], recording).kept_bytes
     assert kept == recording.kept_bytes - superseded.size_bytes - chunks.size_bytes
     assert kept == stitched().size_bytes + transcribed().size_bytes + chunk_transcribed(1).size_bytes
+
+
+@for_all(histories())
+def test_so_the_usage_of_a_project_counts_what_the_recording_itself_knows_to_be_kept(history):
+    usage, recording = None, None
+    for event in history:
+        usage, recording = evolve_recording_usage(usage, event), evolve(recording, event)
+        assert (usage is None) == (recording.deleted is not None)
+        assert usage is None or usage.kept_bytes == recording.kept_bytes >= 0
 
 
 def test_an_expired_recording_keeps_nothing_once_all_of_it_is_erased():

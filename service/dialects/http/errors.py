@@ -7,7 +7,9 @@ from aiohttp import web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogFull, LogUnavailable
+from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
+from service.application.quotas import EntryQuotaReached, KeptQuotaReached, PassingQuotaReached
 from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
 from service.dialects.http.cors import OriginNotAllowed
@@ -45,6 +47,7 @@ class Refusal:
 
 CLOSE = {"Connection": "close"}
 RETRY_SOON = {"Retry-After": "1"}
+RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 
 SHARED_ROWS: Mapping[type[Exception], Row] = {
     BodyCutOff: Row(400, "invalid_request"),
@@ -59,6 +62,11 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     StorageUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
     LogFull: Row(507, "storage_full", RETRY_SOON),
     LogUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    DatabaseFull: Row(507, "storage_full", RETRY_SOON),
+    DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    KeptQuotaReached: Row(507, "quota_exceeded", RETRY_IN_A_MINUTE),
+    PassingQuotaReached: Row(429, "quota_exceeded", RETRY_IN_A_MINUTE),
+    EntryQuotaReached: Row(409, "quota_exceeded"),
     Contended: Row(503, "busy", RETRY_SOON),
     domain.RecordingNotFound: Row(404, "recording_not_found"),
     domain.RecordingAlreadyOpened: Row(409, "idempotency_conflict"),

@@ -15,6 +15,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.port import EngineUnavailable
+from adapters.worker_processes import WorkerOutOfMemory, WorkerTimedOut
 from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
@@ -153,6 +154,25 @@ async def test_what_cannot_be_helped_fails_at_the_first_attempt(rig):
     failed = (await rig.recordings.find(its_id)).failed
     assert (failed.stage, failed.reason, failed.attempts) == (Stage.STITCH, "not_audio", 1)
     assert failed.message == "Chunk 1 is not audio."
+    assert len(rig.worked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WorkerOutOfMemory(512 * 2**20), "too_much_memory"),
+        (WorkerTimedOut(timedelta(hours=1)), "took_too_long"),
+    ],
+)
+async def test_a_job_that_hogs_its_worker_is_not_tried_again(rig, error, reason):
+    async def hogs(_, __):
+        raise error
+
+    its_id = await rig.finalized()
+    rig.follow(hogs)
+    await rig.until_types(its_id, Failed)
+    failed = (await rig.recordings.find(its_id)).failed
+    assert (failed.reason, failed.message, failed.attempts) == (reason, str(error), 1)
     assert len(rig.worked) == 1
 
 

@@ -25,6 +25,7 @@ from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
 from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
 from tests.tools.simulation.stage_work import SimulatedWork
 from tests.tools.simulation.world import World
@@ -63,8 +64,14 @@ class Process:
             self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
-        settling = KeyedLocks()
-        self.uploads = Uploads(self.recordings, self.blobs, clock=world.clock, metrics=METRICS, settling=settling)
+        self.uploads = Uploads(
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=world.clock,
+            metrics=METRICS,
+            settling=KeyedLocks(),
+        )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
         deletion = Deletion(
             log=self.log,
