@@ -157,6 +157,24 @@ async def test_dragons_chunks_and_finalize_are_refused_by_the_customers_quota_wi
     assert not list(running.stores.blobs.keys(f"recordings/{named.hex}/"))
 
 
+@pytest.mark.filterwarnings("ignore:It is recommended to use web.RequestKey")
+async def test_dragons_sessions_are_counted_with_their_changes_and_one_that_is_known_is_answered(running, own):
+    entry = credentials(running, "dragon")
+    dragon = Dragon(running.settings.base_url, await development_token(entry), ids(entry))
+    own.set_for(tenant_of_customer(entry["customer_id"]), Quota.SESSIONS, 2)
+    said = {"data": orjson.dumps({"about": "a visit"}).decode()}
+    first = await dragon.announce(**said)
+    changed = await dragon.announce(data=None)
+    assert (first.status, changed.status) == (200, 200)
+    assert (await dragon.announce(data=None)).body == changed.body
+    another = Dragon(dragon.url, dragon.token, ids(entry))
+    for refused in (await dragon.announce(**said), await another.announce(**said)):
+        assert refused.status == 409
+        assert "quota is 2 announcements of ambient sessions, and it has 2;" in refused.json["error"]
+    assert (await dragon.end()).status == 200
+    assert len(list(running.stores.blobs.keys("recordings/"))) == 1
+
+
 async def test_dorsums_chunks_are_refused_and_one_that_is_stored_gets_its_answer_again(running, own):
     dorsum = Dorsum(running.settings.base_url, keys_in(running.settings.data_dir))
     sent = {"chunk": silence(1), "previous_transcript": ""}
