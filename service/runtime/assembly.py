@@ -21,13 +21,11 @@ from adapters.note_orders import NoteOrderStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.search.index import SearchIndex
-from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
-from adapters.worker_processes import WorkerProcesses
 from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
@@ -71,11 +69,12 @@ from service.followers.usage_view import UsageView
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
-from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
+from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
-from service.runtime.engines import note_writer, order_writer, usable_engine
+from service.runtime.engines import order_writer, usable_engine
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
+from service.runtime.stage_work import open_stage_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,23 +197,12 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        workers = WorkerProcesses(
-            settings.worker_count,
-            initializer=preload,
-            initargs=(engine,),
-            job_memory_bytes=settings.worker_memory_bytes,
-        )
-        opened.push_async_callback(workers.close)
-        stage_parts = StageParts(
+        stage_parts = open_stage_parts(
+            opened,
+            settings,
             blobs=stores.blobs,
-            blob_store_url=settings.blob_store_url,
-            scratch_dir=empty_scratch_dir(settings.data_dir),
-            workers=workers,
-            live_workers=recognition.workers,
+            recognition=recognition,
             engine=engine,
-            language=settings.language,
-            note_writer=note_writer(settings),
-            note_policy=RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts),
             clock=clock,
             random=random,
         )
@@ -345,7 +333,13 @@ def _followers(
         yield follower.name, follower.run
     order_follower = NoteOrderFollower(
         OrderWriting(
-            blobs, order_writer(settings), policy=stage_parts.note_policy, clock=clock, random=stage_parts.random
+            blobs,
+            order_writer(settings),
+            turns=stage_parts.note_turns,
+            limit=stage_parts.note_limit,
+            policy=stage_parts.note_policy,
+            clock=clock,
+            random=stage_parts.random,
         ).work,
         on_gone=eraser.erase,
         log=log,

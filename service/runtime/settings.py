@@ -18,6 +18,8 @@ from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
 from service.runtime.quota_settings import QuotaSettings
 
+AROUND_A_NOTE = timedelta(minutes=2)
+
 
 def as_set(sentence: str) -> str:
     """An adapter's sentence about Kafka's settings, with the names that these settings have in the environment."""
@@ -69,6 +71,15 @@ class ServiceSettings(QuotaSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
+    max_recording_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="longest recording, in hours; a longer one fails when it is stitched")
+    ] = 24
+    stitch_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which stitching one recording is stopped and fails")
+    ] = 1
+    transcribe_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which transcribing one recording is stopped and fails")
+    ] = 12
     worker_memory_bytes: Annotated[
         int,
         Field(
@@ -249,6 +260,11 @@ class ServiceSettings(QuotaSettings):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def note_limit(self) -> timedelta:
+        """How long writing one note may take: all attempts, and some time for what is around them."""
+        return timedelta(seconds=self.note_writer_seconds * self.note_writer_attempts) + AROUND_A_NOTE
 
     @property
     def chunk_retention(self) -> timedelta:

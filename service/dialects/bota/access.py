@@ -11,6 +11,7 @@ from domain.errors import RecordingNotFound
 from service.application.callers import Callers
 from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import public_recording_id
+from service.dialects.http.held_bytes import CALLER
 from service.dialects.http.signed_urls import SignatureRefused, UrlSigner
 
 MAKER = "key"
@@ -63,6 +64,7 @@ def authenticated(request: web.Request, callers: Callers) -> Key:
     key = callers.key(token.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthorized
+    request[CALLER] = f"project {key.project_id}"
     return key
 
 

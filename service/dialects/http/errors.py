@@ -14,6 +14,7 @@ from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
 from service.dialects.http.cors import OriginNotAllowed
 from service.dialects.http.forms import FormNotTaken
+from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
@@ -54,6 +55,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     CodedBodyDamaged: Row(400, "invalid_request"),
     BodyTooSlow: Row(408, "request_timeout", CLOSE),
     BodyTooLarge: Row(413, "payload_too_large", CLOSE),
+    TooMuchHeld: Row(503, "busy", RETRY_SOON | CLOSE),
     CodingNotDecoded: Row(415, "unsupported_media_type", {"Accept-Encoding": DECODED}),
     FormNotTaken: Row(415, "unsupported_media_type"),
     SignatureRefused: Row(403, "forbidden"),
