@@ -87,6 +87,18 @@ async def test_what_is_stored_is_accepted_again_however_full_the_project_is_and_
     assert [chunk["size_bytes"] for chunk in chunks] == [len(BODY), len(MORE)]
 
 
+async def test_a_body_that_does_not_fit_is_refused_before_it_is_asked_for(running, own):
+    recording = await full(running, own)
+    path = recording["chunk_upload_url_template"].replace("{part}", "3").removeprefix(running.settings.base_url)
+    for size_bytes, answered in ((len(TOO_MUCH), b"HTTP/1.1 507 "), (9, b"HTTP/1.1 100 Continue")):
+        head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size_bytes}\r\nExpect: 100-continue\r\n\r\n"
+        reader, writer = await asyncio.open_connection(running.settings.host, running.settings.port)
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(answered)
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_opening_again_with_the_same_key_gives_the_recording_however_full_the_project_is(running, own):
     named = {"Idempotency-Key": "visit-1"}
     body = {"streaming": True, "end_user_id": "eu_1", "codec": "opus", "name": "a visit"}
