@@ -176,7 +176,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             transcription_requests=TranscriptionRequests(
                 stores.recordings, engine=engine, language=settings.language, clock=clock
             ),
-            sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
+            sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
