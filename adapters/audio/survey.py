@@ -152,8 +152,8 @@ class _Heard:
 
 
 def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
-    heard = _Heard(file.run, is_exact=file.container is Container.FLAC)
     with track_of(file, index) as track:
+        heard = _Heard(track.run, is_exact=file.container is Container.FLAC)
         for part in played(track, on_undecoded=heard.lose):
             heard.add(part)
         sound = Sound(
