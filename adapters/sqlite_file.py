@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -81,6 +81,18 @@ def errors_named(of_what: str) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise DatabaseFull(f"{of_what} has no room to grow.") from error
         raise DatabaseUnavailable(f"{of_what} cannot be used: {error}.") from error
+
+
+def row_count(path: Path, query: str, value: str) -> int:
+    """What a query counts in a file that is there already, without writing to it; 0 if there is no file.
+
+    Raises: sqlite3.Error.
+    """
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT_SECONDS)) as database:
+        (count,) = database.execute(query, (value,)).fetchone()
+    return int(count)
 
 
 def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[str], *, version: int) -> None:

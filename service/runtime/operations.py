@@ -46,6 +46,7 @@ class Operations:
         metrics = self._service.metrics
         metrics.log_position.set(self._service.stores.log.head)
         service = self._service
-        for view in (service.projector, service.note_order_view, service.search_follower):
+        metrics.held_bytes.set(service.parts.limits.held.held_bytes)
+        for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -22,6 +22,7 @@ from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
 from service.runtime.listening import listen
+from service.runtime.memory import give_back_after_peaks, settle_allocator
 from service.runtime.settings import Settings
 
 SWITCH_SECONDS = 0.001
@@ -59,12 +60,15 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     _allow_many_connections()
+    settle_allocator()
     async with AsyncExitStack() as running:
         with _named_start_failures():
             service = await running.enter_async_context(open_service(settings))
             await listen(service, settings, running)
         _say_how_it_runs(settings)
         settle_collector()
+        trimming = asyncio.create_task(give_back_after_peaks(service.parts.limits.held))
+        running.callback(trimming.cancel)
         await stopped.wait()
         logger.info("stopping")
 

@@ -16,6 +16,9 @@ from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
+from service.runtime.quota_settings import QuotaSettings
+
+AROUND_A_NOTE = timedelta(minutes=2)
 
 
 def as_set(sentence: str) -> str:
@@ -23,7 +26,7 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class ServiceSettings(HttpSettings):
+class ServiceSettings(QuotaSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
     operations_port: Annotated[
@@ -68,6 +71,15 @@ class ServiceSettings(HttpSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
+    max_recording_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="longest recording, in hours; a longer one fails when it is stitched")
+    ] = 24
+    stitch_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which stitching one recording is stopped and fails")
+    ] = 1
+    transcribe_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which transcribing one recording is stopped and fails")
+    ] = 12
     worker_memory_bytes: Annotated[
         int,
         Field(
@@ -226,12 +238,33 @@ class ServiceSettings(HttpSettings):
         return self.data_dir / "search.sqlite3"
 
     @property
+    def webhooks_path(self) -> Path:
+        return self.data_dir / "webhooks.sqlite3"
+
+    @property
+    def directory_path(self) -> Path:
+        return self.data_dir / "directory.sqlite3"
+
+    @property
+    def usage_path(self) -> Path:
+        return self.data_dir / "usage.sqlite3"
+
+    @property
+    def quotas_path(self) -> Path:
+        return self.data_dir / "quotas.sqlite3"
+
+    @property
     def blob_store_url(self) -> str:
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def note_limit(self) -> timedelta:
+        """How long writing one note may take: all attempts, and some time for what is around them."""
+        return timedelta(seconds=self.note_writer_seconds * self.note_writer_attempts) + AROUND_A_NOTE
 
     @property
     def chunk_retention(self) -> timedelta:

@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.http.api import Api
 from service.dialects.http.cors import Cors
+from service.dialects.http.held_answers import held_answers
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
@@ -24,7 +25,9 @@ def application(service: RunningService) -> web.Application:
     apis = [dialect.api() for dialect in DIALECTS]
     of_pages = [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
     cors = Cors(service.parts.settings.origins, [api.reference for api in apis], of_pages)
-    app = web.Application(middlewares=[tracing(service.metrics), errors(apis), cors.preflights()])
+    app = web.Application(
+        middlewares=[tracing(service.metrics), errors(apis), held_answers(service.parts.limits.held), cors.preflights()]
+    )
     app.on_response_prepare.append(tell_trace_id)
     for api in apis:
         api.install(app, service.parts)

@@ -56,8 +56,13 @@ TAPEDECK = {
     "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
     "rebuild search": "tests/service/followers/test_search_follower.py::"
     "test_an_index_rebuilt_by_the_command_finds_what_it_found_before",
+    "quotas reset": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
+    "quotas set": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
+    "quotas show": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
     "rebuild summaries": "tests/guides/test_runtime.py::"
     "test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it",
+    "rebuild usage": "tests/adapters/test_usage.py::"
+    "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
     "retry": "tests/service/cli/test_recordings.py::test_a_failed_recording_is_retried_to_its_transcript",
     "serve": "tests/guides/test_make.py::test_make_run_starts_the_service_and_kafka_is_set_by_the_environment",
     "show": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",

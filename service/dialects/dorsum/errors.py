@@ -8,13 +8,15 @@ from aiohttp import web
 from adapters.speech.port import EngineRefused, EngineUnavailable, UnsupportedLanguage
 from adapters.worker_processes import WorkerError
 from domain import errors as domain
+from service.application.bounded_json import JsonTooLarge
 from service.application.consultations import NotReadyInTime, ProcessingFailed
 from service.application.live_recognition import TooMuchWaiting
 from service.dialects.dorsum.access import BadKeys
 from service.dialects.dorsum.answers import ConsultationErrorAnswer
+from service.dialects.dorsum.bad_samples import BadSample, NoSamples, NotJson
 from service.dialects.dorsum.requests import InvalidRequest
-from service.dialects.dorsum.samples import BadSample, NoSamples, NotJson
-from service.dialects.http.errors import ErrorTable, Refusal, Row
+from service.dialects.http.errors import CLOSE, ErrorTable, Refusal, Row
+from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
 
@@ -51,6 +53,7 @@ ERRORS = ErrorTable(
         NotJson: Row(400),
         NoSamples: Row(400),
         BadSample: Row(400),
+        JsonTooLarge: Row(400),
         UnsupportedLanguage: Row(400),
         BadKeys: Row(401),
         ProcessingFailed: Row(500, sentence=_FAILED),
@@ -59,6 +62,7 @@ ERRORS = ErrorTable(
         WorkerError: Row(503, headers=_RETRY_LATER, sentence=_NOT_RECOGNIZED),
         NotReadyInTime: Row(503, headers=_RETRY_LATER),
         TooMuchWaiting: Row(503),
+        TooMuchHeld: Row(503, headers=_RETRY_LATER | CLOSE),
         domain.RecordingNotFound: Row(404, sentence="There is no such session."),
         domain.AlreadyFinalized: Row(409, sentence=_ENDED),
         domain.RecordingExpired: Row(409, sentence=_EXPIRED),

@@ -10,9 +10,11 @@ from aiohttp import hdrs, web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogUnavailable
+from adapters.sqlite_file import DatabaseUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother
+from service.application.quotas import KeptQuotaReached
 from service.application.streams import Contended
 from service.dialects.dragon.answers import ErrorResponse
 from service.dialects.dragon.requests import InvalidRequest
@@ -87,6 +89,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.RecordingExpired: f"{_STORED_BYTES} {_ANOTHER}",
     domain.NotFailed: f"{_LISTED} PUT /audio/storeChunk replaces what is damaged.",
     domain.RecordingNotFound: "PUT /audio/storeChunk begins one, with the recordingId of none that was deleted.",
+    KeptQuotaReached: "A key of the customer's project deletes them at DELETE /v1/recordings/{id}.",
     NoSuchChunk: "GET /audio/chunks lists those that are.",
     ChunksErased: "A key of the customer's project gets that file at GET /v1/recordings/{id}/download-url.",
 }
@@ -139,6 +142,7 @@ ERRORS = ErrorTable(
         StorageFull: _CANNOT_STORE,
         StorageUnavailable: _CANNOT_STORE,
         LogUnavailable: _CANNOT_STORE,
+        DatabaseUnavailable: _CANNOT_STORE,
         Contended: _CANNOT_STORE,
         domain.ChunkMismatch: Row(400),
     },

@@ -64,6 +64,14 @@ class HttpSettings(BaseSettings):
     ] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    held_bytes: Annotated[
+        int,
+        Field(
+            ge=MEBIBYTE,
+            description="bytes of bodies and answers that are held in memory at once, fairly shared among callers; who "
+            "comes when there is no room is asked to try again",
+        ),
+    ] = 256 * MEBIBYTE
     max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line or header")] = 16 * 1024
     chunk_seconds: Annotated[float, Field(gt=0, description="seconds within which a chunk's body must arrive")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="seconds within which a JSON body must arrive")] = 30
@@ -91,7 +99,16 @@ class HttpSettings(BaseSettings):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
         if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
             raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
+        self._check_held("MAX_JSON_BYTES", self.max_json_bytes)
         return self
+
+    def _check_held(self, name: str, largest_body_bytes: int) -> None:
+        """A caller gets at most half of what may be held, so a body has to fit into that. Raises: ValueError."""
+        if self.held_bytes < 2 * largest_body_bytes:
+            raise ValueError(
+                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small for TAPEDECK_{name}={largest_body_bytes}: it must "
+                "be at least twice as much"
+            )
 
     def section(self, dialect: type[S]) -> S:
         """These settings as a dialect's own. Raises: TypeError if the service does not have that dialect."""

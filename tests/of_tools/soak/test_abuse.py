@@ -6,7 +6,7 @@ import pytest
 
 from tests.guides.shell import make
 from tests.places import REPOSITORY
-from tests.tools.soak.abuse.findings import ENOUGH, Bounds, Findings
+from tests.tools.soak.abuse.findings import ENOUGH, Bounds, Findings, Group
 from tests.tools.soak.abuse.honest import Honest
 from tests.tools.soak.abuse.naming import answer_name, end_name
 from tests.tools.soak.abuse.tally import Tally
@@ -33,8 +33,7 @@ def findings(**fields: Any) -> Findings:
     hostile.add("floods", "401 unauthorized: No.")
     return Findings(
         **{
-            "alone": honest(),
-            "attacked": honest(),
+            "honest": [Group("Bota", honest(), honest())],
             "hostile": hostile,
             "taken": Taken(),
             "bounds": Bounds(service_bytes=10, worker_bytes=10, disk_bytes=10),
@@ -42,6 +41,10 @@ def findings(**fields: Any) -> Findings:
         }
         | fields
     )
+
+
+def beside(attacked: Honest) -> list[Group]:
+    return [Group("Bota", honest(), attacked)]
 
 
 def answered(*answers: str) -> Tally:
@@ -52,9 +55,9 @@ def answered(*answers: str) -> Tally:
 
 
 def test_a_run_in_which_all_is_well_has_no_fault() -> None:
-    found = findings(attacked=honest(2.9))
+    found = findings(honest=beside(honest(2.9)))
     assert found.faults() == []
-    assert found.closing_line().startswith("no faults; 16 honest recordings beside the attacks, 2.90 x as long")
+    assert found.closing_line().startswith("no faults; 8 honest recordings beside the attacks; Bota: 2.90 x as long")
 
 
 def a_tenth_slow() -> Honest:
@@ -64,13 +67,13 @@ def a_tenth_slow() -> Honest:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"attacked": honest(3.1)}, "the median took 3.1 x"),
-        ({"attacked": a_tenth_slow()}, "the slowest tenth took 9.0 x"),
-        ({"attacked": honest(refused=["GET /v1: 500"])}, "honest, attacked: GET /v1: 500"),
-        ({"attacked": honest(asked_to_wait=11)}, "asked to wait 11 times"),
-        ({"attacked": Honest()}, "no recording came to its transcript"),
-        ({"hostile": answered()}, "floods: never refused by its own name"),
-        ({"hostile": answered("200", "503 busy: Later.")}, "floods: never refused by its own name"),
+        ({"honest": beside(honest(3.1))}, "the median of the recordings took 3.1 x"),
+        ({"honest": beside(a_tenth_slow())}, "the slowest tenth of the recordings took 9.0 x"),
+        ({"honest": beside(honest(refused=["GET /v1: 500"]))}, "Bota, attacked: GET /v1: 500"),
+        ({"honest": beside(honest(asked_to_wait=11))}, "asked to wait 11 times"),
+        ({"honest": beside(Honest())}, "no recording came to its transcript"),
+        ({"hostile": answered()}, "floods: never refused with '401 '"),
+        ({"hostile": answered("200", "503 busy: Later.")}, "floods: never refused with '401 '"),
         (
             {"hostile": answered("401 unauthorized: No.", "500 internal_error: Oh.")},
             "floods: answered 1 times with '500",
@@ -79,8 +82,7 @@ def a_tenth_slow() -> Honest:
         ({"taken": Taken(service_bytes=11)}, "memory of the service"),
         ({"taken": Taken(worker_bytes=11)}, "memory of a worker"),
         ({"taken": Taken(disk_bytes=11)}, "disk"),
-        ({"over_quota": ["proj_x keeps 11 bytes"]}, "proj_x keeps 11 bytes"),
-        ({"defects": 1}, "1 requests were answered with 500"),
+        ({"others": ["1 requests were answered with 500"]}, "1 requests were answered with 500"),
     ],
 )
 def test_what_must_not_be_is_told(fields: dict[str, Any], said: str) -> None:
@@ -89,7 +91,7 @@ def test_what_must_not_be_is_told(fields: dict[str, Any], said: str) -> None:
 
 
 def test_times_of_few_recordings_are_no_fault() -> None:
-    found = findings(attacked=Honest(seconds=[9.0], answered=9))
+    found = findings(honest=beside(Honest(seconds=[9.0], answered=9)))
     assert found.faults() == []
     assert "too few to compare" in found.closing_line()
 

@@ -1,4 +1,4 @@
-"""An engine may give a whole day as one segment: what is done with its text grows with the text, not with its square."""
+"""An engine may give a whole day as one segment: what is done with its text grows as the text, not as its square."""
 
 import sys
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from service.application.metrics import Metrics
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Work
 from service.application.stages import STAGES
+from service.application.turns import Turns
 from service.application.uploads import Uploads
 from service.followers.eraser import DELETED_RECORDINGS, Eraser
 from service.followers.expirer import Expirer
@@ -24,8 +25,9 @@ from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
 from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
-from tests.tools.simulation.stage_work import SimulatedWork
+from tests.tools.simulation.stage_work import SimulatedStage, SimulatedWork
 from tests.tools.simulation.world import World
 
 METRICS = Metrics()
@@ -63,7 +65,12 @@ class Process:
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         self.uploads = Uploads(
-            self.recordings, self.blobs, clock=world.clock, metrics=METRICS, chunk_retention=timedelta(days=7)
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=world.clock,
+            metrics=METRICS,
+            chunk_retention=timedelta(days=7),
         )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
         eraser = Eraser(
@@ -84,10 +91,11 @@ class Process:
         publisher = Publisher(self.log, world.topic)
         followers = [(each.name, each.run) for each in (self.projector, eraser, expirer, publisher)]
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
+        turns = Turns(random.choice((1, 2, 8)), clock=world.loop.time)
         works: Mapping[Stage, Work] = {
-            Stage.STITCH: work.stitch,
-            Stage.TRANSCRIBE: work.transcribe,
-            Stage.NOTE: work.write_note,
+            Stage.STITCH: SimulatedStage(work.stitch, turns),
+            Stage.TRANSCRIBE: SimulatedStage(work.transcribe, turns),
+            Stage.NOTE: SimulatedStage(work.write_note, turns),
         }
         for stage in STAGES.values():
             follower = StageFollower(

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     size = Size(asked.minutes * 60, asked.clients, whole_sample=not is_short, rounds_alone=1 if is_short else 2)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="soak-abuse-") as folder:
-        found = asyncio.run(soak(Path(folder), size, asked.attack or list(BY_NAME)))
+        found = asyncio.run(soak(Path(folder), size, asked.attack or list(BY_NAME), tell=_tell))
         faults = found.faults()
         print("\n".join(found.lines()))
         if faults:
@@ -36,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"FAULT  {fault}")
     print(f"{found.closing_line()}; {time.perf_counter() - started:.0f} s")
     return 1 if faults else 0
+
+
+def _tell(progress: str) -> None:
+    print(progress, flush=True)
 
 
 def _tail(log: Path) -> str:

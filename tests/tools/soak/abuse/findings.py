@@ -14,7 +14,7 @@ MOST_SLOWER = 3.0
 """How many times as long as alone an honest recording may take from finalize to transcript."""
 MOST_ASKED_TO_WAIT = 0.01
 """Of all honest requests."""
-ENOUGH = 16
+ENOUGH = 8
 """Recordings, alone and beside the attacks: with fewer, their times say nothing about the service."""
 
 
@@ -27,63 +27,69 @@ class Bounds:
     disk_bytes: int
 
 
-@dataclass
-class Findings:
-    """`alone` and `attacked`: the honest clients. `hostile`: what each attack was answered. `defects`: answers of 500.
+@dataclass(frozen=True)
+class Group:
+    """Honest clients of one protocol, alone and beside the attacks."""
 
-    `attacks`: those that ran, by name.
-    """
-
+    name: str
     alone: Honest
     attacked: Honest
-    hostile: Tally
-    taken: Taken
-    bounds: Bounds
-    attacks: Sequence[str]
-    defects: int = 0
-    over_quota: list[str] = field(default_factory=list)
 
     @property
-    def slower(self) -> tuple[float, float]:
-        """How many times as long as alone: the median, and the recording that nine of ten were faster than."""
-        return tuple(  # type: ignore[return-value]
-            of(self.attacked.seconds) / of(self.alone.seconds) for of in (statistics.median, slow)
-        )
+    def phases(self) -> tuple[tuple[str, Honest], tuple[str, Honest]]:
+        return (f"{self.name}, alone", self.alone), (f"{self.name}, attacked", self.attacked)
 
     @property
     def can_be_compared(self) -> bool:
         return min(len(self.alone.seconds), len(self.attacked.seconds)) >= ENOUGH
 
-    def faults(self) -> list[str]:
-        return [*self._honest_faults(), *self._hostile_faults(), *self._resource_faults()]
+    @property
+    def slower(self) -> tuple[float, float]:
+        """How many times as long as alone: the median, and the recording that nine of ten were faster than."""
+        alone, attacked = self.alone.seconds, self.attacked.seconds
+        return statistics.median(attacked) / statistics.median(alone), slow(attacked) / slow(alone)
 
-    def _honest_faults(self) -> Iterator[str]:
-        for name, honest in (("alone", self.alone), ("attacked", self.attacked)):
-            yield from (f"honest, {name}: {refused}" for refused in honest.refused)
+    def faults(self) -> Iterator[str]:
+        for name, honest in self.phases:
+            yield from (f"{name}: {refused}" for refused in honest.refused)
             if not honest.seconds:
-                yield f"honest, {name}: no recording came to its transcript"
+                yield f"{name}: no recording came to its transcript"
             if honest.asked_to_wait > MOST_ASKED_TO_WAIT * honest.answered:
-                yield f"honest, {name}: asked to wait {honest.asked_to_wait} times, answered {honest.answered} times"
+                yield f"{name}: asked to wait {honest.asked_to_wait} times, answered {honest.answered} times"
         if self.can_be_compared:
-            for name, ratio in zip(("the median", "the slowest tenth"), self.slower, strict=True):
+            for which, ratio in zip(("the median", "the slowest tenth"), self.slower, strict=True):
                 if ratio > MOST_SLOWER:
-                    yield f"honest: from finalize to transcript {name} took {ratio:.1f} x of what it takes alone"
+                    yield f"{self.name}: {which} of the recordings took {ratio:.1f} x as long as alone"
+
+
+@dataclass
+class Findings:
+    """`attacks`: those that ran, by name. `hostile`: their answers. `others`: further faults, a sentence each."""
+
+    honest: Sequence[Group]
+    hostile: Tally
+    taken: Taken
+    bounds: Bounds
+    attacks: Sequence[str]
+    others: list[str] = field(default_factory=list)
+
+    def faults(self) -> list[str]:
+        honest = [fault for group in self.honest for fault in group.faults()]
+        return [*honest, *self._hostile_faults(), *self._resource_faults()]
 
     def _hostile_faults(self) -> Iterator[str]:
         for name in self.attacks:
             attack, answers = BY_NAME[name], self.hostile.of(name)
             for answer in attack.unexpected(answers):
                 yield f"{name}: answered {answers[answer]} times with {answer!r}"
-            if attack.refusals and not attack.is_refused(answers):
-                yield f"{name}: never refused by its own name ({' or '.join(attack.refusals)})"
+            for missing in attack.missing(answers):
+                yield f"{name}: never refused with {missing!r}"
 
     def _resource_faults(self) -> Iterator[str]:
         for name, took, bound in self._resources():
             if took > bound:
                 yield f"{name}: {took // MEBIBYTE} MiB, more than {bound // MEBIBYTE}"
-        yield from self.over_quota
-        if self.defects:
-            yield f"{self.defects} requests were answered with 500"
+        yield from self.others
 
     def _resources(self) -> list[tuple[str, int, int]]:
         taken, bounds = self.taken, self.bounds
@@ -94,19 +100,22 @@ class Findings:
         ]
 
     def closing_line(self) -> str:
-        told = "too few to compare their times"
-        if self.can_be_compared:
-            told = "{:.2f} x as long as alone, the slowest tenth {:.2f} x".format(*self.slower)
-        faults = len(self.faults())
-        return f"{faults or 'no'} faults; {len(self.attacked.seconds)} honest recordings beside the attacks, {told}"
+        count = sum(len(group.attacked.seconds) for group in self.honest)
+        compared = [
+            "{}: {:.2f} x as long as alone, the slowest tenth {:.2f} x".format(group.name, *group.slower)
+            for group in self.honest
+            if group.can_be_compared
+        ]
+        told = "; ".join(compared) or "too few to compare their times"
+        return f"{len(self.faults()) or 'no'} faults; {count} honest recordings beside the attacks; {told}"
 
     def lines(self) -> Iterator[str]:
-        yield "                        recordings   median      slowest tenth   requests   asked to wait   refused"
-        for name, honest in (("alone", self.alone), ("attacked", self.attacked)):
+        yield "  honest              recordings      median  slowest tenth    answers  asked to wait  refused"
+        for name, honest in (phase for group in self.honest for phase in group.phases):
             times = honest.seconds or [0.0]
             yield (
-                f"  honest, {name:<14}{len(honest.seconds):>10}{statistics.median(times):>9.2f} s{slow(times):>16.2f} s"
-                f"{honest.answered:>11}{honest.asked_to_wait:>16}{len(honest.refused):>10}"
+                f"  {name:<20}{len(honest.seconds):>10}{statistics.median(times):>10.2f} s{slow(times):>13.2f} s"
+                f"{honest.answered:>11}{honest.asked_to_wait:>15}{len(honest.refused):>9}"
             )
         for name, took, bound in self._resources():
             yield f"  {name:<24}{took / MEBIBYTE:>8.0f} MiB, of at most {bound / MEBIBYTE:.0f}"

@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 
 from tests.places import REPOSITORY
+from tests.tools.soak.abuse.attack import Attack
 from tests.tools.soak.abuse.attacker import Attacker, Project
-from tests.tools.soak.abuse.attacks import BY_NAME, Attack
+from tests.tools.soak.abuse.attacks import BY_NAME
 from tests.tools.soak.abuse.calling import bearer, connected
 from tests.tools.soak.abuse.tally import Tally
 

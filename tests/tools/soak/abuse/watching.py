@@ -52,6 +52,8 @@ async def _watch(service: ServiceProcess, taken: Taken) -> None:
 
 
 def _look(service: ServiceProcess, taken: Taken, *, disk: bool) -> None:
+    if has_ended(service):
+        return
     assert service.process is not None
     taken.service_bytes = max(taken.service_bytes, peak_bytes(service.process.pid))
     for worker in service.workers():
@@ -61,6 +63,10 @@ def _look(service: ServiceProcess, taken: Taken, *, disk: bool) -> None:
     taken.workers_seen = len(taken.workers)
     if disk:
         taken.disk_bytes = max(taken.disk_bytes, disk_bytes(service.data_dir))
+
+
+def has_ended(service: ServiceProcess) -> bool:
+    return service.process is None or service.process.poll() is not None
 
 
 def disk_bytes(folder: Path) -> int:
