@@ -40,7 +40,7 @@ def stitch_pcm(chunks: Sequence[OpenChunk], output: Path, *, float_units: Collec
     Raises: OSError when a chunk cannot be read or the output cannot be written.
     """
     measured = MeasuredChunks.of(chunks)
-    size_bytes = sum(measured.sizes_bytes)
+    size_bytes = sum(piece.size_bytes for piece in measured.pieces)
     try:
         with output.open("wb") as file:
             file.write(wave_header(_FORMAT_CHUNK, size_bytes))
