@@ -176,7 +176,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             transcription_requests=TranscriptionRequests(
                 stores.recordings, engine=engine, language=settings.language, clock=clock
             ),
-            sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
+            sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
@@ -285,7 +285,9 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(directory.close)
     kept_answers = KeptAnswers.in_directory(settings.data_dir)
     opened.callback(kept_answers.close)
-    device_tokens = DeviceTokens(KeyStore(settings.keys_path, clock=clock), clock=clock)
+    device_tokens = DeviceTokens(
+        KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window
+    )
     opened.callback(device_tokens.close)
     directory_thread = OneThread("directory")
     opened.callback(directory_thread.close)
