@@ -16,6 +16,7 @@ from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.clock import Clock
 from service.application.stage_parts import Effort
+from service.application.stored_content import stored
 from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
@@ -127,4 +128,4 @@ class SimulatedWork:
         return b"".join([block async for block in self._blobs.read(key)])
 
     async def _put(self, recording_id: UUID, recording: Recording, kind: str, body: bytes) -> StoredBlob:
-        return await asyncio.to_thread(self._blobs.put_bytes, made_prefix(recording_id, kind, recording.edition), body)
+        return await stored(self._blobs, made_prefix(recording_id, kind, recording.edition), body)
