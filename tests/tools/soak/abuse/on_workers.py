@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import cycle
+from itertools import cycle, product
 from uuid import uuid4
 
 from tests.end_to_end.service_process import SAMPLE, slices
@@ -15,6 +15,7 @@ from tests.tools.soak.abuse.operating import MEBIBYTE
 from tests.tools.soak.abuse.speech import whole_sample
 
 _DAYS = 6.3 * 24
+_BOX_BYTES = (10 * MEBIBYTE, 40 * MEBIBYTE)
 
 
 async def _bombs(attacker: Attacker) -> None:
@@ -30,8 +31,10 @@ def _bomb(claims_hours: float | None) -> bytes:
 
 async def _boxes(attacker: Attacker) -> None:
     """Files of tiny boxes, tags and pictures, one kind after another."""
-    kinds: Iterator[Callable[[int], bytes]] = attacker.kept.setdefault("kinds", cycle(HOSTILE.values()))
-    made = await asyncio.to_thread(next(kinds), 10 * MEBIBYTE)
+    kinds: Iterator[tuple[int, Callable[[int], bytes]]]
+    kinds = attacker.kept.setdefault("kinds", cycle(product(_BOX_BYTES, HOSTILE.values())))
+    size_bytes, make = next(kinds)
+    made = await asyncio.to_thread(make, size_bytes)
     await attacker.upload_to_its_end([made], codec="m4a")
 
 
