@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, give_back, writing
 
 SCHEMA_VERSION = 1
 
@@ -233,6 +233,15 @@ class KeyStore:
             "AND revoked_at IS NULL",
             (project_id, device_id, KeyKind.DEVICE.value, name, _stored(self._clock())),
         )
+
+    def forget_ended_device_tokens(self, *, before: datetime) -> int:
+        """Delete the device tokens that were revoked or expired before then. Returns: how many."""
+        ended = self._database.execute(
+            "DELETE FROM keys WHERE kind = ?1 AND (revoked_at < ?2 OR expires_at < ?2)",
+            (KeyKind.DEVICE.value, _stored(before)),
+        )
+        give_back(self._database)
+        return ended.rowcount
 
     def close(self) -> None:
         self._database.close()

@@ -30,6 +30,7 @@ class Quota(StrEnum):
     OPEN_RECORDINGS = "open_recordings"
     RECORDINGS = "recordings"
     WAITING_NOTES = "waiting_notes"
+    SESSIONS = "sessions"
     WEBHOOKS = "webhooks"
     END_USERS = "end_users"
     DEVICES = "devices"

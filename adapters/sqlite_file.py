@@ -9,6 +9,13 @@ from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 10
 
+LOG_BYTES = 8 * 1024 * 1024
+"""A write-ahead log that grew larger is cut back to this once its content is in the file."""
+
+_FEWEST_FREE_PAGES = 64
+_PAGES_AT_ONCE = 1_000
+_INCREMENTAL = 2
+
 
 class DatabaseUnavailable(Exception):
     """The file cannot be read or written at the moment. What was committed stays."""
@@ -30,6 +37,7 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     try:
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
     except BaseException:
         connection.close()
         raise
@@ -41,6 +49,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # without effect on a file that has tables
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
@@ -70,6 +79,26 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def give_back(connection: sqlite3.Connection) -> None:
+    """Return to the disk what the file no longer uses, in steps that let others write in between.
+
+    A file that was made before files could do this is copied, once most of it is unused. Raises: sqlite3.Error.
+    """
+    free, pages, kind = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count", "auto_vacuum")
+    )
+    if free < _FEWEST_FREE_PAGES:
+        return
+    if kind == _INCREMENTAL:
+        for _ in range(0, free, _PAGES_AT_ONCE):
+            # As a script, which is run to its end: `execute` stops after the first page, since this gives no rows.
+            connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+    elif free > pages // 2:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @contextmanager

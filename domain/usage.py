@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.events import (
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
     Failed,
     FinalizeRequested,
     NoteOrdered,
@@ -85,6 +86,10 @@ def _failed(usage: RecordingUsage, _: Failed) -> RecordingUsage:
     return replace(usage, is_open=False)
 
 
+def _erased(usage: RecordingUsage, event: ContentErased) -> RecordingUsage:
+    return replace(usage, kept_bytes=usage.kept_bytes - event.size_bytes)
+
+
 def _deleted(_: RecordingUsage, __: RecordingDeleted) -> None:
     return None
 
@@ -97,5 +102,6 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingUsage, Any], RecordingUs
     Transcribed: _stored,
     NoteWritten: _stored,
     Failed: _failed,
+    ContentErased: _erased,
     RecordingDeleted: _deleted,
 }

@@ -150,8 +150,8 @@ class Body:
     def first_edge_that_begins_file(self, start: int, stop: int) -> int | None:
         """The first edge after `start` and before `stop` at which a file begins."""
         edges = self._edges_that_begin_files
-        found = edges[bisect.bisect_right(edges, start) :][:1]
-        return found[0] if found and found[0] < stop else None
+        index = bisect.bisect_right(edges, start)
+        return edges[index] if index < len(edges) and edges[index] < stop else None
 
     @cached_property
     def _only_one_begins(self) -> bool:

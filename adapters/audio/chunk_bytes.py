@@ -1,4 +1,8 @@
-"""Chunks' bytes as one seekable stream, read lazily: one chunk is open at a time, however many there are."""
+"""Chunks' bytes as one seekable stream, read lazily.
+
+Stitching copies all chunks into one file first: so each is opened once, however many there are and however often their
+bytes are looked at.
+"""
 
 import bisect
 import hashlib
@@ -9,42 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
+from pathlib import Path
 from typing import BinaryIO, cast
 
 OpenChunk = Callable[[], BinaryIO]
 """Opens a seekable reader of one chunk's bytes; the caller closes it."""
 
 READ_SIZE_BYTES = 1 << 18
-_SMALL_PIECE, _LARGEST_GROUP, _MOST_GROUPS_HELD = 1 << 12, 1 << 16, 16
-"""Small pieces next to one another are read together and held: opening thousands again and again takes long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredChunks:
-    """Chunks, and what one pass over their bytes found. `numbers`: what each is called, in rising order."""
-
-    chunks: tuple[OpenChunk, ...]
-    numbers: tuple[int, ...]
-    sizes_bytes: tuple[int, ...]
-    md5: str
-
-    @classmethod
-    def of(cls, chunks: Sequence[OpenChunk], numbers: Iterable[int] | None = None) -> "MeasuredChunks":
-        """Read every chunk once. Unless `numbers` are given, they count from 1.
-
-        Raises: OSError when one cannot be read.
-        """
-        digest = hashlib.md5(usedforsecurity=False)
-        sizes = []
-        for open_chunk in chunks:
-            size = 0
-            with open_chunk() as reader:
-                while block := reader.read(READ_SIZE_BYTES):
-                    digest.update(block)
-                    size += len(block)
-            sizes.append(size)
-        called = tuple(range(1, len(sizes) + 1) if numbers is None else numbers)
-        return cls(chunks=tuple(chunks), numbers=called, sizes_bytes=tuple(sizes), md5=digest.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +32,70 @@ class Piece:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredChunks:
+    """Chunks in the order of their numbers, empty ones too, and the hex MD5 of their bytes."""
+
+    pieces: tuple[Piece, ...]
+    md5: str
+
+    @classmethod
+    def of(cls, chunks: Sequence[OpenChunk], numbers: Iterable[int] | None = None) -> "MeasuredChunks":
+        """Read every chunk once, and again where it is. Unless `numbers` are given, they count from 1.
+
+        Raises: OSError when one cannot be read.
+        """
+        digest = hashlib.md5(usedforsecurity=False)
+        called = range(1, len(chunks) + 1) if numbers is None else numbers
+        pieces = [
+            Piece(open_chunk, number, 0, sum(len(block) for block in _noted(open_chunk, digest.update)))
+            for open_chunk, number in zip(chunks, called, strict=True)
+        ]
+        return cls(pieces=tuple(pieces), md5=digest.hexdigest())
+
+    @classmethod
+    def copied(cls, chunks: Sequence[OpenChunk], copy: Path, numbers: Iterable[int] | None = None) -> "MeasuredChunks":
+        """Read every chunk once, into one file; its bytes are then read there. The caller removes the file.
+
+        Raises: OSError when a chunk cannot be read or the copy cannot be written.
+        """
+        digest = hashlib.md5(usedforsecurity=False)
+        called = range(1, len(chunks) + 1) if numbers is None else numbers
+        open_copy = partial(open_unbuffered, copy)
+        pieces = []
+        start = 0
+        with copy.open("wb", READ_SIZE_BYTES) as written:
+            for open_chunk, number in zip(chunks, called, strict=True):
+                size = sum(written.write(block) for block in _noted(open_chunk, digest.update))
+                pieces.append(Piece(open_copy, number, start, size))
+                start += size
+        return cls(pieces=tuple(pieces), md5=digest.hexdigest())
+
+
+def _noted(open_chunk: OpenChunk, note: Callable[[bytes], None]) -> Iterator[bytes]:
+    with open_chunk() as reader:
+        while block := reader.read(READ_SIZE_BYTES):
+            note(block)
+            yield block
+
+
+def open_unbuffered(path: Path) -> BinaryIO:
+    return cast(BinaryIO, path.open("rb", buffering=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes that are next to one another where they are stored, from `start` to before `stop`."""
+
+    open_chunk: OpenChunk
+    start: int
+    stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.stop - self.start
+
+
 @dataclass(frozen=True)
 class ChunkRun:
     """Pieces of chunks, in order, seen as the bytes of one file. A file may begin and end in the middle of a chunk."""
@@ -66,8 +105,7 @@ class ChunkRun:
     @classmethod
     def of(cls, measured: MeasuredChunks) -> "ChunkRun":
         """All bytes of all chunks."""
-        found = zip(measured.chunks, measured.numbers, measured.sizes_bytes, strict=True)
-        return cls(tuple(Piece(open_chunk, number, 0, size) for open_chunk, number, size in found if size))
+        return cls(tuple(piece for piece in measured.pieces if piece.size_bytes))
 
     @classmethod
     def of_file(cls, open_audio: OpenChunk) -> "ChunkRun":
@@ -84,6 +122,18 @@ class ChunkRun:
     @property
     def size_bytes(self) -> int:
         return self.edges[-1]
+
+    @cached_property
+    def stretches(self) -> tuple["Stretch", ...]:
+        """The run's bytes with those together that are next to one another where they are stored."""
+        found: list[Stretch] = []
+        for piece in self.pieces:
+            last = found[-1] if found else None
+            if last is not None and last.open_chunk is piece.open_chunk and last.stop == piece.start:
+                found[-1] = Stretch(last.open_chunk, last.start, piece.start + piece.size_bytes)
+            else:
+                found.append(Stretch(piece.open_chunk, piece.start, piece.start + piece.size_bytes))
+        return tuple(found)
 
     @property
     def first_number(self) -> int | None:
@@ -153,39 +203,14 @@ class ChunkReader(io.BufferedReader):
         self.size_bytes = joined.size_bytes
 
 
-def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The pieces in order, with small ones that are next to one another in groups."""
-    group: list[Piece] = []
-    size = 0
-    for piece in pieces:
-        fits = piece.size_bytes <= _SMALL_PIECE and size + piece.size_bytes <= _LARGEST_GROUP
-        if group and not (fits and group[-1].size_bytes <= _SMALL_PIECE):
-            yield group
-            group, size = [], 0
-        group.append(piece)
-        size += piece.size_bytes
-    if group:
-        yield group
-
-
-def _content(piece: Piece) -> bytes:
-    with piece.open_chunk() as reader:
-        reader.seek(piece.start)
-        content = reader.read(piece.size_bytes)
-    if len(content) < piece.size_bytes:
-        raise OSError(f"A chunk is now shorter than the {piece.size_bytes} bytes measured before.")
-    return content
-
-
 class _JoinedPieces(io.RawIOBase):
     def __init__(self, run: ChunkRun) -> None:
         super().__init__()
-        self._groups = list(_groups(run.pieces))
-        self._starts = [0, *accumulate(sum(piece.size_bytes for piece in group) for group in self._groups)]
+        self._stretches = run.stretches
+        self._starts = [0, *accumulate(stretch.size_bytes for stretch in self._stretches)]
         self._position = 0
-        self._index: int | None = None
+        self._open_chunk: OpenChunk | None = None
         self._reader: BinaryIO | None = None
-        self._contents: dict[int, bytes] = {}
         self.failure: OSError | None = None
 
     @property
@@ -211,13 +236,11 @@ class _JoinedPieces(io.RawIOBase):
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         if self._position >= self.size_bytes or not len(buffer):
             return 0
-        # The last chunk that starts at or before the position; empty ones before it are skipped.
+        # The last stretch that starts at or before the position.
         index = bisect.bisect_right(self._starts, self._position) - 1
         wanted = min(len(buffer), self._starts[index + 1] - self._position)
         try:
             block = self._read(index, wanted)
-            if not block:
-                raise OSError(f"A chunk is now shorter than the {self._starts[index + 1]} bytes measured before.")  # noqa: TRY301 - one place keeps the failure
         except OSError as error:
             self.failure = error
             raise
@@ -226,22 +249,18 @@ class _JoinedPieces(io.RawIOBase):
         return len(block)
 
     def _read(self, index: int, wanted: int) -> bytes:
-        group = self._groups[index]
-        if len(group) == 1:
-            return self._at(index, group[0]).read(wanted)
-        if index not in self._contents:
-            if len(self._contents) >= _MOST_GROUPS_HELD:
-                self._contents.clear()
-            self._contents[index] = b"".join(map(_content, group))
-        offset = self._position - self._starts[index]
-        return self._contents[index][offset : offset + wanted]
+        stretch = self._stretches[index]
+        reader = self._reader_of(stretch.open_chunk)
+        reader.seek(stretch.start + self._position - self._starts[index])
+        block = reader.read(wanted)
+        if not block:
+            raise OSError(f"A chunk is now shorter than the {stretch.stop} bytes measured before.")
+        return block
 
-    def _at(self, index: int, piece: Piece) -> BinaryIO:
-        if self._reader is None or self._index != index:
+    def _reader_of(self, open_chunk: OpenChunk) -> BinaryIO:
+        if self._reader is None or self._open_chunk is not open_chunk:
             self._close_chunk()
-            self._reader = piece.open_chunk()
-            self._index = index
-        self._reader.seek(piece.start + self._position - self._starts[index])
+            self._reader, self._open_chunk = open_chunk(), open_chunk
         return self._reader
 
     def close(self) -> None:

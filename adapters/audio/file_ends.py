@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.body import Body, Frames
-from adapters.audio.budget import A_LOOK, A_SEARCH, SEVERAL_LOOKS
+from adapters.audio.budget import A_SEARCH, A_TINY_PART, SEVERAL_LOOKS
 from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
@@ -28,10 +28,7 @@ class Gap:
 
 Walk = Generator[range | Gap, None, int]
 
-_SMALL = 16
-"""No sound fits into a smaller box or element: a file has few of them."""
-
-_SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 9, 1 << 17
+_HEAD_SIZE, _SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 12, 1 << 9, 1 << 17
 _BLOCKS_THAT_CONVINCE = 4
 _CAF_CHUNKS = (
     b"desc", b"data", b"pakt", b"kuki", b"chan", b"free", b"info", b"uuid", b"mark", b"regn", b"peak", b"ovvw", b"midi",
@@ -197,8 +194,8 @@ def _mp4(body: Body, start: int) -> Walk:
 
 
 def _gives_up(body: Body, part: Box | None) -> bool:
-    """Whether the budget is spent. What is no part of the file costs some of it, and so does a very small one."""
-    body.budget.spend(A_SEARCH if part is None else A_LOOK if len(part.span) < _SMALL else 0)
+    """Whether the budget is spent. What is no part of the file costs some of it, and so does one without sound."""
+    body.budget.spend(A_SEARCH if part is None else A_TINY_PART if len(part.span) < nested_boxes.TINY_BYTES else 0)
     return body.budget.is_spent
 
 
@@ -310,12 +307,13 @@ def _flac(body: Body, start: int) -> Walk:
         return end
     largest = _largest_frame(info)
     last_frame = sound
+    ending = _Ending(body, sound, info)
     for edge in [sound, *body.edges_between(sound, end)]:
         stop = min(body.next_edge(edge), end)
         if _has_frame(body, edge, stop, largest, info):
             last_frame = stop
             yield range(edge, stop)
-        elif stop - last_frame <= largest and not _is_foreign(body, start, edge, info):
+        elif stop - last_frame <= largest and not _is_foreign(body, edge) and not ending.is_at(edge, last_frame):
             yield range(edge, stop)  # the middle of a frame
     return end
 
@@ -336,12 +334,49 @@ def _has_frame(body: Body, start: int, stop: int, largest: int, info: flac.Strea
     return False
 
 
-def _is_foreign(body: Body, start: int, edge: int, info: flac.StreamInfo) -> bool:
-    """Whether the chunk at `edge` is certainly nothing of the stream, or the stream ended before it."""
-    if body.holds_zeros(edge):
-        return True
-    tail = max(start, edge - _largest_frame(info))
-    return body.names_something(edge) or flac.ends_stream(body.read(tail, edge - tail), info)
+def _is_foreign(body: Body, edge: int) -> bool:
+    """Whether the chunk at `edge` is certainly nothing of the stream."""
+    return body.holds_zeros(edge) or body.names_something(edge)
+
+
+class _Ending:
+    """Whether a FLAC stream has ended. Asked for rising places, it reads everything once."""
+
+    def __init__(self, body: Body, sound: int, info: flac.StreamInfo) -> None:
+        self._body = body
+        self._sound = sound
+        self._info = info
+        self._last_frame = sound
+        self._checksum: int | None = None
+        """Of the stream's last frame, up to where it was read; None while that has not come."""
+        self._read = sound
+
+    def is_at(self, position: int, last_frame: int) -> bool:
+        """Whether the stream's last frame ends at `position`. `last_frame`: before it, a frame begins in the chunk."""
+        if last_frame != self._last_frame:
+            self._last_frame = last_frame
+            self._look_before(last_frame)
+        if self._checksum is None:
+            return False
+        while self._read < position:
+            block = self._body.read(self._read, min(_SEARCHED_AT_ONCE, position - self._read))
+            self._checksum = flac.crc16(block, self._checksum)
+            self._read += len(block)
+        return self._checksum == 0
+
+    def _look_before(self, end: int) -> None:
+        """Find the last frame that begins before `end`, whose chunk has one."""
+        self._checksum = None
+        stop, size = end, _SEARCHED_AT_FIRST
+        while stop > self._sound:
+            start = max(self._sound, stop - size)
+            found = flac.last_header(self._body.read(start, stop - start + 16), self._info)
+            if found is not None:
+                offset, header = found
+                if flac.is_final(header, self._info):
+                    self._checksum, self._read = 0, start + offset
+                return
+            stop, size = start, min(4 * size, _SEARCHED_AT_ONCE)
 
 
 def _bare_frames(body: Body, start: int) -> Walk:
@@ -427,9 +462,9 @@ def _transport_stream(body: Body, start: int) -> Walk:
     latest = mpeg_ts.first_time(body.read(start, _SEARCHED_AT_ONCE))
     end = body.size_bytes
     for edge in [start, *body.edges_between(start, body.size_bytes)]:
-        head = body.read(edge, _SEARCHED_AT_ONCE)
+        head = body.read(edge, _HEAD_SIZE)
         if edge != start and mpeg_ts.begins_stream(head):
-            time = mpeg_ts.first_time(head)
+            time = mpeg_ts.first_time(body.read(edge, _SEARCHED_AT_ONCE))
             if time is not None and latest is not None and time <= latest:
                 return edge  # segments of one stream go on in time, other recordings begin anew
             latest = time
@@ -437,7 +472,7 @@ def _transport_stream(body: Body, start: int) -> Walk:
             return edge
         stop = body.next_edge(edge)
         next_file = body.next_beginning(edge + 1, stop)
-        has_packets = next_file is not None or mpeg_ts.has_packets(head[: min(stop - edge, 4096)])
+        has_packets = next_file is not None or mpeg_ts.has_packets(head[: stop - edge])
         if edge != start and not has_packets and body.begins_any_file(edge):
             return edge
         if has_packets:

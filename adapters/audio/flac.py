@@ -14,6 +14,7 @@ from typing import BinaryIO
 MAGIC = b"fLaC"
 STREAMINFO_SIZE = 34
 
+_MOST_BLOCKS = 1000
 _BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {code: 1 << code for code in range(8, 16)}
 
 
@@ -99,29 +100,31 @@ def frame_header(frame: bytes) -> FrameHeader | None:
 
 
 def metadata_end(reader: BinaryIO, position: int) -> int:
-    """Where the frames begin in a stream that begins at `position`."""
+    """Where the frames begin in a stream that begins at `position`, or a block of metadata, if there are too many."""
     position += len(MAGIC)
-    is_last = False
-    while not is_last:
+    for _ in range(_MOST_BLOCKS):
         reader.seek(position)
         head = reader.read(4)
         position += len(head) + int.from_bytes(head[1:], "big")
-        is_last = len(head) < 4 or bool(head[0] & 0x80)
+        if len(head) < 4 or head[0] & 0x80:
+            break
     return position
 
 
-def ends_stream(tail: bytes, info: StreamInfo) -> bool:
-    """Whether the bytes end in the stream's last frame, going by the number of samples that the stream declares."""
-    offset = len(tail)
-    while info.samples and (offset := tail.rfind(b"\xff", 0, offset)) >= 0:
-        header = frame_header(tail[offset : offset + 16])
-        if header is None:
-            continue
-        first = header.number if header.counts_samples else header.number * info.largest_block
-        # The checksum is slow, and few headers are those of a last frame.
-        if first + header.block_size == info.samples:
-            return crc16(tail[offset:]) == 0
-    return False
+def last_header(block: bytes, info: StreamInfo) -> tuple[int, FrameHeader] | None:
+    """Where the last frame of the stream that begins in these bytes does, and its header."""
+    offset = len(block)
+    while (offset := block.rfind(b"\xff", 0, offset)) >= 0:
+        header = frame_header(block[offset : offset + 16])
+        if header is not None and header.block_size <= info.largest_block:
+            return offset, header
+    return None
+
+
+def is_final(header: FrameHeader, info: StreamInfo) -> bool:
+    """Whether the frame is the stream's last, going by the number of samples that the stream declares."""
+    first = header.number if header.counts_samples else header.number * info.largest_block
+    return bool(info.samples) and first + header.block_size == info.samples
 
 
 class FlacWriter:
@@ -227,9 +230,8 @@ def crc8(block: bytes) -> int:
     return value
 
 
-def crc16(block: bytes) -> int:
-    """Zero for a whole frame with its checksum."""
-    value = 0
+def crc16(block: bytes, value: int = 0) -> int:
+    """Zero for a whole frame with its checksum. `value`: the CRC of the bytes before."""
     for byte in block:
         value = (value << 8 & 0xFF00) ^ _CRC16[value >> 8 ^ byte]
     return value

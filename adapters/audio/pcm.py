@@ -45,7 +45,7 @@ def stitch_pcm(
     Raises: TooLong; OSError when a chunk cannot be read or the output cannot be written.
     """
     measured = MeasuredChunks.of(chunks)
-    size_bytes = sum(measured.sizes_bytes)
+    size_bytes = sum(piece.size_bytes for piece in measured.pieces)
     duration = timedelta(seconds=size_bytes / (SAMPLE_RATE * SAMPLE_BYTES))
     if longest is not None and duration > longest:
         raise TooLong(longest)

@@ -12,16 +12,17 @@ What cannot be decoded is left out and told as `Damage`. A WAV of more than 4 Gi
 runs in a worker process.
 """
 
-import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
-from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks, OpenChunk
+from adapters.audio.chunk_bytes import READ_SIZE_BYTES, ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import CONTENT_TYPES, Container
 from adapters.audio.damage import Damage, DamageReason
 from adapters.audio.demuxing import links_of
@@ -31,7 +32,6 @@ from adapters.audio.remuxing import remux
 from adapters.audio.survey import Survey, TooMuchSound, survey
 from adapters.audio.wav import read_wave
 from adapters.audio.whole_files import FoundFiles, WholeFile, whole_files
-from adapters.blobs.copying import copy_blob
 
 Method = Literal["concatenated", "remuxed", "reencoded"]
 
@@ -71,13 +71,20 @@ def stitch(
     Raises: ChecksumMismatch, NotAudio, UnsupportedAudio, TooLong (see `AudioError`: trying again cannot help); OSError
     when a chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
     """
-    measured = MeasuredChunks.of(chunks, numbers)
+    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+        copy = Path(scratch) / "chunks"
+        measured = MeasuredChunks.copied(chunks, copy, numbers)
+        return _stitched(measured, copy, output, checksum_md5, longest)
+
+
+def _stitched(
+    measured: MeasuredChunks, copy: Path, output: Path, checksum_md5: str | None, longest: timedelta | None
+) -> StitchedAudio:
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
         raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
     surveys, damage = _surveyed(whole_files(measured), longest)
     try:
-        with output.open("w+b") as written:
-            container, method = _write(surveys, written)
+        container, method = _write(surveys, copy, output)
         result = surveys[0] if method == "concatenated" else survey(_written_file(container, output))
     except BaseException:
         output.unlink(missing_ok=True)
@@ -132,15 +139,21 @@ def _content_type(container: Container, codec: str) -> str:
     return CONTENT_TYPES[container]
 
 
-def _write(surveys: Sequence[Survey], output: BinaryIO) -> tuple[Container, Method]:
+def _write(surveys: Sequence[Survey], copy: Path, output: Path) -> tuple[Container, Method]:
+    """`copy`: the file that all chunks are in, which is taken for the output if it is just that."""
     if len(surveys) == 1 and _plays_as_it_is(surveys[0]):
-        _concatenate(surveys[0].file.run, output)
+        run = surveys[0].file.run
+        if len(run.stretches) == 1 and run.size_bytes == copy.stat().st_size:
+            copy.replace(output)
+        else:
+            _concatenate(run, output)
         return surveys[0].file.container, "concatenated"
-    container = remux(surveys, output)
-    if container is not None:
-        return container, "remuxed"
-    reencode(surveys, output)
-    return Container.FLAC, "reencoded"
+    with output.open("w+b") as written:
+        container = remux(surveys, written)
+        if container is not None:
+            return container, "remuxed"
+        reencode(surveys, written)
+        return Container.FLAC, "reencoded"
 
 
 def _plays_as_it_is(survey: Survey) -> bool:
@@ -155,14 +168,9 @@ def _plays_as_it_is(survey: Survey) -> bool:
     return wave is not None and wave.sizes_are_right
 
 
-def _concatenate(run: ChunkRun, output: BinaryIO) -> None:
-    for index, piece in enumerate(run.pieces):
-        with piece.open_chunk() as reader:
-            if piece.start == 0 and reader.seek(0, os.SEEK_END) == piece.size_bytes:
-                copy_blob(reader, output)
-                continue
-        with run.part(run.edges[index], run.edges[index + 1]).open() as part:
-            copy_blob(part, output)
+def _concatenate(run: ChunkRun, output: Path) -> None:
+    with run.open() as reader, output.open("wb") as written:
+        shutil.copyfileobj(reader, written, READ_SIZE_BYTES)
 
 
 def _written_file(container: Container, path: Path) -> WholeFile:

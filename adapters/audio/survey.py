@@ -168,8 +168,8 @@ class _Heard:
 
 def _heard(file: WholeFile, index: int, most_seconds: Fraction | None) -> tuple[Sound, list[Damage]]:
     most = None if most_seconds is None else int(most_seconds * FLICKS)
-    heard = _Heard(file.run, is_exact=file.container is Container.FLAC, most=most)
     with track_of(file, index) as track:
+        heard = _Heard(track.run, is_exact=file.container is Container.FLAC, most=most)
         if most_seconds is not None and _seconds_claimed(file, track) > most_seconds:
             raise TooMuchSound
         for part in played(track, on_undecoded=heard.lose):

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, islice
 
 from adapters.audio import flac, nested_boxes, ogg
@@ -104,7 +105,7 @@ def whole_files(measured: MeasuredChunks) -> FoundFiles:
 
     Raises: NotAudio, UnsupportedAudio with the number of the chunk that tells most, if there is no file at all.
     """
-    if not measured.chunks:
+    if not measured.pieces:
         raise NotAudio(chunk_number=None, detail="has no chunks")
     empty = {number: _Problem(number, "not_audio", _EMPTY) for number in _empty_ones(measured)}
     run = ChunkRun.of(measured)
@@ -120,7 +121,7 @@ def whole_files(measured: MeasuredChunks) -> FoundFiles:
 
 
 def _empty_ones(measured: MeasuredChunks) -> Iterator[int]:
-    return (number for number, size in zip(measured.numbers, measured.sizes_bytes, strict=True) if not size)
+    return (piece.number or 1 for piece in measured.pieces if not piece.size_bytes)
 
 
 def _searched(run: ChunkRun, problems: "dict[int, _Problem]") -> "_Search":
@@ -205,10 +206,11 @@ class _Search:
         run = self._body.run.part(first_byte, end)
         run = run.patched((gap.start - first_byte, header) for gap, header in patches if header)
         dropped = set[int]()
+        coded = _CodedSound(run)
         for group in touched.gaps(range(bisect.bisect_left(edges, start + 1), bisect.bisect_left(edges, end))):
             dropped |= self._report_group(group, end, follows=group[0] > min(touched.indexes, default=group[0]))
         for index in range(bisect.bisect_left(edges, start + 1), bisect.bisect_right(edges, end) - 1):
-            if index in touched.indexes and self._is_foreign(container, run, index):
+            if index in touched.indexes and self._is_foreign(container, coded, index):
                 dropped.add(self._number(index))
         holes = (hole for hole in touched.holes if container in _WITHOUT_HOLES and hole.start >= first_frame)
         for hole in chain(holes, (gap for gap, _ in patches)):
@@ -292,7 +294,7 @@ class _Search:
         for number in self._body.run.numbers_in(range(start, end)):
             self.report(number, "damaged", detail)
 
-    def _is_foreign(self, container: Container, run: ChunkRun, index: int) -> bool:
+    def _is_foreign(self, container: Container, coded: "_CodedSound", index: int) -> bool:
         """Tell of a chunk whose bytes are where a file's sound should be, and are certainly none."""
         if container in _WALKED_BY_FRAMES:
             return False
@@ -303,25 +305,11 @@ class _Search:
             self.guilty.add(self._number(index))
             return True
         may_be_zeros = container not in (Container.MP4, *_NEVER_ZEROS) or not self._is_zeros(index)
-        if may_be_zeros or (container is Container.MP4 and not self._is_in_coded_sound(run, index)):
+        if may_be_zeros or (container is Container.MP4 and not coded.holds(self._number(index))):
             return False
         self.report(self._number(index), "not_audio", _HOLDS_ZEROS)
         self.guilty.add(self._number(index))
         return True
-
-    def _is_in_coded_sound(self, run: ChunkRun, index: int) -> bool:
-        """Whether a chunk is inside the sound of an MP4 file, and zeros mean nothing there."""
-        chunk = next(span for number, span in run.spans() if number == self._number(index))
-        is_sound = is_bare = False
-        with run.open() as reader:
-            for box in nested_boxes.mp4_boxes(reader, reader.size_bytes):
-                if box.name == "mdat" and box.span.start <= chunk.start and chunk.stop <= box.span.stop:
-                    is_sound = True
-                if box.name == "moov":
-                    reader.seek(box.span.start)
-                    codecs = reader.read(min(len(box.span), _LARGEST_INDEX))
-                    is_bare = any(codec in codecs for codec in _BARE_SAMPLES)
-        return is_sound and not is_bare
 
     def _pass_over(self, start: int) -> int:
         """Leave out what is no file. Returns where the next file may begin."""
@@ -391,6 +379,40 @@ class _Touched:
             self.indexes.add(self._index)
             self._index += 1
         self._index -= 1
+
+
+class _CodedSound:
+    """Where the sound of an MP4 file is, if zeros mean nothing there. What it knows is read once, when it is asked."""
+
+    def __init__(self, run: ChunkRun) -> None:
+        self._run = run
+
+    def holds(self, number: int) -> bool:
+        """Whether this chunk is inside that sound."""
+        chunk = self._spans[number]
+        return any(sound.start <= chunk.start and chunk.stop <= sound.stop for sound in self._sound_near(chunk.start))
+
+    @cached_property
+    def _spans(self) -> dict[int, range]:
+        return dict(reversed([*self._run.spans()]))
+
+    def _sound_near(self, position: int) -> list[range]:
+        index = bisect.bisect_right(self._sound, position, key=lambda sound: sound.start)
+        return self._sound[max(0, index - 1) : index]
+
+    @cached_property
+    def _sound(self) -> list[range]:
+        found = []
+        with self._run.open() as reader:
+            for box in nested_boxes.mp4_boxes(reader, reader.size_bytes):
+                if box.name == "mdat":
+                    found.append(box.span)
+                if box.name == "moov":
+                    reader.seek(box.span.start)
+                    codecs = reader.read(min(len(box.span), _LARGEST_INDEX))
+                    if any(codec in codecs for codec in _BARE_SAMPLES):
+                        return []
+        return found
 
 
 def _walked(parts: Walk, touched: _Touched, patches: list[tuple[range, bytes]]) -> int:

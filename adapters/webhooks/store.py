@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.sealing import Sealer
-from adapters.sqlite_file import connect, row_count, writing
+from adapters.sqlite_file import connect, give_back, row_count, writing
 from adapters.webhooks.deliveries import Attempt, Delivery, Due, Endpoint, Message, State
 from adapters.webhooks.schema import SCHEMA
 from adapters.webhooks.sender import Sent
@@ -249,6 +249,7 @@ class WebhookStore:
                 "DELETE FROM messages WHERE created_at<? AND event_id NOT IN (SELECT event_id FROM deliveries)",
                 limit,
             )
+        give_back(self._database)
         return gone
 
 

@@ -7,10 +7,10 @@ from uuid import UUID
 from adapters.notes.extractive import ExtractiveNoteWriter
 from domain.commands import RecordNote
 from domain.recording import Recording
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.note_attempts import written
 from service.application.stage_parts import Effort, StageParts, TookTooLong
-from service.application.stored_content import transcript_of
+from service.application.stored_content import stored, transcript_of
 from service.application.turns import SHORT
 
 
@@ -49,7 +49,8 @@ class NoteWriting:
             random=parts.random,
             about={"recording_id": recording_id.hex},
         )
-        blob = await asyncio.to_thread(parts.blobs.put_bytes, blob_prefix(recording_id, "note"), note.to_json())
+        prefix = made_prefix(recording_id, "note", recording.edition)
+        blob = await stored(parts.blobs, prefix, note.to_json())
         return RecordNote(
             at=parts.clock(),
             blob_key=blob.key,

@@ -1,4 +1,5 @@
-"""What each project may have at most: bytes kept, recordings, notes waiting, webhooks, end users, devices.
+"""What each project may have at most: bytes kept, recordings, notes waiting, sessions, webhooks, end users,
+devices.
 
 What a project has is known from the log (`adapters.usage`), a moment late. So a request takes what it will need when it
 is let in, and gives it back only once the view shows what came of it: many requests at once get no more than the same
@@ -40,7 +41,7 @@ class PassingQuotaReached(QuotaReached):
 
 
 class EntryQuotaReached(QuotaReached):
-    """Something registered must be deleted, or the quota enlarged: of webhooks, end users or devices."""
+    """Something registered must be deleted, or the quota enlarged: of webhooks, end users, devices or sessions."""
 
 
 def reached(quota: Quota, *, used: int, most: int) -> QuotaReached:
@@ -58,6 +59,8 @@ _SENTENCES: Mapping[Quota, str] = {
     "for a larger quota.",
     Quota.WAITING_NOTES: "The project's quota is {most} notes that wait to be written, and it has {used}; order again "
     "when some are written.",
+    Quota.SESSIONS: "The project's quota is {most} announcements of ambient sessions, and it has {used}; ask the "
+    "operator for a larger quota.",
     Quota.WEBHOOKS: "The project's quota is {most} webhooks, and it has {used}; delete one, or ask the operator for a "
     "larger quota.",
     Quota.END_USERS: "The project's quota is {most} end users, and it has {used}; erase one, or ask the operator for a "
@@ -224,7 +227,7 @@ _MOST_LEAVING = 1_000
 """Further ones are given back together, so that a view that stands still costs no memory."""
 
 
-COUNTED = _KEPT | _PASSING
+COUNTED = _KEPT | _PASSING | {Quota.SESSIONS}
 """The quotas of what is counted from the log."""
 
 
@@ -235,4 +238,5 @@ def used_of(usage: Usage, quota: Quota) -> int:
         Quota.OPEN_RECORDINGS: usage.open_recordings,
         Quota.RECORDINGS: usage.recordings,
         Quota.WAITING_NOTES: usage.waiting_notes,
+        Quota.SESSIONS: usage.sessions,
     }[quota]

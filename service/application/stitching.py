@@ -20,7 +20,7 @@ from domain.commands import RecordStitched
 from domain.events import Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.stage_parts import Effort, StageParts
 from service.application.worker_store import store_at
 
@@ -80,7 +80,7 @@ class Stitching:
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             chunk_numbers=[chunk.number for chunk in chunks],
             checksum_md5=recording.checksum_md5,
-            prefix=blob_prefix(recording_id, "audio"),
+            prefix=made_prefix(recording_id, "audio", recording.edition),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
             float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
             longest=parts.longest_recording,

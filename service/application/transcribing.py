@@ -14,7 +14,7 @@ from domain.commands import RecordTranscribed
 from domain.events import ChunkTranscribed, RecordingKind
 from domain.languages import primary_language
 from domain.recording import Recording
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
 from service.application.stage_parts import Effort, StageParts
 from service.application.worker_store import store_at
@@ -75,7 +75,7 @@ class Transcribing:
             "audio_key": stitched.blob_key,
             "engine": parts.engine,
             "language": language,
-            "prefix": blob_prefix(recording_id, "transcript"),
+            "prefix": made_prefix(recording_id, "transcript", recording.edition),
         }
         if recording.opened.kind is RecordingKind.SAMPLES:
             session = SessionOrder(chunks=_words_stored(recording, language), **common)

@@ -17,7 +17,7 @@ from adapters.event_log.port import LogUnavailable
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
+from domain.events import ChunkStored, ErasedPart, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
 from domain.life import decide
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
@@ -92,7 +92,7 @@ class Appended:
 
 
 class Uploads:
-    """`chunk_retention`: how long chunks are kept after they are stitched."""
+    """`settling`: a lock for each blob, which whoever removes chunks' bytes takes, too."""
 
     def __init__(
         self,
@@ -102,15 +102,14 @@ class Uploads:
         quotas: Quotas,
         clock: Clock,
         metrics: Metrics,
-        chunk_retention: timedelta,
+        settling: KeyedLocks,
     ) -> None:
         self._recordings = recordings
         self._quotas = quotas
         self._blobs = blobs
         self._clock = clock
         self._chunk_bytes = metrics.chunk_bytes
-        self._chunk_retention = chunk_retention
-        self._settling = KeyedLocks()  # by blob: equal bytes of a refused request are gone before others are accepted
+        self._settling = settling  # by blob: equal bytes of a refused request are gone before others are accepted
 
     async def open(self, announced: Announcement) -> Recording:
         """Open the recording. Opening again with the same facts changes nothing, whatever the project's quotas.
@@ -155,11 +154,14 @@ class Uploads:
             recording_generation=announced.recording_generation,
         )
         try:
-            return await self._execute(announced.recording_id, command)
+            recording = await self._execute(announced.recording_id, command)
         except RecordingError:
             if details_key is not None:
                 await self._discard_details(announced.recording_id, details_key)
             raise
+        if details_key is not None and recording.erased is ErasedPart.EVERYTHING:  # and now back with this request
+            await self._blobs.delete(details_key)
+        return recording
 
     async def ensure_open(self, announced: Announcement) -> Recording:
         """Open the recording unless it is open: for dialects in which the first request about a recording opens it.
@@ -288,21 +290,16 @@ class Uploads:
             expected_bytes=expected_bytes,
         )
         recording = await self._execute(recording_id, command, after=staged)
-        if staged.keeper is None and self._may_be_erased(recording, command.at):  # and now back with a repeated request
+        if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
             await self._blobs.delete(blob.key)
         return recording
-
-    def _may_be_erased(self, recording: Recording, at: datetime) -> bool:
-        """Whether the chunks are past their retention: see `service.followers.eraser.STITCHED_CHUNKS`."""
-        stitched = recording.stitched
-        return stitched is not None and not stitched.damage and stitched.at + self._chunk_retention <= at
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
 
         def has_it(recording: Recording) -> bool:
             stored = recording.chunks.get(number)
-            return stored is not None and stored.blob_key == staged.blob.key
+            return recording.keeps_chunks and stored is not None and stored.blob_key == staged.blob.key
 
         if not await self._holds(recording_id, has_it):
             await discard(self._blobs, staged)
@@ -382,7 +379,7 @@ class Uploads:
         """Remove bytes that no chunk holds. Equal chunks share the same bytes."""
 
         def has_it(recording: Recording) -> bool:
-            return any(chunk.blob_key == blob_key for chunk in recording.chunks.values())
+            return recording.keeps_chunks and any(chunk.blob_key == blob_key for chunk in recording.chunks.values())
 
         if not await self._holds(recording_id, has_it):
             await self._blobs.delete(blob_key)

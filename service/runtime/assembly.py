@@ -33,6 +33,7 @@ from service.application.consultations import Consultations
 from service.application.device_tokens import DeviceTokens
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
+from service.application.keyed_locks import KeyedLocks
 from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
@@ -57,11 +58,12 @@ from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
 from service.dialects.registry import DIALECTS
-from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
+from service.followers.deletion import Deletion
 from service.followers.expirer import Expirer
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
 from service.followers.projector import Projector
+from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
@@ -72,6 +74,7 @@ from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import order_writer, usable_engine
+from service.runtime.housekeeping import erasers
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import open_stage_parts
@@ -148,13 +151,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             job_memory_bytes=settings.worker_memory_bytes,
         )
         opened.push_async_callback(recognition.close)
+        settling = KeyedLocks()
         uploads = Uploads(
-            stores.recordings,
-            stores.blobs,
-            quotas=quotas,
-            clock=clock,
-            metrics=metrics,
-            chunk_retention=settings.chunk_retention,
+            stores.recordings, stores.blobs, quotas=quotas, clock=clock, metrics=metrics, settling=settling
         )
         consultations = Consultations(
             stores.recordings,
@@ -177,7 +176,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             transcription_requests=TranscriptionRequests(
                 stores.recordings, engine=engine, language=settings.language, clock=clock
             ),
-            sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
+            sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
@@ -218,6 +217,23 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
+        followers += erasers(
+            settings,
+            log=stores.log,
+            recordings=stores.recordings,
+            blobs=stores.blobs,
+            settling=settling,
+            positions=stores.positions,
+            clock=clock,
+        )
+        pruner = Pruner(
+            stores.device_tokens,
+            stores.kept_answers,
+            stores.directory_thread,
+            files=(stores.summaries, stores.note_order_view, stores.search_index),
+            clock=clock,
+        )
+        followers.append((pruner.name, pruner.run))
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
         yield RunningService(
@@ -269,7 +285,9 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(directory.close)
     kept_answers = KeptAnswers.in_directory(settings.data_dir)
     opened.callback(kept_answers.close)
-    device_tokens = DeviceTokens(KeyStore(settings.keys_path, clock=clock), clock=clock)
+    device_tokens = DeviceTokens(
+        KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window
+    )
     opened.callback(device_tokens.close)
     directory_thread = OneThread("directory")
     opened.callback(directory_thread.close)
@@ -301,18 +319,9 @@ def _followers(
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings and that publish."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
-    eraser = Eraser("erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=clock)
-    chunk_eraser = Eraser(
-        "erase-chunks",
-        STITCHED_CHUNKS,
-        settings.chunk_retention,
-        log=log,
-        blobs=blobs,
-        positions=positions,
-        clock=clock,
-    )
+    deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
     expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
-    for each in (eraser, chunk_eraser, expirer):
+    for each in (deletion, expirer):
         yield each.name, each.run
     policy = RetryPolicy(
         first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
@@ -321,7 +330,7 @@ def _followers(
         follower = StageFollower(
             stage,
             stage.open_work(stage_parts),
-            on_gone=eraser.erase,
+            on_gone=deletion.erase,
             log=log,
             recordings=stores.recordings,
             positions=positions,
@@ -341,7 +350,7 @@ def _followers(
             clock=clock,
             random=stage_parts.random,
         ).work,
-        on_gone=eraser.erase,
+        on_gone=deletion.erase,
         log=log,
         orders=stores.note_orders,
         recordings=stores.recordings,

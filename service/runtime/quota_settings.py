@@ -29,6 +29,13 @@ class QuotaSettings(HttpSettings):
     quota_waiting_notes: Annotated[
         Limit, Field(description="most ordered notes of a project, such as Bota's summaries, that wait to be written")
     ] = 1_000
+    quota_sessions: Annotated[
+        Limit | None,
+        Field(
+            description="most announcements of ambient sessions of a project, each change of one counted; if unset, no "
+            "limit"
+        ),
+    ] = None
     quota_webhooks: Annotated[Limit, Field(description="most webhook endpoints of a project")] = 50
     quota_end_users: Annotated[Limit, Field(description="most registered end users of a project")] = 100_000
     quota_devices: Annotated[Limit, Field(description="most registered devices of a project")] = 100_000
@@ -40,6 +47,7 @@ class QuotaSettings(HttpSettings):
             Quota.OPEN_RECORDINGS: self.quota_open_recordings,
             Quota.RECORDINGS: self.quota_recordings,
             Quota.WAITING_NOTES: self.quota_waiting_notes,
+            Quota.SESSIONS: self.quota_sessions,
             Quota.WEBHOOKS: self.quota_webhooks,
             Quota.END_USERS: self.quota_end_users,
             Quota.DEVICES: self.quota_devices,

@@ -93,8 +93,16 @@ class ServiceSettings(QuotaSettings):
     ] = 256 * 1024
     chunk_retention_hours: Annotated[
         float,
-        Field(ge=0, description="how long chunks are kept after they are stitched without damage, in hours"),
+        Field(
+            ge=0,
+            description="how long chunks are kept after they are stitched without damage, and replaced bytes after "
+            "they were replaced, in hours",
+        ),
     ] = 168
+    expired_retention_hours: Annotated[
+        float,
+        Field(ge=0, description="how long what arrived of a recording is kept after the recording expired, in hours"),
+    ] = 720
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")
     ] = 6

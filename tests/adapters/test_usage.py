@@ -23,7 +23,9 @@ from tests.domain.histories import (
     note_order_fulfilled,
     note_ordered,
     opened,
+    session_ended,
     session_opened,
+    session_updated,
     stitched,
 )
 
@@ -73,10 +75,10 @@ def test_each_project_has_its_own_usage_and_one_that_is_not_known_has_none(store
     told.tell(uuid4(), opened(), chunk(1, b"12345"))
     told.tell(uuid4(), opened(), chunk(1, b"123"), finalized(1))
     told.tell(uuid4(), opened(tenant_id="proj_2"), chunk(1, b"1"))
-    told.tell(uuid4(), session_opened())
+    told.tell(uuid4(), session_opened(tenant_id="proj_2"))
     apply(store, told)
     assert store.of("proj_1") == UsageAt(Usage(kept_bytes=8, open_recordings=1, recordings=2), len(told.events))
-    assert used(store, "proj_2") == Usage(kept_bytes=1, open_recordings=1, recordings=1)
+    assert used(store, "proj_2") == Usage(kept_bytes=1, open_recordings=1, recordings=1, sessions=1)
     assert store.of("proj_3") == UsageAt(NOTHING, len(told.events))
     assert store.largest(1) == [("proj_1", used(store))]
     assert [project_id for project_id, _ in store.largest(9)] == ["proj_1", "proj_2"]
@@ -129,6 +131,15 @@ def test_it_does_not_matter_how_many_events_are_folded_together(tmp_path, told, 
             store.apply([RecordedEvent(store.position() + 1, its_id, 99, deleted(), None)], after=store.position())
         assert [store.of(f"proj_{number}").usage for number in range(2)] == [NOTHING, NOTHING]
         store.close()
+
+
+def test_every_announcement_of_a_session_counts_that_says_something_new(store, told):
+    its_id = told.tell(uuid4(), session_opened(tenant_id="proj_3"), session_updated(), session_updated())
+    apply(store, told)
+    told.tell(its_id, session_ended(), session_opened(tenant_id="proj_3"), session_updated())
+    told.tell(uuid4(), session_opened(tenant_id="proj_3"))
+    apply(store, told)
+    assert used(store, "proj_3") == Usage(sessions=6)
 
 
 def test_only_one_who_knows_where_the_view_stands_can_move_it(store, told):

@@ -29,7 +29,7 @@ from service.dialects.bota.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.signed_urls import SignatureRefused
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 _CHUNKS = "GET /v1/recordings/{id}/chunks"
 _STORED_BYTES = f"{_CHUNKS}/{{number}} and {_CHUNKS}/all give the stored bytes."
@@ -143,12 +143,15 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkBeyondTotal: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.AlreadyFinalized: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.RecordingExpired: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.ReplacedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.RestartedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
     domain.ChunkSizeDiffers: "POST /v1/recordings/{id}/upload-url with its size gives a URL to replace the file.",
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     KeptQuotaReached: "DELETE /v1/recordings/{id} deletes one.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
+    ExpiredChunksErased: "POST /v1/recordings does so.",
     SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to while the recording accepts uploads, "
     "GET …/download-url one for the audio, and GET …/chunks/all what is stored.",
     UploadNotVerified: "POST /v1/recordings/{id}/upload-url says where.",

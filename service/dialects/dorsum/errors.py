@@ -18,7 +18,7 @@ from service.dialects.dorsum.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, ErrorTable, Refusal, Row
 from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 _RETRY_LATER = {"Retry-After": "5"}
 _SESSION = "/api/consultations/{session_id}"
@@ -36,6 +36,10 @@ _ERASED = (
     "The chunks were erased some time after they were stitched into one file; a key that may read recordings gets it "
     "at GET /v1/recordings/{id}/download-url."
 )
+_EXPIRED_ERASED = (
+    "The session expired before its final chunk came, and its chunks were erased some time after that; start a new one."
+)
+_OFTEN = f"The session was retried as often as it may be; its chunks stay. Start a new one. {_STORED_BYTES}"
 _NOT_RECOGNIZED = "The chunk is stored, but could not be recognized now; send it again."
 
 
@@ -69,7 +73,9 @@ ERRORS = ErrorTable(
         domain.ChunkNumberOutOfRange: Row(409, sentence=_FULL),
         domain.NotFailed: Row(409, sentence=_NOT_FAILED),
         NoSuchChunk: Row(404, sentence=_NO_SUCH_CHUNK),
+        domain.RestartedTooOften: Row(409, sentence=_OFTEN),
         ChunksErased: Row(410, sentence=_ERASED),
+        ExpiredChunksErased: Row(410, sentence=_EXPIRED_ERASED),
     },
     _write,
 )

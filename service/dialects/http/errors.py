@@ -17,7 +17,7 @@ from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 _NOT_FOUND = 404
 
@@ -78,6 +78,8 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkBeyondTotal: Row(409, "already_finalized"),
     domain.ChunkNumberOutOfRange: Row(400, "invalid_request"),
     domain.TotalChunksOutOfRange: Row(400, "invalid_request"),
+    domain.ReplacedTooOften: Row(409, "replaced_too_often"),
+    domain.RestartedTooOften: Row(409, "restarted_too_often"),
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
     domain.ChunkSizeDiffers: Row(409, "size_mismatch"),
     domain.ChunkWithoutBytes: Row(400, "invalid_request"),
@@ -85,6 +87,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.NotFailed: Row(409, "not_failed"),
     NoSuchChunk: Row(404, "chunk_not_found"),
     ChunksErased: Row(410, "chunks_erased"),
+    ExpiredChunksErased: Row(410, "chunks_erased"),
 }
 """What every dialect answers the same way, unless its own rows say otherwise: those are looked at first."""
 

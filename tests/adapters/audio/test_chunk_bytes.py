@@ -1,17 +1,16 @@
 """Chunks read as one stream, however small they are."""
 
+import hashlib
 import io
-from functools import partial
-from typing import BinaryIO
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.audio.chunk_bytes import ChunkRun, MeasuredChunks
-from adapters.audio.whole_files import whole_files
-from tests.adapters.audio import samples
-from tests.adapters.audio.samples import encoded, openers, tone
+from tests.adapters.audio.samples import openers
 
 
 @given(
@@ -28,18 +27,19 @@ def test_any_stretch_is_what_the_chunks_hold(sizes: list[int], reads: list[tuple
             assert reader.read(size) == whole[position : position + size]
 
 
-def test_thousands_of_tiny_chunks_are_opened_a_few_times_each() -> None:
-    content = encoded(samples.WAV, tone(2_000, rate=16_000), rate=16_000)
-    opened = 0
-
-    def opening(byte: int) -> BinaryIO:
-        nonlocal opened
-        opened += 1
-        return io.BytesIO(bytes([byte]))
-
-    found = whole_files(MeasuredChunks.of([partial(opening, byte) for byte in content]))
-    assert [file.run.size_bytes for file in found.files] == [len(content)]
-    assert opened < 10 * len(content)
+@given(sizes=st.lists(st.integers(0, 3_000), max_size=30), data=st.data())
+def test_a_copy_holds_what_the_chunks_hold(sizes: list[int], data: st.DataObject) -> None:
+    chunks = [bytes([number]) * size for number, size in enumerate(sizes, 1)]
+    whole = b"".join(chunks)
+    left_out = data.draw(st.sets(st.integers(1, len(sizes) + 1)))
+    with tempfile.TemporaryDirectory() as folder:
+        measured = MeasuredChunks.copied(openers(chunks), Path(folder) / "copy")
+        run = ChunkRun.of(measured)
+        assert measured.md5 == hashlib.md5(whole, usedforsecurity=False).hexdigest()
+        assert len(run.stretches) == bool(whole)
+        kept = b"".join(chunk for number, chunk in enumerate(chunks, 1) if number not in left_out)
+        with run.open() as reader, run.without(left_out).open() as rest:
+            assert (reader.read(), rest.read()) == (whole, kept)
 
 
 @pytest.mark.parametrize("sizes", [[3, 2], [9_000, 2]])

@@ -7,6 +7,7 @@ import pickle
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.audio import chunk_bytes
 from adapters.audio.errors import AudioError, ChecksumMismatch, NotAudio
 from adapters.audio.stitching import StitchedAudio, stitch
 from tests.adapters.audio import samples
@@ -380,31 +382,40 @@ class TestTroubleOfTheMachine:
             stitched(chunks, tmp_path)
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_chunk_that_can_not_be_read_is_an_os_error_and_leaves_nothing(self, tmp_path: Path) -> None:
+        good = opener(FILES[samples.WAV][0])
+        with pytest.raises(OSError, match="the disk gave out"):
+            stitch([good, _Broken, good], tmp_path / "stitched")
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize("kind", EVERY_FORMAT)
-    def test_a_chunk_that_can_not_be_read_is_an_os_error_at_any_point(self, kind: str, tmp_path: Path) -> None:
-        good = opener(FILES[kind][0])
-        opened = FailingChunk(FILES[kind][1])
-        stitch([good, opened, good], tmp_path / "stitched")
+    def test_a_copy_that_can_not_be_read_is_an_os_error_at_any_point(
+        self, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        chunks = openers([FILES[kind][0], FILES[kind][1], FILES[kind][0]])
+        copies = FailingCopies()
+        monkeypatch.setattr(chunk_bytes, "open_unbuffered", copies)
+        stitch(chunks, tmp_path / "stitched")
         (tmp_path / "stitched").unlink()
-        assert opened.opens > 2
-        for working in range(opened.opens):
+        assert copies.opens > 2
+        for working in range(copies.opens):
+            monkeypatch.setattr(chunk_bytes, "open_unbuffered", FailingCopies(working_opens=working))
             with pytest.raises(OSError, match="the disk gave out"):
-                stitch([good, FailingChunk(FILES[kind][1], working_opens=working), good], tmp_path / "stitched")
+                stitch(chunks, tmp_path / "stitched")
             assert list(tmp_path.iterdir()) == []
 
 
-class FailingChunk:
-    """A chunk that opens and is read some times, and then fails as a broken disk does."""
+class FailingCopies:
+    """Files that open and are read some times, and then fail as those on a broken disk do."""
 
-    def __init__(self, content: bytes, *, working_opens: int | None = None) -> None:
-        self._content = content
+    def __init__(self, *, working_opens: int | None = None) -> None:
         self._working_opens = working_opens
         self.opens = 0
 
-    def __call__(self) -> io.BytesIO:
+    def __call__(self, path: Path) -> BinaryIO:
         self.opens += 1
         works = self._working_opens is None or self.opens <= self._working_opens
-        return io.BytesIO(self._content) if works else _Broken()
+        return path.open("rb") if works else _Broken()
 
 
 class _Broken(io.BytesIO):

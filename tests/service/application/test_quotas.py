@@ -7,7 +7,6 @@ import pytest
 from adapters.quotas import Quota
 from adapters.usage import Usage, UsageAt
 from service.application.quotas import (
-    COUNTED,
     EntryQuotaReached,
     KeptQuotaReached,
     PassingQuotaReached,
@@ -163,4 +162,15 @@ def test_every_refusal_says_what_the_quota_is_what_is_used_and_what_to_do(quota)
     assert "quota is 1000 " in told
     assert " 1234; " in told
     assert any(advice in told for advice in ("delete", "erase", "ask the operator", "order again"))
-    assert isinstance(reached(quota, used=1, most=1), EntryQuotaReached) is (quota not in COUNTED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "quotas"),
+    [
+        (KeptQuotaReached, {Quota.BYTES, Quota.RECORDINGS}),
+        (PassingQuotaReached, {Quota.OPEN_RECORDINGS, Quota.WAITING_NOTES}),
+        (EntryQuotaReached, {Quota.SESSIONS, Quota.WEBHOOKS, Quota.END_USERS, Quota.DEVICES}),
+    ],
+)
+def test_what_makes_room_again_tells_how_a_refusal_is_answered(kind, quotas):
+    assert {quota for quota in Quota if type(reached(quota, used=1, most=1)) is kind} == quotas

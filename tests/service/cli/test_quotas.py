@@ -19,6 +19,7 @@ NEW = """proj_1
   open_recordings  1 (of 10000)
   recordings       1 (no limit)
   waiting_notes    0 (of 1000)
+  sessions         0 (no limit)
   webhooks         0 (of 50)
   end_users        1 (of 100000)
   devices          0 (of 100000)

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.quotas import Quota, QuotaStore
 from domain.identity import recording_id
+from service.application import clock as clock_module
 from service.dialects.dragon.names import recording_named, tenant_of_customer
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, keys_in, silence
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, ids
@@ -87,6 +89,18 @@ async def test_what_is_stored_is_accepted_again_however_full_the_project_is_and_
     assert [chunk["size_bytes"] for chunk in chunks] == [len(BODY), len(MORE)]
 
 
+async def test_a_body_that_does_not_fit_is_refused_before_it_is_asked_for(running, own):
+    recording = await full(running, own)
+    path = recording["chunk_upload_url_template"].replace("{part}", "3").removeprefix(running.settings.base_url)
+    for size_bytes, answered in ((len(TOO_MUCH), b"HTTP/1.1 507 "), (9, b"HTTP/1.1 100 Continue")):
+        head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size_bytes}\r\nExpect: 100-continue\r\n\r\n"
+        reader, writer = await asyncio.open_connection(running.settings.host, running.settings.port)
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(answered)
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_opening_again_with_the_same_key_gives_the_recording_however_full_the_project_is(running, own):
     named = {"Idempotency-Key": "visit-1"}
     body = {"streaming": True, "end_user_id": "eu_1", "codec": "opus", "name": "a visit"}
@@ -124,6 +138,21 @@ async def test_expired_and_completed_recordings_are_open_no_more(running, own):
     await running.api.create()
 
 
+async def test_what_was_replaced_or_expired_makes_room_once_its_retention_is_over(running, own, monkeypatch):
+    monkeypatch.setattr(clock_module, "LONGEST_SLEEP", timedelta(seconds=0.1))
+    own.set_for(project_of(running), Quota.BYTES, 2 * len(BODY))
+    recording = await running.api.upload([BODY])
+    assert (await running.api.put(recording, 1, BODY[::-1])).status == 200
+    await until(running, kept_bytes=2 * len(BODY))
+    refused = await running.api.call("POST", "/v1/recordings", body={"end_user_id": "eu_1"})
+    check_refused(refused, 507, "bytes", 2 * len(BODY))
+    running.turn(hours=running.settings.chunk_retention_hours + 5)
+    await until(running, kept_bytes=len(BODY))
+    await running.api.create()
+    running.turn(hours=running.settings.expired_retention_hours + 5)
+    await until(running, kept_bytes=0)
+
+
 async def until(running: Running, **holds: int) -> None:
     """Once this is what the view says of Bota's project."""
     store = running.service.usage_view._store
@@ -155,6 +184,24 @@ async def test_dragons_chunks_and_finalize_are_refused_by_the_customers_quota_wi
     assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
     named = recording_named(project, dragon.correlation_id, 2)
     assert not list(running.stores.blobs.keys(f"recordings/{named.hex}/"))
+
+
+@pytest.mark.filterwarnings("ignore:It is recommended to use web.RequestKey")
+async def test_dragons_sessions_are_counted_with_their_changes_and_one_that_is_known_is_answered(running, own):
+    entry = credentials(running, "dragon")
+    dragon = Dragon(running.settings.base_url, await development_token(entry), ids(entry))
+    own.set_for(tenant_of_customer(entry["customer_id"]), Quota.SESSIONS, 2)
+    said = {"data": orjson.dumps({"about": "a visit"}).decode()}
+    first = await dragon.announce(**said)
+    changed = await dragon.announce(data=None)
+    assert (first.status, changed.status) == (200, 200)
+    assert (await dragon.announce(data=None)).body == changed.body
+    another = Dragon(dragon.url, dragon.token, ids(entry))
+    for refused in (await dragon.announce(**said), await another.announce(**said)):
+        assert refused.status == 409
+        assert "quota is 2 announcements of ambient sessions, and it has 2;" in refused.json["error"]
+    assert (await dragon.end()).status == 200
+    assert len(list(running.stores.blobs.keys("recordings/"))) == 1
 
 
 async def test_dorsums_chunks_are_refused_and_one_that_is_stored_gets_its_answer_again(running, own):

@@ -69,8 +69,8 @@ FAULTS = (
     Fault(
         "retried from the first stage instead of the failed one",
         "domain/decisions.py",
-        "RetryRequested(at=command.at, stage=recording.failed.stage)",
-        "RetryRequested(at=command.at, stage=Stage.STITCH)",
+        "stage = recording.failed.stage",
+        "stage = Stage.STITCH",
     ),
     Fault(
         "what was made of a damaged chunk is taken for what is made of the one that replaced it",
@@ -81,8 +81,8 @@ FAULTS = (
     Fault(
         "the transcript of a damaged chunk outlives its replacement",
         "domain/recording.py",
-        "failed=None, stitched=None, transcribed=None, note=None)",
-        "failed=None, stitched=None)",
+        "failed=None, stitched=None, transcribed=None, note=None, superseded=superseded)",
+        "failed=None, stitched=None, superseded=superseded)",
     ),
     Fault(
         "metadata replaces bytes",
@@ -123,8 +123,26 @@ FAULTS = (
     Fault(
         "position saved before the work",
         "service/followers/jobs.py",
-        "position = min(self._unfinished, default=self._read_up_to + 1) - 1",
+        "position = min(before_the_oldest, *unread, self._read_up_to)",
         "position = self._read_up_to",
+    ),
+    Fault(
+        "position saved behind jobs that did not fit into memory",
+        "service/followers/jobs.py",
+        "position = min(before_the_oldest, *unread, self._read_up_to)",
+        "position = min(before_the_oldest, self._read_up_to)",
+    ),
+    Fault(
+        "jobs that did not fit into memory are not read again",
+        "service/followers/jobs.py",
+        "            queue.unread_after = recorded.position - 1",
+        "            pass",
+    ),
+    Fault(
+        "work goes on though its recording is deleted",
+        "service/followers/jobs.py",
+        "                job.task.cancel()",
+        "                pass",
     ),
     Fault(
         "a job that stopped is passed over",
