@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks soak-audio faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
+.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receiver
 soak-audio: .venv/installed ## stitch 20 000 damaged recordings, join every pair of formats; ARGS="--seed 7" runs one again
 	@$(BIN)/python -m tests.tools.soak.audio $(ARGS)
 	@test -n "$(ARGS)" || EVERY_PAIR=all $(BIN)/python -m pytest -q -n 2 tests/adapters/audio/test_pairs.py
+
+soak-abuse: .venv/installed ## honest clients beside hostile ones for half an hour; ARGS="--minutes 2" for less
+	@$(BIN)/python -m tests.tools.soak.abuse $(ARGS)
 
 format: .venv/installed ## reformat the code and fix what lint can fix
 	$(BIN)/ruff check --fix .

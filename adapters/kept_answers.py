@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 
 from adapters.sealing import Sealer
-from adapters.sqlite_file import connect, errors_named, prepare_schema, writing
+from adapters.sqlite_file import connect, errors_named, give_back, prepare_schema, writing
 
 SCHEMA_VERSION = 1
 KEPT_FOR = timedelta(hours=24)
@@ -77,7 +77,7 @@ class KeptAnswers:
         other content was answered under the name.
         """
         with errors_named(_FILE), writing(self._database):
-            self._database.execute("DELETE FROM requests WHERE begun_at<=?", (_micros(now - KEPT_FOR),))
+            self._forget_older(now)
             row = self._database.execute(
                 "SELECT content, reserved_id, status, answer FROM requests WHERE name=?", (request.name,)
             ).fetchone()
@@ -89,6 +89,16 @@ class KeptAnswers:
                 (request.name, request.content, reserved_id, _micros(now)),
             )
         return Begun(reserved_id)
+
+    def prune(self, *, now: datetime) -> None:
+        """Forget the requests of more than a day ago, also if none is made any more."""
+        with errors_named(_FILE):
+            with writing(self._database):
+                self._forget_older(now)
+            give_back(self._database)
+
+    def _forget_older(self, now: datetime) -> None:
+        self._database.execute("DELETE FROM requests WHERE begun_at<=?", (_micros(now - KEPT_FOR),))
 
     def _answer(
         self, request: NamedRequest, content: bytes, _: str, status: int | None, sealed: bytes | None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, give_back, writing
 
 SCHEMA_VERSION = 1
 
@@ -29,7 +29,10 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A credential: whose it is and what it allows. Times are aware and in UTC."""
+    """A credential: whose it is and what it allows. Times are aware and in UTC.
+
+    `made_with`: the id of the stored key with which it was made, if it is stored nowhere itself.
+    """
 
     id: str
     kind: KeyKind
@@ -43,6 +46,12 @@ class Key:
     revoked_at: datetime | None
     name: str | None
     live: bool = True
+    made_with: str | None = None
+
+    @property
+    def root_id(self) -> str:
+        """The stored key on which this one rests, and all that is made with it: itself, unless it was made with one."""
+        return self.made_with or self.id
 
     def allows(self, scope: str) -> bool:
         """Whether this key has that scope in its project. (Bota's REFERENCE.md, "Keys")
@@ -174,6 +183,11 @@ class KeyStore:
         expired = key.expires_at is not None and key.expires_at <= now
         return None if expired or key.revoked_at is not None else key
 
+    def find(self, key_id: str) -> Key | None:
+        """The key of this id, also if it is revoked or expired; None if there is none, or none any more."""
+        row = self._database.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
+        return None if row is None else _key(row)
+
     def list_keys(self, project_id: str | None = None) -> list[Key]:
         """All keys or one project's, including revoked and expired ones, oldest first."""
         rows = self._database.execute(
@@ -212,11 +226,22 @@ class KeyStore:
             raise KeyNotFound(key_id)
 
     def forget_expired(self, project_id: str, *, device_id: str, name: str) -> None:
-        """Delete the device's expired tokens of this name, of which there would be ever more."""
+        """Delete the device's expired tokens of this name, of which there would be ever more; not those that were
+        revoked: what they permitted must not be taken for what an expired one did."""
         self._database.execute(
-            "DELETE FROM keys WHERE project_id = ? AND device_id = ? AND kind = ? AND name = ? AND expires_at <= ?",
+            "DELETE FROM keys WHERE project_id = ? AND device_id = ? AND kind = ? AND name = ? AND expires_at <= ? "
+            "AND revoked_at IS NULL",
             (project_id, device_id, KeyKind.DEVICE.value, name, _stored(self._clock())),
         )
+
+    def forget_ended_device_tokens(self, *, before: datetime) -> int:
+        """Delete the device tokens that were revoked or expired before then. Returns: how many."""
+        ended = self._database.execute(
+            "DELETE FROM keys WHERE kind = ?1 AND (revoked_at < ?2 OR expires_at < ?2)",
+            (KeyKind.DEVICE.value, _stored(before)),
+        )
+        give_back(self._database)
+        return ended.rowcount
 
     def close(self) -> None:
         self._database.close()

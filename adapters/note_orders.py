@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, is_of_log, writing
+from adapters.sqlite_file import connect, give_back, is_of_log, writing
 from domain.events import LoggedEvent, NoteOrderEvent, RecordingDeleted
 from domain.note_order import NoteOrder, evolve_order
 
@@ -106,6 +106,11 @@ class NoteOrderStore:
         with self._transaction():
             if not is_of_log(self._writer, log_identity) or _position(self._writer) > head:
                 self._begin_anew()
+
+    def give_back(self) -> None:
+        """Let the file shrink by what removed orders, or a rebuild, have left of it."""
+        with self._writing:
+            give_back(self._writer)
 
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""

@@ -4,10 +4,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 10
+
+LOG_BYTES = 8 * 1024 * 1024
+"""A write-ahead log that grew larger is cut back to this once its content is in the file."""
+
+_FEWEST_FREE_PAGES = 64
+_PAGES_AT_ONCE = 1_000
+_INCREMENTAL = 2
 
 
 class DatabaseUnavailable(Exception):
@@ -30,6 +37,7 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     try:
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
     except BaseException:
         connection.close()
         raise
@@ -41,6 +49,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # without effect on a file that has tables
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
@@ -72,6 +81,26 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def give_back(connection: sqlite3.Connection) -> None:
+    """Return to the disk what the file no longer uses, in steps that let others write in between.
+
+    A file that was made before files could do this is copied, once most of it is unused. Raises: sqlite3.Error.
+    """
+    free, pages, kind = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count", "auto_vacuum")
+    )
+    if free < _FEWEST_FREE_PAGES:
+        return
+    if kind == _INCREMENTAL:
+        for _ in range(0, free, _PAGES_AT_ONCE):
+            # As a script, which is run to its end: `execute` stops after the first page, since this gives no rows.
+            connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+    elif free > pages // 2:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 @contextmanager
 def errors_named(of_what: str) -> Iterator[None]:
     """Names SQLite's errors. `of_what`: the database, for the sentence. Raises: DatabaseFull; DatabaseUnavailable."""
@@ -81,6 +110,18 @@ def errors_named(of_what: str) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise DatabaseFull(f"{of_what} has no room to grow.") from error
         raise DatabaseUnavailable(f"{of_what} cannot be used: {error}.") from error
+
+
+def row_count(path: Path, query: str, value: str) -> int:
+    """What a query counts in a file that is there already, without writing to it; 0 if there is no file.
+
+    Raises: sqlite3.Error.
+    """
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT_SECONDS)) as database:
+        (count,) = database.execute(query, (value,)).fetchone()
+    return int(count)
 
 
 def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[str], *, version: int) -> None:

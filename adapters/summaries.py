@@ -17,7 +17,7 @@ from uuid import UUID
 
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, is_of_log, writing
+from adapters.sqlite_file import connect, give_back, is_of_log, writing
 from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
@@ -76,6 +76,11 @@ class SummaryStore:
             if not is_of_log(self._writer, log_identity) or (_position(self._writer) or 0) > head:
                 self._writer.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
                 _set_position(self._writer, 0)
+
+    def give_back(self) -> None:
+        """Let the file shrink by what a rebuild has left of it."""
+        with self._writing:
+            give_back(self._writer)
 
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""

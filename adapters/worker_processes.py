@@ -2,64 +2,51 @@
 
 Each slot is one process, started when first needed and replaced when it dies. Jobs wait in the order in which they
 came. A process ends on its own when its parent is gone, even if that was killed.
+
+With a memory limit, a job may take so many bytes beyond what its process had in use before its first job, such as a
+loaded model. The parent looks twenty times a second and kills a process that has more in use. More that was taken and
+freed between two looks is noticed when the job ends, and the system itself refuses more than twice the limit. A
+process that keeps more than a quarter of it after a job is replaced, so that the next job has room.
 """
 
 import asyncio
 import multiprocessing
-import os
-import pickle
-import signal
 import threading
-import traceback
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
+
+from adapters.worker_errors import WorkerDied, WorkerError, WorkerOutOfMemory, WorkersClosed, WorkerTimedOut
+from adapters.worker_jobs import KEPT_SHARE, Preparation, Ready, work
+from adapters.worker_memory import in_use_bytes
+
+__all__ = ["WorkerDied", "WorkerError", "WorkerOutOfMemory", "WorkerProcesses", "WorkerTimedOut", "WorkersClosed"]
 
 _R = TypeVar("_R")
 
-_NICENESS = 10
-_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-
-class WorkerError(Exception):
-    """A job did not finish, through no known fault of its own. It may be tried again."""
-
-    is_retryable: ClassVar[bool] = True
-
-
-class WorkerDied(WorkerError):
-    """The process ended in the middle of the job: killed, crashed, or out of memory."""
-
-    def __str__(self) -> str:
-        return "The worker process died in the middle of its job."
-
-
-class WorkerTimedOut(WorkerError):
-    def __init__(self, timeout: timedelta) -> None:
-        super().__init__(timeout)
-        self.timeout = timeout
-
-    def __str__(self) -> str:
-        return f"The job took longer than {self.timeout.total_seconds():g} s and was stopped."
-
-
-class WorkersClosed(WorkerError):
-    def __str__(self) -> str:
-        return "The worker processes are closed."
+_LOOK_SECONDS = 0.05
 
 
 class WorkerProcesses:
     """`count` slots for jobs. A job is a function that can be pickled, as can its arguments and result."""
 
     def __init__(
-        self, count: int, *, initializer: Callable[..., None] | None = None, initargs: tuple[Any, ...] = ()
+        self,
+        count: int,
+        *,
+        initializer: Callable[..., None] | None = None,
+        initargs: tuple[Any, ...] = (),
+        job_memory_bytes: int | None = None,
     ) -> None:
-        """`initializer(*initargs)` runs first in each process; nothing is started yet."""
-        self._initializer = initializer
-        self._initargs = initargs
+        """`initializer(*initargs)` runs first in each process; nothing is started yet.
+
+        `job_memory_bytes`: the most that a job may take; None for no limit.
+        """
+        self._preparation = Preparation(initializer, initargs, job_memory_bytes)
         self._slots = asyncio.Semaphore(count)  # first come, first served
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker-process")
         self._idle: list[_Worker] = []
@@ -77,12 +64,12 @@ class WorkerProcesses:
         `timeout` counts from when a slot is free; after it, the process is killed. It is also killed when the caller is
         cancelled.
 
-        Raises: WorkerDied, WorkerTimedOut, WorkersClosed.
+        Raises: WorkerDied, WorkerTimedOut, WorkerOutOfMemory, WorkersClosed.
         """
         async with self._slots:
             if self._closed:
                 raise WorkersClosed
-            worker = self._idle.pop() if self._idle else _Worker(self._initializer, self._initargs)
+            worker = self._idle.pop() if self._idle else _Worker(self._preparation)
             self._busy.add(worker)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
             try:
@@ -124,9 +111,9 @@ class WorkerProcesses:
 class _Worker:
     """One process, for one job at a time."""
 
-    def __init__(self, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
-        self._initializer = initializer
-        self._initargs = initargs
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+        self._begun_bytes: int | None = None
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection[Any, Any] | None = None
@@ -148,22 +135,59 @@ class _Worker:
             self.kill()
             self.join()
             raise
+        finally:
+            if self._keeps_too_much():
+                self.kill()
+                self.join()
 
     def _outcome(self, function: Callable[..., _R], args: tuple[Any, ...], timeout: timedelta | None) -> _R:
         try:
             process, connection = self._started()
             connection.send((function, args))
-            ready = wait([connection, process.sentinel], None if timeout is None else timeout.total_seconds())
-            if not ready and timeout is not None:
-                raise WorkerTimedOut(timeout)
-            # Checked even when only the sentinel is ready: a result may have been sent just before the end.
-            succeeded, outcome = connection.recv()
+            deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+            answer = None
+            while answer is None:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                look = None if self._preparation.job_memory_bytes is None else _LOOK_SECONDS
+                seconds = min((each for each in (left, look) if each is not None), default=None)
+                if wait([connection, process.sentinel], seconds):
+                    # Read even when only the sentinel is ready: a result may have been sent just before the end.
+                    answer = self._read(connection)
+                elif left == 0.0 and timeout is not None:
+                    raise WorkerTimedOut(timeout)
+                else:
+                    self._check_memory()
+            succeeded, outcome = answer
         except (EOFError, ConnectionError) as error:
             raise WorkerDied from error
         if not succeeded:
             raise outcome
         result: _R = outcome
         return result
+
+    def _read(self, connection: "Connection[Any, Any]") -> tuple[bool, Any] | None:
+        """The job's outcome; None for the message that the process is ready."""
+        message = connection.recv()
+        if not isinstance(message, Ready):
+            answer: tuple[bool, Any] = message
+            return answer
+        self._begun_bytes = message.in_use_bytes
+        return None
+
+    def _check_memory(self) -> None:
+        most = self._preparation.job_memory_bytes
+        if most is not None and self._in_use_beyond(most):
+            raise WorkerOutOfMemory(most)
+
+    def _keeps_too_much(self) -> bool:
+        most = self._preparation.job_memory_bytes
+        return most is not None and self._in_use_beyond(most // KEPT_SHARE)
+
+    def _in_use_beyond(self, more_bytes: int) -> bool:
+        """Whether the process has more than so many bytes in use beyond what it began with."""
+        pid, begun = self.pid, self._begun_bytes
+        in_use = None if pid is None or begun is None else in_use_bytes(pid)
+        return in_use is not None and begun is not None and in_use > begun + more_bytes
 
     def kill(self) -> None:
         with self._lock:
@@ -193,53 +217,8 @@ class _Worker:
                 context = multiprocessing.get_context("spawn")
                 self._connection, theirs = context.Pipe()
                 self._process = context.Process(
-                    target=_work, args=(theirs, self._initializer, self._initargs), name="tapedeck-worker", daemon=True
+                    target=work, args=(theirs, self._preparation), name="tapedeck-worker", daemon=True
                 )
                 self._process.start()
                 theirs.close()  # so that the connection ends with the process
             return self._process, self._connection
-
-
-def _work(
-    connection: "Connection[Any, Any]", initializer: Callable[..., None] | None, initargs: tuple[Any, ...]
-) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent closes in order
-    os.nice(_NICENESS)  # requests are answered before recordings are transcribed
-    for name in _THREAD_SETTINGS:
-        os.environ[name] = "1"  # the cores are shared by one process per slot
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    if initializer is not None:
-        initializer(*initargs)
-    while True:
-        try:
-            function, args = connection.recv()
-        except EOFError:
-            return
-        outcome = _outcome(function, args)
-        try:
-            connection.send(outcome)
-        except (
-            pickle.PicklingError,
-            TypeError,
-            AttributeError,
-        ) as error:  # all three come from what cannot be pickled
-            connection.send((False, TypeError(f"The job's result cannot be sent back: {error}")))
-
-
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
-    try:
-        return True, function(*args)
-    except Exception as error:  # noqa: BLE001 - every error goes to the caller, in another process
-        error.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
-        try:
-            pickle.loads(pickle.dumps(error))  # noqa: S301 - what was dumped just here
-        except Exception:  # noqa: BLE001 - a foreign class may raise anything when it is pickled
-            return False, RuntimeError(f"{type(error).__name__}: {error}")
-        return False, error
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

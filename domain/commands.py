@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from domain.events import (
     Damage,
+    ErasedPart,
     FinalizePolicy,
     NoteWritten,
     RecordingEvent,
@@ -196,6 +197,16 @@ class RequestTranscription(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireRecording(Command):
     """Close a recording that was never completed, if it has expired; or complete it, if it is a file that has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseContent(Command):
+    """Note that bytes are no longer kept. `superseded_until`: of superseded bytes, those that were so until then; if it
+    is not given, all of them.
+    """
+
+    part: ErasedPart
+    superseded_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from domain.commands import (
     Command,
     DeleteRecording,
     EndStage,
+    EraseContent,
     ExpireRecording,
     FinalizeRecording,
     OpenRecording,
@@ -36,12 +37,16 @@ from domain.errors import (
     RecordingClosed,
     RecordingExpired,
     RecordingNotFound,
+    ReplacedTooOften,
+    RestartedTooOften,
     StageNotDue,
     TotalChunksOutOfRange,
 )
 from domain.events import (
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
+    ErasedPart,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -53,9 +58,15 @@ from domain.events import (
     TranscriptionRequested,
 )
 from domain.languages import primary_language
-from domain.recording import Recording
+from domain.recording import Phase, Recording
 
 Events = list[RecordingEvent]
+
+MOST_REPLACEMENTS = 1_000
+"""So many times more than it has chunks may chunks of a recording be replaced: each of them once, and some often."""
+
+MOST_RESTARTS = 1_000
+"""How often work on a recording may be asked for again, by retries and for other languages together."""
 
 
 def open_first(_: None, command: OpenRecording) -> Events:
@@ -99,7 +110,7 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     size that was announced; other bytes replace them.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired;
-    ChunkSizeDiffers for bytes that are too few or too many in place of ones that were right.
+    ChunkSizeDiffers for bytes that are too few or too many in place of ones that were right; ReplacedTooOften.
     """
     if _is_stored(recording, command) and not _is_as_announced_now(recording, command):
         return []
@@ -108,7 +119,17 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
         _check_may_be_without_bytes([command.number], recording.finalized.total_chunks)
     _check_not_expired(recording, command)
     _check_keeps_what_fits(recording, command)
+    _check_may_be_replaced(recording, command)
     return [_stored(command)]
+
+
+def _check_may_be_replaced(recording: Recording, command: StoreChunk) -> None:
+    """Without a limit, one recording could make the log grow for as long as it is open. Raises: ReplacedTooOften."""
+    if recording.replacements < MOST_REPLACEMENTS + len(recording.chunks):
+        return
+    stored = recording.chunks.get(command.number)
+    if stored is not None and stored.blob_key is not None:
+        raise ReplacedTooOften(command.number, recording.replacements)
 
 
 def _stored(command: StoreChunk) -> ChunkStored:
@@ -161,19 +182,24 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
     """Accept the same bytes again, and other bytes only for a chunk that stitching could not use: however late, and
     without a change to the phase, which a retry brings.
 
-    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed.
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed; ReplacedTooOften.
     """
     if _is_stored(recording, command):
         return []
     _check_not_beyond_total(recording, command)
     if not recording.can_replace(command.number):
         raise RecordingClosed(command.number, is_stitched=recording.stitched is not None)
+    _check_may_be_replaced(recording, command)
     return [_stored(command)]
 
 
 def keep_expired_chunk(recording: Recording, command: StoreChunk) -> Events:
-    """Like `keep_chunk`, for an expired recording. Raises: ChunkNumberOutOfRange; RecordingExpired."""
-    if _is_stored(recording, command):
+    """Like `keep_chunk`, for an expired recording. Once its bytes are erased, the same ones are not accepted, either:
+    whoever sends them may still have them, and must not take them to be stored.
+
+    Raises: ChunkNumberOutOfRange; RecordingExpired.
+    """
+    if _is_stored(recording, command) and recording.keeps_chunks:
         return []
     raise _expired(recording)
 
@@ -249,9 +275,10 @@ def append_nothing(recording: Recording, command: AppendChunk) -> Events:
 
     Raises: NamedRequestDiffers; AlreadyFinalized; RecordingExpired when it expired before the last chunk came.
     """
-    if chunk_asked_for(recording, command) is not None:
+    is_erased = recording.erased is ErasedPart.EVERYTHING
+    if chunk_asked_for(recording, command) is not None and not is_erased:
         return []
-    if recording.finalized is None:
+    if recording.finalized is None or is_erased:
         raise _expired(recording)
     raise AlreadyFinalized(recording.finalized.total_chunks)
 
@@ -372,13 +399,22 @@ def fail_again(recording: Recording, command: RecordFailure) -> Events:
 def retry(recording: Recording, command: RetryRecording) -> Events:
     """Resume the recording at the stage that failed; or stitch it anew, if chunks were replaced since.
 
-    Raises: NotFailed, which names the damaged chunks that a replacement would help.
+    Raises: NotFailed, which names the damaged chunks that a replacement would help; RestartedTooOften.
     """
     if recording.is_mended:
-        return [RetryRequested(at=command.at, stage=Stage.STITCH)]
-    if recording.failed is None:
+        stage = Stage.STITCH
+    elif recording.failed is not None:
+        stage = recording.failed.stage
+    else:
         raise NotFailed(damaged=_damaged(recording))
-    return [RetryRequested(at=command.at, stage=recording.failed.stage)]
+    _check_may_be_restarted(recording)
+    return [RetryRequested(at=command.at, stage=stage)]
+
+
+def _check_may_be_restarted(recording: Recording) -> None:
+    """Raises: RestartedTooOften."""
+    if recording.restarts >= MOST_RESTARTS:
+        raise RestartedTooOften(recording.restarts)
 
 
 def _damaged(recording: Recording) -> tuple[int, ...]:
@@ -394,6 +430,8 @@ def retry_expired(recording: Recording, _: RetryRecording) -> Events:
 def request_transcription(recording: Recording, command: RequestTranscription) -> Events:
     """Say which language is wanted and from whom. What was recognized in another language is recognized anew; the same
     language, whatever its region or script, and no language change nothing that was made.
+
+    Raises: RestartedTooOften.
     """
     wanted, transcribed = recording.language_wanted, recording.transcribed
     used = transcribed.language if transcribed is not None else wanted or command.language_otherwise
@@ -404,6 +442,7 @@ def request_transcription(recording: Recording, command: RequestTranscription) -
     is_anew = is_other and recording.stitched is not None
     if not is_anew and (language, provider) == (wanted, recording.provider_wanted):
         return []
+    _check_may_be_restarted(recording)
     return [TranscriptionRequested(at=command.at, language=language, provider=provider, is_anew=is_anew)]
 
 
@@ -447,6 +486,33 @@ def _what_arrived(recording: Recording) -> str:
     if file is not None and not file.has_expected_size:
         return f"{file.size_bytes} bytes of its file arrived, and {file.expected_bytes} were announced"
     return f"it was never finalized, and what arrived of it is {received} chunk{'s' if received > 1 else ''}"
+
+
+def erase_content(recording: Recording, command: EraseContent) -> Events:
+    """Note, once, which bytes are no longer kept: superseded ones, chunks that are in the stitched audio, or all of a
+    recording that expired. How long any of them are kept is for the caller to know.
+    """
+    match command.part:
+        case ErasedPart.SUPERSEDED:
+            return _erase_superseded(recording, command)
+        case ErasedPart.CHUNKS:
+            is_due = recording.stitched is not None and not recording.stitched.damage
+            size_bytes = recording.chunks.size_bytes
+        case ErasedPart.EVERYTHING:
+            is_due = recording.phase is Phase.EXPIRED
+            size_bytes = recording.kept_bytes
+    if not is_due or not recording.keeps_chunks:
+        return []
+    return [ContentErased(at=command.at, part=command.part, size_bytes=size_bytes, superseded_until=None)]
+
+
+def _erase_superseded(recording: Recording, command: EraseContent) -> Events:
+    until = command.superseded_until or command.at
+    superseded = recording.superseded_until(until)
+    if not superseded:
+        return []
+    size_bytes = sum(each.size_bytes for each in superseded)
+    return [ContentErased(at=command.at, part=command.part, size_bytes=size_bytes, superseded_until=until)]
 
 
 def leave_as_it_is(_: Recording, __: Command) -> Events:

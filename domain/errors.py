@@ -52,6 +52,29 @@ class ChunkBeyondTotal(RecordingError):
         self.total_chunks = total_chunks
 
 
+class ReplacedTooOften(RecordingError):
+    """Other bytes came for a stored chunk, after chunks of the recording had been replaced as often as they may be."""
+
+    def __init__(self, number: int, replacements: int) -> None:
+        super().__init__(
+            f"Chunk {number} is stored with other bytes, and they are kept: chunks of the recording were replaced "
+            f"{replacements} times, which is the most; create a new recording for other bytes."
+        )
+        self.number = number
+        self.replacements = replacements
+
+
+class RestartedTooOften(RecordingError):
+    """The recording was retried or asked for in other languages as often as it may be."""
+
+    def __init__(self, restarts: int) -> None:
+        super().__init__(
+            f"The recording was retried or asked for in another language {restarts} times, which is the most; what is "
+            "stored of it stays. Create a new recording of the same audio."
+        )
+        self.restarts = restarts
+
+
 class ChunkSizeDiffers(RecordingError):
     """Bytes of another size than was announced came in place of ones that have it."""
 

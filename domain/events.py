@@ -328,6 +328,32 @@ class RecordingDeleted(Event):
     """Someone asked for the recording to be gone. Its blobs are erased; this history keeps the facts."""
 
 
+class ErasedPart(StrEnum):
+    """What of a recording is no longer kept."""
+
+    SUPERSEDED = "superseded"
+    """Bytes that later ones took the place of: replaced chunks, and what was made of them or in another language."""
+
+    CHUNKS = "chunks"
+    """The chunks, which are in the stitched audio."""
+
+    EVERYTHING = "everything"
+    """All content of a recording that expired, also what its caller said about it in free text."""
+
+
+class ContentErased(Event):
+    """Bytes of the recording are no longer kept, because their retention is over.
+
+    `size_bytes`: how many, counted once for each event that brought them. So what a recording keeps is the sum of the
+    sizes in its events, without what was erased. `superseded_until`: superseded bytes are those that others took the
+    place of until then; null for other parts.
+    """
+
+    part: ErasedPart
+    size_bytes: Count
+    superseded_until: AwareDatetime | None
+
+
 class AmbientSessionOpened(Event):
     """A caller announced an ambient session: recordings that belong to one encounter.
 
@@ -421,6 +447,7 @@ RecordingEvent = (
     | Failed
     | RetryRequested
     | TranscriptionRequested
+    | ContentErased
     | RecordingDeleted
 )
 
@@ -446,6 +473,7 @@ RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         Failed,
         RetryRequested,
         TranscriptionRequested,
+        ContentErased,
         RecordingDeleted,
     )
 }

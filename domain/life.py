@@ -14,6 +14,7 @@ from domain.commands import (
     AppendChunk,
     Command,
     DeleteRecording,
+    EraseContent,
     ExpireRecording,
     FinalizeRecording,
     OpenRecording,
@@ -30,6 +31,7 @@ from domain.errors import RecordingError
 from domain.events import (
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -90,6 +92,7 @@ COMMANDS: tuple[type[Command], ...] = (
     RetryRecording,
     RequestTranscription,
     ExpireRecording,
+    EraseContent,
     DeleteRecording,
 )
 
@@ -116,14 +119,22 @@ _EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
 def _mend_in(phase: Phase) -> Mapping[type[Command], Rule]:
     """A chunk that stitching could not use may be replaced; then all is stitched anew, also while later stages run."""
     return {
-        StoreChunk: Rule(do.keep_chunk, (To(ChunkStored, (phase,)), *_KEEP_CHUNK.outcomes)),
-        RetryRecording: Rule(do.retry, (To(RetryRequested, (Phase.STITCHING,)), errors.NotFailed)),
+        StoreChunk: Rule(do.keep_chunk, (To(ChunkStored, (phase,)), *_KEEP_CHUNK.outcomes, errors.ReplacedTooOften)),
+        RetryRecording: Rule(
+            do.retry, (To(RetryRequested, (Phase.STITCHING,)), errors.NotFailed, errors.RestartedTooOften)
+        ),
     }
 
 
 def _request_in(*phases: Phase) -> Mapping[type[Command], Rule]:
     """Which language is wanted can be said at any time; the recording is then in one of `phases`."""
-    return {RequestTranscription: Rule(do.request_transcription, (To(TranscriptionRequested, phases), Nothing))}
+    outcomes = (To(TranscriptionRequested, phases), Nothing, errors.RestartedTooOften)
+    return {RequestTranscription: Rule(do.request_transcription, outcomes)}
+
+
+def _erase_in(phase: Phase) -> Mapping[type[Command], Rule]:
+    """Bytes whose retention is over go in any phase, and change nothing else."""
+    return {EraseContent: Rule(do.erase_content, (To(ContentErased, (phase,)), Nothing))}
 
 
 def _hear_in(phase: Phase) -> Rule:
@@ -155,6 +166,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.OPEN: {
         **_OPENED,
+        **_erase_in(Phase.OPEN),
         StoreChunk: Rule(
             do.store_chunk,
             (
@@ -163,6 +175,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.ChunkNumberOutOfRange,
                 errors.RecordingExpired,
                 errors.ChunkSizeDiffers,
+                errors.ReplacedTooOften,
             ),
         ),
         AppendChunk: Rule(
@@ -193,6 +206,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.AWAITING_CHUNKS: {
         **_OPENED,
+        **_erase_in(Phase.AWAITING_CHUNKS),
         StoreChunk: Rule(
             do.store_chunk,
             (
@@ -202,6 +216,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.ChunkBeyondTotal,
                 errors.ChunkWithoutBytes,
                 errors.RecordingExpired,
+                errors.ReplacedTooOften,
             ),
         ),
         **_request_in(Phase.AWAITING_CHUNKS),
@@ -210,6 +225,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.STITCHING: {
         **_OPENED,
+        **_erase_in(Phase.STITCHING),
         **_request_in(Phase.STITCHING),
         RecordChunkTranscribed: _hear_in(Phase.STITCHING),
         RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)), errors.StageNotDue)),
@@ -217,6 +233,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.TRANSCRIBING: {
         **_OPENED,
+        **_erase_in(Phase.TRANSCRIBING),
         **_mend_in(Phase.TRANSCRIBING),
         **_request_in(Phase.TRANSCRIBING),
         RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
@@ -228,6 +245,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.WRITING_NOTE: {
         **_OPENED,
+        **_erase_in(Phase.WRITING_NOTE),
         **_mend_in(Phase.WRITING_NOTE),
         **_request_in(Phase.WRITING_NOTE, Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
@@ -237,6 +255,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.COMPLETED: {
         **_OPENED,
+        **_erase_in(Phase.COMPLETED),
         **_mend_in(Phase.COMPLETED),
         **_request_in(Phase.COMPLETED, Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
@@ -246,17 +265,23 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
     },
     Phase.FAILED: {
         **_OPENED,
+        **_erase_in(Phase.FAILED),
         **_mend_in(Phase.FAILED),
         **_request_in(Phase.FAILED, Phase.TRANSCRIBING),
         RecordStitched: _ENDED_OR_NOT_DUE,
         RecordTranscribed: _ENDED_OR_NOT_DUE,
         RecordFailure: _FAIL_AGAIN,
         RetryRecording: Rule(
-            do.retry, (To(RetryRequested, (Phase.STITCHING, Phase.TRANSCRIBING, Phase.WRITING_NOTE)),)
+            do.retry,
+            (
+                To(RetryRequested, (Phase.STITCHING, Phase.TRANSCRIBING, Phase.WRITING_NOTE)),
+                errors.RestartedTooOften,
+            ),
         ),
     },
     Phase.EXPIRED: {
         **_OPENED,
+        **_erase_in(Phase.EXPIRED),
         StoreChunk: Rule(do.keep_expired_chunk, (Nothing, errors.ChunkNumberOutOfRange, errors.RecordingExpired)),
         AppendChunk: Rule(
             do.append_nothing,

@@ -16,7 +16,9 @@ from domain.events import (
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
     Damage,
+    ErasedPart,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -48,6 +50,16 @@ class Phase(StrEnum):
     DELETED = "deleted"
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Bytes that others took the place of at `at`, and that are still kept. `number` tells them apart."""
+
+    number: int
+    size_bytes: int
+    blob_key: str
+    at: datetime
+
+
 DUE_STAGE = {
     Phase.STITCHING: Stage.STITCH,
     Phase.TRANSCRIBING: Stage.TRANSCRIBE,
@@ -63,6 +75,10 @@ class Recording:
     be made anew, since such chunks were sent to be stitched or another language was asked for; work that was begun for
     an earlier edition is not taken for this one's. `checksum_md5`: what the chunks' bytes together are to have, in hex.
     `requested`: which transcription is wanted, if anyone has said so.
+
+    `superseded`: the bytes that are kept and of no use any more. `erased`: which of the others are not kept any more.
+    `replacements`: how often other bytes came for a chunk that had some. `restarts`: how often work on the recording
+    was asked for again, by a retry or for another language.
     """
 
     opened: RecordingOpened
@@ -78,6 +94,10 @@ class Recording:
     edition: int = 0
     checksum_md5: str | None = None
     requested: TranscriptionRequested | None = None
+    superseded: ChunkTable[Superseded] = field(default_factory=ChunkTable)
+    erased: ErasedPart | None = None
+    replacements: int = 0
+    restarts: int = 0
 
     @property
     def phase(self) -> Phase:
@@ -125,6 +145,28 @@ class Recording:
         file = self.chunks.get(1)
         is_there = file is not None and file.blob_key is not None and file.has_expected_size
         return is_there and self.opened.kind is RecordingKind.WHOLE_FILE and self._has_all_chunks(1)
+
+    @property
+    def keeps_chunks(self) -> bool:
+        """Whether the bytes of its chunks are to be kept. Once they are erased, none come back."""
+        return self.erased is None
+
+    @property
+    def kept_bytes(self) -> int:
+        """The bytes of all blobs that its events brought and that are not erased; equal ones count each time."""
+        made = sum(event.size_bytes for event in (self.stitched, self.transcribed, self.note) if event is not None)
+        chunks = self.chunks.size_bytes if self.keeps_chunks else 0
+        return chunks + self.transcribed_chunks.size_bytes + made + self.superseded.size_bytes
+
+    def blobs_in_use(self) -> set[str]:
+        """The keys of all blobs that its current facts refer to. Walks all chunks."""
+        made = (self.stitched, self.transcribed, self.note)
+        keys = {event.blob_key for event in (*self.chunks.values(), *self.transcribed_chunks.values(), *made) if event}
+        return {key for key in (*keys, self.opened.details_key) if key is not None}
+
+    def superseded_until(self, moment: datetime) -> list[Superseded]:
+        """Of the superseded bytes that are kept, those that were so at `moment`."""
+        return [each for each in self.superseded.values() if each.at <= moment]
 
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
@@ -187,10 +229,13 @@ def _opened(_: None, event: RecordingOpened) -> Recording:
 
 
 def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
+    chunks = with_stored(recording.chunks, event)
+    if len(chunks) == len(recording.chunks):
+        recording = _without_the_replaced(recording, event)
     # Written out, because nearly every event is one of these and `replace` takes twice as long.
     return Recording(
         recording.opened,
-        with_stored(recording.chunks, event),
+        chunks,
         recording.finalized,
         recording.stitched,
         recording.transcribed,
@@ -202,7 +247,33 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.edition,
         recording.checksum_md5,
         recording.requested,
+        recording.superseded,
+        recording.erased,
+        recording.replacements,
+        recording.restarts,
     )
+
+
+def _without_the_replaced(recording: Recording, event: ChunkStored) -> Recording:
+    before = recording.chunks[event.number]
+    if before.blob_key is None:
+        return recording
+    superseded = _superseding(recording.superseded, (before,), event.at)
+    return replace(recording, superseded=superseded, replacements=recording.replacements + 1)
+
+
+_WithBlob = ChunkStored | ChunkTranscribed | Stitched | Transcribed | NoteWritten
+
+
+def _superseding(
+    superseded: ChunkTable[Superseded], events: Iterable[_WithBlob | None], at: datetime
+) -> ChunkTable[Superseded]:
+    """The table with the blobs of those of these events that there are."""
+    for event in events:
+        if event is not None and event.blob_key is not None:
+            number = superseded.highest + 1
+            superseded = superseded.with_chunk(Superseded(number, event.size_bytes, event.blob_key, at))
+    return superseded
 
 
 def with_stored(chunks: ChunkTable[ChunkStored], event: ChunkStored) -> ChunkTable[ChunkStored]:
@@ -212,7 +283,12 @@ def with_stored(chunks: ChunkTable[ChunkStored], event: ChunkStored) -> ChunkTab
 
 
 def _chunk_transcribed(recording: Recording, event: ChunkTranscribed) -> Recording:
-    return replace(recording, transcribed_chunks=recording.transcribed_chunks.with_chunk(event))
+    before = recording.transcribed_chunks.get(event.number)
+    return replace(
+        recording,
+        transcribed_chunks=recording.transcribed_chunks.with_chunk(event),
+        superseded=_superseding(recording.superseded, (before,), event.at),
+    )
 
 
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:
@@ -236,9 +312,12 @@ def _failed(recording: Recording, event: Failed) -> Recording:
 
 
 def _retry_requested(recording: Recording, event: RetryRequested) -> Recording:
+    recording = replace(recording, restarts=recording.restarts + 1)
     if event.stage is not Stage.STITCH:
         return replace(recording, failed=None)
-    anew = replace(recording, failed=None, stitched=None, transcribed=None, note=None)
+    made = (recording.stitched, recording.transcribed, recording.note)
+    superseded = _superseding(recording.superseded, made, event.at)
+    anew = replace(recording, failed=None, stitched=None, transcribed=None, note=None, superseded=superseded)
     if not recording.is_mended:
         return anew
     checksum_md5 = recording.checksum_md5 if _awaits_its_checksum(recording) else None
@@ -253,14 +332,29 @@ def _awaits_its_checksum(recording: Recording) -> bool:
 
 
 def _transcription_requested(recording: Recording, event: TranscriptionRequested) -> Recording:
+    recording = replace(recording, requested=event, restarts=recording.restarts + 1)
     if not event.is_anew:
-        return replace(recording, requested=event)
+        return recording
+    superseded = _superseding(recording.superseded, (recording.transcribed, recording.note), event.at)
     edition = recording.edition + 1
-    return replace(recording, requested=event, edition=edition, transcribed=None, note=None, failed=None)
+    return replace(recording, edition=edition, transcribed=None, note=None, failed=None, superseded=superseded)
+
+
+def _content_erased(recording: Recording, event: ContentErased) -> Recording:
+    if event.superseded_until is not None:
+        left = [each for each in recording.superseded.values() if each.at > event.superseded_until]
+        return replace(recording, superseded=ChunkTable.of(left))
+    if event.part is ErasedPart.CHUNKS:
+        return replace(recording, erased=event.part)
+    nothing: ChunkTable[Superseded] = ChunkTable()
+    return replace(recording, erased=event.part, superseded=nothing, transcribed_chunks=ChunkTable())
 
 
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
-    return replace(recording, deleted=event)
+    """Its chunks are gone: one that had many costs no more to remember than another."""
+    return replace(
+        recording, deleted=event, chunks=ChunkTable(), transcribed_chunks=ChunkTable(), superseded=ChunkTable()
+    )
 
 
 _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
@@ -274,5 +368,6 @@ _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     Failed: _failed,
     RetryRequested: _retry_requested,
     TranscriptionRequested: _transcription_requested,
+    ContentErased: _content_erased,
     RecordingDeleted: _deleted,
 }

@@ -15,6 +15,8 @@ from domain.events import (
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
+    ErasedPart,
     Failed,
     FinalizeRequested,
     NoteWritten,
@@ -47,7 +49,8 @@ class Standing(StrEnum):
 class RecordingSummary(BaseModel):
     """A recording as queries see it. Times are aware UTC datetimes; what is unknown is None.
 
-    `has_bytes`: whether any chunk with bytes is stored. `file`: the newest one, of a recording that is one file.
+    `has_bytes`: whether any chunk with bytes is stored, or was until it was stitched. `file`: the newest one, of a
+    recording that is one file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -191,6 +194,12 @@ def _transcription_requested(summary: RecordingSummary, event: TranscriptionRequ
     return wanted | anew if event.is_anew else wanted
 
 
+def _content_erased(summary: RecordingSummary, event: ContentErased) -> dict[str, Any]:
+    """The service did this by itself: nothing that was made of the recording is newer for it."""
+    of_everything = {"has_bytes": False, "details_key": None} if event.part is ErasedPart.EVERYTHING else {}
+    return {"updated_at": summary.updated_at, **of_everything}
+
+
 def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
     return {"standing": Standing.DELETED}
 
@@ -205,5 +214,6 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str,
     Failed: _failed,
     RetryRequested: _retry_requested,
     TranscriptionRequested: _transcription_requested,
+    ContentErased: _content_erased,
     RecordingDeleted: _deleted,
 }

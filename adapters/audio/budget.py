@@ -7,6 +7,9 @@ _FREE, _BYTES_PER_UNIT = 1 << 15, 32
 A_LOOK, SEVERAL_LOOKS, A_SEARCH = 1, 4, 16
 """What things cost: one unit is about ten microseconds of a usual processor."""
 
+A_TINY_PART = 32
+"""Of parts without room for sound, a thousand and one for each kilobyte are too many, though they take less time."""
+
 
 @dataclass(slots=True)
 class Budget:

@@ -3,12 +3,10 @@
 Damage becomes an `AudioError`; an `OSError` of the file's own reader passes through as it is.
 """
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 
 import av
@@ -21,11 +19,11 @@ from av.packet import Packet
 
 from adapters.audio import ogg
 from adapters.audio.allocations import limit_allocations
-from adapters.audio.chunk_bytes import ChunkRun, Piece
+from adapters.audio.chunk_bytes import ChunkRun
 from adapters.audio.clock import FLICKS, Moment
 from adapters.audio.container import Container
 from adapters.audio.errors import NotAudio, UnsupportedAudio
-from adapters.audio.wav import read_wave, wave_header
+from adapters.audio.sound_only import sound_only
 from adapters.audio.whole_files import WholeFile
 
 _LONGEST_PACKET = 10 * FLICKS
@@ -45,7 +43,7 @@ _CLOCKS_FROM_ANYWHERE = (Container.MPEG_TS, Container.MPEG_PS, Container.ASF, Co
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """A packet that cannot be decoded: where it begins in the file and what the decoder says, if known."""
+    """A packet that cannot be decoded: where it begins in the track's run and what the decoder says, if known."""
 
     position: int | None
     moment: Moment
@@ -54,8 +52,9 @@ class Undecoded:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """An open file and one of its sound tracks."""
+    """An open file and one of its sound tracks. `run`: the bytes that it is read from, to which positions refer."""
 
+    run: ChunkRun
     container: InputContainer
     stream: AudioStream
     origin: int | None
@@ -195,7 +194,7 @@ class TrackList:
 def tracks_in(file: WholeFile) -> TrackList:
     """The sound tracks of a file. Raises: what `track_of` raises; UnsupportedAudio when none can be decoded."""
     number = file.run.first_number
-    with _opened(file) as container:
+    with _opened(sound_only(file), file.container) as container:
         sounding = list(container.streams.audio)
         if not sounding:
             raise UnsupportedAudio(chunk_number=number, detail="has no sound track")
@@ -216,13 +215,14 @@ def track_of(file: WholeFile, index: int) -> Iterator[Track]:
 
     Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound, OSError from its reader.
     """
-    with _opened(file) as container:
+    run = sound_only(file)
+    with _opened(run, file.container) as container:
         stream = container.streams[index]
         if not isinstance(stream, AudioStream):
             raise NotAudio(chunk_number=file.run.first_number, detail="is damaged: its header makes no sense")
         # One thread per worker process: the machine's other cores belong to other work.
         stream.codec_context.thread_count = 1
-        yield Track(container, stream, _origin(file, container), declares_padding=file.container is Container.MP4)
+        yield Track(run, container, stream, _origin(file, container), declares_padding=file.container is Container.MP4)
 
 
 def _origin(file: WholeFile, container: InputContainer) -> int | None:
@@ -239,28 +239,14 @@ def _origin(file: WholeFile, container: InputContainer) -> int | None:
 
 
 @contextmanager
-def _opened(file: WholeFile) -> Iterator[InputContainer]:
-    number = file.run.first_number
+def _opened(run: ChunkRun, kind: Container) -> Iterator[InputContainer]:
+    number = run.first_number
     limit_allocations()
-    with _as_a_player_needs_it(file).open() as reader:
+    with run.open() as reader:
         try:
-            with av.open(reader, "r", format=file.container.demuxer, metadata_errors="replace") as container:
+            with av.open(reader, "r", format=kind.demuxer, metadata_errors="replace") as container:
                 yield container
         except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
             raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
         except av.FFmpegError as error:
             raise NotAudio(chunk_number=number, detail="is damaged: its sound cannot be read") from error
-
-
-def _as_a_player_needs_it(file: WholeFile) -> ChunkRun:
-    """The file's bytes; where a WAV's header is wrong about its sound, that sound under a header that is right."""
-    run = file.run
-    if file.container is not Container.WAV:
-        return run
-    with run.open() as reader:
-        wave = read_wave(reader, run.size_bytes)
-    if wave is None or wave.sizes_are_right:
-        return run
-    header = wave_header(wave.format_chunk, wave.data_bytes)
-    sound = run.part(wave.data_start, wave.data_start + wave.data_bytes)
-    return ChunkRun((Piece(partial(io.BytesIO, header), run.first_number, 0, len(header)), *sound.pieces))

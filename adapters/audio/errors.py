@@ -3,6 +3,7 @@
 Trouble with the machine (a full disk, an unreadable file) is never one of these: it stays an `OSError`.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -37,6 +38,20 @@ class UnsupportedAudio(_ChunkError):
     """A recording of a kind this service does not read, or one without a sound track."""
 
     reason = "unsupported_audio"
+
+
+class TooLong(AudioError):
+    """The recording lasts longer than is accepted, or says that it does."""
+
+    reason = "recording_too_long"
+
+    def __init__(self, longest: timedelta) -> None:
+        super().__init__(longest)
+        self.longest = longest
+
+    def __str__(self) -> str:
+        hours = self.longest / timedelta(hours=1)
+        return f"The recording lasts longer than {hours:g} h, which is the longest that is accepted."
 
 
 class ChecksumMismatch(AudioError):

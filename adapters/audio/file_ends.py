@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from adapters.audio import flac, mpeg_frames, mpeg_ts, nested_boxes, ogg
 from adapters.audio.body import Body, Frames
-from adapters.audio.budget import A_LOOK, A_SEARCH, SEVERAL_LOOKS
+from adapters.audio.budget import A_SEARCH, A_TINY_PART, SEVERAL_LOOKS
 from adapters.audio.container import Container, first_frame_of, size_of_tags
 from adapters.audio.nested_boxes import Box
 from adapters.audio.wav import read_wave
@@ -27,9 +27,6 @@ class Gap:
 
 
 Walk = Generator[range | Gap, None, int]
-
-_SMALL = 16
-"""No sound fits into a smaller box or element: a file has few of them."""
 
 _HEAD_SIZE, _SEARCHED_AT_FIRST, _SEARCHED_AT_ONCE = 1 << 12, 1 << 9, 1 << 17
 _BLOCKS_THAT_CONVINCE = 4
@@ -197,8 +194,8 @@ def _mp4(body: Body, start: int) -> Walk:
 
 
 def _gives_up(body: Body, part: Box | None) -> bool:
-    """Whether the budget is spent. What is no part of the file costs some of it, and so does a very small one."""
-    body.budget.spend(A_SEARCH if part is None else A_LOOK if len(part.span) < _SMALL else 0)
+    """Whether the budget is spent. What is no part of the file costs some of it, and so does one without sound."""
+    body.budget.spend(A_SEARCH if part is None else A_TINY_PART if len(part.span) < nested_boxes.TINY_BYTES else 0)
     return body.budget.is_spent
 
 

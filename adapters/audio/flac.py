@@ -14,6 +14,7 @@ from typing import BinaryIO
 MAGIC = b"fLaC"
 STREAMINFO_SIZE = 34
 
+_MOST_BLOCKS = 1000
 _BLOCK_SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {code: 1 << code for code in range(8, 16)}
 
 
@@ -99,14 +100,14 @@ def frame_header(frame: bytes) -> FrameHeader | None:
 
 
 def metadata_end(reader: BinaryIO, position: int) -> int:
-    """Where the frames begin in a stream that begins at `position`."""
+    """Where the frames begin in a stream that begins at `position`, or a block of metadata, if there are too many."""
     position += len(MAGIC)
-    is_last = False
-    while not is_last:
+    for _ in range(_MOST_BLOCKS):
         reader.seek(position)
         head = reader.read(4)
         position += len(head) + int.from_bytes(head[1:], "big")
-        is_last = len(head) < 4 or bool(head[0] & 0x80)
+        if len(head) < 4 or head[0] & 0x80:
+            break
     return position
 
 

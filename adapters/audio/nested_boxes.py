@@ -19,6 +19,11 @@ TOP_BOXES = {
 FIRST_BOXES = frozenset(("ftyp", "pdin", "free", "skip", "wide"))
 """Those of them that may stand at its start and hold nothing that is needed to play it."""
 
+TINY_BYTES = 16
+"""No sound fits into a smaller box or element: a file has few of them."""
+
+MOST_TINY = 1000
+
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
 SEGMENT, CLUSTER, EBML = "18538067", "1f43b675", "1a45dfa3"
 BLOCK_HEADER = re.compile(rb"\xa3(?:[\x81-\xfe]|[\x40-\x7f].|[\x20-\x3f]..)[\x81-\x88]..[\x00\x01\x80\x81]", re.DOTALL)
@@ -54,12 +59,14 @@ class Box:
 
 
 def mp4_boxes(reader: BinaryIO, size_bytes: int, position: int = 0) -> Iterator[Box]:
-    """Top-level boxes from `position` on, up to the first bytes that are not a box."""
-    while position < size_bytes:
+    """Top-level boxes from `position` on, up to the first bytes that are not a box, or until too many were tiny."""
+    tiny = 0
+    while position < size_bytes and tiny <= MOST_TINY:
         box = mp4_box(reader, position, size_bytes)
         if box is None:
             return
         yield box
+        tiny += len(box.span) < TINY_BYTES
         position = box.span.stop
 
 
@@ -92,10 +99,16 @@ def mp4_box(reader: BinaryIO, position: int, size_bytes: int) -> Box | None:
 
 def matroska_element(reader: BinaryIO, position: int, size_bytes: int) -> Box | None:
     """The element at `position` that may stand at the top, in a segment or in a cluster; None when there is none."""
+    element = ebml_element(reader, position, size_bytes)
+    return element if element is not None and int(element.name, 16) in _KNOWN_ELEMENTS else None
+
+
+def ebml_element(reader: BinaryIO, position: int, size_bytes: int) -> Box | None:
+    """The element at `position`, whatever it is; None when there is none."""
     reader.seek(position)
     head = reader.read(12)
     identifier, after_id = _number(head, 0, keep_marker=True)
-    if identifier not in _KNOWN_ELEMENTS or after_id >= len(head):
+    if identifier is None or after_id >= len(head):
         return None
     size, start = _number(head, after_id, keep_marker=False)
     end = size_bytes if size is None else position + start + size

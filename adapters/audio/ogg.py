@@ -13,6 +13,7 @@ from adapters.audio.budget import A_LOOK, Budget
 CAPTURE = b"OggS"
 HEADER_SIZE = 27
 LARGEST_PAGE = HEADER_SIZE + 255 + 255 * 255
+LONGEST_PACKET = 1 << 20
 NO_PACKET_ENDS_HERE = -1
 
 _BYTES_PER_LOOK = 4096
@@ -104,6 +105,12 @@ def page_at(reader: BinaryIO, position: int, budget: Budget | None = None) -> Pa
     )
 
 
+def packed_page(page: Page, *, lacing: bytes, body: bytes) -> bytes:
+    """A page of the same stream and place with other packets, none of which continues one of the page before it."""
+    flags = (_FIRST if page.is_first else 0) | (_LAST if page.is_last else 0)
+    return _packed(_header(flags, page.granule, page.serial, 0), lacing, body)
+
+
 def layout(page: Page) -> bytes:
     """What the first page of a stream says of how it is decoded: its codec, channels and rate."""
     if page.body.startswith(b"OpusHead"):
@@ -183,17 +190,8 @@ class PageWriter:
     def _flush(self, flags: int = 0) -> None:
         flags |= _FIRST if self._sequence == 0 else 0
         flags |= _CONTINUED if self._continued else 0
-        header = b"".join(
-            (
-                CAPTURE,
-                bytes([0, flags]),
-                self._granule.to_bytes(8, "little", signed=True),
-                self._serial.to_bytes(4, "little"),
-                self._sequence.to_bytes(4, "little"),
-            )
-        )
-        rest = bytes([len(self._lacing)]) + self._lacing + self._body
-        self._output.write(header + _checksum(header + bytes(4) + rest) + rest)
+        header = _header(flags, self._granule, self._serial, self._sequence)
+        self._output.write(_packed(header, self._lacing, self._body))
         self._sequence += 1
         self._lacing.clear()
         self._body.clear()
@@ -203,20 +201,42 @@ class PageWriter:
 
 
 def packets(stream: Iterable[Page]) -> Iterator[tuple[bytes, Page]]:
-    """The packets of one stream's pages, each with the page that it ends on. Incomplete packets are left out."""
-    part: bytes | None = None
+    """The packets of one stream's pages, each with the page that it ends on. Incomplete packets are left out.
+
+    Of a packet longer than any sound's, the beginning is given.
+    """
+    part: bytearray | None = None
     for page in stream:
         if not page.is_continued:
             part = None
         skip_rest = page.is_continued and part is None
         for piece, ends in page.packets():
-            whole = piece if part is None else part + piece
+            whole = bytearray() if part is None else part
+            whole += piece[: LONGEST_PACKET - len(whole)]
             part = None if ends else whole
             if ends and not skip_rest:
-                yield whole, page
+                yield bytes(whole), page
             skip_rest = skip_rest and not ends
         if skip_rest:
             part = None
+
+
+def _header(flags: int, granule: int, serial: int, sequence: int) -> bytes:
+    """A page's header up to its checksum."""
+    return b"".join(
+        (
+            CAPTURE,
+            bytes([0, flags]),
+            granule.to_bytes(8, "little", signed=True),
+            serial.to_bytes(4, "little"),
+            sequence.to_bytes(4, "little"),
+        )
+    )
+
+
+def _packed(header: bytes, lacing: bytes | bytearray, body: bytes | bytearray) -> bytes:
+    rest = bytes([len(lacing)]) + lacing + body
+    return header + _checksum(header + bytes(4) + rest) + rest
 
 
 def _next_capture(reader: BinaryIO, position: int) -> int | None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from adapters.audio.chunk_bytes import ChunkRun
-from adapters.audio.ogg import NO_PACKET_ENDS_HERE, Page, PageWriter, packets, pages
+from adapters.audio.ogg import LONGEST_PACKET, NO_PACKET_ENDS_HERE, Page, PageWriter, packets, pages
 
 SAMPLE_RATE = 48_000
 """Opus counts its granule positions at this rate, whatever the recorded rate."""
@@ -193,7 +193,7 @@ def _measured(run: ChunkRun, reader: BinaryIO, start: Page) -> OpusStream:
     granule = last_page = NO_PACKET_ENDS_HERE
     for number, (packet, page) in enumerate(packets(_stream_pages(reader, start.position, start.serial))):
         if number < 2:
-            tags = packet if packet.startswith(_TAGS) else tags
+            tags = packet if packet.startswith(_TAGS) and len(packet) < LONGEST_PACKET else tags
             continue
         last = packet_samples(packet)
         first = first or last

@@ -5,6 +5,7 @@ Engines and players get them as WAV, which all of them read.
 
 import io
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from adapters.audio.chunk_bytes import READ_SIZE_BYTES, MeasuredChunks, OpenChunk
 from adapters.audio.decoding import SAMPLE_RATE
+from adapters.audio.errors import TooLong
 from adapters.audio.stitching import StitchedAudio
 from adapters.audio.wav import read_wave, wave_header
 
@@ -32,15 +34,21 @@ def pcm_file(samples: bytes) -> BinaryIO:
     return io.BytesIO(wave_header(_FORMAT_CHUNK, len(samples)) + samples)
 
 
-def stitch_pcm(chunks: Sequence[OpenChunk], output: Path, *, float_units: Collection[int] = ()) -> StitchedAudio:
+def stitch_pcm(
+    chunks: Sequence[OpenChunk], output: Path, *, float_units: Collection[int] = (), longest: timedelta | None = None
+) -> StitchedAudio:
     """Write the chunks' samples, in order, as one WAV file. With no samples, it is a WAV file without sound.
 
     `float_units`: which chunks, counted from 0, have samples of -1, 0 and 1 that stand for full scale.
+    `longest`: the most that they may last together; None for no limit.
 
-    Raises: OSError when a chunk cannot be read or the output cannot be written.
+    Raises: TooLong; OSError when a chunk cannot be read or the output cannot be written.
     """
     measured = MeasuredChunks.of(chunks)
     size_bytes = sum(piece.size_bytes for piece in measured.pieces)
+    duration = timedelta(seconds=size_bytes / (SAMPLE_RATE * SAMPLE_BYTES))
+    if longest is not None and duration > longest:
+        raise TooLong(longest)
     try:
         with output.open("wb") as file:
             file.write(wave_header(_FORMAT_CHUNK, size_bytes))
@@ -52,7 +60,7 @@ def stitch_pcm(chunks: Sequence[OpenChunk], output: Path, *, float_units: Collec
         output.unlink(missing_ok=True)
         raise
     return StitchedAudio(
-        duration_ms=round(size_bytes * 1000 / (SAMPLE_RATE * SAMPLE_BYTES)),
+        duration_ms=round(duration / timedelta(milliseconds=1)),
         content_type="audio/wav",
         codec=PCM_CODEC,
         method="concatenated",

@@ -16,6 +16,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -24,10 +26,10 @@ from adapters.audio.chunk_bytes import READ_SIZE_BYTES, ChunkRun, MeasuredChunks
 from adapters.audio.container import CONTENT_TYPES, Container
 from adapters.audio.damage import Damage, DamageReason
 from adapters.audio.demuxing import links_of
-from adapters.audio.errors import ChecksumMismatch, NotAudio, UnsupportedAudio
+from adapters.audio.errors import ChecksumMismatch, NotAudio, TooLong, UnsupportedAudio
 from adapters.audio.reencoding import reencode
 from adapters.audio.remuxing import remux
-from adapters.audio.survey import Survey, survey
+from adapters.audio.survey import Survey, TooMuchSound, survey
 from adapters.audio.wav import read_wave
 from adapters.audio.whole_files import FoundFiles, WholeFile, whole_files
 
@@ -59,24 +61,28 @@ def stitch(
     *,
     numbers: Sequence[int] | None = None,
     checksum_md5: str | None = None,
+    longest: timedelta | None = None,
 ) -> StitchedAudio:
     """Write the chunks, given in order, as one file to `output`, which exists afterwards only if all went well.
 
-    `numbers`: what damage and errors call the chunks; from 1 on unless given.
+    `numbers`: what damage and errors call the chunks; from 1 on unless given. `longest`: the most that they may last
+    together; None for no limit. What is longer, or says so, is refused without decoding the rest.
 
-    Raises: ChecksumMismatch, NotAudio, UnsupportedAudio (see `AudioError`: trying again cannot help); OSError when a
-    chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
+    Raises: ChecksumMismatch, NotAudio, UnsupportedAudio, TooLong (see `AudioError`: trying again cannot help); OSError
+    when a chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
     """
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         copy = Path(scratch) / "chunks"
         measured = MeasuredChunks.copied(chunks, copy, numbers)
-        return _stitched(measured, copy, output, checksum_md5)
+        return _stitched(measured, copy, output, checksum_md5, longest)
 
 
-def _stitched(measured: MeasuredChunks, copy: Path, output: Path, checksum_md5: str | None) -> StitchedAudio:
+def _stitched(
+    measured: MeasuredChunks, copy: Path, output: Path, checksum_md5: str | None, longest: timedelta | None
+) -> StitchedAudio:
     if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
         raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
-    surveys, damage = _surveyed(whole_files(measured))
+    surveys, damage = _surveyed(whole_files(measured), longest)
     try:
         container, method = _write(surveys, copy, output)
         result = surveys[0] if method == "concatenated" else survey(_written_file(container, output))
@@ -94,19 +100,23 @@ def _stitched(measured: MeasuredChunks, copy: Path, output: Path, checksum_md5: 
     )
 
 
-def _surveyed(found: FoundFiles) -> tuple[list[Survey], tuple[Damage, ...]]:
-    """Every file that can be decoded. Raises: the first file's AudioError when none can."""
+def _surveyed(found: FoundFiles, longest: timedelta | None) -> tuple[list[Survey], tuple[Damage, ...]]:
+    """Every file that can be decoded. Raises: TooLong; the first file's AudioError when none can be."""
+    left = None if longest is None else Fraction(longest / timedelta(seconds=1))
     surveys: list[Survey] = []
     damage = list(found.damage)
     known = {number for each in damage for number in range(each.chunk_number - 1, each.chunk_number + 2)}
     refused: NotAudio | UnsupportedAudio | None = None
     for file in chain.from_iterable(map(links_of, found.files)):
         try:
-            surveys.append(survey(file))
+            surveys.append(survey(file, most_seconds=left))
+        except TooMuchSound:
+            raise TooLong(longest or timedelta()) from None
         except (NotAudio, UnsupportedAudio) as error:
             refused = refused or error
             damage += _damage_of(file, error)
         else:
+            left = None if left is None else left - surveys[-1].seconds
             # Frames are lost at the edges of a chunk that is lost.
             found_here = surveys[-1].damage
             damage += (each for each in found_here if each.reason != "damaged" or each.chunk_number not in known)

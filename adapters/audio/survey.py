@@ -24,6 +24,7 @@ from adapters.audio.whole_files import WholeFile
 _BYTES_OF_S16 = 2
 _LOSSLESS = ("flac", "alac", "wavpack", "ape", "tta")
 _COMPANDED = ("pcm_alaw", "pcm_mulaw")
+_SAY_THEIR_LENGTH = (Container.FLAC, Container.WAV, Container.W64, Container.MP4, Container.MATROSKA)
 _WORTH_TELLING = FLICKS // 10
 _UNKNOWN_LENGTH = FLICKS // 50
 """How long a packet counts that does not say it: so that one at a file's edge is not told, and a row of them is."""
@@ -73,8 +74,12 @@ class Survey:
         return sum(sound.channels for sound in self.sounds)
 
 
-def survey(file: WholeFile) -> Survey:
-    """Decode the file. Raises: NotAudio, UnsupportedAudio when no track has sound; OSError from its reader."""
+def survey(file: WholeFile, *, most_seconds: Fraction | None = None) -> Survey:
+    """Decode the file, or as much of it as lasts `most_seconds`.
+
+    Raises: TooMuchSound as soon as it is known that there is more; NotAudio, UnsupportedAudio when no track has sound;
+    OSError from its reader.
+    """
     found = tracks_in(file)
     sounds: list[Sound] = []
     damage: dict[tuple[int, str], Damage] = {}
@@ -82,7 +87,7 @@ def survey(file: WholeFile) -> Survey:
     with _complaints() as complaints:
         for index in found.playable:
             try:
-                sound, broken = _heard(file, index)
+                sound, broken = _heard(file, index, most_seconds)
             except (NotAudio, UnsupportedAudio) as error:
                 refused = error
                 continue
@@ -106,12 +111,17 @@ def survey(file: WholeFile) -> Survey:
     )
 
 
+class TooMuchSound(Exception):
+    """A file lasts longer than was asked for, or says that it does."""
+
+
 @dataclass(slots=True)
 class _Heard:
     """What was heard of a track so far, and what could not be decoded, in flicks by chunk number."""
 
     run: ChunkRun
     is_exact: bool
+    most: int | None
     rate: int = 0
     channels: int = 0
     length: int = 0
@@ -121,14 +131,19 @@ class _Heard:
 
     def add(self, part: AudioFrame | Silence) -> None:
         if isinstance(part, Silence):
-            self.length += part.length
+            self._lengthen(part.length)
             self.has_gaps = True
             return
-        self.length += part.samples * FLICKS // part.sample_rate
+        self._lengthen(part.samples * FLICKS // part.sample_rate)
         form = (part.format.name, part.layout.nb_channels, part.sample_rate)
         if form not in self.forms:
             self.forms.add(form)
             self.rate, self.channels = max(self.rate, part.sample_rate), max(self.channels, part.layout.nb_channels)
+
+    def _lengthen(self, length: int) -> None:
+        self.length += length
+        if self.most is not None and self.length > self.most:
+            raise TooMuchSound
 
     def lose(self, undecoded: Undecoded) -> None:
         length = undecoded.moment.length or _UNKNOWN_LENGTH
@@ -151,9 +166,12 @@ class _Heard:
         ]
 
 
-def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
-    heard = _Heard(file.run, is_exact=file.container is Container.FLAC)
+def _heard(file: WholeFile, index: int, most_seconds: Fraction | None) -> tuple[Sound, list[Damage]]:
+    most = None if most_seconds is None else int(most_seconds * FLICKS)
     with track_of(file, index) as track:
+        heard = _Heard(track.run, is_exact=file.container is Container.FLAC, most=most)
+        if most_seconds is not None and _seconds_claimed(file, track) > most_seconds:
+            raise TooMuchSound
         for part in played(track, on_undecoded=heard.lose):
             heard.add(part)
         sound = Sound(
@@ -168,6 +186,15 @@ def _heard(file: WholeFile, index: int) -> tuple[Sound, list[Damage]]:
             has_gaps=heard.has_gaps,
         )
     return sound, heard.damage()
+
+
+def _seconds_claimed(file: WholeFile, track: Track) -> Fraction:
+    """How long the file's header says that the track is; 0 where FFmpeg could only guess it from a bit rate."""
+    if file.container not in _SAY_THEIR_LENGTH:
+        return Fraction(0)
+    if track.stream.duration is not None:
+        return track.stream.duration * track.time_base
+    return Fraction(track.container.duration or 0, av.time_base)
 
 
 def _bits(codec: str, sample_format: AudioFormat | None) -> int:

@@ -5,7 +5,7 @@ them again changes nothing. Once `put` has returned, the blob is durable; if it 
 """
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +121,10 @@ class BlobStore(Protocol):
 
         On return their bytes are nowhere in the store any more. Erasing what does not exist is no error.
         """
+        ...
+
+    async def erase_keys(self, keys: Sequence[str]) -> None:
+        """Remove these blobs, as `erase` does: many together cost little more than one."""
         ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:

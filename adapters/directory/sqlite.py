@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from adapters.directory.entries import Device, EndUser, Heartbeat
 from adapters.directory.port import ExternalIdTaken, Page, PageAsked, SerialNumberTaken
 from adapters.directory.schema import SCHEMA, SCHEMA_VERSION
-from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, prepare_schema, writing
+from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, prepare_schema, row_count, writing
 
 logger = logging.getLogger(__name__)
 Entry = TypeVar("Entry")
@@ -63,6 +63,9 @@ class SqliteDirectory:
 
     def end_users(self, project_id: str, asked: PageAsked) -> Page[EndUser]:
         return self._page(_END_USERS, (project_id,), asked, _end_user)
+
+    def count_end_users(self, project_id: str) -> int:
+        return self._count("SELECT COUNT(*) FROM end_users WHERE project_id=?", project_id)
 
     def erase_end_user(self, project_id: str, end_user_id: str, *, at: datetime) -> bool:
         with errors_named(_NAME), writing(self._database):
@@ -114,7 +117,15 @@ class SqliteDirectory:
             return self._page(_DEVICES, (project_id,), asked, _device)
         return self._page(_DEVICES + "end_user_id=? AND ", (project_id, end_user_id), asked, _device)
 
+    def count_devices(self, project_id: str) -> int:
+        return self._count("SELECT COUNT(*) FROM devices WHERE project_id=?", project_id)
+
     # --- reading
+
+    def _count(self, query: str, project_id: str) -> int:
+        with errors_named(_NAME):
+            (count,) = self._database.execute(query, (project_id,)).fetchone()
+        return int(count)
 
     def _one(self, query: str, values: Values, entry: Callable[[Values], Entry]) -> Entry | None:
         with errors_named(_NAME):
@@ -129,6 +140,11 @@ class SqliteDirectory:
             ).fetchall()
         shown = rows[: asked.limit]
         return Page([entry(row[1:]) for row in shown], shown[-1][0] if len(rows) > asked.limit else None)
+
+
+def registered(path: Path, table: Literal["end_users", "devices"], project_id: str) -> int:
+    """How many of a project's are in the file, which another process may be using; none if there is no file."""
+    return row_count(path, f"SELECT COUNT(*) FROM {table} WHERE project_id=?", project_id)  # noqa: S608
 
 
 _NAME = "The directory of end users and devices"

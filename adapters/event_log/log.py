@@ -198,12 +198,14 @@ class EventLog:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def history(self, stream_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
-        """One stream's events after `after_version`, in order; positions are not looked up (0).
+    async def history(
+        self, stream_id: UUID, *, after_version: int = 0, limit: int | None = None
+    ) -> list[RecordedEvent]:
+        """One stream's events after `after_version`, in order, at most `limit`; positions are not looked up (0).
 
         Raises: LogUnavailable.
         """
-        return await self._read(lambda: self._reader.history(stream_id, after_version=after_version))
+        return await self._read(lambda: self._reader.history(stream_id, after_version=after_version, limit=limit))
 
     async def first_events(self, stream_ids: Collection[UUID]) -> dict[UUID, LoggedEvent]:
         """The first event of each stream that has any, looked up one after another in one thread.

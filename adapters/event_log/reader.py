@@ -31,9 +31,9 @@ class EventReader:
         self._recorder = recorder
         self._mapper = EventMapper()
 
-    def history(self, stream_id: UUID, *, after_version: int = 0) -> list[RecordedEvent]:
-        """One stream's events after `after_version`, in order; positions are not looked up (0)."""
-        stored_events = self._recorder.select_events(stream_id, gt=after_version)
+    def history(self, stream_id: UUID, *, after_version: int = 0, limit: int | None = None) -> list[RecordedEvent]:
+        """One stream's events after `after_version`, in order, at most `limit`; positions are not looked up (0)."""
+        stored_events = self._recorder.select_events(stream_id, gt=after_version, limit=limit)
         return [self._mapper.to_recorded_event(stored, position=0) for stored in stored_events]
 
     def first_events(self, stream_ids: Iterable[UUID]) -> dict[UUID, LoggedEvent]:

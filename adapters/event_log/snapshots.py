@@ -4,10 +4,26 @@ The owner defines a snapshot's content; here it is bytes. Do not rely on snapsho
 this only costs the time to fold the history instead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
-from eventsourcing.persistence import AggregateRecorder, PersistenceError, StoredEvent
+from eventsourcing.persistence import PersistenceError, StoredEvent
+
+
+class SnapshotRecorder(Protocol):
+    """The library's recorder of aggregates, which can also forget one. All raise PersistenceError."""
+
+    def select_events(
+        self, originator_id: UUID, *, desc: bool = False, limit: int | None = None
+    ) -> Sequence[StoredEvent]: ...
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None: ...
+
+    def delete_events(self, originator_id: UUID) -> None:
+        """Remove all that is kept of the stream; nothing is no error."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +43,14 @@ class SnapshotNotKept(Exception):
     """The store cannot be written."""
 
 
+class SnapshotNotForgotten(Exception):
+    """The store cannot be written; the snapshot stays."""
+
+
 class SnapshotStore:
     """Snapshots by stream. Blocking: for threads."""
 
-    def __init__(self, recorder: AggregateRecorder) -> None:
+    def __init__(self, recorder: SnapshotRecorder) -> None:
         self._recorder = recorder
 
     def newest(self, stream_id: UUID) -> StoredSnapshot | None:
@@ -48,3 +68,10 @@ class SnapshotStore:
             self._recorder.insert_events([stored])
         except PersistenceError as error:
             raise SnapshotNotKept(str(error)) from error
+
+    def forget(self, stream_id: UUID) -> None:
+        """Remove the stream's snapshot, if there is one. Raises: SnapshotNotForgotten."""
+        try:
+            self._recorder.delete_events(stream_id)
+        except PersistenceError as error:
+            raise SnapshotNotForgotten(str(error)) from error

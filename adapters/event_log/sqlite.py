@@ -173,6 +173,11 @@ class SQLiteSnapshotRecorder(SQLiteAggregateRecorder):
         c.executemany("DELETE FROM snapshots WHERE originator_id=? AND originator_version<=?", replaced)
         return super()._insert_events(c, stored_events, **kwargs)
 
+    def delete_events(self, originator_id: UUID) -> None:
+        """See `SnapshotRecorder.delete_events`."""
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("DELETE FROM snapshots WHERE originator_id=?", (originator_id.hex,))
+
 
 class _DurableDatastore(SQLiteDatastore):
     def __init__(self, db_name: str, *, lock_timeout: int) -> None:

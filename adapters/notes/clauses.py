@@ -90,29 +90,33 @@ def _spans(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _after_an_end(words: Sequence[str]) -> Iterator[int]:
-    start = 0
+    said, is_dependent = 0, False
     for index in range(1, len(words)):
-        ends = _END.search(words[index - 1]) is not None
-        if ends or (words[index - 1].endswith(",") and _goes_on_anew(words[start:index], words, index)):
-            start = index
+        last = words[index - 1]
+        said, is_dependent = said + 1, is_dependent or _hangs_together(last)
+        if _END.search(last) or (last.endswith(",") and _goes_on_anew(said, is_dependent, words, index)):
+            said, is_dependent = 0, False
             yield index
 
 
-def _goes_on_anew(said: Sequence[str], words: Sequence[str], index: int) -> bool:
+def _hangs_together(word: str) -> bool:
+    return _HANGS_TOGETHER.fullmatch(word.strip(",;:")) is not None
+
+
+def _goes_on_anew(said: int, is_dependent: bool, words: Sequence[str], index: int) -> bool:
     """Whether another sentence begins after a comma: not after "Yes, ...", nor where one depends on the other.
 
-    An instruction that holds only under a condition is never quoted without it.
+    `said`: how many words the sentence has so far; `is_dependent`: whether it has one that makes it depend on what
+    follows. An instruction that holds only under a condition is never quoted without it.
     """
-    if len(said) == 1 or any(_HANGS_TOGETHER.fullmatch(word.strip(",;:")) for word in said):
-        return False
-    return _opens([*words[: index - 1], words[index - 1].rstrip(","), *words[index:]], index)
+    return said > 1 and not is_dependent and _opens(words, index, after=words[index - 1].rstrip(","))
 
 
 def _with_an_opener(words: Sequence[str]) -> Iterator[int]:
     # "if the pain gets worse | call us at once": what depends on a condition stays with it.
     is_condition = bool(words) and _CONDITION.fullmatch(words[0]) is not None
     for index in range(1, len(words)):
-        if not _opens(words, index):
+        if not _opens(words, index, after=words[index - 1]):
             continue
         if is_condition:
             is_condition = False
@@ -121,11 +125,12 @@ def _with_an_opener(words: Sequence[str]) -> Iterator[int]:
         yield index
 
 
-def _opens(words: Sequence[str], index: int) -> bool:
-    if _GOES_ON.fullmatch(words[index - 1]):
+def _opens(words: Sequence[str], index: int, *, after: str) -> bool:
+    """Whether a sentence usually begins with the words from `index` on, after the word `after`."""
+    if _GOES_ON.fullmatch(after):
         return False
     rest = " ".join(words[index : index + _LONGEST_OPENER]).lower() + " "
-    is_order = _ORDER.match(rest) is not None and words[index - 1].lower() != "you"  # "do you take any medicine"
+    is_order = _ORDER.match(rest) is not None and after.lower() != "you"  # "do you take any medicine"
     return is_order or any(opener.match(rest) for opener in _OPENERS)
 
 

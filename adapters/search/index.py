@@ -18,7 +18,7 @@ from adapters.search.digests import KEY_BYTES, Digests, Owner
 from adapters.search.ranking import scores
 from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
-from adapters.sqlite_file import connect, is_of_log, writing
+from adapters.sqlite_file import connect, give_back, is_of_log, writing
 
 SCHEMA_VERSION = 1
 """Increase this with every change to the tables, to words, digests or passages."""
@@ -113,6 +113,11 @@ class SearchIndex:
             if state.position and not is_of_it:
                 Tables(self._writer, state.generation).drop()
                 self._begin_anew(generation=state.generation + 1)
+
+    def give_back(self) -> None:
+        """Let the file shrink by what removed passages have left of it."""
+        with self._writing:
+            give_back(self._writer)
 
     def position(self) -> int:
         """The position of the last event that the index reflects; 0 for an empty one."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from adapters.speech.text_pieces import pieces_of
+
 PASSAGE_CHARACTERS = 500
 """Neighbouring segments are put together up to this length; a longer one is cut between words."""
 
@@ -48,41 +50,27 @@ def passages_of(stored: bytes) -> list[Passage]:
 
 def _groups(segments: Iterable[_Segment]) -> Iterator[list[_Segment]]:
     group: list[_Segment] = []
+    length = 0
     for segment in segments:
-        if group and not _belongs(segment, group):
+        if group and not (_follows(segment, group[-1]) and length + len(segment.text) <= PASSAGE_CHARACTERS):
             yield group
-            group = []
+            group, length = [], 0
         group.append(segment)
+        length += len(segment.text) + 1
     if group:
         yield group
 
 
-def _belongs(segment: _Segment, group: list[_Segment]) -> bool:
-    last = group[-1]
-    length = sum(len(one.text) + 1 for one in group) + len(segment.text)
-    return (
-        segment.speaker == last.speaker
-        and segment.start - last.end <= LONGEST_PAUSE_SECONDS
-        and length <= PASSAGE_CHARACTERS
-    )
+def _follows(segment: _Segment, last: _Segment) -> bool:
+    return segment.speaker == last.speaker and segment.start - last.end <= LONGEST_PAUSE_SECONDS
 
 
 def _passages(group: list[_Segment]) -> Iterator[Passage]:
     """One; or several with the same times, of a single segment that is too long."""
     start_ms, end_ms = _milliseconds(group[0].start), _milliseconds(max(segment.end for segment in group))
-    for text in _pieces(" ".join(segment.text for segment in group)):
+    for text in pieces_of(" ".join(segment.text for segment in group), longest=PASSAGE_CHARACTERS):
         yield Passage(start_ms, end_ms, group[0].speaker, text)
 
 
 def _milliseconds(seconds: float) -> int:
     return round(min(seconds, LATEST_SECONDS) * 1000)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    while len(text) > PASSAGE_CHARACTERS:
-        space = text.rfind(" ", 1, PASSAGE_CHARACTERS + 1)
-        end = space if space > 0 else PASSAGE_CHARACTERS
-        yield text[:end].rstrip()
-        text = text[end:].lstrip()
-    if text:
-        yield text

@@ -102,21 +102,20 @@ def _spans(segment: TranscriptSegment) -> Iterator[_Span]:
     if not segment.words:
         yield _Span(segment.text, segment.start, segment.end, is_spaced=True)
         return
-    rest = segment.text
+    text, position = segment.text, 0
     for word in segment.words:
         # Engines give some words in several pieces: the segment's text shows whether they belong together.
-        is_spaced = rest is segment.text or rest[:1].isspace()
+        is_spaced = position == 0 or text[position : position + 1].isspace()
         yield _Span(word.text, word.start, word.end, is_spaced)
-        rest = _without_its_first(rest, len("".join(word.text.split())))
+        position = _after(text, position, len("".join(word.text.split())))
 
 
-def _without_its_first(text: str, count: int) -> str:
-    """What is left after this many characters, not counting spaces."""
-    position = 0
+def _after(text: str, position: int, count: int) -> int:
+    """The position after this many more characters, not counting spaces."""
     while count and position < len(text):
         count -= not text[position].isspace()
         position += 1
-    return text[position:]
+    return position
 
 
 def _pieces(spans: Iterable[_Span]) -> Iterator[_Span]:

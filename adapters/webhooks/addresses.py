@@ -22,15 +22,22 @@ _NEVER = tuple(
     for text in (
         "168.63.129.16/32",  # a cloud's metadata and name server (Azure), in a public range
         "192.0.0.0/24",  # protocol assignments, and a cloud's metadata (Oracle)
+        "192.88.99.0/24",  # relays of 6to4, withdrawn
         "2001::/23",  # protocol assignments, and Teredo
-        "64:ff9b:1::/48",  # local translation
+        "2001:db8::/32",  # documentation
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
     )
 )
 """What some versions of Python do not know to be reserved, and what is in a public range but not public."""
 
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All that IPv6 has given out for use on the Internet. Outside of it are the loopback, link-local, unique local and
+site-local addresses, multicast, local translation and whatever is not assigned yet."""
+
 _TRANSLATED = IPv6Network("64:ff9b::/96")
+
+_ISATAP = (0x00005EFE, 0x02005EFE)
+"""The third quarter of an address that says of its last quarter: an IPv4 address to tunnel to (RFC 5214)."""
 
 
 class AddressRefused(OSError):
@@ -43,20 +50,30 @@ class AddressRefused(OSError):
 def is_public(address: Address) -> bool:
     """Whether it is on the public Internet: not private, loopback, link-local, metadata, multicast or reserved."""
     inner = _carried(address)
-    if inner is not None:
-        return is_public(inner)
+    if inner is not None and not is_public(inner):
+        return False
+    if _is_translated(address):
+        return True
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
     if address.is_multicast or address.is_reserved or any(address in network for network in _NEVER):
         return False
     return address.is_global
 
 
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that packets to this IPv6 address end up at, if there is one."""
+    """The IPv4 address that packets to this IPv6 address end up at, if there is one. Teredo's is in `_NEVER`."""
     if isinstance(address, IPv4Address):
         return None
-    if address in _TRANSLATED:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
+    number = int(address)
+    if address in _TRANSLATED or (number >> 32) & 0xFFFFFFFF in _ISATAP:
+        return IPv4Address(number & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
+
+
+def _is_translated(address: Address) -> bool:
+    """Whether it is only another way to write an IPv4 address."""
+    return isinstance(address, IPv6Address) and (address in _TRANSLATED or address.ipv4_mapped is not None)
 
 
 @dataclass(frozen=True, slots=True)

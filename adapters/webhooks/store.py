@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.sealing import Sealer
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, give_back, row_count, writing
 from adapters.webhooks.deliveries import Attempt, Delivery, Due, Endpoint, Message, State
 from adapters.webhooks.schema import SCHEMA
 from adapters.webhooks.sender import Sent
@@ -249,7 +249,13 @@ class WebhookStore:
                 "DELETE FROM messages WHERE created_at<? AND event_id NOT IN (SELECT event_id FROM deliveries)",
                 limit,
             )
+        give_back(self._database)
         return gone
+
+
+def endpoint_count(path: Path, project_id: str) -> int:
+    """How many of a project's are in the file, which another process may be using; none if there is no file."""
+    return row_count(path, "SELECT COUNT(*) FROM endpoints WHERE project_id=?", project_id)
 
 
 def delivery_id(endpoint_id: str, event_id: str) -> str:

@@ -1,10 +1,13 @@
 """All ambient sessions. A command is decided on a session's newest state; its events are durable before the answer."""
 
 import asyncio
+import hashlib
+from dataclasses import replace
 from uuid import UUID
 
 from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
+from adapters.quotas import Quota
 from domain.ambient_session import (
     AmbientSession,
     AmbientSessionNotFound,
@@ -18,6 +21,7 @@ from domain.ambient_session import (
 from domain.events import SESSION_EVENT_TYPES, AmbientSessionEvent
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
+from service.application.quotas import QuotaReached, Quotas
 from service.application.streams import Aggregate, Streams
 from service.application.trace import trace_id
 
@@ -55,10 +59,14 @@ class AmbientSessions:
 
         Raises: AmbientSessionNotFound; LogFull, LogUnavailable; Contended.
         """
-        session = await self._streams.find(session_id)
+        session = await self.find_any(session_id)
         if session is None:
             raise AmbientSessionNotFound
         return session
+
+    async def find_any(self, session_id: UUID) -> AmbientSession | None:
+        """The same; None if there is none."""
+        return await self._streams.find(session_id)
 
     async def close(self) -> None:
         """Wait for reads under way. The owner closes the log after this."""
@@ -68,8 +76,9 @@ class AmbientSessions:
 class SessionAnnouncements:
     """What callers say about their sessions. Free text about an encounter may name a patient, so it becomes a blob."""
 
-    def __init__(self, sessions: AmbientSessions, blobs: BlobStore, *, clock: Clock) -> None:
+    def __init__(self, sessions: AmbientSessions, blobs: BlobStore, *, quotas: Quotas, clock: Clock) -> None:
         self._sessions = sessions
+        self._quotas = quotas
         self._blobs = blobs
         self._clock = clock
 
@@ -90,9 +99,10 @@ class SessionAnnouncements:
         ehr_instance_id: str | None,
         details: bytes | None,
     ) -> AmbientSession:
-        """Open the session, or change its facts.
+        """Open the session, or change its facts. The same announcement again changes nothing, whatever the project's
+        quotas.
 
-        Raises: AmbientSessionOfAnother; StorageFull, StorageUnavailable; as `AmbientSessions.execute`.
+        Raises: AmbientSessionOfAnother; QuotaReached; StorageFull, StorageUnavailable; as `AmbientSessions.execute`.
         """
         command = AnnounceSession(
             at=self._clock(),
@@ -103,18 +113,26 @@ class SessionAnnouncements:
             product_id=product_id,
             external_user_id=external_user_id,
             ehr_instance_id=ehr_instance_id,
-            details_key=await self._keep(session_id, details),
+            details_key=None if details is None else _key_of(session_id, details),
         )
+        try:
+            with self._quotas.taking(tenant_id, Quota.SESSIONS):
+                return await self._announce(session_id, command, details)
+        except QuotaReached:
+            session = await self._sessions.find_any(session_id)
+            if session is None or decide_session(session, command):
+                raise
+            return session
+
+    async def _announce(self, session_id: UUID, command: AnnounceSession, details: bytes | None) -> AmbientSession:
+        if details is not None:
+            blob = await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(session_id, "data"), details)
+            command = replace(command, details_key=blob.key)
         try:
             return await self._sessions.execute(session_id, command, trace_id=trace_id.get())
         except SessionError:
             await self._discard(session_id, command.details_key)
             raise
-
-    async def _keep(self, session_id: UUID, details: bytes | None) -> str | None:
-        if details is None:
-            return None
-        return (await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(session_id, "data"), details)).key
 
     async def _discard(self, session_id: UUID, key: str | None) -> None:
         """Remove the free text of a refused announcement, unless the session has the same text."""
@@ -128,3 +146,8 @@ class SessionAnnouncements:
         """
         command = EndSession(at=self._clock())
         return await self._sessions.execute(session_id, command, trace_id=trace_id.get())
+
+
+def _key_of(session_id: UUID, details: bytes) -> str:
+    """The key under which the blob store keeps them: bytes are named by their digest."""
+    return blob_prefix(session_id, "data") + hashlib.sha256(details).hexdigest()

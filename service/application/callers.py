@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from adapters.keys import Key, KeyStore
+from adapters.keys import Key, KeyKind, KeyStore
 from service.application.clock import Clock
 
 FindKey = Callable[[str, datetime], Key | None]
@@ -28,3 +28,23 @@ class Callers:
         key = self._keys.authenticate(token, now=now)
         found = (find(token, now) for find in self._others)
         return key or next((other for other in found if other is not None), None)
+
+    def find(self, key_id: str) -> Key | None:
+        """The stored key of this id, also if it is revoked or expired."""
+        return self._keys.find(key_id)
+
+    def still_stands_for(self, key_id: str, *, project_id: str, device_id: str | None, end_user_id: str | None) -> bool:
+        """Whether what was permitted with the stored key `key_id` still is: until the key is revoked or expires.
+
+        A device's token expires because the device has a newer one, and is forgotten later. So what it permitted for
+        this device and end user is permitted as long as they have any token in force.
+        """
+        key = self._keys.find(key_id)
+        if key is not None and (key.revoked_at is not None or key.project_id != project_id):
+            return False
+        if key is not None and (key.expires_at is None or key.expires_at > self._clock()):
+            return True
+        if device_id is None or (key is not None and key.kind is not KeyKind.DEVICE):
+            return False
+        tokens = self._keys.device_tokens(project_id, device_id=device_id)
+        return any(token.end_user_id == end_user_id for token in tokens)

@@ -116,7 +116,7 @@ class Consultations:
         patience = asyncio.timeout(self._answer_within.total_seconds())
         try:
             async with patience, self._turn(announced.recording_id):
-                with self._recognition.place():
+                with self._recognition.place(announced.tenant_id):
                     return await self._take(announced, chunk, language)
         except TimeoutError:
             if not patience.expired():
@@ -153,7 +153,9 @@ class Consultations:
         name = (recording_id, chunk.number)
         recognizing = self._recognizing.get(name)
         if recognizing is None:
-            recognizing = self._recognizing[name] = asyncio.create_task(self._recognize(recording_id, chunk, language))
+            recognizing = self._recognizing[name] = asyncio.create_task(
+                self._recognize(recording_id, chunk, language, project=recording.opened.tenant_id)
+            )
             recognizing.add_done_callback(lambda ended: self._recognized(name, ended))
         return await asyncio.shield(recognizing)  # continues after this request has stopped waiting
 
@@ -162,11 +164,13 @@ class Consultations:
         if not ended.cancelled() and (error := ended.exception()) is not None:
             logger.info("chunk not recognized", extra={"recording_id": name[0].hex, "because": str(error)})
 
-    async def _recognize(self, recording_id: UUID, chunk: ChunkStored, language: str) -> Transcript:
+    async def _recognize(self, recording_id: UUID, chunk: ChunkStored, language: str, *, project: str) -> Transcript:
         if chunk.blob_key is None:
             raise AssertionError("a chunk of a consultation has its bytes")
         prefix = blob_prefix(recording_id, f"words-{chunk.number}")
-        blob, transcript = await self._recognition.transcribe_chunk(chunk.blob_key, language=language, prefix=prefix)
+        blob, transcript = await self._recognition.transcribe_chunk(
+            chunk.blob_key, project=project, language=language, prefix=prefix
+        )
         command = RecordChunkTranscribed(
             at=self._clock(),
             number=chunk.number,

@@ -18,6 +18,9 @@ SEEN_FOR = timedelta(hours=1)
 MOST_UNSEEN = 32
 """How many newer tokens a device may have been given without using one. Of more, the newest are valid."""
 
+ENDED_FOR = timedelta(days=30)
+"""How long `tapedeck keys list` shows a token that is not valid any more."""
+
 _FILE = "The key file"
 
 
@@ -77,6 +80,11 @@ class DeviceTokens:
         with errors_named(_FILE):
             for key in self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id):
                 self._keys.revoke(key.id)
+
+    def forget_ended(self) -> int:
+        """Forget those that were revoked or expired `ENDED_FOR` ago. Returns: how many."""
+        with errors_named(_FILE):
+            return self._keys.forget_ended_device_tokens(before=self._clock() - ENDED_FOR)
 
     def close(self) -> None:
         self._keys.close()

@@ -13,8 +13,10 @@ from adapters.directory.entries import Device, EndUser
 from adapters.directory.port import DirectoryStore, Page, PageAsked
 from adapters.keys import Key, KeyKind
 from adapters.one_thread import OneThread
+from adapters.quotas import Quota
 from service.application.clock import Clock
 from service.application.device_tokens import DeviceTokens
+from service.application.quotas import Quotas, reached
 
 Changes = Mapping[str, Any]
 """Fields of an entry, and their new values."""
@@ -56,10 +58,12 @@ class Bound:
 class Directory:
     """All methods may raise DatabaseFull and DatabaseUnavailable."""
 
-    def __init__(self, store: DirectoryStore, tokens: DeviceTokens, thread: OneThread, *, clock: Clock) -> None:
+    def __init__(
+        self, store: DirectoryStore, tokens: DeviceTokens, thread: OneThread, *, quotas: Quotas, clock: Clock
+    ) -> None:
         entries = _Entries(store, tokens, clock)
-        self.end_users = EndUsers(entries, thread)
-        self.devices = Devices(entries, thread)
+        self.end_users = EndUsers(entries, thread, quotas)
+        self.devices = Devices(entries, thread, quotas)
 
 
 class _Entries:
@@ -77,14 +81,29 @@ class _Entries:
             raise EndUserNotFound
         return found or self.ensured(project_id, end_user_id)
 
-    def ensured(self, project_id: str, end_user_id: str) -> EndUser:
-        """The end user, registered if need be: nothing more is known of them then."""
+    def ensured(self, project_id: str, end_user_id: str, *, most: int | None = None) -> EndUser:
+        """The end user, registered if need be: nothing more is known of them then.
+
+        `most`: how many the project may have; those that a token names that an operator made are always registered.
+        Raises: QuotaReached.
+        """
         found = self.store.end_user(project_id, end_user_id)
         if found is None:
+            self.check_end_users(project_id, most)
             now = self.clock()
             found = EndUser(id=end_user_id, project_id=project_id, created_at=now, updated_at=now)
             self.store.put_end_user(found)
         return found
+
+    def check_end_users(self, project_id: str, most: int | None) -> None:
+        """Raises: QuotaReached, if one more would be too many. In the one thread that registers any."""
+        if most is not None and (used := self.store.count_end_users(project_id)) >= most:
+            raise reached(Quota.END_USERS, used=used, most=most)
+
+    def check_devices(self, project_id: str, most: int | None) -> None:
+        """Raises: QuotaReached, likewise."""
+        if most is not None and (used := self.store.count_devices(project_id)) >= most:
+            raise reached(Quota.DEVICES, used=used, most=most)
 
     def device(self, project_id: str, device_id: str) -> Device:
         """Raises: DeviceNotFound."""
@@ -123,18 +142,21 @@ DEFAULT_MODEL = "bota_pin"
 class EndUsers:
     """The end users of every project."""
 
-    def __init__(self, entries: _Entries, thread: OneThread) -> None:
+    def __init__(self, entries: _Entries, thread: OneThread, quotas: Quotas) -> None:
         self._entries = entries
         self._store = entries.store
         self._thread = thread
+        self._quotas = quotas
 
     async def register(self, end_user_id: str, project_id: str, facts: Changes) -> EndUser:
-        """The new end user; registered already under this id, as they are. Raises: ExternalIdTaken."""
-        return await self._thread.run(self._register, end_user_id, project_id, facts)
+        """The new end user; registered already under this id, as they are. Raises: ExternalIdTaken; QuotaReached."""
+        most = self._quotas.most(project_id, Quota.END_USERS)
+        return await self._thread.run(self._register, end_user_id, project_id, facts, most)
 
-    def _register(self, end_user_id: str, project_id: str, facts: Changes) -> EndUser:
+    def _register(self, end_user_id: str, project_id: str, facts: Changes, most: int | None) -> EndUser:
         found = self._store.end_user(project_id, end_user_id)
         if found is None:
+            self._entries.check_end_users(project_id, most)
             now = self._entries.clock()
             found = EndUser(id=end_user_id, project_id=project_id, created_at=now, updated_at=now, **facts)
             self._store.put_end_user(found)
@@ -201,19 +223,24 @@ _MOST_DEVICES = 1_000_000
 class Devices:
     """The devices of every project."""
 
-    def __init__(self, entries: _Entries, thread: OneThread) -> None:
+    def __init__(self, entries: _Entries, thread: OneThread, quotas: Quotas) -> None:
         self._entries = entries
         self._store = entries.store
         self._tokens = entries.tokens
         self._thread = thread
+        self._quotas = quotas
 
     async def register(self, device_id: str, project_id: str, serial_number: str, facts: Changes) -> Device:
-        """The new device; or the project's device with this serial number, as it is."""
-        return await self._thread.run(self._register, device_id, project_id, serial_number, facts)
+        """The new device; or the project's device with this serial number, as it is. Raises: QuotaReached."""
+        most = self._quotas.most(project_id, Quota.DEVICES)
+        return await self._thread.run(self._register, device_id, project_id, serial_number, facts, most)
 
-    def _register(self, device_id: str, project_id: str, serial_number: str, facts: Changes) -> Device:
+    def _register(
+        self, device_id: str, project_id: str, serial_number: str, facts: Changes, most: int | None
+    ) -> Device:
         found = self._store.device_numbered(project_id, serial_number)
         if found is None:
+            self._entries.check_devices(project_id, most)
             now = self._entries.clock()
             its_ids = {"id": device_id, "project_id": project_id, "serial_number": serial_number}
             found = Device(**(its_ids | {"model": DEFAULT_MODEL} | dict(facts)), created_at=now, updated_at=now)
@@ -244,16 +271,17 @@ class Devices:
     async def bind(self, project_id: str, device_id: str, end_user_id: str) -> Bound:
         """Bind the device to the end user, who is registered if need be. Again, for another token, if it is bound.
 
-        Raises: DeviceNotFound; DeviceBoundToAnother.
+        Raises: DeviceNotFound; DeviceBoundToAnother; QuotaReached.
         """
-        return await self._thread.run(self._bind, project_id, device_id, end_user_id)
+        most = self._quotas.most(project_id, Quota.END_USERS)
+        return await self._thread.run(self._bind, project_id, device_id, end_user_id, most)
 
-    def _bind(self, project_id: str, device_id: str, end_user_id: str) -> Bound:
+    def _bind(self, project_id: str, device_id: str, end_user_id: str, most: int | None) -> Bound:
         device = self._entries.device(project_id, device_id)
         if device.end_user_id not in (None, end_user_id):
             raise DeviceBoundToAnother
         if device.end_user_id is None:
-            self._entries.ensured(project_id, end_user_id)
+            self._entries.ensured(project_id, end_user_id, most=most)
             device = self._rebound(device, end_user_id, device.binding_generation + 1)
         return Bound(device, self._tokens.give(project_id, device_id, end_user_id))
 

@@ -1,5 +1,6 @@
 """Recognition of speech that a client is waiting for: in its own worker processes, and refused when too much waits."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ from adapters.speech.port import require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
 from service.application.session_speech import ChunkOrder, transcribe_chunk
+from service.application.turns import Turns
 
 CHUNK_TIMEOUT = timedelta(minutes=5)
 """For one chunk of half a minute, counted from when a worker is free for it."""
@@ -23,14 +25,33 @@ class TooMuchWaiting(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-class LiveRecognition:
-    """A queue for `worker_count` workers; at most `most_waiting` wait besides those being served."""
+MOST_PROJECTS_AT_ONCE = 4
+"""So many projects may fill their part of the queue before any other is sent away."""
 
-    def __init__(self, *, worker_count: int, most_waiting: int, blob_store_url: str, engine: EngineSpec) -> None:
-        self.workers = WorkerProcesses(worker_count, initializer=preload, initargs=(engine,))
+
+class LiveRecognition:
+    """A queue for `worker_count` workers, with fair `turns`.
+
+    Of each project, at most `most_waiting` wait besides those being served.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_count: int,
+        most_waiting: int,
+        blob_store_url: str,
+        engine: EngineSpec,
+        job_memory_bytes: int | None = None,
+    ) -> None:
+        """`job_memory_bytes`: as in `WorkerProcesses`."""
+        self.turns = Turns(worker_count)
+        self.workers = WorkerProcesses(
+            self.turns.places, initializer=preload, initargs=(engine,), job_memory_bytes=job_memory_bytes
+        )
         self._worker_count = worker_count
         self._most = worker_count + most_waiting
-        self._inside = 0
+        self._inside: Counter[str] = Counter()
         self._blob_store_url = blob_store_url
         self._spec = engine
         self._engine = build_engine(engine)
@@ -40,18 +61,23 @@ class LiveRecognition:
         require_language(language, self._engine)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, project: str) -> Iterator[None]:
         """A place in the queue, held until the block ends. Raises: TooMuchWaiting."""
-        if self._inside >= self._most:
+        all_inside = self._inside.total()
+        if self._inside[project] >= self._most or all_inside >= MOST_PROJECTS_AT_ONCE * self._most:
             # By then, about one request in the queue has been served: half a minute of speech takes a few seconds.
-            raise TooMuchWaiting(retry_after_seconds=max(1, 5 * self._inside // self._worker_count // 2))
-        self._inside += 1
+            raise TooMuchWaiting(retry_after_seconds=max(1, 5 * all_inside // self._worker_count // 2))
+        self._inside[project] += 1
         try:
             yield
         finally:
-            self._inside -= 1
+            self._inside[project] -= 1
+            if not self._inside[project]:
+                del self._inside[project]
 
-    async def transcribe_chunk(self, chunk_key: str, *, language: str, prefix: str) -> tuple[StoredBlob, Transcript]:
+    async def transcribe_chunk(
+        self, chunk_key: str, *, project: str, language: str, prefix: str
+    ) -> tuple[StoredBlob, Transcript]:
         """The transcript of one chunk alone, stored under `prefix`. Only for callers that hold a place.
 
         Raises: EngineUnavailable, EngineRefused; WorkerError; StorageFull, StorageUnavailable, BlobNotFound.
@@ -63,7 +89,8 @@ class LiveRecognition:
             language=language,
             prefix=prefix,
         )
-        return await self.workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT)
+        async with self.turns.turn(project):
+            return await self.workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT)
 
     async def close(self) -> None:
         """Stop the workers. Recognition under way ends with a WorkerError."""

@@ -37,6 +37,9 @@ class Metrics:
             registry=self.registry,
         )
         self.log_position = Gauge("tapedeck_log_position", "Position of the log's last event", registry=self.registry)
+        self.held_bytes = Gauge(
+            "tapedeck_held_bytes", "Bytes of bodies and answers that are held in memory", registry=self.registry
+        )
         self.stage_attempts = Counter(
             "tapedeck_stage_attempts", "Attempts at a stage", ["stage", "outcome"], registry=self.registry
         )

@@ -1,13 +1,14 @@
 """All note orders: ordering a note, carrying out commands on orders, and what is known of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 from adapters.blobs.port import BlobNotFound, BlobStore
 from adapters.event_log.log import EventLog
 from adapters.note_orders import NoteOrderStore, OrdersPage, OrdersQuery
 from adapters.notes.orders import OrderedNote
+from adapters.quotas import Quota
 from adapters.staged_bytes import StagedBytes
 from domain.errors import RecordingNotFound
 from domain.events import (
@@ -30,6 +31,7 @@ from domain.note_order import (
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
 from service.application.queries import VIEW_SECONDS, Projection, ViewBehind
+from service.application.quotas import QuotaReached, Quotas
 from service.application.recordings import Recordings
 from service.application.stored_content import content_of
 from service.application.streams import Aggregate, Streams
@@ -96,8 +98,11 @@ def ordered_note_prefix(recording_id: UUID, order_id: UUID) -> str:
 class NoteOrdering:
     """What callers want to have written. A prompt is the caller's own text, so it becomes a blob."""
 
-    def __init__(self, orders: NoteOrders, recordings: Recordings, blobs: BlobStore, *, clock: Clock) -> None:
+    def __init__(
+        self, orders: NoteOrders, recordings: Recordings, blobs: BlobStore, *, quotas: Quotas, clock: Clock
+    ) -> None:
         self._orders = orders
+        self._quotas = quotas
         self._recordings = recordings
         self._blobs = blobs
         self._clock = clock
@@ -116,8 +121,8 @@ class NoteOrdering:
     ) -> NoteOrder:
         """Have a note written of what was `transcribed`, by `template` or by `prompt`.
 
-        The same order again changes nothing. Raises: NoteOrderDiffers; RecordingNotFound; StorageFull,
-        StorageUnavailable; LogFull, LogUnavailable; Contended.
+        The same order again changes nothing, whatever the project's quotas. Raises: QuotaReached; NoteOrderDiffers;
+        RecordingNotFound; StorageFull, StorageUnavailable; LogFull, LogUnavailable; Contended.
         """
 
         def command(prompt_key: str | None) -> OrderNote:
@@ -133,6 +138,25 @@ class NoteOrdering:
                 provider=provider,
             )
 
+        try:
+            with self._quotas.taking(tenant_id, Quota.WAITING_NOTES):
+                return await self._order(order_id, recording_id, prompt, command)
+        except QuotaReached:
+            if not await self._is_known(order_id):
+                raise
+        return await self._order(order_id, recording_id, prompt, command)
+
+    async def _is_known(self, order_id: UUID) -> bool:
+        try:
+            await self._orders.find(order_id)
+        except NoteOrderNotFound:
+            return False
+        return True
+
+    async def _order(
+        self, order_id: UUID, recording_id: UUID, prompt: str | None, command: Callable[[str | None], OrderNote]
+    ) -> NoteOrder:
+        """`command`: orders the note, given the key of the prompt."""
         if prompt is None:
             return await self._execute(order_id, command(None))
         async with self._blobs.stage(prompt_prefix(recording_id, order_id), _body(prompt)) as staged:

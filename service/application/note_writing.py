@@ -1,26 +1,43 @@
 """The note stage. It fails only if nothing can be stored."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 from adapters.notes.extractive import ExtractiveNoteWriter
 from domain.commands import RecordNote
 from domain.recording import Recording
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.note_attempts import written
-from service.application.stage_parts import StageParts
+from service.application.stage_parts import Effort, StageParts, TookTooLong
 from service.application.stored_content import transcript_of
+from service.application.turns import SHORT
 
 
 class NoteWriting:
-    """`work` is the stage's `Work`."""
+    """The stage's `Work`."""
 
     def __init__(self, parts: StageParts) -> None:
         self._parts = parts
         self._last_resort = ExtractiveNoteWriter()
 
-    async def work(self, recording_id: UUID, recording: Recording) -> RecordNote:
-        """Raises: BlobNotFound; StorageFull, StorageUnavailable."""
+    def effort(self, _: Recording) -> Effort:
+        """How long a language model may take is the same for every note."""
+        limit = self._parts.note_limit
+        return Effort(self._parts.note_turns, limit > SHORT, limit)
+
+    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordNote:
+        """Raises: TookTooLong; BlobNotFound; StorageFull, StorageUnavailable."""
+        patience = asyncio.timeout(within.total_seconds())
+        try:
+            async with patience:
+                return await self._written(recording_id, recording)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise TookTooLong(within) from None
+
+    async def _written(self, recording_id: UUID, recording: Recording) -> RecordNote:
         parts, transcribed = self._parts, recording.transcribed
         if transcribed is None:
             raise ValueError("only a transcribed recording can have a note written")
@@ -32,7 +49,8 @@ class NoteWriting:
             random=parts.random,
             about={"recording_id": recording_id.hex},
         )
-        blob = await asyncio.to_thread(parts.blobs.put_bytes, blob_prefix(recording_id, "note"), note.to_json())
+        prefix = made_prefix(recording_id, "note", recording.edition)
+        blob = await asyncio.to_thread(parts.blobs.put_bytes, prefix, note.to_json())
         return RecordNote(
             at=parts.clock(),
             blob_key=blob.key,

@@ -1,6 +1,7 @@
 """Writes ordered notes: for one order, the note that was ordered, stored and ready to be recorded."""
 
 import asyncio
+from datetime import timedelta
 from random import Random
 from typing import ClassVar
 from uuid import UUID
@@ -14,10 +15,9 @@ from service.application.clock import Clock
 from service.application.note_attempts import written
 from service.application.note_orders import ordered_note_prefix
 from service.application.retry import RetryPolicy
+from service.application.stage_parts import TookTooLong
 from service.application.stored_content import content_of, transcript_of
-
-AT_ONCE = 8
-"""Notes that are written at the same time: each has a whole transcript in memory."""
+from service.application.turns import SHORT, Turns
 
 
 class OrderCannotBeWritten(Exception):
@@ -33,11 +33,26 @@ class TranscriptTooShort(OrderCannotBeWritten):
         super().__init__("The transcript has no words, so there is nothing to write about.")
 
 
+class WritingTookTooLong(OrderCannotBeWritten):
+    reason = TookTooLong.reason
+
+    def __init__(self, limit: timedelta) -> None:
+        super().__init__(str(TookTooLong(limit)))
+
+
 class OrderWriting:
-    """`policy`: how often the writer is tried before the note is quotations only."""
+    """`policy`: how often the writer is tried before the note is quotations only. `limit`: how long one note takes."""
 
     def __init__(
-        self, blobs: BlobStore, writer: OrderWriter, *, policy: RetryPolicy, clock: Clock, random: Random
+        self,
+        blobs: BlobStore,
+        writer: OrderWriter,
+        *,
+        turns: Turns,
+        limit: timedelta,
+        policy: RetryPolicy,
+        clock: Clock,
+        random: Random,
     ) -> None:
         self._blobs = blobs
         self._writer = writer
@@ -45,12 +60,20 @@ class OrderWriting:
         self._policy = policy
         self._clock = clock
         self._random = random
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns = turns
+        self._limit = limit
 
     async def work(self, order_id: UUID, ordered: NoteOrdered) -> FulfilOrder:
         """Raises: OrderCannotBeWritten; BlobNotFound; StorageFull, StorageUnavailable."""
-        async with self._room:
-            return await self._written(order_id, ordered)
+        patience = asyncio.timeout(None)
+        try:
+            async with self._turns.turn(ordered.tenant_id, is_long=self._limit > SHORT), patience:
+                patience.reschedule(asyncio.get_running_loop().time() + self._limit.total_seconds())
+                return await self._written(order_id, ordered)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise WritingTookTooLong(self._limit) from None
 
     async def _written(self, order_id: UUID, ordered: NoteOrdered) -> FulfilOrder:
         transcript = await transcript_of(self._blobs, ordered.transcript_key)

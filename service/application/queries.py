@@ -87,9 +87,9 @@ class Queries:
         except TimeoutError:
             raise ViewBehind from None
 
-    async def history(self, recording_id: UUID) -> Sequence[RecordedEvent]:
-        """A recording's events, in order."""
-        return await self._log.history(recording_id)
+    async def history(self, recording_id: UUID, *, after_version: int, limit: int) -> Sequence[RecordedEvent]:
+        """At most `limit` of a recording's events after `after_version`, in order."""
+        return await self._log.history(recording_id, after_version=after_version, limit=limit)
 
     async def transcript(self, transcribed: Transcribed) -> Transcript:
         """Raises: RecordingNotFound if it was erased meanwhile."""

@@ -34,6 +34,10 @@ class RecordingSnapshots:
             raise SnapshotUnreadable(f"{place}: {first['msg']}") from error
         return StateAt(stored.version, restore(snapshot))
 
+    def forget(self, recording_id: UUID) -> None:
+        """Blocking: for threads. Raises: SnapshotNotForgotten."""
+        self._store.forget(recording_id)
+
     def keeping(self, recording_id: UUID, reached: StateAt[Recording]) -> Callable[[], None]:
         """A function that keeps the state, to be called in a thread; it may drop older snapshots of the recording. It
         raises SnapshotNotKept."""

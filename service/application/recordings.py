@@ -19,7 +19,7 @@ RecordingOutcome = Outcome[Recording, RecordingEvent]
 
 
 def _weight(recording: Recording | None) -> int:
-    return 1 + (len(recording.chunks) if recording else 0)
+    return 1 + (len(recording.chunks) + len(recording.superseded) if recording else 0)
 
 
 RECORDINGS: Aggregate[Recording, Command, RecordingEvent] = Aggregate(
@@ -76,6 +76,10 @@ class Recordings:
         """The newest state known to be in the log, if the recording is in memory and that state is not older than
         version `at_least`."""
         return self._streams.in_memory(recording_id, at_least=at_least)
+
+    async def forget_snapshot(self, recording_id: UUID) -> None:
+        """Remove the recording's snapshot, if one is kept. Raises: SnapshotNotForgotten."""
+        await self._streams.forget_snapshot(recording_id)
 
     async def close(self) -> None:
         """Wait for reads under way and for snapshots being written. Close the log after this."""

@@ -1,35 +1,81 @@
 """What the stages' work is built from. Each stage uses what it needs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 from adapters.blobs.port import BlobStore
 from adapters.notes.note import NoteWriter
 from adapters.speech.opening import EngineSpec
-from adapters.worker_processes import WorkerProcesses
+from adapters.worker_processes import WorkerProcesses, WorkerTimedOut
 from domain.commands import EndStage
 from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.retry import RetryPolicy
+from service.application.turns import Turns
 
-Work = Callable[[UUID, Recording], Awaitable[EndStage]]
-"""Does a stage's work and returns the command that records it. What it writes is idempotent by name.
+R = TypeVar("R")
+Order = TypeVar("Order")
 
-Raises: AudioError or a SpeechError that cannot be retried, when trying again cannot help; StorageFull,
-StorageUnavailable and their like, which are waited out; anything else is tried again a few times.
-"""
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a stage's work on one recording takes, by what is known before it.
+
+    `turns`: where it waits for its turn. `is_long`: whether it is known to take long. `limit`: after so much time it is
+    stopped, and the stage fails.
+    """
+
+    turns: Turns
+    is_long: bool
+    limit: timedelta
+
+
+class TookTooLong(Exception):
+    """The work was stopped at its limit. It would take as long again."""
+
+    reason: ClassVar[str] = "took_too_long"
+
+    def __init__(self, limit: timedelta) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        hours, minutes = divmod(self.limit.total_seconds() / 60, 60)
+        told = f"{hours + minutes / 60:g} h" if hours else f"{minutes:g} min"
+        return f"The work took longer than {told} and was stopped."
+
+
+class Work(Protocol):
+    """A stage's work. What it writes is idempotent by name."""
+
+    def effort(self, recording: Recording) -> Effort:
+        """What the work on this recording takes."""
+        ...
+
+    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> EndStage:
+        """Do it, and return the command that records it.
+
+        Raises: TookTooLong after `within`; AudioError, or a SpeechError or WorkerError that is not retryable, when
+        trying again cannot help; StorageFull, StorageUnavailable and their like, which are waited out; anything else is
+        tried again a few times.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageParts:
     """`live_workers` serve recordings whose caller waits for the result: these do not queue behind long recordings.
 
+    `turns`, `live_turns` and `note_turns` say who is next at the workers, the live workers and the note writer.
     `scratch_dir`: where workers build files, on the disk where these stay. `note_policy`: how often the note writer
-    is tried.
+    is tried. `longest_recording`: what lasts longer is refused when it is stitched. The limits are those of a stage's
+    work on one recording.
     """
 
     blobs: BlobStore
@@ -41,8 +87,29 @@ class StageParts:
     language: str
     note_writer: NoteWriter
     note_policy: RetryPolicy
+    turns: Turns
+    live_turns: Turns
+    note_turns: Turns
+    longest_recording: timedelta
+    stitch_limit: timedelta
+    transcribe_limit: timedelta
+    note_limit: timedelta
     clock: Clock
     random: Random
 
-    def workers_for(self, recording: Recording) -> WorkerProcesses:
-        return self.live_workers if recording.opened.kind is RecordingKind.SAMPLES else self.workers
+    def turns_for(self, recording: Recording) -> Turns:
+        return self.live_turns if _is_live(recording) else self.turns
+
+    async def in_worker(
+        self, recording: Recording, function: Callable[[Order], R], order: Order, *, within: timedelta
+    ) -> R:
+        """The function's result, from a worker process. Raises: TookTooLong; what the function raises; WorkerError."""
+        workers = self.live_workers if _is_live(recording) else self.workers
+        try:
+            return await workers.run(function, order, timeout=within)
+        except WorkerTimedOut:
+            raise TookTooLong(within) from None
+
+
+def _is_live(recording: Recording) -> bool:
+    return recording.opened.kind is RecordingKind.SAMPLES

@@ -50,17 +50,17 @@ _STAGES = (
         command=RecordStitched,
         woken_by=frozenset({FinalizeRequested, RetryRequested}),
         seldom_woken_by=frozenset({ChunkStored}),  # the last of the declared chunks
-        open_work=lambda parts: Stitching(parts).work,
+        open_work=Stitching,
     ),
     ProcessingStage(
         command=RecordTranscribed,
         woken_by=frozenset({Stitched, RetryRequested, TranscriptionRequested}),
-        open_work=lambda parts: Transcribing(parts).work,
+        open_work=Transcribing,
     ),
     ProcessingStage(
         command=RecordNote,
         woken_by=frozenset({Transcribed, RetryRequested}),
-        open_work=lambda parts: NoteWriting(parts).work,
+        open_work=NoteWriting,
     ),
 )
 

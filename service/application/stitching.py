@@ -20,11 +20,12 @@ from domain.commands import RecordStitched
 from domain.events import Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
-from service.application.blob_names import blob_prefix
-from service.application.stage_parts import StageParts
+from service.application.blob_names import made_prefix
+from service.application.stage_parts import Effort, StageParts
 from service.application.worker_store import store_at
 
-TIMEOUT = timedelta(hours=1)
+LONG_BYTES = 1 << 28
+"""Chunks of more than this take long to be read, whatever is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class StitchOrder:
     prefix: str
     are_samples: bool = False
     float_units: frozenset[int] = frozenset()
+    longest: timedelta | None = None
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
@@ -46,19 +48,30 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
         output = Path(scratch) / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
         if order.are_samples or not chunks:
-            stitched = stitch_pcm(chunks, output, float_units=order.float_units)
+            stitched = stitch_pcm(chunks, output, float_units=order.float_units, longest=order.longest)
         else:
-            stitched = stitch(chunks, output, numbers=order.chunk_numbers, checksum_md5=order.checksum_md5)
+            stitched = stitch(
+                chunks,
+                output,
+                numbers=order.chunk_numbers,
+                checksum_md5=order.checksum_md5,
+                longest=order.longest,
+            )
         return store.put_file(order.prefix, output), stitched
 
 
 class Stitching:
-    """`work` is the stage's `Work`."""
+    """The stage's `Work`."""
 
     def __init__(self, parts: StageParts) -> None:
         self._parts = parts
 
-    async def work(self, recording_id: UUID, recording: Recording) -> RecordStitched:
+    def effort(self, recording: Recording) -> Effort:
+        """How long its sound is, nobody knows yet: work that turns out to be long is begun anew as such."""
+        size_bytes = sum(chunk.size_bytes for chunk in recording.chunks.values())
+        return Effort(self._parts.turns_for(recording), size_bytes > LONG_BYTES, self._parts.stitch_limit)
+
+    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
         float_units = chunks_of_float_units(chunks)
         order = StitchOrder(
@@ -67,11 +80,12 @@ class Stitching:
             chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
             chunk_numbers=[chunk.number for chunk in chunks],
             checksum_md5=recording.checksum_md5,
-            prefix=blob_prefix(recording_id, "audio"),
+            prefix=made_prefix(recording_id, "audio", recording.edition),
             are_samples=recording.opened.kind is RecordingKind.SAMPLES,
             float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
+            longest=parts.longest_recording,
         )
-        blob, stitched = await parts.workers_for(recording).run(stitch_blobs, order, timeout=TIMEOUT)
+        blob, stitched = await parts.in_worker(recording, stitch_blobs, order, within=within)
         return RecordStitched(
             at=parts.clock(),
             blob_key=blob.key,

@@ -46,6 +46,10 @@ class Snapshots(Protocol[S]):
         """
         ...
 
+    def forget(self, stream_id: UUID) -> None:
+        """Remove what is kept of the stream. Blocking: for threads. Raises: SnapshotNotForgotten."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate(Generic[S, C, E]):
@@ -290,6 +294,11 @@ class Streams(Generic[S, C, E]):
         except SnapshotNotKept as error:
             about = {"recording_id": stream_id.hex, "because": str(error)}
             logger.warning("snapshot not kept", extra=about)
+
+    async def forget_snapshot(self, stream_id: UUID) -> None:
+        """Remove the stream's snapshot, if one is kept. Raises: SnapshotNotForgotten."""
+        if self._snapshots is not None:
+            await asyncio.to_thread(self._snapshots.forget, stream_id)
 
     async def close(self) -> None:
         """Wait for reads under way and for snapshots being written. The owner closes the log after this.

@@ -14,13 +14,16 @@ from domain.commands import RecordTranscribed
 from domain.events import ChunkTranscribed, RecordingKind
 from domain.languages import primary_language
 from domain.recording import Recording
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
-from service.application.stage_parts import StageParts
+from service.application.stage_parts import Effort, StageParts
 from service.application.worker_store import store_at
 
-TIMEOUT = timedelta(minutes=10)
-"""Three times the audio's duration is added to this; the embedded engine needs a tenth of it on a free core."""
+LONG = timedelta(minutes=10)
+"""The embedded engine needs a tenth of the audio's duration on a free core, so longer audio takes long."""
+
+LEAST_LIMIT = timedelta(minutes=10)
+"""Three times the audio's duration is added to this, up to the limit that the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +52,37 @@ def transcribe_nothing(order: TranscribeOrder) -> tuple[StoredBlob, Transcript]:
 
 
 class Transcribing:
-    """`work` is the stage's `Work`."""
+    """The stage's `Work`."""
 
     def __init__(self, parts: StageParts) -> None:
         self._parts = parts
 
-    async def work(self, recording_id: UUID, recording: Recording) -> RecordTranscribed:
+    def effort(self, recording: Recording) -> Effort:
+        """By the duration of what was stitched. Of samples, most is recognized by then."""
+        parts, stitched = self._parts, recording.stitched
+        duration = timedelta(milliseconds=stitched.duration_ms) if stitched is not None else timedelta()
+        is_long = duration > LONG and recording.opened.kind is not RecordingKind.SAMPLES
+        limit = min(LEAST_LIMIT + 3 * min(duration, parts.transcribe_limit), parts.transcribe_limit)
+        return Effort(parts.turns_for(recording), is_long, limit)
+
+    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordTranscribed:
         parts, stitched = self._parts, recording.stitched
         if stitched is None:
             raise ValueError("only a stitched recording can be transcribed")
         language = recording.language_wanted or parts.language
-        timeout = TIMEOUT + 3 * timedelta(milliseconds=stitched.duration_ms)
         common: dict[str, Any] = {
             "blob_store_url": parts.blob_store_url,
             "audio_key": stitched.blob_key,
             "engine": parts.engine,
             "language": language,
-            "prefix": blob_prefix(recording_id, "transcript"),
+            "prefix": made_prefix(recording_id, "transcript", recording.edition),
         }
-        workers = parts.workers_for(recording)
         if recording.opened.kind is RecordingKind.SAMPLES:
             session = SessionOrder(chunks=_words_stored(recording, language), **common)
-            blob, transcript = await workers.run(transcribe_stitched_session, session, timeout=timeout)
-        elif not recording.chunks_to_stitch():
-            blob, transcript = await workers.run(transcribe_nothing, TranscribeOrder(**common), timeout=timeout)
+            blob, transcript = await parts.in_worker(recording, transcribe_stitched_session, session, within=within)
         else:
-            blob, transcript = await workers.run(transcribe_blob, TranscribeOrder(**common), timeout=timeout)
+            function = transcribe_blob if recording.chunks_to_stitch() else transcribe_nothing
+            blob, transcript = await parts.in_worker(recording, function, TranscribeOrder(**common), within=within)
         return RecordTranscribed(
             at=parts.clock(),
             blob_key=blob.key,

@@ -17,13 +17,15 @@ from adapters.event_log.port import LogUnavailable
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
-from domain.events import ChunkStored, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
+from domain.events import ChunkStored, ErasedPart, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
 from domain.life import decide
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
+from service.application.chunk_room import Check, Content, within_room
 from service.application.clock import Clock
 from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
+from service.application.quotas import QuotaReached, Quotas, Room
 from service.application.recordings import Recordings
 from service.application.streams import Contended
 from service.application.trace import trace_id
@@ -90,23 +92,40 @@ class Appended:
 
 
 class Uploads:
-    """`chunk_retention`: how long chunks are kept after they are stitched."""
+    """`settling`: a lock for each blob, which whoever removes chunks' bytes takes, too."""
 
     def __init__(
-        self, recordings: Recordings, blobs: BlobStore, *, clock: Clock, metrics: Metrics, chunk_retention: timedelta
+        self,
+        recordings: Recordings,
+        blobs: BlobStore,
+        *,
+        quotas: Quotas,
+        clock: Clock,
+        metrics: Metrics,
+        settling: KeyedLocks,
     ) -> None:
         self._recordings = recordings
+        self._quotas = quotas
         self._blobs = blobs
         self._clock = clock
         self._chunk_bytes = metrics.chunk_bytes
-        self._chunk_retention = chunk_retention
-        self._settling = KeyedLocks()  # by blob: equal bytes of a refused request are gone before others are accepted
+        self._settling = settling  # by blob: equal bytes of a refused request are gone before others are accepted
 
     async def open(self, announced: Announcement) -> Recording:
-        """Open the recording. Opening again with the same facts changes nothing.
+        """Open the recording. Opening again with the same facts changes nothing, whatever the project's quotas.
 
-        Raises: RecordingAlreadyOpened if the facts differ; RecordingNotFound once it is deleted; what storing raises.
+        Raises: RecordingAlreadyOpened if the facts differ; RecordingNotFound once it is deleted; QuotaReached; what
+        storing raises.
         """
+        try:
+            with self._quotas.opening(announced.tenant_id):
+                return await self._open(announced)
+        except QuotaReached:
+            if await self.find(announced.recording_id) is None:
+                raise
+        return await self._open(announced)
+
+    async def _open(self, announced: Announcement) -> Recording:
         details_key = await self._keep_details(announced)
         now = self._clock()
         command = commands.OpenRecording(
@@ -135,16 +154,19 @@ class Uploads:
             recording_generation=announced.recording_generation,
         )
         try:
-            return await self._execute(announced.recording_id, command)
+            recording = await self._execute(announced.recording_id, command)
         except RecordingError:
             if details_key is not None:
                 await self._discard_details(announced.recording_id, details_key)
             raise
+        if details_key is not None and recording.erased is ErasedPart.EVERYTHING:  # and now back with this request
+            await self._blobs.delete(details_key)
+        return recording
 
     async def ensure_open(self, announced: Announcement) -> Recording:
         """Open the recording unless it is open: for dialects in which the first request about a recording opens it.
 
-        Raises: RecordingNotFound once it is deleted; what storing raises.
+        Raises: RecordingNotFound once it is deleted; QuotaReached; what storing raises.
         """
         return await self.find(announced.recording_id) or await self._open_first(announced)
 
@@ -186,7 +208,7 @@ class Uploads:
         opening: Announcement | None = None,
         announced_bytes: int | None = None,
         expected_bytes: int | None = None,
-        check: Callable[[StoredBlob], None] | None = None,
+        check: Check | None = None,
     ) -> StoredBlob:
         """Accept chunk `number` as it streams in; bytes and event are durable on return. Bytes that cannot be audio are
         stored, too, and noted as suspect.
@@ -195,13 +217,42 @@ class Uploads:
         `expected_bytes`: how many the caller said before that the chunk would have. `check` gets the digests of the
         bytes before anything is recorded, and refuses by raising.
 
-        Raises: a RecordingError of the domain; what the body, `check` and storing raise.
+        Raises: a RecordingError of the domain; QuotaReached, before anything is read if the size was announced; what
+        the body, `check` and storing raise.
         """
+        tenant_id = opening.tenant_id if opening else (await self.opened(recording_id)).tenant_id
+        if opening is not None:
+            await self._check_may_begin(opening)
+        with self._quotas.room(tenant_id) as room:
+            asked = Content(body, announced_bytes, check)
+            content = await within_room(room, asked, stored=lambda: self._stored(recording_id, number))
+            return await self._store_chunk(recording_id, number, content, opening, expected_bytes)
+
+    async def _check_may_begin(self, opening: Announcement) -> None:
+        """Raises: QuotaReached for a recording that is not open and could not be opened."""
+        try:
+            self._quotas.check_opening(opening.tenant_id)
+        except QuotaReached:
+            if await self.find(opening.recording_id) is None:
+                raise
+
+    async def _stored(self, recording_id: UUID, number: int) -> ChunkStored | None:
+        recording = await self.find(recording_id)
+        return None if recording is None else recording.chunks.get(number)
+
+    async def _store_chunk(
+        self,
+        recording_id: UUID,
+        number: int,
+        content: Content,
+        opening: Announcement | None,
+        expected_bytes: int | None,
+    ) -> StoredBlob:
         prefix = blob_prefix(recording_id, f"chunk-{number}")
         beginning = bytearray()
-        noted = _noting_the_beginning(body, beginning)
+        noted = _noting_the_beginning(content.body, beginning)
         async with (
-            self._blobs.stage(prefix, noted, announced_bytes=announced_bytes, check=check) as staged,
+            self._blobs.stage(prefix, noted, announced_bytes=content.announced_bytes, check=content.check) as staged,
             self._settling.of(staged.blob.key),
         ):
             await self._ensure_kept(staged)
@@ -210,7 +261,7 @@ class Uploads:
                     await self.ensure_open(opening)
                 looks_like = not_audio_by_its_beginning(bytes(beginning))
                 recording = await self._record(recording_id, number, staged, looks_like, expected_bytes)
-            except RecordingError:
+            except (RecordingError, QuotaReached):
                 await self._discard(recording_id, number, staged)
                 raise
         self._chunk_bytes.labels(recording.opened.dialect).inc(staged.size_bytes)
@@ -239,24 +290,23 @@ class Uploads:
             expected_bytes=expected_bytes,
         )
         recording = await self._execute(recording_id, command, after=staged)
-        if staged.keeper is None and self._may_be_erased(recording, command.at):  # and now back with a repeated request
+        if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
             await self._blobs.delete(blob.key)
         return recording
-
-    def _may_be_erased(self, recording: Recording, at: datetime) -> bool:
-        """Whether the chunks are past their retention: see `service.followers.eraser.STITCHED_CHUNKS`."""
-        stitched = recording.stitched
-        return stitched is not None and not stitched.damage and stitched.at + self._chunk_retention <= at
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
 
         def has_it(recording: Recording) -> bool:
             stored = recording.chunks.get(number)
-            return stored is not None and stored.blob_key == staged.blob.key
+            return recording.keeps_chunks and stored is not None and stored.blob_key == staged.blob.key
 
         if not await self._holds(recording_id, has_it):
             await discard(self._blobs, staged)
+
+    def check_room(self, tenant_id: str, size_bytes: int) -> None:
+        """Raises: QuotaReached, if so many bytes of an open recording could not be stored now."""
+        self._quotas.check_room(tenant_id, size_bytes)
 
     async def store_metadata(self, recording_id: UUID, number: int) -> Recording:
         """Record a chunk that has no bytes, or none yet. Raises: a RecordingError; what storing raises."""
@@ -268,15 +318,16 @@ class Uploads:
     async def append(self, announced: Announcement, arrived: ArrivedChunk) -> Appended:
         """Accept the next chunk; the first one opens the recording. The same request again changes nothing.
 
-        Raises: a RecordingError of the domain; what storing raises.
+        Raises: a RecordingError of the domain; QuotaReached; what storing raises.
         """
         blob_key = blob_prefix(announced.recording_id, "chunk") + arrived.sha256
         async with self._settling.of(blob_key):
-            return await self._append(announced, arrived, blob_key)
+            with self._quotas.room(announced.tenant_id) as room:
+                return await self._append(announced, arrived, blob_key, room)
 
-    async def _append(self, announced: Announcement, arrived: ArrivedChunk, blob_key: str) -> Appended:
+    async def _append(self, announced: Announcement, arrived: ArrivedChunk, blob_key: str, room: Room) -> Appended:
         recording_id = announced.recording_id
-        recording, blob = await self._opened_by(announced, arrived)
+        recording, blob = await self._opened_by(announced, arrived, room)
         command = commands.AppendChunk(
             at=self._clock(),
             blob_key=blob_key,
@@ -289,7 +340,9 @@ class Uploads:
             sample_scale=arrived.sample_scale,
         )
         if any(type(event) is ChunkStored for event in decide(recording, command)):
-            blob = blob or await self._put(recording_id, arrived)
+            if blob is None:
+                room.take(len(arrived.content))
+                blob = await self._put(recording_id, arrived)
             command = replace(command, md5=blob.md5)
         try:
             outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
@@ -303,16 +356,19 @@ class Uploads:
             self._chunk_bytes.labels(announced.dialect).inc(stored.size_bytes)
         return Appended(outcome.state, stored)
 
-    async def _opened_by(self, announced: Announcement, arrived: ArrivedChunk) -> tuple[Recording, StoredBlob | None]:
+    async def _opened_by(
+        self, announced: Announcement, arrived: ArrivedChunk, room: Room
+    ) -> tuple[Recording, StoredBlob | None]:
         """The recording. Its first chunk opens it, and is stored while that is being committed."""
         recording_id = announced.recording_id
         if (recording := await self.find(recording_id)) is not None:
             return recording, None
+        room.take(len(arrived.content))
         opening = asyncio.create_task(self._open_first(announced))
         blob = await self._put(recording_id, arrived)
         try:
             return await opening, blob
-        except RecordingError:
+        except (RecordingError, QuotaReached):
             await self._discard_appended(recording_id, blob.key)
             raise
 
@@ -323,7 +379,7 @@ class Uploads:
         """Remove bytes that no chunk holds. Equal chunks share the same bytes."""
 
         def has_it(recording: Recording) -> bool:
-            return any(chunk.blob_key == blob_key for chunk in recording.chunks.values())
+            return recording.keeps_chunks and any(chunk.blob_key == blob_key for chunk in recording.chunks.values())
 
         if not await self._holds(recording_id, has_it):
             await self._blobs.delete(blob_key)

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from adapters.one_thread import OneThread
+from adapters.quotas import Quota
 from adapters.webhooks.deliveries import Delivery, Endpoint
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import new_secret
 from adapters.webhooks.store import WebhookStore
 from service.application.clock import Clock
+from service.application.quotas import Quotas, reached
 
 
 class Delivering(Protocol):
@@ -48,9 +50,11 @@ class Webhooks:
         sender: WebhookSender,
         delivering: Delivering,
         *,
+        quotas: Quotas,
         log: Log,
         clock: Clock,
     ) -> None:
+        self._quotas = quotas
         self._store = store
         self._thread = thread
         self._sender = sender
@@ -63,7 +67,7 @@ class Webhooks:
     ) -> tuple[Endpoint, str]:
         """The endpoint and its secret, which is never shown again. The endpoint gets what happens from now on.
 
-        Registered already under this id, as it is. Raises: UrlRefused.
+        Registered already under this id, as it is. Raises: UrlRefused; QuotaReached.
         """
         found = await self._thread.run(self._store.find, project_id, endpoint_id)
         if found is not None:
@@ -78,9 +82,16 @@ class Webhooks:
             after_position=self._log.head,
         )
         secret = new_secret()
-        await self._thread.run(self._store.add, endpoint, secret)
+        await self._thread.run(self._add, endpoint, secret, self._quotas.most(project_id, Quota.WEBHOOKS))
         self._delivering.endpoints_changed()
         return endpoint, secret
+
+    def _add(self, endpoint: Endpoint, secret: str, most: int | None) -> None:
+        """In the one thread that adds any, so that requests at once add no more than `most`. Raises: QuotaReached."""
+        used = len(self._store.endpoints(endpoint.project_id))
+        if most is not None and used >= most:
+            raise reached(Quota.WEBHOOKS, used=used, most=most)
+        self._store.add(endpoint, secret)
 
     async def of_project(self, project_id: str) -> Sequence[Endpoint]:
         """Newest first."""

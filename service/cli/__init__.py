@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "publish": ("service.cli.publish", "publish", "Publish the log to Kafka, in a separate process."),
     "consume": ("service.cli.consume", "consume", "Follow the topic and print one line per event."),
     "keys": ("service.cli.keys", "keys", "Create, list and revoke API keys and device tokens."),
+    "quotas": ("service.cli.quotas", "quotas", "Show what projects use and may have; set quotas for one project."),
     "blobs": ("service.cli.blobs", "blobs", "Check the stored bytes against the log; show their size."),
     "rebuild": ("service.cli.rebuild", "rebuild", "Rebuild a read model from the log."),
     "demo": ("service.cli.demo", "demo", "Start a temporary service, upload the speech sample, show what happens."),

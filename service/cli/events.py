@@ -36,9 +36,9 @@ async def _events(connection: Connection, recording_id: str, as_json: bool) -> N
     async with connection.client() as client:
         recording_id = await service_id(client, recording_id)
         if as_json:
-            document = await client.document("GET", f"/v1/recordings/{recording_id}/events")
-            entries = document.get("data")
-            lines = [orjson.dumps(entry).decode() for entry in entries] if isinstance(entries, list) else []
+            pages = [page.get("data") async for page in client.history_pages(recording_id)]
+            entries = [entry for page in pages if isinstance(page, list) for entry in page]
+            lines = [orjson.dumps(entry).decode() for entry in entries]
         else:
             lines = history_lines(await client.events(recording_id))
     for line in lines:

@@ -40,10 +40,21 @@ def _search(settings: Settings, events: "EventReader") -> int:
     return rebuild_search(settings, events)
 
 
+def _usage(settings: Settings, events: "EventReader") -> int:
+    from adapters.usage import UsageStore  # noqa: PLC0415
+
+    usage = UsageStore(settings.usage_path)
+    try:
+        return usage.rebuild(events.after)
+    finally:
+        usage.close()
+
+
 VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
     "summaries": _summaries,
     "orders": _orders,
     "search": _search,
+    "usage": _usage,
 }
 """Each rebuilds a view and returns the position of the last event in it."""
 

@@ -125,7 +125,7 @@ class HistoryEntry(Answer):
 
 
 class History(Answer):
-    """A recording's events, oldest first."""
+    """A page of a recording's events, oldest first."""
 
     data: list[HistoryEntry]
 

@@ -138,7 +138,20 @@ class RecordingsClient:
 
     async def events(self, recording_id: str) -> list[HistoryEntry]:
         """Return a recording's history, oldest first."""
-        return (await self._call(History, "GET", f"/v1/recordings/{recording_id}/events")).data
+        return [
+            entry
+            async for page in self.history_pages(recording_id)
+            for entry in self._understood(History, page, f"the history of {recording_id}").data
+        ]
+
+    async def history_pages(self, recording_id: str) -> AsyncIterator[dict[str, object]]:
+        """Yield the JSON objects that have a recording's history in their `data`, unchanged, oldest first."""
+        path = f"/v1/recordings/{recording_id}/events"
+        page = await self.document("GET", path)
+        yield page
+        while (cursor := page.get("next_cursor")) is not None:
+            page = await self.document("GET", f"{path}?{urlencode({'cursor': cursor})}")
+            yield page
 
     async def transcription(self, transcription_id: str) -> Transcription:
         """Return a transcript."""
@@ -209,12 +222,14 @@ class RecordingsClient:
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> _AnswerT:
-        document = await self.document(method, path, body, headers)
+        return self._understood(answer, await self.document(method, path, body, headers), f"{method} {path}")
+
+    def _understood(self, answer: type[_AnswerT], document: Mapping[str, object], asked: str) -> _AnswerT:
         try:
             return answer.model_validate(document)
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
-            raise UnexpectedAnswer(f"{self._base} answered {method} {path} without a usable {where}.") from error
+            raise UnexpectedAnswer(f"{self._base} answered {asked} without a usable {where}.") from error
 
     async def _answered(
         self,

@@ -1,48 +1,43 @@
 """Erases blobs some time after an event has made them superfluous.
 
-An `Erasable` says which event, and which blobs. Erasing what is already gone is no error, so reading an event twice
+An `Erasable` says which event, and what then goes. Erasing what is already gone is no error, so reading an event twice
 does no harm. What is erased is nowhere in the store any more.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
-from domain.events import RecordingDeleted, RecordingEvent, Stitched
-from service.application.blob_names import blob_prefix, recording_prefix
-from service.application.clock import Clock
+from domain.events import ErasedPart, Failed, RecordingEvent, Stage, Stitched
+from service.application.clock import Clock, until
+from service.application.erasing import Erasing
 from service.application.trace import trace_id
 
 logger = logging.getLogger(__name__)
 
-LONGEST_SLEEP = timedelta(minutes=1)
-"""After this long the clock is checked again: it may have been set."""
-
 
 @dataclass(frozen=True, slots=True)
 class Erasable:
-    """After an `event` that `is_final`, all blobs of the recording whose keys begin with `prefix` may go."""
+    """After an `event` that `is_final`, this part of the recording may go."""
 
+    part: ErasedPart
     event: type[RecordingEvent]
-    prefix: Callable[[UUID], str]
-    is_final: Callable[[RecordingEvent], bool] = lambda _: True
+    is_final: Callable[[RecordingEvent], bool]
 
 
 STITCHED_CHUNKS = Erasable(
-    Stitched,
-    lambda recording_id: blob_prefix(recording_id, "chunk"),
-    is_final=lambda event: isinstance(event, Stitched) and not event.damage,
+    ErasedPart.CHUNKS, Stitched, is_final=lambda event: isinstance(event, Stitched) and not event.damage
 )
 """Their sound is in the one file made from them. While some of it is not, they are kept, to be stitched anew."""
 
-DELETED_RECORDINGS = Erasable(RecordingDeleted, recording_prefix)
-"""Nothing that was ever stored for them stays."""
+EXPIRED_RECORDINGS = Erasable(
+    ErasedPart.EVERYTHING, Failed, is_final=lambda event: isinstance(event, Failed) and event.stage is Stage.UPLOAD
+)
+"""They can never be completed. Until then, what was acknowledged of them can be fetched."""
 
 
 class Eraser:
@@ -58,7 +53,7 @@ class Eraser:
         retention: timedelta,
         *,
         log: EventLog,
-        blobs: BlobStore,
+        erasing: Erasing,
         positions: PositionStore,
         clock: Clock,
     ) -> None:
@@ -66,27 +61,22 @@ class Eraser:
         self._erasable = erasable
         self._retention = retention
         self._log = log
-        self._blobs = blobs
+        self._erasing = erasing
         self._positions = positions
         self._clock = clock
 
     async def run(self) -> None:
-        """Follow the log until cancelled. Raises: StorageFull, StorageUnavailable; if run again, it goes on."""
+        """Follow the log until cancelled. Raises: as `Erasing.erase`; if run again, it goes on."""
         async for events in self._log.follow(after=self._positions.load(self.name)):
             for recorded in events:
                 if type(recorded.event) is self._erasable.event and self._erasable.is_final(recorded.event):
                     if self._retention:
-                        await self._until(recorded.event.at + self._retention)
+                        await until(recorded.event.at + self._retention, self._clock)
                     trace_id.set(recorded.trace_id)
-                    await self.erase(recorded.stream_id)
+                    await self._erase(recorded.stream_id)
                     self._positions.save(self.name, recorded.position)
             self._positions.save(self.name, events[-1].position)
 
-    async def erase(self, recording_id: UUID) -> None:
-        """Erase these blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
-        erased = await self._blobs.erase(self._erasable.prefix(recording_id))
+    async def _erase(self, recording_id: UUID) -> None:
+        erased = await self._erasing.erase(recording_id, self._erasable.part)
         logger.info("erased", extra={"follower": self.name, "recording_id": recording_id.hex, "blobs": erased})
-
-    async def _until(self, due: datetime) -> None:
-        while (left := due - self._clock()) > timedelta():  # noqa: ASYNC110 - no event tells that time has passed
-            await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())

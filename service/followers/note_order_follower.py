@@ -23,7 +23,8 @@ from service.application.note_orders import NoteOrders
 from service.application.order_writing import OrderCannotBeWritten
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
-from service.followers.jobs import OUT_OF_SERVICE, Jobs
+from service.followers.jobs import OUT_OF_SERVICE, JobKind, Jobs
+from service.followers.projects import Projects
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +64,15 @@ class NoteOrderFollower:
         self._random = random
         self._metrics = metrics
         self._jobs = Jobs(
-            self.name,
-            wanted=lambda recorded: type(recorded.event) is NoteOrdered,
-            do=self._do_job,
-            about=_about,
+            JobKind(
+                name=self.name,
+                wanted=lambda recorded: type(recorded.event) is NoteOrdered,
+                recording_of=_recording_of,
+                do=self._do_job,
+                on_gone=on_gone,
+                about=_about,
+            ),
+            projects_of=Projects(log, recordings).of,
             log=log,
             positions=positions,
             random=random,
@@ -136,6 +142,13 @@ class NoteOrderFollower:
 
 def _name(error: Exception) -> str:
     return type(error).__name__
+
+
+def _recording_of(recorded: RecordedEvent) -> UUID:
+    ordered = recorded.event
+    if not isinstance(ordered, NoteOrdered):
+        raise TypeError(f"{type(ordered).__name__} orders no note")
+    return ordered.recording_id
 
 
 def _about(recorded: RecordedEvent) -> dict[str, str]:

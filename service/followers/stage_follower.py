@@ -1,4 +1,4 @@
-"""Does one stage of processing for every recording that is due for it, several in parallel.
+"""Does one stage of processing for every recording that is due for it, several in parallel, each in its turn.
 
 An event only says where to look: whether the stage is due is decided by the recording itself, so an event read twice,
 or again after a crash, causes no work twice.
@@ -7,7 +7,8 @@ or again after a crash, causes no work twice.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from random import Random
 from uuid import UUID
@@ -17,16 +18,18 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from adapters.speech.port import SpeechError
+from adapters.worker_processes import WorkerError
 from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
-from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
-from service.application.stage_parts import Work
+from service.application.stage_parts import Effort, TookTooLong, Work
 from service.application.stages import ProcessingStage
-from service.followers.jobs import OUT_OF_SERVICE, Jobs
+from service.application.turns import SHORT
+from service.followers.jobs import OUT_OF_SERVICE, JobKind, Jobs
+from service.followers.projects import Projects
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +65,15 @@ class StageFollower:
         self._random = random
         self._metrics = metrics
         self._jobs = Jobs(
-            self.name,
-            wanted=self._may_be_due,
-            do=self._do_job,
-            about=self._about,
+            JobKind(
+                name=self.name,
+                wanted=self._may_be_due,
+                recording_of=lambda recorded: recorded.stream_id,
+                do=self._do_job,
+                on_gone=on_gone,
+                about=self._about,
+            ),
+            projects_of=Projects(log, recordings).of,
             log=log,
             positions=positions,
             random=random,
@@ -92,11 +100,19 @@ class StageFollower:
             logger.info("stage is not wanted any more", extra={**self._about(recorded), "because": str(error)})
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
-        recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
-        if self._stage.is_due(recording) and not await self._is_due_by_a_later_event(recorded):
-            command = await self._attempt(recorded, recording)
-            of_these_chunks = replace(command, edition=recording.edition)
+        due = await self._due(recorded)
+        command = await self._attempt(recorded, due) if due is not None else None
+        if command is not None and due is not None:
+            of_these_chunks = replace(command, edition=due.edition)
             await self._recordings.execute(recorded.stream_id, of_these_chunks, trace_id=recorded.trace_id)
+
+    async def _due(self, recorded: RecordedEvent) -> "_Due | None":
+        """What is to be done; nothing of the recording itself, which may be large, is kept while it waits."""
+        recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
+        if not self._stage.is_due(recording) or await self._is_due_by_a_later_event(recorded):
+            return None
+        effort = self._work.effort(recording)
+        return _Due(recording.opened.tenant_id, effort, effort.is_long, recording.edition)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
         """Whether a later event made the stage due, such as a finalize: that one has a job of its own, with its own
@@ -106,13 +122,15 @@ class StageFollower:
         newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
         return any(type(each.event) in self._stage.woken_by for each in newer)
 
-    async def _attempt(self, recorded: RecordedEvent, recording: Recording) -> EndStage | RecordFailure:
-        """Try until the work is done, cannot be done, or has failed often enough."""
+    async def _attempt(self, recorded: RecordedEvent, due: "_Due") -> EndStage | RecordFailure | None:
+        """Try until the work is done, cannot be done, or has failed often enough. None if it is not due any more."""
         delays = self._policy.delays(self._random)
         for attempt in count(1):
             try:
-                command = await self._work(recorded.stream_id, recording)
+                command = await self._in_its_turn(recorded, due)
             except OUT_OF_SERVICE:
+                raise
+            except RecordingError:
                 raise
             except Exception as error:  # whatever broke, the audio stays and the stage can be retried
                 if is_beyond_help(error):
@@ -126,9 +144,28 @@ class StageFollower:
                     return self._given_up(error, attempt)
                 await asyncio.sleep(delay.total_seconds())
             else:
-                self._count("done")
+                if command is not None:
+                    self._count("done")
                 return command
         raise AssertionError("counting does not end")
+
+    async def _in_its_turn(self, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
+        """The work, done in a turn for short work if that may suffice, else in one for long work."""
+        if not due.is_long and due.effort.limit > SHORT:
+            try:
+                return await self._within(SHORT, recorded, due)
+            except TookTooLong:
+                due.is_long = True
+                logger.info("stage takes long; it is begun anew", extra=self._about(recorded))
+        return await self._within(due.effort.limit, recorded, due)
+
+    async def _within(self, limit: timedelta, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
+        async with due.effort.turns.turn(due.project, is_long=due.is_long):
+            recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
+            if not self._stage.is_due(recording):
+                return None
+            due.edition = recording.edition
+            return await self._work.do(recorded.stream_id, recording, within=limit)
 
     def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
         if isinstance(error, SpeechError):
@@ -148,10 +185,24 @@ class StageFollower:
         return {"stage": self.name, "recording_id": recorded.stream_id.hex}
 
 
+@dataclass(slots=True)
+class _Due:
+    """What is to be done for a recording of `project`. `edition`: that of the recording it was last done for."""
+
+    project: str
+    effort: Effort
+    is_long: bool
+    edition: int
+
+
 def is_beyond_help(error: Exception) -> bool:
     """Whether trying again cannot help."""
-    return isinstance(error, AudioError) or (isinstance(error, SpeechError) and not error.is_retryable)
+    if isinstance(error, SpeechError | WorkerError):
+        return not error.is_retryable
+    return isinstance(error, AudioError | TookTooLong)
 
 
 def _reason(error: Exception) -> str:
-    return error.reason if isinstance(error, AudioError | SpeechError) else "internal_error"
+    if isinstance(error, AudioError | SpeechError | WorkerError | TookTooLong):
+        return error.reason
+    return "internal_error"

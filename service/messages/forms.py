@@ -267,6 +267,18 @@ _ALL = (
         provider=_Told("whom the caller wishes to recognize it; what did so is in the `transcribed` message"),
     ),
     public_form(
+        events.ContentErased,
+        "tapedeck.recording.content_erased.v1",
+        "Bytes of the recording are no longer kept, because the time for which they are is over. What a recording "
+        "keeps is the sum of the sizes in its messages, without what was erased; after `deleted` it keeps nothing.",
+        part=_Told(
+            "`superseded` (bytes that later ones took the place of), `chunks` (they are in the stitched audio) or "
+            "`everything` (the recording expired); further ones may come",
+            examples=["chunks"],
+        ),
+        superseded_until=_Told("superseded bytes are those that others took the place of until then"),
+    ),
+    public_form(
         events.RecordingDeleted,
         "tapedeck.recording.deleted.v1",
         "Someone asked for the recording to be gone: its bytes are erased. Whoever copied any should do likewise.",

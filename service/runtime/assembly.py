@@ -21,13 +21,11 @@ from adapters.note_orders import NoteOrderStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.search.index import SearchIndex
-from adapters.speech.opening import preload
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
-from adapters.worker_processes import WorkerProcesses
 from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
@@ -35,6 +33,7 @@ from service.application.consultations import Consultations
 from service.application.device_tokens import DeviceTokens
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
+from service.application.keyed_locks import KeyedLocks
 from service.application.lifecycle import Lifecycle
 from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
@@ -59,21 +58,26 @@ from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
 from service.dialects.registry import DIALECTS
-from service.followers.eraser import DELETED_RECORDINGS, STITCHED_CHUNKS, Eraser
+from service.followers.deletion import Deletion
 from service.followers.expirer import Expirer
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
 from service.followers.projector import Projector
+from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
+from service.followers.usage_view import UsageView
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
-from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
+from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
-from service.runtime.engines import note_writer, order_writer, usable_engine
+from service.runtime.engines import order_writer, usable_engine
+from service.runtime.housekeeping import erasers
+from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
+from service.runtime.stage_work import open_stage_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,7 @@ class RunningService:
     projector: Projector
     note_order_view: NoteOrderView
     search_follower: SearchFollower
+    usage_view: UsageView
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -134,16 +139,21 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
 
+        opened_quotas = open_quotas(opened, settings, stores.log, metrics=metrics)
+        quotas = opened_quotas.quotas
+
         engine = usable_engine(settings)
         recognition = LiveRecognition(
             worker_count=settings.worker_count,
             most_waiting=settings.section(DorsumSettings).dorsum_waiting,
             blob_store_url=settings.blob_store_url,
             engine=engine,
+            job_memory_bytes=settings.worker_memory_bytes,
         )
         opened.push_async_callback(recognition.close)
+        settling = KeyedLocks()
         uploads = Uploads(
-            stores.recordings, stores.blobs, clock=clock, metrics=metrics, chunk_retention=settings.chunk_retention
+            stores.recordings, stores.blobs, quotas=quotas, clock=clock, metrics=metrics, settling=settling
         )
         consultations = Consultations(
             stores.recordings,
@@ -166,12 +176,16 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             transcription_requests=TranscriptionRequests(
                 stores.recordings, engine=engine, language=settings.language, clock=clock
             ),
-            sessions=SessionAnnouncements(stores.sessions, stores.blobs, clock=clock),
+            sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
-            note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, clock=clock),
+            note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
-            webhooks=Webhooks(stores.webhooks, stores.webhooks_thread, sender, delivery, log=stores.log, clock=clock),
-            directory=Directory(stores.directory, stores.device_tokens, stores.directory_thread, clock=clock),
+            webhooks=Webhooks(
+                stores.webhooks, stores.webhooks_thread, sender, delivery, quotas=quotas, log=stores.log, clock=clock
+            ),
+            directory=Directory(
+                stores.directory, stores.device_tokens, stores.directory_thread, quotas=quotas, clock=clock
+            ),
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
@@ -182,18 +196,12 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        workers = WorkerProcesses(settings.worker_count, initializer=preload, initargs=(engine,))
-        opened.push_async_callback(workers.close)
-        stage_parts = StageParts(
+        stage_parts = open_stage_parts(
+            opened,
+            settings,
             blobs=stores.blobs,
-            blob_store_url=settings.blob_store_url,
-            scratch_dir=empty_scratch_dir(settings.data_dir),
-            workers=workers,
-            live_workers=recognition.workers,
+            recognition=recognition,
             engine=engine,
-            language=settings.language,
-            note_writer=note_writer(settings),
-            note_policy=RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts),
             clock=clock,
             random=random,
         )
@@ -206,9 +214,26 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             log=stores.log,
             clock=clock,
         )
-        views = (projector, note_order_view, search_follower)
+        views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
+        followers += erasers(
+            settings,
+            log=stores.log,
+            recordings=stores.recordings,
+            blobs=stores.blobs,
+            settling=settling,
+            positions=stores.positions,
+            clock=clock,
+        )
+        pruner = Pruner(
+            stores.device_tokens,
+            stores.kept_answers,
+            stores.directory_thread,
+            files=(stores.summaries, stores.note_order_view, stores.search_index),
+            clock=clock,
+        )
+        followers.append((pruner.name, pruner.run))
         tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
         yield RunningService(
@@ -217,6 +242,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             projector=projector,
             note_order_view=note_order_view,
             search_follower=search_follower,
+            usage_view=opened_quotas.view,
             delivery=delivery,
             metrics=metrics,
         )
@@ -251,13 +277,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(sessions.close)
     note_orders = NoteOrders(log)
     opened.push_async_callback(note_orders.close)
-    webhooks = WebhookStore(
-        settings.data_dir / "webhooks.sqlite3", sealer_of_secrets(settings.data_dir / "webhooks.key")
-    )
+    webhooks = WebhookStore(settings.webhooks_path, sealer_of_secrets(settings.data_dir / "webhooks.key"))
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
-    directory = SqliteDirectory(settings.data_dir / "directory.sqlite3")
+    directory = SqliteDirectory(settings.directory_path)
     opened.callback(directory.close)
     kept_answers = KeptAnswers.in_directory(settings.data_dir)
     opened.callback(kept_answers.close)
@@ -293,18 +317,9 @@ def _followers(
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings and that publish."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
-    eraser = Eraser("erase", DELETED_RECORDINGS, timedelta(), log=log, blobs=blobs, positions=positions, clock=clock)
-    chunk_eraser = Eraser(
-        "erase-chunks",
-        STITCHED_CHUNKS,
-        settings.chunk_retention,
-        log=log,
-        blobs=blobs,
-        positions=positions,
-        clock=clock,
-    )
+    deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
     expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
-    for each in (eraser, chunk_eraser, expirer):
+    for each in (deletion, expirer):
         yield each.name, each.run
     policy = RetryPolicy(
         first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
@@ -313,7 +328,7 @@ def _followers(
         follower = StageFollower(
             stage,
             stage.open_work(stage_parts),
-            on_gone=eraser.erase,
+            on_gone=deletion.erase,
             log=log,
             recordings=stores.recordings,
             positions=positions,
@@ -325,9 +340,15 @@ def _followers(
         yield follower.name, follower.run
     order_follower = NoteOrderFollower(
         OrderWriting(
-            blobs, order_writer(settings), policy=stage_parts.note_policy, clock=clock, random=stage_parts.random
+            blobs,
+            order_writer(settings),
+            turns=stage_parts.note_turns,
+            limit=stage_parts.note_limit,
+            policy=stage_parts.note_policy,
+            clock=clock,
+            random=stage_parts.random,
         ).work,
-        on_gone=eraser.erase,
+        on_gone=deletion.erase,
         log=log,
         orders=stores.note_orders,
         recordings=stores.recordings,

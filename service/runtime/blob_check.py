@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore
@@ -19,12 +21,16 @@ from domain.events import (
     AmbientSessionOpened,
     AmbientSessionUpdated,
     ChunkStored,
+    ContentErased,
+    ErasedPart,
     LoggedEvent,
     NoteOrdered,
     RecordingDeleted,
+    RecordingEvent,
     RecordingOpened,
     Stitched,
 )
+from domain.recording import fold
 from service.runtime.settings import Settings
 
 _BLOCK_BYTES = 512 * 1024
@@ -94,18 +100,31 @@ def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
 
     Nothing is listed for deleted recordings, nor for the notes that were ordered of them.
     """
-    stitched, deleted = set(), set()
+    stitched, deleted, erased = set(), set(), set()
     ordered_of: dict[bytes, bytes] = {}
     for event, stream in _events(reader):
         if type(event) is Stitched and not event.damage:
             stitched.add(stream)
         elif type(event) is RecordingDeleted:
             deleted.add(stream)
+        elif type(event) is ContentErased:
+            erased.add(stream)
         elif type(event) is NoteOrdered:
             ordered_of[stream] = event.recording_id.bytes
+    needed_by = lru_cache(maxsize=1_000)(partial(_needed_by, reader))
     for event, stream in _events(reader):
         if ordered_of.get(stream, stream) not in deleted:
-            yield from _blobs_of(event, is_stitched=stream in stitched)
+            for key, sha256, may_be_gone in _blobs_of(event, is_stitched=stream in stitched):
+                yield key, sha256, may_be_gone or (stream in erased and key not in needed_by(stream))
+
+
+def _needed_by(reader: EventReader, stream: bytes) -> set[str]:
+    """The keys of the blobs that the recording still refers to."""
+    history = reader.history(UUID(bytes=stream))
+    recording = fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent))
+    if recording is None or recording.erased is ErasedPart.EVERYTHING:
+        return set()
+    return recording.blobs_in_use() | {each.blob_key for each in recording.superseded.values()}
 
 
 def _blobs_of(event: LoggedEvent, *, is_stitched: bool) -> Iterator[tuple[str, str | None, bool]]:

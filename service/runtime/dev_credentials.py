@@ -1,8 +1,8 @@
-"""Development credentials: made at the first start on a loopback address, if there are none.
+"""Development credentials: made at the first start in development mode, if there are none.
 
 They are random, in `dev-credentials.json` in the data directory, readable only by its owner. An entry that is missing
-because the file is from an older version is added. On any other address they are revoked: the file is removed, and
-with it every other development file of a dialect.
+because the file is from an older version is added. Outside of development mode they are revoked: the file is removed,
+and with it every other development file of a dialect.
 """
 
 from collections.abc import Iterator, Mapping

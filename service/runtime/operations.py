@@ -19,8 +19,13 @@ class Operations:
     def __init__(self, service: RunningService) -> None:
         self._service = service
 
-    def add_routes(self, router: web.UrlDispatcher) -> None:
+    def add_alive(self, router: web.UrlDispatcher) -> None:
+        """What a load balancer asks, and may ask of every listener: it costs nothing and tells nothing."""
         router.add_get("/healthz", self.alive)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """All of them."""
+        self.add_alive(router)
         router.add_get("/readyz", self.ready)
         router.add_get("/metrics", self.metrics)
 
@@ -41,6 +46,7 @@ class Operations:
         metrics = self._service.metrics
         metrics.log_position.set(self._service.stores.log.head)
         service = self._service
-        for view in (service.projector, service.note_order_view, service.search_follower):
+        metrics.held_bytes.set(service.parts.limits.held.held_bytes)
+        for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -2,16 +2,13 @@
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sqlite3
-import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from pathlib import Path
-
-from aiohttp import web
 
 from adapters.blobs.port import BlobFailure
 from adapters.event_log.port import LogUnavailable
@@ -20,12 +17,13 @@ from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.tokens.allow_list_file import AllowListUnusable
-from service.runtime.assembly import RunningService, open_service
+from service.runtime.assembly import open_service
 from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
+from service.runtime.listening import listen
+from service.runtime.memory import give_back_after_peaks, settle_allocator
 from service.runtime.settings import Settings
-from service.runtime.web import runner
 
 SWITCH_SECONDS = 0.001
 """How long a busy event loop makes the commit thread wait for the interpreter's lock; Python's default is 5 ms."""
@@ -62,15 +60,15 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     _allow_many_connections()
+    settle_allocator()
     async with AsyncExitStack() as running:
         with _named_start_failures():
             service = await running.enter_async_context(open_service(settings))
-            await _listen(service, settings, running)
-        logger.info("serving", extra={"url": settings.base_url, "data_dir": str(settings.data_dir)})
-        credentials = settings.data_dir / FILE_NAME
-        if credentials.exists():
-            logger.info("development credentials", extra={"file": str(credentials)})
+            await listen(service, settings, running)
+        _say_how_it_runs(settings)
         settle_collector()
+        trimming = asyncio.create_task(give_back_after_peaks(service.parts.limits.held))
+        running.callback(trimming.cancel)
         await stopped.wait()
         logger.info("stopping")
 
@@ -83,19 +81,16 @@ def _named_start_failures() -> Iterator[None]:
         raise StartRefused(f"The service cannot start: {str(error).rstrip('.')}.") from error
 
 
-async def _listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
-    server = runner(service)
-    await server.setup()
-    running.push_async_callback(server.cleanup)
-    await web.TCPSite(server, settings.host, settings.port, ssl_context=_tls(settings)).start()
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(settings.tls_cert), Path(settings.tls_key))
-    return context
+def _say_how_it_runs(settings: Settings) -> None:
+    logger.info("serving", extra={"url": settings.base_url, "data_dir": str(settings.data_dir)})
+    mode, credentials = settings.development_mode, settings.data_dir / FILE_NAME
+    logger.log(
+        logging.WARNING if mode.is_exposed else logging.INFO,
+        "development mode is on" if mode.is_on else "development mode is off",
+        extra={"because": mode.because} | ({"credentials": str(credentials)} if credentials.exists() else {}),
+    )
+    if os.geteuid() == 0:
+        logger.warning("running as root", extra={"advice": "run it as a user of its own, who owns only DATA_DIR"})
 
 
 def _allow_many_connections() -> None:

@@ -16,6 +16,9 @@ from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
+from service.runtime.quota_settings import QuotaSettings
+
+AROUND_A_NOTE = timedelta(minutes=2)
 
 
 def as_set(sentence: str) -> str:
@@ -23,9 +26,21 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class ServiceSettings(HttpSettings):
+class ServiceSettings(QuotaSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
+    operations_port: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=65535,
+            description="port on which /metrics, /readyz, /docs and /openapi.json are served, and then only there; if "
+            "unset, PORT",
+        ),
+    ] = None
+    operations_host: Annotated[
+        str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
+    ] = None
     database_url: Annotated[
         str | None, Field(description="the event log: sqlite:///PATH; if unset, tapedeck.sqlite3 in DATA_DIR")
     ] = None
@@ -56,13 +71,38 @@ class ServiceSettings(HttpSettings):
         int | None,
         Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
     ] = None
+    max_recording_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="longest recording, in hours; a longer one fails when it is stitched")
+    ] = 24
+    stitch_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which stitching one recording is stopped and fails")
+    ] = 1
+    transcribe_hours: Annotated[
+        float, Field(gt=0, le=1_000, description="hours after which transcribing one recording is stopped and fails")
+    ] = 12
+    worker_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=128 * MEBIBYTE,
+            description="most memory, in bytes, that one recording may take in such a process, besides the loaded "
+            "speech model",
+        ),
+    ] = 1024 * MEBIBYTE
     segment_body_bytes: Annotated[
         int, Field(ge=0, le=4 * MEBIBYTE, description="largest body that shares a segment with others")
     ] = 256 * 1024
     chunk_retention_hours: Annotated[
         float,
-        Field(ge=0, description="how long chunks are kept after they are stitched without damage, in hours"),
+        Field(
+            ge=0,
+            description="how long chunks are kept after they are stitched without damage, and replaced bytes after "
+            "they were replaced, in hours",
+        ),
     ] = 168
+    expired_retention_hours: Annotated[
+        float,
+        Field(ge=0, description="how long what arrived of a recording is kept after the recording expired, in hours"),
+    ] = 720
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")
     ] = 6
@@ -147,6 +187,8 @@ class ServiceSettings(HttpSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.operations_host is not None and self.operations_port is None:
+            raise ValueError("TAPEDECK_OPERATIONS_HOST needs TAPEDECK_OPERATIONS_PORT, the port to listen on there")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
@@ -204,12 +246,33 @@ class ServiceSettings(HttpSettings):
         return self.data_dir / "search.sqlite3"
 
     @property
+    def webhooks_path(self) -> Path:
+        return self.data_dir / "webhooks.sqlite3"
+
+    @property
+    def directory_path(self) -> Path:
+        return self.data_dir / "directory.sqlite3"
+
+    @property
+    def usage_path(self) -> Path:
+        return self.data_dir / "usage.sqlite3"
+
+    @property
+    def quotas_path(self) -> Path:
+        return self.data_dir / "quotas.sqlite3"
+
+    @property
     def blob_store_url(self) -> str:
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def note_limit(self) -> timedelta:
+        """How long writing one note may take: all attempts, and some time for what is around them."""
+        return timedelta(seconds=self.note_writer_seconds * self.note_writer_attempts) + AROUND_A_NOTE
 
     @property
     def chunk_retention(self) -> timedelta:

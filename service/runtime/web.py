@@ -8,36 +8,55 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.dialects.http.api import Api
 from service.dialects.http.cors import Cors
+from service.dialects.http.held_answers import held_answers
 from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
 from service.runtime.operations import Operations
 from service.runtime.reference import DOCUMENT_PATH, Reference
+from service.runtime.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
 
 def application(service: RunningService) -> web.Application:
-    """All routes. Raises: AllowListUnusable."""
+    """The dialects' routes, and the operators' unless these have a listener of their own. Raises: AllowListUnusable."""
     apis = [dialect.api() for dialect in DIALECTS]
     of_pages = [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
     cors = Cors(service.parts.settings.origins, [api.reference for api in apis], of_pages)
-    app = web.Application(middlewares=[tracing(service.metrics), errors(apis), cors.preflights()])
+    app = web.Application(
+        middlewares=[tracing(service.metrics), errors(apis), held_answers(service.parts.limits.held), cors.preflights()]
+    )
     app.on_response_prepare.append(tell_trace_id)
     for api in apis:
         api.install(app, service.parts)
-    for part in (Operations(service), Reference()):
-        part.add_routes(app.router)
+    if service.parts.settings.section(ServiceSettings).operations_port is None:
+        _add_operations(app, service)
+    else:
+        Operations(service).add_alive(app.router)
     app.on_response_prepare.append(cors.tell)
     return app
 
 
-def runner(service: RunningService) -> web.AppRunner:
-    """The application with the server's limits. A handler is not cancelled when its client goes away: it finishes
-    storing what it has begun to store."""
+def operations_application(service: RunningService) -> web.Application:
+    """What operators ask, for a listener that clients cannot reach."""
+    app = web.Application(middlewares=[tracing(service.metrics), errors([DIALECTS[0].api()])])
+    app.on_response_prepare.append(tell_trace_id)
+    _add_operations(app, service)
+    return app
+
+
+def _add_operations(app: web.Application, service: RunningService) -> None:
+    for part in (Operations(service), Reference()):
+        part.add_routes(app.router)
+
+
+def runner(service: RunningService, app: web.Application | None = None) -> web.AppRunner:
+    """An application, or else the service's own, with the server's limits. A handler is not cancelled when its client
+    goes away: it finishes storing what it has begun to store."""
     return web.AppRunner(
-        application(service),
+        app or application(service),
         access_log=None,
         keepalive_timeout=KEEPALIVE_SECONDS,
         lingering_time=LINGERING_SECONDS,

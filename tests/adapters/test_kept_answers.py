@@ -89,3 +89,26 @@ def test_what_cannot_be_used_is_told_in_one_sentence(tmp_path, kept):
     kept._database.execute("DROP TABLE requests")
     with pytest.raises(DatabaseUnavailable, match=r"^The file of kept answers cannot be used: "):
         kept.begin(REQUEST, "id_1", now=NOW)
+
+
+def test_answers_of_more_than_a_day_ago_are_forgotten_also_if_nothing_more_is_asked(tmp_path, kept):
+    kept.begin(REQUEST, "id_1", now=NOW)
+    kept.keep(REQUEST, ANSWER)
+    kept.prune(now=NOW + KEPT_FOR - timedelta(microseconds=1))
+    assert kept.begin(REQUEST, "id_2", now=NOW) == Answered(ANSWER.status, ANSWER.body)
+    kept.prune(now=NOW + KEPT_FOR)
+    with closing(sqlite3.connect(tmp_path / "answers.sqlite3")) as file:
+        assert file.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+
+
+def test_the_file_shrinks_when_many_answers_are_forgotten(tmp_path, kept):
+    def size():
+        return sum(path.stat().st_size for path in tmp_path.glob("answers.sqlite3*"))
+
+    for number in range(200):
+        request = NamedRequest(name=b"%d" % number, content=b"c")
+        kept.begin(request, "id", now=NOW)
+        kept.keep(request, Answered(201, b"x" * 5_000))
+    full = size()
+    kept.prune(now=NOW + KEPT_FOR)
+    assert size() < full / 4

@@ -7,7 +7,7 @@ import pytest
 
 from adapters import sqlite_file
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from adapters.sqlite_file import connect
+from adapters.sqlite_file import LOG_BYTES, connect, give_back
 
 
 def opened_as_log(path: Path) -> None:
@@ -51,3 +51,56 @@ def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path):
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         opened_as_any(path)
     assert path.read_bytes() == b"Dear reader, " * 1000
+
+
+def filled(connection: sqlite3.Connection, rows: int = 2_000) -> None:
+    connection.execute("CREATE TABLE kept (x BLOB)")
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO kept VALUES (?)", [(bytes(4_000),)] * rows)
+    connection.execute("COMMIT")
+
+
+def size(path: Path) -> int:
+    return sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file as it was made before files could give space back."""
+    path = tmp_path / "file.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE old (x)")
+    return path
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_a_file_gives_back_what_it_no_longer_uses(tmp_path, request, made_before):
+    path = request.getfixturevalue("old") if made_before else tmp_path / "file.sqlite3"
+    with closing(connect(path, durable=False)) as writer, closing(connect(path, durable=False)) as reader:
+        filled(writer)
+        full = size(path)
+        writer.execute("DELETE FROM kept WHERE rowid > 100")
+        give_back(writer)
+        assert size(path) < full / 4
+        assert reader.execute("SELECT count(*) FROM kept").fetchone() == (100,)
+        assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_file_that_is_in_use_is_left_as_it_is(tmp_path):
+    path = tmp_path / "file.sqlite3"
+    with closing(connect(path, durable=False)) as writer:
+        filled(writer)
+        give_back(writer)
+        assert writer.execute("SELECT count(*) FROM kept").fetchone() == (2_000,)
+        assert writer.execute("PRAGMA freelist_count").fetchone() == (0,)
+
+
+def test_a_long_write_ahead_log_is_cut_back(tmp_path):
+    path = tmp_path / "file.sqlite3"
+    log = path.with_name("file.sqlite3-wal")
+    with closing(connect(path, durable=False)) as writer:
+        filled(writer, rows=5_000)
+        assert log.stat().st_size > LOG_BYTES
+        writer.execute("INSERT INTO kept VALUES (1)")
+        assert log.stat().st_size <= LOG_BYTES

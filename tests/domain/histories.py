@@ -13,7 +13,9 @@ from domain.events import (
     AmbientSessionUpdated,
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
     Damage,
+    ErasedPart,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -316,6 +318,16 @@ def expired(arrived: str = "nothing of it arrived") -> Failed:
 
 def expire(moment: datetime = EXPIRY) -> commands.ExpireRecording:
     return commands.ExpireRecording(at=moment)
+
+
+def content_erased(part: ErasedPart, size_bytes: int, *, until: float | None = None) -> ContentErased:
+    """`until`: of superseded bytes, those that were so at that minute."""
+    superseded_until = None if until is None else at(until)
+    return ContentErased(at=at(400), part=part, size_bytes=size_bytes, superseded_until=superseded_until)
+
+
+def erase(part: ErasedPart, *, until: float | None = None) -> commands.EraseContent:
+    return commands.EraseContent(at=at(400), part=part, superseded_until=None if until is None else at(until))
 
 
 def deleted() -> RecordingDeleted:

@@ -33,6 +33,7 @@ from domain.commands import Command
 from domain.errors import RecordingError
 from domain.events import (
     AmbientSessionEvent,
+    ErasedPart,
     FinalizePolicy,
     NoteOrderEvent,
     NoteTemplate,
@@ -307,6 +308,12 @@ ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
     _with(FailOrder, ORDER_FAILURE_FACTS, reason=WORDS, attempts=st.integers(1, 9)),
     ORDERS,
 )
+ERASINGS = st.builds(
+    ask.EraseContent,
+    at=st.just(START),
+    part=st.sampled_from(ErasedPart),
+    superseded_until=st.sampled_from([None, START, START + timedelta(minutes=7), EXPIRY]),
+)
 REQUESTS = st.sampled_from([letter * 64 for letter in "abc"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(store_body, NUMBERS, PARTS, SIZES),
@@ -317,6 +324,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     FAILURES,
     st.builds(request_words, st.sampled_from(LANGUAGES), st.sampled_from([None, None, "deepgram"])),
     st.sampled_from([kind(at=START) for kind in (ask.RetryRecording, ask.ExpireRecording, ask.DeleteRecording)]),
+    ERASINGS,
     openings(),
 )
 """Any command, at any moment that the caller sets."""
@@ -325,6 +333,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
     """Any command; more often than not one that takes `recording` further, or else no history would get far."""
     phase, choice = phase_of(recording), draw(CHOICES)
+    if recording is not None and choice % 20 == 19:
+        return draw(ERASINGS)
     if recording is None or phase is Phase.DELETED or choice % 3 == 0:
         return draw(COMMANDS)
     if choice % 10 == 7 and phase is not Phase.OPEN:

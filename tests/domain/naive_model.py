@@ -56,6 +56,8 @@ class NaiveDeck:
             "language": asked["language"],
             "provider": None,
             "heard_in": None,
+            "superseded": [],
+            "erased": False,
         }
         return "RecordingOpened"
 
@@ -66,7 +68,9 @@ class NaiveDeck:
             return "ChunkNumberOutOfRange"
         if number in chunks and (not has_bytes or chunks[number] == asked["sha256"]):
             fits_only_now = has_bytes and fits(asked) and number in recording["misfits"]
-            if not fits_only_now or is_complete(recording) or recording["expired"]:
+            if recording["expired"]:
+                return "RecordingExpired" if recording["erased"] else NOTHING
+            if not fits_only_now or is_complete(recording):
                 return NOTHING
         if recording["expired"]:
             return "RecordingExpired"
@@ -78,6 +82,7 @@ class NaiveDeck:
             recording["mended"] = True
         elif refusal := not_taken_now(recording, asked):
             return refusal
+        note_replaced(recording, number, asked["at"])
         chunks[number] = asked["sha256"] if has_bytes else None
         recording["md5"] = asked["md5"]
         note_size(recording, asked)
@@ -95,9 +100,7 @@ class NaiveDeck:
         if again and chunks[again[-1]] != asked["sha256"]:
             return "NamedRequestDiffers"
         if recording["declared"] or recording["expired"]:
-            if again:
-                return NOTHING
-            return "AlreadyFinalized" if recording["declared"] else "RecordingExpired"
+            return not_appended(recording, is_again=bool(again))
         number = again[-1] if again else newest + 1
         declares = asked["is_last"] and number >= newest
         if again and not declares:
@@ -125,6 +128,8 @@ class NaiveDeck:
             return "ChunkNotStored"
         if recording["heard"].get(number) == sha256:
             return NOTHING
+        if number in recording["heard"]:
+            recording["superseded"].append(asked["at"])
         recording["heard"][number] = sha256
         return "ChunkTranscribed"
 
@@ -173,12 +178,13 @@ class NaiveDeck:
         recording["failed"] = stage
         return "Failed"
 
-    def _RetryRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
+    def _RetryRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         if recording["expired"]:
             return "RecordingExpired"
         if recording["mended"]:
             recording["edition"] += 1
             recording["mended"] = False
+            recording["superseded"] += [asked["at"]] * len(recording["ended"])
             recording["ended"].clear()
             recording["damaged"] = []
         elif recording["failed"] is None:
@@ -199,6 +205,7 @@ class NaiveDeck:
         if is_other and "stitch" in recording["ended"]:
             recording["edition"] += 1
             recording["failed"] = None
+            recording["superseded"] += [asked["at"]] * (len(recording["ended"]) - 1)
             recording["ended"] = ["stitch"]
             return "TranscriptionRequested"
         return NOTHING if before == (recording["language"], recording["provider"]) else "TranscriptionRequested"
@@ -212,8 +219,24 @@ class NaiveDeck:
         recording["expired"] = True
         return "Failed"
 
+    def _EraseContent(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        part, until = asked["part"].value, asked["superseded_until"] or asked["at"]
+        if part == "superseded":
+            left = [moment for moment in recording["superseded"] if moment > until]
+            is_any = len(left) < len(recording["superseded"])
+            recording["superseded"] = left
+            return "ContentErased" if is_any else NOTHING
+        is_whole = "stitch" in recording["ended"] and not recording["damaged"]
+        if recording["erased"] or not (is_whole if part == "chunks" else recording["expired"]):
+            return NOTHING
+        recording["erased"] = True
+        if part == "everything":
+            recording["superseded"], recording["heard"] = [], {}
+        return "ContentErased"
+
     def _DeleteRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
         recording["deleted"] = True
+        recording["chunks"], recording["heard"], recording["superseded"] = {}, {}, []
         return "RecordingDeleted"
 
 
@@ -233,6 +256,21 @@ def not_taken_now(recording: dict[str, Any], asked: dict[str, Any]) -> str | Non
         return "RecordingExpired"
     is_worse = asked["number"] in recording["fits"] and not fits(asked)
     return "ChunkSizeDiffers" if is_worse and not total else None
+
+
+def not_appended(recording: dict[str, Any], *, is_again: bool) -> str:
+    """What comes of a further chunk after the last one, or after the recording's time."""
+    if recording["expired"] and recording["erased"]:
+        return "RecordingExpired"
+    if is_again:
+        return NOTHING
+    return "AlreadyFinalized" if recording["declared"] else "RecordingExpired"
+
+
+def note_replaced(recording: dict[str, Any], number: int, at: Any) -> None:
+    """Bytes that others take the place of are kept for a while."""
+    if recording["chunks"].get(number) is not None:
+        recording["superseded"].append(at)
 
 
 def fits(asked: dict[str, Any]) -> bool:

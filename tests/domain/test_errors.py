@@ -46,6 +46,22 @@ SENTENCES = [
         "Chunk number 4 is above the 3 chunks that were declared.",
     ),
     (
+        lambda: errors.ReplacedTooOften(3, 1_007),
+        {"number": 3, "replacements": 1_007},
+        (
+            "Chunk 3 is stored with other bytes, and they are kept: chunks of the recording were replaced 1007 times, "
+            "which is the most; create a new recording for other bytes."
+        ),
+    ),
+    (
+        lambda: errors.RestartedTooOften(1_000),
+        {"restarts": 1_000},
+        (
+            "The recording was retried or asked for in another language 1000 times, which is the most; what is stored "
+            "of it stays. Create a new recording of the same audio."
+        ),
+    ),
+    (
         lambda: errors.ChunkSizeDiffers(1, expected_bytes=9, arrived_bytes=4),
         {"number": 1, "expected_bytes": 9, "arrived_bytes": 4},
         (

@@ -4,7 +4,7 @@ import pytest
 
 from domain import errors
 from domain.commands import RecordFailure
-from domain.events import FinalizePolicy, RecordingKind, Stage
+from domain.events import ErasedPart, FinalizePolicy, RecordingKind, Stage
 from domain.life import COMMANDS
 from domain.recording import Phase
 from tests.domain.histories import (
@@ -16,6 +16,7 @@ from tests.domain.histories import (
     damaged,
     delete,
     deleted,
+    erase,
     expire,
     expired,
     failed,
@@ -533,6 +534,7 @@ ONE_OF_EACH_COMMAND = [
     retry(),
     request_transcription(),
     expire(),
+    erase(ErasedPart.SUPERSEDED),
     delete(),
 ]
 

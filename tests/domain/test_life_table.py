@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given as for_all
 
-from domain import errors
+from domain import decisions, errors
 from domain.commands import Command, EndStage, RecordFailure, RequestTranscription, RetryRecording
 from domain.errors import RecordingError
-from domain.events import FinalizePolicy, RecordingEvent, RecordingKind, Stage
+from domain.events import ErasedPart, FinalizePolicy, RecordingEvent, RecordingKind, Stage
 from domain.life import COMMANDS, LIFE, Nothing, To, decide
 from domain.recording import Phase, Recording, evolve, phase_of
 from tests.domain.histories import (
     append_chunk,
     damaged,
     delete,
+    erase,
     expire,
     finalize,
     open_recording,
@@ -58,10 +60,12 @@ class Tried:
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
     worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()), tuple(languages_asked_for()))
-    return tuple(tried for world in worlds for tried in explored(world))
+    found = [tried for world in worlds for tried in explored(world)]
+    with patch.multiple(decisions, MOST_REPLACEMENTS=0, MOST_RESTARTS=1):
+        return (*found, *explored(tuple(changed_often()), is_counting=True))
 
 
-def explored(commands: tuple[Command, ...]) -> tuple[Tried, ...]:
+def explored(commands: tuple[Command, ...], *, is_counting: bool = False) -> tuple[Tried, ...]:
     tried, waiting, seen = [], deque([None]), {None}
     while waiting:
         before = waiting.popleft()
@@ -74,8 +78,8 @@ def explored(commands: tuple[Command, ...]) -> tuple[Tried, ...]:
             for event in events:
                 after = evolve(after, event)
             tried.append(Tried(before, command, events, refusal, after))
-            if events and identity(after) not in seen:
-                seen.add(identity(after))
+            if events and (known := identity(after, is_counting=is_counting)) not in seen:
+                seen.add(known)
                 waiting.append(after)
     return tuple(tried)
 
@@ -128,7 +132,7 @@ def languages_asked_for() -> Iterator[Command]:
         yield from (record_stitched(edition=edition), record_note(edition=edition))
         yield from (record_transcribed(language, edition=edition) for language in ("en", "de"))
         yield from (record_failure(stage, edition=edition) for stage in (Stage.STITCH, Stage.TRANSCRIBE, Stage.NOTE))
-    yield from (retry(), delete(), expire(), request_transcription())
+    yield from (retry(), delete(), expire(), request_transcription(), erase(ErasedPart.CHUNKS))
 
 
 def files() -> Iterator[Command]:
@@ -146,17 +150,32 @@ def files() -> Iterator[Command]:
     yield finalize(2, minutes=LATE)
     yield from (expire(open_recording().at), expire())
     yield from (record_stitched(), record_transcribed(), record_failure(Stage.STITCH), retry(), delete())
+    yield from map(erase, ErasedPart)
 
 
-def identity(recording: Recording | None) -> Any:
-    """A state without its times."""
+def changed_often() -> Iterator[Command]:
+    """Where one replacement of each chunk and one retry are the most that there may be."""
+    for note_wanted in (False, True):
+        yield open_recording(finalize_policy=FinalizePolicy.RECONCILE, note_wanted=note_wanted, max_chunks=2)
+    yield from (store_chunk(1, body) for body in (b"one", b"another"))
+    yield from (store_chunk(2, b"one"), finalize(1), finalize(2))
+    yield from (request_transcription("de"), request_transcription("en"), retry())
+    yield from (record_stitched(damaged(1)), record_transcribed(), record_note())
+    yield from (record_stitched(damaged(1), edition=1), record_transcribed(edition=1), record_note(edition=1))
+    yield from (record_failure(Stage.STITCH), record_failure(Stage.STITCH, edition=1), erase(ErasedPart.SUPERSEDED))
+
+
+def identity(recording: Recording | None, *, is_counting: bool) -> Any:
+    """A state without its times and, unless counts are of interest, without what only counts."""
     if recording is None:
         return None
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
     facts += recording.transcribed_chunks.in_order()
     facts += [recording.transcribed, recording.note, recording.failed, recording.deleted, recording.requested]
     known = [fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts]
-    return (*known, recording.is_mended, min(recording.edition, LATER_EDITION))
+    counts = (recording.replacements, recording.restarts) if is_counting else ()
+    facts_of_erasing = (bool(recording.superseded), recording.erased)
+    return (*known, recording.is_mended, min(recording.edition, LATER_EDITION), *facts_of_erasing, *counts)
 
 
 def outcomes(tried: Tried | Step) -> set[Any]:

@@ -13,7 +13,6 @@ from domain.upcasts import UPCASTS, UnknownEventVersion, upcast
 from tests.domain.histories import (
     chunk,
     chunk_transcribed,
-    deleted,
     failed,
     finalized,
     given,
@@ -39,8 +38,8 @@ LIFE += [transcribed()]
 def test_a_chunk_changes_the_chunks_and_leaves_every_other_field_as_it_is():
     """Its evolution is written out field by field, where a field that was added later could be forgotten."""
     whole = given(opened(), chunk(1), chunk_transcribed(1), finalized(2), stitched(), transcribed(), note_written())
-    whole = replace(whole, is_mended=True, edition=3, checksum_md5="e" * 32)
-    for name in ("failed", "deleted", "requested"):
+    whole = replace(whole, is_mended=True, edition=3, checksum_md5="e" * 32, replacements=2, restarts=4)
+    for name in ("failed", "deleted", "requested", "superseded", "erased"):
         whole = replace(whole, **{name: object()})
     others = [field.name for field in fields(whole) if field.name != "chunks"]
     assert all(getattr(whole, name) is not None for name in others)
@@ -77,10 +76,10 @@ def test_the_next_chunk_of_a_history_copies_nothing_however_many_there_are(monke
 
 def test_a_chunk_changes_nothing_but_the_chunks():
     history = [opened(), chunk(1), finalized(1), stitched(), transcribed(), note_written()]
-    recording = given(*history, failed(Stage.NOTE), deleted())
+    recording = given(*history, failed(Stage.NOTE))
     after = evolve(recording, chunk(2))
     assert dict(after.chunks) == {1: chunk(1), 2: chunk(2)}
-    for fact in ("opened", "finalized", "stitched", "transcribed", "note", "failed", "deleted"):
+    for fact in ("opened", "finalized", "stitched", "transcribed", "note", "failed"):
         assert getattr(after, fact) is getattr(recording, fact) is not None
 
 

@@ -36,6 +36,7 @@ from tests.domain.history_kit import (
     BODIES,
     COMMANDS,
     DAMAGE,
+    ERASINGS,
     LANGUAGES,
     SIZES,
     append_body,
@@ -186,6 +187,8 @@ class RecordingMachine(RuleBasedStateMachine):
         assert (recording.finalized is not None) == bool(model["declared"])
         assert recording.language_wanted == model["language"]
         assert recording.provider_wanted == model["provider"]
+        assert [each.at for each in recording.superseded.values()] == model["superseded"]
+        assert recording.keeps_chunks is not model["erased"]
         assert {number: words.chunk_sha256 for number, words in recording.transcribed_chunks.items()} == model["heard"]
 
     @initialize(
@@ -308,6 +311,10 @@ class RecordingMachine(RuleBasedStateMachine):
     @rule(target=sent, writer=writers, its_id=ids, language=st.sampled_from(LANGUAGES))
     def request_a_language(self, writer: int, its_id: int, language: str | None) -> Command:
         return self.tell(writer, its_id, request_words(language))
+
+    @rule(target=sent, writer=writers, its_id=ids, command=ERASINGS, is_all=st.booleans())
+    def erase(self, writer: int, its_id: int, command: ask.EraseContent, *, is_all: bool) -> Command:
+        return self.tell(writer, its_id, replace(command, superseded_until=None) if is_all else command)
 
     @rule(writer=writers, which=st.integers(0, 9))
     def end_work(self, writer: int, which: int) -> None:

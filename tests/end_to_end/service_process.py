@@ -64,11 +64,12 @@ class ServiceProcess(TapedeckProcess):
         """Start it and wait until it says that it can store."""
         its_own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
         process = self.launch(self.command, PATIENT | self.settings | its_own)
+        asked = f"http://127.0.0.1:{self.settings.get('OPERATIONS_PORT', self.port)}/readyz"
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while True:
                 assert process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
                 try:
-                    async with session.get(f"{self.url}/readyz") as response:
+                    async with session.get(asked) as response:
                         if response.status == HTTPStatus.OK:
                             return self
                 except aiohttp.ClientConnectionError:

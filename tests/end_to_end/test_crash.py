@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import shutil
+import socket
 
 import aiohttp
 import psutil
@@ -189,6 +190,17 @@ async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, na
 )
 async def test_what_cannot_work_stops_the_start_with_one_clear_line(own_service, settings, said):
     assert said in await refused_start(own_service, **settings)
+
+
+@pytest.mark.parametrize("setting", ["PORT", "OPERATIONS_PORT"])
+async def test_a_port_in_use_stops_the_start_and_the_line_names_it_and_its_setting(own_service, setting):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = await refused_start(own_service, **{"PORT": str(own_service.port), setting: str(port)})
+    assert said == (
+        f"Error: The service cannot start: port {port} of 127.0.0.1 is in use; stop the program that listens there, "
+        f"or set TAPEDECK_{setting} to another port."
+    )
 
 
 @pytest.fixture(scope="module")

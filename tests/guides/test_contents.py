@@ -114,6 +114,17 @@ def test_every_table_has_a_line_below_its_head(guide):
     assert all(re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", lines[at + 1]) for at in heads)
 
 
+def test_every_bound_of_the_threat_model_names_a_test():
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
+        section(".github/THREAT_MODEL.md", "What is bounded"),
+        re.MULTILINE,
+    )
+    assert len(rows) > 15
+    for what, *_, proof in rows[1:]:
+        assert re.search(r"`tests/[\w/.]+`", proof), what
+
+
 def test_every_guarantee_names_a_test_or_a_schema():
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", section("tests/README.md", "Guarantees"), re.MULTILINE)
     assert len(rows) > 25

@@ -28,6 +28,7 @@ MAKE = {
     "run": "tests/guides/test_make.py::test_make_run_starts_the_service_and_kafka_is_set_by_the_environment",
     "schemas": "tests/guides/test_make.py::test_make_schemas_and_format_change_nothing_that_is_committed",
     "soak": "tests/guides/test_make.py::test_make_soak_runs_as_little_as_it_is_told_to",
+    "soak-abuse": "tests/of_tools/soak/test_abuse.py::test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to",
     "soak-audio": "tests/of_tools/soak/test_audio.py::test_make_soak_audio_runs_as_few_as_it_is_told_to_and_one_again",
     "soak-ingest": "tests/guides/test_benches.py::test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to",
     "soak-kafka": "tests/end_to_end/test_kafka.py::"
@@ -55,8 +56,13 @@ TAPEDECK = {
     "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
     "rebuild search": "tests/service/followers/test_search_follower.py::"
     "test_an_index_rebuilt_by_the_command_finds_what_it_found_before",
+    "quotas reset": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
+    "quotas set": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
+    "quotas show": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",
     "rebuild summaries": "tests/guides/test_runtime.py::"
     "test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it",
+    "rebuild usage": "tests/adapters/test_usage.py::"
+    "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
     "retry": "tests/service/cli/test_recordings.py::test_a_failed_recording_is_retried_to_its_transcript",
     "serve": "tests/guides/test_make.py::test_make_run_starts_the_service_and_kafka_is_set_by_the_environment",
     "show": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",

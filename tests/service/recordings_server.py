@@ -273,8 +273,16 @@ class RecordingsServer:
         return answered(200, {**answer, "chunk_upload_url_template": template})
 
     async def _events(self, request: web.Request) -> web.Response:
+        """Two to a page."""
         self._held(request)
-        return answered(200, {"data": self.events})
+        start = int(request.query.get("cursor", 0))
+        more = start + 2 < len(self.events)
+        page = {
+            "data": self.events[start : start + 2],
+            "has_more": more,
+            "next_cursor": str(start + 2) if more else None,
+        }
+        return answered(200, page)
 
     async def _transcription(self, request: web.Request) -> web.Response:
         if form := request.query.get("format"):

@@ -15,3 +15,11 @@ def peak_bytes(pid: int | str = "self") -> int:
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     assert found is not None, status
     return int(found[1]) * 1024
+
+
+def resident_bytes(pid: int | str = "self") -> int:
+    """What is in memory of it now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None, status
+    return int(found[1]) * 1024

@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -150,6 +150,9 @@ class FileBlobStore:
     async def erase(self, prefix: str) -> int:
         return await self.in_thread(self._erase, checked_beginning(prefix))
 
+    async def erase_keys(self, keys: Sequence[str]) -> None:
+        await self.in_thread(self._delete_all, [self._path(key) for key in keys])
+
     def keys(self, prefix: str = "") -> Iterator[str]:
         return self._keys(checked_beginning(prefix))
 
@@ -207,12 +210,17 @@ class FileBlobStore:
         return status.st_size
 
     def _delete(self, path: Path) -> None:
+        self._delete_all([path])
+
+    def _delete_all(self, paths: Sequence[Path]) -> None:
         with storage_errors():
-            # A directory is not a blob; and one whose entry is gone already may have to be made durably gone.
-            with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                path.unlink()
-            with suppress(FileNotFoundError, NotADirectoryError):
-                sync_directory(path.parent)
+            for path in paths:
+                # A directory is not a blob; and one whose entry is gone already may have to be made durably gone.
+                with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                    path.unlink()
+            for directory in {path.parent for path in paths}:
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    sync_directory(directory)
 
     def _erase(self, prefix: str) -> int:
         keys = list(self._keys(prefix))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.blobs.segments.format import HEADER_BYTES
-from adapters.sqlite_file import connect, writing
+from adapters.sqlite_file import connect, give_back, writing
 
 _KEYS_AT_ONCE = 500
 _PAST_ANY_KEY = "\x7f"
@@ -187,13 +187,22 @@ class SegmentIndex:
                 self._reader = self._connect()
             yield self._reader
 
+    def give_back(self) -> None:
+        """Let the file shrink by what dropped keys have left of it."""
+        with self._own_writer() as writer:
+            give_back(writer)
+
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._own_writer() as writer, writing(writer):
+            yield writer
+
+    @contextmanager
+    def _own_writer(self) -> Iterator[sqlite3.Connection]:
         with self._writing, _errors_named():
             if self._writer is None:
                 self._writer = self._connect()
-            with writing(self._writer):
-                yield self._writer
+            yield self._writer
 
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self._path, durable=True)

@@ -101,6 +101,7 @@ class SegmentSpace:
                 self._writer.sync()
                 self._writer.index_durable()
                 self.erase_noted()
+            self._index.give_back()
 
     def _remove_dead(self) -> None:
         for standing in self._index.segments():

@@ -203,6 +203,12 @@ class SegmentBlobStore:
         await self._files.erase(prefix)
         return len(keys)
 
+    async def erase_keys(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            checked_key(key)
+        await self._erase(keys)
+        await self._files.erase_keys(keys)
+
     async def _erase(self, keys: Sequence[str]) -> None:
         self._check_open()
         loop = asyncio.get_running_loop()

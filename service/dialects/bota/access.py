@@ -1,6 +1,7 @@
 """Who may do what in Bota's API: keys and their scopes, and which recordings a key sees (REFERENCE.md, "Keys")."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
@@ -10,6 +11,11 @@ from domain.errors import RecordingNotFound
 from service.application.callers import Callers
 from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import public_recording_id
+from service.dialects.http.held_bytes import CALLER
+from service.dialects.http.signed_urls import SignatureRefused, UrlSigner
+
+MAKER = "key"
+"""The field of a signed URL that tells the id of the key that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ def authenticated(request: web.Request, callers: Callers) -> Key:
     key = callers.key(token.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthorized
+    request[CALLER] = f"project {key.project_id}"
     return key
 
 
@@ -67,6 +74,34 @@ def permitted(request: web.Request, callers: Callers, permission: Permission) ->
     if not permission.includes(key):
         raise Forbidden(permission.scope or "this")
     return key
+
+
+def signed_query(signer: UrlSigner, key: Key, purpose: str, subject: str, expires_at: datetime) -> str:
+    """The query of a URL that permits `purpose` on `subject` and tells which key made it."""
+    return f"{signer.query(purpose_by(purpose, key.root_id), subject, expires_at)}&{MAKER}={key.root_id}"
+
+
+def purpose_by(purpose: str, key_id: str | None) -> str:
+    """What a signature is for that was made with the stored key of this id; None: by a version that told no key."""
+    return purpose if key_id is None else f"{purpose} by {key_id}"
+
+
+def check_maker(
+    callers: Callers,
+    key_id: str | None,
+    *,
+    tenant_id: str,
+    device_id: str | None = None,
+    end_user_id: str | None = None,
+) -> None:
+    """(D) A signed URL about a recording of these ends with the key that made it.
+
+    One that was made by a version before this tells no key, and ends by expiring only. Raises: SignatureRefused.
+    """
+    if key_id is not None and not callers.still_stands_for(
+        key_id, project_id=tenant_id, device_id=device_id, end_user_id=end_user_id
+    ):
+        raise SignatureRefused("The key that made this URL is not valid any more; ask for a URL with one that is.")
 
 
 def check_owner(key: Key, recording_id: UUID, *, tenant_id: str, device_id: str | None) -> None:

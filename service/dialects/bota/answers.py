@@ -183,7 +183,11 @@ class HistoryEntryAnswer(Answer):
 
 
 class HistoryAnswer(Answer):
+    """A page of a history, oldest first; `next_cursor` asks for the next one."""
+
     data: list[HistoryEntryAnswer]
+    has_more: bool
+    next_cursor: str | None
 
 
 class DownloadUrlAnswer(Answer):

@@ -29,10 +29,15 @@ from service.dialects.http.parts import Parts
 
 def _install(app: web.Application, parts: Parts) -> None:
     settings, clock = parts.settings.section(BotaSettings), parts.clock
-    uploads, queries, limits, tokens = parts.uploads, parts.queries, parts.limits, UploadTokens(parts.signer)
+    uploads, queries, limits, tokens = (
+        parts.uploads,
+        parts.queries,
+        parts.limits,
+        UploadTokens(parts.signer, parts.callers),
+    )
     callers = parts.callers.and_also(tokens.key)
     directory, once = parts.directory, Once(parts.idempotency, callers, limits)
-    urls = UploadUrls(parts.signer, base_url=settings.base_url, clock=clock)
+    urls = UploadUrls(parts.signer, callers, base_url=settings.base_url, clock=clock)
     app.middlewares.append(rate_limits(callers, per_minute=settings.requests_per_minute, clock=clock))
     app.on_response_prepare.append(tell_rate)
     handlers = (

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.keys import Key
 from domain.summary import RecordingSummary
 from service.application.callers import Callers
 from service.application.clock import Clock
@@ -20,6 +21,8 @@ from service.dialects.http.json_answers import json_answer, utc_text
 from service.dialects.http.limits import Limits
 from service.dialects.http.serving import Part, ServedBytes, serve_bytes
 from service.dialects.http.signed_urls import UrlSigner
+
+_PURPOSE = "download"
 
 FILE_ENDINGS = {
     "audio/ogg": "opus",
@@ -72,26 +75,26 @@ class Downloads:
 
     async def download_url(self, request: web.Request) -> web.Response:
         """GET /v1/recordings/{id}/download-url."""
-        recording_id, summary = await self._asked_for(request)
-        return await self._answer(recording_id, summary)
+        key, recording_id, summary = await self._asked_for(request)
+        return await self._answer(key, recording_id, summary)
 
     async def download_url_of_media(self, request: web.Request) -> web.Response:
         """POST /v1/recordings/{id}/download-url: the same, for the one medium that a recording has."""
-        recording_id, summary = await self._asked_for(request)
+        key, recording_id, summary = await self._asked_for(request)
         asked = parse(RequestDownloadUrl, await self._limits.json_body(request))
         if asked.media_id != public_media_id(recording_id):
             raise MediaNotFound
-        return await self._answer(recording_id, summary)
+        return await self._answer(key, recording_id, summary)
 
-    async def _asked_for(self, request: web.Request) -> tuple[UUID, RecordingSummary]:
+    async def _asked_for(self, request: web.Request) -> tuple[Key, UUID, RecordingSummary]:
         key = access.permitted(request, self._callers, access.READ_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
-        return recording_id, await self._view.summary(key, recording_id)
+        return key, recording_id, await self._view.summary(key, recording_id)
 
-    async def _answer(self, recording_id: UUID, summary: RecordingSummary) -> web.Response:
+    async def _answer(self, key: Key, recording_id: UUID, summary: RecordingSummary) -> web.Response:
         audio = await self._audio(summary)
         public_id, expires_at = public_recording_id(recording_id), self._clock() + self._window
-        query = self._signer.query("download", public_id, expires_at)
+        query = access.signed_query(self._signer, key, _PURPOSE, public_id, expires_at)
         answer = DownloadUrlAnswer(
             media_id=public_media_id(recording_id),
             download_url=f"{self._base_url}/v1/downloads/{_file_name(recording_id, audio)}?{query}",
@@ -105,9 +108,12 @@ class Downloads:
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The audio, by a signed URL that needs no key."""
         public_id = request.match_info["recording_id"]
-        self._signer.check("download", public_id, request.query, now=self._clock())
+        made_with = request.query.get(access.MAKER)
+        self._signer.check(access.purpose_by(_PURPOSE, made_with), public_id, request.query, now=self._clock())
         recording_id = recording_id_of(public_id)
-        audio = await self._audio(await self._queries.summary(recording_id))
+        summary = await self._queries.summary(recording_id)
+        access.check_maker(self._callers, made_with, tenant_id=summary.tenant_id)
+        audio = await self._audio(summary)
         served = ServedBytes(
             parts=(Part(audio.blob_key, audio.size_bytes),),
             etag=audio.sha256,

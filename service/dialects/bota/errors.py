@@ -10,7 +10,6 @@ from aiohttp import web
 
 from adapters.directory.port import ExternalIdTaken
 from adapters.kept_answers import NameReused
-from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.note_order import NoteOrderDiffers
@@ -23,13 +22,14 @@ from service.application.directory import (
     TokenRevoked,
 )
 from service.application.queries import ViewBehind
+from service.application.quotas import KeptQuotaReached, QuotaReached
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
 from service.dialects.bota.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.signed_urls import SignatureRefused
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 _CHUNKS = "GET /v1/recordings/{id}/chunks"
 _STORED_BYTES = f"{_CHUNKS}/{{number}} and {_CHUNKS}/all give the stored bytes."
@@ -143,11 +143,15 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkBeyondTotal: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.AlreadyFinalized: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.RecordingExpired: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.ReplacedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.RestartedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
     domain.ChunkSizeDiffers: "POST /v1/recordings/{id}/upload-url with its size gives a URL to replace the file.",
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
+    KeptQuotaReached: "DELETE /v1/recordings/{id} deletes one.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
+    ExpiredChunksErased: "POST /v1/recordings does so.",
     SignatureRefused: f"{_CHUNKS} and POST …/upload-url give URLs to upload to while the recording accepts uploads, "
     "GET …/download-url one for the audio, and GET …/chunks/all what is stored.",
     UploadNotVerified: "POST /v1/recordings/{id}/upload-url says where.",
@@ -220,6 +224,8 @@ def _details(error: Exception | None) -> dict[str, Any]:
             return _at_field("part", str(error))
         case ExternalIdTaken():
             return {"param": "external_id"}
+        case QuotaReached(quota=quota, most=most):
+            return {"quota": quota.value, "limit": most}
         case _:
             return {}
 
@@ -256,8 +262,6 @@ ERRORS = ErrorTable(
         DeviceBoundToAnother: Row(409, "device_already_bound"),
         DeviceNotBound: Row(409, "device_not_bound"),
         NameReused: Row(409, "idempotency_conflict"),
-        DatabaseFull: Row(507, "storage_full", RETRY_SOON),
-        DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
         TooManyRequests: Row(429, "rate_limit_exceeded"),
         NotReady: Row(409, "not_ready"),
         TranscriptionFailed: Row(409, "transcription_failed"),

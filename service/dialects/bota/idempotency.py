@@ -17,7 +17,7 @@ from service.application.clock import NewId
 from service.application.idempotency import Idempotency, about, named_request
 from service.dialects.bota import access
 from service.dialects.bota.access import Permission
-from service.dialects.bota.requests import InvalidRequest
+from service.dialects.bota.requests import InvalidRequest, check_json
 from service.dialects.http.limits import HELD_BODY, Limits
 
 _HEADER = "Idempotency-Key"
@@ -43,6 +43,7 @@ class Once:
             key = access.permitted(request, self._callers, permission)
             check_name(name)
             body = request[HELD_BODY] = await self._limits.json_body(request)
+            check_json(body)
 
             async def work(reserved_id: str) -> Answered:
                 request[_RESERVED_ID] = reserved_id

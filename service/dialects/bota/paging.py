@@ -1,6 +1,6 @@
 """A list's pages as Bota's clients ask for them: a limit, and a cursor or an offset."""
 
-import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -14,8 +14,11 @@ from service.dialects.bota.answers import RecordingStatus
 from service.dialects.bota.requests import DeviceId, EndUserId, InvalidRequest, RecordingId
 
 LARGEST_PAGE = 100
+LARGEST_HISTORY_PAGE = 500
 _LETTERS: dict[Order, Literal["c", "f"]] = {Order.CREATED: "c", Order.FINALIZED: "f"}
 _LETTER_OF_ORDERS = "s"
+_NOT_A_CURSOR = "This must be the next_cursor of this list, exactly as given."
+_VERSION = re.compile(r"v([1-9][0-9]{0,14})", re.ASCII)
 
 
 class PageRequest(BaseModel):
@@ -39,6 +42,12 @@ class RecordingsPageRequest(PageRequest):
     status: RecordingStatus | None = None
     correlation_id: Annotated[str, Field(max_length=128)] | None = None
     recording_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class HistoryPageRequest(PageRequest):
+    """GET /v1/recordings/{id}/events. Without a limit, the largest page: nearly every history is in one."""
+
+    limit: Annotated[int, Field(ge=1, le=LARGEST_HISTORY_PAGE)] = LARGEST_HISTORY_PAGE
 
 
 class TranscriptionsPageRequest(PageRequest):
@@ -67,19 +76,44 @@ def place_of_order(cursor: str | None) -> OrderPlace | None:
     return None if cursor is None else OrderPlace(*_place(_LETTER_OF_ORDERS, cursor))
 
 
+def cursor_of_version(version: int) -> str:
+    """The same for a history: its events never change, and their versions count them."""
+    return _unpadded(f"v{version}")
+
+
+def version_of(cursor: str | None) -> int:
+    """The version after which the page begins. Raises: as `place_of`."""
+    if cursor is None:
+        return 0
+    found = _VERSION.fullmatch(_decoded(cursor))
+    if found is None or cursor_of_version(int(found[1])) != cursor:
+        raise InvalidRequest("cursor", _NOT_A_CURSOR)
+    return int(found[1])
+
+
 def _cursor(letter: str, time: datetime, its_id: UUID) -> str:
-    text = f"{letter}{time.isoformat(timespec='microseconds')} {its_id.hex}"
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return _unpadded(f"{letter}{time.isoformat(timespec='microseconds')} {its_id.hex}")
 
 
 def _place(letter: str, cursor: str) -> tuple[datetime, UUID]:
     try:
-        text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-        time_text, id_text = text.removeprefix(letter).split(" ")
+        time_text, id_text = _decoded(cursor).removeprefix(letter).split(" ")
         time, its_id = datetime.fromisoformat(time_text), UUID(hex=id_text)
         is_one = time.utcoffset() == timedelta() and _cursor(letter, time, its_id) == cursor
-    except (ValueError, binascii.Error):
+    except ValueError:
         is_one = False
     if not is_one:
-        raise InvalidRequest("cursor", "This must be the next_cursor of this list, exactly as given.")
+        raise InvalidRequest("cursor", _NOT_A_CURSOR)
     return time, its_id
+
+
+def _unpadded(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> str:
+    """What was encoded; an empty text if nothing can have been."""
+    try:
+        return urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        return ""

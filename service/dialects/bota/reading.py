@@ -19,7 +19,14 @@ from service.dialects.bota.answers import (
     RecordingAnswer,
 )
 from service.dialects.bota.identifiers import recording_id_of
-from service.dialects.bota.paging import RecordingsPageRequest, cursor_of, place_of
+from service.dialects.bota.paging import (
+    HistoryPageRequest,
+    RecordingsPageRequest,
+    cursor_of,
+    cursor_of_version,
+    place_of,
+    version_of,
+)
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -81,13 +88,18 @@ class Reading:
         return json_answer(await self._view.recording_answer(recording_id, summary), status=status)
 
     async def events(self, request: web.Request) -> web.Response:
-        """The history (D), one fact after another, without the fields that only we need to find the content."""
+        """A page of the history (D), one fact after another, without the fields that only we need to find the
+        content."""
         key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        asked = query_of(HistoryPageRequest, request.query)
         recording_id = recording_id_of(request.match_info["recording_id"])
+        after = version_of(asked.cursor)
         await self._view.summary(key, recording_id)
-        history = await self._queries.history(recording_id)
-        entries = [_event_answer(recorded.version, recorded.event) for recorded in history]
-        return json_answer(HistoryAnswer(data=entries))
+        found = await self._queries.history(recording_id, after_version=after, limit=asked.limit + 1)
+        entries = [_event_answer(recorded.version, recorded.event) for recorded in found[: asked.limit]]
+        has_more = len(found) > asked.limit
+        next_cursor = cursor_of_version(entries[-1].version) if has_more else None
+        return json_answer(HistoryAnswer(data=entries, has_more=has_more, next_cursor=next_cursor))
 
     async def retry(self, request: web.Request) -> web.Response:
         """Try a failed stage again (D); 202 with the recording."""

@@ -25,6 +25,7 @@ class SignedQuery(BaseModel):
 
     expires: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+    key: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,60}$")] = None
 
 
 class SignedUploadQuery(SignedQuery):
@@ -159,7 +160,9 @@ _RECORDINGS = (
         "A recording's history",
         access.READ_RECORDINGS,
         {200: answers.HistoryAnswer},
+        400,
         404,
+        query=paging.HistoryPageRequest,
         path_patterns=_RECORDING,
     ),
     keyed(

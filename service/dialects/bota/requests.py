@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
 )
 
+from service.application.bounded_json import JsonTooDeep, JsonTooLarge, check_bounds, field_too_deep
 from service.application.exact_json import exact_loads
 from service.dialects.bota import codecs
 from service.dialects.bota.answers import Source
@@ -230,6 +231,7 @@ def query_of(model: type[M], query: Mapping[str, str]) -> M:
 
 def parse(model: type[M], body: bytes) -> M:
     """The request in `body`. Raises: InvalidRequest for the first thing wrong with it."""
+    check_json(body)
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -239,15 +241,22 @@ def parse(model: type[M], body: bytes) -> M:
     return _checked(model, given)
 
 
+def check_json(body: bytes) -> None:
+    """Raises: InvalidRequest for a body that would take long to parse, or could not be written again."""
+    try:
+        check_bounds(body)
+    except JsonTooDeep as error:
+        raise InvalidRequest(field_too_deep(body), str(error)) from None
+    except JsonTooLarge as error:
+        raise InvalidRequest("", str(error)) from None
+
+
 def parse_create(body: bytes) -> CreateRecording:
     """The same of a recording's announcement, its `metadata` exact to the digit. Raises: InvalidRequest."""
     asked = parse(CreateRecording, body)
     if not asked.metadata:
         return asked
-    try:
-        return asked.model_copy(update={"metadata": exact_loads(body)["metadata"]})
-    except RecursionError:
-        raise InvalidRequest("", "The body is nested too deeply.") from None
+    return asked.model_copy(update={"metadata": exact_loads(body)["metadata"]})
 
 
 def _checked(model: type[M], given: dict[str, Any]) -> M:

@@ -24,7 +24,7 @@ class BotaSettings(HttpSettings):
     ] = None
     webhook_private_addresses: Annotated[
         bool | None,
-        Field(description="whether webhooks may go to private addresses; if unset, only on a loopback HOST"),
+        Field(description="whether webhooks may go to private addresses; if unset, only in development mode"),
     ] = None
 
     @property

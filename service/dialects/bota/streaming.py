@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
@@ -87,7 +87,7 @@ class Streaming:
         answer = StreamingCreatedAnswer(
             id=public_recording_id(announced.recording_id),
             status="streaming",
-            chunk_upload_url_template=self._urls.template(announced.recording_id, opened),
+            chunk_upload_url_template=self._urls.template(key, announced.recording_id, opened),
             max_chunks=opened.max_chunks,
             expires_at=utc_text(opened.expires_at),
         )
@@ -161,11 +161,11 @@ class Streaming:
         allowed = self._urls.check(request)
         recording_id = allowed.recording_id
         opened = await self._uploads.opened(recording_id)
+        self._urls.check_maker(allowed, opened)
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
         check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
-        body = self._limits.chunk_pieces(request, as_sent=as_sent)
-        tell_to_continue(request)
+        body = _asked_for(request, self._limits.chunk_pieces(request, as_sent=as_sent))
         blob = await self._uploads.store_chunk(
             recording_id,
             number,
@@ -208,11 +208,18 @@ class Streaming:
             chunks_received=len(recording.chunks),
             total_chunks=finalized.total_chunks if finalized else None,
             max_chunks=opened.max_chunks,
-            chunk_upload_url_template=self._urls.template(recording_id, opened, until) if until else None,
+            chunk_upload_url_template=self._urls.template(key, recording_id, opened, until) if until else None,
             expires_at=utc_text(until or opened.expires_at),
             data=chunk_answers(recording),
         )
         return json_answer(answer)
+
+
+async def _asked_for(request: web.Request, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, once somebody wants it: a client that waits to be asked sends nothing that would be refused."""
+    tell_to_continue(request)
+    async for piece in body:
+        yield piece
 
 
 def _upload_status(recording: Recording) -> Literal["pending", "streaming", "uploaded", "failed"]:

@@ -5,6 +5,7 @@ differs. Engines and older transcripts may give anything; what is said and when 
 import unicodedata
 from collections.abc import Iterator
 
+from adapters.speech.text_pieces import pieces_of
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord
 
 LONGEST_SECONDS = 604_800
@@ -67,7 +68,7 @@ def _made_strict(segment: TranscriptSegment) -> Iterator[TranscriptSegment]:
         return
     end = min(LONGEST_SECONDS, round(max(segment.end, start + _SHORTEST_SECONDS), _DECIMALS))
     words = tuple(_shown_words(segment)) if len(text) <= LONGEST_TEXT else ()
-    pieces = list(_pieces(text))
+    pieces = list(pieces_of(text, longest=LONGEST_TEXT))
     second_per_character = (end - start) / sum(map(len, pieces))
     told = 0
     for piece in pieces:
@@ -88,14 +89,3 @@ def _shown_words(segment: TranscriptSegment) -> Iterator[TranscriptWord]:
     for word in segment.words:
         if shown := _shown(word.text):
             yield word.model_copy(update={"text": shown})
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """The text in pieces that are short enough, parted between words where there is a space."""
-    while len(text) > LONGEST_TEXT:
-        at = text.rfind(" ", 1, LONGEST_TEXT + 1)
-        at = at if at > 0 else LONGEST_TEXT
-        yield text[:at].rstrip()
-        text = text[at:].lstrip()
-    if text:
-        yield text

@@ -6,10 +6,13 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.keys import Key
 from domain.errors import RecordingExpired
 from domain.events import RecordingOpened
 from domain.recording import Recording
+from service.application.callers import Callers
 from service.application.clock import Clock
+from service.dialects.bota import access
 from service.dialects.bota.identifiers import public_recording_id, recording_id_of
 from service.dialects.http.signed_urls import UrlSigner
 
@@ -20,10 +23,14 @@ _EXPECTED = "file_size_bytes"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a URL is for. `expected_bytes`: how large the file would be, if that was said when the URL was asked for."""
+    """What a URL is for. `expected_bytes`: how large the file would be, if that was said when the URL was asked for.
+
+    `made_with`: the id of the key that asked for it.
+    """
 
     recording_id: UUID
     expected_bytes: int | None
+    made_with: str | None
 
 
 def check_not_expired(recording: Recording, now: datetime) -> None:
@@ -46,34 +53,38 @@ def accepts_until(recording: Recording, now: datetime, window: timedelta) -> dat
 
 
 class UploadUrls:
-    """Makes and checks them. Unless `until` is given, each is valid for as long as its recording accepts uploads."""
+    """Makes and checks them. Unless `until` is given, each is valid for as long as its recording accepts uploads; none
+    is after the end of the key that it was made with."""
 
-    def __init__(self, signer: UrlSigner, *, base_url: str, clock: Clock) -> None:
+    def __init__(self, signer: UrlSigner, callers: Callers, *, base_url: str, clock: Clock) -> None:
         self._signer = signer
+        self._callers = callers
         self._base_url = base_url
         self._clock = clock
 
-    def template(self, recording_id: UUID, opened: RecordingOpened, until: datetime | None = None) -> str:
+    def template(self, key: Key, recording_id: UUID, opened: RecordingOpened, until: datetime | None = None) -> str:
         """One URL for all parts (S): it holds the literal `{part}` and its own signature."""
-        return self._url(recording_id, opened, f"chunk_{{part}}.{opened.codec}", until)
+        return self._url(key, recording_id, opened, f"chunk_{{part}}.{opened.codec}", until=until)
 
     def of_file(
-        self, recording_id: UUID, opened: RecordingOpened, until: datetime, *, expected_bytes: int | None
+        self, key: Key, recording_id: UUID, opened: RecordingOpened, until: datetime, *, expected_bytes: int | None
     ) -> str:
         """The URL of a whole file, which carries how large it will be (D), if that is known."""
-        return self._url(recording_id, opened, "chunk_1.file", until, expected_bytes)
+        return self._url(key, recording_id, opened, "chunk_1.file", until=until, expected_bytes=expected_bytes)
 
     def _url(
         self,
+        key: Key,
         recording_id: UUID,
         opened: RecordingOpened,
         file: str,
+        *,
         until: datetime | None,
         expected_bytes: int | None = None,
     ) -> str:
         directory = f"{opened.tenant_id}/{public_recording_id(recording_id)}"
         subject = _subject(directory, None if expected_bytes is None else str(expected_bytes))
-        query = self._signer.query(_PURPOSE, subject, until or opened.expires_at)
+        query = access.signed_query(self._signer, key, _PURPOSE, subject, until or opened.expires_at)
         expected = "" if expected_bytes is None else f"&{_EXPECTED}={expected_bytes}"
         return f"{self._base_url}/v1/uploads/{directory}/{file}?{query}{expected}"
 
@@ -81,9 +92,21 @@ class UploadUrls:
         """What the request's URL is for. Raises: SignatureRefused; RecordingNotFound."""
         directory = f"{request.match_info['project_id']}/{request.match_info['recording_id']}"
         expected = request.query.get(_EXPECTED) if _EXPECTED in request.query_string else None
-        self._signer.check_query(_PURPOSE, _subject(directory, expected), request.query_string, now=self._clock())
+        made_with = request.query.get(access.MAKER)
+        purpose = access.purpose_by(_PURPOSE, made_with)
+        self._signer.check_query(purpose, _subject(directory, expected), request.query_string, now=self._clock())
         recording_id = recording_id_of(request.match_info["recording_id"])
-        return Allowed(recording_id, None if expected is None else int(expected))
+        return Allowed(recording_id, None if expected is None else int(expected), made_with)
+
+    def check_maker(self, allowed: Allowed, opened: RecordingOpened) -> None:
+        """Raises: SignatureRefused if the key has ended that made the URL."""
+        access.check_maker(
+            self._callers,
+            allowed.made_with,
+            tenant_id=opened.tenant_id,
+            device_id=opened.device_id,
+            end_user_id=opened.end_user_id,
+        )
 
 
 def _subject(directory: str, expected: str | None) -> str:

@@ -72,23 +72,27 @@ class WholeFile:
             raise InvalidRequest("file_size_bytes", f"A file may have at most {largest} bytes here.")
         now = self._clock()
         check_not_expired(recording, now)
+        if asked.file_size_bytes is not None and not recording.chunks:
+            self._uploads.check_room(key.project_id, asked.file_size_bytes)  # or it is told before anything is sent
         until = accepts_until(recording, now, self._window) or (now + self._window).replace(microsecond=0)
         answer = UploadUrlAnswer(
             media_id=public_media_id(recording_id),
-            upload_url=self._urls.of_file(recording_id, recording.opened, until, expected_bytes=asked.file_size_bytes),
-            upload_token=self._token(key, recording_id, recording, until),
+            upload_url=self._urls.of_file(
+                key, recording_id, recording.opened, until, expected_bytes=asked.file_size_bytes
+            ),
+            upload_token=self._token(key, recording_id, until),
             content_type=asked.content_type,
             headers={"Content-Type": asked.content_type},
             expires_at=utc_text(until),
         )
         return json_answer(answer)
 
-    def _token(self, key: Key, recording_id: UUID, recording: Recording, until: datetime) -> str:
+    def _token(self, key: Key, recording_id: UUID, until: datetime) -> str:
         """A token that is asked for with an upload token lives no longer than that one: no token renews itself."""
         expires_at = until + LIFE_AFTER_UPLOAD
         if key.kind is KeyKind.UPLOAD and key.expires_at is not None:
             expires_at = min(expires_at, key.expires_at)
-        return self._tokens.issue(recording_id, recording.opened.tenant_id, expires_at)
+        return self._tokens.issue(recording_id, key.root_id, expires_at)
 
     async def upload_complete(self, request: web.Request) -> web.Response:
         """From here on the file is the recording's audio. The same call again gets the same answer, also (D) for a file

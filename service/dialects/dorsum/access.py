@@ -5,6 +5,7 @@ from aiohttp import web
 from adapters.keys import Key, KeyKind
 from service.application.callers import Callers
 from service.dialects.dorsum.names import SCOPE
+from service.dialects.http.held_bytes import CALLER
 
 API_KEY_HEADER, CLIENT_KEY_HEADER = "Api-Key", "Client-Key"
 
@@ -25,6 +26,7 @@ def permitted(request: web.Request, callers: Callers) -> Key:
     may_write = api_key.kind in (KeyKind.SECRET, KeyKind.RESTRICTED) and api_key.allows(SCOPE)
     if not may_write or api_key.project_id != client_key.project_id:
         raise BadKeys
+    request[CALLER] = f"project {api_key.project_id}"
     return api_key
 
 

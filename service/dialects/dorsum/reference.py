@@ -34,7 +34,7 @@ _OPERATIONS = (
         scope=SCOPE,
         body=requests.TranscribeRequest,
         answers={
-            **dict.fromkeys((400, 401, 404, 408, 409, 413, 415, 500, 503, 507), answers.ConsultationErrorAnswer),
+            **dict.fromkeys((400, 401, 404, 408, 409, 413, 415, 429, 500, 503, 507), answers.ConsultationErrorAnswer),
             200: answers.TranscribeAnswer,
         },
         headers={"Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": requests.LONGEST_IDEMPOTENCY_KEY}},

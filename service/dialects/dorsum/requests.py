@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from service.application.uploads import ArrivedChunk
+from service.dialects.dorsum.bad_samples import TooManySamples
 from service.dialects.dorsum.names import session_name
-from service.dialects.dorsum.samples import parse_body
+from service.dialects.dorsum.samples import CHUNK_SAMPLES, parse_body
 from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.wrong_values import shown
-
-CHUNK_SAMPLES = 480_000
-"""(S) Half a minute at 16 kHz."""
 
 SESSION_ID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 LONGEST_IDEMPOTENCY_KEY = 255
@@ -54,15 +52,16 @@ class TranscribeRequest(Fields):
 def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, ArrivedChunk]:
     """The request in a body. For a thread: it takes a few milliseconds.
 
-    Raises: InvalidRequest; NotJson, NoSamples, BadSample.
+    Raises: InvalidRequest; NotJson, NoSamples, BadSample; JsonTooLarge.
     """
-    parsed = parse_body(body)
+    try:
+        parsed = parse_body(body)
+    except TooManySamples as error:
+        raise _miscounted(_checked(error.fields), error.count) from None
     fields = _checked(parsed.fields)
     count = len(parsed.samples)
     if count > CHUNK_SAMPLES or (count < CHUNK_SAMPLES and not fields.is_final):
-        wanted = f"at most {CHUNK_SAMPLES}" if fields.is_final else f"exactly {CHUNK_SAMPLES}"
-        kind = "The final chunk" if fields.is_final else "A chunk"
-        raise InvalidRequest(f"{kind} must have {wanted} samples (30 seconds at 16 kHz), not {count}.")
+        raise _miscounted(fields, count)
     samples = parsed.samples.tobytes()
     sha256 = hashlib.sha256(samples).hexdigest()
     return fields, ArrivedChunk(
@@ -73,6 +72,12 @@ def read_request(body: bytes, idempotency_key: str | None) -> tuple[Fields, Arri
         is_last=fields.is_final,
         sample_scale=parsed.scale,
     )
+
+
+def _miscounted(fields: Fields, count: int) -> InvalidRequest:
+    wanted = f"at most {CHUNK_SAMPLES}" if fields.is_final else f"exactly {CHUNK_SAMPLES}"
+    kind = "The final chunk" if fields.is_final else "A chunk"
+    return InvalidRequest(f"{kind} must have {wanted} samples (30 seconds at 16 kHz), not {count}.")
 
 
 def session_named(session_id: str) -> str:

@@ -1,6 +1,8 @@
 """A chunk's samples: from a JSON array of numbers to 16-bit PCM, by whole arrays and never number by number.
 
-The array is cut out of the body before the rest is parsed as JSON. Integers as every client writes them are read
+The array is cut out of the body before the rest is parsed as JSON. What is no number in it is found in its text, and
+there may be no more numbers than a chunk may have: nothing in a body makes parsing hold the interpreter for long, and
+with it everyone else. Integers as every client writes them are read
 straight from their digits; other numbers by the JSON parser, one piece of the array at a time. A body with anything
 unusual (another `chunk` inside, say) or wrong goes through the JSON parser as a whole: only then is the fault
 identified and located.
@@ -10,7 +12,6 @@ with a word on how they were written, and `domain/sample_scales.py` decides when
 """
 
 import json
-import re
 import secrets
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +23,23 @@ import numpy.typing as npt
 import orjson
 
 from domain.events import SampleScale
+from service.application.bounded_json import MOST_VALUES, JsonTooLarge, check_values
+from service.dialects.dorsum.bad_samples import (
+    CHUNK_ARRAY,
+    BadSample,
+    NoSamples,
+    NotJson,
+    TooManySamples,
+    check_numbers,
+)
+
+CHUNK_SAMPLES = 480_000
+"""(S) Half a minute at 16 kHz."""
 
 LOWEST, HIGHEST = -32768, 32767
 FULL_SCALE = 32768
 """What a float of 1.0 stands for; browsers divide by it when they decode 16-bit sound."""
 
-_CHUNK = re.compile(rb'"chunk"[ \t\r\n]*:[ \t\r\n]*\[')
 _IN_PLACE = secrets.token_hex(16)
 """Replaces the array in the body. Random, so that nobody can send it."""
 
@@ -44,22 +56,6 @@ Pcm = npt.NDArray[np.int16]
 Integers = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float64] | Integers
 Bytes = npt.NDArray[np.uint8]
-
-
-class NotJson(Exception):
-    """The body is not a JSON object."""
-
-
-class BadSample(Exception):
-    """Something among the samples is not a sample. `index` counts from 0, as in the client's own array."""
-
-    def __init__(self, index: int, shown: str, why: str) -> None:
-        super().__init__(f"chunk[{index}] is {shown}, {why}.")
-        self.index = index
-
-
-class NoSamples(Exception):
-    """There is no array of samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +76,49 @@ class ParsedBody:
 
 
 def parse_body(body: bytes) -> ParsedBody:
-    """The request in a body. Raises: NotJson; NoSamples; BadSample, which names the first bad one."""
+    """The request in a body.
+
+    Raises: NotJson; NoSamples; BadSample, which names the first bad one; TooManySamples; JsonTooLarge.
+    """
     return _parsed_by_parts(body) or _parsed_whole(body)
 
 
 def _parsed_by_parts(body: bytes) -> ParsedBody | None:
-    """None if anything in the body is unusual or wrong."""
-    found = _CHUNK.search(body)
+    """None if anything in the body is unusual or wrong. Raises: TooManySamples."""
+    found = CHUNK_ARRAY.search(body)
     if found is None:
         return None
     start, end = found.end(), body.find(b"]", found.end())
-    if end < 0:
+    fields = None if end < 0 else _fields_around(body, start, end)
+    if fields is None:
         return None
-    try:
-        fields = orjson.loads(b'%b"%b"%b' % (body[: start - 1], _IN_PLACE.encode(), body[end + 1 :]))
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(fields, dict) or fields.get("chunk") != _IN_PLACE:
-        return None
-    del fields["chunk"]
+    count = _commas(body, start, end) + 1
+    if count > CHUNK_SAMPLES:
+        raise TooManySamples(count, fields)
     try:
         numbers = [_numbers(body, *span) for span in _pieces(body, start, end)]
     except (orjson.JSONDecodeError, ValueError, struct.error):
         return None
     told = _told_or_none(numbers, has_floats=lambda: _has_floats(body, start, end))
     return None if told is None else ParsedBody(fields, told.pcm, told.scale)
+
+
+def _commas(body: bytes, start: int, end: int) -> int:
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8, count=end - start, offset=start) == _COMMA))
+
+
+def _fields_around(body: bytes, start: int, end: int) -> dict[str, Any] | None:
+    """None unless the array is the object's own `chunk` and the rest is quickly parsed."""
+    try:
+        around = b'%b"%b"%b' % (body[: start - 1], _IN_PLACE.encode(), body[end + 1 :])
+        check_values(around)
+        fields = orjson.loads(around)
+    except (orjson.JSONDecodeError, JsonTooLarge):
+        return None
+    if not isinstance(fields, dict) or fields.get("chunk") != _IN_PLACE:
+        return None
+    del fields["chunk"]
+    return fields
 
 
 def _has_floats(body: bytes, start: int, end: int) -> bool:
@@ -214,6 +228,11 @@ def _are_whole(numbers: Numbers) -> bool:
 
 
 def _parsed_whole(body: bytes) -> ParsedBody:
+    try:
+        check_values(body, most_values=MOST_VALUES + CHUNK_SAMPLES, most_texts=MOST_VALUES)
+    except JsonTooLarge:
+        check_numbers(body)  # which says more of what is wrong
+        raise
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,8 +1,8 @@
 """Dorsum's own settings."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.dialects.http.settings import MEBIBYTE, HttpSettings
 
@@ -17,9 +17,19 @@ class DorsumSettings(HttpSettings):
         int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON")
     ] = 16 * MEBIBYTE
     dorsum_waiting: Annotated[
-        int, Field(ge=0, le=10_000, description="Dorsum: chunks that may wait to be recognized; any more get a 503")
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Dorsum: chunks of a project that may wait to be recognized; any more get a 503",
+        ),
     ] = 16
     dorsum_seconds: Annotated[
         float,
         Field(gt=0, le=600, description="Dorsum: seconds after which a waiting chunk gets a 503, to be sent again"),
     ] = 55
+
+    @model_validator(mode="after")
+    def _body_can_be_held(self) -> Self:
+        self._check_held("DORSUM_BODY_BYTES", self.dorsum_body_bytes)
+        return self

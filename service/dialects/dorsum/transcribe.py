@@ -30,7 +30,7 @@ from service.dialects.dorsum.requests import (
     session_named,
 )
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import Limits, check_announced_size, continue_later, tell_to_continue
+from service.dialects.http.limits import Limits, continue_later, tell_to_continue
 
 
 class Transcribe:
@@ -63,11 +63,12 @@ class Transcribe:
         key = access.permitted(request, self._callers)
         limits, largest = self._limits, self._largest_body_bytes
         idempotency_key = _idempotency_key(request)
-        check_announced_size(request, largest)
+        hold = limits.admit(request, largest)
         tell_to_continue(request)
         body = await limits.json_body(request, limit_bytes=largest, seconds=limits.chunk_seconds)
         async with self._one_at_a_time:  # parsing takes several times the body's size in memory
             fields, chunk = await asyncio.to_thread(read_request, body, idempotency_key)
+        hold.shrink_to(len(chunk.content))
         del body
         self._consultations.check_language(fields.language)
         announced = self._announcement(key.project_id, fields)

@@ -5,6 +5,7 @@ from aiohttp import hdrs, web
 from adapters.tokens.allow_list import Application
 from adapters.tokens.verification import TokenVerifier
 from service.dialects.dragon.errors import NotYours, TokenMissing
+from service.dialects.http.held_bytes import CALLER
 
 
 async def caller(request: web.Request, tokens: TokenVerifier) -> Application:
@@ -16,7 +17,9 @@ async def caller(request: web.Request, tokens: TokenVerifier) -> Application:
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenMissing
-    return await tokens.verify(token.strip())
+    application = await tokens.verify(token.strip())
+    request[CALLER] = f"application {application.id}"
+    return application
 
 
 def check_tenant(

@@ -53,6 +53,7 @@ class Audio:
     async def finalize_upload(self, request: web.Request) -> web.Response:
         """POST /audio/finalizeUpload (S). It also succeeds before the chunks have come; they are waited for."""
         caller = await self._writers.caller(request)
+        self._limits.admit(request, self._limits.json_bytes)
         tell_to_continue(request)
         body = await self._limits.json_body(request)
         asked = parse_finalize(body, request.query, max_chunks=self._writers.max_chunks)

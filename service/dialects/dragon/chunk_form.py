@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from service.dialects.dragon.requests import InvalidRequest
 from service.dialects.http.content_codings import DecodedStream, coding_of, decoded, largest_coded
+from service.dialects.http.held_bytes import let_go
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow, Limits, check_announced_size
 
 FRAME_BYTES = 64 * 1024
@@ -33,6 +34,7 @@ class ChunkForm:
     """One request's form. `metadata` first, then `content`, each once. Raises: InvalidRequest; what bodies raise."""
 
     def __init__(self, request: web.Request, limits: Limits) -> None:
+        self._request = request
         self._limits = limits
         largest_frame = limits.json_bytes + FRAME_BYTES
         check_announced_size(request, limits.chunk_bytes + largest_frame)
@@ -50,17 +52,20 @@ class ChunkForm:
             )
 
     async def metadata(self) -> bytes:
-        """The first part, whole: nothing but `metadata` may come first."""
+        """The first part, whole: nothing but `metadata` may come first. Raises: TooMuchHeld."""
         part = await self._next_part()
         if part is None:
             raise InvalidRequest("The form has no metadata part")
         if part.name != "metadata":
             raise InvalidRequest("The form's first part must be metadata")
         metadata = bytearray()
-        async for piece in _pieces(part):
-            metadata += piece
-            if len(metadata) > self._limits.json_bytes:
-                raise BodyTooLarge(self._limits.json_bytes)
+        with self._limits.holding(self._request) as holds:
+            async for piece in _pieces(part):
+                holds(len(piece))
+                metadata += piece
+                if len(metadata) > self._limits.json_bytes:
+                    raise BodyTooLarge(self._limits.json_bytes)
+        let_go(self._request)  # it is parsed at once, and the content is not held
         return bytes(metadata)
 
     async def content(self) -> AsyncIterator[bytes] | None:

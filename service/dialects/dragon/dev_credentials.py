@@ -42,6 +42,6 @@ DEV_CREDENTIALS = DevCredentials(
     make=_make,
     needed=("client_id", "client_secret", "customer_id", "partner_id", "product_id"),
     addresses=_addresses,
-    # Without the key, what it signed is void permanently, not only until the service is back on loopback.
+    # Without the key, what it signed is void permanently, not only until the service is in development again.
     files=(SIGNING_KEY_FILE,),
 )

@@ -1,6 +1,6 @@
 """A development issuer inside the service, for Dragon's clients: it issues tokens only to the development client.
 
-It exists only with development credentials, and these exist only on a loopback address.
+It exists only with development credentials, and these exist only in development mode.
 """
 
 import hmac

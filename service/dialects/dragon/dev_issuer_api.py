@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from service.dialects.dragon.dev_credentials import ISSUER_PATH, TOKEN_PATH
 from service.dialects.dragon.dev_issuer import KEYS_PATH, TOKEN_LIFETIME, DevIssuer
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.limits import Limits, whole_body
+from service.dialects.http.limits import Limits
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 _MOST_FIELDS = 20
@@ -35,7 +35,8 @@ class DevIssuerApi:
         return json_answer(self._issuer.key.jwks)
 
     async def token(self, request: web.Request) -> web.Response:
-        body = await whole_body(request, limit_bytes=self._limits.json_bytes, seconds=self._limits.json_seconds)
+        limits = self._limits
+        body = await limits.whole_body(request, limit_bytes=limits.json_bytes, seconds=limits.json_seconds)
         fields = _form_fields(body)
         if fields.get("grant_type") != "client_credentials":
             return json_answer({"error": "unsupported_grant_type"}, status=400, headers=_NOT_STORED)

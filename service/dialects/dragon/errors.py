@@ -10,15 +10,17 @@ from aiohttp import hdrs, web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogUnavailable
+from adapters.sqlite_file import DatabaseUnavailable
 from adapters.tokens.errors import ApplicationNotListed, IssuerNotListed, IssuerUnavailable, TokenRefused
 from domain import errors as domain
 from domain.ambient_session import AmbientSessionNotFound, AmbientSessionOfAnother
+from service.application.quotas import KeptQuotaReached
 from service.application.streams import Contended
 from service.dialects.dragon.answers import ErrorResponse
 from service.dialects.dragon.requests import InvalidRequest
 from service.dialects.http.errors import CLOSE, RETRY_SOON, ErrorTable, Refusal, Row
 from service.dialects.http.json_answers import json_answer
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 MOST_CHUNKS_NAMED = 100
 REALM = 'Bearer realm="tapedeck"'
@@ -85,9 +87,13 @@ _HELP: Mapping[type[Exception], str] = {
     domain.AlreadyFinalized: f"{_LISTED} {_ANOTHER}",
     domain.ChunkBeyondTotal: f"{_LISTED} {_ANOTHER}",
     domain.RecordingExpired: f"{_STORED_BYTES} {_ANOTHER}",
+    domain.ReplacedTooOften: f"{_STORED_BYTES} {_ANOTHER}",
+    domain.RestartedTooOften: f"{_STORED_BYTES} {_ANOTHER}",
     domain.NotFailed: f"{_LISTED} PUT /audio/storeChunk replaces what is damaged.",
     domain.RecordingNotFound: "PUT /audio/storeChunk begins one, with the recordingId of none that was deleted.",
+    KeptQuotaReached: "A key of the customer's project deletes them at DELETE /v1/recordings/{id}.",
     NoSuchChunk: "GET /audio/chunks lists those that are.",
+    ExpiredChunksErased: _ANOTHER,
     ChunksErased: "A key of the customer's project gets that file at GET /v1/recordings/{id}/download-url.",
 }
 """The calls that help, for what is refused because of what a recording or session has come to."""
@@ -139,6 +145,7 @@ ERRORS = ErrorTable(
         StorageFull: _CANNOT_STORE,
         StorageUnavailable: _CANNOT_STORE,
         LogUnavailable: _CANNOT_STORE,
+        DatabaseUnavailable: _CANNOT_STORE,
         Contended: _CANNOT_STORE,
         domain.ChunkMismatch: Row(400),
     },

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from service.application.bounded_json import JsonTooDeep, JsonTooLarge, bounded_loads
 from service.dialects.dragon.names import LARGEST_INT32, SessionName
 from service.dialects.http.tracing import TRACE_HEADER, is_trace_id
 
@@ -17,6 +18,8 @@ SESSIONS_API_VERSION = "2"
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 CORRELATION_ID = r"[A-Za-z0-9_|-]{1,128}"
 LONGEST_TEXT = 512
+MOST_VALUES_OF_DATA = 50_000
+"""In a session's `data`, such as what a health record says of the patient."""
 
 
 class InvalidRequest(Exception):
@@ -183,8 +186,8 @@ class _Fields:
 
     def __init__(self, body: bytes, where: str) -> None:
         try:
-            given = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
+            given = bounded_loads(body)
+        except (orjson.JSONDecodeError, JsonTooDeep, JsonTooLarge) as error:
             raise InvalidRequest(f"{where} is not JSON: {error}") from None
         if not isinstance(given, dict):
             raise InvalidRequest(f"{where} must be a JSON object")
@@ -249,7 +252,7 @@ class _Fields:
 
 def _holds_json(text: str) -> bool:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        bounded_loads(text, most_values=MOST_VALUES_OF_DATA)
+    except (orjson.JSONDecodeError, JsonTooDeep, JsonTooLarge):
         return False
     return True

@@ -34,6 +34,7 @@ class Sessions:
         """PUT /ambient-sessions (P). Repeating it is an update, not an error."""
         caller = await access.caller(request, self._tokens)
         check_api_version(request, SESSIONS_API_VERSION)
+        self._limits.admit(request, self._limits.json_bytes)
         tell_to_continue(request)
         asked = parse_session(await self._limits.json_body(request), request.query)
         access.check_tenant(

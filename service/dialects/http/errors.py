@@ -7,14 +7,17 @@ from aiohttp import web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogFull, LogUnavailable
+from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
+from service.application.quotas import EntryQuotaReached, KeptQuotaReached, PassingQuotaReached
 from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
 from service.dialects.http.cors import OriginNotAllowed
 from service.dialects.http.forms import FormNotTaken
+from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
 from service.dialects.http.signed_urls import SignatureRefused
-from service.dialects.http.stored_chunks import ChunksErased, NoSuchChunk
+from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
 _NOT_FOUND = 404
 
@@ -45,12 +48,14 @@ class Refusal:
 
 CLOSE = {"Connection": "close"}
 RETRY_SOON = {"Retry-After": "1"}
+RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 
 SHARED_ROWS: Mapping[type[Exception], Row] = {
     BodyCutOff: Row(400, "invalid_request"),
     CodedBodyDamaged: Row(400, "invalid_request"),
     BodyTooSlow: Row(408, "request_timeout", CLOSE),
     BodyTooLarge: Row(413, "payload_too_large", CLOSE),
+    TooMuchHeld: Row(503, "busy", RETRY_SOON | CLOSE),
     CodingNotDecoded: Row(415, "unsupported_media_type", {"Accept-Encoding": DECODED}),
     FormNotTaken: Row(415, "unsupported_media_type"),
     SignatureRefused: Row(403, "forbidden"),
@@ -59,6 +64,11 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     StorageUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
     LogFull: Row(507, "storage_full", RETRY_SOON),
     LogUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    DatabaseFull: Row(507, "storage_full", RETRY_SOON),
+    DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    KeptQuotaReached: Row(507, "quota_exceeded", RETRY_IN_A_MINUTE),
+    PassingQuotaReached: Row(429, "quota_exceeded", RETRY_IN_A_MINUTE),
+    EntryQuotaReached: Row(409, "quota_exceeded"),
     Contended: Row(503, "busy", RETRY_SOON),
     domain.RecordingNotFound: Row(404, "recording_not_found"),
     domain.RecordingAlreadyOpened: Row(409, "idempotency_conflict"),
@@ -68,6 +78,8 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkBeyondTotal: Row(409, "already_finalized"),
     domain.ChunkNumberOutOfRange: Row(400, "invalid_request"),
     domain.TotalChunksOutOfRange: Row(400, "invalid_request"),
+    domain.ReplacedTooOften: Row(409, "replaced_too_often"),
+    domain.RestartedTooOften: Row(409, "restarted_too_often"),
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
     domain.ChunkSizeDiffers: Row(409, "size_mismatch"),
     domain.ChunkWithoutBytes: Row(400, "invalid_request"),
@@ -75,6 +87,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.NotFailed: Row(409, "not_failed"),
     NoSuchChunk: Row(404, "chunk_not_found"),
     ChunksErased: Row(410, "chunks_erased"),
+    ExpiredChunksErased: Row(410, "chunks_erased"),
 }
 """What every dialect answers the same way, unless its own rows say otherwise: those are looked at first."""
 

@@ -1,8 +1,8 @@
 """All limits on what a client may send, in one place, and how a body is read within them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from aiohttp import StreamReader, hdrs, web
 
 from service.dialects.http.content_codings import coding_of, decoded, largest_coded
 from service.dialects.http.forms import check_announces_no_form, check_is_no_form, no_form
+from service.dialects.http.held_bytes import GaveWay, HeldBytes, Hold, hold_of
 from service.dialects.http.settings import HttpSettings
 
 LINGERING_SECONDS = 1.0
@@ -31,8 +32,10 @@ class Digest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, times in seconds from the first read of a body to its end."""
+    """Sizes in bytes, times in seconds from the first read of a body to its end. `held`: what all bodies share that are
+    held in memory; a recording's bytes are not, they are written as they arrive."""
 
+    held: HeldBytes
     chunk_bytes: int
     json_bytes: int
     header_bytes: int
@@ -42,6 +45,7 @@ class Limits:
     @classmethod
     def from_settings(cls, settings: HttpSettings) -> "Limits":
         return cls(
+            held=HeldBytes(settings.held_bytes),
             chunk_bytes=settings.max_chunk_bytes,
             json_bytes=settings.max_json_bytes,
             header_bytes=settings.max_header_bytes,
@@ -54,15 +58,54 @@ class Limits:
     ) -> bytes:
         """A body that should be JSON, whole. `limit_bytes`, `seconds`: where a call has limits of its own.
 
-        Raises: FormNotTaken; as `body_pieces`.
+        Raises: FormNotTaken; as `whole_body`.
         """
         held: bytes | None = request.get(HELD_BODY)
         if held is not None:
             return held
         limit_bytes, seconds = limit_bytes or self.json_bytes, seconds or self.json_seconds
-        body = await whole_body(request, limit_bytes=limit_bytes, seconds=seconds)
+        body = await self.whole_body(request, limit_bytes=limit_bytes, seconds=seconds)
         check_is_no_form(body, "JSON")
         return body
+
+    async def whole_body(self, request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:
+        """A body that is held in memory, and counts as held until the request's end: see `hold_of`.
+
+        Raises: TooMuchHeld, before it is read where its size is announced; as `body_pieces`.
+        """
+        self.admit(request, limit_bytes)
+        pieces: list[bytes] = []
+        with self.holding(request) as holds:
+            async for piece in body_pieces(request, limit_bytes=limit_bytes, seconds=seconds):
+                holds(len(piece))
+                pieces.append(piece)
+        return b"".join(pieces)
+
+    def admit(self, request: web.Request, limit_bytes: int) -> Hold:
+        """Make room for a body by its Content-Length, before anything of it is read.
+
+        Raises: BodyTooLarge; CodingNotDecoded; TooMuchHeld.
+        """
+        check_announced_size(request, limit_bytes)
+        hold = hold_of(request, self.held)
+        hold.reserve(announced_bytes(request) or 0)
+        return hold
+
+    @contextmanager
+    def holding(self, request: web.Request) -> Iterator[Callable[[int], None]]:
+        """While bytes of the request's body are collected: tell what is given of each piece.
+
+        Raises what that raises: TooMuchHeld.
+        """
+        hold, size_bytes = hold_of(request, self.held), 0
+
+        def more(piece_bytes: int) -> None:
+            nonlocal size_bytes
+            size_bytes += piece_bytes
+            hold.reserve(size_bytes)
+
+        with hold.moving(lambda: size_bytes, lambda: request.content.set_exception(GaveWay())):
+            yield more
 
     def chunk_pieces(self, request: web.Request, *, as_sent: Digest | None = None) -> AsyncIterator[bytes]:
         """A chunk's bytes as they arrive, which are the body and no form around it.
@@ -167,9 +210,3 @@ async def _sent_pieces(
 
 def _end_the_wait(content: StreamReader, seconds: float) -> None:
     content.set_exception(BodyTooSlow(seconds))
-
-
-async def whole_body(request: web.Request, *, limit_bytes: int, seconds: float) -> bytes:
-    """A body small enough to be held in memory. Raises: as `body_pieces`."""
-    pieces = [piece async for piece in body_pieces(request, limit_bytes=limit_bytes, seconds=seconds)]
-    return b"".join(pieces)

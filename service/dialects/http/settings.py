@@ -1,5 +1,6 @@
 """The settings that every dialect needs: the service's address, and limits on what clients send."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,19 @@ MEBIBYTE = 1024 * 1024
 S = TypeVar("S", bound="HttpSettings")
 
 
+@dataclass(frozen=True, slots=True)
+class DevelopmentMode:
+    """Development credentials and the development issuer exist, pages of this machine may call, and webhooks may go to
+    private addresses; the latter two unless settings of their own say otherwise.
+
+    `is_exposed`: it is on although others than this machine may reach the service.
+    """
+
+    is_on: bool
+    because: str
+    is_exposed: bool = False
+
+
 class HttpSettings(BaseSettings):
     """A dialect's own settings are in a subclass; the service's settings inherit from all of these."""
 
@@ -27,11 +41,18 @@ class HttpSettings(BaseSettings):
     public_url: Annotated[
         str | None, Field(description="the service's address as clients see it; signed URLs begin with it")
     ] = None
+    development: Annotated[
+        bool | None,
+        Field(
+            description="whether development credentials and what goes with them exist; if unset, only if HOST is "
+            "loopback, and PUBLIC_URL too or unset"
+        ),
+    ] = None
     cors_origins: Annotated[
         str | None,
         Field(
             description="origins whose pages may call from a browser, separated by commas; * for all, none; if unset, "
-            "those of this machine, and only on a loopback HOST"
+            "those of this machine, and only in development mode"
         ),
     ] = None
     tls_cert: Annotated[
@@ -43,6 +64,14 @@ class HttpSettings(BaseSettings):
     ] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    held_bytes: Annotated[
+        int,
+        Field(
+            ge=MEBIBYTE,
+            description="bytes of bodies and answers that are held in memory at once, fairly shared among callers; who "
+            "comes when there is no room is asked to try again",
+        ),
+    ] = 256 * MEBIBYTE
     max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line or header")] = 16 * 1024
     chunk_seconds: Annotated[float, Field(gt=0, description="seconds within which a chunk's body must arrive")] = 600
     json_seconds: Annotated[float, Field(gt=0, description="seconds within which a JSON body must arrive")] = 30
@@ -70,7 +99,16 @@ class HttpSettings(BaseSettings):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
         if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
             raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
+        self._check_held("MAX_JSON_BYTES", self.max_json_bytes)
         return self
+
+    def _check_held(self, name: str, largest_body_bytes: int) -> None:
+        """A caller gets at most half of what may be held, so a body has to fit into that. Raises: ValueError."""
+        if self.held_bytes < 2 * largest_body_bytes:
+            raise ValueError(
+                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small for TAPEDECK_{name}={largest_body_bytes}: it must "
+                "be at least twice as much"
+            )
 
     def section(self, dialect: type[S]) -> S:
         """These settings as a dialect's own. Raises: TypeError if the service does not have that dialect."""
@@ -87,12 +125,24 @@ class HttpSettings(BaseSettings):
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     @property
+    def development_mode(self) -> DevelopmentMode:
+        """As said, or else on where nothing says that others than this machine can reach the service."""
+        by_address = self._mode_by_address()
+        if self.development is None:
+            return by_address
+        because = f"TAPEDECK_DEVELOPMENT is {str(self.development).lower()}"
+        return DevelopmentMode(self.development, because, is_exposed=self.development and not by_address.is_on)
+
+    def _mode_by_address(self) -> DevelopmentMode:
+        if not is_loopback(self.host):
+            return DevelopmentMode(False, f"TAPEDECK_HOST is {self.host}, which is not loopback")
+        if self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or ""):
+            return DevelopmentMode(False, f"TAPEDECK_PUBLIC_URL is {self.public_url}, which is not loopback")
+        return DevelopmentMode(True, "TAPEDECK_HOST and TAPEDECK_PUBLIC_URL are loopback or unset")
+
+    @property
     def is_development(self) -> bool:
-        """Whether only this machine can reach the service."""
-        try:
-            return self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self.development_mode.is_on
 
     @property
     def origins(self) -> Origins:
@@ -112,3 +162,11 @@ def web_address(url: str | None) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http:// or https:// address")
     return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine's own address, or the name that always stands for that."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

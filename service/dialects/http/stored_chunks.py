@@ -8,7 +8,7 @@ from aiohttp import web
 from adapters.blobs.port import BlobNotFound
 from domain.errors import RecordingNotFound
 from domain.events import ChunkStored, Damage
-from domain.recording import Recording
+from domain.recording import Phase, Recording
 from service.dialects.http.serving import Part, ReadBlob, ServedBytes, serve_bytes
 
 MEDIA_TYPE = "application/octet-stream"
@@ -29,12 +29,22 @@ class ChunksErased(Exception):
         super().__init__("The chunks were erased some time after they were stitched into one file.")
 
 
+class ExpiredChunksErased(Exception):
+    """The recording expired so long ago, before it was complete, that its chunks are no longer kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The recording was not completed before its time was over, and its chunks were erased some time "
+            "after that; create a new recording if you still have them."
+        )
+
+
 async def serve_chunk(
     request: web.Request, read: ReadBlob, recording: Recording, number: int, *, name: str
 ) -> web.StreamResponse:
     """The bytes of chunk `number`; none if it is metadata only. `name`: what the recording is called in file names.
 
-    Raises: NoSuchChunk; ChunksErased; RecordingNotFound.
+    Raises: NoSuchChunk; ChunksErased; ExpiredChunksErased; RecordingNotFound.
     """
     chunk = recording.chunks.get(number)
     if chunk is None:
@@ -47,7 +57,7 @@ async def serve_all_chunks(
 ) -> web.StreamResponse:
     """The bytes of all stored chunks one after another, by number; missing ones leave no gap.
 
-    Raises: ChunksErased; RecordingNotFound.
+    Raises: ChunksErased; ExpiredChunksErased; RecordingNotFound.
     """
     chunks = recording.chunks.in_order()
     etag = hashlib.sha256("".join(f"{chunk.number} {chunk.sha256} " for chunk in chunks).encode()).hexdigest()
@@ -68,6 +78,8 @@ async def _serve(
     try:
         return await serve_bytes(request, read, served)
     except BlobNotFound:
+        if recording.phase is Phase.EXPIRED:
+            raise ExpiredChunksErased from None
         if recording.stitched is None:  # deleted meanwhile
             raise RecordingNotFound from None
         raise ChunksErased from None

@@ -371,6 +371,18 @@ class BlobStoreContract:
                 await store.size(key)
         assert await store.erase("rec_1/") == 0
 
+    async def test_many_are_erased_together_by_their_keys_and_what_is_not_there_is_no_error(
+        self, store: BlobStore
+    ) -> None:
+        sizes = (0, 10, 5_000, 700_000)
+        keys = [(await store.put(PREFIX, streamed([noise(size, number)]))).key for number, size in enumerate(sizes)]
+        stays = (await store.put(PREFIX, streamed([b"stays"]))).key
+        await store.erase_keys([*keys, f"{PREFIX}{'0' * 64}"])
+        assert list(store.keys(PREFIX)) == [stays]
+        await store.erase_keys(keys)
+        await store.erase_keys([])
+        assert await whole(store, stays) == b"stays"
+
     async def test_what_was_erased_can_be_stored_again(self, store: BlobStore) -> None:
         blob = await store.put(PREFIX, streamed([b"back"]))
         await store.erase(PREFIX)

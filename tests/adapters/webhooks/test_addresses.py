@@ -45,6 +45,28 @@ from tests.tools.free_ports import free_port
         "2002:a9fe:a9fe::1",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
         "2001:db8::1",
+        "192.88.99.1",
+        "100.64.0.1",
+        "fec0::1",  # site-local
+        "feff:ffff::1",
+        "fe00::1",  # not assigned
+        "4000::1",
+        "5f00::1",
+        "3fff::1",
+        "100::1",  # discarded
+        "400::1",
+        "::10.0.0.1",  # the compatible form
+        "::8.8.8.8",
+        "::ffff:0:10.0.0.1",  # translated by a host
+        "::ffff:0:8.8.8.8",
+        "64:ff9b:1::a00:1",  # NAT64 of one network
+        "64:ff9b:1::808:808",
+        "2001:0:808:808::f5ff:fffe",  # Teredo to 10.0.0.1
+        "2001:10::1",
+        "2001:20::1",
+        "2002:c0a8:101::1",  # 6to4 of 192.168.1.1
+        "2606:4700::5efe:a00:1",  # ISATAP of 10.0.0.1
+        "2606:4700::200:5efe:a9fe:a9fe",
     ],
 )
 def test_what_is_not_out_there_is_not_public(address):
@@ -52,7 +74,16 @@ def test_what_is_not_out_there_is_not_public(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+    "address",
+    [
+        "8.8.8.8",
+        "93.184.216.34",
+        "2606:4700::1111",
+        "64:ff9b::808:808",
+        "::ffff:8.8.8.8",
+        "2002:808:808::1",
+        "2a00:1450::1",
+    ],
 )
 def test_what_is_out_there_is(address):
     assert is_public(ip_address(address))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.keys import KeyKind, KeyStore
-from service.application.device_tokens import MOST_UNSEEN, SEEN_FOR, UNSEEN_FOR, DeviceTokens
+from service.application.device_tokens import ENDED_FOR, MOST_UNSEEN, SEEN_FOR, UNSEEN_FOR, DeviceTokens
 from tests.service.running_service import TurnedClock
 
 OURS = {"project_id": "proj_1", "device_id": "dev_1", "end_user_id": "eu_1"}
@@ -87,3 +87,20 @@ def test_expired_ones_do_not_pile_up(keys, tokens, clock):
     assert len(keys.list_keys()) <= 2
     assert len(tokens.in_force("proj_1", device_id="dev_1")) <= 2
     assert tokens.in_force("proj_1", end_user_id="eu_1") == tokens.in_force("proj_1", device_id="dev_1")
+
+
+def test_ended_tokens_are_forgotten_some_time_later_and_those_in_force_and_other_keys_are_not(tokens, keys, clock):
+    in_force = given(tokens, clock)
+    revoked = keys.create(KeyKind.DEVICE, **OURS)
+    keys.revoke(revoked.key.id)
+    expired = keys.create(KeyKind.DEVICE, **OURS, expires_at=clock.now)
+    operators = keys.create(KeyKind.SECRET, project_id="proj_1")
+    keys.revoke(operators.key.id)
+    clock.now += ENDED_FOR
+    assert tokens.forget_ended() == 0
+    clock.now += MOMENT
+    assert tokens.forget_ended() == 2
+    left = {key.id for key in keys.list_keys()}
+    assert left.isdisjoint({revoked.key.id, expired.key.id})
+    assert operators.key.id in left
+    assert valid(keys, clock, in_force) == [True]

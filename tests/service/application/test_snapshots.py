@@ -153,6 +153,22 @@ async def test_a_deleted_recording_stays_deleted_through_a_snapshot(rig):
         await rig.restarted().find(its_id)
 
 
+async def test_the_snapshot_of_a_deleted_recording_goes_and_one_made_later_is_of_no_chunks(rig):
+    its_id, other = await recorded(rig, LONG), await recorded(rig, LONG)
+    for each in (its_id, other):
+        await load(rig, each)
+    await rig.restarted().execute(its_id, delete())
+    await rig.restarted().forget_snapshot(its_id)
+    assert rig.snapshots() == [(other.hex, LONG + 1)]
+    recordings = rig.restarted()
+    with pytest.raises(RecordingNotFound):
+        await recordings.find(its_id)
+    await recordings.close()
+    with sqlite3.connect(rig.path) as connection:
+        sizes = dict(connection.execute("SELECT originator_id, length(state) FROM snapshots"))
+    assert sizes[its_id.hex] < sizes[other.hex] / 2
+
+
 async def test_another_process_is_noticed_by_one_that_began_from_a_snapshot(rig, tmp_path):
     its_id = await recorded(rig, LONG)
     await load(rig, its_id)

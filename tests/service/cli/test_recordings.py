@@ -167,9 +167,9 @@ def test_the_history_is_a_line_an_event_aligned(server: RecordingsServer, held: 
 
 
 def test_the_history_as_json_is_a_line_an_event(server: RecordingsServer, held: Held):
-    server.events = [event(1, "ChunkStored", number=1), event(2, "ChunkStored", number=2)]
+    server.events = [event(number, "ChunkStored", number=number) for number in (1, 2, 3)]
     written = [orjson.loads(line) for line in tapedeck("events", "rec_1", "--json").stdout.splitlines()]
-    assert [entry["data"]["number"] for entry in written] == [1, 2]
+    assert [entry["data"]["number"] for entry in written] == [1, 2, 3]
 
 
 def test_a_failed_recording_is_retried_to_its_transcript(held: Held):

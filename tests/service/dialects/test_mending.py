@@ -6,24 +6,21 @@ from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import orjson
 import pytest
 from aiohttp import ClientPayloadError
 
 from domain.commands import RecordFailure
-from domain.events import FinalizePolicy, RecordingEvent, Stage
-from service.application.blob_names import blob_prefix
+from domain.events import FinalizePolicy, Stage
+from service.application import clock as clock_module
 from service.dialects.dragon.names import external_id, recording_named, tenant_of_customer
-from service.followers import eraser
-from tests.domain.histories import chunk, damaged, finalized, opened, stitched
+from tests.domain.histories import finalized
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, error_of, ids
-from tests.end_to_end.service_process import Answer, Api, short_speech, slices
+from tests.end_to_end.service_process import Answer, Api, short_speech
+from tests.service.dialects.shelf import BROKEN, SPEECH, Shelf, bytes_of, credentials, named, retry
 from tests.service.running_service import Running, TurnedClock, running_service
 
-SPEECH = slices(short_speech(), 3)
-BROKEN = [SPEECH[0], bytes(len(SPEECH[1])), SPEECH[2]]
 REASON = "Chunk 2 cannot be decoded."
 
 
@@ -33,56 +30,9 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         yield running
 
 
-def credentials(running: Running, dialect: str) -> dict[str, str]:
-    return orjson.loads((running.settings.data_dir / "dev-credentials.json").read_bytes())[dialect]
-
-
-class Shelf:
-    """Puts recordings into the service's log that have the history that is wanted, with real bytes behind it."""
-
-    def __init__(self, running: Running) -> None:
-        self._running = running
-        self._stores = running.stores
-
-    async def put(self, its_id: UUID, chunks: list[bytes], *events: RecordingEvent, **opening: Any) -> UUID:
-        """A recording of these chunks, and then `events`."""
-        clock = self._running.clock()
-        facts = {"tenant_id": self.project, "at": clock, "expires_at": clock + timedelta(hours=4)}
-        stored = [self._chunk(its_id, number, body) for number, body in enumerate(chunks, 1)]
-        history = [opened(**facts | opening), *stored, *events]
-        now = [event.model_copy(update={"at": clock}) for event in history]
-        await self._stores.log.append(its_id, 0, now, trace_id=None)
-        return its_id
-
-    @property
-    def project(self) -> str:
-        return credentials(self._running, "bota")["project_id"]
-
-    def _chunk(self, its_id: UUID, number: int, body: bytes) -> RecordingEvent:
-        blob = self._stores.blobs.put_bytes(blob_prefix(its_id, f"chunk-{number}"), body)
-        return chunk(number, body).model_copy(update={"blob_key": blob.key})
-
-    async def with_damage(self, its_id: UUID | None = None, **opening: Any) -> UUID:
-        """A recording that was stitched without its second chunk, and is about to be transcribed."""
-        its_id = its_id or uuid4()
-        blob = self._stores.blobs.put_bytes(blob_prefix(its_id, "audio"), short_speech())
-        facts = {name: getattr(blob, field) for name, field in (("blob_key", "key"), ("size_bytes", "size_bytes"))}
-        facts |= {"sha256": blob.sha256, "content_type": "audio/wav", "chunk_count": 3}
-        with_damage = stitched(damaged(2)).model_copy(update=facts)
-        return await self.put(its_id, BROKEN, finalized(3), with_damage, **opening)
-
-
 @pytest.fixture
 def shelf(running: Running) -> Shelf:
     return Shelf(running)
-
-
-def named(its_id: UUID) -> dict[str, str]:
-    return {"id": f"rec_{its_id.hex}"}
-
-
-async def bytes_of(api: Api, recording: dict[str, Any], which: int | str) -> Answer:
-    return await api.call("GET", f"/v1/recordings/{recording['id']}/chunks/{which}")
 
 
 async def whole_answer(answer: Awaitable[Answer]) -> Answer | None:
@@ -91,10 +41,6 @@ async def whole_answer(answer: Awaitable[Answer]) -> Answer | None:
         return await answer
     except ClientPayloadError:
         return None
-
-
-async def retry(api: Api, recording: dict[str, Any]) -> Answer:
-    return await api.call("POST", f"/v1/recordings/{recording['id']}/retry")
 
 
 async def audio_of(api: Api, recording: dict[str, Any]) -> bytes:
@@ -171,7 +117,7 @@ async def test_recordings_without_damage_say_nothing_of_it(running, shelf):
 
 
 async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_path, monkeypatch):
-    monkeypatch.setattr(eraser, "LONGEST_SLEEP", timedelta(seconds=0.1))  # so that it sees the clock turned
+    monkeypatch.setattr(clock_module, "LONGEST_SLEEP", timedelta(seconds=0.1))  # so that it sees the clock turned
     async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=1) as running:
         shelf, api = Shelf(running), running.api
         with_damage, whole = named(await shelf.with_damage()), named(await shelf.put(uuid4(), SPEECH, finalized(3)))

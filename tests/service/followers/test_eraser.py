@@ -1,4 +1,4 @@
-"""Chunks go when their retention is over, for real; what is not due yet stays."""
+"""Chunks go when their retention is over, for real, and so does all of an expired recording; the histories say so."""
 
 import asyncio
 from datetime import timedelta
@@ -10,95 +10,128 @@ from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
-from domain.events import Stitched
-from service.application.blob_names import blob_prefix
-from service.followers.eraser import STITCHED_CHUNKS, Eraser
+from domain.events import ContentErased, ErasedPart, RecordingDeleted, Stitched
+from service.application.blob_names import blob_prefix, recording_prefix
+from service.application.erasing import Erasing
+from service.application.keyed_locks import KeyedLocks
+from service.application.recordings import Recordings
+from service.followers.eraser import EXPIRED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from tests.adapters.blobs.contract import noise, streamed
-from tests.domain.histories import at, chunk, damaged, finalized, opened, stitched
+from tests.domain.histories import EXPIRY, at, chunk, damaged, deleted, expired, finalized, opened, stitched
 
 RETENTION = timedelta(hours=1)
 
 
-@pytest.fixture
-async def log(tmp_path):
-    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    yield log
-    await log.close()
+class Rig:
+    """A log and a blob store, and an eraser over them whose clock the test sets."""
+
+    def __init__(self, tmp_path):
+        self.log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+        self.blobs = SegmentBlobStore(tmp_path / "blobs")
+        self.positions = PositionStore(tmp_path / "followers.sqlite3")
+        self.now = at(0)
+
+    def eraser(self, erasable=STITCHED_CHUNKS, retention=RETENTION):
+        erasing = Erasing(Recordings(self.log), self.blobs, settling=KeyedLocks(), clock=lambda: self.now)
+        shared = {"log": self.log, "erasing": erasing, "positions": self.positions, "clock": lambda: self.now}
+        return Eraser("eraser", erasable, retention, **shared)
+
+    async def erased_up_to(self, position, **eraser):
+        running = asyncio.create_task(self.eraser(**eraser).run())
+        while self.positions.load("eraser") < position:
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    async def recorded(self, *events, number=1):
+        its_id = uuid4()
+        await self.log.append(its_id, 0, [opened(), chunk(1), *events], trace_id=None)
+        await self.blobs.put(blob_prefix(its_id, "chunk-1"), streamed([noise(5_000, number)]))
+        await self.blobs.put(blob_prefix(its_id, "audio"), streamed([b"audio"]))
+        await self.blobs.put(blob_prefix(its_id, "details"), streamed([b"details"]))
+        return its_id
+
+    async def stitched(self, event: Stitched, number=1):
+        return await self.recorded(finalized(1), event, number=number)
+
+    def chunks(self, its_id):
+        return list(self.blobs.keys(blob_prefix(its_id, "chunk")))
+
+    async def erasures(self, its_id):
+        history = [recorded.event for recorded in await self.log.history(its_id)]
+        return [(event.part, event.size_bytes) for event in history if isinstance(event, ContentErased)]
 
 
 @pytest.fixture
-async def blobs(tmp_path):
-    store = SegmentBlobStore(tmp_path / "blobs")
-    yield store
-    await store.close()
+async def rig(tmp_path):
+    rig = Rig(tmp_path)
+    yield rig
+    await rig.blobs.close()
+    await rig.log.close()
+    rig.positions.close()
 
 
-@pytest.fixture
-def positions(tmp_path):
-    positions = PositionStore(tmp_path / "followers.sqlite3")
-    yield positions
-    positions.close()
-
-
-async def recorded(log, blobs, event: Stitched, number: int):
-    its_id = uuid4()
-    await log.append(its_id, 0, [opened(), chunk(1), finalized(1), event], trace_id=None)
-    await blobs.put(blob_prefix(its_id, "chunk-1"), streamed([noise(5_000, number)]))
-    await blobs.put(blob_prefix(its_id, "audio"), streamed([b"audio"]))
-    return its_id
-
-
-def chunks_of(blobs, its_id):
-    return list(blobs.keys(blob_prefix(its_id, "chunk")))
-
-
-async def test_chunks_are_erased_when_their_retention_is_over_and_not_before(log, blobs, positions, tmp_path):
+async def test_chunks_are_erased_when_their_retention_is_over_and_not_before(rig, tmp_path):
     event = stitched()
-    first = await recorded(log, blobs, event, 1)
-    second = await recorded(log, blobs, event.model_copy(update={"at": event.at + timedelta(minutes=1)}), 2)
-    now = event.at + RETENTION
-    eraser = Eraser(
-        "erase-chunks", STITCHED_CHUNKS, RETENTION, log=log, blobs=blobs, positions=positions, clock=lambda: now
-    )
-    running = asyncio.create_task(eraser.run())
-    while positions.load("erase-chunks") < 4:
-        await asyncio.sleep(0)
-    assert chunks_of(blobs, first) == []
-    assert len(chunks_of(blobs, second)) == 1
-    assert len(list(blobs.keys(blob_prefix(first, "audio")))) == 1
+    first = await rig.stitched(event, 1)
+    second = await rig.stitched(event.model_copy(update={"at": event.at + timedelta(minutes=1)}), 2)
+    rig.now = event.at + RETENTION
+    await rig.erased_up_to(4)
+    assert rig.chunks(first) == []
+    assert len(rig.chunks(second)) == 1
+    assert len(list(rig.blobs.keys(blob_prefix(first, "audio")))) == 1
     on_disk = b"".join(path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     assert noise(5_000, 1)[:500] not in on_disk
     assert noise(5_000, 2) in on_disk
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    assert await rig.erasures(first) == [(ErasedPart.CHUNKS, chunk(1).size_bytes)]
+    assert await rig.erasures(second) == []
 
 
-async def test_chunks_are_kept_while_one_of_them_is_damaged(log, blobs, positions):
-    with_damage = await recorded(log, blobs, stitched(damaged(1)), 1)
-    whole = await recorded(log, blobs, stitched(), 2)
-    eraser = Eraser(
-        "erase-chunks", STITCHED_CHUNKS, timedelta(), log=log, blobs=blobs, positions=positions, clock=lambda: at(60)
-    )
-    running = asyncio.create_task(eraser.run())
-    while positions.load("erase-chunks") < log.head:
+async def test_chunks_are_kept_while_one_of_them_is_damaged(rig):
+    with_damage, whole = await rig.stitched(stitched(damaged(1)), 1), await rig.stitched(stitched(), 2)
+    rig.now = at(60)
+    await rig.erased_up_to(rig.log.head, retention=timedelta())
+    assert (len(rig.chunks(with_damage)), rig.chunks(whole)) == (1, [])
+    assert await rig.erasures(with_damage) == []
+
+
+async def test_it_goes_on_where_it_was(rig):
+    its_id = await rig.stitched(stitched(), 1)
+    rig.positions.save("eraser", rig.log.head)
+    later = await rig.stitched(stitched(), 2)
+    rig.now = stitched().at
+    await rig.erased_up_to(rig.log.head, retention=timedelta())
+    assert rig.chunks(later) == []
+    assert len(rig.chunks(its_id)) == 1
+
+
+async def test_reading_everything_again_erases_and_notes_nothing_more(rig):
+    its_id = await rig.stitched(stitched())
+    rig.now = at(60)
+    for _ in range(2):
+        rig.positions.save("eraser", 0)
+        await rig.erased_up_to(4, retention=timedelta())
+    assert await rig.erasures(its_id) == [(ErasedPart.CHUNKS, chunk(1).size_bytes)]
+
+
+async def test_what_arrived_of_an_expired_recording_is_erased_when_its_own_retention_is_over(rig):
+    its_id = await rig.recorded(expired())
+    rig.now = EXPIRY + RETENTION - timedelta(seconds=1)
+    running = asyncio.create_task(rig.eraser(EXPIRED_RECORDINGS).run())
+    for _ in range(100):
         await asyncio.sleep(0)
-    assert (len(chunks_of(blobs, with_damage)), chunks_of(blobs, whole)) == (1, [])
+    assert len(rig.chunks(its_id)) == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+    rig.now = EXPIRY + RETENTION
+    await rig.erased_up_to(3, erasable=EXPIRED_RECORDINGS)
+    assert list(rig.blobs.keys(recording_prefix(its_id))) == []
+    assert await rig.erasures(its_id) == [(ErasedPart.EVERYTHING, chunk(1).size_bytes)]
 
 
-async def test_it_goes_on_where_it_was(log, blobs, positions):
-    event = stitched()
-    its_id = await recorded(log, blobs, event, 1)
-    positions.save("erase-chunks", log.head)
-    later = await recorded(log, blobs, event, 2)
-    eraser = Eraser(
-        "erase-chunks", STITCHED_CHUNKS, timedelta(), log=log, blobs=blobs, positions=positions, clock=lambda: event.at
-    )
-    running = asyncio.create_task(eraser.run())
-    while positions.load("erase-chunks") < log.head:
-        await asyncio.sleep(0)
-    assert chunks_of(blobs, later) == []
-    assert len(chunks_of(blobs, its_id)) == 1
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+async def test_a_deleted_recording_is_left_to_its_deletion(rig):
+    its_id = await rig.recorded(expired(), deleted())
+    rig.now = EXPIRY + RETENTION
+    await rig.erased_up_to(rig.log.head, erasable=EXPIRED_RECORDINGS)
+    assert await rig.erasures(its_id) == []
+    assert isinstance((await rig.log.history(its_id))[-1].event, RecordingDeleted)

@@ -15,18 +15,38 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.port import EngineUnavailable
+from adapters.worker_processes import WorkerOutOfMemory, WorkerTimedOut
 from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
+from service.application.stage_parts import Effort, TookTooLong
 from service.application.stages import STAGES
+from service.application.turns import SHORT, Turns
 from service.followers import jobs
 from service.followers.stage_follower import StageFollower
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
 
 AT_ONCE = RetryPolicy(first=timedelta(0), longest=timedelta(0), attempts=3)
+
+
+class PlainWork:
+    """A stage's work by a function, in these turns. `given`: the times it was given."""
+
+    def __init__(self, do, turns, limit):
+        self._do = do
+        self._turns = turns
+        self._limit = limit
+        self.given = []
+
+    def effort(self, _):
+        return Effort(self._turns, is_long=False, limit=self._limit)
+
+    async def do(self, recording_id, recording, *, within):
+        self.given.append(within)
+        return await self._do(recording_id, recording)
 
 
 class Rig:
@@ -39,6 +59,8 @@ class Rig:
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.worked = []
         self.gone = []
+        self.turns = Turns(1_000)
+        self.limit = timedelta(minutes=1)
         self._tasks = []
 
     def follow(self, work):
@@ -46,9 +68,10 @@ class Rig:
             self.worked.append(recording_id)
             return await work(recording_id, recording)
 
+        self.work = PlainWork(counted, self.turns, self.limit)
         follower = StageFollower(
             STAGES[Stage.STITCH],
-            counted,
+            self.work,
             on_gone=self.note_gone,
             log=self.log,
             recordings=self.recordings,
@@ -64,9 +87,9 @@ class Rig:
     async def note_gone(self, recording_id):
         self.gone.append(recording_id)
 
-    async def finalized(self):
+    async def finalized(self, project="proj_1"):
         its_id = uuid4()
-        for command in (open_recording(), store_chunk(1), finalize(1)):
+        for command in (open_recording(tenant_id=project), store_chunk(1), finalize(1)):
             await self.recordings.execute(its_id, command)
         return its_id
 
@@ -153,6 +176,25 @@ async def test_what_cannot_be_helped_fails_at_the_first_attempt(rig):
     failed = (await rig.recordings.find(its_id)).failed
     assert (failed.stage, failed.reason, failed.attempts) == (Stage.STITCH, "not_audio", 1)
     assert failed.message == "Chunk 1 is not audio."
+    assert len(rig.worked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WorkerOutOfMemory(512 * 2**20), "too_much_memory"),
+        (WorkerTimedOut(timedelta(hours=1)), "took_too_long"),
+    ],
+)
+async def test_a_job_that_hogs_its_worker_is_not_tried_again(rig, error, reason):
+    async def hogs(_, __):
+        raise error
+
+    its_id = await rig.finalized()
+    rig.follow(hogs)
+    await rig.until_types(its_id, Failed)
+    failed = (await rig.recordings.find(its_id)).failed
+    assert (failed.reason, failed.message, failed.attempts) == (reason, str(error), 1)
     assert len(rig.worked) == 1
 
 
@@ -373,3 +415,129 @@ async def test_what_a_job_stored_for_a_recording_deleted_meanwhile_is_erased(rig
         return set(rig.gone) == {its_id}
 
     await rig.until(told)
+
+
+async def test_what_takes_too_long_fails_by_name_and_is_not_tried_again(rig):
+    async def too_long(_, __):
+        raise TookTooLong(rig.limit)
+
+    its_id = await rig.finalized()
+    rig.follow(too_long)
+    await rig.until_types(its_id, Failed)
+    failed = (await rig.recordings.find(its_id)).failed
+    assert (failed.reason, failed.attempts, len(rig.worked)) == ("took_too_long", 1, 1)
+    assert failed.message == "The work took longer than 1 min and was stopped."
+
+
+async def test_short_work_that_turns_out_to_be_long_is_begun_anew_with_all_its_time(rig):
+    async def too_long_for_a_short_turn(_, __):
+        if len(rig.worked) == 1:
+            raise TookTooLong(SHORT)
+        return record_stitched()
+
+    rig.limit = timedelta(hours=1)
+    its_id = await rig.finalized()
+    rig.follow(too_long_for_a_short_turn)
+    await rig.until_types(its_id, Stitched)
+    assert rig.work.given == [SHORT, timedelta(hours=1)]
+
+
+async def test_work_under_way_ends_when_its_recording_is_deleted_and_frees_its_place(rig):
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def endless_for_the_first(its_id, _):
+        if its_id != bomb:
+            return record_stitched()
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    rig.turns = Turns(1)
+    bomb = await rig.finalized("hostile")
+    rig.follow(endless_for_the_first)
+    await begun.wait()
+    behind_it = await rig.finalized("honest")
+    assert not ended.is_set()
+    await rig.recordings.execute(bomb, DeleteRecording(at=at(6)))
+    await rig.until_types(behind_it, Stitched)
+    assert ended.is_set()
+
+    async def told():
+        return rig.gone == [bomb]
+
+    await rig.until(told)
+
+
+async def test_work_that_waits_for_its_turn_ends_when_its_recording_is_deleted(rig):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_, __):
+        begun.set()
+        await go_on.wait()
+        return record_stitched()
+
+    rig.turns = Turns(1)
+    first = await rig.finalized()
+    rig.follow(slowly)
+    await begun.wait()
+    waiting = await rig.finalized()
+    await rig.recordings.execute(waiting, DeleteRecording(at=at(6)))
+
+    async def told():
+        return rig.gone == [waiting]
+
+    await rig.until(told)
+    go_on.set()
+    await rig.until_types(first, Stitched)
+    assert rig.worked == [first]
+
+
+async def test_a_project_with_more_jobs_than_fit_into_memory_holds_up_no_other_and_loses_none(rig, monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_BEGUN", 2)
+    monkeypatch.setattr(jobs, "MOST_WAITING", 3)
+    go_on = asyncio.Event()
+
+    async def stuck_for_the_flood(its_id, _):
+        if its_id in flood:
+            await go_on.wait()
+        return record_stitched()
+
+    flood = [await rig.finalized("hostile") for _ in range(30)]
+    rig.follow(stuck_for_the_flood)
+    honest = await rig.finalized("honest")
+    await rig.until_types(honest, Stitched)
+    assert len(rig.worked) == 3
+    more = [await rig.finalized("hostile") for _ in range(5)]
+    go_on.set()
+    for its_id in (*flood, *more):
+        await rig.until_types(its_id, Stitched)
+    assert sorted(rig.worked) == sorted([*flood, honest, *more])
+
+    async def caught_up():
+        return rig.positions.load("stitch") == rig.log.head
+
+    await rig.until(caught_up)
+
+
+async def test_the_saved_position_is_before_every_job_that_was_not_kept_in_memory(rig, monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_BEGUN", 1)
+    monkeypatch.setattr(jobs, "MOST_WAITING", 1)
+    go_on = asyncio.Event()
+
+    async def one_by_one(_, __):
+        if len(rig.worked) > 1:
+            await go_on.wait()
+        return record_stitched()
+
+    flood = [await rig.finalized("hostile") for _ in range(4)]
+    running = rig.follow(one_by_one)
+    await rig.until_types(flood[0], Stitched)
+    honest = await rig.finalized("honest")
+    running.cancel()
+    await asyncio.wait([running])
+    go_on.set()
+    rig.follow(one_by_one)
+    for its_id in (*flood, honest):
+        await rig.until_types(its_id, Stitched)

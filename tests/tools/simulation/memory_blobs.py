@@ -145,6 +145,10 @@ class MemoryBlobStore:
             await self.delete(key)
         return len(keys)
 
+    async def erase_keys(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            await self.delete(key)
+
     def keys(self, prefix: str = "") -> Iterator[str]:
         checked_beginning(prefix)
         self._may_be_away()

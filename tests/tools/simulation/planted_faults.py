@@ -123,8 +123,26 @@ FAULTS = (
     Fault(
         "position saved before the work",
         "service/followers/jobs.py",
-        "position = min(self._unfinished, default=self._read_up_to + 1) - 1",
+        "position = min(before_the_oldest, *unread, self._read_up_to)",
         "position = self._read_up_to",
+    ),
+    Fault(
+        "position saved behind jobs that did not fit into memory",
+        "service/followers/jobs.py",
+        "position = min(before_the_oldest, *unread, self._read_up_to)",
+        "position = min(before_the_oldest, self._read_up_to)",
+    ),
+    Fault(
+        "jobs that did not fit into memory are not read again",
+        "service/followers/jobs.py",
+        "            queue.unread_after = recorded.position - 1",
+        "            pass",
+    ),
+    Fault(
+        "work goes on though its recording is deleted",
+        "service/followers/jobs.py",
+        "                job.task.cancel()",
+        "                pass",
     ),
     Fault(
         "a job that stopped is passed over",

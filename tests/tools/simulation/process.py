@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from adapters.event_log.log import EventLog
 from domain.events import Stage
+from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Work
 from service.application.stages import STAGES
+from service.application.turns import Turns
 from service.application.uploads import Uploads
-from service.followers.eraser import DELETED_RECORDINGS, Eraser
+from service.followers.deletion import Deletion
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower
@@ -24,8 +26,9 @@ from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
 from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
-from tests.tools.simulation.stage_work import SimulatedWork
+from tests.tools.simulation.stage_work import SimulatedStage, SimulatedWork
 from tests.tools.simulation.world import World
 
 METRICS = Metrics()
@@ -63,17 +66,19 @@ class Process:
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         self.uploads = Uploads(
-            self.recordings, self.blobs, clock=world.clock, metrics=METRICS, chunk_retention=timedelta(days=7)
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=world.clock,
+            metrics=METRICS,
+            settling=KeyedLocks(),
         )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
-        eraser = Eraser(
-            "erase",
-            DELETED_RECORDINGS,
-            timedelta(),
+        deletion = Deletion(
             log=self.log,
+            recordings=self.recordings,
             blobs=self.blobs,
             positions=world.positions,  # type: ignore[arg-type]
-            clock=world.clock,
         )
         expirer = Expirer(
             log=self.log,
@@ -82,18 +87,19 @@ class Process:
             clock=world.clock,
         )
         publisher = Publisher(self.log, world.topic)
-        followers = [(each.name, each.run) for each in (self.projector, eraser, expirer, publisher)]
+        followers = [(each.name, each.run) for each in (self.projector, deletion, expirer, publisher)]
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
+        turns = Turns(random.choice((1, 2, 8)), clock=world.loop.time)
         works: Mapping[Stage, Work] = {
-            Stage.STITCH: work.stitch,
-            Stage.TRANSCRIBE: work.transcribe,
-            Stage.NOTE: work.write_note,
+            Stage.STITCH: SimulatedStage(work.stitch, turns),
+            Stage.TRANSCRIBE: SimulatedStage(work.transcribe, turns),
+            Stage.NOTE: SimulatedStage(work.write_note, turns),
         }
         for stage in STAGES.values():
             follower = StageFollower(
                 stage,
                 works[stage.name],
-                on_gone=eraser.erase,
+                on_gone=deletion.erase,
                 log=self.log,
                 recordings=self.recordings,
                 positions=world.positions,  # type: ignore[arg-type]

@@ -229,7 +229,8 @@ def _quick_settings(seed: int) -> Iterator[None]:
         (log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 4.0),
         (log_module, "RECENT_EVENTS", random.choice((0, 3, 4_096))),
         (log_module, "LARGEST_COMMIT", random.choice((1, 2, 1_024))),
-        (jobs, "MOST_UNFINISHED", random.choice((1, 2, 1_000))),
+        (jobs, "MOST_BEGUN", random.choice((1, 2, 1_000))),
+        (jobs, "MOST_WAITING", random.choice((1, 2, 1_000))),
     )
     before = [(module, name, getattr(module, name)) for module, name, _ in chosen]
     for module, name, value in chosen:

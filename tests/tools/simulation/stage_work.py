@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import UUID
 
 from adapters.audio.errors import NotAudio
 from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.port import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
-from domain.commands import RecordNote, RecordStitched, RecordTranscribed
+from domain.commands import EndStage, RecordNote, RecordStitched, RecordTranscribed
 from domain.events import Damage
 from domain.recording import Recording
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
+from service.application.stage_parts import Effort
+from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
 
@@ -25,8 +28,23 @@ def said_in(language: str, audio: bytes) -> bytes:
     return b"said in %s: %s" % (language.encode(), audio)
 
 
+class SimulatedStage:
+    """A stage's `Work` by one of the methods of `SimulatedWork`."""
+
+    def __init__(self, do: Callable[[UUID, Recording], Awaitable[EndStage]], turns: Turns) -> None:
+        self._do = do
+        self._turns = turns
+
+    def effort(self, _: Recording) -> Effort:
+        return Effort(self._turns, is_long=False, limit=timedelta(minutes=10))
+
+    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> EndStage:
+        async with asyncio.timeout(within.total_seconds()):
+            return await self._do(recording_id, recording)
+
+
 class SimulatedWork:
-    """Each method is the `Work` of a stage. Its result is made from the bytes it gets, so that it can be checked."""
+    """Each method does the work of a stage. Its result is made from the bytes it gets, so that it can be checked."""
 
     def __init__(self, blobs: BlobStore, *, faults: Faults, clock: Clock) -> None:
         self._blobs = blobs

@@ -131,10 +131,7 @@ def parse_entry(model: type[M], body: bytes) -> tuple[M, bytes | None]:
     asked = parse(model, body)
     if asked.metadata is None:
         return asked, None
-    try:
-        metadata = orjson.dumps(exact_loads(body)["metadata"])
-    except (RecursionError, orjson.JSONEncodeError):
-        raise InvalidRequest("metadata", "This is nested too deeply.") from None
+    metadata = orjson.dumps(exact_loads(body)["metadata"])
     if len(metadata) > LARGEST_METADATA:
         raise InvalidRequest("metadata", f"This may have at most {LARGEST_METADATA} bytes as JSON.")
     return asked, metadata

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.keys import KeyKind
+from adapters.quotas import Quota, QuotaStore
 from adapters.speech.transcript import Transcript
 from domain.events import NoteOrderBegun, NoteOrdered, NoteOrderFulfilled, RecordingEvent, Stage, Transcribed
 from service.application.blob_names import blob_prefix, recording_prefix
@@ -207,6 +208,23 @@ async def test_each_template_has_its_parts_whichever_way_it_is_named(
 ) -> None:
     summary = await desk.written(await desk.recording(), **asked)
     assert (summary["template_id"], summary["output"].keys()) == (template_id, parts)
+
+
+async def test_too_many_that_wait_are_refused_by_name_and_one_that_is_ordered_already_is_answered(desk: Desk) -> None:
+    recording_id = await desk.recording()
+    first = await desk.ordered(recording_id, name="first", prompt=PROMPT)
+    quotas = QuotaStore(desk.running.settings.quotas_path)
+    quotas.set_for(PROJECT, Quota.WAITING_NOTES, 0)
+    for asked in ({"prompt": PROMPT}, {"template": "sales"}):
+        refused = await desk.order(recording_id, name="another", **asked)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+        assert (refused.error["code"], refused.error["quota"]) == ("quota_exceeded", "waiting_notes")
+    assert (await desk.ordered(recording_id, name="first", prompt=PROMPT))["id"] == first["id"]
+    quotas.set_for(PROJECT, Quota.WAITING_NOTES, 1)
+    quotas.close()
+    await desk.settled(first)
+    await desk.running.service.usage_view.wait_for(desk.stores.log.head, seconds=30)
+    assert (await desk.written(recording_id, name="another", template="sales"))["output"] == SALES
 
 
 async def test_a_recording_that_came_over_another_api_is_summarized_too(desk: Desk) -> None:

@@ -202,16 +202,23 @@ async def test_of_an_expired_recording_of_which_nothing_came_no_bytes_are_promis
     assert found["failure"]["message"].endswith("was over: nothing of it arrived.")
 
 
-def test_an_upload_token_is_short_signed_and_of_safe_characters():
-    clock, its_id = TurnedClock(), UUID(UUID_1)
-    tokens = UploadTokens(UrlSigner(b"k" * 32))
-    token = tokens.issue(its_id, "p" * 128, clock.now.replace(microsecond=0))
-    assert len(token) <= 256
+@pytest.mark.parametrize("purpose", ["upload-token by a key", "upload-token"])
+async def test_an_upload_token_is_short_signed_and_of_safe_characters(running, purpose):
+    recording = await running.api.create(streaming=False)
+    offered = (await post(running.api, recording, "/upload-url")).json
+    key = running.stores.keys.list_keys()[0]
+    tokens = UploadTokens(running.service.parts.signer, running.service.parts.callers)
+    its_id, expires_at = UUID(UUID_1), running.clock.now.replace(microsecond=0)
+    assert len(offered["upload_token"]) == 90
+    named = key.id if purpose.endswith("key") else key.project_id
+    token = tokens._signed(purpose, its_id, int(expires_at.timestamp()), named)
+    assert token == tokens.issue(its_id, key.id, expires_at) or purpose == "upload-token"
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-    early = clock.now.replace(year=2020)
-    assert tokens.key(token, early).recording_id == f"rec_{its_id.hex}"
-    assert tokens.key(token, clock.now) is None
-    assert UploadTokens(UrlSigner(b"o" * 32)).key(token, early) is None
+    early = running.clock.now.replace(year=2020)
+    allowed = tokens.key(token, early)
+    assert (allowed.recording_id, allowed.project_id) == (f"rec_{its_id.hex}", key.project_id)
+    assert tokens.key(token, running.clock.now) is None
+    assert UploadTokens(UrlSigner(b"o" * 32), running.service.parts.callers).key(token, early) is None
     for place in range(3, len(token)):
         forged = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         assert tokens.key(forged, early) is None

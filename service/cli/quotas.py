@@ -1,0 +1,111 @@
+"""`tapedeck quotas`: what projects use and may have, in the data directory named in the settings.
+
+It works while the service runs: what is set here is in force from the next request on.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import click
+
+from adapters.directory.sqlite import registered
+from adapters.quotas import Quota, QuotaStore
+from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
+from adapters.usage import UsageStore
+from adapters.webhooks.store import endpoint_count
+from service.application.quotas import COUNTED, used_of
+from service.runtime.settings import BadSettings, Settings, load_settings
+
+PROJECTS_SHOWN = 100
+NO_LIMIT = "none"
+
+
+@click.group()
+def quotas() -> None:
+    """Show what projects use and may have; set quotas for one project."""
+
+
+@quotas.command()
+@click.argument("project", required=False)
+def show(project: str | None) -> None:
+    """Show what PROJECT uses, and what it may have; without PROJECT, the 100 that keep most bytes, and those that have
+    quotas of their own."""
+    with _opened() as opened:
+        for project_id in [project] if project else opened.projects():
+            click.echo(project_id)
+            for line in opened.lines(project_id):
+                click.echo(f"  {line}")
+
+
+@quotas.command("set")
+@click.argument("project")
+@click.argument("quota", type=click.Choice([quota.value for quota in Quota]))
+@click.argument("most")
+def set_(project: str, quota: str, most: str) -> None:
+    """Let PROJECT have MOST of QUOTA, a whole number or 'none' for no limit, whatever the settings say."""
+    if most != NO_LIMIT and not (most.isascii() and most.isdecimal() and len(most) <= 18):  # noqa: PLR2004 - 63 bits
+        raise click.BadParameter(f"{most!r} is neither a whole number nor {NO_LIMIT!r}.", param_hint="MOST")
+    with _opened() as opened:
+        opened.own.set_for(project, Quota(quota), None if most == NO_LIMIT else int(most))
+        click.echo(f"{project}: {opened.line(project, Quota(quota))}")
+
+
+@quotas.command()
+@click.argument("project")
+@click.argument("quota", type=click.Choice([quota.value for quota in Quota]), required=False)
+def reset(project: str, quota: str | None) -> None:
+    """Let the settings say again what PROJECT may have: of QUOTA, or of everything."""
+    with _opened() as opened:
+        opened.own.reset(project, None if quota is None else Quota(quota))
+        click.echo(f"{project}: the settings are in force.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    settings: Settings
+    usage: UsageStore
+    own: QuotaStore
+
+    def projects(self) -> list[str]:
+        largest = [project_id for project_id, _ in self.usage.largest(PROJECTS_SHOWN)]
+        return [*largest, *sorted(self.own.all().keys() - set(largest))]
+
+    def lines(self, project_id: str) -> Iterator[str]:
+        for quota in Quota:
+            yield self.line(project_id, quota)
+
+    def line(self, project_id: str, quota: Quota) -> str:
+        own = self.own.of(project_id)
+        most = own[quota] if quota in own else self.settings.quotas[quota]
+        may_have = "no limit" if most is None else f"of {most}"
+        whose = ", set for this project" if quota in own else ""
+        return f"{quota.value:<16} {self._used(project_id, quota)} ({may_have}{whose})"
+
+    def _used(self, project_id: str, quota: Quota) -> int:
+        if quota in COUNTED:
+            return used_of(self.usage.of(project_id).usage, quota)
+        if quota is Quota.WEBHOOKS:
+            return endpoint_count(self.settings.webhooks_path, project_id)
+        return registered(
+            self.settings.directory_path, "end_users" if quota is Quota.END_USERS else "devices", project_id
+        )
+
+
+@contextmanager
+def _opened() -> Iterator[_Opened]:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from None
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        try:
+            usage = UsageStore(settings.usage_path)
+            opened.callback(usage.close)
+            own = QuotaStore(settings.quotas_path)
+            opened.callback(own.close)
+            yield _Opened(settings, usage, own)
+        except (OSError, sqlite3.Error, DatabaseUnavailable, DatabaseTooNew) as error:
+            raise click.ClickException(f"The quotas cannot be used: {str(error).rstrip('.')}.") from None

@@ -1,0 +1,45 @@
+"""Keeps the process small after a peak: glibc, left to itself, keeps what was freed for whatever may come.
+
+Two of its habits matter here. After one large block it serves all blocks up to that size from its heaps, where a small
+block behind them keeps them from ever being given back. And it gives back only what is at a heap's end. So large blocks
+are always mapped, and after a peak it is told to give back what is free. Where there is no glibc, nothing is done.
+"""
+
+import asyncio
+import ctypes
+from collections.abc import Callable
+
+from service.dialects.http.held_bytes import HeldBytes
+
+MAPPED_BYTES = 1024 * 1024
+"""Blocks from this size on are mapped one by one, and unmapped when they are freed."""
+
+PEAK_BYTES = 8 * 1024 * 1024
+SETTLE_SECONDS = 1.0
+"""Between the moment when nothing much is held any more and giving back, so that what held it has ended."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_TRIM_BYTES = 16 * 1024 * 1024
+
+
+def settle_allocator() -> None:
+    """For the whole process, from now on."""
+    libc = ctypes.CDLL(None)
+    set_option = getattr(libc, "mallopt", None)
+    if set_option is not None:
+        set_option(_M_MMAP_THRESHOLD, MAPPED_BYTES)
+        set_option(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+
+
+async def give_back_after_peaks(held: HeldBytes) -> None:
+    """Runs until it is cancelled."""
+    trim = _trim()
+    while True:
+        await held.until_quiet(peak_bytes=PEAK_BYTES)
+        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.to_thread(trim)  # it takes milliseconds, without the interpreter
+
+
+def _trim() -> Callable[[], None]:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return (lambda: None) if trim is None else (lambda: trim(0))

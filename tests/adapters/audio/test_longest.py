@@ -1,0 +1,63 @@
+"""A recording that is longer than accepted is refused by name, as soon as that is known."""
+
+import io
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from adapters.audio import survey as survey_module
+from adapters.audio.errors import TooLong
+from adapters.audio.pcm import SAMPLE_BYTES, stitch_pcm
+from adapters.audio.stitching import stitch
+from tests.tools.abuse.bombs import BLOCK_SAMPLES, flac_bomb
+
+HOUR = timedelta(hours=1)
+FRAMES_PER_HOUR = 8_000 * 3600 // BLOCK_SAMPLES
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Every piece of sound that was decoded to be measured."""
+    pieces, add = [], survey_module._Heard.add
+    monkeypatch.setattr(survey_module._Heard, "add", lambda its, part: (pieces.append(part), add(its, part)))
+    return pieces
+
+
+def openers(*files):
+    return [partial(io.BytesIO, file) for file in files]
+
+
+def test_a_file_that_claims_more_is_refused_before_anything_is_decoded(tmp_path, heard):
+    with pytest.raises(TooLong) as caught:
+        stitch(openers(flac_bomb(0.1, claims_hours=150)), tmp_path / "audio", longest=HOUR)
+    assert (caught.value.reason, heard) == ("recording_too_long", [])
+    assert str(caught.value) == "The recording lasts longer than 1 h, which is the longest that is accepted."
+    assert not (tmp_path / "audio").exists()
+
+
+def test_a_file_that_claims_nothing_is_decoded_no_further_than_is_accepted(tmp_path, heard):
+    with pytest.raises(TooLong):
+        stitch(openers(flac_bomb(3, claims_hours=0)), tmp_path / "audio", longest=HOUR)
+    assert len(heard) <= FRAMES_PER_HOUR + 2
+
+
+def test_files_are_measured_together(tmp_path, heard):
+    half_an_hour = flac_bomb(0.5)
+    with pytest.raises(TooLong):
+        stitch(openers(*[half_an_hour] * 3), tmp_path / "audio", longest=HOUR)
+    assert len(heard) <= FRAMES_PER_HOUR + 2
+
+
+def test_what_lasts_as_long_as_is_accepted_is_taken(tmp_path):
+    bomb = flac_bomb(0.49)
+    assert stitch(openers(bomb, bomb), tmp_path / "audio", longest=HOUR).duration_ms <= 3_600_000
+
+
+def test_bare_samples_are_measured_by_their_bytes(tmp_path):
+    second = bytes(16_000 * SAMPLE_BYTES)
+    longest = timedelta(seconds=2)
+    assert stitch_pcm(openers(second, second), tmp_path / "audio", longest=longest).duration_ms == 2_000
+    with pytest.raises(TooLong):
+        stitch_pcm(openers(second, second, b"\0\0"), tmp_path / "more", longest=longest)
+    assert not (tmp_path / "more").exists()

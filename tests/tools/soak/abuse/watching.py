@@ -1,0 +1,86 @@
+"""What the service takes while it is under attack: memory of each of its processes, disk, and answers of 500."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+from tests.end_to_end.service_process import ServiceProcess
+from tests.tools.peak_memory import peak_bytes
+
+EVERY_SECONDS = 0.5
+_DISK_EVERY = 10
+"""In such looks: walking through the data directory takes longer than the rest."""
+
+
+@dataclass
+class Taken:
+    """The most that was seen. `workers_seen`: how many worker processes there were, one after another."""
+
+    service_bytes: int = 0
+    worker_bytes: int = 0
+    workers_seen: int = 0
+    disk_bytes: int = 0
+    workers: set[int] = field(default_factory=set)
+
+
+@asynccontextmanager
+async def watched(service: ServiceProcess) -> AsyncIterator[Taken]:
+    """Looks again and again until the block ends, and once more then."""
+    taken = Taken()
+    watching = asyncio.create_task(_watch(service, taken))
+    try:
+        yield taken
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await asyncio.to_thread(_look, service, taken, disk=True)
+
+
+async def _watch(service: ServiceProcess, taken: Taken) -> None:
+    look = 0
+    while True:
+        await asyncio.to_thread(_look, service, taken, disk=look % _DISK_EVERY == 0)
+        look += 1
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+def _look(service: ServiceProcess, taken: Taken, *, disk: bool) -> None:
+    if has_ended(service):
+        return
+    assert service.process is not None
+    taken.service_bytes = max(taken.service_bytes, peak_bytes(service.process.pid))
+    for worker in service.workers():
+        with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError, AssertionError):  # it has just ended
+            taken.worker_bytes = max(taken.worker_bytes, peak_bytes(worker.pid))
+            taken.workers.add(worker.pid)
+    taken.workers_seen = len(taken.workers)
+    if disk:
+        taken.disk_bytes = max(taken.disk_bytes, disk_bytes(service.data_dir))
+
+
+def has_ended(service: ServiceProcess) -> bool:
+    return service.process is None or service.process.poll() is not None
+
+
+def disk_bytes(folder: Path) -> int:
+    """What the folder's files take on the disk, without the holes in them."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_blocks * 512
+    return total
+
+
+async def defects(service: ServiceProcess) -> int:
+    """How many requests were answered with 500, which no request may be."""
+    async with aiohttp.ClientSession() as http, http.get(f"{service.url}/metrics") as answer:
+        text = await answer.text()
+    found = re.findall(r'^tapedeck_http_requests_total\{.*status="500".*\} ([\d.e+]+)$', text, re.MULTILINE)
+    return int(sum(map(float, found)))
