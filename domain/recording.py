@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any
 
 from domain.chunks import ChunkTable
+from domain.errors import RecordingTooLarge
 from domain.events import (
     INTEGRITY_FAILURE,
     MOST_SUSPECTS,
@@ -167,6 +168,14 @@ class Recording:
     def superseded_until(self, moment: datetime) -> list[Superseded]:
         """Of the superseded bytes that are kept, those that were so at `moment`."""
         return [each for each in self.superseded.values() if each.at <= moment]
+
+    def check_room(self, number: int, size_bytes: int, most_bytes: int | None) -> None:
+        """Raises: RecordingTooLarge if it would have more than `most_bytes` with so many in chunk `number`. Fewer bytes
+        than the chunk has are always accepted in place of those."""
+        stored = self.chunks.get(number)
+        added_bytes = size_bytes - (stored.size_bytes if stored is not None else 0)
+        if most_bytes is not None and added_bytes > 0 and self.chunks.size_bytes + added_bytes > most_bytes:
+            raise RecordingTooLarge(most_bytes)
 
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
