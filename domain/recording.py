@@ -3,6 +3,7 @@
 The state's facts are the events themselves, so evolving only replaces the newest of each kind.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from domain.chunks import ChunkTable
 from domain.errors import RecordingTooLarge
 from domain.events import (
     INTEGRITY_FAILURE,
+    MOST_DAMAGE,
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
@@ -195,13 +197,16 @@ class Recording:
 
     def can_replace(self, number: int) -> bool:
         """Whether other bytes are accepted for this chunk of a complete recording: stitching could not use it, or it
-        failed as a whole, when which chunk was to blame is not always known."""
-        return self.can_be_mended and (self.stitched is None or self.damage_of(number) is not None)
+        failed as a whole, when which chunk was to blame is not always known, or more may be damaged than are named."""
+        if self.stitched is None or len(self.stitched.damage) >= MOST_DAMAGE:
+            return self.can_be_mended
+        return self.damage_of(number) is not None
 
     def damage_of(self, number: int) -> Damage | None:
-        """Why the stitched audio lacks sound of this chunk; None if it has all of it."""
+        """Why the stitched audio lacks sound of this chunk; None if it has all of it, as far as that is named."""
         damage = self.stitched.damage if self.stitched is not None else ()
-        return next((found for found in damage if found.chunk_number == number), None)
+        at = bisect_left(damage, number, key=lambda found: found.chunk_number)  # they are in this order
+        return damage[at] if at < len(damage) and damage[at].chunk_number == number else None
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
         """The known words of these bytes alone."""

@@ -6,7 +6,7 @@ import pytest
 
 from domain import errors
 from domain.commands import AppendChunk, StoreChunk
-from domain.events import Stage
+from domain.events import MOST_DAMAGE, Stage
 from tests.domain.histories import (
     append_chunk,
     appended,
@@ -59,6 +59,20 @@ def test_a_replacement_for_a_damaged_chunk_may_not_make_it_too_large(end):
     assert when(recording, asked(1, b"1234567890")) == [chunk(1, b"1234567890")]
     with pytest.raises(errors.RecordingTooLarge):
         when(recording, asked(1, b"12345678901"))
+
+
+def test_where_more_chunks_may_be_damaged_than_are_named_every_one_can_be_replaced():
+    for damage, outcome in ((MOST_DAMAGE, [chunk(3_000, b"mended")]), (MOST_DAMAGE - 1, None)):
+        chunks = [chunk(number) for number in (*range(1, damage + 1), 3_000)]
+        recording = given(
+            opened(max_chunks=3_000), *chunks, finalized(3_000), stitched(*map(damaged, range(1, damage + 1)))
+        )
+        assert when(recording, store_chunk(damage, b"mended")) == [chunk(damage, b"mended")]
+        if outcome:
+            assert when(recording, store_chunk(3_000, b"mended")) == outcome
+        else:
+            with pytest.raises(errors.RecordingClosed):
+                when(recording, store_chunk(3_000, b"mended"))
 
 
 def test_a_chunk_that_gets_the_next_number_counts_too():
