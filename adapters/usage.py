@@ -17,7 +17,7 @@ from adapters.rebuilding import PositionMoved, one_rebuild
 from adapters.sqlite_file import connect, errors_named, is_of_log, writing
 from adapters.usage_folding import COUNTS, TABLES, Folding
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Increase this with every change to the tables, or to what `domain.usage` makes of an event."""
 
 _LIVE, _NEXT = "", "_next"

@@ -162,10 +162,12 @@ class Recording:
         return chunks + self.transcribed_chunks.size_bytes + made + self.superseded.size_bytes
 
     def blobs_in_use(self) -> set[str]:
-        """The keys of all blobs that its current facts refer to. Walks all chunks."""
+        """The keys of all blobs that its current facts refer to and that are not erased. Walks all chunks."""
         made = (self.stitched, self.transcribed, self.note)
-        keys = {event.blob_key for event in (*self.chunks.values(), *self.transcribed_chunks.values(), *made) if event}
-        return {key for key in (*keys, self.opened.details_key) if key is not None}
+        chunks = self.chunks.values() if self.keeps_chunks else ()
+        keys = {event.blob_key for event in (*chunks, *self.transcribed_chunks.values(), *made) if event is not None}
+        details_key = None if self.erased is ErasedPart.EVERYTHING else self.opened.details_key
+        return {key for key in (*keys, details_key) if key is not None}
 
     def superseded_until(self, moment: datetime) -> list[Superseded]:
         """Of the superseded bytes that are kept, those that were so at `moment`."""

@@ -19,17 +19,22 @@ MOST_UNSEEN = 32
 """How many newer tokens a device may have been given without using one. Of more, the newest are valid."""
 
 ENDED_FOR = timedelta(days=30)
-"""How long `tapedeck keys list` shows a token that is not valid any more."""
+"""How long `tapedeck keys list` shows a token that is not valid any more, at least."""
 
 _FILE = "The key file"
 
 
 class DeviceTokens:
-    """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable."""
+    """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable.
 
-    def __init__(self, keys: KeyStore, *, clock: Clock) -> None:
+    `urls_valid_for`: how long a URL that was made with a token can be valid: only as long as the token is known can it
+    be told that it was revoked.
+    """
+
+    def __init__(self, keys: KeyStore, *, clock: Clock, urls_valid_for: timedelta = timedelta()) -> None:
         self._keys = keys
         self._clock = clock
+        self._known_for = max(ENDED_FOR, urls_valid_for)
 
     def give(self, project_id: str, device_id: str, end_user_id: str, *, asked_with: Key | None = None) -> str:
         """A new token, which is never shown again. Those given before expire in `UNSEEN_FOR` at the latest.
@@ -82,9 +87,12 @@ class DeviceTokens:
                 self._keys.revoke(key.id)
 
     def forget_ended(self) -> int:
-        """Forget those that were revoked or expired `ENDED_FOR` ago. Returns: how many."""
+        """Forget those that were revoked or expired `ENDED_FOR` ago, and with which no URL was made that is valid.
+
+        Returns: how many.
+        """
         with errors_named(_FILE):
-            return self._keys.forget_ended_device_tokens(before=self._clock() - ENDED_FOR)
+            return self._keys.forget_ended_device_tokens(before=self._clock() - self._known_for)
 
     def close(self) -> None:
         self._keys.close()

@@ -10,7 +10,7 @@ from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.note_attempts import written
 from service.application.stage_parts import Effort, StageParts, TookTooLong
-from service.application.stored_content import transcript_of
+from service.application.stored_content import stored, transcript_of
 from service.application.turns import SHORT
 
 
@@ -50,7 +50,7 @@ class NoteWriting:
             about={"recording_id": recording_id.hex},
         )
         prefix = made_prefix(recording_id, "note", recording.edition)
-        blob = await asyncio.to_thread(parts.blobs.put_bytes, prefix, note.to_json())
+        blob = await stored(parts.blobs, prefix, note.to_json())
         return RecordNote(
             at=parts.clock(),
             blob_key=blob.key,

@@ -16,7 +16,7 @@ from service.application.note_attempts import written
 from service.application.note_orders import ordered_note_prefix
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import TookTooLong
-from service.application.stored_content import content_of, transcript_of
+from service.application.stored_content import content_of, stored, transcript_of
 from service.application.turns import SHORT, Turns
 
 
@@ -88,7 +88,7 @@ class OrderWriting:
             about={"note_order_id": order_id.hex},
         )
         prefix = ordered_note_prefix(ordered.recording_id, order_id)
-        blob = await asyncio.to_thread(self._blobs.put_bytes, prefix, note.to_json())
+        blob = await stored(self._blobs, prefix, note.to_json())
         return FulfilOrder(
             at=self._clock(),
             blob_key=blob.key,

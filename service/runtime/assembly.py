@@ -291,7 +291,9 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(directory.close)
     kept_answers = KeptAnswers.in_directory(settings.data_dir)
     opened.callback(kept_answers.close)
-    device_tokens = DeviceTokens(KeyStore(settings.keys_path, clock=clock), clock=clock)
+    device_tokens = DeviceTokens(
+        KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window
+    )
     opened.callback(device_tokens.close)
     directory_thread = OneThread("directory")
     opened.callback(directory_thread.close)

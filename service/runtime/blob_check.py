@@ -22,7 +22,6 @@ from domain.events import (
     AmbientSessionUpdated,
     ChunkStored,
     ContentErased,
-    ErasedPart,
     LoggedEvent,
     NoteOrdered,
     RecordingDeleted,
@@ -122,7 +121,7 @@ def _needed_by(reader: EventReader, stream: bytes) -> set[str]:
     """The keys of the blobs that the recording still refers to."""
     history = reader.history(UUID(bytes=stream))
     recording = fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent))
-    if recording is None or recording.erased is ErasedPart.EVERYTHING:
+    if recording is None:
         return set()
     return recording.blobs_in_use() | {each.blob_key for each in recording.superseded.values()}
 

@@ -4,11 +4,13 @@ from functools import reduce
 
 import pytest
 
-from domain.events import Stage
-from domain.usage import OrderUsage, RecordingUsage, evolve_order_usage, evolve_recording_usage
+from domain.events import RECORDING_EVENT_TYPES, ErasedPart, Stage
+from domain.recording import fold
+from domain.usage import _CHANGES, OrderUsage, RecordingUsage, evolve_order_usage, evolve_recording_usage
 from tests.domain.histories import (
     RECORDING_OF_ORDER,
     chunk,
+    content_erased,
     deleted,
     expired,
     failed,
@@ -37,6 +39,29 @@ def test_everything_that_is_stored_counts_until_the_recording_is_deleted():
     for length in range(1, len(HISTORY) + 1):
         assert usage_after(*HISTORY[:length]).kept_bytes == sum(SIZES[:length])
     assert usage_after(*HISTORY, deleted()) is None
+
+
+REPLACED = [opened(), chunk(1, b"12345"), chunk(2, b"123"), chunk(1, b"1234567"), finalized(2), stitched()]
+REPLACED += [transcribed(), note_written()]
+EXPIRED = [opened(), chunk(1, b"12345"), chunk(1, b"123"), expired("1 chunk")]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*REPLACED, content_erased(ErasedPart.SUPERSEDED, 5, until=400), content_erased(ErasedPart.CHUNKS, 10)],
+        [*EXPIRED, content_erased(ErasedPart.EVERYTHING, 8)],
+    ],
+)
+def test_it_is_at_every_moment_what_the_recording_itself_says_that_it_keeps(events):
+    for length in range(1, len(events) + 1):
+        assert usage_after(*events[:length]).kept_bytes == fold(events[:length]).kept_bytes
+
+
+def test_every_event_that_says_how_many_bytes_there_are_counts():
+    sized = {event for event in RECORDING_EVENT_TYPES.values() if "size_bytes" in event.model_fields}
+    assert sized
+    assert sized <= _CHANGES.keys()
 
 
 def test_a_replaced_chunk_counts_beside_the_one_that_replaced_it():

@@ -15,7 +15,7 @@ from tests.tools.soak.abuse.watching import Taken
 
 def test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to() -> None:
     """On the real service; too few recordings for their times to be compared."""
-    options = "--minutes 0.03 --clients 1 --attack nested-metadata --attack floods --attack junk-samples"
+    options = "--minutes 0.03 --clients 1 --attack junk-metadata --attack bad-keys"
     done = make(REPOSITORY, "soak-abuse", f"ARGS={options}")
     assert done.returncode == 0, done.stdout + done.stderr
     closing = done.stdout.splitlines()[-1]
@@ -30,14 +30,14 @@ def honest(seconds: float = 1.0, **fields: Any) -> Honest:
 def findings(**fields: Any) -> Findings:
     """A run without a fault, but for these fields."""
     hostile = Tally()
-    hostile.add("floods", "401 unauthorized: No.")
+    hostile.add("bad-keys", "401 unauthorized: No.")
     return Findings(
         **{
             "honest": [Group("Bota", honest(), honest())],
             "hostile": hostile,
             "taken": Taken(),
             "bounds": Bounds(service_bytes=10, worker_bytes=10, disk_bytes=10),
-            "attacks": ["floods"],
+            "attacks": ["bad-keys"],
         }
         | fields
     )
@@ -50,7 +50,7 @@ def beside(attacked: Honest) -> list[Group]:
 def answered(*answers: str) -> Tally:
     tally = Tally()
     for answer in answers:
-        tally.add("floods", answer)
+        tally.add("bad-keys", answer)
     return tally
 
 
@@ -72,11 +72,11 @@ def a_tenth_slow() -> Honest:
         ({"honest": beside(honest(refused=["GET /v1: 500"]))}, "Bota, attacked: GET /v1: 500"),
         ({"honest": beside(honest(asked_to_wait=11))}, "asked to wait 11 times"),
         ({"honest": beside(Honest())}, "no recording came to its transcript"),
-        ({"hostile": answered()}, "floods: never refused with '401 '"),
-        ({"hostile": answered("200", "503 busy: Later.")}, "floods: never refused with '401 '"),
+        ({"hostile": answered()}, "bad-keys: never refused with '401 '"),
+        ({"hostile": answered("200", "503 busy: Later.")}, "bad-keys: never refused with '401 '"),
         (
             {"hostile": answered("401 unauthorized: No.", "500 internal_error: Oh.")},
-            "floods: answered 1 times with '500",
+            "bad-keys: answered 1 times with '500",
         ),
         ({"hostile": answered("401 unauthorized: No.", "no answer: TimeoutError")}, "with 'no answer"),
         ({"taken": Taken(service_bytes=11)}, "memory of the service"),

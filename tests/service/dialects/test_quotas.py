@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.quotas import Quota, QuotaStore
 from domain.identity import recording_id
+from service.application import clock as clock_module
 from service.dialects.dragon.names import recording_named, tenant_of_customer
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, keys_in, silence
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, ids
@@ -134,6 +136,21 @@ async def test_expired_and_completed_recordings_are_open_no_more(running, own):
     running.turn(hours=5)
     await until(running, open_recordings=0)
     await running.api.create()
+
+
+async def test_what_was_replaced_or_expired_makes_room_once_its_retention_is_over(running, own, monkeypatch):
+    monkeypatch.setattr(clock_module, "LONGEST_SLEEP", timedelta(seconds=0.1))
+    own.set_for(project_of(running), Quota.BYTES, 2 * len(BODY))
+    recording = await running.api.upload([BODY])
+    assert (await running.api.put(recording, 1, BODY[::-1])).status == 200
+    await until(running, kept_bytes=2 * len(BODY))
+    refused = await running.api.call("POST", "/v1/recordings", body={"end_user_id": "eu_1"})
+    check_refused(refused, 507, "bytes", 2 * len(BODY))
+    running.turn(hours=running.settings.chunk_retention_hours + 5)
+    await until(running, kept_bytes=len(BODY))
+    await running.api.create()
+    running.turn(hours=running.settings.expired_retention_hours + 5)
+    await until(running, kept_bytes=0)
 
 
 async def until(running: Running, **holds: int) -> None:

@@ -30,6 +30,7 @@ from tests.domain.histories import (
     opened,
     stitched,
 )
+from tests.tools.simulation.no_quotas import NO_QUOTAS
 
 RETENTION = timedelta(hours=2)
 
@@ -44,7 +45,9 @@ class Rig:
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.now = at(1)
         self.recordings, settling, clock = Recordings(self.log), KeyedLocks(), lambda: self.now
-        self.uploads = Uploads(self.recordings, self.blobs, clock=clock, metrics=Metrics(), settling=settling)
+        self.uploads = Uploads(
+            self.recordings, self.blobs, quotas=NO_QUOTAS, clock=clock, metrics=Metrics(), settling=settling
+        )
         self.erasing = Erasing(self.recordings, self.blobs, settling=settling, clock=clock)
 
     async def opened(self):

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from adapters.event_log.mapper import RecordedEvent
 from domain.ambient_session import fold_session
-from domain.events import EVENT_TYPES, Count, Since
+from domain.events import EVENT_TYPES, Count, ErasedPart, Since
 from domain.events import Stitched as StitchedEvent
 from domain.note_order import fold_order
 from domain.recording import fold
@@ -41,6 +41,7 @@ EXAMPLES = [
     histories.deleted(),
     histories.chunk_transcribed(1),
     histories.transcription_requested("es-419", "whisper", is_anew=True),
+    histories.content_erased(ErasedPart.SUPERSEDED, 1_100, until=5),
 ]
 ORDER_EXAMPLES = [
     histories.note_ordered(),

@@ -1,1 +1,1 @@
-"""What hostile callers send: generators for tests and for `make soak-abuse`."""
+"""What hostile clients send: a module for each attack, for tests and for `make soak-abuse`."""

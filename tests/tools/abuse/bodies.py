@@ -15,7 +15,8 @@ _BLOCK = b"0," * (64 * 1024)
 class UnfinishedBodies:
     """Attacks memory: each announces a large body and sends all but its last byte, so that it is held and never used.
 
-    `head`: headers besides those of the body. `answers`: those that came all the same, a status and the headers each.
+    `head`: headers besides those of the body. `address`: of this machine, from which they come.
+    `answers`: those that came all the same, a status and the headers each.
     """
 
     host: str
@@ -26,6 +27,7 @@ class UnfinishedBodies:
     beginning: bytes = b'{"chunk": ['
     method: str = "POST"
     is_chunked: bool = False
+    address: str = "127.0.0.1"
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _reading: list[asyncio.Task[None]] = field(default_factory=list)
@@ -46,7 +48,7 @@ class UnfinishedBodies:
         await asyncio.gather(*(self._send() for _ in range(count)))
 
     async def _send(self) -> None:
-        reader, writer = await asyncio.open_connection(self.host, self.port)
+        reader, writer = await asyncio.open_connection(self.host, self.port, local_addr=(self.address, 0))
         self._writers.append(writer)
         answered = asyncio.create_task(self._read(reader))
         self._reading.append(answered)

@@ -14,6 +14,7 @@ from domain.events import (
     Stitched,
     Transcribed,
 )
+from domain.recording import fold
 from domain.summary import RecordingSummary, evolve_summary
 from service.application.blob_names import recording_prefix
 from tests.tools.simulation.clients import Client
@@ -46,13 +47,19 @@ def check_blobs(world: World, recording_id: UUID) -> None:
         if left:
             _accuse(world, recording_id, f"blobs are left after its deletion: {sorted(left)}")
         return
-    chunks = {event.number: event for event in history if isinstance(event, ChunkStored)}
-    keys = [chunks[number].blob_key for number in sorted(chunks)]
-    if any(key is not None and key not in world.bodies for key in keys):
+    recording = fold(history)
+    assert recording is not None
+    needed = recording.blobs_in_use()
+    if recording.keeps_chunks and any(key not in world.bodies for key in _chunk_keys(history).values() if key):
         _accuse(world, recording_id, "the bytes of a chunk are lost")
     for event, made in _made(world, history):
-        if world.bodies.get(event.blob_key) != made:
+        is_lost = event.blob_key in needed and event.blob_key not in world.bodies
+        if is_lost or world.bodies.ever.get(event.blob_key) != made:
             _accuse(world, recording_id, f"{type(event).__name__} is not made of the chunks in force")
+
+
+def _chunk_keys(history: Sequence[RecordingEvent]) -> dict[int, str | None]:
+    return {event.number: event.blob_key for event in history if isinstance(event, ChunkStored)}
 
 
 def _made(
@@ -68,7 +75,7 @@ def _made(
             case Stitched():
                 left_out = {damage.chunk_number for damage in event.damage}
                 used = [keys[number] for number in sorted(keys) if number not in left_out]
-                audio = b"".join(world.bodies.get(key, b"") for key in used if key is not None)
+                audio = b"".join(world.bodies.ever.get(key, b"") for key in used if key is not None)
                 yield event, audio
             case Transcribed():
                 said = said_in(event.language, audio)

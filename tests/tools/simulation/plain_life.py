@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from domain.events import (
     ChunkStored,
     ChunkTranscribed,
+    ContentErased,
+    ErasedPart,
     Failed,
     FinalizePolicy,
     FinalizeRequested,
@@ -56,7 +58,7 @@ class PlainLife:
         self._failed: Failed | None = None
         self._damaged: set[int] = set()
         self._is_mended = False
-        self._deleted = False
+        self._deleted = self._is_erased = False
         self._language = _language(opened.language or DEFAULT_LANGUAGE)
 
     @property
@@ -76,14 +78,20 @@ class PlainLife:
                 self._end_stage(event)
             case Failed():
                 self._fail(event)
-            case RetryRequested():
-                self._retry(event)
-            case TranscriptionRequested():
-                self._want_words(event)
+            case RetryRequested() | TranscriptionRequested():
+                self._begin_again(event)
+            case ContentErased():
+                self._erase(event)
             case RecordingDeleted():
                 self._deleted = True
             case RecordingOpened():
                 self._accuse("it was opened twice")
+
+    def _begin_again(self, event: RetryRequested | TranscriptionRequested) -> None:
+        if isinstance(event, RetryRequested):
+            self._retry(event)
+        else:
+            self._want_words(event)
 
     def _retry(self, event: RetryRequested) -> None:
         if self._is_mended:
@@ -107,6 +115,16 @@ class PlainLife:
         if event.is_anew:
             self._done = [Stage.STITCH]
             self._failed = None
+
+    def _erase(self, event: ContentErased) -> None:
+        if event.part is ErasedPart.SUPERSEDED:
+            return
+        self._never(self._is_erased, "it was erased twice")
+        self._is_erased = True
+        has_expired = self._failed is not None and self._failed.stage is Stage.UPLOAD
+        is_in_audio = Stage.STITCH in self._done and not self._damaged
+        is_useless = is_in_audio if event.part is ErasedPart.CHUNKS else has_expired
+        self._never(not is_useless, f"{event.part} was erased while it was of use")
 
     def _never(self, wrong: bool, what: str) -> None:
         if wrong:

@@ -69,8 +69,8 @@ FAULTS = (
     Fault(
         "retried from the first stage instead of the failed one",
         "domain/decisions.py",
-        "RetryRequested(at=command.at, stage=recording.failed.stage)",
-        "RetryRequested(at=command.at, stage=Stage.STITCH)",
+        "stage = recording.failed.stage",
+        "stage = Stage.STITCH",
     ),
     Fault(
         "what was made of a damaged chunk is taken for what is made of the one that replaced it",
@@ -81,8 +81,8 @@ FAULTS = (
     Fault(
         "the transcript of a damaged chunk outlives its replacement",
         "domain/recording.py",
-        "failed=None, stitched=None, transcribed=None, note=None)",
-        "failed=None, stitched=None)",
+        "failed=None, stitched=None, transcribed=None, note=None, superseded=superseded)",
+        "failed=None, stitched=None, superseded=superseded)",
     ),
     Fault(
         "metadata replaces bytes",

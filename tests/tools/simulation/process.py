@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from adapters.event_log.log import EventLog
 from domain.events import Stage
+from service.application.erasing import Erasing
 from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
 from service.application.retry import RetryPolicy
@@ -17,9 +18,11 @@ from service.application.stages import STAGES
 from service.application.turns import Turns
 from service.application.uploads import Uploads
 from service.followers.deletion import Deletion
+from service.followers.eraser import EXPIRED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower
+from service.followers.superseded_eraser import SupersededEraser
 from service.followers.supervision import keep_running
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.audit import AuditedRecordings
@@ -41,6 +44,10 @@ T = TypeVar("T")
 
 class ConnectionLost(Exception):
     """The process ended before it answered, or its answer was lost."""
+
+
+RETENTION = timedelta(seconds=3)
+"""Of chunks, superseded bytes and expired recordings: short enough to be over within a run."""
 
 
 class Process:
@@ -65,13 +72,14 @@ class Process:
             self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
         )
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
+        settling = KeyedLocks()
         self.uploads = Uploads(
             self.recordings,
             self.blobs,
             quotas=NO_QUOTAS,
             clock=world.clock,
             metrics=METRICS,
-            settling=KeyedLocks(),
+            settling=settling,
         )
         self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
         deletion = Deletion(
@@ -87,7 +95,19 @@ class Process:
             clock=world.clock,
         )
         publisher = Publisher(self.log, world.topic)
-        followers = [(each.name, each.run) for each in (self.projector, deletion, expirer, publisher)]
+        erasing = Erasing(self.recordings, self.blobs, settling=settling, clock=world.clock)
+        shared: dict[str, Any] = {
+            "log": self.log,
+            "erasing": erasing,
+            "positions": world.positions,
+            "clock": world.clock,
+        }
+        erasers = [
+            Eraser("erase-stitched-chunks", STITCHED_CHUNKS, RETENTION, **shared),
+            Eraser("erase-expired", EXPIRED_RECORDINGS, RETENTION, **shared),
+            *([SupersededEraser(RETENTION, **shared)] if world.has_one_process else []),
+        ]
+        followers = [(each.name, each.run) for each in (self.projector, deletion, *erasers, expirer, publisher)]
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
         turns = Turns(random.choice((1, 2, 8)), clock=world.loop.time)
         works: Mapping[Stage, Work] = {

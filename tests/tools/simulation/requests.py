@@ -68,8 +68,8 @@ class Handlers:
         return stored.number
 
     async def hear_chunk(self, process: Process, number: int, body: bytes) -> None:
-        """Record a chunk's words, which here are the chunk itself."""
-        heard = described(blob_prefix(self._id, "chunk"), body)
+        """Record a chunk's words, as many bytes as the chunk, which nobody has stored."""
+        heard = described(blob_prefix(self._id, f"words-{number}"), body)
         command = commands.RecordChunkTranscribed(
             at=self._world.clock(),
             number=number,

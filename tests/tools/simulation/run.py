@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from adapters.speech.port import EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.recording import Phase, phase_of
 from service.application.streams import Contended
-from service.followers import jobs
+from service.followers import jobs, superseded_eraser
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.clients import Client
 from tests.tools.simulation.invariants import check_everything
@@ -99,8 +100,9 @@ class Simulation:
         world, random = self._world, self._random
         world.faults.choose()
         clients = [Client(world, f"r{number}", self._some_process) for number in range(random.choice((1, 1, 2, 3, 5)))]
+        world.has_one_process = random.random() >= 0.4
         homes = [asyncio.create_task(self._keep_up("p0", follows=True))]
-        if random.random() < 0.4:
+        if not world.has_one_process:
             homes.append(asyncio.create_task(self._keep_up("p1", follows=random.random() < 0.5)))
         lives = asyncio.gather(*(client.live() for client in clients))
         trouble = random.uniform(5, 30)
@@ -169,8 +171,13 @@ class Simulation:
             all(phase_of(state) in ENDED for state in states if state is not None)
             and world.summaries.position() == head
             and world.topic.position == head
-            and all(world.positions.load(name) == head for name in ("stitch", "transcribe", "note", "erase"))
+            and all(world.positions.load(name) == head for name in self._followers())
         )
+
+    def _followers(self) -> list[str]:
+        """Those that act on recordings: what they do adds to the log."""
+        superseded = ["erase-superseded"] if self._world.has_one_process else []
+        return ["stitch", "transcribe", "note", "erase", "erase-stitched-chunks", "erase-expired", *superseded]
 
     def clear_away(self) -> None:
         """Let what crashed or hangs end now: what it does no longer counts."""
@@ -200,12 +207,13 @@ class _Watch(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error is None or isinstance(error, INJECTED):
             return
-        if isinstance(error, BlobNotFound) and self._is_deleted(UUID(record.__dict__["recording_id"])):
-            return  # the recording was deleted in the middle of the work
+        if isinstance(error, BlobNotFound) and self._is_useless(UUID(record.__dict__["recording_id"]), error.key):
+            return  # the recording was deleted, or the bytes were superseded, in the middle of the work
         self._world.accuse(f"logged: {record.getMessage()}: {error!r}")
 
-    def _is_deleted(self, recording_id: UUID) -> bool:
-        return phase_of(self._world.log.states(recording_id)[-1]) is Phase.DELETED
+    def _is_useless(self, recording_id: UUID, key: str) -> bool:
+        recording = self._world.log.states(recording_id)[-1]
+        return recording is None or phase_of(recording) is Phase.DELETED or key not in recording.blobs_in_use()
 
 
 @contextmanager
@@ -226,6 +234,7 @@ def _quick_settings(seed: int) -> Iterator[None]:
     """Limits so small that a short run reaches them, and longer pauses between checks for other processes' commits."""
     random = Random(f"{seed} limits")
     chosen = (
+        (superseded_eraser, "SHORTEST_RETENTION", timedelta(seconds=2)),
         (log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 4.0),
         (log_module, "RECENT_EVENTS", random.choice((0, 3, 4_096))),
         (log_module, "LARGEST_COMMIT", random.choice((1, 2, 1_024))),

@@ -13,9 +13,10 @@ from adapters.worker_processes import WorkerDied
 from domain.commands import EndStage, RecordNote, RecordStitched, RecordTranscribed
 from domain.events import Damage
 from domain.recording import Recording
-from service.application.blob_names import blob_prefix
+from service.application.blob_names import made_prefix
 from service.application.clock import Clock
 from service.application.stage_parts import Effort
+from service.application.stored_content import stored
 from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
@@ -61,7 +62,7 @@ class SimulatedWork:
         left_out = {found.chunk_number for found in damage}
         keys = [chunk.blob_key for chunk in recording.chunks_to_stitch() if chunk.number not in left_out]
         audio = b"".join([await self._read(key) for key in keys if key is not None])
-        blob = await self._put(recording_id, "audio", audio)
+        blob = await self._put(recording_id, recording, "audio", audio)
         return RecordStitched(
             at=self._clock(),
             blob_key=blob.key,
@@ -81,7 +82,7 @@ class SimulatedWork:
         assert recording.stitched is not None
         audio = await self._read(recording.stitched.blob_key)
         language = recording.language_wanted or DEFAULT_LANGUAGE
-        blob = await self._put(recording_id, "transcript", said_in(language, audio))
+        blob = await self._put(recording_id, recording, "transcript", said_in(language, audio))
         return RecordTranscribed(
             at=self._clock(),
             blob_key=blob.key,
@@ -100,7 +101,7 @@ class SimulatedWork:
         await self._worker(lambda: EngineRefused("simulated", "it does not want to"))
         assert recording.transcribed is not None
         transcript = await self._read(recording.transcribed.blob_key)
-        blob = await self._put(recording_id, "note", b"noted: " + transcript)
+        blob = await self._put(recording_id, recording, "note", b"noted: " + transcript)
         return RecordNote(
             at=self._clock(),
             blob_key=blob.key,
@@ -126,5 +127,5 @@ class SimulatedWork:
     async def _read(self, key: str) -> bytes:
         return b"".join([block async for block in self._blobs.read(key)])
 
-    async def _put(self, recording_id: UUID, kind: str, body: bytes) -> StoredBlob:
-        return await asyncio.to_thread(self._blobs.put_bytes, blob_prefix(recording_id, kind), body)
+    async def _put(self, recording_id: UUID, recording: Recording, kind: str, body: bytes) -> StoredBlob:
+        return await stored(self._blobs, made_prefix(recording_id, kind, recording.edition), body)

@@ -29,6 +29,9 @@ class World:
     in_doubt: Counter[str] = field(default_factory=Counter)
     """Blobs of requests that were cut off between storing bytes and recording them."""
 
+    has_one_process: bool = True
+    """As with a real data directory. Only then are superseded bytes erased, since uploads and erasing share locks."""
+
     def __post_init__(self) -> None:
         self.random = Random(f"{self.seed} world")
         self.faults = Faults(Random(f"{self.seed} faults"), trace=self.trace)
@@ -36,7 +39,7 @@ class World:
         self.loop.set_task_factory(_owned_task)
         self.loop.set_exception_handler(lambda _, context: self.accuse(f"asyncio: {context}"))
         self.log = MemoryLog(trace=self.trace)
-        self.bodies: dict[str, bytes] = {}
+        self.bodies = Bodies()
         self.positions = MemoryPositionStore()
         self.summaries = MemorySummaryStore()
         self.topic = Topic(self.faults)
@@ -54,6 +57,18 @@ class World:
     def trace_hash(self) -> str:
         """Equal for two runs that did the same things at the same times in the same order."""
         return hashlib.sha256("\n".join([*self.lines, str(self.loop.steps)]).encode()).hexdigest()
+
+
+class Bodies(dict[str, bytes]):
+    """What is stored. `ever`: also what no longer is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever: dict[str, bytes] = {}
+
+    def __setitem__(self, key: str, body: bytes) -> None:
+        super().__setitem__(key, body)
+        self.ever[key] = body
 
 
 def _owned_task(loop: asyncio.AbstractEventLoop, coro: Any, context: Any = None) -> asyncio.Task[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import aiohttp
 import pytest
 
 from adapters.keys import KeyKind
@@ -31,6 +32,7 @@ from tests.domain.histories import (
 from tests.end_to_end.service_process import Answer, Api
 from tests.service.dialects.bota.webhook_receiver import Receiver
 from tests.service.running_service import Running, TurnedClock, running_service
+from tests.tools.abuse.floods import Flood
 
 PROJECT = "proj_summaries"
 TALK = transcript_of("We have a problem, it is too slow.", "Our budget is $900.", "I will send you an offer tomorrow.")
@@ -220,6 +222,11 @@ async def test_too_many_that_wait_are_refused_by_name_and_one_that_is_ordered_al
         assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
         assert (refused.error["code"], refused.error["quota"]) == ("quota_exceeded", "waiting_notes")
     assert (await desk.ordered(recording_id, name="first", prompt=PROMPT))["id"] == first["id"]
+    key = desk.stores.keys.create(KeyKind.SECRET, project_id=PROJECT)
+    flood = Flood(desk.running.settings.base_url, key.token)
+    async with aiohttp.ClientSession() as http:
+        await flood.summaries(http, f"txn_{recording_id.hex}", 9)
+    assert flood.tried("summary") == {(429, "quota_exceeded"): 9}
     quotas.set_for(PROJECT, Quota.WAITING_NOTES, 1)
     quotas.close()
     await desk.settled(first)

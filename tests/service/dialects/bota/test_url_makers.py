@@ -14,7 +14,7 @@ AUDIO = short_speech()
 
 @pytest.fixture
 async def running(tmp_path):
-    async with running_service(tmp_path / "data", TurnedClock(), upload_hours=100, download_hours=24) as running:
+    async with running_service(tmp_path / "data", TurnedClock(), upload_hours=1000, download_hours=24) as running:
         yield running
 
 
@@ -139,6 +139,20 @@ async def test_but_a_devices_url_ends_when_its_token_is_revoked_and_when_the_dev
     assert (await newer.put(later, 1, b"1")).status == 200
     running.stores.device_tokens.revoke(project.id, device_id=project.owner["device_id"])
     assert is_of_the_maker(await newer.put(later, 2, b"2"))
+
+
+async def test_a_revoked_token_is_remembered_for_as_long_as_a_url_of_it_could_be_used(running, project):
+    device, first = project.given_token()
+    recording = await device.create(end_user_id=None)
+    project.keys.revoke(first.id)
+    running.turn(days=31)
+    newer, _ = project.given_token()
+    assert running.stores.device_tokens.forget_ended() == 0
+    assert is_of_the_maker(await device.put(recording, 1, b"1"))
+    assert (await newer.put(await newer.create(end_user_id=None), 1, b"1")).status == 200
+    running.turn(days=11)
+    assert running.stores.device_tokens.forget_ended() == 1
+    assert "expired" in (await device.put(recording, 1, b"1")).error["message"]
 
 
 async def test_a_device_that_is_bound_to_another_end_user_does_not_revive_the_urls_of_the_first(running, project):

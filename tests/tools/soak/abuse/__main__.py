@@ -30,8 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
         found = asyncio.run(soak(Path(folder), size, asked.attack or list(BY_NAME), tell=_tell))
         faults = found.faults()
         print("\n".join(found.lines()))
-        if faults:
-            print(f"The end of the service's log:\n{_tail(Path(folder) / 'data.log')}")
     for fault in faults:
         print(f"FAULT  {fault}")
     print(f"{found.closing_line()}; {time.perf_counter() - started:.0f} s")
@@ -40,10 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _tell(progress: str) -> None:
     print(progress, flush=True)
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(line[:500] for line in log.read_text(errors="replace").splitlines()[-20:])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ SUCCESS = ("20[0-9]$",)
 TO_WAIT = ("429 ", "503 ")
 """Refusals that say when to come again: any attack may meet them."""
 
+CUT_OFF = "cut off when the time was over"
+"""By the attacker itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
@@ -25,7 +28,7 @@ class Attack:
     pause_seconds: float = 0.2
 
     def unexpected(self, answers: Counter[str]) -> list[str]:
-        known = (*self.refusals, *self.others, *TO_WAIT)
+        known = (*self.refusals, *self.others, *TO_WAIT, CUT_OFF)
         return [answer for answer in answers if not any(re.match(each, answer) for each in known)]
 
     def missing(self, answers: Counter[str]) -> list[str]:

@@ -1,20 +1,21 @@
 """One hostile client in its own project: what attacks are made of. Whatever it is answered is counted."""
 
 import asyncio
+import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.end_to_end.dragon_client import AUDIO, chunk_form
 from tests.end_to_end.service_process import ENDED
 from tests.tools.soak.abuse.calling import Caller, bearer
-from tests.tools.soak.abuse.naming import answer_name, end_name
+from tests.tools.soak.abuse.naming import end_name
 
 POLL_SECONDS = 1.0
-_DORSUM = "/api/consultations/transcribe"
+ENDS_WITHIN_SECONDS = 900
+"""A hostile recording may wait for its turn, but not without end."""
+DORSUM_PATH = "/api/consultations/transcribe"
 
 
 @dataclass(frozen=True)
@@ -54,25 +55,31 @@ class Attacker:
         return (await self.caller.tried("PUT", url, body=body, key=False)).status
 
     async def upload(self, chunks: Sequence[bytes], *, codec: str) -> dict[str, Any] | None:
-        """A finalized recording of these chunks, if all that is taken."""
+        """A finalized recording of these chunks; None if not all that is taken."""
         recording = await self.create(codec=codec)
         if recording is None:
             return None
         for number, chunk in enumerate(chunks, 1):
             if await self.put(recording, number, chunk) != 200:
+                await self.delete(recording)
                 return None
         declared = {"total_chunks": len(chunks), "final_duration_ms": 1000}
         answer = await self.caller.tried("POST", f"/v1/recordings/{recording['id']}/finalize", body=declared)
         return recording if answer.status == 200 else None
 
     async def upload_to_its_end(self, chunks: Sequence[bytes], *, codec: str) -> None:
-        """How the recording ends is counted, too."""
+        """How the recording ends is counted, too. Then it is deleted, so that there is room for another."""
         recording = await self.upload(chunks, codec=codec)
+        deadline = time.monotonic() + ENDS_WITHIN_SECONDS
         while recording is not None:
+            if time.monotonic() > deadline:
+                self.caller.count(f"not ended within {ENDS_WITHIN_SECONDS} s")
+                return
             await asyncio.sleep(POLL_SECONDS)
             answer = await self.caller.tried("GET", f"/v1/recordings/{recording['id']}")
             if answer.status == 200 and answer.json["status"] in ENDED:
                 self.caller.count(end_name(answer.json))
+                await self.delete(recording)
                 return
 
     async def delete(self, recording: dict[str, Any]) -> None:
@@ -84,29 +91,7 @@ class Attacker:
 
     async def dorsum(self, body: bytes) -> None:
         headers = self.dorsum_keys | {"Content-Type": "application/json"}
-        await self.caller.tried("POST", _DORSUM, body=body, headers=headers, key=False)
-
-    async def dorsum_that_stays_unfinished(self, body: bytes, *, missing: int, seconds: float) -> None:
-        """All of a body but its last bytes; then nothing, until the service answers or hangs up or it has been long
-        enough."""
-        parts = urlsplit(self.caller.url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=(self.address, 0))
-        head = [f"POST {_DORSUM} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body)}"]
-        head += [f"{name}: {value}" for name, value in self.dorsum_keys.items()]
-        head += ["Content-Type: application/json", "", ""]
-        try:
-            async with asyncio.timeout(seconds):
-                with suppress(ConnectionError):
-                    writer.write("\r\n".join(head).encode() + body[:-missing])
-                    await writer.drain()
-                status, _, content = (await reader.read()).partition(b"\r\n\r\n")
-            self.caller.count(answer_name(int(status.split()[1]), content) if status else "hung up")
-        except ConnectionError:
-            self.caller.count("hung up")
-        except TimeoutError:
-            self.caller.count("waited for")
-        finally:
-            writer.transport.abort()
+        await self.caller.tried("POST", DORSUM_PATH, body=body, headers=headers, key=False)
 
     async def dragon(self, chunk_id: int, content: bytes, *, correlation_id: str) -> None:
         ids = self.project.dragon_ids | {"correlationId": correlation_id}

@@ -13,7 +13,7 @@ from tests.tools.soak.abuse.watching import Taken
 MOST_SLOWER = 3.0
 """How many times as long as alone an honest recording may take from finalize to transcript."""
 MOST_ASKED_TO_WAIT = 0.01
-"""Of all honest requests."""
+"""Of all honest requests, and one of them anyway."""
 ENOUGH = 8
 """Recordings, alone and beside the attacks: with fewer, their times say nothing about the service."""
 
@@ -54,7 +54,7 @@ class Group:
             yield from (f"{name}: {refused}" for refused in honest.refused)
             if not honest.seconds:
                 yield f"{name}: no recording came to its transcript"
-            if honest.asked_to_wait > MOST_ASKED_TO_WAIT * honest.answered:
+            if honest.asked_to_wait > max(1, MOST_ASKED_TO_WAIT * honest.answered):
                 yield f"{name}: asked to wait {honest.asked_to_wait} times, answered {honest.answered} times"
         if self.can_be_compared:
             for which, ratio in zip(("the median", "the slowest tenth"), self.slower, strict=True):

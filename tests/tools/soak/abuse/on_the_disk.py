@@ -1,36 +1,37 @@
 """Attacks on what is kept: bytes, events and rows that nobody ever takes away again."""
 
-from random import Random
 from uuid import uuid4
 
+from tests.tools.abuse.floods import Flood
+from tests.tools.abuse.replacements import Replacements
 from tests.tools.soak.abuse.attack import Attack
 from tests.tools.soak.abuse.attacker import Attacker
+from tests.tools.soak.abuse.operating import MEBIBYTE
 
-MEBIBYTE = 1024 * 1024
+_OF_EACH = 10
+"""Of everything that a flood makes more of, in one go."""
+_REPLACED = 100
+
+
+async def _flood(attacker: Attacker) -> None:
+    """Recordings, chunks, webhooks, end users and devices without end."""
+    flood = attacker.kept.setdefault("flood", Flood(attacker.caller.url, attacker.project.token))
+    await flood.everything(attacker.caller.http, count=_OF_EACH, chunk_bytes=MEBIBYTE // 4)
+    for outcome, times in flood.outcomes.items():
+        attacker.caller.count(f"{outcome.status} {outcome.code}: {outcome.what}", times)
+    flood.outcomes.clear()
 
 
 async def _replacements(attacker: Attacker) -> None:
     """Ever other bytes for the same chunk."""
-    if "recording" not in attacker.kept:
-        attacker.kept["recording"] = await attacker.create()
-        attacker.kept["sent"] = 0
-    recording = attacker.kept["recording"]
-    if recording is None:
-        return
-    attacker.kept["sent"] += 1
-    await attacker.put(recording, 1, b"%d" % attacker.kept["sent"])
-
-
-async def _open_recordings(attacker: Attacker) -> None:
-    """Recordings that are begun and left."""
-    await attacker.create()
-
-
-async def _bytes_kept(attacker: Attacker) -> None:
-    """Chunks of random bytes, as many as are taken."""
-    recording = await attacker.create()
-    if recording is not None:
-        await attacker.put(recording, 1, Random(id(recording)).randbytes(8 * MEBIBYTE))
+    http, kept = attacker.caller.http, attacker.kept
+    if "template" not in kept:
+        kept["replacements"] = Replacements(attacker.caller.url, attacker.project.token)
+        _, kept["template"] = await kept["replacements"].opened(http)
+    await kept["replacements"].replace(http, kept["template"], _REPLACED)
+    for (status, code), times in kept["replacements"].outcomes.items():
+        attacker.caller.count(f"{status} {code}".strip(), times)
+    kept["replacements"].outcomes.clear()
 
 
 async def _webhooks(attacker: Attacker) -> None:
@@ -42,9 +43,22 @@ async def _webhooks(attacker: Attacker) -> None:
         await attacker.delete(recording)
 
 
+_AT_ITS_QUOTA = (
+    "507 quota_exceeded: chunk",
+    "429 quota_exceeded: recording",
+    "409 quota_exceeded: webhook",
+    "409 quota_exceeded: end_user",
+    "409 quota_exceeded: device",
+)
+
 ON_THE_DISK = (
-    Attack(name="replacements", again=_replacements, refusals=("4",), at_once=2, pause_seconds=0.05),
-    Attack(name="open-recordings", again=_open_recordings, refusals=("4",)),
-    Attack(name="bytes-kept", again=_bytes_kept, refusals=("507 ",), pause_seconds=1),
-    Attack(name="webhooks", again=_webhooks, refusals=("4",)),
+    Attack(
+        name="flood",
+        again=_flood,
+        refusals=_AT_ITS_QUOTA,
+        others=("20[01] : ", "507 quota_exceeded: recording"),
+        pause_seconds=1,
+    ),
+    Attack(name="replacements", again=_replacements, refusals=("409 replaced_too_often",)),
+    Attack(name="webhooks", again=_webhooks, refusals=("409 quota_exceeded: ",)),
 )

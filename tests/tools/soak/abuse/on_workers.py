@@ -1,26 +1,41 @@
 """Attacks on the processes that stitch and transcribe: recordings that cost far more to read than to send."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import cycle, product
 from uuid import uuid4
 
 from tests.end_to_end.service_process import SAMPLE, slices
+from tests.tools.abuse.bombs import flac_bomb
+from tests.tools.abuse.boxes import HOSTILE
 from tests.tools.soak.abuse.attack import SUCCESS, Attack
 from tests.tools.soak.abuse.attacker import Attacker
+from tests.tools.soak.abuse.operating import MEBIBYTE
 from tests.tools.soak.abuse.speech import whole_sample
 
-MEBIBYTE = 1024 * 1024
+_DAYS = 6.3 * 24
+_BOX_BYTES = (10 * MEBIBYTE, 40 * MEBIBYTE)
 
 
-async def _boxes(attacker: Attacker) -> None:
-    """An MP4 of nothing but empty boxes of eight bytes."""
-    await attacker.upload_to_its_end([_tiny_boxes()], codec="m4a")
+async def _bombs(attacker: Attacker) -> None:
+    """A megabyte of FLAC that lasts six days, and one that does not say so."""
+    for claims_hours in (None, 0.0):
+        await attacker.upload_to_its_end([await asyncio.to_thread(_bomb, claims_hours)], codec="flac")
 
 
 @cache
-def _tiny_boxes(size_bytes: int = 10 * MEBIBYTE) -> bytes:
-    head = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
-    return head + b"\0\0\0\x08free" * ((size_bytes - len(head)) // 8)
+def _bomb(claims_hours: float | None) -> bytes:
+    return flac_bomb(_DAYS, claims_hours=claims_hours)
+
+
+async def _boxes(attacker: Attacker) -> None:
+    """Files of tiny boxes, tags and pictures, one kind after another."""
+    kinds: Iterator[tuple[int, Callable[[int], bytes]]]
+    kinds = attacker.kept.setdefault("kinds", cycle(product(_BOX_BYTES, HOSTILE.values())))
+    size_bytes, make = next(kinds)
+    made = await asyncio.to_thread(make, size_bytes)
+    await attacker.upload_to_its_end([made], codec="m4a")
 
 
 async def _slices(attacker: Attacker) -> None:
@@ -33,10 +48,11 @@ async def _slices(attacker: Attacker) -> None:
         await attacker.put(recording, number, part)
     await attacker.put(recording, 10**6, b"one more")
     await attacker.dragon(2**31 - 1, b"far away", correlation_id=f"slices-{uuid4().hex}")
+    await attacker.delete(recording)
 
 
 async def _long_recordings(attacker: Attacker) -> None:
-    """An hour of speech, which is deleted while it is transcribed."""
+    """An hour of speech, which is deleted while it is worked on."""
     recording = await attacker.upload([SAMPLE.read_bytes()] * 60, codec="opus")
     if recording is not None:
         await asyncio.sleep(5)
@@ -55,8 +71,19 @@ def _half_a_minute() -> bytes:
 
 
 ON_WORKERS = (
-    Attack(name="boxes", again=_boxes, refusals=("failed ",), pause_seconds=5),
-    Attack(name="slices", again=_slices, refusals=("400 ",), pause_seconds=5),
+    Attack(name="bombs", again=_bombs, refusals=("failed recording_too_long: ",)),
+    Attack(
+        name="boxes",
+        again=_boxes,
+        refusals=("failed (not_audio|too_much_memory): ",),
+        others=(*SUCCESS, "ended: completed", "failed unsupported_audio: "),
+    ),
+    Attack(
+        name="slices",
+        again=_slices,
+        refusals=("400 invalid_request: Chunk number N is not between N and N", "400 chunkId must be at most N"),
+        pause_seconds=5,
+    ),
     Attack(name="long-recordings", again=_long_recordings, refusals=(), pause_seconds=5),
-    Attack(name="live-speech", again=_live_speech, refusals=("503 ",), others=SUCCESS, at_once=4, pause_seconds=1),
+    Attack(name="live-speech", again=_live_speech, refusals=("503 Too much speech is waiting",), at_once=20),
 )

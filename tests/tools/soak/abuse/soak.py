@@ -10,13 +10,13 @@ from tests.end_to_end.service_process import ServiceProcess
 from tests.service.dialects.bota.webhook_receiver import Receiver
 from tests.tools.soak.abuse.calling import bearer, connected
 from tests.tools.soak.abuse.credentials import honest_accounts, hostile_projects
-from tests.tools.soak.abuse.findings import Findings, Group
+from tests.tools.soak.abuse.findings import Bounds, Findings, Group
 from tests.tools.soak.abuse.honest import Account, BotaClient, ClientType, DorsumClient, Honest, Pace, honest_rounds
 from tests.tools.soak.abuse.hostile import Plan, attacked
-from tests.tools.soak.abuse.operating import BOUNDS, SETTINGS, WORKERS
+from tests.tools.soak.abuse.operating import MOST_SERVICE_BYTES, MOST_WORKER_BYTES, SETTINGS, WORKERS, most_disk_bytes
 from tests.tools.soak.abuse.speech import Speech, three_seconds, whole_sample
 from tests.tools.soak.abuse.tally import Tally
-from tests.tools.soak.abuse.watching import defects, has_ended, watched
+from tests.tools.soak.abuse.watching import defects, has_ended, logged_errors, watched
 
 _SHARE = 0.3
 """Of the workers' time that honest recordings take: nobody waits long if nobody else is there."""
@@ -48,15 +48,15 @@ async def soak(folder: Path, size: Size, attacks: Sequence[str], *, tell: Tell) 
         wrong = await _wrong(service)
     finally:
         service.kill()
-    return Findings(honest=honest, hostile=hostile, taken=taken, bounds=BOUNDS, attacks=attacks, others=wrong)
+    bounds = Bounds(MOST_SERVICE_BYTES, MOST_WORKER_BYTES, most_disk_bytes(size.clients + len(attacks)))
+    return Findings(honest=honest, hostile=hostile, taken=taken, bounds=bounds, attacks=attacks, others=wrong)
 
 
 async def _wrong(service: ServiceProcess) -> list[str]:
     """What the service itself shows in the end that must not be, a sentence each."""
     if has_ended(service):
         return ["the service has ended by itself"]
-    broken = await defects(service)
-    return [f"{broken} requests were answered with 500"] if broken else []
+    return [fault async for fault in defects(service)] + list(logged_errors(service))
 
 
 async def _both(

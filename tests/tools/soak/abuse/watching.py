@@ -1,8 +1,9 @@
-"""What the service takes while it is under attack: memory of each of its processes, disk, and answers of 500."""
+"""What the service takes while it is under attack: memory of each of its processes, disk, and what its metrics say."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import psutil
 
 from tests.end_to_end.service_process import ServiceProcess
 from tests.tools.peak_memory import peak_bytes
+from tests.tools.soak.abuse.operating import MEBIBYTE, MOST_KEPT_BYTES
 
 EVERY_SECONDS = 0.5
 _DISK_EVERY = 10
@@ -78,9 +80,25 @@ def disk_bytes(folder: Path) -> int:
     return total
 
 
-async def defects(service: ServiceProcess) -> int:
-    """How many requests were answered with 500, which no request may be."""
+async def defects(service: ServiceProcess) -> AsyncIterator[str]:
+    """What the service's metrics say that must not be: answers of 500, and projects that keep more than they may."""
     async with aiohttp.ClientSession() as http, http.get(f"{service.url}/metrics") as answer:
         text = await answer.text()
-    found = re.findall(r'^tapedeck_http_requests_total\{.*status="500".*\} ([\d.e+]+)$', text, re.MULTILINE)
-    return int(sum(map(float, found)))
+    broken = sum(_values(r'tapedeck_http_requests_total\{.*status="500".*\}', text).values())
+    if broken:
+        yield f"{broken:.0f} requests were answered with 500"
+    for series, kept_bytes in _values(r"tapedeck_project_bytes\{.*\}", text).items():
+        if kept_bytes > MOST_KEPT_BYTES:
+            yield f"{series} is {kept_bytes / MEBIBYTE:.0f} MiB, more than {MOST_KEPT_BYTES / MEBIBYTE:.0f}"
+
+
+def logged_errors(service: ServiceProcess) -> Iterator[str]:
+    """What the service has logged as errors, each kind once: no request and no recording may cause one."""
+    lines = [line for line in service.log_lines() if line["level"] == "error"]
+    kinds = Counter(f"{line['message']}: {line.get('exception', '').rpartition(chr(10))[2]}"[:300] for line in lines)
+    for kind, times in kinds.items():
+        yield f"logged {times} times: {kind}"
+
+
+def _values(series: str, metrics: str) -> dict[str, float]:
+    return {name: float(value) for name, value in re.findall(rf"^({series}) (\S+)$", metrics, re.MULTILINE)}

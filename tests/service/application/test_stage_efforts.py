@@ -1,0 +1,150 @@
+"""What a stage's work takes: its limit does not grow with what a file says, and past it the work is stopped by name."""
+
+import asyncio
+import time
+from datetime import timedelta
+from random import Random
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+
+from adapters.blobs.opening import open_store
+from adapters.notes.extractive import ExtractiveNoteWriter
+from adapters.worker_processes import WorkerProcesses
+from domain.events import RecordingKind
+from service.application.clock import utc_now
+from service.application.note_writing import NoteWriting
+from service.application.order_writing import OrderWriting, WritingTookTooLong
+from service.application.retry import RetryPolicy
+from service.application.stage_parts import StageParts, TookTooLong
+from service.application.stitching import LONG_BYTES, Stitching
+from service.application.transcribing import LEAST_LIMIT, Transcribing
+from service.application.turns import SHORT, Turns
+from tests.adapters.notes.test_extractive import transcript_of
+from tests.domain.histories import chunk, finalized, given, note_ordered, opened, stitched, transcribed
+
+HOUR = timedelta(hours=1)
+HOUR_MS = 3_600_000
+
+
+class HangingWriter:
+    name = "hanging"
+
+    async def write(self, *_):
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+async def blobs(tmp_path):
+    store = open_store(f"file://{tmp_path}/blobs")
+    yield store
+    await store.close()
+
+
+def parts_with(blobs=None, **changes):
+    chosen = {
+        "blobs": blobs,
+        "blob_store_url": "",
+        "scratch_dir": None,
+        "workers": None,
+        "live_workers": None,
+        "engine": None,
+        "language": "en",
+        "note_writer": ExtractiveNoteWriter(),
+        "note_policy": RetryPolicy(attempts=1),
+        "turns": Turns(1),
+        "live_turns": Turns(1),
+        "note_turns": Turns(1),
+        "longest_recording": 24 * HOUR,
+        "stitch_limit": HOUR,
+        "transcribe_limit": 12 * HOUR,
+        "note_limit": timedelta(minutes=2),
+        "clock": utc_now,
+        "random": Random(1),
+    }
+    return StageParts(**chosen | changes)
+
+
+def recording_of(duration_ms, **opening):
+    audio = stitched().model_copy(update={"duration_ms": duration_ms})
+    return given(opened(**opening), chunk(1), finalized(total=1), audio)
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "is_long", "limit"),
+    [
+        (60_000, False, LEAST_LIMIT + timedelta(minutes=3)),
+        (HOUR_MS, True, LEAST_LIMIT + 3 * HOUR),
+        (24 * HOUR_MS, True, 12 * HOUR),
+        (10**15, True, 12 * HOUR),
+    ],
+)
+def test_the_limit_of_transcribing_grows_with_the_sound_up_to_what_is_set(duration_ms, is_long, limit):
+    effort = Transcribing(parts_with()).effort(recording_of(duration_ms))
+    assert (effort.is_long, effort.limit) == (is_long, limit)
+
+
+def test_the_limit_of_stitching_is_what_is_set_and_many_bytes_are_known_to_take_long():
+    small = given(opened(), chunk(1))
+    large = given(opened(), chunk(1).model_copy(update={"size_bytes": LONG_BYTES + 1}))
+    efforts = [Stitching(parts_with()).effort(recording) for recording in (small, large)]
+    assert [(effort.is_long, effort.limit) for effort in efforts] == [(False, HOUR), (True, HOUR)]
+
+
+def test_who_is_speaking_does_not_wait_behind_recordings():
+    parts = parts_with()
+    live = recording_of(HOUR_MS, kind=RecordingKind.SAMPLES)
+    for stage in (Stitching(parts), Transcribing(parts)):
+        assert stage.effort(live).turns is parts.live_turns
+        assert stage.effort(recording_of(HOUR_MS)).turns is parts.turns
+
+
+async def test_a_worker_past_its_limit_is_stopped_by_name():
+    workers = WorkerProcesses(1)
+    parts = parts_with(workers=workers)
+    with pytest.raises(TookTooLong) as caught:
+        await parts.in_worker(recording_of(1), time.sleep, 600, within=timedelta(milliseconds=1))
+    assert (caught.value.reason, workers.pids) == ("took_too_long", frozenset())
+    await workers.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [(timedelta(minutes=3), "3 min"), (HOUR, "1 h"), (timedelta(minutes=90), "1.5 h")]
+)
+def test_a_limit_is_told_in_minutes_or_hours(limit, told):
+    assert str(TookTooLong(limit)) == f"The work took longer than {told} and was stopped."
+
+
+async def test_a_note_that_is_never_written_is_given_up(blobs):
+    transcript = await asyncio.to_thread(blobs.put_bytes, "transcript", transcript_of("A rash.").to_json())
+    made = SimpleNamespace(blob_key=transcript.key)
+    recording = SimpleNamespace(transcribed=made, edition=0)
+    stage = NoteWriting(parts_with(blobs, note_writer=HangingWriter()))
+    with pytest.raises(TookTooLong):
+        await stage.do(uuid4(), recording, within=timedelta(milliseconds=1))
+
+
+async def test_an_ordered_note_that_is_never_written_is_given_up_and_leaves_its_turn(blobs):
+    transcript = await asyncio.to_thread(blobs.put_bytes, "transcript", transcript_of("A rash.").to_json())
+    turns = Turns(1)
+    writing = OrderWriting(
+        blobs,
+        HangingWriter(),
+        turns=turns,
+        limit=timedelta(milliseconds=1),
+        policy=RetryPolicy(attempts=1),
+        clock=utc_now,
+        random=Random(1),
+    )
+    with pytest.raises(WritingTookTooLong) as caught:
+        await writing.work(uuid4(), note_ordered(transcript_key=transcript.key))
+    assert caught.value.reason == "took_too_long"
+    async with asyncio.timeout(60), turns.turn("another"):
+        pass
+
+
+def test_a_usual_note_is_short_and_one_that_may_take_long_by_the_settings_is_not():
+    recording = given(opened(), chunk(1), finalized(total=1), stitched(), transcribed())
+    for limit, is_long in ((SHORT, False), (2 * SHORT, True)):
+        assert NoteWriting(parts_with(note_limit=limit)).effort(recording).is_long is is_long
