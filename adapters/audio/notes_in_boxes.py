@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from adapters.audio.nested_boxes import CLUSTER, MOST_TINY, SEGMENT, TINY_BYTES, ebml_element, is_tiny, skipped_element
+from adapters.audio.nested_boxes import (
+    CLUSTER,
+    MOST_TINY,
+    SEGMENT,
+    ebml_element,
+    is_tiny,
+    is_tiny_element,
+    skipped_element,
+)
 from adapters.audio.patches import LONGEST_NOTE_BYTES, Patch, TooManyParts
 
 _INDEX_BOXES = (b"moov", b"trak")
@@ -103,7 +111,7 @@ def matroska_notes(reader: BinaryIO, size_bytes: int) -> Iterator[Patch]:
         element = ebml_element(reader, position, size_bytes)
         if element is None:
             return
-        if len(element.span) < TINY_BYTES:
+        if is_tiny_element(element):
             tiny.count()
         if element.name == SEGMENT:
             position = element.content
