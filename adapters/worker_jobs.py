@@ -16,7 +16,8 @@ from adapters.worker_memory import give_back_memory, limit_own_memory, own_peak_
 
 _NICENESS = 10
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_REFUSED_TIMES = 2
+_MUCH_TO_RESERVE = 1 << 30
+"""Far more is reserved than ever used, above all by FFmpeg, which takes it for damage when that is refused."""
 
 KEPT_SHARE = 4
 """A process that keeps more than this part of a job's memory, one in so many, is replaced."""
@@ -74,7 +75,7 @@ class _JobMemory:
         self._most_bytes = most_bytes
         self.begun_bytes = own_peak_bytes()
         if most_bytes is not None:
-            limit_own_memory(_REFUSED_TIMES * most_bytes)
+            limit_own_memory(2 * most_bytes + _MUCH_TO_RESERVE)
 
     def judged(self, outcome: tuple[bool, Any]) -> tuple[bool, Any]:
         """A job's outcome, or that it took too much: what it found after memory was refused to it need not be true."""

@@ -5,8 +5,8 @@ came. A process ends on its own when its parent is gone, even if that was killed
 
 With a memory limit, a job may take so many bytes beyond what its process had in use before its first job, such as a
 loaded model. The parent looks twenty times a second and kills a process that has more in use. More that was taken and
-freed between two looks is noticed when the job ends, and the system itself refuses more than twice the limit. A
-process that keeps more than a quarter of it after a job is replaced, so that the next job has room.
+freed between two looks is noticed when the job ends, and the system itself refuses more than twice the limit and a
+gigabyte. A process that keeps more than a quarter of it after a job is replaced, so that the next job has room.
 """
 
 import asyncio

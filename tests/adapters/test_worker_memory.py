@@ -49,7 +49,7 @@ async def test_what_a_job_took_and_freed_between_two_looks_counts_too(workers: W
 
 async def test_memory_that_the_system_refuses_is_told_in_the_same_way(workers: WorkerProcesses) -> None:
     with pytest.raises(WorkerOutOfMemory):
-        await workers.run(reserve, 3 * LIMIT)
+        await workers.run(reserve, 4096 * MEBIBYTE)
     assert await workers.run(pow, 2, 4) == 16
 
 

@@ -1,7 +1,7 @@
 """Recordings that cost far more to read than to send: tiny parts by the million, pictures and tags without end.
 
-Each attacks the memory or the time of a worker process, in one format: `HOSTILE` names them all. Every one of them
-begins or ends with half a second of real sound, and players play it.
+Each attacks the memory or the time of a worker process, in one format. `HOSTILE` names those that can be made in any
+size; `mp4_claimed_samples` makes a file of some kilobytes for which FFmpeg takes any amount of memory.
 """
 
 import base64
@@ -50,15 +50,62 @@ def mp4_tracks(size_bytes: int) -> bytes:
     return _with_more_index(box(b"trak") * (size_bytes // 8))
 
 
+def mp4_claimed_samples(memory_bytes: int) -> bytes:
+    """A file of some kilobytes whose index claims so many samples that FFmpeg's table of them takes so much memory.
+
+    One table takes at most 240 MB: for more, there are more tracks.
+    """
+    content = _sound(samples.M4A)
+    at = content.index(b"moov") - 4
+    track_at = content.index(b"trak") - 4
+    track = content[track_at : track_at + int.from_bytes(content[track_at : track_at + 4], "big")]
+    wanted = memory_bytes // _TABLE_ENTRY_BYTES
+    tables = [min(wanted - before, _MOST_ENTRIES) for before in range(0, wanted, _MOST_ENTRIES)]
+    tracks = b"".join(_claiming(track, entries, number) for number, entries in enumerate(tables, start=2))
+    size = int.from_bytes(content[at : at + 4], "big") - len(track) + len(tracks)
+    return (
+        content[:at] + size.to_bytes(4, "big") + content[at + 4 : track_at] + tracks + content[track_at + len(track) :]
+    )
+
+
+_TABLE_ENTRY_BYTES: Final = 24
+_MOST_ENTRIES: Final = 10_000_000
+_PARENTS: Final = (b"trak", b"mdia", b"minf", b"stbl")
+
+
+def _claiming(boxes: bytes, entries: int, number: int) -> bytes:
+    """A track's boxes, with tables in them that say of one chunk that so many samples of a byte are in it."""
+    made, position = b"", 0
+    while position < len(boxes):
+        size, name = int.from_bytes(boxes[position : position + 4], "big"), boxes[position + 4 : position + 8]
+        content = boxes[position + 8 : position + size]
+        if name in _PARENTS:
+            content = _claiming(content, entries, number)
+        elif name == b"tkhd":
+            content = content[:12] + number.to_bytes(4, "big") + content[16:]
+        elif name == b"stts":
+            content = struct.pack(">IIIIII", 0, 2, 1, 2, entries - 1, 1)
+        elif name == b"stsc":
+            content = struct.pack(">IIIII", 0, 1, 1, entries, 1)
+        elif name == b"stsz":
+            content = struct.pack(">III", 0, 1, entries)
+        made += box(name, content) if name not in _LEFT_OUT else b""
+        position += size
+    return made
+
+
+_LEFT_OUT: Final = (b"edts", b"sgpd", b"sbgp")
+
+
 def mp4_picture(size_bytes: int) -> bytes:
     """A cover picture, as iTunes adds one: FFmpeg reads it into memory, and copies it."""
     data = box(b"data", struct.pack(">II", 13, 0) + _noise(size_bytes))
-    return _with_more_index(_itunes(box(b"covr", data)))
+    return with_itunes_items(box(b"covr", data))
 
 
 def mp4_tags(size_bytes: int) -> bytes:
     """Tags of different names: FFmpeg compares each with all before it."""
-    return _with_more_index(_itunes(_many(_mp4_tag, size_bytes)))
+    return with_itunes_items(_many(_mp4_tag, size_bytes))
 
 
 def _mp4_tag(number: int) -> bytes:
@@ -67,6 +114,11 @@ def _mp4_tag(number: int) -> bytes:
         b"----",
         box(b"mean", bytes(4) + b"com") + box(b"name", bytes(4) + name) + box(b"data", struct.pack(">II", 1, 0) + b"v"),
     )
+
+
+def with_itunes_items(items: bytes) -> bytes:
+    """A whole file with these notes in its index, as iTunes writes them."""
+    return _with_more_index(_itunes(items))
 
 
 def _itunes(items: bytes) -> bytes:
@@ -93,12 +145,18 @@ def mp3_picture(size_bytes: int) -> bytes:
 
 def mp3_tags(size_bytes: int) -> bytes:
     """Text frames of different names in an ID3 tag: FFmpeg compares each with all before it."""
-    return _id3(_many(_text_frame, size_bytes)) + _sound(samples.MP3)
+    return with_tags_in_front(_sound(samples.MP3), size_bytes)
 
 
 def flac_behind_tags(size_bytes: int) -> bytes:
     """The same in front of FLAC."""
-    return _id3(_many(_text_frame, size_bytes)) + _sound(samples.FLAC)
+    return with_tags_in_front(_sound(samples.FLAC), size_bytes)
+
+
+def with_tags_in_front(content: bytes, size_bytes: int) -> bytes:
+    """A file behind an ID3 tag of so many bytes."""
+    frames = _many(_text_frame, size_bytes - 10)
+    return _id3(frames + bytes(size_bytes - 10 - len(frames))) + content
 
 
 def _picture_frame(size_bytes: int) -> bytes:
@@ -341,13 +399,27 @@ def _noise(size_bytes: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n".ljust(64, b"\x5a") * (size_bytes // 64 + 1)
 
 
-HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
-    made.__name__: made
-    for made in (
-        mp4_tiny_boxes, mp4_tiny_fragments, mp4_tiny_boxes_in_the_index, mp4_tracks, mp4_picture, mp4_tags,
-        mp3_picture, mp3_tags, flac_behind_tags, flac_pictures, flac_tags, flac_empty_blocks,
-        ogg_picture, ogg_tags, ogg_streams, webm_picture, webm_tags, webm_tiny_elements, webm_tracks,
-        wav_notes, wav_picture, wav_tags, wav_tiny_chunks, aiff_picture,
-    )
-}  # fmt: skip
-"""Each makes a file of about so many bytes."""
+Maker = Callable[[int], bytes]
+"""Makes a file of about so many bytes."""
+
+
+def _named(*makers: Maker) -> dict[str, Maker]:
+    return {maker.__name__: maker for maker in makers}
+
+
+NOTES: Final = _named(
+    mp4_picture, mp4_tags, mp3_picture, mp3_tags, flac_behind_tags, flac_pictures, flac_tags, ogg_picture, ogg_tags,
+    webm_picture, webm_tags, wav_notes, wav_picture, wav_tags, aiff_picture,
+)  # fmt: skip
+"""Half a second of sound beside notes and pictures of any size."""
+
+EMPTY_PARTS: Final = _named(
+    mp4_tiny_boxes, mp4_tiny_fragments, mp4_tiny_boxes_in_the_index, flac_empty_blocks, webm_tiny_elements,
+    wav_tiny_chunks,
+)  # fmt: skip
+"""Half a second of sound among parts with nothing in them."""
+
+STREAMS: Final = _named(mp4_tracks, ogg_streams, webm_tracks)
+"""Streams with nothing in them."""
+
+HOSTILE: Final = NOTES | EMPTY_PARTS | STREAMS
