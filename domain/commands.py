@@ -56,7 +56,7 @@ class StoreChunk(Command):
     """The blob is already durable; this makes it the recording's. Without a `blob_key` the chunk is metadata only.
 
     `looks_like`: what it is, if it cannot be audio by its first bytes. `expected_bytes`: how many bytes the caller said
-    that there would be.
+    that there would be. `most_bytes`: how many the recording may have with it; None for no limit.
     """
 
     number: int
@@ -66,6 +66,7 @@ class StoreChunk(Command):
     md5: str
     looks_like: str | None = None
     expected_bytes: int | None = None
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ class AppendChunk(Command):
     """The blob is already durable; this makes it the recording's next chunk and, with `is_last`, its last one.
 
     `request_sha256`: identifies the request when it is repeated. A request with a name of its own (`is_named`) is
-    recognized at any later time, any other only right after itself.
+    recognized at any later time, any other only right after itself. `most_bytes`: how many the recording may have with
+    it; None for no limit.
     """
 
     blob_key: str
@@ -84,6 +86,7 @@ class AppendChunk(Command):
     is_named: bool
     is_last: bool
     sample_scale: SampleScale | None = None
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

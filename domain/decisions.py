@@ -79,11 +79,12 @@ def _facts(command: Command) -> dict[str, Any]:
     more than the decision.)"""
     names = _NAMES.get(type(command))
     if names is None:
-        names = tuple(field.name for field in fields(command) if field.name != "edition")
+        names = tuple(field.name for field in fields(command) if field.name not in _ONLY_DECIDE)
         _NAMES[type(command)] = names
     return {name: getattr(command, name) for name in names}
 
 
+_ONLY_DECIDE = ("edition", "most_bytes")
 _NAMES: dict[type[Command], tuple[str, ...]] = {}
 """The names of each command's fields, which are looked up once."""
 
@@ -110,7 +111,8 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     size that was announced; other bytes replace them.
 
     Raises: ChunkNumberOutOfRange; ChunkBeyondTotal and ChunkWithoutBytes once a total is declared; RecordingExpired;
-    ChunkSizeDiffers for bytes that are too few or too many in place of ones that were right; ReplacedTooOften.
+    ChunkSizeDiffers for bytes that are too few or too many in place of ones that were right; ReplacedTooOften;
+    RecordingTooLarge.
     """
     if _is_stored(recording, command) and not _is_as_announced_now(recording, command):
         return []
@@ -120,6 +122,7 @@ def store_chunk(recording: Recording, command: StoreChunk) -> Events:
     _check_not_expired(recording, command)
     _check_keeps_what_fits(recording, command)
     _check_may_be_replaced(recording, command)
+    recording.check_room(command.number, command.size_bytes, command.most_bytes)
     return [_stored(command)]
 
 
@@ -182,7 +185,7 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
     """Accept the same bytes again, and other bytes only for a chunk that stitching could not use: however late, and
     without a change to the phase, which a retry brings.
 
-    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed; ReplacedTooOften.
+    Raises: ChunkNumberOutOfRange; ChunkBeyondTotal; RecordingClosed; ReplacedTooOften; RecordingTooLarge.
     """
     if _is_stored(recording, command):
         return []
@@ -190,6 +193,7 @@ def keep_chunk(recording: Recording, command: StoreChunk) -> Events:
     if not recording.can_replace(command.number):
         raise RecordingClosed(command.number, is_stitched=recording.stitched is not None)
     _check_may_be_replaced(recording, command)
+    recording.check_room(command.number, command.size_bytes, command.most_bytes)
     return [_stored(command)]
 
 
@@ -208,8 +212,8 @@ def append_chunk(recording: Recording, command: AppendChunk) -> Events:
     """Accept the next chunk under the next number. The same request again changes nothing, unless it now says that the
     chunk is the last: then the total is declared.
 
-    Raises: ChunkNumberOutOfRange; NamedRequestDiffers; RecordingExpired; ChunkMismatch when, with the policy *reject*,
-    chunks before the last are missing.
+    Raises: ChunkNumberOutOfRange; NamedRequestDiffers; RecordingExpired; RecordingTooLarge; ChunkMismatch when, with
+    the policy *reject*, chunks before the last are missing.
     """
     stored = chunk_asked_for(recording, command)
     number = recording.chunks.highest + 1 if stored is None else stored.number
@@ -221,6 +225,7 @@ def append_chunk(recording: Recording, command: AppendChunk) -> Events:
     _check_not_expired(recording, command)
     events: Events = []
     if stored is None:
+        recording.check_room(number, command.size_bytes, command.most_bytes)
         events.append(_appended(number, command))
     if is_declared:
         events.append(_declared_by_its_last(recording, number, command, received=len(recording.chunks) + len(events)))

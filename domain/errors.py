@@ -52,6 +52,17 @@ class ChunkBeyondTotal(RecordingError):
         self.total_chunks = total_chunks
 
 
+class RecordingTooLarge(RecordingError):
+    """A chunk came with which the recording would have more bytes than it may."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(
+            f"With this chunk, the recording would have more than {most_bytes} bytes, the most of one recording; "
+            "the chunk was not stored."
+        )
+        self.most_bytes = most_bytes
+
+
 class ReplacedTooOften(RecordingError):
     """Other bytes came for a stored chunk, after chunks of the recording had been replaced as often as they may be."""
 

@@ -142,6 +142,9 @@ class RecordingOpened(Event):
 LooksLike = Annotated[str, Field(min_length=1, max_length=100)]
 """What bytes that cannot be audio are, such as "a PDF document"; one of a fixed set of phrases."""
 
+MOST_DAMAGE = 1_000
+"""How many damaged chunks `Stitched` names: events are messages, too, and a message has a largest size."""
+
 MOST_SUSPECTS = 100
 """Of how many chunks that cannot be audio the numbers are kept, beside the chunks' own events."""
 

@@ -119,7 +119,10 @@ _EXPIRE = Rule(do.expire, (To(Failed, (Phase.EXPIRED,)), Nothing))
 def _mend_in(phase: Phase) -> Mapping[type[Command], Rule]:
     """A chunk that stitching could not use may be replaced; then all is stitched anew, also while later stages run."""
     return {
-        StoreChunk: Rule(do.keep_chunk, (To(ChunkStored, (phase,)), *_KEEP_CHUNK.outcomes, errors.ReplacedTooOften)),
+        StoreChunk: Rule(
+            do.keep_chunk,
+            (To(ChunkStored, (phase,)), *_KEEP_CHUNK.outcomes, errors.ReplacedTooOften, errors.RecordingTooLarge),
+        ),
         RetryRecording: Rule(
             do.retry, (To(RetryRequested, (Phase.STITCHING,)), errors.NotFailed, errors.RestartedTooOften)
         ),
@@ -176,6 +179,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.RecordingExpired,
                 errors.ChunkSizeDiffers,
                 errors.ReplacedTooOften,
+                errors.RecordingTooLarge,
             ),
         ),
         AppendChunk: Rule(
@@ -188,6 +192,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.ChunkMismatch,
                 errors.NamedRequestDiffers,
                 errors.RecordingExpired,
+                errors.RecordingTooLarge,
             ),
         ),
         **_request_in(Phase.OPEN),
@@ -217,6 +222,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
                 errors.ChunkWithoutBytes,
                 errors.RecordingExpired,
                 errors.ReplacedTooOften,
+                errors.RecordingTooLarge,
             ),
         ),
         **_request_in(Phase.AWAITING_CHUNKS),

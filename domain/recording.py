@@ -3,6 +3,7 @@
 The state's facts are the events themselves, so evolving only replaces the newest of each kind.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,8 +12,10 @@ from functools import reduce
 from typing import Any
 
 from domain.chunks import ChunkTable
+from domain.errors import RecordingTooLarge
 from domain.events import (
     INTEGRITY_FAILURE,
+    MOST_DAMAGE,
     MOST_SUSPECTS,
     ChunkStored,
     ChunkTranscribed,
@@ -170,6 +173,14 @@ class Recording:
         """Of the superseded bytes that are kept, those that were so at `moment`."""
         return [each for each in self.superseded.values() if each.at <= moment]
 
+    def check_room(self, number: int, size_bytes: int, most_bytes: int | None) -> None:
+        """Raises: RecordingTooLarge if it would have more than `most_bytes` with so many in chunk `number`. Fewer bytes
+        than the chunk has are always accepted in place of those."""
+        stored = self.chunks.get(number)
+        added_bytes = size_bytes - (stored.size_bytes if stored is not None else 0)
+        if most_bytes is not None and added_bytes > 0 and self.chunks.size_bytes + added_bytes > most_bytes:
+            raise RecordingTooLarge(most_bytes)
+
     def chunks_to_stitch(self) -> list[ChunkStored]:
         """The chunks that have bytes, by number."""
         return [chunk for chunk in self.chunks.in_order() if chunk.blob_key is not None]
@@ -188,13 +199,16 @@ class Recording:
 
     def can_replace(self, number: int) -> bool:
         """Whether other bytes are accepted for this chunk of a complete recording: stitching could not use it, or it
-        failed as a whole, when which chunk was to blame is not always known."""
-        return self.can_be_mended and (self.stitched is None or self.damage_of(number) is not None)
+        failed as a whole, when which chunk was to blame is not always known, or more may be damaged than are named."""
+        if self.stitched is None or len(self.stitched.damage) >= MOST_DAMAGE:
+            return self.can_be_mended
+        return self.damage_of(number) is not None
 
     def damage_of(self, number: int) -> Damage | None:
-        """Why the stitched audio lacks sound of this chunk; None if it has all of it."""
+        """Why the stitched audio lacks sound of this chunk; None if it has all of it, as far as that is named."""
         damage = self.stitched.damage if self.stitched is not None else ()
-        return next((found for found in damage if found.chunk_number == number), None)
+        at = bisect_left(damage, number, key=lambda found: found.chunk_number)  # they are in this order
+        return damage[at] if at < len(damage) and damage[at].chunk_number == number else None
 
     def words_of(self, chunk: ChunkStored) -> ChunkTranscribed | None:
         """The known words of these bytes alone."""

@@ -1,7 +1,8 @@
 """What was said: a transcript, its segments and their words, as engines return it and as it is stored."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from itertools import chain
+from typing import Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -115,8 +116,15 @@ class Transcript(BaseModel):
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:
-        """Raises ValueError when it is not a transcript."""
-        return cls.model_validate(orjson.loads(stored))
+        """Made a piece at a time: in a thread, this lets others have their turn in between.
+
+        Raises ValueError when it is not a transcript.
+        """
+        said, pieces = _pieces_of(stored)
+        if pieces:
+            first = (each for piece in pieces for each in orjson.loads(piece))
+            said["segments"] = [TranscriptSegment.model_validate(each) for each in chain(first, said["segments"])]
+        return cls.model_validate(said)
 
     def to_json(self) -> bytes:
         return orjson.dumps(self.model_dump(mode="json"))
@@ -176,3 +184,20 @@ def _confidence(segments: tuple[TranscriptSegment, ...]) -> float | None:
 
 def _without_spaces(texts: Iterable[str]) -> str:
     return "".join("".join(texts).split())
+
+
+_SEGMENTS = b'"segments":['
+_BETWEEN_SEGMENTS = b']},{"start":'
+"""As `to_json` writes them. Quotes within a text are escaped, so this is in none."""
+
+_PIECE_BYTES = 256 * 1024
+
+
+def _pieces_of(stored: bytes) -> tuple[Any, list[bytes]]:
+    """Everything but the first segments, and these as JSON arrays of not much more than a piece's size."""
+    pieces, begins = [], stored.find(_SEGMENTS) + len(_SEGMENTS)
+    kept = begins
+    while begins >= len(_SEGMENTS) and (cut := stored.find(_BETWEEN_SEGMENTS, kept + _PIECE_BYTES)) >= 0:
+        pieces.append(b"[%b]" % stored[kept : cut + 2])
+        kept = cut + 3
+    return orjson.loads(stored[:begins] + stored[kept:] if pieces else stored), pieces

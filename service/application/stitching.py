@@ -17,7 +17,7 @@ from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
 from adapters.blobs.storage_errors import storage_errors
 from domain.commands import RecordStitched
-from domain.events import Damage, RecordingKind
+from domain.events import MOST_DAMAGE, Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import made_prefix
@@ -97,7 +97,7 @@ class Stitching:
             duration_ms=stitched.duration_ms,
             chunk_count=len(recording.chunks),
             chunks_md5=stitched.chunks_md5,
-            damage=tuple(map(_recorded, stitched.damage)),
+            damage=tuple(map(_recorded, stitched.damage[:MOST_DAMAGE])),
         )
 
 

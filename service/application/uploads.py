@@ -19,7 +19,7 @@ from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
 from domain.events import ChunkStored, ErasedPart, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
 from domain.life import decide
-from domain.recording import Recording
+from domain.recording import Phase, Recording
 from service.application.blob_names import blob_prefix
 from service.application.chunk_room import Check, Content, within_room
 from service.application.clock import Clock
@@ -103,12 +103,14 @@ class Uploads:
         clock: Clock,
         metrics: Metrics,
         settling: KeyedLocks,
+        most_bytes: int | None = None,
     ) -> None:
         self._recordings = recordings
         self._quotas = quotas
         self._blobs = blobs
         self._clock = clock
         self._chunk_bytes = metrics.chunk_bytes
+        self._most_bytes = most_bytes
         self._settling = settling  # by blob: equal bytes of a refused request are gone before others are accepted
 
     async def open(self, announced: Announcement) -> Recording:
@@ -221,12 +223,21 @@ class Uploads:
         the body, `check` and storing raise.
         """
         tenant_id = opening.tenant_id if opening else (await self.opened(recording_id)).tenant_id
+        if announced_bytes is not None:
+            self._check_size(recording_id, number, announced_bytes)
         if opening is not None:
             await self._check_may_begin(opening)
         with self._quotas.room(tenant_id) as room:
             asked = Content(body, announced_bytes, check)
             content = await within_room(room, asked, stored=lambda: self._stored(recording_id, number))
             return await self._store_chunk(recording_id, number, content, opening, expected_bytes)
+
+    def _check_size(self, recording_id: UUID, number: int, announced_bytes: int) -> None:
+        """Whether the recording may have so many bytes more, as far as that is known without waiting: the decision has
+        the last word. Raises: RecordingTooLarge."""
+        known = self._recordings.in_memory(recording_id, at_least=1)
+        if known is not None and known.phase in (Phase.OPEN, Phase.AWAITING_CHUNKS):
+            known.check_room(number, announced_bytes, self._most_bytes)
 
     async def _check_may_begin(self, opening: Announcement) -> None:
         """Raises: QuotaReached for a recording that is not open and could not be opened."""
@@ -288,6 +299,7 @@ class Uploads:
             md5=blob.md5,
             looks_like=looks_like,
             expected_bytes=expected_bytes,
+            most_bytes=self._most_bytes,
         )
         recording = await self._execute(recording_id, command, after=staged)
         if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
@@ -338,6 +350,7 @@ class Uploads:
             is_named=arrived.request_is_named,
             is_last=arrived.is_last,
             sample_scale=arrived.sample_scale,
+            most_bytes=self._most_bytes,
         )
         if any(type(event) is ChunkStored for event in decide(recording, command)):
             if blob is None:

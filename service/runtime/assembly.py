@@ -153,7 +153,13 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.push_async_callback(recognition.close)
         settling = KeyedLocks()
         uploads = Uploads(
-            stores.recordings, stores.blobs, quotas=quotas, clock=clock, metrics=metrics, settling=settling
+            stores.recordings,
+            stores.blobs,
+            quotas=quotas,
+            clock=clock,
+            metrics=metrics,
+            settling=settling,
+            most_bytes=settings.max_recording_bytes,
         )
         consultations = Consultations(
             stores.recordings,

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from service.dialects.http.api import Api
 from service.dialects.http.cors import Cors
 from service.dialects.http.held_answers import held_answers
-from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS
+from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS, READ_AHEAD_BYTES
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
@@ -62,6 +62,7 @@ def runner(service: RunningService, app: web.Application | None = None) -> web.A
         lingering_time=LINGERING_SECONDS,
         max_line_size=service.parts.limits.header_bytes,
         max_field_size=service.parts.limits.header_bytes,
+        read_bufsize=READ_AHEAD_BYTES,
         auto_decompress=False,
         shutdown_timeout=10.0,
     )

@@ -46,6 +46,14 @@ SENTENCES = [
         "Chunk number 4 is above the 3 chunks that were declared.",
     ),
     (
+        lambda: errors.RecordingTooLarge(1_000),
+        {"most_bytes": 1_000},
+        (
+            "With this chunk, the recording would have more than 1000 bytes, the most of one recording; the chunk was "
+            "not stored."
+        ),
+    ),
+    (
         lambda: errors.ReplacedTooOften(3, 1_007),
         {"number": 3, "replacements": 1_007},
         (

@@ -7,7 +7,7 @@ said here of every command in every state of it is said of all its histories.
 import hashlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -59,7 +59,8 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
-    worlds = (alphabet(), tuple(chunks_with_and_without_numbers()), tuple(files()), tuple(languages_asked_for()))
+    apart = (chunks_with_and_without_numbers(), files(), languages_asked_for(), chunks_too_large())
+    worlds = (alphabet(), *map(tuple, apart))
     found = [tried for world in worlds for tried in explored(world)]
     with patch.multiple(decisions, MOST_REPLACEMENTS=0, MOST_RESTARTS=1):
         return (*found, *explored(tuple(changed_often()), is_counting=True))
@@ -120,6 +121,16 @@ def chunks_with_and_without_numbers() -> Iterator[Command]:
     yield from (store_chunk(2), store_placeholder(2))
     yield from (finalize(2), finalize(3))
     yield from (append_chunk(b"one", is_last=is_last) for is_last in (False, True))
+
+
+def chunks_too_large() -> Iterator[Command]:
+    """A world apart, in which a recording may have three bytes: the same chunks as elsewhere would fit or not."""
+    for note_wanted in (False, True):
+        yield open_recording(finalize_policy=FinalizePolicy.RECONCILE, note_wanted=note_wanted, max_chunks=2)
+    yield from (store_chunk(1, b"one"), finalize(1), finalize(2), delete())
+    yield replace(store_chunk(1, b"longer"), most_bytes=3)
+    yield replace(append_chunk(b"longer", request="b"), most_bytes=3)
+    yield from (record_stitched(damaged(1)), record_transcribed(), record_note(), record_failure(Stage.STITCH))
 
 
 def languages_asked_for() -> Iterator[Command]:

@@ -1,6 +1,7 @@
 """Bodies that are held in memory share one budget, and no body keeps the service from everything else."""
 
 import asyncio
+import json
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
 from tests.end_to_end.dorsum_client import PATH, Dorsum, keys_of, silence
+from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
 from tests.tools.abuse import bodies
 from tests.tools.abuse.bodies import UnfinishedBodies
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes, resident_bytes
@@ -47,6 +49,18 @@ async def held_bytes(service) -> int:
     )
 
 
+async def until(reached) -> None:
+    async with asyncio.timeout(60):
+        while not reached():
+            await asyncio.sleep(0.01)
+
+
+async def nothing_is_held(service) -> None:
+    async with asyncio.timeout(60):
+        while await held_bytes(service):
+            await asyncio.sleep(0.01)
+
+
 async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_others(small_service):
     service = small_service
     assert (await Dorsum.of(service).send(silence(1), final=True)).status == 200  # everything is loaded
@@ -55,8 +69,7 @@ async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_o
     async with attack(service, keys) as whole, attack(service, keys, is_chunked=True) as unannounced:
         await whole.send(60)
         await unannounced.send(10)
-        while len(whole.answers) < 58 or len(unannounced.answers) < 10:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(whole.answers) == 58 and len(unannounced.answers) == 10)
         for status, headers in whole.answers + unannounced.answers:
             assert (status, headers["Retry-After"]) == (503, "5")
         assert await held_bytes(service) == 2 * BODY  # half of the budget, which is all that one caller gets
@@ -68,11 +81,39 @@ async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_o
             "message": "The service holds as much as it may at once; try again in a moment.",
             "code": 503,
         }
+        busy = await service.api().call("POST", "/v1/end-users", body={})  # of the same project
+        assert (busy.status, busy.error["code"], busy.headers["Retry-After"]) == (503, "busy", "1")
         honest = Dorsum(service.url, keys_of_another(service))
         assert (await honest.send(silence(3))).status == 200
-    while await held_bytes(service):
-        await asyncio.sleep(0.01)
+    await nothing_is_held(service)
     assert (await Dorsum.of(service).send(silence(4))).status == 200
+
+
+async def test_the_metadata_of_dragons_forms_is_held_within_the_budget(small_service):
+    service, credentials = small_service, dragon_credentials(small_service)
+    dragon = await Dragon.connect(service)
+    head = {
+        "Authorization": f"Bearer {await development_token(credentials)}",
+        "Content-Type": "multipart/form-data; boundary=b",
+        "x-correlation-id": str(uuid4()),
+    }
+    path, beginning = (
+        "/audio/storeChunk?api-version=2025-07-15",
+        b'--b\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n',
+    )
+    forms = UnfinishedBodies("127.0.0.1", service.port, path, head, 250_000, beginning=beginning, method="PUT")
+    async with forms:
+        await forms.send(250)
+        await until(lambda: len(forms.answers) >= 60)
+        assert {(status, headers["Retry-After"]) for status, headers in forms.answers} == {(503, "1")}
+        assert BUDGET // 2 - 250_000 <= await held_bytes(service) <= BUDGET // 2
+        refused = await dragon.announce(data=json.dumps("x" * 250_000))
+        assert (refused.status, refused.json) == (
+            503,
+            {"error": "The service holds as much as it may at once; try again in a moment."},
+        )
+    await nothing_is_held(service)
+    assert (await dragon.announce()).status == 200
 
 
 async def test_what_a_peak_took_is_given_back(small_service):

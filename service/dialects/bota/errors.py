@@ -143,6 +143,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.ChunkBeyondTotal: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.AlreadyFinalized: f"{_CHUNKS} lists what is stored; POST /v1/recordings creates another recording.",
     domain.RecordingExpired: f"POST /v1/recordings does so. {_STORED_BYTES}",
+    domain.RecordingTooLarge: f"{_CHUNKS} lists what is stored; POST …/finalize completes it without this chunk.",
     domain.ReplacedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
     domain.RestartedTooOften: f"POST /v1/recordings does so. {_STORED_BYTES}",
     domain.ChunkSizeDiffers: "POST /v1/recordings/{id}/upload-url with its size gives a URL to replace the file.",

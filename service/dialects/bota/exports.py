@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +14,7 @@ from adapters.speech.transcript import Transcript
 from service.dialects.bota.requests import query_of
 from service.dialects.bota.transcript_document import transcript_document
 from service.dialects.http.accept import preferred
+from service.dialects.http.json_answers import json_bytes
 
 Format = Literal["txt", "srt", "vtt", "json"]
 
@@ -44,7 +44,7 @@ _FORMS: Mapping[Format, _Form] = {
     "txt": _Form("text/plain", "utf-8", lambda transcript: plain_text(transcript).encode()),
     "srt": _Form("application/x-subrip", "utf-8", lambda transcript: subrip(transcript).encode()),
     "vtt": _Form("text/vtt", "utf-8", lambda transcript: webvtt(transcript).encode()),
-    "json": _Form("application/json", None, lambda transcript: orjson.dumps(transcript_document(transcript))),
+    "json": _Form("application/json", None, lambda transcript: json_bytes(transcript_document(transcript))),
 }
 
 FILE_TYPES = tuple(form.media_type for form in _FORMS.values() if form.media_type != "application/json")

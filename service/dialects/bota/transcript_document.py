@@ -3,7 +3,7 @@
 As in Bota's object, what is unknown about a segment or word is left out: exporters accept no null there.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
@@ -62,6 +62,8 @@ class TranscriptionOrDocument(RootModel[TranscriptionAnswer | TranscriptDocument
     """Bota's object of a transcription; with `format=json`, the transcript's own document."""
 
 
-def transcript_document(transcript: Transcript) -> dict[str, Any]:
-    """In the form that becomes JSON."""
-    return TranscriptDocument.model_validate(transcript.model_dump()).model_dump()
+def transcript_document(transcript: Transcript) -> TranscriptDocument:
+    """Made segment by segment: in a thread, this lets others have their turn in between."""
+    around = transcript.model_dump(exclude={"segments"})
+    segments = [SegmentDocument.model_validate(segment.model_dump()) for segment in transcript.segments]
+    return TranscriptDocument.model_validate(around | {"segments": segments})

@@ -4,7 +4,6 @@ has it made anew."""
 import asyncio
 from uuid import UUID
 
-import orjson
 from aiohttp import web
 
 from adapters.keys import Key
@@ -20,6 +19,7 @@ from service.dialects.bota.answers import ListAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import TranscriptionNotFound, not_uploaded
 from service.dialects.bota.exports import Format, exported, format_asked_for
 from service.dialects.bota.identifiers import public_transcription_id, recording_id_of, recording_id_of_transcription
+from service.dialects.bota.large_transcripts import LargeTranscripts
 from service.dialects.bota.paging import TranscriptionsPageRequest, cursor_of, place_of
 from service.dialects.bota.requests import (
     CreateTranscription,
@@ -29,7 +29,7 @@ from service.dialects.bota.requests import (
     query_of,
 )
 from service.dialects.bota.view import View
-from service.dialects.http.json_answers import json_answer
+from service.dialects.http.json_answers import json_answer, json_bytes
 from service.dialects.http.limits import Limits
 
 LARGEST_PAGE_BYTES = 900_000
@@ -44,6 +44,7 @@ class Transcriptions:
         self._callers = callers
         self._limits = limits
         self._view = View(queries)
+        self._large = LargeTranscripts()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v1/transcriptions", self.create)
@@ -74,8 +75,9 @@ class Transcriptions:
             except UnsupportedLanguage as error:
                 raise InvalidRequest("language", str(error)) from None
             summary = await self._view.summary(key, recording_id)
-        answer = await self._view.transcription_answer(recording_id, summary)
-        return await asyncio.to_thread(json_answer, answer, status=201)
+        async with self._large.turn(summary):
+            answer = await self._view.transcription_answer(recording_id, summary)
+            return await asyncio.to_thread(json_answer, answer, status=201)
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
@@ -86,7 +88,8 @@ class Transcriptions:
             summary = await self._view.summary(key, recording_id)
             if summary.finalized_at is None:
                 raise TranscriptionNotFound
-            answer = await self._answer(recording_id, summary, form)
+            async with self._large.turn(summary):
+                answer = await self._answer(recording_id, summary, form)
         except RecordingNotFound:
             raise TranscriptionNotFound from None
         answer.headers["Vary"] = "Accept"
@@ -111,8 +114,10 @@ class Transcriptions:
         shown: list[TranscriptionAnswer] = []
         size_bytes, before = 0, None
         for row in page.rows:
-            if (answer := await self._if_there(row)) is not None:
-                size_bytes += await asyncio.to_thread(_size_bytes, answer)
+            async with self._large.turn(row.summary):
+                answer = await self._if_there(row)
+                size_bytes += await asyncio.to_thread(_size_bytes, answer) if answer is not None else 0
+            if answer is not None:
                 if shown and size_bytes > LARGEST_PAGE_BYTES:
                     return shown, before
                 shown.append(answer)
@@ -147,4 +152,4 @@ class Transcriptions:
 
 
 def _size_bytes(answer: TranscriptionAnswer) -> int:
-    return len(orjson.dumps(answer.model_dump()))
+    return len(json_bytes(answer))

@@ -1,6 +1,7 @@
 """Bota's answers about recordings, made from what queries return."""
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 from adapters.keys import Key
@@ -15,6 +16,9 @@ from service.dialects.bota.answers import RecordingAnswer, TranscriptionAnswer
 from service.dialects.bota.errors import NotReady, TranscriptionFailed
 from service.dialects.bota.rendering import recording_answer, transcription_answer
 from service.dialects.bota.strict_transcripts import strict
+
+LARGE_DETAILS_BYTES = 4 * 1024
+"""Of what a client said of its recording: what takes more than a fraction of a millisecond to read."""
 
 
 class View:
@@ -42,7 +46,9 @@ class View:
 
     async def recording_answer(self, recording_id: UUID, summary: RecordingSummary) -> RecordingAnswer:
         details, file_type = await asyncio.gather(self._queries.details(summary), self._file_type(summary))
-        return recording_answer(recording_id, summary, details, file_type=file_type)
+        answer = partial(recording_answer, recording_id, summary, details, file_type=file_type)
+        is_large = details is not None and len(details) > LARGE_DETAILS_BYTES
+        return await asyncio.to_thread(answer) if is_large else answer()
 
     async def _file_type(self, summary: RecordingSummary) -> str | None:
         """What a whole file is, as long as nothing was made of it that says so."""

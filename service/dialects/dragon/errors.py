@@ -87,6 +87,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.AlreadyFinalized: f"{_LISTED} {_ANOTHER}",
     domain.ChunkBeyondTotal: f"{_LISTED} {_ANOTHER}",
     domain.RecordingExpired: f"{_STORED_BYTES} {_ANOTHER}",
+    domain.RecordingTooLarge: f"{_LISTED} POST /audio/finalizeUpload completes it without this chunk.",
     domain.ReplacedTooOften: f"{_STORED_BYTES} {_ANOTHER}",
     domain.RestartedTooOften: f"{_STORED_BYTES} {_ANOTHER}",
     domain.NotFailed: f"{_LISTED} PUT /audio/storeChunk replaces what is damaged.",

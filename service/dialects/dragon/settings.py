@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from service.dialects.dragon.names import LARGEST_INT32
 from service.dialects.http.settings import HttpSettings
 
 
@@ -21,8 +20,14 @@ class DragonSettings(HttpSettings):
         bool, Field(description="Dragon: whether audio needs an ambient session, unless the request says skip")
     ] = True
     dragon_max_chunks: Annotated[
-        int, Field(ge=1, le=LARGEST_INT32, description="Dragon: maximum number of chunks per recording")
-    ] = LARGEST_INT32
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Dragon: maximum number of chunks per recording; in slices of 64 KiB, the default holds a day "
+            "of 16 kHz in 16 bits",
+        ),
+    ] = 50_000
     dragon_upload_hours: Annotated[
         float, Field(gt=0, le=8760, description="Dragon: how long a recording accepts chunks after its first, in hours")
     ] = 168

@@ -78,6 +78,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.ChunkBeyondTotal: Row(409, "already_finalized"),
     domain.ChunkNumberOutOfRange: Row(400, "invalid_request"),
     domain.TotalChunksOutOfRange: Row(400, "invalid_request"),
+    domain.RecordingTooLarge: Row(413, "recording_too_large", CLOSE),
     domain.ReplacedTooOften: Row(409, "replaced_too_often"),
     domain.RestartedTooOften: Row(409, "restarted_too_often"),
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),

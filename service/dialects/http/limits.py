@@ -18,6 +18,9 @@ LINGERING_SECONDS = 1.0
 
 KEEPALIVE_SECONDS = 75.0
 
+READ_AHEAD_BYTES = 64 * 1024
+"""Of each body. While its handler does other things, a connection is read until there is twice as much."""
+
 HELD_BODY = web.RequestKey("held_body", bytes)
 """A JSON body that was read before the request's handler asks for it."""
 

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.dialects.http.origins import Origins
 
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 
 S = TypeVar("S", bound="HttpSettings")
 
@@ -63,6 +64,14 @@ class HttpSettings(BaseSettings):
         float, Field(gt=0, le=8760, description="how long a recording accepts uploads, in hours")
     ] = 4
     max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    max_recording_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="most bytes of a recording's chunks together; the default holds a day of 48 kHz stereo in "
+            "16 bits",
+        ),
+    ] = 16 * GIBIBYTE
     max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
     held_bytes: Annotated[
         int,

@@ -15,12 +15,22 @@ from tests.adapters.audio.kinds import file_of
 from tests.adapters.audio.samples import openers
 from tests.tools.abuse import slices as attacks
 
-FEW, MANY = 120, 480
-SECONDS = 0.5
-"""Of sound in the few slices; the many are as large and have four times as much."""
+FEW, MANY = 500, 1_500
+SECONDS = 2
+"""Of sound in the few slices; the many are as large and have three times as much."""
 
-SLICED = ("Ogg Opus", "WAV", "FLAC", "MP3", "MP4 with MP3", "fragmented MP4", "WebM", "MPEG-TS")
 Attack = Callable[[bytes, int], list[bytes]]
+
+SLICED = ("Ogg Opus", "WAV", "FLAC", "MP3", "fragmented MP4", "WebM")
+ATTACKS = (
+    *((kind, attacks.slices) for kind in SLICED),
+    ("MP4 with MP3", attacks.among_zeros),
+    ("fragmented MP4", attacks.among_zeros),
+    ("FLAC", attacks.among_pictures),
+    ("MPEG-TS", attacks.among_pictures),
+    ("MP3", attacks.without_a_beginning),
+    ("Ogg Opus", attacks.without_a_beginning),
+)
 
 
 @pytest.mark.parametrize("kind", SLICED)
@@ -42,11 +52,8 @@ def test_every_slice_is_opened_once(kind: str, tmp_path: Path) -> None:
     assert opens == MANY
 
 
-@pytest.mark.parametrize(
-    "attack", [attacks.slices, attacks.among_zeros, attacks.among_pictures, attacks.without_a_beginning]
-)
-@pytest.mark.parametrize("kind", SLICED)
-def test_four_times_as_many_slices_take_four_times_the_steps(kind: str, attack: Attack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "attack"), ATTACKS)
+def test_three_times_as_many_slices_take_three_times_the_steps(kind: str, attack: Attack, tmp_path: Path) -> None:
     few = _steps(attack(file_of(kind, SECONDS), FEW), tmp_path)
     many = _steps(attack(file_of(kind, SECONDS * MANY / FEW), MANY), tmp_path)
     assert many <= 1.3 * MANY / FEW * few

@@ -521,23 +521,27 @@ async def test_a_project_with_more_jobs_than_fit_into_memory_holds_up_no_other_a
     await rig.until(caught_up)
 
 
-async def test_the_saved_position_is_before_every_job_that_was_not_kept_in_memory(rig, monkeypatch):
+async def test_a_job_that_did_not_fit_into_memory_is_done_after_a_crash_before_it_was_read_again(rig, monkeypatch):
     monkeypatch.setattr(jobs, "MOST_BEGUN", 1)
-    monkeypatch.setattr(jobs, "MOST_WAITING", 1)
-    go_on = asyncio.Event()
+    monkeypatch.setattr(jobs, "MOST_WAITING", 3)  # a recording's chunk may make it due, too
+    begun = asyncio.Event()
 
-    async def one_by_one(_, __):
-        if len(rig.worked) > 1:
-            await go_on.wait()
-        return record_stitched()
+    async def never_reads(*_):
+        begun.set()
+        await asyncio.Event().wait()
 
-    flood = [await rig.finalized("hostile") for _ in range(4)]
-    running = rig.follow(one_by_one)
-    await rig.until_types(flood[0], Stitched)
-    honest = await rig.finalized("honest")
-    running.cancel()
-    await asyncio.wait([running])
-    go_on.set()
-    rig.follow(one_by_one)
-    for its_id in (*flood, honest):
+    async def the_others_have_ended():
+        return len(rig.worked) == 2 and begun.is_set()
+
+    flood = [await rig.finalized() for _ in range(3)]
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs.Jobs, "_read_on", never_reads)
+        running = rig.follow(stitched)
+        await rig.until(the_others_have_ended)
+        await rig.until_types(flood[1], Stitched)
+        running.cancel()
+        await asyncio.wait([running])
+    assert await rig.types(flood[2]) == []
+    rig.follow(stitched)
+    for its_id in flood:
         await rig.until_types(its_id, Stitched)

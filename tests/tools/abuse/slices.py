@@ -3,9 +3,13 @@
 Each function gives the chunks of one recording, in order.
 """
 
+import struct
 from collections.abc import Callable
 
+import numpy as np
+
 from tests.adapters.audio.kinds import file_of
+from tests.adapters.audio.samples import encoded
 
 _PICTURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST_FRAME_BYTES = slice(8 + 7, 8 + 10)
@@ -37,6 +41,27 @@ def frameless_flac(count: int, *, slice_bytes: int = 96) -> list[bytes]:
     whole = bytearray(file_of("FLAC"))
     whole[_LARGEST_FRAME_BYTES] = b"\xff\xff\xff"
     return [bytes(whole), *[b"\xff\0" * (slice_bytes // 2)] * (count - 1)]
+
+
+def costly_pair(seconds: int) -> list[bytes]:
+    """Two small files that are large as one without loss: a long one of little, and a short one that asks for a high
+    sample rate, eight channels and many bits."""
+    murmur = np.random.default_rng(1).normal(0, 3_000, (1, seconds * 8_000)).astype(np.int16)
+    return [encoded("amr libopencore_amrnb", murmur, rate=8_000), _wide_wave()]
+
+
+def _wide_wave() -> bytes:
+    rate, channels, size = 192_000, 8, 3
+    data = bytes(rate // 100 * channels * size)
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * size, channels * size, 8 * size)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + len(data))
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + form
+        + (b"data" + struct.pack("<I", len(data)) + data)
+    )
 
 
 def _replaced(chunks: list[bytes], made: Callable[[int], bytes]) -> list[bytes]:

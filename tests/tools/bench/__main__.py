@@ -6,7 +6,7 @@
 import asyncio
 import sys
 
-from tests.tools.bench import deciding, lists, replaying, samples, searching, uploading
+from tests.tools.bench import deciding, lists, replaying, samples, searching, slices, uploading
 
 BENCHES = {
     "deciding": deciding.measure,
@@ -14,6 +14,7 @@ BENCHES = {
     "uploading": lambda: asyncio.run(uploading.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),
+    "slices": lambda: asyncio.run(slices.measure()),
     "searching": lambda: asyncio.run(searching.measure()),
 }
 

@@ -6,12 +6,13 @@ from functools import cache
 from itertools import cycle, product
 from uuid import uuid4
 
-from tests.end_to_end.service_process import SAMPLE, slices
+from tests.end_to_end.service_process import SAMPLE
+from tests.tools.abuse import slices
 from tests.tools.abuse.bombs import flac_bomb
 from tests.tools.abuse.boxes import HOSTILE
 from tests.tools.soak.abuse.attack import SUCCESS, Attack
 from tests.tools.soak.abuse.attacker import Attacker
-from tests.tools.soak.abuse.operating import MEBIBYTE
+from tests.tools.soak.abuse.operating import MAX_CHUNKS, MEBIBYTE
 from tests.tools.soak.abuse.speech import whole_sample
 
 _DAYS = 6.3 * 24
@@ -39,16 +40,23 @@ async def _boxes(attacker: Attacker) -> None:
 
 
 async def _slices(attacker: Attacker) -> None:
-    """The sample in as many slices as a recording may have, and more of them."""
-    parts = slices(SAMPLE.read_bytes(), 100)
-    recording = await attacker.create()
-    if recording is None:
-        return
-    for number, part in enumerate(parts, 1):
-        await attacker.put(recording, number, part)
-    await attacker.put(recording, 10**6, b"one more")
+    """Recordings in as many slices as one may have, one kind after another; then a slice beyond that."""
+    makers: Iterator[Callable[[], list[bytes]]] = attacker.kept.setdefault("makers", cycle(_SLICED))
+    await attacker.upload_to_its_end(next(makers)(), codec="opus")
+    if (recording := await attacker.create()) is not None:
+        await attacker.put(recording, MAX_CHUNKS + 1, b"one more")
+        await attacker.delete(recording)
     await attacker.dragon(2**31 - 1, b"far away", correlation_id=f"slices-{uuid4().hex}")
-    await attacker.delete(recording)
+
+
+def _sample_as(make: Callable[[bytes, int], list[bytes]]) -> Callable[[], list[bytes]]:
+    return lambda: make(SAMPLE.read_bytes(), MAX_CHUNKS)
+
+
+_SLICED: tuple[Callable[[], list[bytes]], ...] = (
+    *map(_sample_as, (slices.slices, slices.among_zeros, slices.among_pictures, slices.without_a_beginning)),
+    lambda: slices.frameless_flac(MAX_CHUNKS),
+)
 
 
 async def _long_recordings(attacker: Attacker) -> None:
@@ -82,7 +90,7 @@ ON_WORKERS = (
         name="slices",
         again=_slices,
         refusals=("400 invalid_request: Chunk number N is not between N and N", "400 chunkId must be at most N"),
-        pause_seconds=5,
+        others=(*SUCCESS, "ended: completed", "failed (not_audio|unsupported_audio): "),
     ),
     Attack(name="long-recordings", again=_long_recordings, refusals=(), pause_seconds=5),
     Attack(name="live-speech", again=_live_speech, refusals=("503 Too much speech is waiting",), at_once=20),
