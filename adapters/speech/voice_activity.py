@@ -191,13 +191,17 @@ def _probabilities(sound: Sound) -> Sound:
 
     The detector remembers what it heard, and after twenty seconds of quiet it misses a short answer. So it listens
     twice: to the whole, and to a few seconds at a time, each as if they were the first.
+
+    Its library keeps a plan of memory for every length that it was ever given, a megabyte for half a minute, and a
+    recording of a day has a thousand lengths. So it gets whole multiples of those few seconds, with silence behind.
     """
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - only workers load it
 
     model: Any = get_vad_model()
 
     def listen(part: Sound) -> Sound:
-        return np.asarray(model(part), dtype=np.float32).reshape(-1)
+        padded = np.pad(part, (0, -len(part) % _FRESH_SAMPLES))
+        return np.asarray(model(padded), dtype=np.float32).reshape(-1)[: len(part) // _DETECTOR_SAMPLES]
 
     whole = np.pad(sound, (0, -len(sound) % _DETECTOR_SAMPLES))
     if not len(whole):

@@ -4,8 +4,9 @@ import asyncio
 from uuid import UUID, uuid4
 
 from adapters.speech.transcript import Transcript, TranscriptSegment
-from domain.events import Stage, Transcribed
+from domain.events import Stage, Stitched, Transcribed
 from service.application.blob_names import blob_prefix
+from service.application.clock import utc_now
 from service.runtime.assembly import Stores
 from tests.domain.histories import TRANSCRIBED_FACTS, chunk, finalized, opened, retry_requested, stitched
 
@@ -32,14 +33,14 @@ class Spoken:
         """A completed one. `facts`: of its opening."""
         its_id = uuid4()
         heard = await self._transcribed(its_id, transcript(*texts, speaker=speaker))
-        history = [opened(tenant_id=self.project_id, **facts), chunk(1), finalized(1), stitched(), heard]
+        history = [opened(tenant_id=self.project_id, **facts), chunk(1), finalized(1), stitched_now(), heard]
         await self._stores.log.append(its_id, 0, history, trace_id=None)
         return its_id
 
     async def heard_again(self, its_id: UUID, *texts: str) -> None:
         """Its chunks were replaced, and stitching retried, up to another transcript, if there are texts for it."""
         version = (await self._stores.log.history(its_id))[-1].version
-        history = [retry_requested(Stage.STITCH), stitched()]
+        history = [retry_requested(Stage.STITCH), stitched_now()]
         if texts:
             history.append(await self._transcribed(its_id, transcript(*texts)))
         await self._stores.log.append(its_id, version, history, trace_id=None)
@@ -49,3 +50,8 @@ class Spoken:
         blob = await asyncio.to_thread(self._stores.blobs.put_bytes, prefix, spoken.to_json())
         facts = {"blob_key": blob.key, "sha256": blob.sha256, "size_bytes": blob.size_bytes}
         return Transcribed(**TRANSCRIBED_FACTS | facts)
+
+
+def stitched_now() -> Stitched:
+    """So that the chunks are not due to be erased, which would add an event at any moment."""
+    return stitched().model_copy(update={"at": utc_now()})
