@@ -13,20 +13,26 @@ from pathlib import Path
 
 MEBIBYTE = 1 << 20
 
+_OWN_STATUS = Path("/proc/self/status")
+
 
 def in_use_bytes(pid: int) -> int | None:
     """What the process has in use now; None if it has ended."""
-    return _kilobytes(str(pid), ("VmRSS", "VmSwap"))
+    return _kilobytes(Path(f"/proc/{pid}/status"), ("VmRSS", "VmSwap"))
 
 
-def own_peak_bytes() -> int | None:
-    """The most that this process ever had in use."""
-    return _kilobytes("self", ("VmHWM", "VmSwap"))
+def own_peak_bytes(status: Path = _OWN_STATUS) -> int | None:
+    """The most that this process is known to have had in use at once. `status`: what the system says of it.
+
+    What is swapped out now was perhaps resident at the peak, so the two are not added up.
+    """
+    known = _kilobytes(status, ("VmHWM",)), _kilobytes(status, ("VmRSS", "VmSwap"))
+    return max((each for each in known if each is not None), default=None)
 
 
-def _kilobytes(pid: str, names: tuple[str, ...]) -> int | None:
+def _kilobytes(path: Path, names: tuple[str, ...]) -> int | None:
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        status = path.read_text(encoding="ascii", errors="replace")
     except OSError:  # no such process any more, or a system without /proc
         return None
     found = [re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE) for name in names]
@@ -36,7 +42,7 @@ def _kilobytes(pid: str, names: tuple[str, ...]) -> int | None:
 
 def limit_own_memory(more_bytes: int) -> None:
     """Have the system refuse this process more than `more_bytes` beyond what it has reserved now: a MemoryError."""
-    reserved = _kilobytes("self", ("VmData",))
+    reserved = _kilobytes(_OWN_STATUS, ("VmData",))
     if reserved is None or not sys.platform.startswith("linux"):
         return
     _, most = resource.getrlimit(resource.RLIMIT_DATA)

@@ -158,11 +158,12 @@ def _resumed(body: Body, position: int, following: int | None) -> tuple[int | No
 
 def _mp4(body: Body, start: int) -> Walk:
     reader, position = body.part(0), start
-    names = set[str]()
+    names, before = set[str](), ""
     may_be_followed = True
     while position < body.size_bytes:
         box = nested_boxes.mp4_box(reader, position, body.size_bytes)
-        if _gives_up(body, box):
+        is_tiny = box is not None and nested_boxes.is_tiny(box.name, len(box.span), before=before)
+        if _gives_up(body, box, is_tiny=is_tiny):
             return _next_file(body, position)
         is_whole = {"moov", "mdat"} <= names and "moof" not in names
         if box is None and is_whole:
@@ -189,13 +190,13 @@ def _mp4(body: Body, start: int) -> Walk:
             return cut_off_at
         is_sure = following_box is not None or "moof" not in names or body.is_edge(box.span.stop)
         yield box.span if is_sure else range(position, position + 1)
-        position = box.span.stop
+        position, before = box.span.stop, box.name
     return body.size_bytes
 
 
-def _gives_up(body: Body, part: Box | None) -> bool:
+def _gives_up(body: Body, part: Box | None, *, is_tiny: bool) -> bool:
     """Whether the budget is spent. What is no part of the file costs some of it, and so does one without sound."""
-    body.budget.spend(A_SEARCH if part is None else A_TINY_PART if len(part.span) < nested_boxes.TINY_BYTES else 0)
+    body.budget.spend(A_SEARCH if part is None else A_TINY_PART if is_tiny else 0)
     return body.budget.is_spent
 
 
@@ -221,7 +222,8 @@ def _matroska(body: Body, start: int) -> Walk:
         if position == segment_end:
             return _end_of_tail(body, position)
         element = nested_boxes.matroska_element(reader, position, body.size_bytes)
-        if _gives_up(body, element):
+        is_tiny = element is not None and nested_boxes.is_tiny_element(element)
+        if _gives_up(body, element, is_tiny=is_tiny):
             return _next_file(body, position)
         if element is not None and element.name == nested_boxes.EBML and has_segment:
             return position

@@ -23,6 +23,8 @@ TINY_BYTES = 16
 """No sound fits into a smaller box or element: a file has few of them."""
 
 MOST_TINY = 1000
+_BOX_HEADER_BYTES = 8
+_BLOCKS, _BLOCK_HEADER_BYTES = ("a3", "a0"), 6
 
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
 SEGMENT, CLUSTER, EBML = "18538067", "1f43b675", "1a45dfa3"
@@ -60,14 +62,28 @@ class Box:
 
 def mp4_boxes(reader: BinaryIO, size_bytes: int, position: int = 0) -> Iterator[Box]:
     """Top-level boxes from `position` on, up to the first bytes that are not a box, or until too many were tiny."""
-    tiny = 0
+    tiny, before = 0, ""
     while position < size_bytes and tiny <= MOST_TINY:
         box = mp4_box(reader, position, size_bytes)
         if box is None:
             return
         yield box
-        tiny += len(box.span) < TINY_BYTES
-        position = box.span.stop
+        tiny += is_tiny(box.name, len(box.span), before=before)
+        position, before = box.span.stop, box.name
+
+
+def is_tiny(name: str, size_bytes: int, *, before: str) -> bool:
+    """Whether no sound fits into a box. It does into a fragment's, however small: a frame of silence has few bytes.
+
+    `before`: the name of the box before it.
+    """
+    return size_bytes < TINY_BYTES and not (name == "mdat" and before == "moof" and size_bytes > _BOX_HEADER_BYTES)
+
+
+def is_tiny_element(element: Box) -> bool:
+    """Whether no sound fits into an element. It does into a block of more than its own header, however small."""
+    size_bytes = len(element.span)
+    return size_bytes < TINY_BYTES and not (element.name in _BLOCKS and size_bytes > _BLOCK_HEADER_BYTES)
 
 
 def has_index(reader: BinaryIO, size_bytes: int, position: int) -> bool:

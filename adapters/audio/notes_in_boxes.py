@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from adapters.audio.nested_boxes import CLUSTER, MOST_TINY, SEGMENT, TINY_BYTES, ebml_element, skipped_element
+from adapters.audio.nested_boxes import (
+    CLUSTER,
+    MOST_TINY,
+    SEGMENT,
+    ebml_element,
+    is_tiny,
+    is_tiny_element,
+    skipped_element,
+)
 from adapters.audio.patches import LONGEST_NOTE_BYTES, Patch, TooManyParts
 
 _INDEX_BOXES = (b"moov", b"trak")
@@ -29,8 +37,12 @@ def mp4_notes(reader: BinaryIO, size_bytes: int) -> Iterator[Patch]:
 
 
 def _notes_within(reader: BinaryIO, parent: range, tiny: "_Tiny") -> Iterator[Patch]:
+    before = ""
     for box in _boxes(reader, parent):
-        tiny.count(len(box.span))
+        name = box.name.decode("latin-1")
+        if is_tiny(name, len(box.span), before=before):
+            tiny.count()
+        before = name
         if box.name in _INDEX_BOXES:
             yield from _notes_within(reader, range(box.content, box.span.stop), tiny)
         elif box.name in _NOTE_BOXES and len(box.span) > LONGEST_NOTE_BYTES:
@@ -99,7 +111,8 @@ def matroska_notes(reader: BinaryIO, size_bytes: int) -> Iterator[Patch]:
         element = ebml_element(reader, position, size_bytes)
         if element is None:
             return
-        tiny.count(len(element.span))
+        if is_tiny_element(element):
+            tiny.count()
         if element.name == SEGMENT:
             position = element.content
             continue
@@ -129,8 +142,7 @@ class _Tiny:
         self._what = what
         self._left = MOST_TINY
 
-    def count(self, size_bytes: int) -> None:
-        if size_bytes < TINY_BYTES:
-            self._left -= 1
+    def count(self) -> None:
+        self._left -= 1
         if self._left < 0:
             raise TooManyParts(f"tiny {self._what}")

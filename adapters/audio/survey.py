@@ -193,7 +193,8 @@ def _seconds_claimed(file: WholeFile, track: Track) -> Fraction:
     if file.container not in _SAY_THEIR_LENGTH:
         return Fraction(0)
     if track.stream.duration is not None:
-        return track.stream.duration * track.time_base
+        # FFmpeg has a fragmented MP4 last until its last fragment's time, on a clock that may have begun in 1970.
+        return (track.stream.duration - max(0, track.stream.start_time or 0)) * track.time_base
     return Fraction(track.container.duration or 0, av.time_base)
 
 

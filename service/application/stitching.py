@@ -3,8 +3,11 @@
 An order and its result cross a process boundary, so they are plain values.
 """
 
+import asyncio
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -30,6 +33,8 @@ LONG_BYTES = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class StitchOrder:
+    """`scratch_dir`: this order's own, which whoever gives the order removes, also when the worker is killed."""
+
     blob_store_url: str
     scratch_dir: Path
     chunk_keys: Sequence[str]
@@ -44,8 +49,8 @@ class StitchOrder:
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
     """In a worker: join chunk blobs into audio. Raises: AudioError; StorageFull, StorageUnavailable; OSError."""
     store = store_at(order.blob_store_url)
-    with storage_errors(), tempfile.TemporaryDirectory(dir=order.scratch_dir) as scratch:
-        output = Path(scratch) / "audio"
+    with storage_errors():
+        output = order.scratch_dir / "audio"
         chunks = [partial(store.open, key) for key in order.chunk_keys]
         if order.are_samples or not chunks:
             stitched = stitch_pcm(chunks, output, float_units=order.float_units, longest=order.longest)
@@ -74,18 +79,19 @@ class Stitching:
     async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
         float_units = chunks_of_float_units(chunks)
-        order = StitchOrder(
-            blob_store_url=parts.blob_store_url,
-            scratch_dir=parts.scratch_dir,
-            chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
-            chunk_numbers=[chunk.number for chunk in chunks],
-            checksum_md5=recording.checksum_md5,
-            prefix=made_prefix(recording_id, "audio", recording.edition),
-            are_samples=recording.opened.kind is RecordingKind.SAMPLES,
-            float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
-            longest=parts.longest_recording,
-        )
-        blob, stitched = await parts.in_worker(recording, stitch_blobs, order, within=within)
+        async with _scratch(parts.scratch_dir) as scratch:
+            order = StitchOrder(
+                blob_store_url=parts.blob_store_url,
+                scratch_dir=scratch,
+                chunk_keys=[chunk.blob_key for chunk in chunks if chunk.blob_key is not None],
+                chunk_numbers=[chunk.number for chunk in chunks],
+                checksum_md5=recording.checksum_md5,
+                prefix=made_prefix(recording_id, "audio", recording.edition),
+                are_samples=recording.opened.kind is RecordingKind.SAMPLES,
+                float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
+                longest=parts.longest_recording,
+            )
+            blob, stitched = await parts.in_worker(recording, stitch_blobs, order, within=within)
         return RecordStitched(
             at=parts.clock(),
             blob_key=blob.key,
@@ -99,6 +105,18 @@ class Stitching:
             chunks_md5=stitched.chunks_md5,
             damage=tuple(map(_recorded, stitched.damage[:MOST_DAMAGE])),
         )
+
+
+@asynccontextmanager
+async def _scratch(folder: Path) -> AsyncIterator[Path]:
+    """A directory for one worker. It is removed from outside: a worker that is killed, which deletions and limits do,
+    removes nothing, and what it copied of a recording must not stay."""
+    with storage_errors():
+        scratch = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        yield scratch
+    finally:
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
 def _recorded(found: audio.Damage) -> Damage:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.worker_memory import MEBIBYTE, in_use_bytes
+from adapters.worker_memory import MEBIBYTE, in_use_bytes, own_peak_bytes
 from adapters.worker_processes import WorkerOutOfMemory, WorkerProcesses
 from tests.adapters.test_worker_processes import content_of, tell_pid_and_wait, until
 from tests.tools.peak_memory import peak_bytes
@@ -59,6 +59,19 @@ async def test_what_was_loaded_before_the_first_job_does_not_count() -> None:
     with pytest.raises(WorkerOutOfMemory):
         await workers.run(take_and_free, LIMIT + LIMIT // 4)
     await workers.close()
+
+
+@pytest.mark.parametrize(
+    ("peak", "resident", "swapped", "known"),
+    [(900, 200, 0, 900), (900, 100, 500, 900), (900, 800, 500, 1300)],
+    ids=["nothing", "a model that was resident at the peak", "more than ever was resident"],
+)
+def test_what_is_swapped_out_does_not_count_twice(
+    tmp_path: Path, peak: int, resident: int, swapped: int, known: int
+) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"VmHWM:\t{peak} kB\nVmRSS:\t{resident} kB\nVmSwap:\t{swapped} kB\n")
+    assert own_peak_bytes(status) == known * 1024
 
 
 async def test_a_process_that_keeps_much_is_replaced_so_that_the_next_job_has_room(workers: WorkerProcesses) -> None:
@@ -120,7 +133,7 @@ def take_more_and_more(pid_file: Path) -> None:
 
 
 def wait_a_moment() -> None:
-    threading.Event().wait(0.005)
+    threading.Event().wait(0.02)
 
 
 class Peak:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
+import numpy as np
 import pytest
 
 from adapters.audio import nested_boxes, notes_in_boxes
@@ -175,3 +176,27 @@ def test_pictures_and_empty_streams_take_little_memory(tmp_path: Path) -> None:
 
 def stitched_from(contents: list[bytes], folder: Path) -> StitchedAudio:
     return stitch(openers(contents), folder / "audio")
+
+
+@pytest.mark.parametrize("slice_bytes", [1 << 30, 9_000])
+def test_silence_in_fragments_of_one_frame_is_a_recording(slice_bytes: int, tmp_path: Path) -> None:
+    """As recorders write it that send each frame at once. Of silence, a frame with its box has fewer than 16 bytes."""
+    options = {"movflags": "frag_every_frame+empty_moov+default_base_moof"}
+    silence = np.zeros((1, 24 * 48_000), np.int16)
+    content = encoded("mp4 libopus", silence, muxer_options=options)
+    assert content.count(b"moof") > nested_boxes.MOST_TINY
+    stitched = stitched_from(cut(content, *range(slice_bytes, len(content), slice_bytes)), tmp_path)
+    assert (stitched.method, stitched.damage) == ("concatenated", ())
+    assert stitched.duration_ms == pytest.approx(24_000, abs=100)
+
+
+@pytest.mark.parametrize("cluster_ms", [0, 5_000])
+def test_silence_in_webm_is_a_recording_in_slices_and_twice(cluster_ms: int, tmp_path: Path) -> None:
+    """As browsers record it live, without sizes of clusters. A block of silence has 3 bytes of sound."""
+    options = {"live": "1"} | ({"cluster_time_limit": str(cluster_ms)} if cluster_ms else {})
+    content = encoded(samples.WEBM, np.zeros((1, 30 * 48_000), np.int16), muxer_options=options)
+    assert len(content) / 1500 < nested_boxes.TINY_BYTES
+    for chunks, seconds in (([content], 30), (cut(content, *range(2000, len(content), 2000)), 30), ([content] * 2, 60)):
+        stitched = stitched_from(chunks, tmp_path)
+        assert stitched.damage == ()
+        assert stitched.duration_ms == pytest.approx(seconds * 1000, abs=100)

@@ -1,6 +1,7 @@
 """A recording that is longer than accepted is refused by name, as soon as that is known."""
 
 import io
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -10,6 +11,7 @@ from adapters.audio import survey as survey_module
 from adapters.audio.errors import TooLong
 from adapters.audio.pcm import SAMPLE_BYTES, stitch_pcm
 from adapters.audio.stitching import stitch
+from tests.adapters.audio.samples import cut, encoded, tone
 from tests.tools.abuse.bombs import BLOCK_SAMPLES, flac_bomb
 
 HOUR = timedelta(hours=1)
@@ -52,6 +54,26 @@ def test_files_are_measured_together(tmp_path, heard):
 def test_what_lasts_as_long_as_is_accepted_is_taken(tmp_path):
     bomb = flac_bomb(0.49)
     assert stitch(openers(bomb, bomb), tmp_path / "audio", longest=HOUR).duration_ms <= 3_600_000
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_fragments_whose_clock_began_long_before_are_as_long_as_their_sound(tmp_path, is_cut):
+    """Live streams count from when their server started, or from 1970."""
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "500000"}
+    live = begun_later(encoded("mp4 aac", tone(2 * 48_000), muxer_options=options), hours=50 * 365 * 24)
+    slices = cut(live, len(live) // 3, len(live) // 2) if is_cut else [live]
+    stitched = stitch(openers(*slices), tmp_path / "audio", longest=HOUR)
+    assert (stitched.duration_ms, stitched.damage) == (pytest.approx(2000, abs=50), ())
+
+
+def begun_later(file, *, hours):
+    """An MP4 file in fragments, whose clock stood so late when it began."""
+    changed = bytearray(file)
+    for found in re.finditer(rb"tfdt\x01", file):
+        place = slice(found.start() + 8, found.start() + 16)
+        ticks = int.from_bytes(file[place], "big") + hours * 3600 * 48_000
+        changed[place] = ticks.to_bytes(8, "big")
+    return bytes(changed)
 
 
 def test_bare_samples_are_measured_by_their_bytes(tmp_path):

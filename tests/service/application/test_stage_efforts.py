@@ -1,6 +1,7 @@
 """What a stage's work takes: its limit does not grow with what a file says, and past it the work is stopped by name."""
 
 import asyncio
+import os
 import time
 from datetime import timedelta
 from random import Random
@@ -106,6 +107,24 @@ async def test_a_worker_past_its_limit_is_stopped_by_name():
     with pytest.raises(TookTooLong) as caught:
         await parts.in_worker(recording_of(1), time.sleep, 600, within=timedelta(milliseconds=1))
     assert (caught.value.reason, workers.pids) == ("took_too_long", frozenset())
+    await workers.close()
+
+
+async def test_a_worker_that_is_stopped_while_it_stitches_leaves_nothing_of_the_recording(tmp_path):
+    scratch, hanging = tmp_path / "scratch", tmp_path / "blobs/chunk/hanging"
+    scratch.mkdir()
+    hanging.parent.mkdir(parents=True)
+    os.mkfifo(hanging)  # a chunk of which more never comes
+    stored = chunk(1).model_copy(update={"blob_key": "chunk/hanging"})
+    workers = WorkerProcesses(1)
+    parts = parts_with(workers=workers, scratch_dir=scratch, blob_store_url=f"file://{tmp_path}/blobs")
+    stitching = asyncio.create_task(Stitching(parts).do(uuid4(), given(opened(), stored), within=HOUR))
+    with await asyncio.to_thread(hanging.open, "wb", 0):  # once the worker reads it
+        assert list(scratch.rglob("chunks")) != []
+        stitching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stitching
+    assert list(scratch.iterdir()) == []
     await workers.close()
 
 
