@@ -25,7 +25,7 @@ _BYTES_OF_S16 = 2
 _LOSSLESS = ("flac", "alac", "wavpack", "ape", "tta")
 _COMPANDED = ("pcm_alaw", "pcm_mulaw")
 _SAY_THEIR_LENGTH = (Container.FLAC, Container.MP4, Container.MATROSKA)
-"""Files that may hold days of sound in few bytes. What WAV says is often wrong, and its bytes are as many as its sound."""
+"""Files that may hold days of sound in few bytes. WAV has as many bytes as sound, and often says what is not so."""
 
 _CREDIBLE_SECONDS = 366 * 24 * 3600
 _FLAC_STREAMED = (1 << 36) - 1
