@@ -26,7 +26,7 @@ class TooMuchWaiting(Exception):
 
 
 MOST_PROJECTS_AT_ONCE = 4
-"""So many projects may fill their part of the queue. Beyond that, each may have one place, so that nobody is kept out."""
+"""So many projects may fill their part of the queue. Beyond that, each may have one place: nobody is kept out."""
 
 
 class LiveRecognition:
