@@ -13,10 +13,13 @@ from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
 from service.dialects.http.language_tags import LanguageTag
-from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
+from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
 from service.runtime.quota_settings import QuotaSettings
+
+LONGEST_RETENTION_HOURS = 876_000
+"""A hundred years: dates that far from now can be written."""
 
 AROUND_A_NOTE = timedelta(minutes=2)
 
@@ -84,6 +87,7 @@ class ServiceSettings(QuotaSettings):
         int,
         Field(
             ge=128 * MEBIBYTE,
+            le=MOST_BYTES,
             description="most memory, in bytes, that one recording may take in such a process, besides the loaded "
             "speech model",
         ),
@@ -95,13 +99,18 @@ class ServiceSettings(QuotaSettings):
         float,
         Field(
             ge=0,
+            le=LONGEST_RETENTION_HOURS,
             description="how long chunks are kept after they are stitched without damage, and replaced bytes after "
             "they were replaced, in hours",
         ),
     ] = 168
     expired_retention_hours: Annotated[
         float,
-        Field(ge=0, description="how long what arrived of a recording is kept after the recording expired, in hours"),
+        Field(
+            ge=0,
+            le=LONGEST_RETENTION_HOURS,
+            description="how long what arrived of a recording is kept after the recording expired, in hours",
+        ),
     ] = 720
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")

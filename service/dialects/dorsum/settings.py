@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from service.dialects.http.settings import MEBIBYTE, HttpSettings
+from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings
 
 
 class DorsumSettings(HttpSettings):
@@ -14,7 +14,12 @@ class DorsumSettings(HttpSettings):
         int, Field(ge=1, le=100_000, description="Dorsum: maximum number of 30-second chunks per session")
     ] = 480
     dorsum_body_bytes: Annotated[
-        int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON")
+        int,
+        Field(
+            ge=1024,
+            le=MOST_BYTES,
+            description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON",
+        ),
     ] = 16 * MEBIBYTE
     dorsum_waiting: Annotated[
         int,

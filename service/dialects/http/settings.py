@@ -14,6 +14,8 @@ from service.dialects.http.origins import Origins
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+MOST_BYTES = 1 << 50
+"""A pebibyte: more than one machine has, and no sum of a few of them leaves 64 bits."""
 
 S = TypeVar("S", bound="HttpSettings")
 
@@ -34,7 +36,7 @@ class DevelopmentMode:
 class HttpSettings(BaseSettings):
     """A dialect's own settings are in a subclass; the service's settings inherit from all of these."""
 
-    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True, allow_inf_nan=False)
 
     data_dir: Annotated[Path, Field(description="where everything is kept")] = Path(".data")
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
@@ -63,27 +65,35 @@ class HttpSettings(BaseSettings):
     upload_hours: Annotated[
         float, Field(gt=0, le=8760, description="how long a recording accepts uploads, in hours")
     ] = 4
-    max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    max_chunk_bytes: Annotated[int, Field(ge=1, le=MOST_BYTES, description="largest body of a chunk")] = 512 * MEBIBYTE
     max_recording_bytes: Annotated[
         int,
         Field(
             ge=1,
+            le=MOST_BYTES,
             description="most bytes of a recording's chunks together; the default holds a day of 48 kHz stereo in "
             "16 bits",
         ),
     ] = 16 * GIBIBYTE
-    max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    max_json_bytes: Annotated[int, Field(ge=1024, le=MOST_BYTES, description="largest JSON body")] = 256 * 1024
     held_bytes: Annotated[
         int,
         Field(
             ge=MEBIBYTE,
+            le=MOST_BYTES,
             description="bytes of bodies and answers that are held in memory at once, fairly shared among callers; who "
             "comes when there is no room is asked to try again",
         ),
     ] = 256 * MEBIBYTE
-    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line or header")] = 16 * 1024
-    chunk_seconds: Annotated[float, Field(gt=0, description="seconds within which a chunk's body must arrive")] = 600
-    json_seconds: Annotated[float, Field(gt=0, description="seconds within which a JSON body must arrive")] = 30
+    max_header_bytes: Annotated[int, Field(ge=1024, le=MEBIBYTE, description="longest request line or header")] = (
+        16 * 1024
+    )
+    chunk_seconds: Annotated[
+        float, Field(gt=0, le=86_400, description="seconds within which a chunk's body must arrive")
+    ] = 600
+    json_seconds: Annotated[
+        float, Field(gt=0, le=86_400, description="seconds within which a JSON body must arrive")
+    ] = 30
 
     @field_validator("data_dir")
     @classmethod
