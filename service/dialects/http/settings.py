@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -103,7 +103,7 @@ class HttpSettings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_address(cls, url: str | None) -> str | None:
-        return web_address(url)
+        return web_address(url, may_have_user=False)
 
     @field_validator("cors_origins")
     @classmethod
@@ -173,14 +173,26 @@ class HttpSettings(BaseSettings):
         return timedelta(hours=self.upload_hours)
 
 
-def web_address(url: str | None) -> str | None:
-    """`url` without a trailing slash. Raises: ValueError unless it is an http:// or https:// address."""
+def web_address(url: str | None, *, may_have_user: bool = True) -> str | None:
+    """`url` without a trailing slash. Raises: ValueError unless paths can follow it, after http:// or https://."""
     if url is None:
         return None
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// address")
+    has_user = "@" in parts.netloc and not may_have_user
+    if has_user or "?" in url or "#" in url:
+        raise ValueError(f"must have no {'' if may_have_user else 'user, '}query or fragment")
+    if not _is_port(parts):
+        raise ValueError("must have a port from 1 to 65535, or none")
     return url.rstrip("/")
+
+
+def _is_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -40,3 +40,33 @@ def test_the_largest_value_is_accepted_and_the_next_is_not(name, most):
     assert getattr(load_settings(**{name: most}), name) == most
     with pytest.raises(BadSettings, match=f"less than or equal to {most}"):
         load_settings(**{name: most + 1})
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://x:99999", "must have a port from 1 to 65535, or none"),
+        ("https://x:0", "must have a port from 1 to 65535, or none"),
+        ("https://x:http", "must have a port from 1 to 65535, or none"),
+        ("https://me@x", "must have no user, query or fragment"),
+        ("https://x?a=b", "must have no user, query or fragment"),
+        ("https://x?", "must have no user, query or fragment"),
+        ("https://x#a", "must have no user, query or fragment"),
+        ("ftp://x", "must be an http:// or https:// address"),
+        ("https://", "must be an http:// or https:// address"),
+    ],
+)
+def test_a_public_address_that_no_url_can_begin_with_is_refused(url, problem):
+    with pytest.raises(BadSettings) as refused:
+        load_settings(public_url=url)
+    assert str(refused.value) == f"TAPEDECK_PUBLIC_URL is {url!r}, which cannot be used: {problem}."
+
+
+def test_a_public_address_may_have_a_port_and_a_path():
+    assert load_settings(public_url="https://x:65535/deck/").base_url == "https://x:65535/deck"
+
+
+def test_an_engine_s_address_may_have_a_user_but_no_query():
+    assert load_settings(transcriber_url="https://me:secret@x/v1/").transcriber_url == "https://me:secret@x/v1"
+    with pytest.raises(BadSettings, match="must have no query or fragment"):
+        load_settings(transcriber_url="https://x/v1?a=b")
