@@ -18,6 +18,8 @@ from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
 from service.runtime.quota_settings import QuotaSettings
 
+LOOPBACK = "127.0.0.1"
+
 LONGEST_RETENTION_HOURS = 876_000
 """A hundred years: dates that far from now can be written."""
 
@@ -198,6 +200,8 @@ class ServiceSettings(QuotaSettings):
     def _fits_together(self) -> Self:
         if self.operations_host is not None and self.operations_port is None:
             raise ValueError("TAPEDECK_OPERATIONS_HOST needs TAPEDECK_OPERATIONS_PORT, the port to listen on there")
+        if self.operations_port == self.port and _meet(self.host, self.operations_host or LOOPBACK):
+            raise ValueError(f"TAPEDECK_PORT and TAPEDECK_OPERATIONS_PORT are both {self.port}: they must differ")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
@@ -286,6 +290,13 @@ class ServiceSettings(QuotaSettings):
     @property
     def chunk_retention(self) -> timedelta:
         return timedelta(hours=self.chunk_retention_hours)
+
+
+def _meet(host: str, other_host: str) -> bool:
+    """Whether nobody can listen on one port of both."""
+    both = {LOOPBACK if host == "localhost" else host for host in (host, other_host)}
+    are_of_one_kind = len({":" in host for host in both}) == 1
+    return len(both) == 1 or (are_of_one_kind and not both.isdisjoint({"0.0.0.0", "::"}))  # noqa: S104 - compared only
 
 
 def combined_settings(dialects: Sequence[Dialect]) -> type[ServiceSettings]:

@@ -70,3 +70,28 @@ def test_an_engine_s_address_may_have_a_user_but_no_query():
     assert load_settings(transcriber_url="https://me:secret@x/v1/").transcriber_url == "https://me:secret@x/v1"
     with pytest.raises(BadSettings, match="must have no query or fragment"):
         load_settings(transcriber_url="https://x/v1?a=b")
+
+
+@pytest.mark.parametrize(
+    ("host", "operations_host"),
+    [
+        ("127.0.0.1", None),
+        ("localhost", None),
+        ("0.0.0.0", None),
+        ("10.0.0.1", "0.0.0.0"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("::", "::1"),
+    ],
+)
+def test_two_ports_of_one_address_must_differ(host, operations_host):
+    own = {"host": host, "operations_host": operations_host, "public_url": "https://x", "port": 8080}
+    with pytest.raises(BadSettings) as refused:
+        load_settings(**own, operations_port=8080)
+    assert str(refused.value) == "TAPEDECK_PORT and TAPEDECK_OPERATIONS_PORT are both 8080: they must differ."
+    assert load_settings(**own, operations_port=8081).operations_port == 8081
+
+
+@pytest.mark.parametrize(("host", "operations_host"), [("10.0.0.1", None), ("::", None), ("::1", "0.0.0.0")])
+def test_two_addresses_may_have_one_port(host, operations_host):
+    own = {"host": host, "operations_host": operations_host, "public_url": "https://x", "port": 8080}
+    assert load_settings(**own, operations_port=8080).operations_port == 8080
