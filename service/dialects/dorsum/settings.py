@@ -1,8 +1,8 @@
 """Dorsum's own settings."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings
 
@@ -34,7 +34,5 @@ class DorsumSettings(HttpSettings):
         Field(gt=0, le=600, description="Dorsum: seconds after which a waiting chunk gets a 503, to be sent again"),
     ] = 55
 
-    @model_validator(mode="after")
-    def _body_can_be_held(self) -> Self:
-        self._check_held("DORSUM_BODY_BYTES", self.dorsum_body_bytes)
-        return self
+    def _held_bodies(self) -> dict[str, int]:
+        return super()._held_bodies() | {"DORSUM_BODY_BYTES": self.dorsum_body_bytes}

@@ -79,7 +79,6 @@ class HttpSettings(BaseSettings):
     held_bytes: Annotated[
         int,
         Field(
-            ge=MEBIBYTE,
             le=MOST_BYTES,
             description="bytes of bodies and answers that are held in memory at once, fairly shared among callers; who "
             "comes when there is no room is asked to try again",
@@ -118,16 +117,24 @@ class HttpSettings(BaseSettings):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
         if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
             raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
-        self._check_held("MAX_JSON_BYTES", self.max_json_bytes)
         return self
 
-    def _check_held(self, name: str, largest_body_bytes: int) -> None:
-        """A caller gets at most half of what may be held, so a body has to fit into that. Raises: ValueError."""
-        if self.held_bytes < 2 * largest_body_bytes:
+    @model_validator(mode="after")
+    def _bodies_can_be_held(self) -> Self:
+        """A caller gets at most half of what may be held, so each body has to fit into that."""
+        twice = [(2 * size_bytes, f", twice TAPEDECK_{name}") for name, size_bytes in self._held_bodies().items()]
+        least_bytes, because = max([(MEBIBYTE, ""), *twice])
+        if self.held_bytes < least_bytes:
             raise ValueError(
-                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small for TAPEDECK_{name}={largest_body_bytes}: it must "
-                "be at least twice as much"
+                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small: it must be at least {least_bytes}{because}"
             )
+        return self
+
+    def _held_bodies(self) -> dict[str, int]:
+        """The settings that say how large a body may be which is held as a whole, and their values. A dialect adds
+        its own.
+        """
+        return {"MAX_JSON_BYTES": self.max_json_bytes}
 
     def section(self, dialect: type[S]) -> S:
         """These settings as a dialect's own. Raises: TypeError if the service does not have that dialect."""

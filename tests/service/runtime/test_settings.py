@@ -95,3 +95,19 @@ def test_two_ports_of_one_address_must_differ(host, operations_host):
 def test_two_addresses_may_have_one_port(host, operations_host):
     own = {"host": host, "operations_host": operations_host, "public_url": "https://x", "port": 8080}
     assert load_settings(**own, operations_port=8080).operations_port == 8080
+
+
+@pytest.mark.parametrize(
+    ("given", "least"),
+    [
+        ({}, "33554432, twice TAPEDECK_DORSUM_BODY_BYTES"),
+        ({"max_json_bytes": 32 << 20}, "67108864, twice TAPEDECK_MAX_JSON_BYTES"),
+        ({"max_json_bytes": 1024, "dorsum_body_bytes": 1024}, "1048576"),
+    ],
+)
+def test_room_for_too_few_bodies_is_refused_with_the_size_that_is_enough(given, least):
+    with pytest.raises(BadSettings) as refused:
+        load_settings(held_bytes=1, **given)
+    assert str(refused.value) == f"TAPEDECK_HELD_BYTES=1 is too small: it must be at least {least}."
+    enough = int(least.split(",")[0])
+    assert load_settings(held_bytes=enough, **given).held_bytes == enough
