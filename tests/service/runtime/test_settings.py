@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from service.runtime.settings import BadSettings, Settings, load_settings
+from tests.service.running_service import TurnedClock, running_service
 
 NUMERIC = [
     name
@@ -40,6 +41,26 @@ def test_the_largest_value_is_accepted_and_the_next_is_not(name, most):
     assert getattr(load_settings(**{name: most}), name) == most
     with pytest.raises(BadSettings, match=f"less than or equal to {most}"):
         load_settings(**{name: most + 1})
+
+
+async def test_with_the_largest_values_the_service_opens_and_stores_chunks(tmp_path):
+    largest = {
+        "worker_memory_bytes": BYTES,
+        "max_chunk_bytes": BYTES,
+        "max_recording_bytes": BYTES,
+        "held_bytes": BYTES,
+        "max_header_bytes": 1 << 20,
+        "chunk_seconds": 86_400,
+        "json_seconds": 86_400,
+        "quota_bytes": 10**18 - 1,
+        "quota_open_recordings": 10**18 - 1,
+        "chunk_retention_hours": 876_000,
+        "expired_retention_hours": 876_000,
+        "requests_per_minute": 2**31 - 1,
+    }
+    async with running_service(tmp_path, TurnedClock(), **largest) as running:
+        recording = await running.api.create()
+        assert (await running.api.put(recording, 1, b"audio")).status == 200
 
 
 @pytest.mark.parametrize(
