@@ -13,12 +13,12 @@ import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
 from service.application.clock import utc_now
+from service.cli.ids import is_id
 from service.dialects.dragon.names import tenant_of_customer
 from service.dialects.registry import DIALECTS
 from service.runtime.settings import BadSettings, load_settings
 
 SCOPES = tuple(scope for dialect in DIALECTS for scope in dialect.scopes)
-LONGEST_ID = 64
 
 
 @click.group()
@@ -94,9 +94,7 @@ def _check_forms(project: str | None, device: str | None, end_user: str | None, 
     """Raises: click.ClickException for an id that the API would never give."""
     given = {"proj_": project, "dev_": device, "eu_": end_user, "rec_": recording}
     for prefix, value in given.items():
-        suffix = (value or "").removeprefix(prefix)
-        well_formed = value == prefix + suffix and suffix.isascii() and suffix.isalnum() and len(value) <= LONGEST_ID
-        if value is not None and not well_formed:
+        if value is not None and not is_id(value, prefix):
             raise click.ClickException(f"{value!r} is not {prefix} followed by letters and digits only.")
 
 
