@@ -21,6 +21,9 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 PROJECTS_SHOWN = 100
 NO_LIMIT = "none"
+LARGEST = 10**18 - 1
+"""SQLite keeps 63 bits."""
+QUOTAS = f"Quotas: {', '.join(Quota)}."
 PROJECT = ProjectName()
 
 
@@ -41,23 +44,31 @@ def show(project: str | None) -> None:
                 click.echo(f"  {line}")
 
 
-@quotas.command("set")
+@quotas.command("set", epilog=QUOTAS, context_settings={"ignore_unknown_options": True})  # -5 is no option, but refused
 @click.argument("project", type=PROJECT)
-@click.argument("quota", type=click.Choice([quota.value for quota in Quota]))
+@click.argument("quota", metavar="QUOTA", type=click.Choice([quota.value for quota in Quota]))
 @click.argument("most")
 def set_(project: str, quota: str, most: str) -> None:
     """Let PROJECT have MOST of QUOTA, a whole number or 'none' for no limit, whatever the settings say.
     A Dragon customer's project is named by the customer's UUID, too."""
-    if most != NO_LIMIT and not (most.isascii() and most.isdecimal() and len(most) <= 18):  # noqa: PLR2004 - 63 bits
-        raise click.BadParameter(f"{most!r} is neither a whole number nor {NO_LIMIT!r}.", param_hint="MOST")
+    number = None if most == NO_LIMIT else _number(most)
     with _opened() as opened:
-        opened.own.set_for(project, Quota(quota), None if most == NO_LIMIT else int(most))
+        opened.own.set_for(project, Quota(quota), number)
         click.echo(f"{project}: {opened.line(project, Quota(quota))}")
 
 
-@quotas.command()
+def _number(most: str) -> int:
+    """Raises: click.BadParameter."""
+    if not (most.isascii() and most.isdecimal()):
+        raise click.BadParameter(f"{most!r} is neither a whole number nor {NO_LIMIT!r}.", param_hint="MOST")
+    if len(most) > len(str(LARGEST)):
+        raise click.BadParameter(f"the largest number is {LARGEST}; {NO_LIMIT!r} is no limit.", param_hint="MOST")
+    return int(most)
+
+
+@quotas.command(epilog=QUOTAS)
 @click.argument("project")
-@click.argument("quota", type=click.Choice([quota.value for quota in Quota]), required=False)
+@click.argument("quota", metavar="[QUOTA]", type=click.Choice([quota.value for quota in Quota]), required=False)
 def reset(project: str, quota: str | None) -> None:
     """Let the settings say again what PROJECT may have: of QUOTA, or of everything."""
     with _opened() as opened:

@@ -108,11 +108,36 @@ def test_a_quota_that_an_earlier_version_set_for_no_project_can_be_reset(tapedec
     store.close()
 
 
-@pytest.mark.parametrize("most", ["-1", "1.5", "many", "9" * 19])
+@pytest.mark.parametrize("most", ["-1", "1.5", "many", ""])
 def test_what_is_no_number_of_things_is_refused_with_one_sentence(tapedeck, most):
-    code, said = tapedeck("quotas", "set", "proj_1", "bytes", "--", most)
+    code, said = tapedeck("quotas", "set", "proj_1", "bytes", most)
     assert code == 2
     assert f"{most!r} is neither a whole number nor 'none'." in said
+
+
+@pytest.mark.parametrize("most", ["1" + "0" * 18, "9223372036854775807", "9" * 5000])
+def test_a_number_that_is_too_large_is_refused_with_the_largest(tapedeck, most):
+    code, said = tapedeck("quotas", "set", "proj_1", "bytes", most)
+    assert code == 2
+    assert said.endswith("the largest number is 999999999999999999; 'none' is no limit.\n")
+
+
+def test_the_largest_number_can_be_set(tapedeck, tmp_path):
+    asyncio.run(fill(tmp_path / "data"))
+    code, said = tapedeck("quotas", "set", "proj_1", "bytes", "9" * 18)
+    assert (code, said) == (0, f"proj_1: bytes            0 (of {'9' * 18}, set for this project)\n")
+
+
+def test_an_unknown_quota_is_refused_with_those_that_there_are(tapedeck):
+    code, said = tapedeck("quotas", "set", "proj_1", "bogus", "5")
+    assert code == 2
+    assert "Invalid value for 'QUOTA': 'bogus' is not one of 'bytes', 'open_recordings'," in said
+
+
+@pytest.mark.parametrize("command", ["set", "reset"])
+def test_help_names_every_quota(tapedeck, command):
+    _, shown = tapedeck("quotas", command, "--help")
+    assert [quota for quota in Quota if quota not in shown.split("Quotas:")[-1]] == []
 
 
 def test_a_file_that_cannot_be_used_is_named(tapedeck, tmp_path):
