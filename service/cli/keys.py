@@ -6,6 +6,7 @@ It works while the service runs, which reads the same file at every request: a r
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from math import isnan
 from secrets import token_hex
 from uuid import UUID
 
@@ -99,11 +100,13 @@ def _check_forms(project: str | None, device: str | None, end_user: str | None, 
 
 
 def _end(minutes: float | None, days: float | None) -> datetime | None:
-    """Raises: click.ClickException when both are given, or the date would be too far in the future."""
+    """Raises: click.ClickException when both are given, one is not a number, or the date is too far in the future."""
     if minutes and days:
         raise click.ClickException("Give --minutes or --days, not both.")
     if not minutes and not days:
         return None
+    if isnan(days or minutes or 0):
+        raise click.ClickException("'nan' is not a number of days or minutes.")
     try:
         return utc_now() + timedelta(days=days or 0, minutes=minutes or 0)
     except OverflowError:
