@@ -17,6 +17,7 @@ from adapters.usage import UsageStore
 from adapters.webhooks.store import endpoint_count
 from service.application.quotas import COUNTED, used_of
 from service.cli.ids import ProjectName, project_named
+from service.cli.own_log import needing_a_log
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 PROJECTS_SHOWN = 100
@@ -120,10 +121,14 @@ class _Opened:
 
 @contextmanager
 def _opened() -> Iterator[_Opened]:
+    from adapters.event_log.opening import require_log  # noqa: PLC0415 - it takes a while to import
+
     try:
         settings = load_settings()
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
+    with needing_a_log():
+        require_log(settings.log_url)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as opened:
         try:

@@ -140,6 +140,17 @@ def test_help_names_every_quota(tapedeck, command):
     assert [quota for quota in Quota if quota not in shown.split("Quotas:")[-1]] == []
 
 
+@pytest.mark.parametrize("words", [["show"], ["show", "proj_1"], ["set", "proj_1", "bytes", "5"], ["reset", "proj_1"]])
+def test_where_no_service_has_ever_run_nothing_is_made_and_the_setting_is_named(tapedeck, tmp_path, words):
+    code, said = tapedeck("quotas", *words)
+    log = tmp_path / "data" / "tapedeck.sqlite3"
+    assert (code, said) == (
+        1,
+        f"Error: There is no event log at {log}; set TAPEDECK_DATA_DIR as for the service.\n",
+    )
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_file_that_cannot_be_used_is_named(tapedeck, tmp_path):
     asyncio.run(fill(tmp_path / "data"))
     (tmp_path / "data" / "quotas.sqlite3").write_bytes(b"not a database" * 100)
