@@ -34,7 +34,7 @@ def test_a_key_is_made_and_listed(tmp_path):
     (tmp_path / "data").mkdir()
     key, listed = run(script, checkout(tmp_path, tmp_path / "data")).stdout.splitlines()
     assert key.startswith("rk_live_")
-    assert re.search(r" restricted  proj_\w+  in force  recordings:read until \S+ a report$", listed)
+    assert re.search(r" restricted  proj_1  in force  recordings:read until \S+ a report$", listed)
 
 
 def test_a_projects_quotas_are_set_shown_and_reset(tmp_path):
