@@ -340,10 +340,11 @@ def finalize_again(recording: Recording, command: FinalizeRecording) -> Events:
     """The same declaration again changes nothing, whatever has happened since. Of a file that was completed by itself,
     nobody had said how long it is.
 
-    Raises: AlreadyFinalized with other parameters; RecordingExpired when it expired before any declaration.
+    Raises: AlreadyFinalized with other parameters; RecordingExpired when it expired before any declaration, or once
+    what was declared is erased since its chunks never all came.
     """
     finalized = recording.finalized
-    if finalized is None:
+    if finalized is None or recording.erased is ErasedPart.EVERYTHING:
         raise _expired(recording)
     is_same_length = finalized.by_itself or finalized.final_duration_ms == command.final_duration_ms
     is_same = (finalized.total_chunks, finalized.checksum_md5) == (command.total_chunks, command.checksum_md5)

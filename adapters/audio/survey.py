@@ -24,7 +24,13 @@ from adapters.audio.whole_files import WholeFile
 _BYTES_OF_S16 = 2
 _LOSSLESS = ("flac", "alac", "wavpack", "ape", "tta")
 _COMPANDED = ("pcm_alaw", "pcm_mulaw")
-_SAY_THEIR_LENGTH = (Container.FLAC, Container.WAV, Container.W64, Container.MP4, Container.MATROSKA)
+_SAY_THEIR_LENGTH = (Container.FLAC, Container.MP4, Container.MATROSKA)
+"""Files that may hold days of sound in few bytes. WAV has as many bytes as sound, and often says what is not so."""
+
+_CREDIBLE_SECONDS = 366 * 24 * 3600
+_FLAC_STREAMED = (1 << 36) - 1
+"""What some encoders write for a number of samples that they do not know."""
+
 _WORTH_TELLING = FLICKS // 10
 _UNKNOWN_LENGTH = FLICKS // 50
 """How long a packet counts that does not say it: so that one at a file's edge is not told, and a row of them is."""
@@ -189,13 +195,16 @@ def _heard(file: WholeFile, index: int, most_seconds: Fraction | None) -> tuple[
 
 
 def _seconds_claimed(file: WholeFile, track: Track) -> Fraction:
-    """How long the file's header says that the track is; 0 where FFmpeg could only guess it from a bit rate."""
-    if file.container not in _SAY_THEIR_LENGTH:
+    """How long the file's header says that the track is; 0 where nobody can mean it, or FFmpeg guessed it."""
+    stream, container = track.stream, file.container
+    if container not in _SAY_THEIR_LENGTH or (container is Container.FLAC and stream.duration == _FLAC_STREAMED):
         return Fraction(0)
-    if track.stream.duration is not None:
+    if stream.duration is None:
+        claimed = Fraction(track.container.duration or 0, av.time_base)
+    else:
         # FFmpeg has a fragmented MP4 last until its last fragment's time, on a clock that may have begun in 1970.
-        return (track.stream.duration - max(0, track.stream.start_time or 0)) * track.time_base
-    return Fraction(track.container.duration or 0, av.time_base)
+        claimed = (stream.duration - max(0, stream.start_time or 0)) * track.time_base
+    return claimed if claimed < _CREDIBLE_SECONDS else Fraction(0)
 
 
 def _bits(codec: str, sample_format: AudioFormat | None) -> int:

@@ -19,7 +19,7 @@ from adapters.notes.note import Note
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordChunkTranscribed, RetryRecording
 from domain.errors import NotFailed, RecordingNotFound
-from domain.events import ChunkStored
+from domain.events import ChunkStored, ErasedPart
 from domain.recording import Phase, Recording
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
@@ -184,10 +184,12 @@ class Consultations:
             duration_ms=transcript.duration_ms,
         )
         try:
-            await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
+            recording = (await self._recordings.execute(recording_id, command, trace_id=trace_id.get())).state
         except RecordingNotFound:  # deleted meanwhile; what has been stored since must be erased, too
             await self._blobs.delete(blob.key)
             raise
+        if recording.erased is ErasedPart.EVERYTHING:  # likewise, of a session that expired
+            await self._blobs.delete(blob.key)
         return transcript
 
     async def _whole(self, recording_id: UUID, recording: Recording) -> Consultation:

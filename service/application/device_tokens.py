@@ -28,13 +28,13 @@ class DeviceTokens:
     """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable.
 
     `urls_valid_for`: how long a URL that was made with a token can be valid: only as long as the token is known can it
-    be told that it was revoked.
+    be told that it was revoked. What completes an upload later than its URL does so within `ENDED_FOR`.
     """
 
     def __init__(self, keys: KeyStore, *, clock: Clock, urls_valid_for: timedelta = timedelta()) -> None:
         self._keys = keys
         self._clock = clock
-        self._known_for = max(ENDED_FOR, urls_valid_for)
+        self._known_for = ENDED_FOR + urls_valid_for
 
     def give(self, project_id: str, device_id: str, end_user_id: str, *, asked_with: Key | None = None) -> str:
         """A new token, which is never shown again. Those given before expire in `UNSEEN_FOR` at the latest.
@@ -87,7 +87,7 @@ class DeviceTokens:
                 self._keys.revoke(key.id)
 
     def forget_ended(self) -> int:
-        """Forget those that were revoked or expired `ENDED_FOR` ago, and with which no URL was made that is valid.
+        """Forget those that were revoked or expired so long ago that nothing that was made with them is valid.
 
         Returns: how many.
         """

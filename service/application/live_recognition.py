@@ -26,7 +26,7 @@ class TooMuchWaiting(Exception):
 
 
 MOST_PROJECTS_AT_ONCE = 4
-"""So many projects may fill their part of the queue before any other is sent away."""
+"""So many projects may fill their part of the queue. Beyond that, each may have one place: nobody is kept out."""
 
 
 class LiveRecognition:
@@ -64,7 +64,8 @@ class LiveRecognition:
     def place(self, project: str) -> Iterator[None]:
         """A place in the queue, held until the block ends. Raises: TooMuchWaiting."""
         all_inside = self._inside.total()
-        if self._inside[project] >= self._most or all_inside >= MOST_PROJECTS_AT_ONCE * self._most:
+        most = self._most if all_inside < MOST_PROJECTS_AT_ONCE * self._most else 1
+        if self._inside[project] >= most:
             # By then, about one request in the queue has been served: half a minute of speech takes a few seconds.
             raise TooMuchWaiting(retry_after_seconds=max(1, 5 * all_inside // self._worker_count // 2))
         self._inside[project] += 1

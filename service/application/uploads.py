@@ -352,12 +352,12 @@ class Uploads:
             sample_scale=arrived.sample_scale,
             most_bytes=self._most_bytes,
         )
-        if any(type(event) is ChunkStored for event in decide(recording, command)):
-            if blob is None:
-                room.take(len(arrived.content))
-                blob = await self._put(recording_id, arrived)
-            command = replace(command, md5=blob.md5)
         try:
+            if any(type(event) is ChunkStored for event in decide(recording, command)):
+                if blob is None:
+                    room.take(len(arrived.content))
+                    blob = await self._put(recording_id, arrived)
+                command = replace(command, md5=blob.md5)
             outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
         except RecordingError:
             await self._discard_appended(recording_id, command.blob_key)

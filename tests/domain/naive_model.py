@@ -136,7 +136,7 @@ class NaiveDeck:
     def _FinalizeRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         declared = [asked["total_chunks"], asked["final_duration_ms"], asked["checksum_md5"]]
         total = declared[0]
-        if recording["declared"]:
+        if recording["declared"] and not (recording["expired"] and recording["erased"]):
             is_same_length = recording["declared"][1] in (declared[1], BY_ITSELF)
             is_same = is_same_length and recording["declared"][::2] == declared[::2]
             return NOTHING if is_same else "AlreadyFinalized"

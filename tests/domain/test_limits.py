@@ -195,6 +195,14 @@ def test_a_device_that_comes_back_after_its_expired_recording_was_erased_is_refu
             when(erased, command)
 
 
+def test_nor_is_its_declaration_accepted_again():
+    recording = given(opened(), chunk(1), finalized(2), expired())
+    assert when(recording, finalize(2)) == []
+    erased = evolve(recording, content_erased(EVERYTHING, recording.kept_bytes))
+    with pytest.raises(errors.RecordingExpired):
+        when(erased, finalize(2))
+
+
 def test_a_deleted_recording_costs_no_more_to_remember_for_the_chunks_that_it_had():
     recording = evolve(replaced(50), deleted())
     assert (len(recording.chunks), len(recording.superseded)) == (0, 0)

@@ -6,9 +6,11 @@ upload token of the key store allows, for its one recording. It ends with the ke
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+
+import orjson
 
 from adapters.keys import Key, KeyKind
 from service.application.callers import Callers
@@ -22,14 +24,15 @@ _PREFIX = "up_"
 _PURPOSE = "upload-token by a key"
 _EARLIER_PURPOSE = "upload-token"
 _ID_BYTES, _TIME_BYTES = 16, 5
-_LONGEST = 256
+_LONGEST = 4096
 
 
 class UploadTokens:
     """A token is `up_`, the base64url of recording, expiry and maker, and a signature over these.
 
-    `callers`: the stored keys, one of which is the maker. Tokens of versions before this have the project in the
-    maker's place, and end by expiring only.
+    `callers`: the stored keys, one of which is the maker. A device's token is forgotten once the device has newer ones,
+    so the maker is then told with its project, device and end user. Tokens of versions before this have the project in
+    the maker's place, and end by expiring only.
     """
 
     def __init__(self, signer: UrlSigner, callers: Callers) -> None:
@@ -37,8 +40,10 @@ class UploadTokens:
         self._callers = callers
 
     def issue(self, recording_id: UUID, made_with: str, expires_at: datetime) -> str:
-        """90 letters, digits, `-` and `_`. `made_with`: the id of a stored key."""
-        return self._signed(_PURPOSE, recording_id, int(expires_at.timestamp()), made_with)
+        """Letters, digits, `-` and `_`: 90, or more of a device's token. `made_with`: the id of a stored key."""
+        maker = self._callers.find(made_with)
+        named = made_with if maker is None or maker.kind is not KeyKind.DEVICE else _named(maker)
+        return self._signed(_PURPOSE, recording_id, int(expires_at.timestamp()), named)
 
     def key(self, token: str, now: datetime) -> Key | None:
         """What the token allows; None if it is none of this service's, or has ended."""
@@ -60,13 +65,17 @@ class UploadTokens:
             return _key(recording_id, named, expires_at)
         return None
 
-    def _made_with(self, key_id: str, recording_id: UUID, expires_at: datetime) -> Key | None:
-        maker = self._callers.find(key_id)
+    def _made_with(self, named: str, recording_id: UUID, expires_at: datetime) -> Key | None:
+        maker = _of_device(named) or self._stored(named)
         if maker is None or not self._callers.still_stands_for(
-            key_id, project_id=maker.project_id, device_id=maker.device_id, end_user_id=maker.end_user_id
+            maker.key_id, project_id=maker.project_id, device_id=maker.device_id, end_user_id=maker.end_user_id
         ):
             return None
-        return replace(_key(recording_id, maker.project_id, expires_at), made_with=key_id)
+        return replace(_key(recording_id, maker.project_id, expires_at), made_with=maker.key_id)
+
+    def _stored(self, key_id: str) -> "_Maker | None":
+        key = self._callers.find(key_id)
+        return None if key is None else _Maker(key.id, key.project_id, key.device_id, key.end_user_id)
 
     def _is(self, token: str, purpose: str, recording_id: UUID, expires: int, named: str) -> bool:
         return hmac.compare_digest(token.encode(), self._signed(purpose, recording_id, expires, named).encode())
@@ -74,6 +83,23 @@ class UploadTokens:
     def _signed(self, purpose: str, recording_id: UUID, expires: int, named: str) -> str:
         said = _unpadded(recording_id.bytes + expires.to_bytes(_TIME_BYTES, "big") + named.encode())
         return f"{_PREFIX}{said}{self._signer.signature(purpose, f'{named}/{recording_id.hex}', str(expires))}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    key_id: str
+    project_id: str
+    device_id: str | None
+    end_user_id: str | None
+
+
+def _named(maker: Key) -> str:
+    return orjson.dumps([maker.id, maker.project_id, maker.device_id, maker.end_user_id]).decode()
+
+
+def _of_device(named: str) -> _Maker | None:
+    """The maker, if a device's token is named: ids of keys begin with no bracket."""
+    return _Maker(*orjson.loads(named)) if named.startswith("[") else None
 
 
 def _key(recording_id: UUID, project_id: str, expires_at: datetime) -> Key:

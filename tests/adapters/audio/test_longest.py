@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +12,7 @@ from adapters.audio import survey as survey_module
 from adapters.audio.errors import TooLong
 from adapters.audio.pcm import SAMPLE_BYTES, stitch_pcm
 from adapters.audio.stitching import stitch
-from tests.adapters.audio.samples import cut, encoded, tone
+from tests.adapters.audio.samples import FLAC, WAV, WEBM, cut, encoded, tone
 from tests.tools.abuse.bombs import BLOCK_SAMPLES, flac_bomb
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,33 @@ def test_a_file_that_claims_more_is_refused_before_anything_is_decoded(tmp_path,
     assert (caught.value.reason, heard) == ("recording_too_long", [])
     assert str(caught.value) == "The recording lasts longer than 1 h, which is the longest that is accepted."
     assert not (tmp_path / "audio").exists()
+
+
+def claiming(file, place, value):
+    return file[:place] + value + file[place + len(value) :]
+
+
+def flac_of_unknown_length():
+    """As encoders write it that stream: all bits of the number of samples are ones."""
+    file = encoded(FLAC, tone(2 * 48_000))
+    return claiming(file, 21, bytes((file[21] | 0x0F,)) + b"\xff" * 4)
+
+
+def matroska_of_absurd_length():
+    file = encoded(WEBM, tone(2 * 48_000))
+    return claiming(file, file.index(b"\x44\x89\x88") + 3, struct.pack(">d", 1e15))
+
+
+def wave_of_unknown_size():
+    """As recorders write it that stream to where they cannot go back: the largest sizes that are positive."""
+    file = encoded(WAV, tone(2 * 48_000))
+    return claiming(file, file.index(b"data") + 4, b"\xff\xff\xff\x7f")
+
+
+@pytest.mark.parametrize("file", [flac_of_unknown_length, matroska_of_absurd_length, wave_of_unknown_size])
+def test_a_length_that_nobody_can_mean_is_not_believed(tmp_path, file):
+    longest = timedelta(minutes=1)
+    assert stitch(openers(file()), tmp_path / "audio", longest=longest).duration_ms == pytest.approx(2000, abs=50)
 
 
 def test_a_file_that_claims_nothing_is_decoded_no_further_than_is_accepted(tmp_path, heard):

@@ -28,13 +28,15 @@ async def test_a_project_that_fills_its_places_is_sent_away_and_others_are_not(r
         pass
 
 
-async def test_all_projects_together_have_a_bound_too(recognition):
+async def test_when_some_projects_fill_the_queue_each_other_one_has_a_place_still(recognition):
     with ExitStack() as inside:
         for number in range(3 * MOST_PROJECTS_AT_ONCE):
-            inside.enter_context(recognition.place(f"project {number % MOST_PROJECTS_AT_ONCE}"))
-        with pytest.raises(TooMuchWaiting) as caught:
-            inside.enter_context(recognition.place("another"))
-    assert caught.value.retry_after_seconds >= 1
+            inside.enter_context(recognition.place(f"hostile {number % MOST_PROJECTS_AT_ONCE}"))
+        for honest in ("honest", "honest too"):
+            inside.enter_context(recognition.place(honest))
+            with pytest.raises(TooMuchWaiting) as caught:
+                inside.enter_context(recognition.place(honest))
+            assert caught.value.retry_after_seconds >= 1
 
 
 async def test_nothing_is_remembered_of_a_project_that_has_left(recognition):

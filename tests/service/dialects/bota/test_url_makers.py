@@ -125,6 +125,40 @@ async def test_a_device_that_renews_its_token_uploads_on_with_the_urls_that_it_h
     assert project.keys.find(first.id) is None
 
 
+async def completing_late(running, device):
+    """An app that has uploaded a file with what its device's token gave it, and now completes that."""
+    recording = await device.create(end_user_id=None, streaming=False)
+    path = f"/v1/recordings/{recording['id']}"
+    offered = (await device.call("POST", f"{path}/upload-url")).json
+    assert (await device.call("PUT", offered["upload_url"], body=AUDIO, key=False)).status == 200
+    return Api(device.url, offered["upload_token"], ""), f"{path}/upload-complete"
+
+
+async def test_a_device_that_renews_its_token_completes_with_the_upload_token_that_it_has(running, project):
+    device, first = project.given_token()
+    app, path = await completing_late(running, device)
+    for _ in range(2):
+        running.turn(minutes=1)
+        _, renewed = project.given_token()
+        project.used(renewed)
+        running.turn(hours=2)
+    assert project.keys.find(first.id) is None
+    assert (await app.call("POST", path)).status == 200
+    running.stores.device_tokens.revoke(project.id, device_id=project.owner["device_id"])
+    assert (await app.call("POST", path)).status == 401
+
+
+async def test_an_upload_token_of_a_revoked_device_token_does_not_come_back_with_a_newer_one(running, project):
+    device, first = project.given_token()
+    app, path = await completing_late(running, device)
+    project.keys.revoke(first.id)
+    for days in (1, 42, 5):  # until just before the upload token expires
+        running.turn(days=days)
+        project.given_token()
+        running.stores.device_tokens.forget_ended()
+        assert (await app.call("POST", path)).status == 401
+
+
 async def test_but_a_devices_url_ends_when_its_token_is_revoked_and_when_the_device_is_unbound(running, project):
     device, first = project.given_token()
     recording = await device.create(end_user_id=None)
@@ -150,7 +184,7 @@ async def test_a_revoked_token_is_remembered_for_as_long_as_a_url_of_it_could_be
     assert running.stores.device_tokens.forget_ended() == 0
     assert is_of_the_maker(await device.put(recording, 1, b"1"))
     assert (await newer.put(await newer.create(end_user_id=None), 1, b"1")).status == 200
-    running.turn(days=11)
+    running.turn(days=41)
     assert running.stores.device_tokens.forget_ended() == 1
     assert "expired" in (await device.put(recording, 1, b"1")).error["message"]
 
