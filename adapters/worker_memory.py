@@ -41,13 +41,16 @@ def _kilobytes(path: Path, names: tuple[str, ...]) -> int | None:
 
 
 def limit_own_memory(more_bytes: int) -> None:
-    """Have the system refuse this process more than `more_bytes` beyond what it has reserved now: a MemoryError."""
+    """Have the system refuse this process more than `more_bytes` beyond what it has reserved now: a MemoryError.
+
+    A limit that the process has from outside stays, if it is lower.
+    """
     reserved = _kilobytes(_OWN_STATUS, ("VmData",))
     if reserved is None or not sys.platform.startswith("linux"):
         return
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = reserved + more_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+    largest = sys.maxsize if most == resource.RLIM_INFINITY else most  # "infinity" is -1: less than any number
+    resource.setrlimit(resource.RLIMIT_DATA, (min(reserved + more_bytes, largest), most))
 
 
 def give_back_memory() -> None:

@@ -11,10 +11,8 @@ from pathlib import Path
 from aiohttp import web
 
 from service.runtime.assembly import RunningService
-from service.runtime.settings import Settings
+from service.runtime.settings import LOOPBACK, Settings
 from service.runtime.web import operations_application, runner
-
-_LOOPBACK = "127.0.0.1"
 
 
 class CannotListen(OSError):
@@ -27,7 +25,7 @@ async def listen(service: RunningService, settings: Settings, running: AsyncExit
     listeners = [(runner(service), _Place(settings.host, settings.port, "TAPEDECK_HOST", "TAPEDECK_PORT"))]
     if settings.operations_port is not None:
         place = _Place(
-            settings.operations_host or _LOOPBACK,
+            settings.operations_host or LOOPBACK,
             settings.operations_port,
             "TAPEDECK_OPERATIONS_HOST",
             "TAPEDECK_OPERATIONS_PORT",

@@ -7,7 +7,8 @@ from pydantic import Field
 from adapters.quotas import Most, Quota
 from service.dialects.http.settings import HttpSettings
 
-Limit = Annotated[int, Field(ge=0)]
+Limit = Annotated[int, Field(ge=0, le=10**18 - 1)]
+"""As many digits as `tapedeck quotas set` takes."""
 
 
 class QuotaSettings(HttpSettings):

@@ -13,10 +13,15 @@ from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
 from service.dialects.http.language_tags import LanguageTag
-from service.dialects.http.settings import MEBIBYTE, HttpSettings, web_address
+from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
 from service.runtime.quota_settings import QuotaSettings
+
+LOOPBACK = "127.0.0.1"
+
+LONGEST_RETENTION_HOURS = 876_000
+"""A hundred years: dates that far from now can be written."""
 
 AROUND_A_NOTE = timedelta(minutes=2)
 
@@ -84,6 +89,7 @@ class ServiceSettings(QuotaSettings):
         int,
         Field(
             ge=128 * MEBIBYTE,
+            le=MOST_BYTES,
             description="most memory, in bytes, that one recording may take in such a process, besides the loaded "
             "speech model",
         ),
@@ -95,13 +101,18 @@ class ServiceSettings(QuotaSettings):
         float,
         Field(
             ge=0,
+            le=LONGEST_RETENTION_HOURS,
             description="how long chunks are kept after they are stitched without damage, and replaced bytes after "
             "they were replaced, in hours",
         ),
     ] = 168
     expired_retention_hours: Annotated[
         float,
-        Field(ge=0, description="how long what arrived of a recording is kept after the recording expired, in hours"),
+        Field(
+            ge=0,
+            le=LONGEST_RETENTION_HOURS,
+            description="how long what arrived of a recording is kept after the recording expired, in hours",
+        ),
     ] = 720
     stage_attempts: Annotated[
         int, Field(ge=1, le=100, description="attempts at stitching or transcribing before the stage fails")
@@ -189,6 +200,8 @@ class ServiceSettings(QuotaSettings):
     def _fits_together(self) -> Self:
         if self.operations_host is not None and self.operations_port is None:
             raise ValueError("TAPEDECK_OPERATIONS_HOST needs TAPEDECK_OPERATIONS_PORT, the port to listen on there")
+        if self.operations_port == self.port and _meet(self.host, self.operations_host or LOOPBACK):
+            raise ValueError(f"TAPEDECK_PORT and TAPEDECK_OPERATIONS_PORT are both {self.port}: they must differ")
         if self.transcriber == "openai" and not (self.transcriber_url and self.transcriber_model):
             raise ValueError(
                 "TAPEDECK_TRANSCRIBER=openai needs TAPEDECK_TRANSCRIBER_URL and TAPEDECK_TRANSCRIBER_MODEL"
@@ -277,6 +290,13 @@ class ServiceSettings(QuotaSettings):
     @property
     def chunk_retention(self) -> timedelta:
         return timedelta(hours=self.chunk_retention_hours)
+
+
+def _meet(host: str, other_host: str) -> bool:
+    """Whether nobody can listen on one port of both."""
+    both = {LOOPBACK if host == "localhost" else host for host in (host, other_host)}
+    are_of_one_kind = len({":" in host for host in both}) == 1
+    return len(both) == 1 or (are_of_one_kind and not both.isdisjoint({"0.0.0.0", "::"}))  # noqa: S104 - compared only
 
 
 def combined_settings(dialects: Sequence[Dialect]) -> type[ServiceSettings]:

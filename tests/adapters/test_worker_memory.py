@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import resource
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from adapters.worker_memory import MEBIBYTE, in_use_bytes, own_peak_bytes
+from adapters.worker_memory import MEBIBYTE, in_use_bytes, limit_own_memory, own_peak_bytes
 from adapters.worker_processes import WorkerOutOfMemory, WorkerProcesses
 from tests.adapters.test_worker_processes import content_of, tell_pid_and_wait, until
 from tests.tools.peak_memory import peak_bytes
@@ -89,6 +91,18 @@ async def test_a_failed_job_keeps_no_memory(workers: WorkerProcesses) -> None:
     assert len(set(pids)) == 1
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems limit nothing")
+@pytest.mark.parametrize("outside", [resource.RLIM_INFINITY, 8192 * MEBIBYTE], ids=["unlimited", "limited"])
+@pytest.mark.parametrize("more", [4096 * MEBIBYTE, sys.maxsize, 10**23])
+async def test_a_limit_of_any_size_is_kept_within_what_the_process_may_have(outside: int, more: int) -> None:
+    workers = WorkerProcesses(1)
+    soft, hard = await workers.run(limits_with, outside, more)
+    most = sys.maxsize if outside == resource.RLIM_INFINITY else outside
+    assert hard == outside
+    assert soft == most if more >= most else more <= soft < most
+    await workers.close()
+
+
 def test_nothing_is_known_of_a_process_that_has_ended() -> None:
     assert in_use_bytes(2**31 - 1) is None
 
@@ -116,6 +130,12 @@ def take_and_fail(size_bytes: int) -> None:
 
 def reserve(size_bytes: int) -> int:
     return len(bytearray(size_bytes))
+
+
+def limits_with(outside: int, more_bytes: int) -> tuple[int, int]:
+    resource.setrlimit(resource.RLIMIT_DATA, (outside, outside))
+    limit_own_memory(more_bytes)
+    return resource.getrlimit(resource.RLIMIT_DATA)
 
 
 def keep(size_bytes: int) -> int:

@@ -19,6 +19,7 @@ class BotaSettings(HttpSettings):
         int | None,
         Field(
             ge=1,
+            le=2**31 - 1,
             description="Bota: requests per minute for each key, or for each address without a key; if unset, no limit",
         ),
     ] = None

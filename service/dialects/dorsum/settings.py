@@ -1,10 +1,10 @@
 """Dorsum's own settings."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from service.dialects.http.settings import MEBIBYTE, HttpSettings
+from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings
 
 
 class DorsumSettings(HttpSettings):
@@ -14,7 +14,12 @@ class DorsumSettings(HttpSettings):
         int, Field(ge=1, le=100_000, description="Dorsum: maximum number of 30-second chunks per session")
     ] = 480
     dorsum_body_bytes: Annotated[
-        int, Field(ge=1024, description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON")
+        int,
+        Field(
+            ge=1024,
+            le=MOST_BYTES,
+            description="Dorsum: largest body; half a minute of floats is about 10 MB of JSON",
+        ),
     ] = 16 * MEBIBYTE
     dorsum_waiting: Annotated[
         int,
@@ -29,7 +34,5 @@ class DorsumSettings(HttpSettings):
         Field(gt=0, le=600, description="Dorsum: seconds after which a waiting chunk gets a 503, to be sent again"),
     ] = 55
 
-    @model_validator(mode="after")
-    def _body_can_be_held(self) -> Self:
-        self._check_held("DORSUM_BODY_BYTES", self.dorsum_body_bytes)
-        return self
+    def _held_bodies(self) -> dict[str, int]:
+        return super()._held_bodies() | {"DORSUM_BODY_BYTES": self.dorsum_body_bytes}

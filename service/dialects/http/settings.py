@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,8 @@ from service.dialects.http.origins import Origins
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+MOST_BYTES = 1 << 50
+"""A pebibyte: more than one machine has, and no sum of a few of them leaves 64 bits."""
 
 S = TypeVar("S", bound="HttpSettings")
 
@@ -34,7 +36,7 @@ class DevelopmentMode:
 class HttpSettings(BaseSettings):
     """A dialect's own settings are in a subclass; the service's settings inherit from all of these."""
 
-    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TAPEDECK_", frozen=True, allow_inf_nan=False)
 
     data_dir: Annotated[Path, Field(description="where everything is kept")] = Path(".data")
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
@@ -63,27 +65,34 @@ class HttpSettings(BaseSettings):
     upload_hours: Annotated[
         float, Field(gt=0, le=8760, description="how long a recording accepts uploads, in hours")
     ] = 4
-    max_chunk_bytes: Annotated[int, Field(ge=1, description="largest body of a chunk")] = 512 * MEBIBYTE
+    max_chunk_bytes: Annotated[int, Field(ge=1, le=MOST_BYTES, description="largest body of a chunk")] = 512 * MEBIBYTE
     max_recording_bytes: Annotated[
         int,
         Field(
             ge=1,
+            le=MOST_BYTES,
             description="most bytes of a recording's chunks together; the default holds a day of 48 kHz stereo in "
             "16 bits",
         ),
     ] = 16 * GIBIBYTE
-    max_json_bytes: Annotated[int, Field(ge=1024, description="largest JSON body")] = 256 * 1024
+    max_json_bytes: Annotated[int, Field(ge=1024, le=MOST_BYTES, description="largest JSON body")] = 256 * 1024
     held_bytes: Annotated[
         int,
         Field(
-            ge=MEBIBYTE,
+            le=MOST_BYTES,
             description="bytes of bodies and answers that are held in memory at once, fairly shared among callers; who "
             "comes when there is no room is asked to try again",
         ),
     ] = 256 * MEBIBYTE
-    max_header_bytes: Annotated[int, Field(ge=1024, description="longest request line or header")] = 16 * 1024
-    chunk_seconds: Annotated[float, Field(gt=0, description="seconds within which a chunk's body must arrive")] = 600
-    json_seconds: Annotated[float, Field(gt=0, description="seconds within which a JSON body must arrive")] = 30
+    max_header_bytes: Annotated[int, Field(ge=1024, le=MEBIBYTE, description="longest request line or header")] = (
+        16 * 1024
+    )
+    chunk_seconds: Annotated[
+        float, Field(gt=0, le=86_400, description="seconds within which a chunk's body must arrive")
+    ] = 600
+    json_seconds: Annotated[
+        float, Field(gt=0, le=86_400, description="seconds within which a JSON body must arrive")
+    ] = 30
 
     @field_validator("data_dir")
     @classmethod
@@ -93,7 +102,7 @@ class HttpSettings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_address(cls, url: str | None) -> str | None:
-        return web_address(url)
+        return web_address(url, may_have_user=False)
 
     @field_validator("cors_origins")
     @classmethod
@@ -108,16 +117,24 @@ class HttpSettings(BaseSettings):
             raise ValueError("TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY go together: set both or neither")
         if self.host in ("0.0.0.0", "::") and self.public_url is None:  # noqa: S104 - no client can be sent there
             raise ValueError(f"TAPEDECK_HOST={self.host} needs TAPEDECK_PUBLIC_URL, the address that clients use")
-        self._check_held("MAX_JSON_BYTES", self.max_json_bytes)
         return self
 
-    def _check_held(self, name: str, largest_body_bytes: int) -> None:
-        """A caller gets at most half of what may be held, so a body has to fit into that. Raises: ValueError."""
-        if self.held_bytes < 2 * largest_body_bytes:
+    @model_validator(mode="after")
+    def _bodies_can_be_held(self) -> Self:
+        """A caller gets at most half of what may be held, so each body has to fit into that."""
+        twice = [(2 * size_bytes, f", twice TAPEDECK_{name}") for name, size_bytes in self._held_bodies().items()]
+        least_bytes, because = max([(MEBIBYTE, ""), *twice])
+        if self.held_bytes < least_bytes:
             raise ValueError(
-                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small for TAPEDECK_{name}={largest_body_bytes}: it must "
-                "be at least twice as much"
+                f"TAPEDECK_HELD_BYTES={self.held_bytes} is too small: it must be at least {least_bytes}{because}"
             )
+        return self
+
+    def _held_bodies(self) -> dict[str, int]:
+        """The settings that say how large a body may be which is held as a whole, and their values. A dialect adds
+        its own.
+        """
+        return {"MAX_JSON_BYTES": self.max_json_bytes}
 
     def section(self, dialect: type[S]) -> S:
         """These settings as a dialect's own. Raises: TypeError if the service does not have that dialect."""
@@ -163,14 +180,26 @@ class HttpSettings(BaseSettings):
         return timedelta(hours=self.upload_hours)
 
 
-def web_address(url: str | None) -> str | None:
-    """`url` without a trailing slash. Raises: ValueError unless it is an http:// or https:// address."""
+def web_address(url: str | None, *, may_have_user: bool = True) -> str | None:
+    """`url` without a trailing slash. Raises: ValueError unless paths can follow it, after http:// or https://."""
     if url is None:
         return None
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// address")
+    has_user = "@" in parts.netloc and not may_have_user
+    if has_user or "?" in url or "#" in url:
+        raise ValueError(f"must have no {'' if may_have_user else 'user, '}query or fragment")
+    if not _is_port(parts):
+        raise ValueError("must have a port from 1 to 65535, or none")
     return url.rstrip("/")
+
+
+def _is_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

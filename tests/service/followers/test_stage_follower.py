@@ -504,10 +504,14 @@ async def test_a_project_with_more_jobs_than_fit_into_memory_holds_up_no_other_a
             await go_on.wait()
         return record_stitched()
 
+    async def as_many_as_may_have_begun():
+        return len(set(rig.worked) & set(flood)) == 2
+
     flood = [await rig.finalized("hostile") for _ in range(30)]
     rig.follow(stuck_for_the_flood)
     honest = await rig.finalized("honest")
     await rig.until_types(honest, Stitched)
+    await rig.until(as_many_as_may_have_begun)
     assert len(rig.worked) == 3
     more = [await rig.finalized("hostile") for _ in range(5)]
     go_on.set()

@@ -1,0 +1,113 @@
+"""A setting that no service can work with is refused at the start, in one line that names it."""
+
+from typing import get_args
+
+import pytest
+
+from service.runtime.settings import BadSettings, Settings, load_settings
+
+NUMERIC = [
+    name
+    for name, field in Settings.model_fields.items()
+    if {int, float} & {field.annotation, *(getattr(each, "__origin__", each) for each in get_args(field.annotation))}
+]
+BYTES = 1 << 50
+
+
+@pytest.mark.parametrize("value", ["1e300", "1e400", "nan", "inf", "-inf", "-1", "9" * 23])
+@pytest.mark.parametrize("name", NUMERIC)
+def test_a_number_out_of_all_proportion_is_refused_in_one_line(monkeypatch, name, value):
+    setting = f"TAPEDECK_{name.upper()}"
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert str(refused.value).startswith(setting)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("worker_memory_bytes", BYTES),
+        ("held_bytes", BYTES),
+        ("quota_bytes", 10**18 - 1),
+        ("chunk_retention_hours", 876_000),
+        ("expired_retention_hours", 876_000),
+        ("requests_per_minute", 2**31 - 1),
+    ],
+)
+def test_the_largest_value_is_accepted_and_the_next_is_not(name, most):
+    assert getattr(load_settings(**{name: most}), name) == most
+    with pytest.raises(BadSettings, match=f"less than or equal to {most}"):
+        load_settings(**{name: most + 1})
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://x:99999", "must have a port from 1 to 65535, or none"),
+        ("https://x:0", "must have a port from 1 to 65535, or none"),
+        ("https://x:http", "must have a port from 1 to 65535, or none"),
+        ("https://me@x", "must have no user, query or fragment"),
+        ("https://x?a=b", "must have no user, query or fragment"),
+        ("https://x?", "must have no user, query or fragment"),
+        ("https://x#a", "must have no user, query or fragment"),
+        ("ftp://x", "must be an http:// or https:// address"),
+        ("https://", "must be an http:// or https:// address"),
+    ],
+)
+def test_a_public_address_that_no_url_can_begin_with_is_refused(url, problem):
+    with pytest.raises(BadSettings) as refused:
+        load_settings(public_url=url)
+    assert str(refused.value) == f"TAPEDECK_PUBLIC_URL is {url!r}, which cannot be used: {problem}."
+
+
+def test_a_public_address_may_have_a_port_and_a_path():
+    assert load_settings(public_url="https://x:65535/deck/").base_url == "https://x:65535/deck"
+
+
+def test_an_engine_s_address_may_have_a_user_but_no_query():
+    assert load_settings(transcriber_url="https://me:secret@x/v1/").transcriber_url == "https://me:secret@x/v1"
+    with pytest.raises(BadSettings, match="must have no query or fragment"):
+        load_settings(transcriber_url="https://x/v1?a=b")
+
+
+@pytest.mark.parametrize(
+    ("host", "operations_host"),
+    [
+        ("127.0.0.1", None),
+        ("localhost", None),
+        ("0.0.0.0", None),
+        ("10.0.0.1", "0.0.0.0"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("::", "::1"),
+    ],
+)
+def test_two_ports_of_one_address_must_differ(host, operations_host):
+    own = {"host": host, "operations_host": operations_host, "public_url": "https://x", "port": 8080}
+    with pytest.raises(BadSettings) as refused:
+        load_settings(**own, operations_port=8080)
+    assert str(refused.value) == "TAPEDECK_PORT and TAPEDECK_OPERATIONS_PORT are both 8080: they must differ."
+    assert load_settings(**own, operations_port=8081).operations_port == 8081
+
+
+@pytest.mark.parametrize(("host", "operations_host"), [("10.0.0.1", None), ("::", None), ("::1", "0.0.0.0")])
+def test_two_addresses_may_have_one_port(host, operations_host):
+    own = {"host": host, "operations_host": operations_host, "public_url": "https://x", "port": 8080}
+    assert load_settings(**own, operations_port=8080).operations_port == 8080
+
+
+@pytest.mark.parametrize(
+    ("given", "least"),
+    [
+        ({}, "33554432, twice TAPEDECK_DORSUM_BODY_BYTES"),
+        ({"max_json_bytes": 32 << 20}, "67108864, twice TAPEDECK_MAX_JSON_BYTES"),
+        ({"max_json_bytes": 1024, "dorsum_body_bytes": 1024}, "1048576"),
+    ],
+)
+def test_room_for_too_few_bodies_is_refused_with_the_size_that_is_enough(given, least):
+    with pytest.raises(BadSettings) as refused:
+        load_settings(held_bytes=1, **given)
+    assert str(refused.value) == f"TAPEDECK_HELD_BYTES=1 is too small: it must be at least {least}."
+    enough = int(least.split(",")[0])
+    assert load_settings(held_bytes=enough, **given).held_bytes == enough
