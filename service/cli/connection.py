@@ -20,6 +20,7 @@ from service.client import ApiError, ClientFailure, RecordingsClient, Unreachabl
 from service.client.attempts import PATIENT, Attempts
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+URL_HELP = f"Address of the service; unless given, the development credentials' base_url, or else {DEFAULT_URL}."
 INTERRUPTED = 130
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ def connected(*, patience_seconds: float) -> Callable[[Callable[Concatenate[Conn
     """Give a command the options --url, --api-key and --patience, and a Connection as its first argument."""
 
     def decorate(command: Callable[Concatenate[Connection, P], None]) -> Callable[P, None]:
-        @click.option("--url", envvar="TAPEDECK_URL", help=f"Address of the service, {DEFAULT_URL} unless set.")
+        @click.option("--url", envvar="TAPEDECK_URL", help=URL_HELP)
         @click.option("--api-key", envvar="TAPEDECK_API_KEY", help="The development credentials' key, unless given.")
         @click.option(
             "--patience",

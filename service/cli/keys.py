@@ -6,6 +6,7 @@ It works while the service runs, which reads the same file at every request: a r
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from math import isnan
 from secrets import token_hex
 from uuid import UUID
 
@@ -13,12 +14,12 @@ import click
 
 from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
 from service.application.clock import utc_now
+from service.cli.ids import is_id
 from service.dialects.dragon.names import tenant_of_customer
 from service.dialects.registry import DIALECTS
 from service.runtime.settings import BadSettings, load_settings
 
 SCOPES = tuple(scope for dialect in DIALECTS for scope in dialect.scopes)
-LONGEST_ID = 64
 
 
 @click.group()
@@ -94,18 +95,18 @@ def _check_forms(project: str | None, device: str | None, end_user: str | None, 
     """Raises: click.ClickException for an id that the API would never give."""
     given = {"proj_": project, "dev_": device, "eu_": end_user, "rec_": recording}
     for prefix, value in given.items():
-        suffix = (value or "").removeprefix(prefix)
-        well_formed = value == prefix + suffix and suffix.isascii() and suffix.isalnum() and len(value) <= LONGEST_ID
-        if value is not None and not well_formed:
+        if value is not None and not is_id(value, prefix):
             raise click.ClickException(f"{value!r} is not {prefix} followed by letters and digits only.")
 
 
 def _end(minutes: float | None, days: float | None) -> datetime | None:
-    """Raises: click.ClickException when both are given, or the date would be too far in the future."""
+    """Raises: click.ClickException when both are given, one is not a number, or the date is too far in the future."""
     if minutes and days:
         raise click.ClickException("Give --minutes or --days, not both.")
     if not minutes and not days:
         return None
+    if isnan(days or minutes or 0):
+        raise click.ClickException("'nan' is not a number of days or minutes.")
     try:
         return utc_now() + timedelta(days=days or 0, minutes=minutes or 0)
     except OverflowError:

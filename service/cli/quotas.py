@@ -16,10 +16,16 @@ from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.usage import UsageStore
 from adapters.webhooks.store import endpoint_count
 from service.application.quotas import COUNTED, used_of
+from service.cli.ids import ProjectName, project_named
+from service.cli.own_log import needing_a_log
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 PROJECTS_SHOWN = 100
 NO_LIMIT = "none"
+LARGEST = 10**18 - 1
+"""SQLite keeps 63 bits."""
+QUOTAS = f"Quotas: {', '.join(Quota)}."
+PROJECT = ProjectName()
 
 
 @click.group()
@@ -28,10 +34,10 @@ def quotas() -> None:
 
 
 @quotas.command()
-@click.argument("project", required=False)
+@click.argument("project", type=PROJECT, required=False)
 def show(project: str | None) -> None:
     """Show what PROJECT uses, and what it may have; without PROJECT, the 100 that keep most bytes, and those that have
-    quotas of their own."""
+    quotas of their own. A Dragon customer's project is named by the customer's UUID, too."""
     with _opened() as opened:
         for project_id in [project] if project else opened.projects():
             click.echo(project_id)
@@ -39,27 +45,47 @@ def show(project: str | None) -> None:
                 click.echo(f"  {line}")
 
 
-@quotas.command("set")
-@click.argument("project")
-@click.argument("quota", type=click.Choice([quota.value for quota in Quota]))
+@quotas.command("set", epilog=QUOTAS, context_settings={"ignore_unknown_options": True})  # -5 is no option, but refused
+@click.argument("project", type=PROJECT)
+@click.argument("quota", metavar="QUOTA", type=click.Choice([quota.value for quota in Quota]))
 @click.argument("most")
 def set_(project: str, quota: str, most: str) -> None:
-    """Let PROJECT have MOST of QUOTA, a whole number or 'none' for no limit, whatever the settings say."""
-    if most != NO_LIMIT and not (most.isascii() and most.isdecimal() and len(most) <= 18):  # noqa: PLR2004 - 63 bits
-        raise click.BadParameter(f"{most!r} is neither a whole number nor {NO_LIMIT!r}.", param_hint="MOST")
+    """Let PROJECT have MOST of QUOTA, a whole number or 'none' for no limit, whatever the settings say.
+    A Dragon customer's project is named by the customer's UUID, too."""
+    number = None if most == NO_LIMIT else _number(most)
     with _opened() as opened:
-        opened.own.set_for(project, Quota(quota), None if most == NO_LIMIT else int(most))
+        opened.own.set_for(project, Quota(quota), number)
         click.echo(f"{project}: {opened.line(project, Quota(quota))}")
 
 
-@quotas.command()
+def _number(most: str) -> int:
+    """Raises: click.BadParameter."""
+    if not (most.isascii() and most.isdecimal()):
+        raise click.BadParameter(f"{most!r} is neither a whole number nor {NO_LIMIT!r}.", param_hint="MOST")
+    if len(most) > len(str(LARGEST)):
+        raise click.BadParameter(f"the largest number is {LARGEST}; {NO_LIMIT!r} is no limit.", param_hint="MOST")
+    return int(most)
+
+
+@quotas.command(epilog=QUOTAS)
 @click.argument("project")
-@click.argument("quota", type=click.Choice([quota.value for quota in Quota]), required=False)
+@click.argument("quota", metavar="[QUOTA]", type=click.Choice([quota.value for quota in Quota]), required=False)
 def reset(project: str, quota: str | None) -> None:
     """Let the settings say again what PROJECT may have: of QUOTA, or of everything."""
     with _opened() as opened:
-        opened.own.reset(project, None if quota is None else Quota(quota))
-        click.echo(f"{project}: the settings are in force.")
+        for project_id in _to_reset(project, opened.own):
+            opened.own.reset(project_id, None if quota is None else Quota(quota))
+            click.echo(f"{project_id}: the settings are in force.")
+
+
+def _to_reset(named: str, own: QuotaStore) -> set[str]:
+    """The project; also an id that is no project's, for which earlier versions set quotas.
+
+    Raises: click.BadParameter.
+    """
+    if named in own.all():
+        return {named, project_named(named) or named}
+    return {PROJECT.convert(named, None, click.get_current_context())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +121,14 @@ class _Opened:
 
 @contextmanager
 def _opened() -> Iterator[_Opened]:
+    from adapters.event_log.opening import require_log  # noqa: PLC0415 - it takes a while to import
+
     try:
         settings = load_settings()
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
+    with needing_a_log():
+        require_log(settings.log_url)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as opened:
         try:

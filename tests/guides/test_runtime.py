@@ -4,6 +4,7 @@ import re
 
 from click import Choice, Group
 
+from adapters.event_log.opening import open_log
 from adapters.keys import KeyKind
 from adapters.quotas import Quota
 from service.cli import main
@@ -33,12 +34,12 @@ def test_a_key_is_made_and_listed(tmp_path):
     (tmp_path / "data").mkdir()
     key, listed = run(script, checkout(tmp_path, tmp_path / "data")).stdout.splitlines()
     assert key.startswith("rk_live_")
-    assert re.search(r" restricted  proj_\w+  in force  recordings:read until \S+ a report$", listed)
+    assert re.search(r" restricted  proj_1  in force  recordings:read until \S+ a report$", listed)
 
 
 def test_a_projects_quotas_are_set_shown_and_reset(tmp_path):
     script = block("service/runtime/README.md", "Quotas", "sh")
-    (tmp_path / "data").mkdir()
+    open_log(f"sqlite:///{tmp_path}/data/tapedeck.sqlite3").close()
     said = run(script, checkout(tmp_path, tmp_path / "data")).stdout
     assert "  bytes            0 (of 50000000000, set for this project)\n" in said
     assert "  open_recordings  0 (no limit, set for this project)\n" in said

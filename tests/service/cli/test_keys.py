@@ -63,6 +63,8 @@ def test_a_key_of_each_kind_is_made_listed_and_revoked_at_once(keys, tmp_path, o
         (["--minutes", "5", "--days", "1"], "not both"),
         (["--days", "0"], "0"),
         (["--days", "1e300"], "too far in the future"),
+        (["--days", "nan"], "'nan' is not a number of days or minutes."),
+        (["--minutes", "nan"], "'nan' is not a number of days or minutes."),
     ],
 )
 def test_a_key_that_would_mean_nothing_is_not_made(keys, options, sentence):

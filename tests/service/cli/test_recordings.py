@@ -237,6 +237,11 @@ def test_a_key_is_not_in_what_a_connection_looks_like():
     assert API_KEY not in repr(find(None, API_KEY, Attempts()))
 
 
+def test_help_says_where_the_address_comes_from():
+    shown = " ".join(tapedeck("show", "--help").output.split())
+    assert "Address of the service; unless given, the development credentials' base_url, or else " in shown
+
+
 @pytest.mark.parametrize("command", ["--help", "show --help", "demo --help"])
 def test_help_needs_neither_audio_nor_speech_libraries(command: str):
     look = (
