@@ -10,7 +10,7 @@ from tests.end_to_end.service_process import short_speech
 from tests.guides.guides import section
 from tests.guides.shell import make
 from tests.places import REPOSITORY
-from tests.tools.bench import deciding, lists, replaying, samples, searching, uploading
+from tests.tools.bench import deciding, lists, replaying, samples, searching, slices, uploading
 from tests.tools.bench import kafka as kafka_bench
 from tests.tools.bench.__main__ import BENCHES
 
@@ -21,6 +21,7 @@ SMALL = {
     "lists": patch.multiple(lists, SIZES=(5, 50), PAGES=2),
     "samples": patch.multiple(samples, REQUESTS=1, AT_ONCE=1),
     "searching": patch.multiple(searching, SIZES=(100, 200), ROUNDS=1, BATCH=70),
+    "slices": patch.multiple(slices, FEW=5, MANY=20, ROUNDS=1),
 }
 
 

@@ -61,7 +61,7 @@ async def handler_ratios(body: bytes) -> list[float]:
         began = time.perf_counter()
         return await handle(self, request)
 
-    async def nothing_heard(self, chunk_key, *, language, prefix):  # type: ignore[no-untyped-def]
+    async def nothing_heard(self, chunk_key, *, project, language, prefix):  # type: ignore[no-untyped-def]
         seconds.append(time.perf_counter() - began)
         raise BenchOver
 
