@@ -141,7 +141,7 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """The histories are old: no event comes of their chunks' retention, which would take a version that a test uses."""
-    async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=1_000_000) as running:
+    async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=876_000) as running:
         yield Desk(running)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters.keys import KeyKind
 from service.dialects.bota.upload_tokens import UploadTokens
 from service.dialects.http.signed_urls import UrlSigner
 from tests.end_to_end.service_process import short_speech
@@ -206,7 +207,7 @@ async def test_of_an_expired_recording_of_which_nothing_came_no_bytes_are_promis
 async def test_an_upload_token_is_short_signed_and_of_safe_characters(running, purpose):
     recording = await running.api.create(streaming=False)
     offered = (await post(running.api, recording, "/upload-url")).json
-    key = running.stores.keys.list_keys()[0]
+    key = next(key for key in running.stores.keys.list_keys() if key.kind is KeyKind.SECRET)
     tokens = UploadTokens(running.service.parts.signer, running.service.parts.callers)
     its_id, expires_at = UUID(UUID_1), running.clock.now.replace(microsecond=0)
     assert len(offered["upload_token"]) == 90
