@@ -1,19 +1,35 @@
-"""Keeps the status view in step with the log, and lets a query wait until the view includes a write."""
+"""Keeps a view that is made of all events in step with the log, and lets a query wait until it includes a write.
+
+The status view and what projects use are such views.
+"""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
-from adapters.summaries import SummaryStore
 from service.followers.view_progress import ViewProgress
 
 
+class ViewStore(Protocol):
+    """Where a view is kept. Blocking: for threads."""
+
+    def position(self) -> int:
+        """The position of the last event in the view."""
+        ...
+
+    def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
+        """Fold `events`, which follow position `after`, into the view. Raises: PositionMoved."""
+        ...
+
+
 class Projector:
-    """Folds the log's events into the summaries, batch by batch."""
+    """Folds the log's events into the view called `name`, batch by batch."""
 
-    name = "summaries"
-
-    def __init__(self, log: EventLog, store: SummaryStore) -> None:
+    def __init__(self, name: str, log: EventLog, store: ViewStore) -> None:
+        self.name = name
         self._log = log
         self._store = store
         self._progress = ViewProgress(log)

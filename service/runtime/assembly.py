@@ -67,7 +67,6 @@ from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import keep_running
-from service.followers.usage_view import UsageView
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
@@ -111,7 +110,7 @@ class RunningService:
     projector: Projector
     note_order_view: NoteOrderView
     search_follower: SearchFollower
-    usage_view: UsageView
+    usage_view: Projector
     delivery: WebhookDelivery
     metrics: Metrics
 
@@ -129,7 +128,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
-        projector = Projector(stores.log, stores.summaries)
+        projector = Projector("summaries", stores.log, stores.summaries)
         note_order_view = NoteOrderView(stores.log, stores.note_order_view)
         search_follower = SearchFollower(
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)

@@ -9,7 +9,7 @@ from adapters.usage import UsageStore
 from service.application.metrics import Metrics
 from service.application.project_metrics import ProjectMetrics
 from service.application.quotas import Quotas
-from service.followers.usage_view import UsageView
+from service.followers.projector import Projector
 from service.runtime.settings import Settings
 
 
@@ -18,7 +18,7 @@ class OpenQuotas:
     """`view` is a follower, to be run."""
 
     quotas: Quotas
-    view: UsageView
+    view: Projector
     own: QuotaStore
 
 
@@ -33,4 +33,4 @@ def open_quotas(
     opened.callback(own.close)
     quotas = Quotas(settings.quotas, own, usage, log=log)
     metrics.registry.register(ProjectMetrics(usage, quotas))
-    return OpenQuotas(quotas, UsageView(log, usage), own)
+    return OpenQuotas(quotas, Projector("usage", log, usage), own)

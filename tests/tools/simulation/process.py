@@ -81,7 +81,7 @@ class Process:
             metrics=METRICS,
             settling=settling,
         )
-        self.projector = Projector(self.log, world.summaries)  # type: ignore[arg-type]
+        self.projector = Projector("summaries", self.log, world.summaries)  # type: ignore[arg-type]
         deletion = Deletion(
             log=self.log,
             recordings=self.recordings,
