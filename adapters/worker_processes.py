@@ -11,6 +11,8 @@ gigabyte. A process that keeps more than a quarter of it after a job is replaced
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +26,16 @@ from adapters.worker_errors import WorkerDied, WorkerError, WorkerOutOfMemory, W
 from adapters.worker_jobs import KEPT_SHARE, Preparation, Ready, work
 from adapters.worker_memory import in_use_bytes
 
-__all__ = ["WorkerDied", "WorkerError", "WorkerOutOfMemory", "WorkerProcesses", "WorkerTimedOut", "WorkersClosed"]
+__all__ = [
+    "RunningJob",
+    "RunningTime",
+    "WorkerDied",
+    "WorkerError",
+    "WorkerOutOfMemory",
+    "WorkerProcesses",
+    "WorkerTimedOut",
+    "WorkersClosed",
+]
 
 _R = TypeVar("_R")
 
@@ -58,11 +69,12 @@ class WorkerProcesses:
         function: Callable[..., _R],
         *args: Any,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - a process past it is killed, which no cancel scope does
+        on_start: Callable[["RunningJob"], None] | None = None,
     ) -> _R:
         """The function's result, or its own exception, from a worker process.
 
-        `timeout` counts from when a slot is free; after it, the process is killed. It is also killed when the caller is
-        cancelled.
+        `timeout` counts from when a slot is free, without the time for which the job is paused; after it, the process
+        is killed. It is also killed when the caller is cancelled. `on_start` is given the job when a slot is free.
 
         Raises: WorkerDied, WorkerTimedOut, WorkerOutOfMemory, WorkersClosed.
         """
@@ -71,6 +83,9 @@ class WorkerProcesses:
                 raise WorkersClosed
             worker = self._idle.pop() if self._idle else _Worker(self._preparation)
             self._busy.add(worker)
+            running = RunningJob(worker)
+            if on_start is not None:
+                on_start(running)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
             try:
                 result: _R = await asyncio.shield(job)
@@ -80,6 +95,7 @@ class WorkerProcesses:
                 job.exception()  # it ended like any killed worker's job, and nobody else will retrieve that
                 raise
             finally:
+                running.end()
                 self._busy.discard(worker)
                 if worker.is_usable and not self._closed:
                     self._idle.append(worker)
@@ -108,6 +124,27 @@ class WorkerProcesses:
             worker.join()
 
 
+class RunningJob:
+    """A job that is under way, which can be paused. Used from one event loop."""
+
+    def __init__(self, worker: "_Worker") -> None:
+        self._worker: _Worker | None = worker
+
+    def pause(self) -> bool:
+        """Stop its process for now; it keeps its memory. Whether that was possible: not while the process is starting,
+        nor when the job has ended."""
+        return self._worker is not None and self._worker.pause()
+
+    def resume(self) -> None:
+        if self._worker is not None:
+            self._worker.resume()
+
+    def end(self) -> None:
+        """The process is not this job's any more, and runs on in any case."""
+        self.resume()
+        self._worker = None
+
+
 class _Worker:
     """One process, for one job at a time."""
 
@@ -118,6 +155,8 @@ class _Worker:
         self._process: BaseProcess | None = None
         self._connection: Connection[Any, Any] | None = None
         self._killed = False
+        self._is_ready = False
+        self._running = RunningTime()
 
     @property
     def pid(self) -> int | None:
@@ -144,10 +183,10 @@ class _Worker:
         try:
             process, connection = self._started()
             connection.send((function, args))
-            deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+            self._running.restart()
             answer = None
             while answer is None:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                left = None if timeout is None else max(0.0, timeout.total_seconds() - self._running.seconds())
                 look = None if self._preparation.job_memory_bytes is None else _LOOK_SECONDS
                 seconds = min((each for each in (left, look) if each is not None), default=None)
                 if wait([connection, process.sentinel], seconds):
@@ -172,6 +211,7 @@ class _Worker:
             answer: tuple[bool, Any] = message
             return answer
         self._begun_bytes = message.in_use_bytes
+        self._is_ready = True
         return None
 
     def _check_memory(self) -> None:
@@ -189,6 +229,24 @@ class _Worker:
         in_use = None if pid is None or begun is None else in_use_bytes(pid)
         return in_use is not None and begun is not None and in_use > begun + more_bytes
 
+    def pause(self) -> bool:
+        with self._lock:
+            if self._killed or self._process is None or not self._is_ready:
+                return False
+            self._running.stop()
+            self._signal(self._process, signal.SIGSTOP)
+            return True
+
+    def resume(self) -> None:
+        with self._lock:
+            self._running.go_on()
+            if self._process is not None:
+                self._signal(self._process, signal.SIGCONT)
+
+    def _signal(self, process: BaseProcess, number: signal.Signals) -> None:
+        if process.exitcode is None and process.pid is not None:  # else it is nobody's, or another's by now
+            os.kill(process.pid, number)
+
     def kill(self) -> None:
         with self._lock:
             self._killed = True
@@ -205,6 +263,7 @@ class _Worker:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+        self._is_ready = False
 
     def _started(self) -> "tuple[BaseProcess, Connection[Any, Any]]":
         with self._lock:
@@ -222,3 +281,32 @@ class _Worker:
                 self._process.start()
                 theirs.close()  # so that the connection ends with the process
             return self._process, self._connection
+
+
+class RunningTime:
+    """For how long a job has run, without its pauses, in seconds. Used from several threads."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.restart()
+
+    def restart(self) -> None:
+        with self._lock:
+            self._before = 0.0
+            self._since: float | None = self._clock()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._before, self._since = self._seconds(), None
+
+    def go_on(self) -> None:
+        with self._lock:
+            self._since = self._clock() if self._since is None else self._since
+
+    def seconds(self) -> float:
+        with self._lock:
+            return self._seconds()
+
+    def _seconds(self) -> float:
+        return self._before + (0.0 if self._since is None else self._clock() - self._since)

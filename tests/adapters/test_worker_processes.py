@@ -15,7 +15,14 @@ import psutil
 import pytest
 
 from adapters.audio.errors import NotAudio
-from adapters.worker_processes import WorkerDied, WorkerProcesses, WorkersClosed, WorkerTimedOut
+from adapters.worker_processes import (
+    RunningJob,
+    RunningTime,
+    WorkerDied,
+    WorkerProcesses,
+    WorkersClosed,
+    WorkerTimedOut,
+)
 
 
 @pytest.fixture
@@ -132,6 +139,66 @@ async def test_workers_give_way_keep_to_one_thread_and_leave_ctrl_c_to_their_par
     await workers.close()
 
 
+async def test_a_paused_job_stands_still_and_its_time_does_not_count_until_it_goes_on(tmp_path: Path) -> None:
+    workers = WorkerProcesses(1)
+    given: list[RunningJob] = []
+    limit = timedelta(seconds=30)
+    job = asyncio.create_task(
+        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "release", timeout=limit, on_start=given.append)
+    )
+    process = psutil.Process(int(await content_of(tmp_path / "pid")))
+    assert given[0].pause()
+    await asyncio.to_thread(until, lambda: process.status() == psutil.STATUS_STOPPED)
+    (tmp_path / "release").touch()
+    given[0].resume()
+    assert await job == "done"
+    assert not given[0].pause()
+    assert await workers.run(os.getpid) == process.pid
+    await workers.close()
+
+
+def test_running_time_is_counted_without_pauses() -> None:
+    now = [100.0]
+    running = RunningTime(clock=lambda: now[0])
+    now[0] += 5
+    running.stop()
+    now[0] += 1_000
+    assert running.seconds() == 5
+    running.go_on()
+    running.go_on()
+    now[0] += 2
+    assert running.seconds() == 7
+    running.restart()
+    assert running.seconds() == 0
+
+
+async def test_a_job_can_only_be_paused_once_its_process_is_ready(tmp_path: Path) -> None:
+    workers = WorkerProcesses(1, initializer=wait_for_file, initargs=(tmp_path / "ready",))
+    given: list[RunningJob] = []
+    job = asyncio.create_task(workers.run(pow, 2, 3, on_start=given.append))
+    await asyncio.to_thread(until, lambda: bool(given and workers.pids))
+    assert not given[0].pause()
+    (tmp_path / "ready").touch()
+    assert await job == 8
+    await workers.close()
+
+
+async def test_a_paused_job_that_is_cancelled_ends_with_its_process(tmp_path: Path) -> None:
+    workers = WorkerProcesses(1)
+    given: list[RunningJob] = []
+    job = asyncio.create_task(
+        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
+    )
+    pid = int(await content_of(tmp_path / "pid"))
+    assert given[0].pause()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert not psutil.pid_exists(pid)
+    assert await workers.run(pow, 2, 3) == 8
+    await workers.close()
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -148,9 +215,12 @@ if __name__ == "__main__":
 """
 
 
-async def test_workers_end_by_themselves_when_their_parent_is_killed(tmp_path: Path) -> None:
+async def test_workers_end_by_themselves_when_their_parent_is_killed_even_while_they_are_stopped(
+    tmp_path: Path,
+) -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)])
     processes = [psutil.Process(int(await content_of(tmp_path / name))) for name in ("a", "b")]
+    processes[0].suspend()
     parent.kill()
     parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, 30)

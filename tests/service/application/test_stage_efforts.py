@@ -18,10 +18,10 @@ from service.application.clock import utc_now
 from service.application.note_writing import NoteWriting
 from service.application.order_writing import OrderWriting, WritingTookTooLong
 from service.application.retry import RetryPolicy
-from service.application.stage_parts import StageParts, TookTooLong
+from service.application.stage_parts import Permit, StageParts, TookTooLong
 from service.application.stitching import LONG_BYTES, Stitching
 from service.application.transcribing import LEAST_LIMIT, Transcribing
-from service.application.turns import SHORT, Turns
+from service.application.turns import SHORT, Turn, Turns, Urgency
 from tests.adapters.notes.test_extractive import transcript_of
 from tests.domain.histories import chunk, finalized, given, note_ordered, opened, stitched, transcribed
 
@@ -49,13 +49,11 @@ def parts_with(blobs=None, **changes):
         "blob_store_url": "",
         "scratch_dir": None,
         "workers": None,
-        "live_workers": None,
         "engine": None,
         "language": "en",
         "note_writer": ExtractiveNoteWriter(),
         "note_policy": RetryPolicy(attempts=1),
         "turns": Turns(1),
-        "live_turns": Turns(1),
         "note_turns": Turns(1),
         "longest_recording": 24 * HOUR,
         "stitch_limit": HOUR,
@@ -73,39 +71,38 @@ def recording_of(duration_ms, **opening):
 
 
 @pytest.mark.parametrize(
-    ("duration_ms", "is_long", "limit"),
+    ("duration_ms", "urgency", "limit"),
     [
-        (60_000, False, LEAST_LIMIT + timedelta(minutes=3)),
-        (HOUR_MS, True, LEAST_LIMIT + 3 * HOUR),
-        (24 * HOUR_MS, True, 12 * HOUR),
-        (10**15, True, 12 * HOUR),
+        (60_000, Urgency.SHORT, LEAST_LIMIT + timedelta(minutes=3)),
+        (HOUR_MS, Urgency.LONG, LEAST_LIMIT + 3 * HOUR),
+        (24 * HOUR_MS, Urgency.LONG, 12 * HOUR),
+        (10**15, Urgency.LONG, 12 * HOUR),
     ],
 )
-def test_the_limit_of_transcribing_grows_with_the_sound_up_to_what_is_set(duration_ms, is_long, limit):
+def test_the_limit_of_transcribing_grows_with_the_sound_up_to_what_is_set(duration_ms, urgency, limit):
     effort = Transcribing(parts_with()).effort(recording_of(duration_ms))
-    assert (effort.is_long, effort.limit) == (is_long, limit)
+    assert (effort.urgency, effort.limit) == (urgency, limit)
 
 
 def test_the_limit_of_stitching_is_what_is_set_and_many_bytes_are_known_to_take_long():
     small = given(opened(), chunk(1))
     large = given(opened(), chunk(1).model_copy(update={"size_bytes": LONG_BYTES + 1}))
     efforts = [Stitching(parts_with()).effort(recording) for recording in (small, large)]
-    assert [(effort.is_long, effort.limit) for effort in efforts] == [(False, HOUR), (True, HOUR)]
+    assert [(effort.urgency, effort.limit) for effort in efforts] == [(Urgency.SHORT, HOUR), (Urgency.LONG, HOUR)]
 
 
 def test_who_is_speaking_does_not_wait_behind_recordings():
-    parts = parts_with()
     live = recording_of(HOUR_MS, kind=RecordingKind.SAMPLES)
-    for stage in (Stitching(parts), Transcribing(parts)):
-        assert stage.effort(live).turns is parts.live_turns
-        assert stage.effort(recording_of(HOUR_MS)).turns is parts.turns
+    for stage in (Stitching(parts_with()), Transcribing(parts_with())):
+        assert stage.effort(live).urgency is Urgency.LIVE
 
 
 async def test_a_worker_past_its_limit_is_stopped_by_name():
     workers = WorkerProcesses(1)
     parts = parts_with(workers=workers)
     with pytest.raises(TookTooLong) as caught:
-        await parts.in_worker(recording_of(1), time.sleep, 600, within=timedelta(milliseconds=1))
+        async with parts.turns.turn("project") as turn:
+            await parts.in_worker(time.sleep, 600, Permit(timedelta(milliseconds=1), turn))
     assert (caught.value.reason, workers.pids) == ("took_too_long", frozenset())
     await workers.close()
 
@@ -118,7 +115,8 @@ async def test_a_worker_that_is_stopped_while_it_stitches_leaves_nothing_of_the_
     stored = chunk(1).model_copy(update={"blob_key": "chunk/hanging"})
     workers = WorkerProcesses(1)
     parts = parts_with(workers=workers, scratch_dir=scratch, blob_store_url=f"file://{tmp_path}/blobs")
-    stitching = asyncio.create_task(Stitching(parts).do(uuid4(), given(opened(), stored), within=HOUR))
+    permit = Permit(HOUR, Turn(Urgency.SHORT, 0))
+    stitching = asyncio.create_task(Stitching(parts).do(uuid4(), given(opened(), stored), permit))
     with await asyncio.to_thread(hanging.open, "wb", 0):  # once the worker reads it
         assert list(scratch.rglob("chunks")) != []
         stitching.cancel()
@@ -141,7 +139,7 @@ async def test_a_note_that_is_never_written_is_given_up(blobs):
     recording = SimpleNamespace(transcribed=made, edition=0)
     stage = NoteWriting(parts_with(blobs, note_writer=HangingWriter()))
     with pytest.raises(TookTooLong):
-        await stage.do(uuid4(), recording, within=timedelta(milliseconds=1))
+        await stage.do(uuid4(), recording, Permit(timedelta(milliseconds=1), Turn(Urgency.SHORT, 0)))
 
 
 async def test_an_ordered_note_that_is_never_written_is_given_up_and_leaves_its_turn(blobs):
@@ -165,5 +163,5 @@ async def test_an_ordered_note_that_is_never_written_is_given_up_and_leaves_its_
 
 def test_a_usual_note_is_short_and_one_that_may_take_long_by_the_settings_is_not():
     recording = given(opened(), chunk(1), finalized(total=1), stitched(), transcribed())
-    for limit, is_long in ((SHORT, False), (2 * SHORT, True)):
-        assert NoteWriting(parts_with(note_limit=limit)).effort(recording).is_long is is_long
+    for limit, urgency in ((SHORT, Urgency.SHORT), (2 * SHORT, Urgency.LONG)):
+        assert NoteWriting(parts_with(note_limit=limit)).effort(recording).urgency is urgency

@@ -24,7 +24,7 @@ from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Effort, TookTooLong
 from service.application.stages import STAGES
-from service.application.turns import SHORT, Turns
+from service.application.turns import SHORT, Turns, Urgency
 from service.followers import jobs
 from service.followers.stage_follower import StageFollower
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
@@ -42,10 +42,10 @@ class PlainWork:
         self.given = []
 
     def effort(self, _):
-        return Effort(self._turns, is_long=False, limit=self._limit)
+        return Effort(self._turns, Urgency.SHORT, self._limit)
 
-    async def do(self, recording_id, recording, *, within):
-        self.given.append(within)
+    async def do(self, recording_id, recording, permit):
+        self.given.append(permit.within)
         return await self._do(recording_id, recording)
 
 
