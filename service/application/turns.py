@@ -3,7 +3,7 @@
 - Of the projects that wait, the one that has used the places least lately is next. So a project with one recording
   waits for no queue of another's, however many recordings, keys or connections that has.
 - It does not wait for what runs either, where that can be paused: work of a project that has used at least `HEAVIER`
-  times as much is paused for it, and goes on afterwards.
+  times as much, and no less than `LIGHT_SECONDS`, is paused for it, and goes on afterwards.
 - Live work, whose caller waits for the result, comes before a project's other work, and pauses that of projects which
   have used no less than half as much. A project's live work is never kept waiting by others for longer than
   `LIVE_PATIENCE`.
@@ -35,6 +35,9 @@ HALF_LIFE_SECONDS = 600.0
 """What a project has used counts half after this time: nobody pays for yesterday, or saves for a rainy day."""
 
 HEAVIER = 2.0
+
+LIGHT_SECONDS = 10.0
+"""Projects that have used less than this lately take turns, but do not pause one another: each would take longer."""
 
 QUANTUM_SECONDS = 1.0
 """Work runs for so long at least before it is paused: what is as good as done is not worth stopping."""
@@ -200,8 +203,9 @@ class _Rank:
     def may_pause(self, active: "_Rank") -> bool:
         if self.is_starved or active.is_starved:
             return self.is_starved and not active.is_starved
-        is_favoured = self.turn.is_live and not active.turn.is_live
-        return self.used < active.used * (HEAVIER if is_favoured else 1 / HEAVIER)
+        if self.turn.is_live and not active.turn.is_live:
+            return self.used < active.used * HEAVIER
+        return self.used < active.used / HEAVIER and active.used >= LIGHT_SECONDS
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from service.application.turns import HALF_LIFE_SECONDS, LIVE_PATIENCE, PATIENCE, Turns, Urgency
+from service.application.turns import HALF_LIFE_SECONDS, LIGHT_SECONDS, LIVE_PATIENCE, PATIENCE, Turns, Urgency
 
 
 class Places:
@@ -207,7 +207,7 @@ async def test_work_of_a_heavy_project_is_paused_for_a_light_one_and_goes_on_aft
     places = Places(2, can_be_paused=True)
     for name in ("flood 0", "flood 1", "flood 2"):
         await places.come(name, "hostile")
-    await places.pass_by(2)
+    await places.pass_by(LIGHT_SECONDS)
     await places.come("honest", "honest")
     assert places.running == {"flood 1", "honest"}
     await places.end("honest")
@@ -218,11 +218,23 @@ async def test_work_of_a_heavy_project_is_paused_for_a_light_one_and_goes_on_aft
 
 async def test_work_that_has_just_begun_is_paused_only_a_second_later():
     places = Places(1, can_be_paused=True)
+    await places.come("before", "hostile")
+    await places.end("before", after=60)
     await places.come("flood", "hostile")
     await places.come("honest", "honest")
     assert places.running == {"flood"}
     await places.pass_by(1)
     assert places.running == {"honest"}
+
+
+async def test_light_projects_do_not_pause_one_another():
+    places = Places(1, can_be_paused=True)
+    await places.come("a0", "a")
+    await places.pass_by(LIGHT_SECONDS - 1)
+    await places.come("b0", "b")
+    assert places.running == {"a0"}
+    await places.pass_by(1)
+    assert places.running == {"b0"}
 
 
 async def test_work_is_not_paused_for_a_project_that_has_used_nearly_as_much():
@@ -255,7 +267,7 @@ async def test_only_so_much_is_under_way_at_once_with_what_is_paused():
     places = Places(1, can_be_paused=True)
     for number in range(6):
         await places.come(f"{number}", f"project {number}")
-        await places.pass_by(40 / 4**number + 1)
+        await places.pass_by(200 / 4**number + 1)
     assert len(places.order) == places.turns.most_begun == 3
     assert len(places.running) == 1
     await places.end_all()
@@ -302,7 +314,7 @@ async def test_a_flood_of_live_speech_does_not_stand_in_the_way_of_anothers_reco
     places = Places(2, can_be_paused=True)
     for number in range(20):
         await places.come(f"flood {number}", "hostile", Urgency.LIVE)
-    await places.pass_by(3)
+    await places.pass_by(LIGHT_SECONDS)
     for name in ("honest 0", "honest 1"):
         await places.come(name, name)
     assert places.running == {"honest 0", "honest 1"}
@@ -311,7 +323,7 @@ async def test_a_flood_of_live_speech_does_not_stand_in_the_way_of_anothers_reco
 async def test_who_is_cancelled_while_paused_leaves():
     places = Places(1, can_be_paused=True)
     await places.come("flood", "hostile")
-    await places.pass_by(2)
+    await places.pass_by(LIGHT_SECONDS)
     await places.come("honest", "honest")
     await places.cancel("flood")
     await places.end("honest")
