@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -131,8 +132,8 @@ class RunningJob:
         self._worker: _Worker | None = worker
 
     def pause(self) -> bool:
-        """Stop its process for now; it keeps its memory. Whether that was possible: not while the process is starting,
-        nor when the job has ended."""
+        """Stop its process for now; it keeps its memory. Whether that was possible: only while the process is doing
+        the job, neither while it is starting nor when the job has ended."""
         return self._worker is not None and self._worker.pause()
 
     def resume(self) -> None:
@@ -156,6 +157,7 @@ class _Worker:
         self._connection: Connection[Any, Any] | None = None
         self._killed = False
         self._is_ready = False
+        self._has_job = False
         self._running = RunningTime()
 
     @property
@@ -175,6 +177,7 @@ class _Worker:
             self.join()
             raise
         finally:
+            self._has_job = False
             if self._keeps_too_much():
                 self.kill()
                 self.join()
@@ -184,6 +187,7 @@ class _Worker:
             process, connection = self._started()
             connection.send((function, args))
             self._running.restart()
+            self._has_job = True
             answer = None
             while answer is None:
                 left = None if timeout is None else max(0.0, timeout.total_seconds() - self._running.seconds())
@@ -231,7 +235,7 @@ class _Worker:
 
     def pause(self) -> bool:
         with self._lock:
-            if self._killed or self._process is None or not self._is_ready:
+            if self._killed or self._process is None or not (self._is_ready and self._has_job):
                 return False
             self._running.stop()
             self._signal(self._process, signal.SIGSTOP)
@@ -245,7 +249,8 @@ class _Worker:
 
     def _signal(self, process: BaseProcess, number: signal.Signals) -> None:
         if process.exitcode is None and process.pid is not None:  # else it is nobody's, or another's by now
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):  # another thread has just found that it ended
+                os.kill(process.pid, number)
 
     def kill(self) -> None:
         with self._lock:
