@@ -16,7 +16,7 @@
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -87,8 +87,8 @@ class Turns:
         its = self._projects[project]
         turn = Turn(urgency, self._clock())
         its.waiting[urgency].append(turn)
-        self.look()
         try:
+            self.look()
             await turn.granted
             yield turn
         finally:
@@ -113,8 +113,10 @@ class Turns:
         self.look()
 
     def _hand_out_one(self, now: float) -> bool:
-        for rank in sorted(self._waiting(now), key=lambda rank: rank.key):
-            if self._has_place(rank.turn) or self._pause_for(rank, now):
+        waiting = sorted(self._waiting(now), key=lambda rank: rank.key)
+        under_way = _UnderWay(self._projects.values(), now) if waiting else None
+        for rank in waiting:
+            if under_way is not None and (self._has_place(rank.turn, under_way) or self._pause_for(rank, under_way)):
                 rank.turn.is_starved = rank.is_starved
                 rank.its.start(rank.turn, now)
                 return True
@@ -123,28 +125,24 @@ class Turns:
     def _waiting(self, now: float) -> "Iterator[_Rank]":
         return (_Rank(its, turn, now) for its in self._projects.values() for turn in its.next_turns())
 
-    def _active(self) -> "Iterator[tuple[_Project, Turn]]":
-        return ((its, turn) for its in self._projects.values() for turn in its.active())
-
-    def _has_place(self, turn: "Turn", *, without: "Turn | None" = None) -> bool:
-        active = [each.is_long for _, each in self._active() if each is not without]
+    def _has_place(self, turn: "Turn", under_way: "_UnderWay", *, without: "Turn | None" = None) -> bool:
+        active = [each.turn.is_long for each in under_way.heaviest_first if each.turn is not without]
         most = self._most_long if turn.is_long else self._most_short
         return len(active) < self._places and active.count(turn.is_long) < most
 
-    def _pause_for(self, rank: "_Rank", now: float) -> bool:
-        """Whether there is a place now, because the work that has least right to go on stands still."""
-        begun = sum(len(its.begun) for its in self._projects.values())
-        if begun + (not rank.turn.has_begun) > self.most_begun:
+    def _pause_for(self, rank: "_Rank", under_way: "_UnderWay") -> bool:
+        """Whether there is a place now, because the work that has least right to go on stands still.
+
+        What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
+        """
+        if under_way.paused + (not rank.turn.has_begun) > self._most_paused:
             return False
-        heaviest_first = sorted(
-            (_Rank(its, turn, now) for its, turn in self._active()), key=lambda other: other.used, reverse=True
-        )
         return any(
             rank.may_pause(other)
-            and self._has_place(rank.turn, without=other.turn)
-            and other.turn.has_run_enough(now)
-            and other.its.pause(other.turn, now)
-            for other in heaviest_first
+            and self._has_place(rank.turn, under_way, without=other.turn)
+            and other.turn.has_run_enough(under_way.now)
+            and other.its.pause(other.turn, under_way.now)
+            for other in under_way.heaviest_first
         )
 
 
@@ -202,6 +200,17 @@ class _Rank:
             return self.is_starved and not active.is_starved
         is_favoured = self.turn.is_live and not active.turn.is_live
         return self.used < active.used * (HEAVIER if is_favoured else 1 / HEAVIER)
+
+
+class _UnderWay:
+    """What is active, and how many are paused, now."""
+
+    def __init__(self, projects: "Iterable[_Project]", now: float) -> None:
+        begun = [(its, turn) for its in projects for turn in its.begun]
+        active = (_Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
+        self.now = now
+        self.heaviest_first = sorted(active, key=lambda rank: rank.used, reverse=True)
+        self.paused = len(begun) - len(self.heaviest_first)
 
 
 @dataclass(slots=True)

@@ -251,15 +251,38 @@ async def test_what_is_paused_goes_on_before_new_work_of_a_project_that_has_used
     assert (places.running, places.order) == ({"a0"}, ["a0", "honest", "b0"])
 
 
-async def test_only_so_much_is_under_way_at_once_with_what_is_paused():
-    places = Places(1, can_be_paused=True)
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_only_so_much_is_under_way_at_once_with_what_is_paused(count):
+    places = Places(count, can_be_paused=True)
     for number in range(6):
         await places.come(f"{number}", f"project {number}")
         await places.pass_by(40 / 4**number + 1)
-    assert len(places.order) == places.turns.most_begun == 3
-    assert len(places.running) == 1
+    assert len(places.order) == 2 * count
+    assert len(places.running) == count
     await places.end_all()
     assert len(places.order) == 6
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_whoever_has_a_turn_is_within_what_is_under_way_at_most_whatever_is_paused(count):
+    places = Places(count, can_be_paused=True)
+    for urgency in (Urgency.SHORT, Urgency.LONG, Urgency.SHORT, Urgency.LIVE):
+        for number in range(2 * count + 1):
+            name = f"{urgency} {len(places.order)} {number}"
+            await places.come(name, name, urgency)
+            await places.pass_by(2)
+            begun = sum(len(each.begun) for each in places.turns._projects.values())
+            assert begun <= places.turns.most_begun
+
+
+async def test_much_paused_long_work_leaves_room_for_short_work():
+    places = Places(3, can_be_paused=True)
+    for number in range(8):
+        await places.come(f"long {number}", f"project {number}", Urgency.LONG)
+        await places.pass_by(2)
+    await places.come("short", "honest")
+    assert "short" in places.running
+    assert sum(len(each.begun) for each in places.turns._projects.values()) <= places.turns.most_begun
 
 
 async def test_work_that_cannot_be_paused_is_waited_for():
