@@ -39,6 +39,9 @@ HEAVIER = 2.0
 QUANTUM_SECONDS = 1.0
 """Work runs for so long at least before it is paused: what is as good as done is not worth stopping."""
 
+_MORE_PAUSED_FOR_LIVE = 1
+"""Live work is soon done, and finds somebody to pause however much is paused for others."""
+
 _FORGOTTEN_SECONDS = 0.01
 
 
@@ -78,7 +81,7 @@ class Turns:
     @property
     def most_begun(self) -> int:
         """How much work is under way at once at most, with what is paused."""
-        return self._places + self._most_paused
+        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE
 
     @asynccontextmanager
     async def turn(self, project: str, urgency: Urgency = Urgency.SHORT) -> AsyncIterator["Turn"]:
@@ -116,7 +119,9 @@ class Turns:
         waiting = sorted(self._waiting(now), key=lambda rank: rank.key)
         under_way = _UnderWay(self._projects.values(), now) if waiting else None
         for rank in waiting:
-            if under_way is not None and (self._has_place(rank.turn, under_way) or self._pause_for(rank, under_way)):
+            if under_way is not None and (
+                self._may_take_a_place(rank.turn, under_way) or self._pause_for(rank, under_way)
+            ):
                 rank.turn.is_starved = rank.is_starved
                 rank.its.start(rank.turn, now)
                 return True
@@ -124,6 +129,11 @@ class Turns:
 
     def _waiting(self, now: float) -> "Iterator[_Rank]":
         return (_Rank(its, turn, now) for its in self._projects.values() for turn in its.next_turns())
+
+    def _may_take_a_place(self, turn: "Turn", under_way: "_UnderWay") -> bool:
+        """Who was paused for live work goes on before others begin, so that the next live work can pause somebody."""
+        goes_first = turn.has_begun or turn.is_live
+        return (goes_first or under_way.paused <= self._most_paused) and self._has_place(turn, under_way)
 
     def _has_place(self, turn: "Turn", under_way: "_UnderWay", *, without: "Turn | None" = None) -> bool:
         active = [each.turn.is_long for each in under_way.heaviest_first if each.turn is not without]
@@ -135,7 +145,8 @@ class Turns:
 
         What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
         """
-        if under_way.paused + (not rank.turn.has_begun) > self._most_paused:
+        most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
+        if under_way.paused + (not rank.turn.has_begun) > most:
             return False
         return any(
             rank.may_pause(other)

@@ -321,6 +321,19 @@ async def test_live_speech_of_a_busy_project_has_its_turn_within_its_patience_wh
     assert places.running == {"live 1"}
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_live_speech_has_its_turn_within_its_patience_also_when_much_is_paused(count):
+    places = Places(count, can_be_paused=True)
+    for number in range(4 * count):
+        await places.come(f"{number}", f"project {number}")
+        await places.pass_by(2)
+    for number in range(5):
+        await places.come(f"live {number}", "busy", Urgency.LIVE)
+        await places.pass_by(LIVE_PATIENCE.total_seconds() + 1)
+        assert f"live {number}" in places.running
+        await places.end(f"live {number}", after=1)
+
+
 async def test_a_flood_of_live_speech_does_not_stand_in_the_way_of_anothers_recording():
     places = Places(2, can_be_paused=True)
     for number in range(20):
