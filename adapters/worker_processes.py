@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -82,10 +83,10 @@ class WorkerProcesses:
             if self._closed:
                 raise WorkersClosed
             worker = self._idle.pop() if self._idle else _Worker(self._preparation)
-            self._busy.add(worker)
             running = RunningJob(worker)
             if on_start is not None:
                 on_start(running)
+            self._busy.add(worker)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
             try:
                 result: _R = await asyncio.shield(job)
@@ -131,8 +132,8 @@ class RunningJob:
         self._worker: _Worker | None = worker
 
     def pause(self) -> bool:
-        """Stop its process for now; it keeps its memory. Whether that was possible: not while the process is starting,
-        nor when the job has ended."""
+        """Stop its process for now; it keeps its memory. Whether that was possible: only while the process is doing
+        the job, neither while it is starting nor when the job has ended."""
         return self._worker is not None and self._worker.pause()
 
     def resume(self) -> None:
@@ -156,6 +157,7 @@ class _Worker:
         self._connection: Connection[Any, Any] | None = None
         self._killed = False
         self._is_ready = False
+        self._has_job = False
         self._running = RunningTime()
 
     @property
@@ -175,6 +177,7 @@ class _Worker:
             self.join()
             raise
         finally:
+            self._has_job = False
             if self._keeps_too_much():
                 self.kill()
                 self.join()
@@ -184,15 +187,14 @@ class _Worker:
             process, connection = self._started()
             connection.send((function, args))
             self._running.restart()
+            self._has_job = True
             answer = None
             while answer is None:
-                left = None if timeout is None else max(0.0, timeout.total_seconds() - self._running.seconds())
-                look = None if self._preparation.job_memory_bytes is None else _LOOK_SECONDS
-                seconds = min((each for each in (left, look) if each is not None), default=None)
-                if wait([connection, process.sentinel], seconds):
+                left = None if timeout is None else timeout.total_seconds() - self._running.seconds()
+                if wait([connection, process.sentinel], self._next_look_seconds(left)):
                     # Read even when only the sentinel is ready: a result may have been sent just before the end.
                     answer = self._read(connection)
-                elif left == 0.0 and timeout is not None:
+                elif timeout is not None and self._running.seconds() >= timeout.total_seconds():
                     raise WorkerTimedOut(timeout)
                 else:
                     self._check_memory()
@@ -203,6 +205,12 @@ class _Worker:
             raise outcome
         result: _R = outcome
         return result
+
+    def _next_look_seconds(self, left: float | None) -> float | None:
+        """`left`: of the job's time, of which nothing goes by while it is paused."""
+        if self._preparation.job_memory_bytes is not None:
+            return _LOOK_SECONDS
+        return None if left is None else max(left, _LOOK_SECONDS)
 
     def _read(self, connection: "Connection[Any, Any]") -> tuple[bool, Any] | None:
         """The job's outcome; None for the message that the process is ready."""
@@ -230,12 +238,16 @@ class _Worker:
         return in_use is not None and begun is not None and in_use > begun + more_bytes
 
     def pause(self) -> bool:
-        with self._lock:
-            if self._killed or self._process is None or not self._is_ready:
+        if not self._lock.acquire(blocking=False):  # its process is being started or ended
+            return False
+        try:
+            if self._killed or self._process is None or not (self._is_ready and self._has_job):
                 return False
             self._running.stop()
             self._signal(self._process, signal.SIGSTOP)
             return True
+        finally:
+            self._lock.release()
 
     def resume(self) -> None:
         with self._lock:
@@ -245,7 +257,8 @@ class _Worker:
 
     def _signal(self, process: BaseProcess, number: signal.Signals) -> None:
         if process.exitcode is None and process.pid is not None:  # else it is nobody's, or another's by now
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):  # another thread has just found that it ended
+                os.kill(process.pid, number)
 
     def kill(self) -> None:
         with self._lock:

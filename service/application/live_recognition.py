@@ -10,8 +10,9 @@ from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.port import require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
+from service.application.project_turns import Urgency
 from service.application.session_speech import ChunkOrder, transcribe_chunk
-from service.application.turns import Turns, Urgency
+from service.application.turns import Turns
 
 CHUNK_TIMEOUT = timedelta(minutes=5)
 """For one chunk of half a minute, counted from when a worker is free for it."""
@@ -90,4 +91,9 @@ class LiveRecognition:
             prefix=prefix,
         )
         async with self._turns.turn(project, Urgency.LIVE) as turn:
-            return await self._workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT, on_start=turn.is_used_by)
+            return await self._workers.run(
+                transcribe_chunk,
+                order,
+                timeout=CHUNK_TIMEOUT,
+                on_start=None if self._spec.works_elsewhere else turn.is_used_by,
+            )

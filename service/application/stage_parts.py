@@ -16,8 +16,9 @@ from domain.commands import EndStage
 from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
+from service.application.project_turns import Turn, Urgency
 from service.application.retry import RetryPolicy
-from service.application.turns import Turn, Turns, Urgency
+from service.application.turns import Turns
 
 R = TypeVar("R")
 Order = TypeVar("Order")
@@ -108,9 +109,12 @@ class StageParts:
             return Effort(self.turns, Urgency.LIVE, limit)
         return Effort(self.turns, Urgency.LONG if is_long else Urgency.SHORT, limit)
 
-    async def in_worker(self, function: Callable[[Order], R], order: Order, permit: Permit) -> R:
+    async def in_worker(
+        self, function: Callable[[Order], R], order: Order, permit: Permit, *, can_be_paused: bool = True
+    ) -> R:
         """The function's result, from a worker process. Raises: TookTooLong; what the function raises; WorkerError."""
+        on_start = permit.turn.is_used_by if can_be_paused else None
         try:
-            return await self.workers.run(function, order, timeout=permit.within, on_start=permit.turn.is_used_by)
+            return await self.workers.run(function, order, timeout=permit.within, on_start=on_start)
         except WorkerTimedOut:
             raise TookTooLong(permit.within) from None

@@ -69,6 +69,7 @@ class Transcribing:
         if stitched is None:
             raise ValueError("only a stitched recording can be transcribed")
         language = recording.language_wanted or parts.language
+        in_worker = partial(parts.in_worker, can_be_paused=not parts.engine.works_elsewhere)
         common: dict[str, Any] = {
             "blob_store_url": parts.blob_store_url,
             "audio_key": stitched.blob_key,
@@ -78,10 +79,10 @@ class Transcribing:
         }
         if recording.opened.kind is RecordingKind.SAMPLES:
             session = SessionOrder(chunks=_words_stored(recording, language), **common)
-            blob, transcript = await parts.in_worker(transcribe_stitched_session, session, permit)
+            blob, transcript = await in_worker(transcribe_stitched_session, session, permit)
         else:
             function = transcribe_blob if recording.chunks_to_stitch() else transcribe_nothing
-            blob, transcript = await parts.in_worker(function, TranscribeOrder(**common), permit)
+            blob, transcript = await in_worker(function, TranscribeOrder(**common), permit)
         return RecordTranscribed(
             at=parts.clock(),
             blob_key=blob.key,

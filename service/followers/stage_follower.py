@@ -23,11 +23,12 @@ from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from service.application.clock import Clock
 from service.application.metrics import Metrics
+from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Effort, Permit, TookTooLong, Work
 from service.application.stages import ProcessingStage
-from service.application.turns import SHORT, Urgency
+from service.application.turns import SHORT
 from service.followers.jobs import OUT_OF_SERVICE, JobKind, Jobs
 from service.followers.projects import Projects
 

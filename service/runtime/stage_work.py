@@ -13,6 +13,7 @@ from service.application.live_recognition import LiveRecognition
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.turns import Turns
+from service.application.worker_store import open_ahead
 from service.dialects.dorsum.settings import DorsumSettings
 from service.runtime.data_dir import empty_scratch_dir
 from service.runtime.engines import note_writer, usable_engine
@@ -35,10 +36,19 @@ def open_workers(opened: AsyncExitStack, settings: Settings) -> Workers:
     """The processes end with `opened`; none is started yet."""
     turns, engine = Turns(settings.worker_count), usable_engine(settings)
     processes = WorkerProcesses(
-        turns.most_begun, initializer=preload, initargs=(engine,), job_memory_bytes=settings.worker_memory_bytes
+        turns.most_begun,
+        initializer=_prepare,
+        initargs=(engine, settings.blob_store_url),
+        job_memory_bytes=settings.worker_memory_bytes,
     )
     opened.push_async_callback(processes.close)
     return Workers(turns, processes, engine)
+
+
+def _prepare(engine: EngineSpec, blob_store_url: str) -> None:
+    """First thing in a worker process."""
+    open_ahead(blob_store_url)
+    preload(engine)
 
 
 def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:

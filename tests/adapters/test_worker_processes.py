@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,6 +112,20 @@ async def test_jobs_are_done_in_the_order_they_came(tmp_path: Path) -> None:
     await workers.close()
 
 
+async def test_closing_ends_a_job_that_is_paused(tmp_path: Path) -> None:
+    workers = WorkerProcesses(1)
+    given: list[RunningJob] = []
+    job = asyncio.create_task(
+        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
+    )
+    pid = int(await content_of(tmp_path / "pid"))
+    assert given[0].pause()
+    await workers.close()
+    with pytest.raises(WorkerDied):
+        await job
+    assert not psutil.pid_exists(pid)
+
+
 async def test_closing_ends_every_process_and_every_job(tmp_path: Path) -> None:
     workers = WorkerProcesses(1)
     running = asyncio.create_task(workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never"))
@@ -180,6 +195,32 @@ async def test_a_job_can_only_be_paused_once_its_process_is_ready(tmp_path: Path
     assert not given[0].pause()
     (tmp_path / "ready").touch()
     assert await job == 8
+    await workers.close()
+
+
+async def test_a_job_can_not_be_paused_before_its_process_has_it(workers: WorkerProcesses) -> None:
+    await workers.run(os.getpid)
+    paused: list[bool] = []
+    assert await workers.run(pow, 2, 3, on_start=lambda job: paused.append(job.pause())) == 8
+    assert paused == [False]
+
+
+async def test_a_job_whose_process_is_gone_and_forgotten_can_be_paused_and_resumed_without_an_error(
+    tmp_path: Path,
+) -> None:
+    workers = WorkerProcesses(1)
+    given: list[RunningJob] = []
+    job = asyncio.create_task(
+        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
+    )
+    pid = int(await content_of(tmp_path / "pid"))
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # its own thread was first
+        await asyncio.to_thread(os.waitpid, pid, 0)
+    given[0].pause()
+    given[0].resume()
+    with pytest.raises(WorkerDied):
+        await asyncio.wait_for(job, 30)
     await workers.close()
 
 

@@ -8,20 +8,23 @@ from random import Random
 from types import SimpleNamespace
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from adapters.blobs.opening import open_store
 from adapters.notes.extractive import ExtractiveNoteWriter
+from adapters.speech.opening import EngineSpec
 from adapters.worker_processes import WorkerProcesses
 from domain.events import RecordingKind
 from service.application.clock import utc_now
 from service.application.note_writing import NoteWriting
 from service.application.order_writing import OrderWriting, WritingTookTooLong
+from service.application.project_turns import Turn, Urgency
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Permit, StageParts, TookTooLong
 from service.application.stitching import LONG_BYTES, Stitching
 from service.application.transcribing import LEAST_LIMIT, Transcribing
-from service.application.turns import SHORT, Turn, Turns, Urgency
+from service.application.turns import SHORT, Turns
 from tests.adapters.notes.test_extractive import transcript_of
 from tests.domain.histories import chunk, finalized, given, note_ordered, opened, stitched, transcribed
 
@@ -107,6 +110,40 @@ async def test_a_worker_past_its_limit_is_stopped_by_name():
     await workers.close()
 
 
+async def test_a_heavy_projects_worker_stands_still_while_a_light_ones_job_is_done(tmp_path):
+    now = [0.0]
+    turns = Turns(1, clock=lambda: now[0])
+    workers = WorkerProcesses(turns.most_begun)
+    parts = parts_with(workers=workers, turns=turns)
+
+    async def job(project, function, order):
+        async with turns.turn(project) as turn:
+            return await parts.in_worker(function, order, Permit(HOUR, turn))
+
+    begun, release = tmp_path / "begun", tmp_path / "release"
+    heavy = asyncio.create_task(job("heavy", write_pid_and_wait, (begun, release)))
+    pid = int(await asyncio.to_thread(content_of, begun))
+    now[0] += 60
+    assert await job("light", is_stopped, pid)
+    release.touch()
+    assert await heavy == "done"
+    await workers.close()
+
+
+async def test_a_job_that_only_waits_for_an_endpoint_is_not_paused():
+    class Workers:
+        async def run(self, *_, on_start, **__):
+            raise NotImplementedError(on_start)
+
+    here, elsewhere = EngineSpec(), EngineSpec(kind="openai", base_url="http://127.0.0.1:1")
+    turn = Turn(Urgency.SHORT, 0)
+    for engine, on_start in ((here, turn.is_used_by), (elsewhere, None)):
+        transcribing = Transcribing(parts_with(workers=Workers(), engine=engine))
+        with pytest.raises(NotImplementedError) as caught:
+            await transcribing.do(uuid4(), recording_of(1), Permit(HOUR, turn))
+        assert caught.value.args == (on_start,)
+
+
 async def test_a_worker_that_is_stopped_while_it_stitches_leaves_nothing_of_the_recording(tmp_path):
     scratch, hanging = tmp_path / "scratch", tmp_path / "blobs/chunk/hanging"
     scratch.mkdir()
@@ -165,3 +202,25 @@ def test_a_usual_note_is_short_and_one_that_may_take_long_by_the_settings_is_not
     recording = given(opened(), chunk(1), finalized(total=1), stitched(), transcribed())
     for limit, urgency in ((SHORT, Urgency.SHORT), (2 * SHORT, Urgency.LONG)):
         assert NoteWriting(parts_with(note_limit=limit)).effort(recording).urgency is urgency
+
+
+def write_pid_and_wait(order):
+    begun, release = order
+    begun.with_suffix(".part").write_text(str(os.getpid()))
+    begun.with_suffix(".part").rename(begun)
+    while not release.exists():
+        time.sleep(0.01)
+    return "done"
+
+
+def is_stopped(pid):
+    """In a worker: a signal to stop may take a moment."""
+    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+    return True
+
+
+def content_of(path):
+    while not path.exists():
+        time.sleep(0.01)
+    return path.read_text()

@@ -5,7 +5,9 @@ from contextlib import suppress
 
 import pytest
 
-from service.application.turns import HALF_LIFE_SECONDS, LIGHT_SECONDS, LIVE_PATIENCE, PATIENCE, Turns, Urgency
+from service.application.project_turns import HALF_LIFE_SECONDS, Urgency
+from service.application.turn_ranks import LIGHT_SECONDS, LIVE_PATIENCE, PATIENCE
+from service.application.turns import Turns
 
 
 class Places:
@@ -16,6 +18,7 @@ class Places:
         self.turns = Turns(count, clock=lambda: self.now)
         self.order = []
         self.running = set()
+        self.work = {}
         self._can_be_paused = can_be_paused
         self._ends = {}
         self._tasks = {}
@@ -31,7 +34,8 @@ class Places:
             self.order.append(name)
             self.running.add(name)
             if self._can_be_paused:
-                turn.is_used_by(PausableWork(self.running, name))
+                self.work[name] = PausableWork(self.running, name)
+                turn.is_used_by(self.work[name])
             try:
                 await self._ends[name].wait()
             finally:
@@ -71,10 +75,12 @@ class PausableWork:
     def __init__(self, running, name):
         self._running = running
         self._name = name
+        self.is_ready = True
 
     def pause(self):
-        self._running.remove(self._name)
-        return True
+        if self.is_ready:
+            self._running.remove(self._name)
+        return self.is_ready
 
     def resume(self):
         assert self._name not in self._running
@@ -263,15 +269,38 @@ async def test_what_is_paused_goes_on_before_new_work_of_a_project_that_has_used
     assert (places.running, places.order) == ({"a0"}, ["a0", "honest", "b0"])
 
 
-async def test_only_so_much_is_under_way_at_once_with_what_is_paused():
-    places = Places(1, can_be_paused=True)
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_only_so_much_is_under_way_at_once_with_what_is_paused(count):
+    places = Places(count, can_be_paused=True)
     for number in range(6):
         await places.come(f"{number}", f"project {number}")
         await places.pass_by(200 / 4**number + 1)
-    assert len(places.order) == places.turns.most_begun == 3
-    assert len(places.running) == 1
+    assert len(places.order) == 2 * count
+    assert len(places.running) == count
     await places.end_all()
     assert len(places.order) == 6
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_whoever_has_a_turn_is_within_what_is_under_way_at_most_whatever_is_paused(count):
+    places = Places(count, can_be_paused=True)
+    for urgency in (Urgency.SHORT, Urgency.LONG, Urgency.SHORT, Urgency.LIVE):
+        for number in range(2 * count + 1):
+            name = f"{urgency} {len(places.order)} {number}"
+            await places.come(name, name, urgency)
+            await places.pass_by(2)
+            begun = sum(len(each.begun) for each in places.turns._projects.values())
+            assert begun <= places.turns.most_begun
+
+
+async def test_much_paused_long_work_leaves_room_for_short_work():
+    places = Places(3, can_be_paused=True)
+    for number in range(8):
+        await places.come(f"long {number}", f"project {number}", Urgency.LONG)
+        await places.pass_by(2)
+    await places.come("short", "honest")
+    assert "short" in places.running
+    assert sum(len(each.begun) for each in places.turns._projects.values()) <= places.turns.most_begun
 
 
 async def test_work_that_cannot_be_paused_is_waited_for():
@@ -310,6 +339,19 @@ async def test_live_speech_of_a_busy_project_has_its_turn_within_its_patience_wh
     assert places.running == {"live 1"}
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_live_speech_has_its_turn_within_its_patience_also_when_much_is_paused(count):
+    places = Places(count, can_be_paused=True)
+    for number in range(4 * count):
+        await places.come(f"{number}", f"project {number}")
+        await places.pass_by(2)
+    for number in range(5):
+        await places.come(f"live {number}", "busy", Urgency.LIVE)
+        await places.pass_by(LIVE_PATIENCE.total_seconds() + 1)
+        assert f"live {number}" in places.running
+        await places.end(f"live {number}", after=1)
+
+
 async def test_a_flood_of_live_speech_does_not_stand_in_the_way_of_anothers_recording():
     places = Places(2, can_be_paused=True)
     for number in range(20):
@@ -329,3 +371,27 @@ async def test_who_is_cancelled_while_paused_leaves():
     await places.end("honest")
     await places.come("next", "next")
     assert places.running == {"next"}
+
+
+async def test_work_that_cannot_be_paused_yet_is_paused_once_it_can():
+    places = Places(1, can_be_paused=True)
+    await places.come("flood", "hostile")
+    places.work["flood"].is_ready = False
+    await places.pass_by(LIGHT_SECONDS)
+    await places.come("honest", "honest")
+    assert places.running == {"flood"}
+    places.work["flood"].is_ready = True
+    await places.pass_by(1)
+    assert places.running == {"honest"}
+
+
+async def test_live_speech_that_had_to_wait_keeps_its_place_for_its_patience_and_no_longer():
+    places = Places(1, can_be_paused=True)
+    await places.come("before", "busy")
+    await places.end("before", after=600)
+    await places.come("light", "light")
+    await places.come("live", "busy", Urgency.LIVE)
+    await places.pass_by(2 * LIVE_PATIENCE.total_seconds() - 1)
+    assert places.running == {"live"}
+    await places.pass_by(1)
+    assert places.running == {"light"}

@@ -20,11 +20,12 @@ from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.application.metrics import Metrics
+from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Effort, TookTooLong
 from service.application.stages import STAGES
-from service.application.turns import SHORT, Turns, Urgency
+from service.application.turns import SHORT, Turns
 from service.followers import jobs
 from service.followers.stage_follower import StageFollower
 from tests.domain.histories import at, finalize, open_recording, record_stitched, retry, store_chunk
@@ -397,7 +398,7 @@ async def test_erasing_what_a_job_stored_is_tried_until_the_storage_is_back(rig,
     rig.follow(stitched)
 
     async def told():
-        return rig.gone == [its_id]
+        return set(rig.gone) == {its_id}
 
     await rig.until(told)
 
@@ -465,7 +466,7 @@ async def test_work_under_way_ends_when_its_recording_is_deleted_and_frees_its_p
     assert ended.is_set()
 
     async def told():
-        return rig.gone == [bomb]
+        return set(rig.gone) == {bomb}
 
     await rig.until(told)
 
@@ -486,7 +487,7 @@ async def test_work_that_waits_for_its_turn_ends_when_its_recording_is_deleted(r
     await rig.recordings.execute(waiting, DeleteRecording(at=at(6)))
 
     async def told():
-        return rig.gone == [waiting]
+        return set(rig.gone) == {waiting}
 
     await rig.until(told)
     go_on.set()

@@ -15,9 +15,10 @@ from domain.events import Damage
 from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.clock import Clock
+from service.application.project_turns import Urgency
 from service.application.stage_parts import Effort, Permit
 from service.application.stored_content import stored
-from service.application.turns import Turns, Urgency
+from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.faults import Faults
 
