@@ -42,13 +42,14 @@ class Ready:
     in_use_bytes: int | None
 
 
-def work(connection: "Connection[Any, Any]", preparation: Preparation) -> None:
-    """Do jobs until the parent closes the connection."""
+def work(connection: "Connection[Any, Any]") -> None:
+    """Do jobs until the parent closes the connection. Its first message is the process' `Preparation`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent closes in order
     os.nice(_NICENESS)  # requests are answered before recordings are transcribed
     for name in _THREAD_SETTINGS:
-        os.environ[name] = "1"  # the cores are shared by one process per slot
+        os.environ[name] = "1"  # the cores are shared by one process per slot; numpy reads this when it is imported
     _end_with_parent()
+    preparation: Preparation = connection.recv()
     if preparation.initializer is not None:
         preparation.initializer(*preparation.initargs)
     limit = _JobMemory(preparation.job_memory_bytes)

@@ -288,11 +288,10 @@ class _Worker:
                 # Not "fork": the parent has threads, and a fork copies their locks in whatever state they are.
                 context = multiprocessing.get_context("spawn")
                 self._connection, theirs = context.Pipe()
-                self._process = context.Process(
-                    target=work, args=(theirs, self._preparation), name="tapedeck-worker", daemon=True
-                )
+                self._process = context.Process(target=work, args=(theirs,), name="tapedeck-worker", daemon=True)
                 self._process.start()
                 theirs.close()  # so that the connection ends with the process
+                self._connection.send(self._preparation)
             return self._process, self._connection
 
 

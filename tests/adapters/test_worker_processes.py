@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -154,6 +155,12 @@ async def test_workers_give_way_keep_to_one_thread_and_leave_ctrl_c_to_their_par
     await workers.close()
 
 
+async def test_a_worker_that_calculates_has_no_threads_but_its_own() -> None:
+    workers = WorkerProcesses(1, initializer=multiply_matrices)
+    assert await workers.run(count_threads) == 2  # the one that works, and the one that waits for the parent's end
+    await workers.close()
+
+
 async def test_a_paused_job_stands_still_and_its_time_does_not_count_until_it_goes_on(tmp_path: Path) -> None:
     workers = WorkerProcesses(1)
     given: list[RunningJob] = []
@@ -266,6 +273,15 @@ async def test_workers_end_by_themselves_when_their_parent_is_killed_even_while_
     parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, 30)
     assert alive == []
+
+
+def multiply_matrices() -> None:
+    square = np.ones((500, 500))
+    assert (square @ square)[0, 0] == 500
+
+
+def count_threads() -> int:
+    return psutil.Process().num_threads()
 
 
 def refuse(number: int) -> None:

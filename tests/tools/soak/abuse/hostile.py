@@ -25,7 +25,7 @@ from tests.tools.soak.abuse.calling import bearer, connected
 from tests.tools.soak.abuse.naming import LONGEST
 from tests.tools.soak.abuse.tally import Tally
 
-_NICENESS = 15
+_NICENESS = 19
 _LAST_GO_SECONDS = 20
 """How long an attack's last go may take when the time is over; then it is cut off."""
 
