@@ -7,7 +7,7 @@ from service.application.project_turns import ProjectTurns, Turn
 
 PATIENCE = timedelta(hours=1)
 
-LIVE_PATIENCE = timedelta(seconds=10)
+LIVE_PATIENCE = timedelta(seconds=30)
 
 HEAVIER = 2.0
 
