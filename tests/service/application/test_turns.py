@@ -348,7 +348,7 @@ async def test_live_speech_has_its_turn_within_its_patience_also_when_much_is_pa
     for number in range(5):
         await places.come(f"live {number}", "busy", Urgency.LIVE)
         await places.pass_by(LIVE_PATIENCE.total_seconds() + 1)
-        assert f"live {number}" in places.running
+        assert f"live {number}" in places.order
         await places.end(f"live {number}", after=1)
 
 
