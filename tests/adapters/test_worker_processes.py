@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
@@ -156,8 +155,12 @@ async def test_workers_give_way_keep_to_one_thread_and_leave_ctrl_c_to_their_par
 
 
 async def test_a_worker_that_calculates_has_no_threads_but_its_own() -> None:
-    workers = WorkerProcesses(1, initializer=multiply_matrices)
-    assert await workers.run(count_threads) == 2  # the one that works, and the one that waits for the parent's end
+    from tests.adapters import matrices  # noqa: PLC0415 - other tests' jobs, of this module, are to import no numpy
+
+    workers = WorkerProcesses(1, initializer=matrices.multiply_matrices)
+    assert (
+        await workers.run(matrices.count_threads) == 2
+    )  # the one that works, and the one that waits for the parent's end
     await workers.close()
 
 
@@ -273,15 +276,6 @@ async def test_workers_end_by_themselves_when_their_parent_is_killed_even_while_
     parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, 30)
     assert alive == []
-
-
-def multiply_matrices() -> None:
-    square = np.ones((500, 500))
-    assert (square @ square)[0, 0] == 500
-
-
-def count_threads() -> int:
-    return psutil.Process().num_threads()
 
 
 def refuse(number: int) -> None:
