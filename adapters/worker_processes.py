@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,13 +22,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from adapters.running_time import RunningTime
 from adapters.worker_errors import WorkerDied, WorkerError, WorkerOutOfMemory, WorkersClosed, WorkerTimedOut
 from adapters.worker_jobs import KEPT_SHARE, Preparation, Ready, work
 from adapters.worker_memory import in_use_bytes
 
 __all__ = [
     "RunningJob",
-    "RunningTime",
     "WorkerDied",
     "WorkerError",
     "WorkerOutOfMemory",
@@ -293,32 +292,3 @@ class _Worker:
                 theirs.close()  # so that the connection ends with the process
                 self._connection.send(self._preparation)
             return self._process, self._connection
-
-
-class RunningTime:
-    """For how long a job has run, without its pauses, in seconds. Used from several threads."""
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self.restart()
-
-    def restart(self) -> None:
-        with self._lock:
-            self._before = 0.0
-            self._since: float | None = self._clock()
-
-    def stop(self) -> None:
-        with self._lock:
-            self._before, self._since = self._seconds(), None
-
-    def go_on(self) -> None:
-        with self._lock:
-            self._since = self._clock() if self._since is None else self._since
-
-    def seconds(self) -> float:
-        with self._lock:
-            return self._seconds()
-
-    def _seconds(self) -> float:
-        return self._before + (0.0 if self._since is None else self._clock() - self._since)

@@ -42,12 +42,19 @@ class Turn:
     def __init__(self, urgency: Urgency, since: float) -> None:
         self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.since = since
-        self.is_live = urgency is Urgency.LIVE
-        self.is_long = urgency is Urgency.LONG
+        self.urgency = urgency
         self.is_starved = False
         self.has_begun = False
         self.active_since: float | None = None
         self._work: Pausable | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.urgency is Urgency.LIVE
+
+    @property
+    def is_long(self) -> bool:
+        return self.urgency is Urgency.LONG
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""
@@ -105,7 +112,7 @@ class ProjectTurns:
 
     def start(self, turn: Turn, now: float) -> None:
         if not turn.has_begun:
-            self._no_longer_waits(turn)
+            self.waiting[turn.urgency].remove(turn)
             self.begun.append(turn)
         turn.start(now)
 
@@ -121,7 +128,7 @@ class ProjectTurns:
             self._stop(turn, now)
             self.begun.remove(turn)
         else:  # its caller was cancelled while it waited
-            self._no_longer_waits(turn)
+            self.waiting[turn.urgency].remove(turn)
 
     def _stop(self, turn: Turn, now: float) -> None:
         if turn.active_since is not None:
@@ -129,18 +136,12 @@ class ProjectTurns:
             self._live_at = now if turn.is_live else self._live_at
             turn.active_since = None
 
-    def _no_longer_waits(self, turn: Turn) -> None:
-        next(turns for turns in self.waiting.values() if turn in turns).remove(turn)
-
     def is_forgotten(self, now: float) -> bool:
         return not (self.begun or any(self.waiting.values())) and self._used.at(now) < _FORGOTTEN_SECONDS
 
     def used_by(self, now: float) -> float:
         """Also by what runs, so that a project does not get all places while its first work is still under way."""
-        return self._used.at(now) + sum(now - since for since in self._active_since())
-
-    def _active_since(self) -> Iterator[float]:
-        return (turn.active_since for turn in self.begun if turn.active_since is not None)
+        return self._used.at(now) + sum(now - turn.active_since for turn in self.begun if turn.active_since is not None)
 
     def live_served_at(self, now: float) -> float:
         """When live work of it ran last."""

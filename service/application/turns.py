@@ -86,11 +86,11 @@ class Turns:
 
     def _hand_out_one(self, now: float) -> bool:
         waiting = sorted(self._waiting(now), key=lambda rank: rank.key)
-        under_way = UnderWay(self._projects.values(), now) if waiting else None
+        if not waiting:
+            return False
+        under_way = UnderWay(self._projects.values(), now)
         for rank in waiting:
-            if under_way is not None and (
-                self._may_take_a_place(rank.turn, under_way) or self._pause_for(rank, under_way)
-            ):
+            if self._may_take_a_place(rank.turn, under_way) or self._pause_for(rank, under_way):
                 rank.turn.is_starved = rank.is_starved
                 rank.its.start(rank.turn, now)
                 return True

@@ -10,15 +10,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
+from adapters import worker_processes
 from adapters.audio.errors import NotAudio
+from adapters.running_time import RunningTime
 from adapters.worker_processes import (
     RunningJob,
-    RunningTime,
     WorkerDied,
     WorkerProcesses,
     WorkersClosed,
@@ -114,12 +116,8 @@ async def test_jobs_are_done_in_the_order_they_came(tmp_path: Path) -> None:
 
 async def test_closing_ends_a_job_that_is_paused(tmp_path: Path) -> None:
     workers = WorkerProcesses(1)
-    given: list[RunningJob] = []
-    job = asyncio.create_task(
-        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
-    )
-    pid = int(await content_of(tmp_path / "pid"))
-    assert given[0].pause()
+    job, given, pid = await begun(workers, tmp_path)
+    await paused(given)
     await workers.close()
     with pytest.raises(WorkerDied):
         await job
@@ -158,27 +156,50 @@ async def test_a_worker_that_calculates_has_no_threads_but_its_own() -> None:
     from tests.adapters import matrices  # noqa: PLC0415 - other tests' jobs, of this module, are to import no numpy
 
     workers = WorkerProcesses(1, initializer=matrices.multiply_matrices)
-    assert (
-        await workers.run(matrices.count_threads) == 2
-    )  # the one that works, and the one that waits for the parent's end
+    # The one that works, and the one that waits for the parent's end.
+    assert await workers.run(matrices.count_threads) == 2
     await workers.close()
 
 
-async def test_a_paused_job_stands_still_and_its_time_does_not_count_until_it_goes_on(tmp_path: Path) -> None:
+async def test_a_paused_job_stands_still_and_goes_on(tmp_path: Path) -> None:
     workers = WorkerProcesses(1)
-    given: list[RunningJob] = []
-    limit = timedelta(seconds=30)
-    job = asyncio.create_task(
-        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "release", timeout=limit, on_start=given.append)
-    )
-    process = psutil.Process(int(await content_of(tmp_path / "pid")))
-    assert given[0].pause()
+    job, given, pid = await begun(workers, tmp_path)
+    await paused(given)
+    process = psutil.Process(pid)
     await asyncio.to_thread(until, lambda: process.status() == psutil.STATUS_STOPPED)
     (tmp_path / "release").touch()
-    given[0].resume()
+    given.resume()
     assert await job == "done"
-    assert not given[0].pause()
-    assert await workers.run(os.getpid) == process.pid
+    assert not given.pause()
+    assert await workers.run(os.getpid) == pid
+    await workers.close()
+
+
+async def test_the_time_for_which_a_job_is_paused_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looks = [0.0], []
+
+    def clock() -> float:
+        looks.append(now[0])
+        return now[0]
+
+    monkeypatch.setattr(worker_processes, "RunningTime", partial(RunningTime, clock=clock))
+    workers = WorkerProcesses(1, job_memory_bytes=1 << 30)  # so that the clock is looked at often
+    job, given, _ = await begun(workers, tmp_path, limit=timedelta(seconds=60))
+    await paused(given)
+    now[0] += 1_000
+    given.resume()
+    now[0] += 59
+    seen = len(looks)
+    await asyncio.to_thread(until, lambda: job.done() or len(looks) > seen + 3)
+    (tmp_path / "release").touch()
+    assert await job == "done"
+    (tmp_path / "too late").mkdir()
+    job, _, _ = await begun(workers, tmp_path / "too late", limit=timedelta(seconds=60))
+    now[0] += 61
+    with pytest.raises(WorkerTimedOut):
+        await job
     await workers.close()
 
 
@@ -219,16 +240,12 @@ async def test_a_job_whose_process_is_gone_and_forgotten_can_be_paused_and_resum
     tmp_path: Path,
 ) -> None:
     workers = WorkerProcesses(1)
-    given: list[RunningJob] = []
-    job = asyncio.create_task(
-        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
-    )
-    pid = int(await content_of(tmp_path / "pid"))
+    job, given, pid = await begun(workers, tmp_path)
     os.kill(pid, signal.SIGKILL)
     with suppress(ChildProcessError):  # its own thread was first
         await asyncio.to_thread(os.waitpid, pid, 0)
-    given[0].pause()
-    given[0].resume()
+    given.pause()
+    given.resume()
     with pytest.raises(WorkerDied):
         await asyncio.wait_for(job, 30)
     await workers.close()
@@ -236,12 +253,8 @@ async def test_a_job_whose_process_is_gone_and_forgotten_can_be_paused_and_resum
 
 async def test_a_paused_job_that_is_cancelled_ends_with_its_process(tmp_path: Path) -> None:
     workers = WorkerProcesses(1)
-    given: list[RunningJob] = []
-    job = asyncio.create_task(
-        workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never", on_start=given.append)
-    )
-    pid = int(await content_of(tmp_path / "pid"))
-    assert given[0].pause()
+    job, given, pid = await begun(workers, tmp_path)
+    await paused(given)
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
@@ -276,6 +289,25 @@ async def test_workers_end_by_themselves_when_their_parent_is_killed_even_while_
     parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, 30)
     assert alive == []
+
+
+async def begun(
+    workers: WorkerProcesses, folder: Path, *, limit: timedelta = timedelta(hours=1)
+) -> tuple[asyncio.Task[str], RunningJob, int]:
+    """A job that waits for the file `release`, and the process that does it."""
+    given: list[RunningJob] = []
+    job = asyncio.create_task(
+        workers.run(tell_pid_and_wait, folder / "pid", folder / "release", timeout=limit, on_start=given.append)
+    )
+    pid = int(await content_of(folder / "pid"))
+    return job, given[0], pid
+
+
+async def paused(job: RunningJob) -> None:
+    """Its process may have begun before its parent has heard of that."""
+    async with asyncio.timeout(60):
+        while not job.pause():
+            await asyncio.sleep(0.01)
 
 
 def refuse(number: int) -> None:

@@ -288,7 +288,7 @@ async def test_whoever_has_a_turn_is_within_what_is_under_way_at_most_whatever_i
         for number in range(2 * count + 1):
             name = f"{urgency} {len(places.order)} {number}"
             await places.come(name, name, urgency)
-            await places.pass_by(2)
+            await places.pass_by(LIGHT_SECONDS + 1)
             begun = sum(len(each.begun) for each in places.turns._projects.values())
             assert begun <= places.turns.most_begun
 
@@ -297,7 +297,7 @@ async def test_much_paused_long_work_leaves_room_for_short_work():
     places = Places(3, can_be_paused=True)
     for number in range(8):
         await places.come(f"long {number}", f"project {number}", Urgency.LONG)
-        await places.pass_by(2)
+        await places.pass_by(LIGHT_SECONDS + 1)
     await places.come("short", "honest")
     assert "short" in places.running
     assert sum(len(each.begun) for each in places.turns._projects.values()) <= places.turns.most_begun
@@ -344,7 +344,7 @@ async def test_live_speech_has_its_turn_within_its_patience_also_when_much_is_pa
     places = Places(count, can_be_paused=True)
     for number in range(4 * count):
         await places.come(f"{number}", f"project {number}")
-        await places.pass_by(2)
+        await places.pass_by(LIGHT_SECONDS + 1)
     for number in range(5):
         await places.come(f"live {number}", "busy", Urgency.LIVE)
         await places.pass_by(LIVE_PATIENCE.total_seconds() + 1)

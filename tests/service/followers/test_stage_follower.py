@@ -398,7 +398,7 @@ async def test_erasing_what_a_job_stored_is_tried_until_the_storage_is_back(rig,
     rig.follow(stitched)
 
     async def told():
-        return set(rig.gone) == {its_id}
+        return rig.gone == [its_id]
 
     await rig.until(told)
 
