@@ -1,8 +1,10 @@
-"""Keeps the process small after a peak: glibc, left to itself, keeps what was freed for whatever may come.
+"""Keeps the process small: glibc, left to itself, keeps what was freed for whatever may come.
 
 Two of its habits matter here. After one large block it serves all blocks up to that size from its heaps, where a small
 block behind them keeps them from ever being given back. And it gives back only what is at a heap's end. So large blocks
-are always mapped, and after a peak it is told to give back what is free. Where there is no glibc, nothing is done.
+are always mapped, and whenever much has been freed it is told to give back what is free, also while as much is held as
+before: under steady load the pieces between what is held would grow without an end. Where there is no glibc, nothing is
+done.
 """
 
 import asyncio
@@ -14,9 +16,10 @@ from service.dialects.http.held_bytes import HeldBytes
 MAPPED_BYTES = 1024 * 1024
 """Blocks from this size on are mapped one by one, and unmapped when they are freed."""
 
-PEAK_BYTES = 8 * 1024 * 1024
+FREED_BYTES = 8 * 1024 * 1024
+"""Of bodies and answers, since the last time; what was made of them is freed with them."""
 SETTLE_SECONDS = 1.0
-"""Between the moment when nothing much is held any more and giving back, so that what held it has ended."""
+"""Before giving back, so that whatever held it has ended; and so no more often than this."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _TRIM_BYTES = 16 * 1024 * 1024
@@ -31,11 +34,11 @@ def settle_allocator() -> None:
         set_option(_M_TRIM_THRESHOLD, _TRIM_BYTES)
 
 
-async def give_back_after_peaks(held: HeldBytes) -> None:
+async def give_back_what_is_free(held: HeldBytes) -> None:
     """Runs until it is cancelled."""
     trim = _trim()
     while True:
-        await held.until_quiet(peak_bytes=PEAK_BYTES)
+        await held.until_given_back(FREED_BYTES)
         await asyncio.sleep(SETTLE_SECONDS)
         await asyncio.to_thread(trim)  # it takes milliseconds, without the interpreter
 

@@ -22,7 +22,7 @@ from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
 from service.runtime.listening import listen
-from service.runtime.memory import give_back_after_peaks, settle_allocator
+from service.runtime.memory import give_back_what_is_free, settle_allocator
 from service.runtime.settings import Settings
 
 SWITCH_SECONDS = 0.001
@@ -67,7 +67,7 @@ async def serve(settings: Settings) -> None:
             await listen(service, settings, running)
         _say_how_it_runs(settings)
         settle_collector()
-        trimming = asyncio.create_task(give_back_after_peaks(service.parts.limits.held))
+        trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))
         running.callback(trimming.cancel)
         await stopped.wait()
         logger.info("stopping")

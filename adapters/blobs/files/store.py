@@ -183,6 +183,8 @@ class FileBlobStore:
                     await asyncio.wait([running])
             running.exception()  # retrieved, or the loop would log it: the caller gets the cancellation
             raise
+        finally:
+            del running  # an error would hold this frame, and this frame the error, until cycles are looked for
 
     def arrival(self, prefix: str, check: Callable[[StoredBlob], None] | None = None) -> Arrival:
         temporary = self._incoming / secrets.token_hex(16)

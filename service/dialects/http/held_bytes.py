@@ -45,7 +45,7 @@ class HeldBytes:
         self._held_bytes = 0
         self._of_callers: Counter[str] = Counter()
         self._moving: dict[Hold, None] = {}
-        self._peak_bytes = 0
+        self._given_back_bytes = 0
         self._less = asyncio.Event()
 
     @property
@@ -62,20 +62,20 @@ class HeldBytes:
         if more > 0 and not self._fits(hold.caller, more):
             self._make_room(hold, more)
         self._held_bytes += more
-        self._peak_bytes = max(self._peak_bytes, self._held_bytes)
         if more < 0:
+            self._given_back_bytes -= more
             self._less.set()
         self._of_callers[hold.caller] += more
         if not self._of_callers[hold.caller]:
             del self._of_callers[hold.caller]
         hold.size_bytes = size_bytes
 
-    async def until_quiet(self, *, peak_bytes: int) -> None:
-        """Returns when less than a quarter of `peak_bytes` is held, after so much was since the last time."""
-        while self._peak_bytes < peak_bytes or 4 * self._held_bytes > peak_bytes:
+    async def until_given_back(self, size_bytes: int) -> None:
+        """Returns when so much, of whomever, has ended since this returned last; perhaps at once. For one task."""
+        while self._given_back_bytes < size_bytes:
             self._less.clear()
             await self._less.wait()
-        self._peak_bytes = 0
+        self._given_back_bytes = 0
 
     def moves(self, hold: "Hold", *, begins: bool) -> float:
         """Only for holds. Whether its bytes are under way; the time now."""

@@ -1,5 +1,7 @@
 """The budget for what is held in memory: within its limit, fair among callers, and slow bodies give way."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +121,22 @@ def test_a_callers_own_slow_bodies_give_way_before_those_of_others():
         clock.seconds = GRACE_SECONDS + 1
         newcomer.reserve(300)
     assert ended == ["its own"]
+
+
+async def test_what_ends_is_told_each_time_that_enough_has_ended_however_much_is_still_held():
+    budget = HeldBytes(MOST)
+    held(budget, "all the time", 400)
+    told = asyncio.create_task(budget.until_given_back(100))
+    for _ in range(9):
+        held(budget, "one", 10).shrink_to(0)
+        await asyncio.sleep(0)
+    assert not told.done()
+    held(budget, "two", 10).shrink_to(0)
+    await told
+    again = asyncio.create_task(budget.until_given_back(100))
+    await asyncio.sleep(0)
+    assert not again.done()
+    held(budget, "one", 100).shrink_to(0)
+    await again
+    held(budget, "one", 100).shrink_to(0)  # while nobody waits
+    await budget.until_given_back(100)
