@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
+.PHONY: help run demo test test-slow soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -16,8 +16,14 @@ demo: .venv/installed ## take one recording through: chunks in, transcript and h
 	@$(BIN)/tapedeck demo
 
 # Images for containers set PYTHONDONTWRITEBYTECODE. The tests start hundreds of processes; each would compile all code.
-test: .venv/installed ## run all tests, in three parallel processes, which often wait; ARGS="-n 0" for one
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+# Three parallel processes, also on two cores: they often wait.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/domain" for one folder in one process
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: .venv/installed ## run the tests that take more than six seconds each: kills, restarts, hours of sound
+	@$(PYTEST) -m slow $(ARGS)
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; tests must catch each
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)

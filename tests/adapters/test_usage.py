@@ -182,6 +182,7 @@ def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store
     again.close()
 
 
+@pytest.mark.slow
 async def test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before(tmp_path, monkeypatch):
     log = EventLog(SQLiteLogRecorder(tmp_path / "tapedeck.sqlite3"))
     await log.append(uuid4(), 0, [opened(), chunk(1, b"12345")], trace_id=None)

@@ -76,6 +76,7 @@ def test_what_is_swapped_out_does_not_count_twice(
     assert own_peak_bytes(status) == known * 1024
 
 
+@pytest.mark.slow
 async def test_a_process_that_keeps_much_is_replaced_so_that_the_next_job_has_room(workers: WorkerProcesses) -> None:
     pids = [await workers.run(keep, LIMIT * 2 // 3) for _ in range(3)]
     assert len(set(pids)) == 3

@@ -213,6 +213,7 @@ def test_there_is_a_rule_for_every_command_in_every_phase():
         assert rules.keys() == set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", Phase)
 def test_what_is_declared_of_a_phase_is_exactly_what_happens_in_it(phase):
     happened = {command: set() for command in COMMANDS}
@@ -222,6 +223,7 @@ def test_what_is_declared_of_a_phase_is_exactly_what_happens_in_it(phase):
     assert happened == {command: declared(phase, command) for command in COMMANDS}
 
 
+@pytest.mark.slow
 @for_all(walks())
 def test_nothing_undeclared_happens_in_any_history(steps):
     for step in steps:

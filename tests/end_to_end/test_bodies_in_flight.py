@@ -61,6 +61,7 @@ async def nothing_is_held(service) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_others(small_service):
     service = small_service
     assert (await Dorsum.of(service).send(silence(1), final=True)).status == 200  # everything is loaded
@@ -116,6 +117,7 @@ async def test_the_metadata_of_dragons_forms_is_held_within_the_budget(small_ser
     assert (await dragon.announce()).status == 200
 
 
+@pytest.mark.slow
 async def test_what_a_peak_took_is_given_back(small_service):
     service = small_service
     assert (await Dorsum.of(service).send(silence(1), final=True)).status == 200

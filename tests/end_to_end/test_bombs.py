@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
 from tests.end_to_end.service_process import short_speech
@@ -22,6 +24,7 @@ async def test_a_bomb_fails_by_name_and_keeps_its_chunk(api):
     assert (await api.get(bomb, "/chunks"))["chunks_received"] == 1
 
 
+@pytest.mark.slow
 async def test_another_projects_recording_waits_for_no_bomb_and_a_deleted_bomb_ends(own_service):
     own_service.settings = {"WORKERS": "1"}
     await own_service.start()

@@ -122,6 +122,7 @@ def of_dragon(dragon):
     return {"url": dragon.url, "token": dragon.token, "named": dragon.named}
 
 
+@pytest.mark.slow
 async def test_dorsums_own_page_code_takes_a_consultation_from_the_microphone_to_the_note(service, page):
     first, last = await run(page, "dorsum.record", of_dorsum(service), 33)
     assert (first["message"], first["samples"]) == ("Chunk received successfully", 480_000)
@@ -131,6 +132,7 @@ async def test_dorsums_own_page_code_takes_a_consultation_from_the_microphone_to
     assert last["clinical_notes"]
 
 
+@pytest.mark.slow
 async def test_what_a_media_recorder_gives_is_streamed_while_it_records(service, api, page):
     streamed = await run(page, "bota.stream", of_bota(service), 8_000)
     assert streamed["whileRecording"] >= 5
@@ -142,6 +144,7 @@ async def test_what_a_media_recorder_gives_is_streamed_while_it_records(service,
     assert (recording["name"], recording["status"]) == ("from a page", "completed")
 
 
+@pytest.mark.slow
 async def test_a_file_is_put_whole_with_progress_that_the_page_can_show(service, api, page):
     audio = spoken_wav(HEARD_SECONDS)
     done = await run(page, "bota.uploadFile", of_bota(service), b64encode(audio).decode())

@@ -109,6 +109,7 @@ async def test_content_md5_covers_the_body_as_it_was_sent(api):
     assert await stored(api, recording) == as_stored(PLAIN)
 
 
+@pytest.mark.slow
 async def test_the_limit_is_for_the_decoded_chunk_and_a_bomb_costs_no_memory_and_no_disk(own_service):
     limit = 16 * 1024 * 1024
     own_service.settings["MAX_CHUNK_BYTES"] = str(limit)

@@ -28,6 +28,7 @@ async def test_killed_right_after_a_chunks_200_the_chunk_is_there(own_service):
     assert [chunk["sha256"] for chunk in found] == [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
 
 
+@pytest.mark.slow
 async def test_killed_right_after_finalizes_200_it_is_processed_by_itself(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -43,6 +44,7 @@ async def reached(api, recording, event_type):
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_killed_during_stitching_it_is_stitched_once(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -55,6 +57,7 @@ async def test_killed_during_stitching_it_is_stitched_once(own_service):
     assert await api.event_types(recording) == WHOLE_LIFE
 
 
+@pytest.mark.slow
 async def test_killed_during_transcription_it_is_transcribed_once(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -65,6 +68,7 @@ async def test_killed_during_transcription_it_is_transcribed_once(own_service):
     assert await api.event_types(recording) == WHOLE_LIFE
 
 
+@pytest.mark.slow
 async def test_no_worker_outlives_a_killed_service(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -77,6 +81,7 @@ async def test_no_worker_outlives_a_killed_service(own_service):
     assert alive == []
 
 
+@pytest.mark.slow
 async def test_a_killed_worker_costs_an_attempt_and_not_the_recording(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -88,6 +93,7 @@ async def test_a_killed_worker_costs_an_attempt_and_not_the_recording(own_servic
     assert await api.event_types(recording) == WHOLE_LIFE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_killed_at_random_moments_under_load_everything_acknowledged_is_there(own_service, seed):
     """Clients go on through every kill; what any of them got a 200 for must be there at the end, and nothing else."""
@@ -260,6 +266,7 @@ async def test_off_loopback_the_development_credentials_are_void_and_gone(own_se
     assert not (own_service.data_dir / "dev-credentials.json").exists()
 
 
+@pytest.mark.slow
 async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_service):
     api = (await own_service.start()).api()
     kept = await api.upload(slices(short_speech(), 3))

@@ -85,6 +85,7 @@ async def test_on_an_address_that_is_not_loopback_there_is_none(own_service):
             assert answer.status == 404
 
 
+@pytest.mark.slow
 async def test_off_loopback_the_development_client_and_its_tokens_are_void_for_good(own_service):
     dragon = await Dragon.connect(await own_service.start())
     assert (await dragon.announce()).status == 200

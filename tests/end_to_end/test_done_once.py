@@ -93,6 +93,7 @@ async def test_of_unbinding_and_binding_at_once_no_answer_with_a_void_token_is_k
         assert (await service.api(again).call("GET", "/v1/devices/me")).status == 200
 
 
+@pytest.mark.slow
 async def test_killed_after_its_answers_the_service_has_all_of_it(own_service):
     api = (await own_service.start()).api()
     named, answers = {"Idempotency-Key": "one"}, {}

@@ -160,6 +160,7 @@ async def test_a_session_may_be_one_short_chunk_or_no_sound_at_all(service, dors
     assert (nothing["full_transcript"], len(await stitched_samples(service, nothing["task_id"]))) == ("", 0)
 
 
+@pytest.mark.slow
 async def test_the_service_may_restart_between_two_chunks_and_in_the_middle_of_one(own_service: ServiceProcess):
     await own_service.start()
     dorsum, speech = Dorsum.of(own_service), dialogues.samples("ear_infection")
@@ -201,6 +202,7 @@ async def test_the_service_may_restart_between_two_chunks_and_in_the_middle_of_o
     assert (await dorsum.state()).json["transcript"] == final["full_transcript"]
 
 
+@pytest.mark.slow
 async def test_when_too_much_waits_a_chunk_is_refused_and_can_be_sent_again(tmp_path):
     service = ServiceProcess(tmp_path / "data", {"WORKERS": "1", "DORSUM_WAITING": "1"})
     await service.start()
@@ -223,6 +225,7 @@ async def test_when_too_much_waits_a_chunk_is_refused_and_can_be_sent_again(tmp_
         service.kill()
 
 
+@pytest.mark.slow
 async def test_an_answer_that_takes_too_long_is_there_when_the_chunk_is_sent_again(tmp_path):
     service = ServiceProcess(tmp_path / "data", {"WORKERS": "1", "DORSUM_SECONDS": "0.3"})
     await service.start()

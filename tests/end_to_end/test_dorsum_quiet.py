@@ -72,6 +72,7 @@ async def test_integers_that_are_written_as_floats_stay_integers_where_the_sessi
     assert (await heard(service, dorsum, *chunks) == np.concatenate([INTEGERS, MUTED])).all()
 
 
+@pytest.mark.slow
 async def test_what_the_other_chunks_were_is_known_after_a_restart_and_a_chunk_sent_again_is_recognized(own_service):
     dorsum = Dorsum.of(await own_service.start())
     muted = half_a_minute(MUTED)

@@ -101,6 +101,7 @@ async def test_a_failed_transcription_does_not_cost_the_audio(own_service):
     assert (await download(api, recording)).body == short_speech()
 
 
+@pytest.mark.slow
 async def test_after_the_engine_is_back_a_retry_goes_on_from_transcription(own_service):
     own_service.settings |= {
         "TRANSCRIBER": "openai",

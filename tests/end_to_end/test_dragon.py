@@ -173,6 +173,7 @@ async def test_after_a_sessions_end_late_chunks_are_taken_and_new_recordings_are
     assert (await dragon.store(1, first, recording_id=2)).status == 200
 
 
+@pytest.mark.slow
 async def test_a_session_and_its_recordings_are_there_after_a_restart(own_service):
     dragon = await Dragon.connect(await own_service.start())
     await dragon.announce()
@@ -184,6 +185,7 @@ async def test_a_session_and_its_recordings_are_there_after_a_restart(own_servic
     assert recording["content_sha256"] == sha256(silence())
 
 
+@pytest.mark.slow
 async def test_without_the_check_no_session_is_needed(own_service):
     own_service.settings["AMBIENT_SESSION_REQUIRED"] = "false"
     dragon = await Dragon.connect(await own_service.start())
@@ -261,6 +263,7 @@ async def test_nothing_of_what_a_partner_says_about_an_encounter_is_in_the_log_o
         assert dragon.token.encode() not in content
 
 
+@pytest.mark.slow
 async def test_the_command_line_takes_the_clients_own_ids(dragon, service):
     await dragon.announce()
     await dragon.store(1, short_speech(), 3)

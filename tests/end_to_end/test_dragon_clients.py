@@ -70,6 +70,7 @@ async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, a
     assert text.startswith("Good morning")
 
 
+@pytest.mark.slow
 async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
     curl, credentials = needed("curl"), dragon_credentials(service)
     audio, named = short_opus(), ids(credentials) | {"correlationId": f"curl-{uuid4()}"}

@@ -184,6 +184,7 @@ async def flood(service, dragon: Dragon, body: AsyncIterator[bytes]) -> int:
     return status
 
 
+@pytest.mark.slow
 async def test_memory_stays_flat_whatever_comes(own_service):
     own_service.settings["MAX_CHUNK_BYTES"] = str(150 * MEBIBYTE)
     dragon = await Dragon.connect(await own_service.start())

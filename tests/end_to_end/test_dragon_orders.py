@@ -37,6 +37,7 @@ async def send_in_random_order(dragon: Dragon, recording_id: int) -> None:
             assert (answer.status, answer.body) == (200, SUCCESS)
 
 
+@pytest.mark.slow
 async def test_two_hundred_random_orders_end_in_one_stitched_and_the_same_bytes(dragon, api):
     room = asyncio.Semaphore(SIDE_BY_SIDE)
 

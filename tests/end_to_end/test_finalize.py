@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from tests.end_to_end.service_process import short_speech, slices
 
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
 
+@pytest.mark.slow
 async def test_finalize_twice_fifty_times_at_once_after_the_end_and_after_a_restart_gives_the_same_bytes(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))

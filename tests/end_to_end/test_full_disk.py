@@ -31,6 +31,7 @@ def fill_up(path):
             file.write(bytes(4096))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["file", "segments"])
 async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, scheme):
     service = ServiceProcess(tmp_path / "data", {"BLOB_URL": f"{scheme}://{small_disk}/blobs"})

@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
+
 from tests.end_to_end.service_process import short_speech
 from tests.tools.abuse.boxes import mp4_claimed_samples, mp4_tags
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes
@@ -17,6 +19,7 @@ async def recorded(api, content: bytes) -> dict:
     return await api.ended(recording)
 
 
+@pytest.mark.slow
 async def test_a_recording_that_takes_too_much_memory_fails_by_name_and_costs_no_other_its_worker(own_service):
     own_service.settings |= {"WORKERS": "1", "WORKER_MEMORY_BYTES": str(LIMIT)}
     api = (await own_service.start()).api()

@@ -77,6 +77,7 @@ async def until(condition, seconds=120):
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_without_kafka_all_works_and_once_it_is_set_the_log_is_published_from_its_first_event(
     own_service, kafka, topic
 ):
@@ -115,6 +116,7 @@ async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_se
     assert not any("exception" in line for line in own_service.log_lines())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SOAK_SECONDS)
 async def test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once(
     own_service, own_kafka, topic, publishers
@@ -148,6 +150,7 @@ async def test_the_publisher_killed_at_random_moments_and_the_broker_restarted_e
     print(f"\n{len(seen)} events once; {SIZE.kills} kills, {sessions} sessions, {SIZE.broker_restarts} broker restarts")
 
 
+@pytest.mark.slow
 async def test_a_publisher_that_is_paused_through_a_takeover_and_woken_adds_nothing(
     own_service, kafka, topic, publishers
 ):
@@ -181,6 +184,7 @@ async def test_a_publisher_that_is_paused_through_a_takeover_and_woken_adds_noth
     await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SOAK_SECONDS)
 async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_up_in_order(
     own_service, own_kafka, topic
@@ -236,6 +240,7 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
     await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
 
 
+@pytest.mark.slow
 async def test_the_trace_ids_of_a_dragon_client_are_in_the_headers(own_service, kafka, topic):
     own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
     dragon = await Dragon.connect(await own_service.start())
@@ -256,6 +261,7 @@ async def test_the_trace_ids_of_a_dragon_client_are_in_the_headers(own_service, 
     ]
 
 
+@pytest.mark.slow
 async def test_with_the_ids_of_any_message_a_consumer_gets_what_it_is_about_over_http(
     own_service, kafka, topic, publishers
 ):
@@ -312,6 +318,7 @@ async def test_with_the_ids_of_any_message_a_consumer_gets_what_it_is_about_over
     assert (state.status, state.json["task_id"]) == (200, key)
 
 
+@pytest.mark.slow
 async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers(own_service, kafka, topic):
     own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
     api = (await own_service.start()).api()

@@ -1,5 +1,7 @@
 """What the service needs does not grow with what it is sent."""
 
+import pytest
+
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
 
@@ -19,6 +21,7 @@ async def test_a_chunk_of_200_mb_costs_less_than_32_mib(own_service):
     assert (await api.get(recording, "/chunks"))["data"][1]["size_bytes"] == 200 * MEBIBYTE
 
 
+@pytest.mark.slow
 async def test_a_download_costs_no_more_than_its_blocks(own_service):
     own_service.settings["MAX_CHUNKS"] = "3"
     api = (await own_service.start()).api()

@@ -154,6 +154,7 @@ async def test_a_deleted_recording_gives_nothing_back(api):
     assert (await api.put(recording, 1, SPEECH[0])).status == 404
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_of_the_mending_it_goes_on(own_service: ServiceProcess):
     api = (await own_service.start()).api()
     recording, _ = await failed_at_stitching(api)
@@ -182,6 +183,7 @@ FIFTH = 5
 DAMAGED = [bytes(len(chunk)) if number == FIFTH else chunk for number, chunk in enumerate(STREAM, 1)]
 
 
+@pytest.mark.slow
 async def test_what_decodes_is_stitched_and_the_right_chunk_makes_it_whole_later(api):
     recording = await api.upload(DAMAGED, codec="aac")
     await api.finalize(recording, len(DAMAGED))
@@ -204,6 +206,7 @@ async def test_what_decodes_is_stitched_and_the_right_chunk_makes_it_whole_later
     assert (await api.transcript(recording))["text"] == (await api.transcript(sent_right))["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [DAMAGED, JUNK], ids=["stitched with damage", "not stitched at all"])
 async def test_a_checksum_of_wrong_bytes_does_not_keep_the_right_ones_out(api, sent):
     recording = await api.upload(sent, codec="aac")
@@ -251,6 +254,7 @@ async def test_a_failure_names_the_chunk_behind_one_of_metadata_only_by_its_own_
     assert "Chunk 2 " in (await dragon.chunks()).json["failure"]["message"]
 
 
+@pytest.mark.slow
 async def test_killed_while_a_mended_recording_is_stitched_anew_it_is_whole_once(own_service: ServiceProcess):
     api = (await own_service.start()).api()
     recording = await api.upload(DAMAGED, codec="aac")

@@ -2,12 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from tests.end_to_end.sdk_queue import App, backend
 from tests.end_to_end.service_process import short_speech
 
 SIXTEEN_SECONDS = "0.0045"
 
 
+@pytest.mark.slow
 async def test_a_file_whose_copy_is_gone_is_completed_by_itself_after_a_kill(own_service):
     own_service.settings["UPLOAD_HOURS"] = SIXTEEN_SECONDS
     await own_service.start()

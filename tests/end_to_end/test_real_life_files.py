@@ -81,6 +81,7 @@ async def document(api, recording):
     return answer.json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
 async def test_it_is_heard_whole_and_at_its_time(api, name):
     case = RIGHT[name]
@@ -163,6 +164,7 @@ async def test_the_better_of_two_rates_keeps_its_band(api):
     assert above > 100 * energy_above_4_khz(joined[: 3 * 16_000 - 800])
 
 
+@pytest.mark.slow
 async def test_both_tracks_are_in_the_joined_file(api):
     (two_tracks,) = read("02-two-tracks.mov")
     content = await downloaded(api, await sent(api, [two_tracks, two_tracks]))

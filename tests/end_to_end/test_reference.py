@@ -178,6 +178,7 @@ def schema():
     return schemathesis.openapi.from_dict(copy.deepcopy(DOCUMENT), config=SchemathesisConfig())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(operation) for operation in OPERATIONS])
 def test_every_operation_answers_as_documented_whatever_it_is_asked(service, there, schema, method, path):
     operation = f"{method} {path}"

@@ -3,12 +3,14 @@
 import sqlite3
 
 import aiohttp
+import pytest
 
 from domain.decisions import MOST_REPLACEMENTS
 from service.dialects.bota.identifiers import recording_id_of
 from tests.tools.abuse.replacements import Replacements
 
 
+@pytest.mark.slow
 async def test_one_recording_makes_the_log_grow_only_so_far(service):
     attack = Replacements(service.url, service.credentials["api_key"])
     async with aiohttp.ClientSession() as http:

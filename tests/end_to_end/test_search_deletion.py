@@ -3,6 +3,8 @@
 import asyncio
 import re
 
+import pytest
+
 from tests.end_to_end.service_process import short_speech, slices
 
 LONG = 5
@@ -16,6 +18,7 @@ def words_left(data_dir, words, pattern="*"):
     return [word for word in words if word[:LONG].encode() in content]
 
 
+@pytest.mark.slow
 async def test_the_words_of_a_deleted_recording_are_nowhere_though_the_service_is_killed_at_once(own_service):
     api = (await own_service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))

@@ -3,6 +3,8 @@
 import asyncio
 from uuid import UUID
 
+import pytest
+
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from tests.adapters.notes.endpoint import chat_endpoint, completion
@@ -11,6 +13,7 @@ from tests.end_to_end.service_process import ServiceProcess, short_speech, slice
 PROMPT = "What does the patient complain about?"
 
 
+@pytest.mark.slow
 async def test_a_summary_cut_off_by_a_kill_is_written_after_the_restart_and_recorded_once(tmp_path):
     async with chat_endpoint() as endpoint:
         endpoint.answers = [(200, completion({"complaint": "a headache"}))]

@@ -66,6 +66,7 @@ async def test_audio_in_slices_of_any_size_is_never_suspected(api):
         assert "suspect_chunks" not in (await api.finalize(recording, 60)).json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks_first", [True, False])
 async def test_dragons_finalize_names_what_had_come_by_then_and_the_status_all(service, chunks_first):
     dragon = await Dragon.connect(service)

@@ -32,6 +32,7 @@ def the_collector_stays_as_it_is(monkeypatch):
         monkeypatch.setattr(bench, "settle_collector", lambda: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHES)
 def test_each_part_of_make_bench_prints_its_measurements(name, capsys):
     with SMALL[name]:
@@ -55,6 +56,7 @@ def test_make_bench_words_names_its_options():
     assert "--no-half-hour" in shown.stdout
 
 
+@pytest.mark.slow
 def test_make_bench_ingest_measures_or_says_what_it_needs():
     measured = make(REPOSITORY, "bench-ingest", ROUNDS="1", SECONDS="1", SIZES_KIB="4", CLIENTS="1")
     if shutil.which("wrk"):
@@ -65,6 +67,7 @@ def test_make_bench_ingest_measures_or_says_what_it_needs():
         assert "wrk" in measured.stderr
 
 
+@pytest.mark.slow
 def test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to():
     soaked = make(REPOSITORY, "soak-ingest", KILLS="1", CHUNKS="100")
     assert soaked.returncode == 0, soaked.stdout + soaked.stderr

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 from json import loads
 
+import pytest
+
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.service_process import short_speech, slices
@@ -11,6 +13,7 @@ from tests.guides.guides import block
 from tests.guides.shell import checkout, run
 
 
+@pytest.mark.slow
 def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
     search = block("service/dialects/bota/README.md", "Search", "sh")

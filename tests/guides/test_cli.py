@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from click import Context, Group
 
 from service.cli import main
@@ -18,6 +19,7 @@ def command_names() -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_a_recording_is_uploaded_shown_and_downloaded(service, tmp_path):
     folder = checkout(tmp_path, service.data_dir)
     first = block("README.md", "Run it", "sh", number=2)

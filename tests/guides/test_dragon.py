@@ -3,6 +3,7 @@
 import re
 
 import orjson
+import pytest
 
 from adapters.tokens.allow_list import parse_allow_list
 from tests.end_to_end.service_process import short_speech
@@ -34,6 +35,7 @@ until ask chunks | grep -q '"status":"%s"'; do sleep 0.1; done
 """
 
 
+@pytest.mark.slow
 def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):
     walk = block("service/dialects/dragon/README.md", "A recording by hand", "sh")
     mend = block("service/dialects/dragon/README.md", "When stitching fails", "sh")

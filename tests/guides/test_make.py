@@ -92,6 +92,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files if "__pycache__" not in path.parts}
 
 
+@pytest.mark.slow
 def test_make_soak_runs_as_little_as_it_is_told_to():
     done = make(REPOSITORY, "soak", SIMULATION_SEEDS="4", SIMULATION_PROCESSES="1", SOAK_EXAMPLES="5")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from click import Choice, Group
 
 from adapters.event_log.opening import open_log
@@ -37,6 +38,7 @@ def test_a_key_is_made_and_listed(tmp_path):
     assert re.search(r" restricted  proj_1  in force  recordings:read until \S+ a report$", listed)
 
 
+@pytest.mark.slow
 def test_a_projects_quotas_are_set_shown_and_reset(tmp_path):
     script = block("service/runtime/README.md", "Quotas", "sh")
     open_log(f"sqlite:///{tmp_path}/data/tapedeck.sqlite3").close()
@@ -50,6 +52,7 @@ def test_every_quota_is_named():
     assert sorted(first_column("Quotas")) == sorted(quota.value for quota in Quota)
 
 
+@pytest.mark.slow
 async def test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it(own_service, tmp_path):
     api = (await own_service.start()).api()
     recording = await api.upload([b"not audio", b"nor this"])

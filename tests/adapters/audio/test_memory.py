@@ -31,6 +31,7 @@ print(peak_bytes() - before, result.duration_ms, *heard)
 """
 
 
+@pytest.mark.slow
 def test_an_hour_in_twelve_chunks_takes_little_memory(tmp_path: Path) -> None:
     chunks = [tmp_path / "ogg", tmp_path / "webm"]
     for chunk, kind in zip(chunks, (samples.OGG_OPUS, samples.WEBM), strict=True):

@@ -276,6 +276,7 @@ class TestMadeUpBytes:
         read = [self._bytes_read(unit * (size // len(unit))) for size in (60_000, 240_000)]
         assert read[1] <= 5 * read[0] + 500_000
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("chunks", [1, 100])
     @pytest.mark.parametrize(
         "unit",

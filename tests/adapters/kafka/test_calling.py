@@ -33,6 +33,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_call_that_is_cancelled_at_any_moment_tells_it_and_leaves_nothing_behind(kafka, name):
     complaints = complaints_of_asyncio()

@@ -130,6 +130,7 @@ def test_words_after_a_long_silence_are_told_where_they_are_said(hear: Callable[
     assert words[-1].end == pytest.approx(28.1, abs=0.5)
 
 
+@pytest.mark.slow
 def test_the_same_sound_gives_the_same_transcript_also_after_another_one(
     hear: Callable[[Samples], Transcript], sound: Samples
 ):
@@ -253,6 +254,7 @@ def test_a_short_answer_in_a_quiet_minute_is_heard(hear: Callable[[Samples], Tra
     assert word_error_rate("Yes, I am allergic to penicillin.", heard.text) == 0
 
 
+@pytest.mark.slow
 def test_speech_without_a_pause_loses_no_words(hear: Callable[[Samples], Transcript], sound: Samples):
     spoken = without_pauses(seconds_of(sound, 0, 47.35))
     (stretch,) = find_speech(spoken).speech
@@ -272,6 +274,7 @@ def without_pauses(samples: Samples) -> Samples:
     return framed[kept].reshape(-1)
 
 
+@pytest.mark.slow
 def test_the_last_word_of_a_window_is_not_lost(hear: Callable[[Samples], Transcript]):
     heard = hear(seconds_of(dialogues.samples("diabetes"), 0, 31.4))
     assert "I forget to take my tablets at the weekend. How is your diet?" in heard.text
@@ -317,6 +320,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_after_a_transcript_leaves_no_semaphore(tmp_path: Path):
     script, recording = tmp_path / "heard.py", tmp_path / "short.wav"
     script.write_text(HEARD_BY_A_WORKER)
@@ -349,6 +353,7 @@ print(peak_bytes() - before, heard.duration_ms, heard.word_count)
 """
 
 
+@pytest.mark.slow
 def test_an_hour_takes_no_more_memory_than_a_minute_when_the_process_is_warm(tmp_path: Path):
     short, long = tmp_path / "short.wav", tmp_path / "long.wav"
     spoken = [seconds_of(dialogues.samples(name), 0, 15) for name in dialogues.NAMES]

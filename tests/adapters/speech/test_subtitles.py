@@ -71,6 +71,7 @@ def test_every_word_is_shown_once_and_in_order(transcript: Transcript) -> None:
     assert letters(seen) == letters(transcript.text)
 
 
+@pytest.mark.slow
 @given(transcripts())
 def test_both_forms_say_the_same_and_what_they_say_is_read_back(transcript: Transcript) -> None:
     cues, subripped, webvtted = cues_of(transcript), read_subrip(subrip(transcript)), read_webvtt(webvtt(transcript))

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.tools.kafka.broker import KafkaBroker
 
 
+@pytest.mark.slow
 def test_a_kafka_of_ones_own_answers_until_ctrl_c_and_takes_its_data_along(kafka: KafkaBroker, tmp_path):
     assert kafka.is_running  # what it needs is there
     running = subprocess.Popen(

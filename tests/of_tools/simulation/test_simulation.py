@@ -45,6 +45,7 @@ def test_a_seed_does_the_same_again_whatever_ran_before_it(seed):
     assert again.lines == first.lines
 
 
+@pytest.mark.slow
 def test_a_seed_does_the_same_in_another_process_with_other_hashes():
     program = (
         "from tests.tools.simulation.run import simulate; print([simulate(seed).trace_hash for seed in range(40, 50)])"

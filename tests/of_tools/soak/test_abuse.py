@@ -13,6 +13,7 @@ from tests.tools.soak.abuse.tally import Tally
 from tests.tools.soak.abuse.watching import Taken
 
 
+@pytest.mark.slow
 def test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to() -> None:
     """On the real service; too few recordings for their times to be compared."""
     options = "--minutes 0.03 --clients 1 --attack junk-metadata --attack bad-keys"

@@ -18,6 +18,7 @@ from tests.tools.soak.audio_cases import case_of
 CASES = 400
 
 
+@pytest.mark.slow
 async def test_damaged_recordings_end_in_audio_or_in_a_named_reason() -> None:
     summary = await soak(range(CASES), workers=2)
     assert [(one.seed, one.fault) for one in summary.faults] == []

@@ -24,6 +24,7 @@ def temporary(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_demo_shows_the_whole_way_and_leaves_nothing_behind(temporary: Path):
     run = subprocess.run(
         DEMO, capture_output=True, text=True, timeout=150, check=False, env={**os.environ, "TMPDIR": str(temporary)}

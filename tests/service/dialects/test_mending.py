@@ -51,6 +51,7 @@ async def audio_of(api: Api, recording: dict[str, Any]) -> bytes:
 # --- damage
 
 
+@pytest.mark.slow
 async def test_a_completed_recording_names_its_damage_takes_the_right_chunk_and_is_made_anew(running, shelf):
     api, recording = running.api, named(await shelf.with_damage())
     told = {"number": 2, "reason": "damaged", "message": REASON}
@@ -80,6 +81,7 @@ async def test_a_completed_recording_names_its_damage_takes_the_right_chunk_and_
     assert (await retry(api, recording)).error["type"] == "not_failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["segments", "file"])
 async def test_bytes_that_are_refused_and_accepted_at_the_same_time_stay(tmp_path, monkeypatch, scheme):
     url = (tmp_path / "blobs").as_uri().replace("file:", f"{scheme}:", 1)

@@ -190,6 +190,7 @@ async def test_stopped_again_and_again_in_the_middle_everything_is_there_once(ri
     await rig.assert_exactly_the_log()
 
 
+@pytest.mark.slow
 async def test_a_second_publisher_takes_over_and_the_first_stands_by_until_it_is_needed(rig):
     first, second = rig.publisher(patience=CALM), rig.publisher()
     rig.run(first)
@@ -399,6 +400,7 @@ async def test_a_transaction_that_fails_is_counted_and_its_events_come_with_the_
     await rig.assert_exactly_the_log()
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(histories(), min_size=3, max_size=12))
 def test_histories_published_and_consumed_fold_to_the_same_state_as_the_logs(kafka, tmp_path_factory, drawn):

@@ -57,6 +57,7 @@ async def finalized(api, recording_id):
     return event["data"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("announced", [{}, {"file_size_bytes": len(AUDIO)}])
 async def test_a_queue_that_completes_with_its_token_may_delete_its_copy(running, queue, announced):
     recording_id, job = await queued(queue, **announced)
@@ -69,6 +70,7 @@ async def test_a_queue_that_completes_with_its_token_may_delete_its_copy(running
     assert (await running.api.ended({"id": recording_id}))["status"] == "completed"
 
 
+@pytest.mark.slow
 async def test_an_older_queue_without_a_token_skips_completing_and_nothing_is_lost(running, queue):
     served, app = queue
     served.passes_tokens_on = False
@@ -83,6 +85,7 @@ async def test_an_older_queue_without_a_token_skips_completing_and_nothing_is_lo
     assert await downloaded(running.api, recording_id) == AUDIO
 
 
+@pytest.mark.slow
 async def test_a_queue_killed_after_its_put_completes_days_later(running, queue):
     _, app = queue
     recording_id, job = await queued(queue, file_size_bytes=len(AUDIO))
@@ -111,6 +114,7 @@ async def test_a_queue_that_completes_the_moment_that_the_service_does_is_answer
         assert await downloaded(running.api, recording_id) == AUDIO
 
 
+@pytest.mark.slow
 async def test_a_put_that_is_repeated_long_after_with_a_fresh_url_is_answered_200_again(running, queue):
     served, app = queue
     recording_id, job = await queued(queue)
@@ -180,6 +184,7 @@ async def test_the_right_size_announced_at_last_is_what_counts(running, queue):
     assert await downloaded(running.api, recording_id) == AUDIO
 
 
+@pytest.mark.slow
 async def test_what_a_service_that_was_down_has_missed_is_completed_when_it_is_up_again(tmp_path):
     clock = TurnedClock()
     async with running_service(tmp_path / "data", clock) as before, backend(before.api) as served:

@@ -133,6 +133,7 @@ async def test_another_language_is_transcribed_anew_and_the_same_one_changes_not
     assert [*before, "zh"] == world.endpoint.asked
 
 
+@pytest.mark.slow
 async def test_what_the_endpoint_refuses_fails_clearly_and_another_language_then_succeeds(world: World) -> None:
     its_id = await world.uploaded()
     await world.completed(its_id)
@@ -144,6 +145,7 @@ async def test_what_the_endpoint_refuses_fails_clearly_and_another_language_then
     assert (await world.completed(its_id)).json["text"] == TEXTS["es"]
 
 
+@pytest.mark.slow
 async def test_the_older_spelling_is_the_same_with_a_body_or_without(world: World) -> None:
     its_id = await world.uploaded()
     await world.completed(its_id)

@@ -111,6 +111,7 @@ async def whole(service):
     return recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [streamed, whole], ids=["streaming", "whole file"])
 async def test_a_recordings_webhooks_come_in_order_and_signed(service, receiving, made):
     receiver = await receiving()
@@ -182,6 +183,7 @@ def node_folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 async def test_the_javascript_library_accepts_what_is_sent_and_nothing_else(service, receiving, node_folder):
     receiver = await receiving()
     webhook = await register(service, receiver)
@@ -206,6 +208,7 @@ async def test_the_javascript_library_accepts_what_is_sent_and_nothing_else(serv
     assert said.decode().split() == receiver.types
 
 
+@pytest.mark.slow
 async def test_only_what_was_subscribed_to_comes_and_only_from_then_on(service, receiving):
     before = await finalized(service)
     receiver = await receiving()
