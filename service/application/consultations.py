@@ -157,7 +157,10 @@ class Consultations:
                 self._recognize(recording_id, chunk, language, project=recording.opened.tenant_id)
             )
             recognizing.add_done_callback(lambda ended: self._recognized(name, ended))
-        return await asyncio.shield(recognizing)  # continues after this request has stopped waiting
+        try:
+            return await asyncio.shield(recognizing)  # continues after this request has stopped waiting
+        finally:
+            del recognizing  # its error would hold this frame, and its callers' with the chunk's bytes
 
     def _recognized(self, name: tuple[UUID, int], ended: asyncio.Task[Transcript]) -> None:
         del self._recognizing[name]

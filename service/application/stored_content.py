@@ -29,3 +29,5 @@ async def stored(blobs: BlobStore, prefix: str, body: bytes) -> StoredBlob:
         await asyncio.wait([storing])
         storing.exception()  # retrieved, or the loop would log it: the caller gets the cancellation
         raise
+    finally:
+        del storing  # its error would hold this frame, and with it the bytes

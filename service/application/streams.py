@@ -143,6 +143,8 @@ class Streams(Generic[S, C, E]):
             except Exception:
                 self._forget(stream_id, hot)
                 raise
+            finally:
+                del hot  # as in `_settled`
         raise Contended
 
     async def _decide(
@@ -150,28 +152,37 @@ class Streams(Generic[S, C, E]):
     ) -> Outcome[S, E]:
         rests_on, decided_at = hot.commit, hot.version
         try:
-            events = self._aggregate.decide(hot.state, command)
-        except self._aggregate.refusals:
-            await _settled(rests_on)  # a refusal, too, must not depend on what may still fail to be committed
-            await self._check_newest(stream_id, hot, decided_at)
-            raise
-        if not events:
-            state = hot.state
-            await _settled(rests_on)
-            await self._check_newest(stream_id, hot, decided_at)
-        else:
-            state = hot.state = self._evolve(hot, events)
-            commit = hot.commit = self._log.append(
-                stream_id, hot.version, events, trace_id=trace_id, rests_on=rests_on, after=after
-            )
-            if hot.version == 0:
-                hot.opening = commit
-            version = hot.version = hot.version + len(events)
-            await asyncio.shield(commit)
-            if version > hot.settled_version:
-                hot.settled, hot.settled_version = state, version
-        assert state is not None  # noqa: S101 - every decision that is not refused leaves a state
-        return Outcome(state, events)
+            try:
+                events = self._aggregate.decide(hot.state, command)
+            except self._aggregate.refusals:
+                await _settled(rests_on)  # a refusal, too, must not depend on what may still fail to be committed
+                await self._check_newest(stream_id, hot, decided_at)
+                raise
+            if not events:
+                state = hot.state
+                await _settled(rests_on)
+                await self._check_newest(stream_id, hot, decided_at)
+            else:
+                state = hot.state = self._evolve(hot, events)
+                commit = hot.commit = self._log.append(
+                    stream_id, hot.version, events, trace_id=trace_id, rests_on=rests_on, after=after
+                )
+                if hot.version == 0:
+                    hot.opening = commit
+                version = hot.version = hot.version + len(events)
+                try:
+                    await asyncio.shield(commit)
+                except asyncio.CancelledError:
+                    commit.add_done_callback(_seen)
+                    raise
+                finally:
+                    del commit
+                if version > hot.settled_version:
+                    hot.settled, hot.settled_version = state, version
+            assert state is not None  # noqa: S101 - every decision that is not refused leaves a state
+            return Outcome(state, events)
+        finally:
+            del hot, rests_on  # as in `_settled`
 
     async def _check_newest(self, stream_id: UUID, hot: _Hot[S], decided_at: int) -> None:
         """Check an answer without an append against the writes of other processes; the log itself checks an append.
@@ -251,7 +262,10 @@ class Streams(Generic[S, C, E]):
         loading = self._loading.get(stream_id)
         if loading is None:
             loading = self._loading[stream_id] = asyncio.create_task(self._load_cold(stream_id))
-        return await asyncio.shield(loading)
+        try:
+            return await asyncio.shield(loading)
+        finally:
+            del loading  # its error would hold this frame, and its callers'
 
     async def _load_cold(self, stream_id: UUID) -> _Hot[S]:
         try:
@@ -332,6 +346,12 @@ def _is_committed(commit: asyncio.Future[int] | None) -> bool:
     return commit is None or (commit.done() and not commit.cancelled() and commit.exception() is None)
 
 
+def _seen(commit: asyncio.Future[int]) -> None:
+    """Take note of its error, which nobody waits for any more, or the loop would log it."""
+    if not commit.cancelled():
+        commit.exception()
+
+
 async def _settled(commit: asyncio.Future[int] | None) -> None:
     """Wait until another command's append, on which something depends, is durable.
 
@@ -346,3 +366,5 @@ async def _settled(commit: asyncio.Future[int] | None) -> None:
         raise
     except Exception as error:
         raise VersionConflict from error
+    finally:
+        del commit  # its error would hold this frame, and its callers' with the bytes they store, for a long time

@@ -384,6 +384,8 @@ class Uploads:
         except (RecordingError, QuotaReached):
             await self._discard_appended(recording_id, blob.key)
             raise
+        finally:
+            del opening  # its error would hold this frame, and with it the bytes, until cycles are looked for
 
     async def _put(self, recording_id: UUID, arrived: ArrivedChunk) -> StoredBlob:
         return await self._blobs.put(blob_prefix(recording_id, "chunk"), _in_one_piece(arrived.content))

@@ -207,6 +207,7 @@ async def _sent_pieces(
             if as_sent is not None:
                 as_sent.update(piece)
             yield piece
+            del piece  # an error that the connection keeps holds this frame
     finally:
         too_late.cancel()
 

@@ -93,20 +93,20 @@ FAULTS = (
     Fault(
         "answered before the commit",
         "service/application/streams.py",
-        "            await asyncio.shield(commit)\n            if version",
-        "            if version",
+        "                    await asyncio.shield(commit)\n",
+        "                    pass\n",
     ),
     Fault(
         "an answer without events does not wait for what it rests on",
         "service/application/streams.py",
-        "            state = hot.state\n            await _settled(rests_on)",
-        "            state = hot.state",
+        "                state = hot.state\n                await _settled(rests_on)",
+        "                state = hot.state",
     ),
     Fault(
         "an answer without events is not checked against other processes",
         "service/application/streams.py",
-        "            await self._check_newest(stream_id, hot, decided_at)\n        else",
-        "            pass\n        else",
+        "                await self._check_newest(stream_id, hot, decided_at)\n            else",
+        "                pass\n            else",
     ),
     Fault(
         "a conflict is not decided again",
