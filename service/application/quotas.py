@@ -13,6 +13,7 @@ from typing import Protocol
 
 from adapters.quotas import Most, Quota
 from adapters.usage import Usage, UsageAt
+from service.application.this_turn import ThisTurn
 
 FINISHING_SHARE = 10
 """An open recording may go on beyond the quota of bytes by this part of it, a tenth: a visit that is being recorded is
@@ -96,7 +97,7 @@ class Quotas:
 
     def __init__(self, most: Most, own: SetQuotas, usage: UsageView, *, log: Log) -> None:
         self._most = most
-        self._own = own
+        self._own = ThisTurn(own.of)
         self._usage = usage
         self._log = log
         self._held: dict[tuple[str, Quota], _Held] = {}
