@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Self
 from uuid import UUID
 
 from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
@@ -265,7 +266,7 @@ class Uploads:
     ) -> StoredBlob:
         prefix = blob_prefix(recording_id, f"chunk-{number}")
         beginning = bytearray()
-        noted = _noting_the_beginning(content.body, beginning)
+        noted = _NotingTheBeginning(content.body, beginning)
         async with (
             self._blobs.stage(prefix, noted, announced_bytes=content.announced_bytes, check=content.check) as staged,
             self._settling.of(staged.blob.key),
@@ -442,12 +443,24 @@ _NOT_TAKEN = "0" * 32
 """In place of the MD5, which is computed while bytes are stored; no decision depends on it."""
 
 
-async def _noting_the_beginning(body: AsyncIterable[bytes], beginning: bytearray) -> AsyncIterator[bytes]:
-    """The same bytes; as many of the first as tell what it is are added to `beginning`."""
-    async for piece in body:
-        if len(beginning) < BEGINNING_SIZE:
-            beginning += piece[: BEGINNING_SIZE - len(beginning)]
-        yield piece
+class _NotingTheBeginning:
+    """The same bytes; as many of the first as tell what it is are added to `beginning`.
+
+    No generator: the event loop keeps account of those, which costs more than this does.
+    """
+
+    def __init__(self, body: AsyncIterable[bytes], beginning: bytearray) -> None:
+        self._pieces = aiter(body)
+        self._beginning = beginning
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await anext(self._pieces)
+        if len(self._beginning) < BEGINNING_SIZE:
+            self._beginning += piece[: BEGINNING_SIZE - len(self._beginning)]
+        return piece
 
 
 async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:
