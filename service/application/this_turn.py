@@ -1,8 +1,9 @@
 """Answers kept until the event loop's next turn, for what every request asks and seldom changes.
 
-Nothing is seen late because of it. What a turn handles had arrived before the turn began, so whatever was changed
-before a request was sent is in an answer that is asked for in the same turn; and what arrives later is handled in a
-later turn, which asks anew.
+Nothing is seen late because of it. Who shares an answer was woken before it was asked for, so its request had arrived
+by then, and whatever was changed before the request was sent is in the answer. What arrives later wakes its task after
+the answer is forgotten. That holds for tasks that something which arrived has woken; not for the callbacks of a
+transport, and not for a task that takes several requests in one go.
 """
 
 import asyncio
@@ -22,13 +23,13 @@ class ThisTurn(Generic[K, V]):
 
     def of(self, key: K) -> V:
         """The answer for `key`. Raises: what asking raises."""
-        if key in self._known:
-            return self._known[key]
-        answer = self._ask(key)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return answer
+            return self._ask(key)
+        if key in self._known:
+            return self._known[key]
+        answer = self._ask(key)
         if not self._known:
             loop.call_soon(self._known.clear)
         self._known[key] = answer

@@ -21,6 +21,7 @@ from service.dialects.http.signed_urls import UrlSigner
 PATH = "/v1/uploads/{project_id}/{recording_id}/{file:[^/]+}"
 _PURPOSE = "upload"
 _EXPECTED = "file_size_bytes"
+_REMEMBERED_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,18 @@ class UploadUrls:
         )
 
 
-@lru_cache(maxsize=1_024)
 def _told(raw_query: str) -> tuple[str | None, str | None]:
-    """The size that the query names, and the id of the key. Every chunk of a recording has the same query."""
+    """The size that the query names, and the id of the key. Every chunk of a recording has the same query, so it is
+    remembered, unless it is longer than those that are made here: anyone may send some."""
+    return _remembered(raw_query) if len(raw_query) <= _REMEMBERED_CHARACTERS else _read(raw_query)
+
+
+def _read(raw_query: str) -> tuple[str | None, str | None]:
     fields = URL.build(query_string=raw_query, encoded=True).query
     return fields.get(_EXPECTED), fields.get(access.MAKER)
+
+
+_remembered = lru_cache(maxsize=1_024)(_read)
 
 
 def _subject(directory: str, expected: str | None) -> str:
