@@ -74,7 +74,7 @@ class EventLog:
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
         self._woken_at = 0.0
-        self._waking: asyncio.TimerHandle | None = None
+        self._waking: asyncio.Handle | None = None
 
     @property
     def identity(self) -> str:
@@ -186,7 +186,7 @@ class EventLog:
         loop = asyncio.get_running_loop()
         if self._waking is None:
             if loop.time() - self._woken_at >= SECONDS_BETWEEN_WAKES:
-                self.wake()
+                self._waking = loop.call_soon(self.wake)  # after those who wait for this commit
             else:
                 self._waking = loop.call_later(SECONDS_BETWEEN_WAKES, self.wake)
 
