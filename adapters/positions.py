@@ -9,12 +9,13 @@ from pathlib import Path
 
 from adapters.sqlite_file import connect, is_of_log, writing
 
-SECONDS_BETWEEN_WRITES = 0.5
-"""A follower that moves with every commit would otherwise cost a transaction each time, on the event loop."""
+SECONDS_BETWEEN_WRITES = 1.0
+"""Followers that move with every commit would otherwise cost a transaction each time, on the event loop."""
 
 
 class PositionStore:
-    """Follower name -> log position. Blocking, quick. The position on disk may be a little older than the known one."""
+    """Follower name -> log position. Blocking, quick. Positions on disk may be a little older than those known here;
+    all followers' are written together."""
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, durable=False)
@@ -22,7 +23,7 @@ class PositionStore:
             "CREATE TABLE IF NOT EXISTS positions (follower TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID"
         )
         self._unwritten: dict[str, int] = {}
-        self._written_at: dict[str, float] = {}
+        self._written_at = -SECONDS_BETWEEN_WRITES
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Drop positions of another log, or of a later state of this one: after a restore, they would skip events."""
@@ -39,19 +40,19 @@ class PositionStore:
         return 0 if row is None else int(row[0])
 
     def save(self, follower: str, position: int) -> None:
+        """Raises: sqlite3.Error, if it was time to write and could not be; what is known here stays known."""
         self._unwritten[follower] = position
-        now = time.monotonic()
-        if now - self._written_at.get(follower, -SECONDS_BETWEEN_WRITES) >= SECONDS_BETWEEN_WRITES:
-            self._written_at[follower] = now
-            self._write(follower)
+        if time.monotonic() - self._written_at >= SECONDS_BETWEEN_WRITES:
+            self._write()
 
-    def _write(self, follower: str) -> None:
+    def _write(self) -> None:
         with writing(self._connection):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO positions VALUES (?,?)", (follower, self._unwritten.pop(follower))
-            )
+            self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?,?)", self._unwritten.items())
+        self._unwritten.clear()
+        self._written_at = time.monotonic()
 
     def close(self) -> None:
-        for follower in list(self._unwritten):
-            self._write(follower)
+        """Write what is not written yet. Raises: sqlite3.Error."""
+        if self._unwritten:
+            self._write()
         self._connection.close()

@@ -7,6 +7,7 @@ long signature, or for a short one whose neighbours also fit.
 # ruff: noqa: PLR2004 - the numbers here are the formats' own, as their specifications write them
 
 import re
+from typing import cast
 
 BEGINNING_SIZE = 1024
 """As many bytes of a chunk's beginning as are looked at."""
@@ -103,13 +104,22 @@ def not_audio_by_its_beginning(head: bytes) -> str | None:
     `head`: the chunk's first bytes, `BEGINNING_SIZE` of them if there are as many.
     """
     head = head[:BEGINNING_SIZE]
-    for magic, name in _SIGNATURES.items():
-        if head.startswith(magic):
-            return name
-    for pattern, name in _PATTERNS:
-        if pattern.match(head):
-            return name
+    found = _NO_AUDIO.match(head)
+    if found is not None:
+        return _NAMES[cast("int", found.lastindex) - 1]
     return "text" if _is_text(head) else None
+
+
+def _flagged(pattern: "re.Pattern[bytes]") -> bytes:
+    flags = b"".join(letter for flag, letter in ((re.DOTALL, b"s"), (re.IGNORECASE, b"i")) if pattern.flags & flag)
+    return b"(?%s:%s)" % (flags, pattern.pattern)
+
+
+# One expression for all of them: each chunk is looked at, and nearly none matches. The patterns have no groups.
+_NO_AUDIO = re.compile(
+    b"|".join(b"(%s)" % each for each in (*map(re.escape, _SIGNATURES), *(_flagged(each) for each, _ in _PATTERNS)))
+)
+_NAMES = (*_SIGNATURES.values(), *(name for _, name in _PATTERNS))
 
 
 def format_not_read(head: bytes) -> str | None:

@@ -38,7 +38,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     append: Append
-    events: Sequence[RecordedEvent]
+    events: Sequence[VersionedEvent]
     rests_on: asyncio.Future[int] | None
     bytes: StagedBytes | None
     done: asyncio.Future[int]
@@ -74,7 +74,7 @@ class EventLog:
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
         self._woken_at = 0.0
-        self._waking: asyncio.TimerHandle | None = None
+        self._waking: asyncio.Handle | None = None
 
     @property
     def identity(self) -> str:
@@ -112,8 +112,7 @@ class EventLog:
         ]
         stored = [self._mapper.to_stored_event(cast("DomainEventProtocol[UUID]", event)) for event in versioned]
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        unplaced = [RecordedEvent(0, stream_id, event.originator_version, event.event, trace_id) for event in versioned]
-        self._waiting.append(_Waiting(Append(stream_id, expected_version, stored), unplaced, rests_on, after, done))
+        self._waiting.append(_Waiting(Append(stream_id, expected_version, stored), versioned, rests_on, after, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="log commit")
         return done
@@ -171,12 +170,14 @@ class EventLog:
                 outcomes += [failures[failed[0].done], *(VersionConflict() for _ in failed[1:])]
         return outcomes
 
-    def _remember(self, events: Sequence[RecordedEvent], *, last_position: int) -> None:
+    def _remember(self, events: Sequence[VersionedEvent], *, last_position: int) -> None:
         first_position = last_position - len(events) + 1
         if self._recent and self._recent[-1].position != first_position - 1:
             self._recent.clear()  # another process wrote in between
         for position, event in enumerate(events, first_position):
-            self._recent.append(RecordedEvent(position, event.stream_id, event.version, event.event, event.trace_id))
+            self._recent.append(
+                RecordedEvent(position, event.originator_id, event.originator_version, event.event, event.trace_id)
+            )
         if len(self._recent) > 2 * RECENT_EVENTS:
             del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)
@@ -185,7 +186,7 @@ class EventLog:
         loop = asyncio.get_running_loop()
         if self._waking is None:
             if loop.time() - self._woken_at >= SECONDS_BETWEEN_WAKES:
-                self.wake()
+                self._waking = loop.call_soon(self.wake)  # after those who wait for this commit
             else:
                 self._waking = loop.call_later(SECONDS_BETWEEN_WAKES, self.wake)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from adapters.keys import Key, KeyKind, KeyStore
 from service.application.clock import Clock
+from service.application.this_turn import ThisTurn
 
 FindKey = Callable[[str, datetime], Key | None]
 """The key that a token stands for at that time; None if there is none."""
@@ -17,6 +18,7 @@ class Callers:
         self._keys = keys
         self._clock = clock
         self._others = others
+        self._found = ThisTurn(keys.find)
 
     def and_also(self, find: FindKey) -> "Callers":
         """The same, where a token that is none of the stored keys' may also be one that `find` knows."""
@@ -39,7 +41,7 @@ class Callers:
         A device's token expires because the device has a newer one, and is forgotten later. So what it permitted for
         this device and end user is permitted as long as they have any token in force.
         """
-        key = self._keys.find(key_id)
+        key = self._found.of(key_id)
         if key is not None and (key.revoked_at is not None or key.project_id != project_id):
             return False
         if key is not None and (key.expires_at is None or key.expires_at > self._clock()):

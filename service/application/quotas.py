@@ -9,10 +9,11 @@ requests one after another.
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, Self
 
 from adapters.quotas import Most, Quota
 from adapters.usage import Usage, UsageAt
+from service.application.this_turn import ThisTurn
 
 FINISHING_SHARE = 10
 """An open recording may go on beyond the quota of bytes by this part of it, a tenth: a visit that is being recorded is
@@ -96,7 +97,7 @@ class Quotas:
 
     def __init__(self, most: Most, own: SetQuotas, usage: UsageView, *, log: Log) -> None:
         self._most = most
-        self._own = own
+        self._own = ThisTurn(own.of)
         self._usage = usage
         self._log = log
         self._held: dict[tuple[str, Quota], _Held] = {}
@@ -138,15 +139,9 @@ class Quotas:
             raise reached(quota, used=used, most=most)
         return most is not None
 
-    @contextmanager
-    def room(self, project_id: str) -> Iterator["Room"]:
-        """A block that stores bytes of a recording that is open; it takes what it stores from the room."""
-        room = Room(self, project_id)
-        try:
-            yield room
-        finally:
-            if room.held is not None:
-                room.held.give_back(room.taken_bytes, known_at=self._log.head)
+    def room(self, project_id: str) -> "Room":
+        """For a block that stores bytes of a recording that is open; it takes what it stores from the room."""
+        return Room(self, project_id)
 
     def check_room(self, project_id: str, size_bytes: int) -> bool:
         """Whether there is a limit at all. Raises: QuotaReached, if so many bytes more could not be stored now."""
@@ -165,6 +160,11 @@ class Quotas:
             room.held.taken += size_bytes
             room.taken_bytes += size_bytes
 
+    def give_back(self, room: "Room") -> None:
+        """What became of it is in the log by now."""
+        if room.held is not None:
+            room.held.give_back(room.taken_bytes, known_at=self._log.head)
+
     def _used(self, project_id: str, quota: Quota) -> int:
         """What the view knows, and what was taken by those whose events it does not know yet."""
         known = self._usage.of(project_id)
@@ -178,13 +178,19 @@ class Quotas:
 
 
 class Room:
-    """What one request takes of its project's bytes."""
+    """What one request takes of its project's bytes, and gives back at the end of its block."""
 
     def __init__(self, quotas: Quotas, project_id: str) -> None:
         self._quotas = quotas
         self.project_id = project_id
         self.held: _Held | None = None
         self.taken_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._quotas.give_back(self)
 
     @property
     def is_limited(self) -> bool:

@@ -116,10 +116,10 @@ class Streams(Generic[S, C, E]):
         self._aggregate = aggregate
         self._snapshots = snapshots
         self._keeping: set[asyncio.Task[None]] = set()
-        self._hot: OrderedDict[UUID, _Hot[S]] = OrderedDict()
+        self._hot: OrderedDict[int, _Hot[S]] = OrderedDict()  # by the id's number: a UUID is compared in Python
         self._most_held = most_held
         self._held = 0
-        self._loading: dict[UUID, asyncio.Task[_Hot[S]]] = {}
+        self._loading: dict[int, asyncio.Task[_Hot[S]]] = {}
 
     async def execute(
         self, stream_id: UUID, command: C, *, trace_id: str | None = None, after: StagedBytes | None = None
@@ -132,7 +132,7 @@ class Streams(Generic[S, C, E]):
         """
         for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(stream_id)
-            if self._hot.get(stream_id) is not hot:
+            if self._hot.get(stream_id.int) is not hot:
                 continue  # dropped while this call was waking up
             try:
                 return await self._decide(stream_id, hot, command, trace_id, after)
@@ -221,7 +221,7 @@ class Streams(Generic[S, C, E]):
         Another process may have written more meanwhile. Raises: LogFull, LogUnavailable; Contended.
         """
         for _ in range(DECISIONS_PER_COMMAND):
-            was_known = stream_id in self._hot or stream_id in self._loading
+            was_known = stream_id.int in self._hot or stream_id.int in self._loading
             hot = await self._load(stream_id)
             if hot.version < at_least or (was_known and self._may_be_old(hot)):
                 self._forget(stream_id, hot)
@@ -251,17 +251,17 @@ class Streams(Generic[S, C, E]):
         A state with uncommitted events will not do: another process may have been faster, and then other events have
         these versions.
         """
-        hot = self._hot.get(stream_id)
+        hot = self._hot.get(stream_id.int)
         return hot.settled if hot is not None and hot.settled_version >= at_least else None
 
     async def _load(self, stream_id: UUID) -> _Hot[S]:
-        hot = self._hot.get(stream_id)
+        hot = self._hot.get(stream_id.int)
         if hot is not None:
-            self._hot.move_to_end(stream_id)
+            self._hot.move_to_end(stream_id.int)
             return hot
-        loading = self._loading.get(stream_id)
+        loading = self._loading.get(stream_id.int)
         if loading is None:
-            loading = self._loading[stream_id] = asyncio.create_task(self._load_cold(stream_id))
+            loading = self._loading[stream_id.int] = asyncio.create_task(self._load_cold(stream_id))
         try:
             return await asyncio.shield(loading)
         finally:
@@ -273,11 +273,11 @@ class Streams(Generic[S, C, E]):
             found = await self._log.state(stream_id, self._fold_own, after=begun)
         finally:
             # Here and not in a callback: a caller that comes after this task is done must not get what it loaded.
-            del self._loading[stream_id]
+            del self._loading[stream_id.int]
         hot = _Hot(found.state, found.version, settled=found.state, settled_version=found.version)
         if found.version - begun.version > SNAPSHOT_AFTER:
             self._keep_snapshot(stream_id, hot)
-        self._hot[stream_id] = hot
+        self._hot[stream_id.int] = hot
         self._held += self._aggregate.weight(hot.state)
         self._evict(newest=hot)
         return hot
@@ -325,7 +325,7 @@ class Streams(Generic[S, C, E]):
     def _evict(self, *, newest: _Hot[S]) -> None:
         if self._held <= self._most_held:
             return
-        idle = ((stream_id, hot) for stream_id, hot in self._hot.items() if hot.commit is None or hot.commit.done())
+        idle = ((UUID(int=number), hot) for number, hot in self._hot.items() if hot.commit is None or hot.commit.done())
         excess, leaving = self._held - self._most_held, []
         for stream_id, hot in idle:
             if excess <= 0 or hot is newest:
@@ -337,8 +337,8 @@ class Streams(Generic[S, C, E]):
 
     def _forget(self, stream_id: UUID, hot: _Hot[S]) -> None:
         """Drop this state if it is still the one in use: the next command folds what is really in the log."""
-        if self._hot.get(stream_id) is hot:
-            del self._hot[stream_id]
+        if self._hot.get(stream_id.int) is hot:
+            del self._hot[stream_id.int]
             self._held -= self._aggregate.weight(hot.state)
 
 

@@ -8,6 +8,8 @@ import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Self
 from uuid import UUID
 
 from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
@@ -109,7 +111,7 @@ class Uploads:
         self._quotas = quotas
         self._blobs = blobs
         self._clock = clock
-        self._chunk_bytes = metrics.chunk_bytes
+        self._counter = cache(metrics.chunk_bytes.labels)  # of few dialects; finding it costs more than counting
         self._most_bytes = most_bytes
         self._settling = settling  # by blob: equal bytes of a refused request are gone before others are accepted
 
@@ -208,6 +210,7 @@ class Uploads:
         body: AsyncIterable[bytes],
         *,
         opening: Announcement | None = None,
+        tenant_id: str | None = None,
         announced_bytes: int | None = None,
         expected_bytes: int | None = None,
         check: Check | None = None,
@@ -215,14 +218,16 @@ class Uploads:
         """Accept chunk `number` as it streams in; bytes and event are durable on return. Bytes that cannot be audio are
         stored, too, and noted as suspect.
 
-        `opening`: opens the recording if nothing of it has come yet. `announced_bytes`: how many this body will have;
+        `opening`: opens the recording if nothing of it has come yet. `tenant_id`: its project, where the caller has
+        looked it up. `announced_bytes`: how many this body will have;
         `expected_bytes`: how many the caller said before that the chunk would have. `check` gets the digests of the
         bytes before anything is recorded, and refuses by raising.
 
         Raises: a RecordingError of the domain; QuotaReached, before anything is read if the size was announced; what
         the body, `check` and storing raise.
         """
-        tenant_id = opening.tenant_id if opening else (await self.opened(recording_id)).tenant_id
+        if tenant_id is None:
+            tenant_id = opening.tenant_id if opening else (await self.opened(recording_id)).tenant_id
         if announced_bytes is not None:
             self._check_size(recording_id, number, announced_bytes)
         if opening is not None:
@@ -261,7 +266,7 @@ class Uploads:
     ) -> StoredBlob:
         prefix = blob_prefix(recording_id, f"chunk-{number}")
         beginning = bytearray()
-        noted = _noting_the_beginning(content.body, beginning)
+        noted = _NotingTheBeginning(content.body, beginning)
         async with (
             self._blobs.stage(prefix, noted, announced_bytes=content.announced_bytes, check=content.check) as staged,
             self._settling.of(staged.blob.key),
@@ -275,7 +280,7 @@ class Uploads:
             except (RecordingError, QuotaReached):
                 await self._discard(recording_id, number, staged)
                 raise
-        self._chunk_bytes.labels(recording.opened.dialect).inc(staged.size_bytes)
+        self._counter(recording.opened.dialect).inc(staged.size_bytes)
         return staged.blob
 
     async def _ensure_kept(self, staged: Staged) -> None:
@@ -366,7 +371,7 @@ class Uploads:
         if stored is None:
             raise AssertionError("an accepted chunk is in its recording")
         if any(type(event) is ChunkStored for event in outcome.events):
-            self._chunk_bytes.labels(announced.dialect).inc(stored.size_bytes)
+            self._counter(announced.dialect).inc(stored.size_bytes)
         return Appended(outcome.state, stored)
 
     async def _opened_by(
@@ -440,12 +445,24 @@ _NOT_TAKEN = "0" * 32
 """In place of the MD5, which is computed while bytes are stored; no decision depends on it."""
 
 
-async def _noting_the_beginning(body: AsyncIterable[bytes], beginning: bytearray) -> AsyncIterator[bytes]:
-    """The same bytes; as many of the first as tell what it is are added to `beginning`."""
-    async for piece in body:
-        if len(beginning) < BEGINNING_SIZE:
-            beginning += piece[: BEGINNING_SIZE - len(beginning)]
-        yield piece
+class _NotingTheBeginning:
+    """The same bytes; as many of the first as tell what it is are added to `beginning`.
+
+    No generator: the event loop keeps account of those, which costs more than this does.
+    """
+
+    def __init__(self, body: AsyncIterable[bytes], beginning: bytearray) -> None:
+        self._pieces = aiter(body)
+        self._beginning = beginning
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await anext(self._pieces)
+        if len(self._beginning) < BEGINNING_SIZE:
+            self._beginning += piece[: BEGINNING_SIZE - len(self._beginning)]
+        return piece
 
 
 async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ class Waker:
     async def run(self) -> None:
         """Follow the log until cancelled, from where it was when this was made."""
         async for events in self._log.follow(after=self._position):
-            for recorded in events:
+            for recorded in events if self._waiting else ():
                 if recorded.stream_id in self._waiting:
                     self._versions[recorded.stream_id] = recorded.version
                     for woken in self._waiting[recorded.stream_id]:

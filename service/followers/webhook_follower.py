@@ -1,4 +1,9 @@
-"""Creates webhook deliveries for events: once for each, in the transaction that moves the follower's position."""
+"""Creates webhook deliveries for events: once for each, in the transaction that moves the follower's position.
+
+Most events, such as those of chunks, are told to nobody. What is read without a message moves the position on disk only
+now and then: after a crash it is read again, and again there is no message in it. An endpoint that was made meanwhile
+wants none of these events, since they come before the position of the log at which it was made.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,6 +19,9 @@ from domain.note_order import NoteOrder, fold_order
 from domain.summary import RecordingSummary, evolve_summary
 from service.application.clock import Clock
 from service.followers.webhook_delivery import WebhookDelivery
+
+EVENTS_PER_WRITE = 1_000
+"""How far the position is, is written after so many events without a message."""
 
 KEPT_SUMMARIES = 10_000
 """Recordings whose facts are kept in memory; another recording's facts are folded from its history."""
@@ -54,24 +62,36 @@ class WebhookFollower:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         self._summaries.clear()
-        async for events in self._log.follow(after=await self._thread.run(self._store.position)):
-            messages: list[Message] = []
-            # An endpoint made after this is notified of later events only.
-            if await self._thread.run(self._store.endpoints):
-                for recorded in events:
-                    messages += await self._messages(recorded)
+        written = await self._thread.run(self._store.position)
+        async for events in self._log.follow(after=written):
+            messages = await self._messages(events)
             position = events[-1].position
-            touched = await self._thread.run(self._store.enqueue, messages, position=position, now=self._clock())
-            self._delivery.wake(touched)
+            if messages or position - written >= EVENTS_PER_WRITE:
+                touched = await self._thread.run(self._store.enqueue, messages, position=position, now=self._clock())
+                self._delivery.wake(touched)
+                written = position
 
-    async def _messages(self, recorded: RecordedEvent) -> Sequence[Message]:
+    async def _messages(self, events: Sequence[RecordedEvent]) -> Sequence[Message]:
+        has_endpoints = None  # not asked for chunks alone, of which nobody is told
+        messages: list[Message] = []
+        for recorded in events:
+            if isinstance(recorded.event, ChunkStored):
+                self._keep_file(recorded.stream_id, recorded.event)
+                continue
+            if has_endpoints is None:
+                # An endpoint made after this is notified of later events only.
+                has_endpoints = bool(await self._thread.run(self._store.endpoints))
+            if has_endpoints:
+                messages += await self._messages_about(recorded)
+            else:
+                self._summaries.clear()  # they would miss this event
+        return messages
+
+    async def _messages_about(self, recorded: RecordedEvent) -> Sequence[Message]:
         event = recorded.event
         if isinstance(event, NoteOrderEvent):
             return await self._about_order(recorded)
         if not isinstance(event, RecordingEvent):  # no messages for sessions
-            return ()
-        if isinstance(event, ChunkStored):  # nor for chunks; but a file's size is told later
-            self._keep_file(recorded.stream_id, event)
             return ()
         summary = self._summaries.pop(recorded.stream_id, None)
         if summary is not None or recorded.version == 1:
@@ -84,6 +104,7 @@ class WebhookFollower:
         return self._messages_of(recorded, summary)
 
     def _keep_file(self, recording_id: UUID, stored: ChunkStored) -> None:
+        """A file's size is told later."""
         summary = self._summaries.get(recording_id)
         if summary is not None and summary.kind is RecordingKind.WHOLE_FILE:
             self._summaries[recording_id] = evolve_summary(summary, stored)

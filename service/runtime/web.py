@@ -91,6 +91,8 @@ def errors(apis: Sequence[Api]) -> Middleware:
 
 def _api_of(request: web.Request, apis: Sequence[Api]) -> Api:
     """The dialect that the request is for; the first dialect if it is for none."""
-    claiming = (api for api in apis if api.claims(request))
-    by_path = (api for api in apis if request.path.startswith(api.paths))
-    return next(claiming, None) or next(by_path, apis[0])
+    for api in apis:
+        if api.claims(request):
+            return api
+    path = request.path
+    return next((api for api in apis if path.startswith(api.paths)), apis[0])

@@ -1,8 +1,8 @@
 """Computes the digests of bodies in threads of its own, beside the event loop.
 
-The cost is getting the interpreter's lock back: a thread needs it once to take a body and once per digest of a piece,
-and one call reports to the loop all bodies finished meanwhile. An executor's future per body would cost the loop more
-time than hashing many a body takes.
+The cost is waking a thread, and getting the interpreter's lock back. So the bodies of one turn of the loop wake a
+thread together, and one call reports to the loop all that are finished meanwhile. An executor's future per body would
+cost the loop more time than hashing many a body takes.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ class Digesting:
     def __init__(self, *, threads: int) -> None:
         self._thread_count = threads
         self._threads: list[threading.Thread] = []
-        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._gathered: list[_Order] = []
+        self._orders: SimpleQueue[list[_Order] | None] = SimpleQueue()
         self._finished: deque[_Order] = deque()
         self._is_telling = False
 
@@ -41,9 +42,18 @@ class Digesting:
         """The blob that a body of these pieces would be under `prefix`."""
         if not self._threads:
             self._begin()
-        answer: asyncio.Future[StoredBlob] = asyncio.get_running_loop().create_future()
-        self._orders.put(_Order(prefix, pieces, answer))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[StoredBlob] = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append(_Order(prefix, pieces, answer))
         return await answer
+
+    def _hand_over(self) -> None:
+        """Each thread gets its part of what this turn of the loop has gathered."""
+        gathered, self._gathered = self._gathered, []
+        for first in range(min(self._thread_count, len(gathered))):
+            self._orders.put(gathered[first :: self._thread_count])
 
     def _begin(self) -> None:
         for number in range(self._thread_count):
@@ -52,13 +62,15 @@ class Digesting:
             self._threads.append(thread)
 
     def _work(self) -> None:
-        while (order := self._orders.get()) is not None:
-            order.blob = describe(order.prefix, order.pieces)
-            self._finished.append(order)
-            is_time = self._orders.empty() or len(self._finished) >= _MOST_KEPT_BACK
-            if is_time and not self._is_telling:  # else the pending call finds this one, too
-                self._is_telling = True
-                order.answer.get_loop().call_soon_threadsafe(self._tell)
+        while (orders := self._orders.get()) is not None:
+            last = orders[-1]
+            for order in orders:
+                order.blob = describe(order.prefix, order.pieces)
+                self._finished.append(order)
+                is_time = (order is last and self._orders.empty()) or len(self._finished) >= _MOST_KEPT_BACK
+                if is_time and not self._is_telling:  # else the pending call finds this one, too
+                    self._is_telling = True
+                    order.answer.get_loop().call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         self._is_telling = False  # before looking: what finishes from now on gets a call of its own

@@ -7,9 +7,9 @@ single files beside it, as `FileBlobStore` keeps them. A store of files can be o
 import asyncio
 import io
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
@@ -90,8 +90,7 @@ class SegmentBlobStore:
         self._small_bytes = small_bytes
         self._closed = False
 
-    @asynccontextmanager
-    async def stage(
+    def stage(
         self,
         prefix: str,
         body: AsyncIterable[bytes],
@@ -99,7 +98,7 @@ class SegmentBlobStore:
         limit_bytes: int | None = None,
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
-    ) -> AsyncIterator[StagedBody | DurableBlob]:
+    ) -> "_Staging":
         """See `BlobStore.stage`."""
         self._check_open()
         checked_prefix(prefix)
@@ -110,19 +109,19 @@ class SegmentBlobStore:
             small_bytes=self._small_bytes,
             limit_bytes=limit_bytes,
         )
-        try:
+
+        async def staged() -> StagedBody | DurableBlob:
             await gathering.take(body, announced_bytes=announced_bytes)
             if not gathering.is_small:
-                yield DurableBlob(await gathering.publish())
-                return
+                return DurableBlob(await gathering.publish())
             if not gathering.is_in_memory:
                 await gathering.fetch_back()
             blob = await self._digested(prefix, gathering.pieces, gathering.size_bytes)
             if check is not None:
                 check(blob)
-            yield StagedBody(blob, gathering.pieces, self._writer)
-        finally:
-            await gathering.leave()
+            return StagedBody(blob, gathering.pieces, self._writer)
+
+        return _Staging(gathering, staged)
 
     async def _digested(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
         if size_bytes <= QUICKLY_HASHED_BYTES:
@@ -267,6 +266,24 @@ class SegmentBlobStore:
     def _in_background(self, work: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # closing: the next start finds what is left to do
             self._background.submit(_tolerant, work)
+
+
+class _Staging:
+    """The block of a staged body. No generator: the event loop keeps account of those, which costs more than this."""
+
+    def __init__(self, gathering: Gathering, staged: Callable[[], Awaitable[StagedBody | DurableBlob]]) -> None:
+        self._gathering = gathering
+        self._staged = staged
+
+    async def __aenter__(self) -> StagedBody | DurableBlob:
+        try:
+            return await self._staged()
+        except BaseException:
+            await self._gathering.leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._gathering.leave()
 
 
 def _tolerant(work: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ Source: REFERENCE.md, "Keys" (P): a prefix, then letters and digits only, at mos
 """
 
 import re
+from functools import lru_cache
 from uuid import UUID
 
 from domain.errors import RecordingNotFound
@@ -70,6 +71,7 @@ def order_id_of_summary(public_id: str) -> UUID:
         raise NoteOrderNotFound from None
 
 
+@lru_cache(maxsize=4_096)
 def _id_behind(prefix: str, public_id: str) -> UUID:
     suffix = public_id.removeprefix(prefix)
     if suffix == public_id or not _HEX.fullmatch(suffix):

@@ -37,7 +37,7 @@ from service.dialects.bota.view import View
 from service.dialects.bota.whole_file import pending_answer
 from service.dialects.http.content_codings import coding_of
 from service.dialects.http.json_answers import json_answer, utc_text
-from service.dialects.http.limits import Limits, announced_bytes, continue_later, tell_to_continue
+from service.dialects.http.limits import Limits, announced_bytes, continue_later, tell_to_continue, waits_to_be_asked
 
 _LONGEST_IDEMPOTENCY_KEY = 255
 _CHUNK_FILE = re.compile(r"chunk_(.*)\.[a-z0-9]+", re.ASCII)
@@ -165,11 +165,14 @@ class Streaming:
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
         check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
-        body = _asked_for(request, self._limits.chunk_pieces(request, as_sent=as_sent))
+        body = self._limits.chunk_pieces(request, as_sent=as_sent)
+        if waits_to_be_asked(request):
+            body = _asked_for(request, body)
         blob = await self._uploads.store_chunk(
             recording_id,
             number,
             body,
+            tenant_id=opened.tenant_id,
             announced_bytes=announced_bytes(request),
             expected_bytes=allowed.expected_bytes,
             check=check,

@@ -42,7 +42,9 @@ class CodedBodyDamaged(Exception):
 
 def coding_of(request: web.Request) -> str | None:
     """The coding of the request's body; None if it has none. Raises: CodingNotDecoded."""
-    given = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
+    if hdrs.CONTENT_ENCODING not in request.headers:
+        return None
+    given = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING))
     codings = [coding for part in given.split(",") if (coding := part.strip().lower()) not in _NO_CODINGS]
     if not codings:
         return None

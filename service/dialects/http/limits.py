@@ -151,9 +151,14 @@ async def continue_later(_: web.Request) -> None:
     """An expect handler that lets the request's own handler send `100 Continue`, once it wants the body."""
 
 
+def waits_to_be_asked(request: web.Request) -> bool:
+    """Whether the client sends its body only when it is told to (Expect: 100-continue)."""
+    return request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+
+
 def tell_to_continue(request: web.Request) -> None:
-    """Ask for the body of a client that waits to be asked (Expect: 100-continue)."""
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
+    """Ask for the body of a client that waits to be asked."""
+    if waits_to_be_asked(request) and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
@@ -191,7 +196,10 @@ async def _sent_pieces(
 ) -> AsyncGenerator[bytes]:
     """At most `most_bytes`. Raises: BodyTooLarge, which names `limit_bytes`; BodyTooSlow; BodyCutOff."""
     # One timer for the whole body, which ends the wait for the next piece: a timeout around each piece costs more.
-    too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
+    # None for a body that has arrived already.
+    too_late = None
+    if not request.content.is_eof():
+        too_late = asyncio.get_running_loop().call_later(seconds, _end_the_wait, request.content, seconds)
     size_bytes = 0
     try:
         while True:
@@ -209,7 +217,8 @@ async def _sent_pieces(
             yield piece
             del piece  # an error that the connection keeps holds this frame
     finally:
-        too_late.cancel()
+        if too_late is not None:
+            too_late.cancel()
 
 
 def _end_the_wait(content: StreamReader, seconds: float) -> None:

@@ -31,6 +31,7 @@ class Rates:
         self._limit = limit
         self._clock = clock
         self._window = 0
+        self._unlimited = Rate(NO_LIMIT, NO_LIMIT, 0)
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     @property
@@ -42,7 +43,9 @@ class Rates:
         window = int(self._clock().timestamp()) // WINDOW_SECONDS
         resets_at = (window + 1) * WINDOW_SECONDS
         if self._limit is None:
-            return Rate(NO_LIMIT, NO_LIMIT, resets_at)
+            if self._unlimited.resets_at != resets_at:
+                self._unlimited = Rate(NO_LIMIT, NO_LIMIT, resets_at)
+            return self._unlimited
         if window != self._window:
             self._window = window
             self._counts.clear()

@@ -3,8 +3,10 @@
 It is in the answer, in every log line of the request, and in the metadata of the events that the request causes.
 """
 
+import asyncio
 import logging
 import re
+import sys
 import time
 from functools import lru_cache
 from random import Random
@@ -23,6 +25,10 @@ STATUS_TOLD = web.RequestKey("status told", int)
 
 CLIENT_GONE = 499
 """The client went away before the answer's end. The status is sent to nobody; nginx has the same one for this."""
+
+_BEGINS_EARLY = sys.version_info >= (3, 12)
+"""aiohttp may then begin a request in the turn of the event loop that ended the one before it on the connection. So it
+could be answered with what was known before it was sent (`service.application.this_turn`)."""
 
 _TRACE_ID = web.RequestKey("trace id", str)
 logger = logging.getLogger("tapedeck.http")
@@ -43,6 +49,8 @@ def tracing(metrics: Metrics) -> Middleware:
         began = time.perf_counter()
         status = 500
         try:
+            if _BEGINS_EARLY:
+                await asyncio.sleep(0)
             response = await handler(request)
             status = request.get(STATUS_TOLD, response.status)
         except web.HTTPException as refusal:

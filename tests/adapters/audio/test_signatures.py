@@ -1,5 +1,6 @@
 """What is no recording is told by its first bytes, and no slice of a recording is mistaken for it."""
 
+import bz2
 import gzip
 import io
 import json
@@ -41,6 +42,20 @@ THINGS = {
     "a program": b"\x7fELF\x02\x01\x01\0" + bytes(40),
     "an SQLite database": b"SQLite format 3\0\x10\0",
     "a MIDI file": b"MThd\0\0\0\x06\0\x01\0\x02\0\x60MTrk",
+    "a PostScript document": b"%!PS-Adobe-3.0\n",
+    "an RTF document": b"{\\rtf1\\ansi",
+    "a Microsoft Office document": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16),
+    "a TIFF picture": b"MM\0*\0\0\0\x08\0\x0e",
+    "a Photoshop picture": b"8BPS\0\x01\0\0\0\0\0\0\0\x03",
+    "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\x04",
+    "a RAR archive": b"Rar!\x1a\x07\x01\0",
+    "an xz archive": b"\xfd7zXZ\0\0\x04",
+    "a property list": b"bplist00\xd4",
+    "a BMP picture": b"BM\x36\0\x0c\0" + bytes(4) + b"\x36\0\0\0\x28\0\0\0",
+    "a bzip2 archive": bz2.compress(b"anything"),
+    "an SVG picture": b'\xef\xbb\xbf <svg xmlns="http://www.w3.org/2000/svg">',
+    "an HTTP answer": b"HTTP/1.1 403 Forbidden\r\n\r\n",
+    "a data URL (decode its base64 first)": b"data:audio/ogg;base64,T2dnUw",
     "text": b"Sehr geehrte Damen und Herren, hier kommt leider keine Aufnahme, sondern nur ein Brief.\n" * 20,
 }
 

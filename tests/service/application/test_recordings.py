@@ -89,6 +89,24 @@ async def test_what_is_in_the_log_is_known_in_memory_while_more_is_on_its_way(lo
     assert recordings.in_memory(uuid4(), at_least=0) is None
 
 
+async def test_a_follower_that_a_commit_wakes_finds_in_memory_what_was_committed(log, recordings):
+    """Else it starts a job for each of these chunks, to look into the log."""
+    its_id, found = uuid4(), []
+
+    async def follow():
+        async for events in log.follow(after=0):
+            found.extend(recordings.in_memory(its_id, at_least=recorded.version) is not None for recorded in events)
+            if len(found) == 3:
+                return
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    commands = (open_recording(), store_chunk(1), store_chunk(2))
+    await asyncio.gather(*(recordings.execute(its_id, command) for command in commands))
+    await following
+    assert found == [True] * 3
+
+
 async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path, log, recordings):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())

@@ -214,3 +214,14 @@ async def test_a_url_of_a_version_that_told_no_key_is_valid_until_it_expires(run
     assert (await api.call("PUT", url, body=b"1", key=False)).status == 200
     running.turn(hours=1)
     assert (await api.call("PUT", url, body=b"1", key=False)).status == 403
+
+
+async def test_what_a_client_adds_to_a_url_changes_nothing_however_long_it_is(project):
+    api, key = project.with_key("secret")
+    template = (await api.create())["chunk_upload_url_template"]
+    for added, status in (("&x=1", 200), (f"&x={'1' * 2_000}", 200), ("&file_size_bytes=1", 403)):
+        put = await api.put({"chunk_upload_url_template": template + added}, 1, b"1")
+        assert put.status == status
+    project.keys.revoke(key.id)
+    for added in ("", "&x=1", f"&x={'1' * 2_000}"):
+        assert is_of_the_maker(await api.put({"chunk_upload_url_template": template + added}, 1, b"1"))

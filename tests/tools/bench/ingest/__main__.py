@@ -20,6 +20,7 @@ from tests.tools.bench.ingest.load import Measured, has_wrk, measure
 from tests.tools.bench.ingest.paced import paced
 from tests.tools.bench.ingest.raw_append import appended_a_second
 from tests.tools.bench.ingest.servers import (
+    Digesting,
     Discarding,
     Nginx,
     Server,
@@ -55,7 +56,7 @@ class Commits:
 def main() -> None:
     if not has_wrk():
         sys.exit("The load comes from wrk, which is not installed; on Debian: apt install wrk")
-    kinds: list[type[Server]] = [Discarding]
+    kinds: list[type[Server]] = [Discarding, Digesting]
     if has_nginx():
         kinds.append(Nginx)
         if can_sync_nginx():
@@ -100,7 +101,10 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
         raw.append(appended_a_second(folder, size_bytes=size_bytes, at_a_time=clients, seconds=SECONDS / 3))
     after = commits(servers[0])
     print(f"\n{size_bytes // 1024} KiB, {clients} clients, {ROUNDS} rounds of {SECONDS} s")
-    print(f"  {'':<20}{'a second':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu µs':>8}{'MB':>6}   tapedeck : it")
+    print(
+        f"  {'':<20}{'a second':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu µs':>8}{'MB':>6}   "
+        f"{'rate, tapedeck : it':<30}cpu, tapedeck : it"
+    )
     ours = rows[servers[0].name]
     for server in servers:
         row = rows[server.name]
@@ -109,10 +113,12 @@ def compare(servers: Sequence[Server], folder: Path, size_bytes: int, clients: i
             for mine, its in zip(ours.measured, row.measured, strict=True)
             if its.requests  # the slowest may not finish a single large body in its time
         ]
+        costs = [mine / its for mine, its in zip(ours.cpu_us, row.cpu_us, strict=True) if its]
         print(
             f"  {server.name:<20}{median(each.rate for each in row.measured):>9.0f}"
             f"{median(each.p50_ms for each in row.measured):>9.1f}{median(each.p99_ms for each in row.measured):>9.1f}"
-            f"{median(row.cpu_us):>8.0f}{server.memory_bytes() / 1e6:>6.0f}   {spread(ratios)}"
+            f"{median(row.cpu_us):>8.0f}{server.memory_bytes() / 1e6:>6.0f}   "
+            f"{spread(ratios):<30}{spread(costs)}"
         )
     ratios = [mine.rate / its for mine, its in zip(ours.measured, raw, strict=True)]
     print(f"  {'append + fdatasync':<20}{statistics.median(raw):>9.0f}{'':>32}   {spread(ratios)}")

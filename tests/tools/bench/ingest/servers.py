@@ -188,6 +188,13 @@ class Discarding(_Subprocess):
         return [sys.executable, "-m", "tests.tools.bench.ingest.discarding", str(self.port)]
 
 
+class Digesting(Discarding):
+    name = "digesting aiohttp"
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--digests"]
+
+
 def has_nginx() -> bool:
     return shutil.which("nginx") is not None
 
