@@ -1,0 +1,71 @@
+"""Hears of commits of the log in PostgreSQL as they happen, in a thread; after a lost connection it connects again."""
+
+import logging
+import select
+import socket
+import threading
+
+import psycopg
+
+from adapters.event_log.port import Heard
+from adapters.event_log.postgres_schema import CHANNEL
+from adapters.postgres.connections import Connection, connect, reason
+
+SECONDS_BEFORE_CONNECTING_AGAIN = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresListener:
+    """Listens from its creation until it is closed."""
+
+    def __init__(self, url: str, heard: Heard) -> None:
+        self._url = url
+        self._heard = heard
+        self._end, self._its_end = socket.socketpair()
+        self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Return when nothing will be heard any more."""
+        self._end.close()
+        self._thread.join()
+        self._its_end.close()
+
+    def _listen(self) -> None:
+        connected = True
+        while True:
+            try:
+                with connect(self._url) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    if not connected:
+                        _log.info("hears of the event log's commits again")
+                    connected = True
+                    self._heard(_head(connection))
+                    self._hear(connection)
+                    return
+            except psycopg.Error as error:
+                if connected:
+                    _log.warning("cannot hear of the event log's commits, and looks for them: %s", reason(error))
+                connected = False
+            if self._must_end(SECONDS_BEFORE_CONNECTING_AGAIN):
+                return
+
+    def _hear(self, connection: Connection) -> None:
+        """Returns when it must end. Raises: psycopg.Error if the connection is lost."""
+        while True:
+            ready, _, _ = select.select([connection.fileno(), self._its_end.fileno()], [], [])
+            if self._its_end.fileno() in ready:
+                return
+            positions = [int(notification.payload) for notification in connection.notifies(timeout=0)]
+            if positions:
+                self._heard(max(positions))
+
+    def _must_end(self, seconds: float) -> bool:
+        return bool(select.select([self._its_end], [], [], seconds)[0])
+
+
+def _head(connection: Connection) -> int:
+    """What was committed before it listened."""
+    found = connection.execute("SELECT max(position) FROM tapedeck.stored_events").fetchone()
+    return (found[0] or 0) if found is not None else 0

@@ -1,0 +1,150 @@
+import asyncio
+import logging
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from adapters.event_log import log as log_module
+from adapters.event_log.log import EventLog
+from adapters.event_log.port import LogFull, LogUnavailable
+from adapters.event_log.postgres import PostgresLogRecorder
+from adapters.postgres import connections
+from tests.adapters.event_log.recorder_contract import RecorderContract, append, positions
+from tests.domain.histories import chunk, opened
+
+FULL = """
+CREATE FUNCTION tapedeck.no_room() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk AFTER INSERT ON tapedeck.stored_events EXECUTE FUNCTION tapedeck.no_room();
+"""
+ROOM = "DROP TRIGGER full_disk ON tapedeck.stored_events"
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN tapedeck_log' OR query LIKE 'SELECT max(position)%'"
+
+
+class TestPostgresLogRecorder(RecorderContract):
+    @pytest.fixture(autouse=True)
+    def _databases(self, postgres):
+        self._postgres, self._of_places = postgres, {}
+        yield
+        for database in self._of_places.values():
+            postgres.drop_database(database)
+
+    def open(self, place):
+        if place not in self._of_places:
+            self._of_places[place] = self._postgres.new_database()
+        return PostgresLogRecorder(self._of_places[place])
+
+
+@pytest.fixture
+def recorder(database):
+    recorder = PostgresLogRecorder(database)
+    yield recorder
+    recorder.close()
+
+
+def test_a_full_disk_takes_nothing_of_the_batch_and_the_log_goes_on_when_there_is_room(database, recorder):
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute(FULL)
+        with pytest.raises(LogFull):
+            recorder.insert_batch([append(uuid4(), 0), append(uuid4(), 0)])
+        assert positions(recorder) == []
+        administrator.execute(ROOM)
+    assert recorder.insert_batch([append(uuid4(), 0)]) == [1]
+
+
+def test_a_commit_that_waits_too_long_for_another_process_fails_and_later_ones_go_on(database, monkeypatch):
+    monkeypatch.setattr(connections, "LOCK_SECONDS", 1)
+    recorder = PostgresLogRecorder(database)
+    with psycopg.connect(database) as stopped_process:
+        stopped_process.execute("SELECT tapedeck.append_events_1('{}', '{}', '{}', '{}', '{}', '{}', '{}')")
+        with pytest.raises(LogUnavailable, match="lock timeout"):
+            recorder.insert_batch([append(uuid4(), 0)])
+        stopped_process.rollback()
+    assert recorder.insert_batch([append(uuid4(), 0)]) == [1]
+    recorder.close()
+
+
+def test_positions_have_no_gap_after_a_commit_that_failed(database, recorder):
+    recorder.insert_batch([append(uuid4(), 0)])
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute(FULL)
+        with pytest.raises(LogFull):
+            recorder.insert_batch([append(uuid4(), 0)])
+        administrator.execute(ROOM)
+    assert recorder.insert_batch([append(uuid4(), 0)]) == [2]
+
+
+def test_while_the_server_is_away_the_log_says_so_and_once_it_is_back_all_goes_on(own_postgres):
+    recorder, its_id = PostgresLogRecorder(own_postgres.new_database()), uuid4()
+    recorder.insert_batch([append(its_id, 0)])
+    own_postgres.stop()
+    with pytest.raises(LogUnavailable, match=r"^The event log cannot be used: .*\.$"):
+        recorder.insert_batch([append(its_id, 1)])
+    with pytest.raises(LogUnavailable):
+        recorder.select_events(its_id)
+    own_postgres.start()
+    assert recorder.insert_batch([append(its_id, 1)]) == [2]
+    assert len(recorder.select_events(its_id)) == 2
+    recorder.close()
+
+
+def test_a_restart_of_the_server_between_two_commits_fails_neither(own_postgres):
+    recorder, its_id = PostgresLogRecorder(own_postgres.new_database()), uuid4()
+    recorder.insert_batch([append(its_id, 0)])
+    own_postgres.stop()
+    own_postgres.start()
+    assert recorder.insert_batch([append(its_id, 1)]) == [2]
+    recorder.close()
+
+
+async def test_a_follower_is_woken_by_the_commits_of_other_processes(database, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 3_600)
+    one, other = EventLog(PostgresLogRecorder(database)), EventLog(PostgresLogRecorder(database))
+    following, its_id = other.follow(after=0), uuid4()
+    await one.append(its_id, 0, [opened()], trace_id=None)
+    first = await anext(following)
+    second = asyncio.ensure_future(anext(following))
+    await one.append(its_id, 1, [chunk(1), chunk(2)], trace_id=None)
+    assert [recorded.position for recorded in first + await second] == [1, 2, 3]
+    assert other.head == 3
+    await one.close()
+    await other.close()
+
+
+async def test_whoever_listens_hears_again_after_the_connection_was_lost_also_of_what_was_missed(
+    postgres, database, monkeypatch, caplog
+):
+    caplog.set_level(logging.INFO)
+    recorder, writer, heard = PostgresLogRecorder(database), PostgresLogRecorder(database), asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    recorder.listen(lambda position: loop.call_soon_threadsafe(heard.put_nowait, position))
+    assert await heard.get() == 0
+    for (pid,) in postgres.execute(sql.SQL(LISTENERS)):
+        postgres.execute(sql.SQL("SELECT pg_terminate_backend({})").format(pid))
+    writer.insert_batch([append(uuid4(), 0, 5)])
+    while await heard.get() != 5:
+        pass
+    while "hears of the event log's commits again" not in caplog.text:
+        await asyncio.sleep(0.01)
+    recorder.close()
+    writer.close()
+
+
+async def test_only_one_may_listen(recorder):
+    recorder.listen(lambda _: None)
+    with pytest.raises(ValueError, match="listens"):
+        recorder.listen(lambda _: None)
+
+
+async def test_its_own_commits_are_read_from_memory_although_it_hears_of_them(database, monkeypatch):
+    log = EventLog(PostgresLogRecorder(database))
+    reads = []
+    monkeypatch.setattr(log._reader, "after", lambda after, limit: reads.append((after, limit)) or [])
+    following = asyncio.ensure_future(anext(log.follow(after=0)))
+    await asyncio.sleep(0)
+    await log.append(uuid4(), 0, [opened(), chunk(1)], trace_id=None)
+    assert [recorded.position for recorded in await following] == [1, 2]
+    assert reads == []
+    await log.close()
