@@ -1,9 +1,9 @@
 """Hears of commits of the log in PostgreSQL as they happen, in a thread; after a lost connection it connects again."""
 
 import logging
-import select
 import socket
 import threading
+from selectors import EVENT_READ, DefaultSelector
 
 import psycopg
 
@@ -53,16 +53,18 @@ class PostgresListener:
 
     def _hear(self, connection: Connection) -> None:
         """Returns when it must end. Raises: psycopg.Error if the connection is lost."""
-        while True:
-            ready, _, _ = select.select([connection.fileno(), self._its_end.fileno()], [], [])
-            if self._its_end.fileno() in ready:
-                return
+        while not self._must_end(None, connection):
             positions = [int(notification.payload) for notification in connection.notifies(timeout=0)]
             if positions:
                 self._heard(max(positions))
 
-    def _must_end(self, seconds: float) -> bool:
-        return bool(select.select([self._its_end], [], [], seconds)[0])
+    def _must_end(self, seconds: float | None, *others: Connection) -> bool:
+        """Returns once it is known: it must end, one of the others has something to read, or the time is over."""
+        with DefaultSelector() as selector:  # select() itself fails in a process with a thousand open files
+            its_end = selector.register(self._its_end, EVENT_READ)
+            for other in others:
+                selector.register(other, EVENT_READ)
+            return its_end in [key for key, _ in selector.select(seconds)]
 
 
 def _head(connection: Connection) -> int:

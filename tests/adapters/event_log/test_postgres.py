@@ -1,5 +1,8 @@
 import asyncio
 import logging
+import os
+import resource
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -132,6 +135,28 @@ async def test_whoever_listens_hears_again_after_the_connection_was_lost_also_of
     writer.close()
 
 
+@pytest.fixture
+def many_files():
+    """As in a service with more than a thousand clients."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    with Path(os.devnull).open() as file:
+        copies = [os.dup(file.fileno()) for _ in range(1_100)]
+    yield
+    for copy in copies:
+        os.close(copy)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_commits_are_heard_of_however_many_files_are_open(recorder, many_files):
+    heard, loop = asyncio.Queue(), asyncio.get_running_loop()
+    recorder.listen(lambda position: loop.call_soon_threadsafe(heard.put_nowait, position))
+    recorder.insert_batch([append(uuid4(), 0, 2)])
+    async with asyncio.timeout(60):
+        while await heard.get() != 2:
+            pass
+
+
 async def test_only_one_may_listen(recorder):
     recorder.listen(lambda _: None)
     with pytest.raises(ValueError, match="listens"):
@@ -139,6 +164,7 @@ async def test_only_one_may_listen(recorder):
 
 
 async def test_its_own_commits_are_read_from_memory_although_it_hears_of_them(database, monkeypatch):
+    monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 3_600)
     log = EventLog(PostgresLogRecorder(database))
     reads = []
     monkeypatch.setattr(log._reader, "after", lambda after, limit: reads.append((after, limit)) or [])
