@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 _APPEND = "SELECT tapedeck.append_events_1(%b, %b::integer[], %b::bigint[], %b::integer[], %b::integer[], %b, %b)"
 _STREAM = """
-SELECT version, topic, state FROM tapedeck.stored_events WHERE stream_id = %b AND version > %b ORDER BY version LIMIT %b
+SELECT version, topic, state, position FROM tapedeck.stored_events
+WHERE stream_id = %b AND version > %b ORDER BY version LIMIT %b
 """
 _ALL = """
 SELECT stream_id, version, topic, state, position FROM tapedeck.stored_events
@@ -52,21 +53,44 @@ class PostgresLogRecorder:
     def insert_batch(self, appends: Sequence[Append]) -> list[int | VersionConflict]:
         """See `LogRecorder.insert_batch`.
 
-        If the connection is lost, it is not known whether the batch is in the log. It is sent once more then; what is
-        in the log already conflicts, and its caller finds it there.
+        If the connection is lost, it is not known whether the batch is in the log. It is sent once more then, and what
+        is in the log already is recognized.
         """
         if not appends:
             return []
-        arguments = _arguments(appends)
-        (outcomes,) = self._run(lambda connection: _only_row(connection, _APPEND, arguments))
-        return [VersionConflict() if position is None else position for position in outcomes]
+        arguments, calls = _arguments(appends), 0
+
+        def commit(connection: Connection) -> list[int | None]:
+            nonlocal calls
+            calls += 1
+            (outcomes,) = _only_row(connection, _APPEND, arguments)
+            return cast("list[int | None]", outcomes)
+
+        positions = self._run(commit)
+        if calls > 1:
+            positions = [
+                self._position_of(append) if position is None else position
+                for append, position in zip(appends, positions, strict=True)
+            ]
+        return [VersionConflict() if position is None else position for position in positions]
+
+    def _position_of(self, append: Append) -> int | None:
+        """Where the append ends in the log; None if its stream has other events there."""
+        wanted = append.stored_events
+        arguments = (append.stream_id, append.expected_version, len(wanted))
+        rows = self._run(lambda connection: _rows(connection, _STREAM, arguments))
+        if not rows or [(topic, state) for _, topic, state, _ in rows] != [
+            (stored.topic, stored.state) for stored in wanted
+        ]:
+            return None
+        return cast("int", rows[-1][-1])
 
     def select_events(
         self, originator_id: UUID, *, gt: int | None = None, limit: int | None = None
     ) -> Sequence[StoredEvent]:
         """See `LogRecorder.select_events`."""
         rows = self._run(lambda connection: _rows(connection, _STREAM, (originator_id, gt or 0, limit)))
-        return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
+        return [StoredEvent(originator_id, version, topic, state) for version, topic, state, _ in rows]
 
     def select_notifications(
         self, start: int | None, limit: int, *, inclusive_of_start: bool = True

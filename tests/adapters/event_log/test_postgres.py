@@ -10,8 +10,9 @@ import pytest
 from psycopg import sql
 
 from adapters.event_log import log as log_module
+from adapters.event_log import postgres
 from adapters.event_log.log import EventLog
-from adapters.event_log.port import LogFull, LogUnavailable
+from adapters.event_log.port import LogFull, LogUnavailable, VersionConflict
 from adapters.event_log.postgres import PostgresLogRecorder
 from adapters.postgres import connections
 from tests.adapters.event_log.recorder_contract import RecorderContract, append, positions
@@ -100,6 +101,26 @@ def test_a_restart_of_the_server_between_two_commits_fails_neither(own_postgres)
     own_postgres.start()
     assert recorder.insert_batch([append(its_id, 1)]) == [2]
     recorder.close()
+
+
+def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_still_conflicts(recorder, monkeypatch):
+    """Decided again instead, a command that succeeded would be refused: a recording deleted just now is not found."""
+    contended, rows, lost = uuid4(), postgres._rows, []
+    recorder.insert_batch([append(contended, 0, state=b"earlier")])
+
+    def rows_and_then_lost(connection, statement, arguments=()):
+        found = rows(connection, statement, arguments)
+        if not lost:
+            lost.append(statement)
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return found
+
+    monkeypatch.setattr(postgres, "_rows", rows_and_then_lost)
+    its_id = uuid4()
+    outcomes = recorder.insert_batch([append(its_id, 0, 2), append(contended, 0), append(its_id, 2), append(its_id, 5)])
+    assert [outcomes[0], outcomes[2]] == [3, 4]
+    assert [type(outcomes[1]), type(outcomes[3])] == [VersionConflict, VersionConflict]
+    assert positions(recorder) == [1, 2, 3, 4]
 
 
 async def test_a_follower_is_woken_by_the_commits_of_other_processes(database, monkeypatch):
