@@ -1,9 +1,11 @@
 """What runs in a worker process: one job after another, as its parent sends them."""
 
+import ctypes
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from adapters.worker_errors import WorkerOutOfMemory
 from adapters.worker_memory import give_back_memory, limit_own_memory, own_peak_bytes
 
 _NICENESS = 10
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _MUCH_TO_RESERVE = 1 << 30
 """Far more is reserved than ever used, above all by FFmpeg, which takes it for damage when that is refused."""
@@ -39,13 +42,14 @@ class Ready:
     in_use_bytes: int | None
 
 
-def work(connection: "Connection[Any, Any]", preparation: Preparation) -> None:
-    """Do jobs until the parent closes the connection."""
+def work(connection: "Connection[Any, Any]") -> None:
+    """Do jobs until the parent closes the connection. Its first message is the process' `Preparation`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent closes in order
     os.nice(_NICENESS)  # requests are answered before recordings are transcribed
     for name in _THREAD_SETTINGS:
-        os.environ[name] = "1"  # the cores are shared by one process per slot
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+        os.environ[name] = "1"  # the cores are shared by one process per slot; numpy reads this when it is imported
+    _end_with_parent()
+    preparation: Preparation = connection.recv()
     if preparation.initializer is not None:
         preparation.initializer(*preparation.initargs)
     limit = _JobMemory(preparation.job_memory_bytes)
@@ -103,6 +107,15 @@ def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool,
 
 
 def _end_with_parent() -> None:
+    """End when the parent is gone, also while this process is stopped: Linux kills it then (the parent counts as gone
+    when the thread that started this process has ended); other systems continue a stopped process whose group has lost
+    its parent, as POSIX demands."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
+
+
+def _exit_after_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

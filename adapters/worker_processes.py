@@ -11,20 +11,31 @@ gigabyte. A process that keeps more than a quarter of it after a job is replaced
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from adapters.running_time import RunningTime
 from adapters.worker_errors import WorkerDied, WorkerError, WorkerOutOfMemory, WorkersClosed, WorkerTimedOut
 from adapters.worker_jobs import KEPT_SHARE, Preparation, Ready, work
 from adapters.worker_memory import in_use_bytes
 
-__all__ = ["WorkerDied", "WorkerError", "WorkerOutOfMemory", "WorkerProcesses", "WorkerTimedOut", "WorkersClosed"]
+__all__ = [
+    "RunningJob",
+    "WorkerDied",
+    "WorkerError",
+    "WorkerOutOfMemory",
+    "WorkerProcesses",
+    "WorkerTimedOut",
+    "WorkersClosed",
+]
 
 _R = TypeVar("_R")
 
@@ -58,11 +69,12 @@ class WorkerProcesses:
         function: Callable[..., _R],
         *args: Any,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - a process past it is killed, which no cancel scope does
+        on_start: Callable[["RunningJob"], None] | None = None,
     ) -> _R:
         """The function's result, or its own exception, from a worker process.
 
-        `timeout` counts from when a slot is free; after it, the process is killed. It is also killed when the caller is
-        cancelled.
+        `timeout` counts from when a slot is free, without the time for which the job is paused; after it, the process
+        is killed. It is also killed when the caller is cancelled. `on_start` is given the job when a slot is free.
 
         Raises: WorkerDied, WorkerTimedOut, WorkerOutOfMemory, WorkersClosed.
         """
@@ -70,6 +82,9 @@ class WorkerProcesses:
             if self._closed:
                 raise WorkersClosed
             worker = self._idle.pop() if self._idle else _Worker(self._preparation)
+            running = RunningJob(worker)
+            if on_start is not None:
+                on_start(running)
             self._busy.add(worker)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
             try:
@@ -80,6 +95,7 @@ class WorkerProcesses:
                 job.exception()  # it ended like any killed worker's job, and nobody else will retrieve that
                 raise
             finally:
+                running.end()
                 self._busy.discard(worker)
                 if worker.is_usable and not self._closed:
                     self._idle.append(worker)
@@ -108,6 +124,27 @@ class WorkerProcesses:
             worker.join()
 
 
+class RunningJob:
+    """A job that is under way, which can be paused. Used from one event loop."""
+
+    def __init__(self, worker: "_Worker") -> None:
+        self._worker: _Worker | None = worker
+
+    def pause(self) -> bool:
+        """Stop its process for now; it keeps its memory. Whether that was possible: only while the process is doing
+        the job, neither while it is starting nor when the job has ended."""
+        return self._worker is not None and self._worker.pause()
+
+    def resume(self) -> None:
+        if self._worker is not None:
+            self._worker.resume()
+
+    def end(self) -> None:
+        """The process is not this job's any more, and runs on in any case."""
+        self.resume()
+        self._worker = None
+
+
 class _Worker:
     """One process, for one job at a time."""
 
@@ -118,6 +155,9 @@ class _Worker:
         self._process: BaseProcess | None = None
         self._connection: Connection[Any, Any] | None = None
         self._killed = False
+        self._is_ready = False
+        self._has_job = False
+        self._running = RunningTime()
 
     @property
     def pid(self) -> int | None:
@@ -136,6 +176,7 @@ class _Worker:
             self.join()
             raise
         finally:
+            self._has_job = False
             if self._keeps_too_much():
                 self.kill()
                 self.join()
@@ -144,16 +185,15 @@ class _Worker:
         try:
             process, connection = self._started()
             connection.send((function, args))
-            deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+            self._running.restart()
+            self._has_job = True
             answer = None
             while answer is None:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                look = None if self._preparation.job_memory_bytes is None else _LOOK_SECONDS
-                seconds = min((each for each in (left, look) if each is not None), default=None)
-                if wait([connection, process.sentinel], seconds):
+                left = None if timeout is None else timeout.total_seconds() - self._running.seconds()
+                if wait([connection, process.sentinel], self._next_look_seconds(left)):
                     # Read even when only the sentinel is ready: a result may have been sent just before the end.
                     answer = self._read(connection)
-                elif left == 0.0 and timeout is not None:
+                elif timeout is not None and self._running.seconds() >= timeout.total_seconds():
                     raise WorkerTimedOut(timeout)
                 else:
                     self._check_memory()
@@ -165,6 +205,12 @@ class _Worker:
         result: _R = outcome
         return result
 
+    def _next_look_seconds(self, left: float | None) -> float | None:
+        """`left`: of the job's time, of which nothing goes by while it is paused."""
+        if self._preparation.job_memory_bytes is not None:
+            return _LOOK_SECONDS
+        return None if left is None else max(left, _LOOK_SECONDS)
+
     def _read(self, connection: "Connection[Any, Any]") -> tuple[bool, Any] | None:
         """The job's outcome; None for the message that the process is ready."""
         message = connection.recv()
@@ -172,6 +218,7 @@ class _Worker:
             answer: tuple[bool, Any] = message
             return answer
         self._begun_bytes = message.in_use_bytes
+        self._is_ready = True
         return None
 
     def _check_memory(self) -> None:
@@ -189,6 +236,29 @@ class _Worker:
         in_use = None if pid is None or begun is None else in_use_bytes(pid)
         return in_use is not None and begun is not None and in_use > begun + more_bytes
 
+    def pause(self) -> bool:
+        if not self._lock.acquire(blocking=False):  # its process is being started or ended
+            return False
+        try:
+            if self._killed or self._process is None or not (self._is_ready and self._has_job):
+                return False
+            self._running.stop()
+            self._signal(self._process, signal.SIGSTOP)
+            return True
+        finally:
+            self._lock.release()
+
+    def resume(self) -> None:
+        with self._lock:
+            self._running.go_on()
+            if self._process is not None:
+                self._signal(self._process, signal.SIGCONT)
+
+    def _signal(self, process: BaseProcess, number: signal.Signals) -> None:
+        if process.exitcode is None and process.pid is not None:  # else it is nobody's, or another's by now
+            with suppress(ProcessLookupError):  # another thread has just found that it ended
+                os.kill(process.pid, number)
+
     def kill(self) -> None:
         with self._lock:
             self._killed = True
@@ -205,6 +275,7 @@ class _Worker:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+        self._is_ready = False
 
     def _started(self) -> "tuple[BaseProcess, Connection[Any, Any]]":
         with self._lock:
@@ -216,9 +287,8 @@ class _Worker:
                 # Not "fork": the parent has threads, and a fork copies their locks in whatever state they are.
                 context = multiprocessing.get_context("spawn")
                 self._connection, theirs = context.Pipe()
-                self._process = context.Process(
-                    target=work, args=(theirs, self._preparation), name="tapedeck-worker", daemon=True
-                )
+                self._process = context.Process(target=work, args=(theirs,), name="tapedeck-worker", daemon=True)
                 self._process.start()
                 theirs.close()  # so that the connection ends with the process
+                self._connection.send(self._preparation)
             return self._process, self._connection

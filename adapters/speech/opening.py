@@ -26,6 +26,11 @@ class EngineSpec:
     largest_upload_bytes: int = 25_000_000
     timeout_seconds: float = 600.0
 
+    @property
+    def works_elsewhere(self) -> bool:
+        """Whether a worker process only waits for its answer, so that nothing is gained when that process is paused."""
+        return self.kind == "openai"
+
 
 @cache
 def build_engine(spec: EngineSpec) -> SpeechEngine:

@@ -1,4 +1,4 @@
-"""Recognition of speech that a client is waiting for: in its own worker processes, and refused when too much waits."""
+"""Recognition of speech that a client is waiting for: before other work, and refused when too much waits."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from adapters.blobs.port import StoredBlob
-from adapters.speech.opening import EngineSpec, build_engine, preload
+from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.port import require_language
 from adapters.speech.transcript import Transcript
 from adapters.worker_processes import WorkerProcesses
+from service.application.project_turns import Urgency
 from service.application.session_speech import ChunkOrder, transcribe_chunk
 from service.application.turns import Turns
 
@@ -30,25 +31,24 @@ MOST_PROJECTS_AT_ONCE = 4
 
 
 class LiveRecognition:
-    """A queue for `worker_count` workers, with fair `turns`.
+    """A queue for `worker_count` workers.
 
     Of each project, at most `most_waiting` wait besides those being served.
     """
 
     def __init__(
         self,
+        turns: Turns,
+        workers: WorkerProcesses,
         *,
         worker_count: int,
         most_waiting: int,
         blob_store_url: str,
         engine: EngineSpec,
-        job_memory_bytes: int | None = None,
     ) -> None:
-        """`job_memory_bytes`: as in `WorkerProcesses`."""
-        self.turns = Turns(worker_count)
-        self.workers = WorkerProcesses(
-            self.turns.places, initializer=preload, initargs=(engine,), job_memory_bytes=job_memory_bytes
-        )
+        """`turns`: at the `workers`."""
+        self._turns = turns
+        self._workers = workers
         self._worker_count = worker_count
         self._most = worker_count + most_waiting
         self._inside: Counter[str] = Counter()
@@ -90,9 +90,10 @@ class LiveRecognition:
             language=language,
             prefix=prefix,
         )
-        async with self.turns.turn(project):
-            return await self.workers.run(transcribe_chunk, order, timeout=CHUNK_TIMEOUT)
-
-    async def close(self) -> None:
-        """Stop the workers. Recognition under way ends with a WorkerError."""
-        await self.workers.close()
+        async with self._turns.turn(project, Urgency.LIVE) as turn:
+            return await self._workers.run(
+                transcribe_chunk,
+                order,
+                timeout=CHUNK_TIMEOUT,
+                on_start=None if self._spec.works_elsewhere else turn.is_used_by,
+            )

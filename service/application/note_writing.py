@@ -1,7 +1,6 @@
 """The note stage. It fails only if nothing can be stored."""
 
 import asyncio
-from datetime import timedelta
 from uuid import UUID
 
 from adapters.notes.extractive import ExtractiveNoteWriter
@@ -9,9 +8,9 @@ from domain.commands import RecordNote
 from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.note_attempts import written
-from service.application.stage_parts import Effort, StageParts, TookTooLong
+from service.application.stage_parts import Effort, Permit, StageParts, TookTooLong
 from service.application.stored_content import stored, transcript_of
-from service.application.turns import SHORT
+from service.application.turns import note_urgency
 
 
 class NoteWriting:
@@ -24,18 +23,18 @@ class NoteWriting:
     def effort(self, _: Recording) -> Effort:
         """How long a language model may take is the same for every note."""
         limit = self._parts.note_limit
-        return Effort(self._parts.note_turns, limit > SHORT, limit)
+        return Effort(self._parts.note_turns, note_urgency(limit), limit)
 
-    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordNote:
+    async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> RecordNote:
         """Raises: TookTooLong; BlobNotFound; StorageFull, StorageUnavailable."""
-        patience = asyncio.timeout(within.total_seconds())
+        patience = asyncio.timeout(permit.within.total_seconds())
         try:
             async with patience:
                 return await self._written(recording_id, recording)
         except TimeoutError:
             if not patience.expired():
                 raise
-            raise TookTooLong(within) from None
+            raise TookTooLong(permit.within) from None
 
     async def _written(self, recording_id: UUID, recording: Recording) -> RecordNote:
         parts, transcribed = self._parts, recording.transcribed

@@ -17,7 +17,7 @@ from service.application.note_orders import ordered_note_prefix
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import TookTooLong
 from service.application.stored_content import content_of, stored, transcript_of
-from service.application.turns import SHORT, Turns
+from service.application.turns import Turns, note_urgency
 
 
 class OrderCannotBeWritten(Exception):
@@ -67,7 +67,7 @@ class OrderWriting:
         """Raises: OrderCannotBeWritten; BlobNotFound; StorageFull, StorageUnavailable."""
         patience = asyncio.timeout(None)
         try:
-            async with self._turns.turn(ordered.tenant_id, is_long=self._limit > SHORT), patience:
+            async with self._turns.turn(ordered.tenant_id, note_urgency(self._limit)), patience:
                 patience.reschedule(asyncio.get_running_loop().time() + self._limit.total_seconds())
                 return await self._written(order_id, ordered)
         except TimeoutError:

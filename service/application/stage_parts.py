@@ -16,6 +16,7 @@ from domain.commands import EndStage
 from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
+from service.application.project_turns import Turn, Urgency
 from service.application.retry import RetryPolicy
 from service.application.turns import Turns
 
@@ -27,13 +28,21 @@ Order = TypeVar("Order")
 class Effort:
     """What a stage's work on one recording takes, by what is known before it.
 
-    `turns`: where it waits for its turn. `is_long`: whether it is known to take long. `limit`: after so much time it is
-    stopped, and the stage fails.
+    `turns`: where it waits for its turn. `urgency`: LONG if it is known to take long, LIVE if a caller waits for it.
+    `limit`: after so much time it is stopped, and the stage fails.
     """
 
     turns: Turns
-    is_long: bool
+    urgency: Urgency
     limit: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """To work on one recording for so long, without pauses. `turn`: can pause the work if it knows it."""
+
+    within: timedelta
+    turn: Turn
 
 
 class TookTooLong(Exception):
@@ -58,21 +67,20 @@ class Work(Protocol):
         """What the work on this recording takes."""
         ...
 
-    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> EndStage:
+    async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> EndStage:
         """Do it, and return the command that records it.
 
-        Raises: TookTooLong after `within`; AudioError, or a SpeechError or WorkerError that is not retryable, when
-        trying again cannot help; StorageFull, StorageUnavailable and their like, which are waited out; anything else is
-        tried again a few times.
+        Raises: TookTooLong after `permit.within`; AudioError, or a SpeechError or WorkerError that is not retryable,
+        when trying again cannot help; StorageFull, StorageUnavailable and their like, which are waited out; anything
+        else is tried again a few times.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageParts:
-    """`live_workers` serve recordings whose caller waits for the result: these do not queue behind long recordings.
+    """`turns` and `note_turns` say who is next at the workers and at the note writer.
 
-    `turns`, `live_turns` and `note_turns` say who is next at the workers, the live workers and the note writer.
     `scratch_dir`: where workers build files, on the disk where these stay. `note_policy`: how often the note writer
     is tried. `longest_recording`: what lasts longer is refused when it is stitched. The limits are those of a stage's
     work on one recording.
@@ -82,13 +90,11 @@ class StageParts:
     blob_store_url: str
     scratch_dir: Path
     workers: WorkerProcesses
-    live_workers: WorkerProcesses
     engine: EngineSpec
     language: str
     note_writer: NoteWriter
     note_policy: RetryPolicy
     turns: Turns
-    live_turns: Turns
     note_turns: Turns
     longest_recording: timedelta
     stitch_limit: timedelta
@@ -97,19 +103,18 @@ class StageParts:
     clock: Clock
     random: Random
 
-    def turns_for(self, recording: Recording) -> Turns:
-        return self.live_turns if _is_live(recording) else self.turns
+    def effort(self, recording: Recording, limit: timedelta, *, is_long: bool) -> Effort:
+        """Of work in a worker process. For a recording of samples, a caller waits: it does not queue behind others."""
+        if recording.opened.kind is RecordingKind.SAMPLES:
+            return Effort(self.turns, Urgency.LIVE, limit)
+        return Effort(self.turns, Urgency.LONG if is_long else Urgency.SHORT, limit)
 
     async def in_worker(
-        self, recording: Recording, function: Callable[[Order], R], order: Order, *, within: timedelta
+        self, function: Callable[[Order], R], order: Order, permit: Permit, *, can_be_paused: bool = True
     ) -> R:
         """The function's result, from a worker process. Raises: TookTooLong; what the function raises; WorkerError."""
-        workers = self.live_workers if _is_live(recording) else self.workers
+        on_start = permit.turn.is_used_by if can_be_paused else None
         try:
-            return await workers.run(function, order, timeout=within)
+            return await self.workers.run(function, order, timeout=permit.within, on_start=on_start)
         except WorkerTimedOut:
-            raise TookTooLong(within) from None
-
-
-def _is_live(recording: Recording) -> bool:
-    return recording.opened.kind is RecordingKind.SAMPLES
+            raise TookTooLong(permit.within) from None

@@ -24,7 +24,7 @@ from domain.events import MOST_DAMAGE, Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import made_prefix
-from service.application.stage_parts import Effort, StageParts
+from service.application.stage_parts import Effort, Permit, StageParts
 from service.application.worker_store import store_at
 
 LONG_BYTES = 1 << 28
@@ -74,9 +74,9 @@ class Stitching:
     def effort(self, recording: Recording) -> Effort:
         """How long its sound is, nobody knows yet: work that turns out to be long is begun anew as such."""
         size_bytes = sum(chunk.size_bytes for chunk in recording.chunks.values())
-        return Effort(self._parts.turns_for(recording), size_bytes > LONG_BYTES, self._parts.stitch_limit)
+        return self._parts.effort(recording, self._parts.stitch_limit, is_long=size_bytes > LONG_BYTES)
 
-    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordStitched:
+    async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
         float_units = chunks_of_float_units(chunks)
         async with _scratch(parts.scratch_dir) as scratch:
@@ -91,7 +91,7 @@ class Stitching:
                 float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
                 longest=parts.longest_recording,
             )
-            blob, stitched = await parts.in_worker(recording, stitch_blobs, order, within=within)
+            blob, stitched = await parts.in_worker(stitch_blobs, order, permit)
         return RecordStitched(
             at=parts.clock(),
             blob_key=blob.key,

@@ -16,7 +16,7 @@ from domain.languages import primary_language
 from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
-from service.application.stage_parts import Effort, StageParts
+from service.application.stage_parts import Effort, Permit, StageParts
 from service.application.worker_store import store_at
 
 LONG = timedelta(minutes=10)
@@ -61,15 +61,15 @@ class Transcribing:
         """By the duration of what was stitched. Of samples, most is recognized by then."""
         parts, stitched = self._parts, recording.stitched
         duration = timedelta(milliseconds=stitched.duration_ms) if stitched is not None else timedelta()
-        is_long = duration > LONG and recording.opened.kind is not RecordingKind.SAMPLES
         limit = min(LEAST_LIMIT + 3 * min(duration, parts.transcribe_limit), parts.transcribe_limit)
-        return Effort(parts.turns_for(recording), is_long, limit)
+        return parts.effort(recording, limit, is_long=duration > LONG)
 
-    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> RecordTranscribed:
+    async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> RecordTranscribed:
         parts, stitched = self._parts, recording.stitched
         if stitched is None:
             raise ValueError("only a stitched recording can be transcribed")
         language = recording.language_wanted or parts.language
+        in_worker = partial(parts.in_worker, can_be_paused=not parts.engine.works_elsewhere)
         common: dict[str, Any] = {
             "blob_store_url": parts.blob_store_url,
             "audio_key": stitched.blob_key,
@@ -79,10 +79,10 @@ class Transcribing:
         }
         if recording.opened.kind is RecordingKind.SAMPLES:
             session = SessionOrder(chunks=_words_stored(recording, language), **common)
-            blob, transcript = await parts.in_worker(recording, transcribe_stitched_session, session, within=within)
+            blob, transcript = await in_worker(transcribe_stitched_session, session, permit)
         else:
             function = transcribe_blob if recording.chunks_to_stitch() else transcribe_nothing
-            blob, transcript = await parts.in_worker(recording, function, TranscribeOrder(**common), within=within)
+            blob, transcript = await in_worker(function, TranscribeOrder(**common), permit)
         return RecordTranscribed(
             at=parts.clock(),
             blob_key=blob.key,

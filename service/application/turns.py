@@ -1,30 +1,38 @@
 """Fair turns at what is scarce, such as worker processes: between projects, and short work before long.
 
-- Short work waits for what runs, never for long work that waits. Long work never takes the last place: of several
-  places one is for short work only; where there is one place, long work has a second one to itself.
 - Of the projects that wait, the one that has used the places least lately is next. So a project with one recording
   waits for no queue of another's, however many recordings, keys or connections that has.
-- Long work that has waited for `PATIENCE` counts as short, so that it gets its turn however much short work comes.
+- It does not wait for what runs either, where that can be paused: work of a project that has used at least `HEAVIER`
+  times as much, and no less than `LIGHT_SECONDS`, is paused for it, and goes on afterwards.
+- Live work, whose caller waits for the result, comes before a project's other work, and pauses that of projects which
+  have used no less than half as much. A project's live work is never kept waiting by others for longer than
+  `LIVE_PATIENCE`.
+- Short work never waits for long work that waits. Long work never takes the last place: of several places one is for
+  short work only; where there is one place, long work has a second one to itself. Long work that has waited for
+  `PATIENCE` counts as short, so that it gets its turn however much short work comes.
 - Within a project, the first to come is the first to be served.
 """
 
 import asyncio
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from service.application.project_turns import QUANTUM_SECONDS, ProjectTurns, Turn, Urgency
+from service.application.turn_ranks import Rank, UnderWay
 
 SHORT = timedelta(minutes=3)
 """Work that takes longer than this is long. It is stopped then, and begun anew as long work."""
 
-PATIENCE = timedelta(hours=1)
+_MORE_PAUSED_FOR_LIVE = 1
+"""Live work is soon done, and finds somebody to pause however much is paused for others."""
 
-HALF_LIFE_SECONDS = 600.0
-"""What a project has used counts half after this time: nobody pays for yesterday, or saves for a rainy day."""
 
-_FORGOTTEN_SECONDS = 0.01
+def note_urgency(limit: timedelta) -> Urgency:
+    """Of writing a note, which may take so long."""
+    return Urgency.LONG if limit > SHORT else Urgency.SHORT
 
 
 class Turns:
@@ -33,108 +41,86 @@ class Turns:
     def __init__(self, count: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_short = count
         self._most_long = max(1, count - 1)
-        self.places = max(2, count)
-        """How many turns are taken at once at most."""
+        self._most_paused = count
+        self._places = max(2, count)
         self._clock = clock
-        self._projects: defaultdict[str, _Project] = defaultdict(_Project)
-        self._short_running = 0
-        self._long_running = 0
+        self._projects: defaultdict[str, ProjectTurns] = defaultdict(ProjectTurns)
+        self._next_look: asyncio.TimerHandle | None = None
+
+    @property
+    def most_begun(self) -> int:
+        """How much work is under way at once at most, with what is paused."""
+        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE
 
     @asynccontextmanager
-    async def turn(self, project: str, *, is_long: bool = False) -> AsyncIterator[None]:
-        """Wait for a place, which is the caller's until the block ends."""
-        wish = _Wish(is_long, self._clock(), asyncio.get_running_loop().create_future())
+    async def turn(self, project: str, urgency: Urgency = Urgency.SHORT) -> AsyncIterator[Turn]:
+        """Wait for a place, which is the caller's until the block ends. Work that can be paused is named to the turn:
+        `turn.is_used_by(work)`."""
         its = self._projects[project]
-        its.waiting(is_long).append(wish)
-        self._hand_out()
+        turn = Turn(urgency, self._clock())
+        its.waiting[urgency].append(turn)
         try:
-            await wish.granted
-            yield
+            self.look()
+            await turn.granted
+            yield turn
         finally:
-            self._leave(its, wish)
+            self._leave(its, turn)
 
-    def _leave(self, its: "_Project", wish: "_Wish") -> None:
+    def look(self) -> None:
+        """Give the places to those whose turn it is. It is done anyway whenever somebody comes or leaves, and once a
+        second while somebody waits."""
         now = self._clock()
-        if wish.began_at is None:  # its caller was cancelled while it waited
-            its.waiting(wish.is_long).remove(wish)
-        else:
-            its.running.remove(wish)
-            its.used.add(now - wish.began_at, now)
-            self._short_running -= not wish.is_long
-            self._long_running -= wish.is_long
+        while self._hand_out_one(now):
+            pass
+        if self._next_look is not None:
+            self._next_look.cancel()
+        waits = any(True for its in self._projects.values() for _ in its.next_turns())
+        self._next_look = asyncio.get_running_loop().call_later(QUANTUM_SECONDS, self.look) if waits else None
+
+    def _leave(self, its: ProjectTurns, turn: Turn) -> None:
+        now = self._clock()
+        its.end(turn, now)
         for name in [name for name, each in self._projects.items() if each.is_forgotten(now)]:
             del self._projects[name]
-        self._hand_out()
+        self.look()
 
-    def _hand_out(self) -> None:
-        now = self._clock()
-        while (found := min(self._candidates(now), default=None, key=lambda candidate: candidate.rank)) is not None:
-            wish = found.wish
-            found.its.waiting(wish.is_long).remove(wish)
-            wish.began_at = now
-            found.its.running.append(wish)
-            self._short_running += not wish.is_long
-            self._long_running += wish.is_long
-            wish.granted.set_result(None)
+    def _hand_out_one(self, now: float) -> bool:
+        waiting = sorted(self._waiting(now), key=lambda rank: rank.key)
+        if not waiting:
+            return False
+        under_way = UnderWay(self._projects.values(), now)
+        for rank in waiting:
+            if self._may_take_a_place(rank.turn, under_way) or self._pause_for(rank, under_way):
+                rank.turn.is_starved = rank.is_starved
+                rank.its.start(rank.turn, now)
+                return True
+        return False
 
-    def _candidates(self, now: float) -> "Iterator[_Candidate]":
-        """The first of each project's short and of its long work, if there is a place for it."""
-        if self._short_running + self._long_running >= self.places:
-            return
-        has_place = {False: self._short_running < self._most_short, True: self._long_running < self._most_long}
-        for its in self._projects.values():
-            for wish in (its.first(is_long=False), its.first(is_long=True)):
-                if wish is not None and has_place[wish.is_long]:
-                    is_later = wish.is_long and now - wish.since < PATIENCE.total_seconds()
-                    yield _Candidate(its, wish, (is_later, its.used_by(now), wish.since))
+    def _waiting(self, now: float) -> Iterator[Rank]:
+        return (Rank(its, turn, now) for its in self._projects.values() for turn in its.next_turns())
 
+    def _may_take_a_place(self, turn: Turn, under_way: UnderWay) -> bool:
+        """Who was paused for live work goes on before others begin, so that the next live work can pause somebody."""
+        goes_first = turn.has_begun or turn.is_live
+        return (goes_first or under_way.paused <= self._most_paused) and self._has_place(turn, under_way)
 
-@dataclass(slots=True, eq=False)
-class _Wish:
-    is_long: bool
-    since: float
-    granted: asyncio.Future[None]
-    began_at: float | None = None
+    def _has_place(self, turn: Turn, under_way: UnderWay, *, without: Turn | None = None) -> bool:
+        active = [each.turn.is_long for each in under_way.heaviest_first if each.turn is not without]
+        most = self._most_long if turn.is_long else self._most_short
+        return len(active) < self._places and active.count(turn.is_long) < most
 
+    def _pause_for(self, rank: Rank, under_way: UnderWay) -> bool:
+        """Whether there is a place now, because the work that has least right to go on stands still.
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    its: "_Project"
-    wish: _Wish
-    rank: tuple[bool, float, float]
-
-
-@dataclass(slots=True)
-class _Used:
-    """Seconds at places, each counting the less the longer ago it was."""
-
-    seconds: float = 0.0
-    counted_at: float = 0.0
-
-    def at(self, now: float) -> float:
-        return float(self.seconds * 0.5 ** ((now - self.counted_at) / HALF_LIFE_SECONDS))
-
-    def add(self, seconds: float, now: float) -> None:
-        self.seconds, self.counted_at = self.at(now) + seconds, now
-
-
-@dataclass(slots=True, eq=False)
-class _Project:
-    short: deque[_Wish] = field(default_factory=deque)
-    long: deque[_Wish] = field(default_factory=deque)
-    running: list[_Wish] = field(default_factory=list)
-    used: _Used = field(default_factory=_Used)
-
-    def waiting(self, is_long: bool) -> deque[_Wish]:
-        return self.long if is_long else self.short
-
-    def first(self, *, is_long: bool) -> _Wish | None:
-        """The first that waits; one whose caller is being cancelled is about to go."""
-        return next((wish for wish in self.waiting(is_long) if not wish.granted.done()), None)
-
-    def is_forgotten(self, now: float) -> bool:
-        return not (self.short or self.long or self.running) and self.used.at(now) < _FORGOTTEN_SECONDS
-
-    def used_by(self, now: float) -> float:
-        """Also by what runs, so that a project does not get all places while its first work is still under way."""
-        return self.used.at(now) + sum(now - wish.began_at for wish in self.running if wish.began_at is not None)
+        What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
+        """
+        most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
+        if under_way.paused + (not rank.turn.has_begun) > most:
+            return False
+        return any(
+            rank.may_pause(other)
+            and self._has_place(rank.turn, under_way, without=other.turn)
+            and other.turn.has_run_enough(under_way.now)
+            and other.its.pause(other.turn, under_way.now)
+            for other in under_way.heaviest_first
+        )

@@ -23,9 +23,10 @@ from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from service.application.clock import Clock
 from service.application.metrics import Metrics
+from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
-from service.application.stage_parts import Effort, TookTooLong, Work
+from service.application.stage_parts import Effort, Permit, TookTooLong, Work
 from service.application.stages import ProcessingStage
 from service.application.turns import SHORT
 from service.followers.jobs import OUT_OF_SERVICE, JobKind, Jobs
@@ -112,7 +113,7 @@ class StageFollower:
         if not self._stage.is_due(recording) or await self._is_due_by_a_later_event(recorded):
             return None
         effort = self._work.effort(recording)
-        return _Due(recording.opened.tenant_id, effort, effort.is_long, recording.edition)
+        return _Due(recording.opened.tenant_id, effort, effort.urgency, recording.edition)
 
     async def _is_due_by_a_later_event(self, recorded: RecordedEvent) -> bool:
         """Whether a later event made the stage due, such as a finalize: that one has a job of its own, with its own
@@ -151,21 +152,21 @@ class StageFollower:
 
     async def _in_its_turn(self, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
         """The work, done in a turn for short work if that may suffice, else in one for long work."""
-        if not due.is_long and due.effort.limit > SHORT:
+        if due.urgency is not Urgency.LONG and due.effort.limit > SHORT:
             try:
                 return await self._within(SHORT, recorded, due)
             except TookTooLong:
-                due.is_long = True
+                due.urgency = Urgency.LONG
                 logger.info("stage takes long; it is begun anew", extra=self._about(recorded))
         return await self._within(due.effort.limit, recorded, due)
 
     async def _within(self, limit: timedelta, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
-        async with due.effort.turns.turn(due.project, is_long=due.is_long):
+        async with due.effort.turns.turn(due.project, due.urgency) as turn:
             recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
             if not self._stage.is_due(recording):
                 return None
             due.edition = recording.edition
-            return await self._work.do(recorded.stream_id, recording, within=limit)
+            return await self._work.do(recorded.stream_id, recording, Permit(limit, turn))
 
     def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
         if isinstance(error, SpeechError):
@@ -191,7 +192,7 @@ class _Due:
 
     project: str
     effort: Effort
-    is_long: bool
+    urgency: Urgency
     edition: int
 
 

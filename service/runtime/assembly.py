@@ -35,7 +35,6 @@ from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.keyed_locks import KeyedLocks
 from service.application.lifecycle import Lifecycle
-from service.application.live_recognition import LiveRecognition
 from service.application.metrics import Metrics
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
@@ -72,11 +71,11 @@ from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
-from service.runtime.engines import order_writer, usable_engine
+from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
-from service.runtime.stage_work import open_stage_parts
+from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +140,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened_quotas = open_quotas(opened, settings, stores.log, metrics=metrics)
         quotas = opened_quotas.quotas
 
-        engine = usable_engine(settings)
-        recognition = LiveRecognition(
-            worker_count=settings.worker_count,
-            most_waiting=settings.section(DorsumSettings).dorsum_waiting,
-            blob_store_url=settings.blob_store_url,
-            engine=engine,
-            job_memory_bytes=settings.worker_memory_bytes,
-        )
-        opened.push_async_callback(recognition.close)
+        workers = open_workers(opened, settings)
+        recognition = live_recognition(settings, workers)
         settling = KeyedLocks()
         uploads = Uploads(
             stores.recordings,
@@ -179,7 +171,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
-                stores.recordings, engine=engine, language=settings.language, clock=clock
+                stores.recordings, engine=workers.engine, language=settings.language, clock=clock
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
@@ -201,15 +193,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        stage_parts = open_stage_parts(
-            opened,
-            settings,
-            blobs=stores.blobs,
-            recognition=recognition,
-            engine=engine,
-            clock=clock,
-            random=random,
-        )
+        stage_parts = stage_parts_of(settings, workers, blobs=stores.blobs, clock=clock, random=random)
         webhook_follower = WebhookFollower(
             stores.webhooks,
             stores.webhooks_thread,

@@ -79,7 +79,11 @@ class ServiceSettings(QuotaSettings):
     language: Annotated[LanguageTag, Field(description="spoken language, such as en, en-US or es-419")] = "en"
     workers: Annotated[
         int | None,
-        Field(ge=1, le=256, description="processes that stitch and transcribe; if unset, one fewer than cores"),
+        Field(
+            ge=1,
+            le=256,
+            description="recordings that are worked on at once, each in a process; if unset, one fewer than cores",
+        ),
     ] = None
     max_recording_hours: Annotated[
         float, Field(gt=0, le=1_000, description="longest recording, in hours; a longer one fails when it is stitched")

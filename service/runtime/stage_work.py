@@ -1,6 +1,7 @@
 """What the stages' work is built from: worker processes, turns at them, and limits, as the settings say."""
 
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
@@ -12,42 +13,68 @@ from service.application.live_recognition import LiveRecognition
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.turns import Turns
+from service.application.worker_store import open_ahead
+from service.dialects.dorsum.settings import DorsumSettings
 from service.runtime.data_dir import empty_scratch_dir
-from service.runtime.engines import note_writer
+from service.runtime.engines import note_writer, usable_engine
 from service.runtime.settings import Settings
 
 NOTES_AT_ONCE = 8
 """Notes that are written at the same time: each has a whole transcript in memory."""
 
 
-def open_stage_parts(
-    opened: AsyncExitStack,
-    settings: Settings,
-    *,
-    blobs: BlobStore,
-    recognition: LiveRecognition,
-    engine: EngineSpec,
-    clock: Clock,
-    random: Random,
-) -> StageParts:
-    """The parts, whose worker processes end with `opened`."""
-    turns = Turns(settings.worker_count)
-    workers = WorkerProcesses(
-        turns.places, initializer=preload, initargs=(engine,), job_memory_bytes=settings.worker_memory_bytes
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The worker processes, the engine that each has loaded, and who is next at them."""
+
+    turns: Turns
+    processes: WorkerProcesses
+    engine: EngineSpec
+
+
+def open_workers(opened: AsyncExitStack, settings: Settings) -> Workers:
+    """The processes end with `opened`; none is started yet."""
+    turns, engine = Turns(settings.worker_count), usable_engine(settings)
+    processes = WorkerProcesses(
+        turns.most_begun,
+        initializer=_prepare,
+        initargs=(engine, settings.blob_store_url),
+        job_memory_bytes=settings.worker_memory_bytes,
     )
-    opened.push_async_callback(workers.close)
+    opened.push_async_callback(processes.close)
+    return Workers(turns, processes, engine)
+
+
+def _prepare(engine: EngineSpec, blob_store_url: str) -> None:
+    """First thing in a worker process."""
+    open_ahead(blob_store_url)
+    preload(engine)
+
+
+def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:
+    return LiveRecognition(
+        workers.turns,
+        workers.processes,
+        worker_count=settings.worker_count,
+        most_waiting=settings.section(DorsumSettings).dorsum_waiting,
+        blob_store_url=settings.blob_store_url,
+        engine=workers.engine,
+    )
+
+
+def stage_parts_of(
+    settings: Settings, workers: Workers, *, blobs: BlobStore, clock: Clock, random: Random
+) -> StageParts:
     return StageParts(
         blobs=blobs,
         blob_store_url=settings.blob_store_url,
         scratch_dir=empty_scratch_dir(settings.data_dir),
-        workers=workers,
-        live_workers=recognition.workers,
-        engine=engine,
+        workers=workers.processes,
+        engine=workers.engine,
         language=settings.language,
         note_writer=note_writer(settings),
         note_policy=RetryPolicy(first=timedelta(milliseconds=500), attempts=settings.note_writer_attempts),
-        turns=turns,
-        live_turns=recognition.turns,
+        turns=workers.turns,
         note_turns=Turns(NOTES_AT_ONCE),
         longest_recording=timedelta(hours=settings.max_recording_hours),
         stitch_limit=timedelta(hours=settings.stitch_hours),

@@ -35,7 +35,7 @@ async def test_another_projects_recording_waits_for_no_bomb_and_a_deleted_bomb_e
             await asyncio.sleep(0.1)
     minute = await uploaded(honest, short_speech())
     assert (await honest.ended(minute))["status"] == "completed"
-    assert [(await hostile.get(bomb))["status"] for bomb in bombs] == ["processing"] * 3
+    assert {(await hostile.get(bomb))["status"] for bomb in bombs} <= {"uploaded", "processing"}
     busy = {worker.pid for worker in own_service.workers()}
     for bomb in bombs:
         assert (await hostile.call("DELETE", f"/v1/recordings/{bomb['id']}")).status in (200, 204)

@@ -5,16 +5,20 @@ from contextlib import ExitStack
 import pytest
 
 from adapters.speech.opening import EngineSpec
+from adapters.worker_processes import WorkerProcesses
 from service.application.live_recognition import MOST_PROJECTS_AT_ONCE, LiveRecognition, TooMuchWaiting
+from service.application.turns import Turns
 
 ENGINE = EngineSpec(kind="openai", model="m", base_url="http://127.0.0.1:1", api_key=None)
 
 
 @pytest.fixture
 async def recognition(tmp_path):
-    made = LiveRecognition(worker_count=1, most_waiting=2, blob_store_url=f"file://{tmp_path}", engine=ENGINE)
-    yield made
-    await made.close()
+    turns, workers = Turns(1), WorkerProcesses(1)
+    yield LiveRecognition(
+        turns, workers, worker_count=1, most_waiting=2, blob_store_url=f"file://{tmp_path}", engine=ENGINE
+    )
+    await workers.close()
 
 
 async def test_a_project_that_fills_its_places_is_sent_away_and_others_are_not(recognition):

@@ -20,6 +20,7 @@ from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.application.metrics import Metrics
+from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Effort, TookTooLong
@@ -42,10 +43,10 @@ class PlainWork:
         self.given = []
 
     def effort(self, _):
-        return Effort(self._turns, is_long=False, limit=self._limit)
+        return Effort(self._turns, Urgency.SHORT, self._limit)
 
-    async def do(self, recording_id, recording, *, within):
-        self.given.append(within)
+    async def do(self, recording_id, recording, permit):
+        self.given.append(permit.within)
         return await self._do(recording_id, recording)
 
 
@@ -465,7 +466,7 @@ async def test_work_under_way_ends_when_its_recording_is_deleted_and_frees_its_p
     assert ended.is_set()
 
     async def told():
-        return rig.gone == [bomb]
+        return set(rig.gone) == {bomb}
 
     await rig.until(told)
 
@@ -486,7 +487,7 @@ async def test_work_that_waits_for_its_turn_ends_when_its_recording_is_deleted(r
     await rig.recordings.execute(waiting, DeleteRecording(at=at(6)))
 
     async def told():
-        return rig.gone == [waiting]
+        return set(rig.gone) == {waiting}
 
     await rig.until(told)
     go_on.set()

@@ -15,7 +15,8 @@ from domain.events import Damage
 from domain.recording import Recording
 from service.application.blob_names import made_prefix
 from service.application.clock import Clock
-from service.application.stage_parts import Effort
+from service.application.project_turns import Urgency
+from service.application.stage_parts import Effort, Permit
 from service.application.stored_content import stored
 from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
@@ -37,10 +38,10 @@ class SimulatedStage:
         self._turns = turns
 
     def effort(self, _: Recording) -> Effort:
-        return Effort(self._turns, is_long=False, limit=timedelta(minutes=10))
+        return Effort(self._turns, Urgency.SHORT, timedelta(minutes=10))
 
-    async def do(self, recording_id: UUID, recording: Recording, *, within: timedelta) -> EndStage:
-        async with asyncio.timeout(within.total_seconds()):
+    async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> EndStage:
+        async with asyncio.timeout(permit.within.total_seconds()):
             return await self._do(recording_id, recording)
 
 

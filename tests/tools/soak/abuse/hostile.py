@@ -1,7 +1,8 @@
 """All attacks from a process of their own, so that what they cost here is not taken from the honest clients.
 
 It reads its plan from stdin, attacks until its time is over, and writes what was answered to stdout, both as JSON. An
-attacker has a machine of their own: on this one it takes little of the processors while others want them.
+attacker has a machine of their own: on this one it takes what the service and the honest clients leave of the
+processors.
 """
 
 import asyncio
@@ -25,7 +26,6 @@ from tests.tools.soak.abuse.calling import bearer, connected
 from tests.tools.soak.abuse.naming import LONGEST
 from tests.tools.soak.abuse.tally import Tally
 
-_NICENESS = 15
 _LAST_GO_SECONDS = 20
 """How long an attack's last go may take when the time is over; then it is cut off."""
 
@@ -109,8 +109,15 @@ async def receiver_that_never_answers() -> AsyncIterator[str]:
             writer.transport.abort()
 
 
+def _take_what_others_leave() -> None:
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
+
+
 def main() -> None:
-    os.nice(_NICENESS)
+    _take_what_others_leave()
     plan, tally = Plan.loaded(sys.stdin.buffer.read()), Tally()
     asyncio.run(attack_all(plan, tally))
     sys.stdout.buffer.write(orjson.dumps(tally.counts))

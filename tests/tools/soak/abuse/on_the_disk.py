@@ -1,5 +1,6 @@
 """Attacks on what is kept: bytes, events and rows that nobody ever takes away again."""
 
+import asyncio
 from uuid import uuid4
 
 from tests.tools.abuse.floods import Flood
@@ -10,7 +11,8 @@ from tests.tools.soak.abuse.operating import MEBIBYTE
 
 _OF_EACH = 10
 """Of everything that a flood makes more of, in one go."""
-_REPLACED = 100
+_REPLACED = 20
+_REPLACING = 5
 
 
 async def _flood(attacker: Attacker) -> None:
@@ -23,12 +25,13 @@ async def _flood(attacker: Attacker) -> None:
 
 
 async def _replacements(attacker: Attacker) -> None:
-    """Ever other bytes for the same chunk."""
+    """Ever other bytes for the same chunk, on several connections."""
     http, kept = attacker.caller.http, attacker.kept
     if "template" not in kept:
         kept["replacements"] = Replacements(attacker.caller.url, attacker.project.token)
         _, kept["template"] = await kept["replacements"].opened(http)
-    await kept["replacements"].replace(http, kept["template"], _REPLACED)
+    replacing = (kept["replacements"].replace(http, kept["template"], _REPLACED) for _ in range(_REPLACING))
+    await asyncio.gather(*replacing)
     for (status, code), times in kept["replacements"].outcomes.items():
         attacker.caller.count(f"{status} {code}".strip(), times)
     kept["replacements"].outcomes.clear()

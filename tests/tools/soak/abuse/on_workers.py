@@ -93,5 +93,11 @@ ON_WORKERS = (
         others=(*SUCCESS, "ended: completed", "failed (not_audio|unsupported_audio): "),
     ),
     Attack(name="long-recordings", again=_long_recordings, refusals=(), pause_seconds=5),
-    Attack(name="live-speech", again=_live_speech, refusals=("503 Too much speech is waiting",), at_once=20),
+    Attack(
+        name="live-speech",
+        again=_live_speech,
+        refusals=("503 Too much speech is waiting",),
+        others=(*SUCCESS, "507 The project's quota is N bytes"),
+        at_once=20,
+    ),
 )

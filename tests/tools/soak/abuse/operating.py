@@ -1,8 +1,11 @@
 """The settings of the service under attack, as a careful operator sets them whose tenants are not known to be honest,
 and the bounds that follow from them."""
 
+import os
+
 MEBIBYTE = 1024 * 1024
-WORKERS = 2
+WORKERS = max(1, (os.cpu_count() or 2) - 1)
+"""As the service itself chooses: a core is left for everything else that it does."""
 MAX_CHUNKS = 200
 QUOTA_BYTES = 48 * MEBIBYTE
 HELD_BYTES = 128 * MEBIBYTE

@@ -1,0 +1,56 @@
+"""Which turn comes before which, and which work may be paused for whose."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from service.application.project_turns import ProjectTurns, Turn
+
+PATIENCE = timedelta(hours=1)
+
+LIVE_PATIENCE = timedelta(seconds=30)
+
+HEAVIER = 2.0
+
+LIGHT_SECONDS = 10.0
+"""Projects that have used less than this lately take turns, but do not pause one another: each would take longer."""
+
+
+class Rank:
+    """How urgent a turn is, now. `used`: by its project. `is_starved`: live work that others keep waiting too long; it
+    is not paused for as long again."""
+
+    def __init__(self, its: ProjectTurns, turn: Turn, now: float) -> None:
+        self.its, self.turn, self.used = its, turn, its.used_by(now)
+        unserved = timedelta(seconds=now - max(turn.since, its.live_served_at(now)))
+        self.is_starved = (turn.is_live and unserved >= LIVE_PATIENCE) or _was_starved(turn, now)
+        self._is_later = turn.is_long and now - turn.since < PATIENCE.total_seconds()
+
+    @property
+    def key(self) -> tuple[bool, bool, float, float]:
+        """Of those that wait, the least is next. Who waits anew must have used clearly less than who has begun."""
+        favours = self.turn.has_begun + self.turn.is_live
+        return not self.is_starved, self._is_later, self.used / HEAVIER**favours, self.turn.since
+
+    def may_pause(self, active: "Rank") -> bool:
+        if self.is_starved or active.is_starved:
+            return self.is_starved and not active.is_starved
+        if self.turn.is_live and not active.turn.is_live:
+            return self.used < active.used * HEAVIER
+        return self.used < active.used / HEAVIER and active.used >= LIGHT_SECONDS
+
+
+def _was_starved(turn: Turn, now: float) -> bool:
+    """Whether it is active because it was starved, and has not run long since."""
+    since = turn.active_since
+    return turn.is_starved and since is not None and now - since < LIVE_PATIENCE.total_seconds()
+
+
+class UnderWay:
+    """What is active, and how many are paused, now."""
+
+    def __init__(self, projects: Iterable[ProjectTurns], now: float) -> None:
+        begun = [(its, turn) for its in projects for turn in its.begun]
+        active = (Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
+        self.now = now
+        self.heaviest_first = sorted(active, key=lambda rank: rank.used, reverse=True)
+        self.paused = len(begun) - len(self.heaviest_first)
