@@ -24,6 +24,7 @@ def bring_up_to_date(connection: Connection, part: str, steps: Sequence[str]) ->
     """
     if steps_done(connection, part) >= len(steps):
         return
+    patience, connection.answer_seconds = connection.answer_seconds, None
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -33,6 +34,7 @@ def bring_up_to_date(connection: Connection, part: str, steps: Sequence[str]) ->
         for number in range(steps_done(connection, part) + 1, len(steps) + 1):
             connection.execute(steps[number - 1])
             connection.execute("INSERT INTO tapedeck.schema_steps VALUES (%s, %s)", [part, number])
+    connection.answer_seconds = patience
 
 
 def steps_done(connection: Connection, part: str) -> int:
