@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "end_to_end/test_real_life_files.py",
     "end_to_end/test_memory.py",
     "end_to_end/test_suspect_chunks.py",
+    "end_to_end/test_postgres.py",
     "domain/test_life_table.py",
     "service/dialects/bota/test_webhooks.py",
     "guides/test_benches.py",

@@ -21,6 +21,9 @@ from adapters.postgres.schema import bring_up_to_date, steps_done
 T = TypeVar("T")
 
 _APPEND = "SELECT tapedeck.append_events_1(%b, %b::integer[], %b::bigint[], %b::integer[], %b::integer[], %b, %b)"
+_ALL_BEFORE_IS_SAFE = "SELECT pg_logical_emit_message(true, 'tapedeck', '')"
+"""An empty commit: it waits, as any other does, until all before it is where commits must be to be durable."""
+
 _STREAM = """
 SELECT version, topic, state, position FROM tapedeck.stored_events
 WHERE stream_id = %b AND version > %b ORDER BY version LIMIT %b
@@ -67,7 +70,8 @@ class PostgresLogRecorder:
             return cast("list[int | None]", outcomes)
 
         positions = self._run(commit)
-        if calls > 1:
+        if calls > 1 and None in positions:
+            self._run(lambda connection: _only_row(connection, _ALL_BEFORE_IS_SAFE))
             positions = [
                 self._position_of(append) if position is None else position
                 for append, position in zip(appends, positions, strict=True)

@@ -9,7 +9,7 @@ import psycopg
 
 from adapters.event_log.port import Heard
 from adapters.event_log.postgres_schema import CHANNEL
-from adapters.postgres.connections import Connection, connect, reason
+from adapters.postgres.connections import Connection, connect, is_away, reason
 
 SECONDS_BEFORE_CONNECTING_AGAIN = 1.0
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class PostgresListener:
-    """Listens from its creation until it is closed."""
+    """Listens from its creation until it is closed. That the server is away is said by those who use the log."""
 
     def __init__(self, url: str, heard: Heard) -> None:
         self._url = url
@@ -33,21 +33,21 @@ class PostgresListener:
         self._its_end.close()
 
     def _listen(self) -> None:
-        connected = True
+        has_said_so = False
         while True:
             try:
                 with connect(self._url) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
-                    if not connected:
+                    if has_said_so:
                         _log.info("hears of the event log's commits again")
-                    connected = True
+                    has_said_so = False
                     self._heard(_head(connection))
                     self._hear(connection)
                     return
             except psycopg.Error as error:
-                if connected:
+                if not has_said_so and not is_away(error):
                     _log.warning("cannot hear of the event log's commits, and looks for them: %s", reason(error))
-                connected = False
+                    has_said_so = True
             if self._must_end(SECONDS_BEFORE_CONNECTING_AGAIN):
                 return
 

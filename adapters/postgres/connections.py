@@ -18,7 +18,7 @@ LOCK_SECONDS = 10
 ANSWER_SECONDS = 15.0
 """How long a statement may take, as seen from here. A server that is stopped, or was cut off, tells nobody."""
 
-END_SECONDS = 5
+END_SECONDS = 5.0
 """How long to wait until the server has ended what a lost connection was doing."""
 
 SLOW_SECONDS = 1.0
@@ -175,7 +175,7 @@ class Connections:
 
     def _end(self, connection: Connection, backends: Sequence[str]) -> None:
         """Return when these have ended, whatever they were doing. Raises: NotEnded."""
-        found = connection.execute(_END, (END_SECONDS * 1_000, backends)).fetchone()
+        found = connection.execute(_END, (int(END_SECONDS * 1_000), backends)).fetchone()
         if found is None or not found[0]:
             raise NotEnded("what a lost connection was doing still runs on the server")
         with self._lock:
@@ -208,6 +208,11 @@ class Connections:
 def is_lost(connection: Connection, error: psycopg.Error) -> bool:
     """Whether another connection may do better."""
     return connection.closed or (error.sqlstate or "").startswith(_LOST)
+
+
+def is_away(error: psycopg.Error) -> bool:
+    """Whether the server could not be reached, or is about to end."""
+    return error.sqlstate is None or error.sqlstate.startswith(_LOST)
 
 
 def reason(error: psycopg.Error) -> str:

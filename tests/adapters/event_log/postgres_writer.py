@@ -1,7 +1,8 @@
 """A process that appends to streams of its own and one that all share, and prints what was acknowledged.
 
-`python -m tests.adapters.event_log.postgres_writer URL NAME COMMITS`. A line is an event's position and content. While
-the server is away it tries again, with new content each time: nobody knows whether an append that failed is in the log.
+`python -m tests.adapters.event_log.postgres_writer URL NAME COMMITS SECONDS`: SECONDS are how long it waits for an
+answer. A line is an event's position and content. While the server is away it says `0 unavailable` and tries again,
+with new content each time: nobody knows whether an append that failed is in the log.
 """
 
 import sys
@@ -13,6 +14,7 @@ from eventsourcing.persistence import StoredEvent
 
 from adapters.event_log.port import Append, LogUnavailable
 from adapters.event_log.postgres import PostgresLogRecorder
+from adapters.postgres import connections
 
 SHARED = uuid5(NAMESPACE_URL, "shared")
 
@@ -30,6 +32,7 @@ def main(url: str, name: str, commits: int) -> None:
         try:
             positions = recorder.insert_batch(appends)
         except LogUnavailable:
+            print(0, "unavailable", flush=True)
             versions = _as_soon_as_possible(lambda: {stream: len(recorder.select_events(stream)) for stream in streams})
             continue
         for append, position in zip(appends, positions, strict=True):
@@ -50,8 +53,10 @@ def _as_soon_as_possible(work):
         try:
             return work()
         except LogUnavailable:
+            print(0, "unavailable", flush=True)
             time.sleep(0.02)
 
 
 if __name__ == "__main__":
+    connections.ANSWER_SECONDS = float(sys.argv[4])
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

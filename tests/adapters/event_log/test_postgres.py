@@ -137,23 +137,48 @@ async def test_a_follower_is_woken_by_the_commits_of_other_processes(database, m
     await other.close()
 
 
-async def test_whoever_listens_hears_again_after_the_connection_was_lost_also_of_what_was_missed(
-    postgres, database, monkeypatch, caplog
-):
-    caplog.set_level(logging.INFO)
-    recorder, writer, heard = PostgresLogRecorder(database), PostgresLogRecorder(database), asyncio.Queue()
-    loop = asyncio.get_running_loop()
+@pytest.fixture
+async def heard(recorder):
+    """What the recorder hears, from its first connection on."""
+    heard, loop = asyncio.Queue(), asyncio.get_running_loop()
     recorder.listen(lambda position: loop.call_soon_threadsafe(heard.put_nowait, position))
     assert await heard.get() == 0
-    for (pid,) in postgres.execute(sql.SQL(LISTENERS)):
-        postgres.execute(sql.SQL("SELECT pg_terminate_backend({})").format(pid))
+    return heard
+
+
+def lose_listeners(server):
+    for (pid,) in server.execute(sql.SQL(LISTENERS)):
+        server.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(pid))
+
+
+async def test_whoever_listens_hears_again_after_the_connection_was_lost_also_of_what_was_missed(
+    postgres, database, heard, caplog
+):
+    """Without a word: whoever uses the log says so if it is away."""
+    caplog.set_level(logging.INFO)
+    lose_listeners(postgres)
+    writer = PostgresLogRecorder(database)
     writer.insert_batch([append(uuid4(), 0, 5)])
     while await heard.get() != 5:
         pass
+    writer.close()
+    assert caplog.text == ""
+
+
+async def test_whoever_cannot_listen_though_the_server_is_there_says_so_and_that_he_hears_again(
+    postgres, database, heard, caplog
+):
+    caplog.set_level(logging.INFO)
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute("ALTER TABLE tapedeck.stored_events RENAME TO elsewhere")
+        lose_listeners(postgres)
+        while "cannot hear of the event log's commits" not in caplog.text:
+            await asyncio.sleep(0.01)
+        administrator.execute("ALTER TABLE tapedeck.elsewhere RENAME TO stored_events")
+    assert await heard.get() == 0
     while "hears of the event log's commits again" not in caplog.text:
         await asyncio.sleep(0.01)
-    recorder.close()
-    writer.close()
+    assert len(caplog.records) == 2
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ WRITERS = ("one", "two", "three")
 class Writer:
     """A running `postgres_writer`, and what it was acknowledged so far: contents by position."""
 
-    def __init__(self, url: str, name: str, commits: int) -> None:
+    def __init__(self, url: str, name: str, commits: int, answer_seconds: float) -> None:
         self.acknowledged: dict[int, str] = {}
-        command = [sys.executable, "-m", "tests.adapters.event_log.postgres_writer", url, name, str(commits)]
+        self.failures = 0
+        arguments = (url, name, str(commits), str(answer_seconds))
+        command = [sys.executable, "-m", "tests.adapters.event_log.postgres_writer", *arguments]
         self._process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
@@ -27,7 +29,10 @@ class Writer:
     def _read(self) -> None:
         for line in self._process.stdout:
             position, content = line.strip().split(" ", 1)
-            self.acknowledged[int(position)] = content
+            if int(position):
+                self.acknowledged[int(position)] = content
+            else:
+                self.failures += 1
 
     @property
     def status(self) -> int | None:
@@ -50,9 +55,9 @@ class Writer:
 def start():
     started: list[Writer] = []
 
-    def start(url: str, commits: int) -> list[Writer]:
+    def start(url: str, commits: int, answer_seconds: float = 15) -> list[Writer]:
         PostgresLogRecorder(url).close()
-        started.extend(Writer(url, name, commits) for name in WRITERS)
+        started.extend(Writer(url, name, commits, answer_seconds) for name in WRITERS)
         return started
 
     yield start
@@ -101,6 +106,26 @@ async def test_what_was_acknowledged_outlives_any_kill_of_the_server(own_postgre
             await asyncio.sleep(0.005)
         own_postgres.kill()
         own_postgres.start()
+    assert [writer.ended() for writer in writers] == [0, 0, 0]
+    recorder, found = PostgresLogRecorder(database), []
+    while read_on(recorder, found):
+        pass
+    recorder.close()
+    assert_in_the_log(writers, found)
+
+
+async def test_a_server_that_is_stopped_and_goes_on_loses_and_doubles_nothing(own_postgres, start):
+    """Each writer is told that the log is unavailable. What it tried then is in the log once, or not at all."""
+    database = own_postgres.new_database()
+    writers = start(f"{database}?connect_timeout=2", 60, answer_seconds=0.5)
+    for stopped_after in (20, 200):
+        while sum(len(writer.acknowledged) for writer in writers) < stopped_after:
+            assert all(writer.status in (None, 0) for writer in writers)
+            await asyncio.sleep(0.005)
+        failures = {writer: writer.failures for writer in writers if writer.status is None}
+        with own_postgres.stopped_in_its_tracks():
+            while any(writer.failures == before and writer.status is None for writer, before in failures.items()):
+                await asyncio.sleep(0.005)
     assert [writer.ended() for writer in writers] == [0, 0, 0]
     recorder, found = PostgresLogRecorder(database), []
     while read_on(recorder, found):

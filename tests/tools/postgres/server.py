@@ -7,6 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -129,6 +131,24 @@ class PostgresServer:
                 raise TimeoutError(f"PostgreSQL's processes did not end: {its_processes}")
             time.sleep(0.005)
         self._process = None
+
+    @contextmanager
+    def stopped_in_its_tracks(self, only: int | None = None) -> Iterator[None]:
+        """A block in which its processes, or one of them, do nothing, as on a machine that hangs. Its port is open."""
+        if self._process is None:
+            raise ValueError("It does not run.")
+        self._process.suspend()  # first, so that it starts no further process meanwhile
+        suspended = [self._process, *self._process.children(recursive=True)]
+        if only is not None:
+            self._process.resume()
+            suspended = [process for process in suspended if process.pid == only]
+        for process in suspended:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in suspended:
+                process.resume()
 
     def close(self) -> None:
         """Kill it and remove its data."""
