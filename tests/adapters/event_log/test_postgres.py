@@ -2,6 +2,7 @@ import asyncio
 import logging
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ CREATE FUNCTION tapedeck.no_room() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER full_disk AFTER INSERT ON tapedeck.stored_events EXECUTE FUNCTION tapedeck.no_room();
 """
 ROOM = "DROP TRIGGER full_disk ON tapedeck.stored_events"
+APPEND_ONE = "SELECT tapedeck.append_events_1(ARRAY[%s::uuid], '{1}', '{0}', '{1}', '{1}', '{said}', ARRAY[%b::bytea])"
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN tapedeck_log' OR query LIKE 'SELECT max(position)%'"
 
 
@@ -68,6 +70,17 @@ def test_a_commit_that_waits_too_long_for_another_process_fails_and_later_ones_g
         stopped_process.rollback()
     assert recorder.insert_batch([append(uuid4(), 0)]) == [1]
     recorder.close()
+
+
+def test_a_commit_that_waited_for_another_process_comes_after_it(database, recorder):
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(APPEND_ONE, (uuid4(), b"{}"))
+        waiting = thread.submit(recorder.insert_batch, [append(uuid4(), 0)])
+        while other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+            assert not waiting.done()
+        other.commit()
+        assert waiting.result() == [2]
+    assert positions(recorder) == [1, 2]
 
 
 def test_positions_have_no_gap_after_a_commit_that_failed(database, recorder):
