@@ -13,6 +13,7 @@ from tests.end_to_end.service_process import ServiceProcess
 from tests.places import REPOSITORY
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
+from tests.tools.postgres.certificates import Certificates, new_certificates
 from tests.tools.postgres.programs import NoPostgres
 from tests.tools.postgres.server import PostgresServer
 
@@ -130,10 +131,24 @@ def own_postgres(breakable_postgres: PostgresServer) -> PostgresServer:
     return breakable_postgres if breakable_postgres.is_running else breakable_postgres.start()
 
 
-def open_postgres() -> PostgresServer:
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    """Those of `postgres_with_tls`."""
+    return new_certificates()
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tls(certificates: Certificates) -> Iterator[PostgresServer]:
+    """A running PostgreSQL that offers TLS. Its `url` says nothing of that."""
+    server = open_postgres(certificates)
+    yield server.start()
+    server.close()
+
+
+def open_postgres(certificates: Certificates | None = None) -> PostgresServer:
     """Skips the test where PostgreSQL cannot run; in CI nothing is left out."""
     try:
-        return PostgresServer()
+        return PostgresServer(certificates=certificates)
     except NoPostgres as missing:
         if os.environ.get("CI") == "true":
             raise

