@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-words kafka format lock schemas clean
+.PHONY: help run demo test test-slow soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ soak-ingest: .venv/installed ## kill -9 the service 200 times under load; store 
 
 bench-kafka: .venv/installed ## compare the publisher with a bare producer; measure how long consumers wait
 	@$(BIN)/python -m tests.tools.bench.kafka
+
+bench-scale: .venv/installed ## compare the log in PostgreSQL with a bare insert, with 1 to 8 writing processes
+	@$(BIN)/python -m tests.tools.bench.scale
 
 bench-words: .venv/installed ## count the words that the engine gets right, beside plain faster-whisper; ARGS=--help
 	@$(BIN)/python -m tests.tools.bench.words $(ARGS)

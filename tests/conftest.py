@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the service as a process, and a real Apache Kafka, each one for the whole run."""
+"""What tests share, each one for the whole run: the service as a process, a real Kafka, a real PostgreSQL."""
 
 import asyncio
 import os
@@ -13,6 +13,9 @@ from tests.end_to_end.service_process import ServiceProcess
 from tests.places import REPOSITORY
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
+from tests.tools.postgres.certificates import Certificates, new_certificates
+from tests.tools.postgres.programs import NoPostgres
+from tests.tools.postgres.server import PostgresServer
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its own, which is patient, too
@@ -37,6 +40,7 @@ LONGEST_FIRST = (
     "end_to_end/test_real_life_files.py",
     "end_to_end/test_memory.py",
     "end_to_end/test_suspect_chunks.py",
+    "end_to_end/test_postgres.py",
     "domain/test_life_table.py",
     "service/dialects/bota/test_webhooks.py",
     "guides/test_benches.py",
@@ -96,3 +100,56 @@ def open_broker(tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"needs a real Kafka: {missing}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL that no test harms. Each test takes a `database` of its own."""
+    server = open_postgres()
+    yield server.start()
+    server.close()
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a new, empty database of PostgreSQL."""
+    url = postgres.new_database()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def breakable_postgres() -> Iterator[PostgresServer]:
+    server = open_postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def own_postgres(breakable_postgres: PostgresServer) -> PostgresServer:
+    """A running PostgreSQL to be stopped, killed and started again by the test, which may leave it down."""
+    return breakable_postgres if breakable_postgres.is_running else breakable_postgres.start()
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    """Those of `postgres_with_tls`."""
+    return new_certificates()
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tls(certificates: Certificates) -> Iterator[PostgresServer]:
+    """A running PostgreSQL that offers TLS. Its `url` says nothing of that."""
+    server = open_postgres(certificates)
+    yield server.start()
+    server.close()
+
+
+def open_postgres(certificates: Certificates | None = None) -> PostgresServer:
+    """Skips the test where PostgreSQL cannot run; in CI nothing is left out."""
+    try:
+        return PostgresServer(certificates=certificates)
+    except NoPostgres as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"needs a real PostgreSQL: {missing}")

@@ -1,1 +1,1 @@
-"""The event log: `log` is the asyncio front, `mapper` the stored form, `sqlite` the embedded profile's recorder."""
+"""The event log: `log` is the asyncio front, `mapper` the stored form, `sqlite` and `postgres` the recorders."""

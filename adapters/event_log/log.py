@@ -25,7 +25,7 @@ RECENT_EVENTS = 4_096
 """Events kept in memory after their commit: followers that keep up never read from the disk."""
 
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
-"""How often the log is checked for commits of other processes, which cannot wake this one."""
+"""How often the log is checked for commits of other processes that this one has not heard of."""
 
 SECONDS_BETWEEN_WAKES = 0.05
 """Under load, followers are woken once per this interval: waking all of them costs more than a commit. A caller that
@@ -73,6 +73,8 @@ class EventLog:
         self._recent: list[RecordedEvent] = []
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
+        self._heard_head = self._head
+        self._listens = False
         self._woken_at = 0.0
         self._waking: asyncio.Handle | None = None
 
@@ -125,6 +127,7 @@ class EventLog:
                 await self._commit(batch)
         finally:
             self._committing = None
+            self._hear(self._heard_head)
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         chains = _chains(batch)
@@ -151,6 +154,7 @@ class EventLog:
             self._on_commit(len(batch), committed)
         if self._on_commit_bytes is not None and committed_bytes:
             self._on_commit_bytes(committed_bytes)
+        self._head = max(self._head, self._heard_head)
         self._wake_soon()
 
     def _make_durable(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
@@ -181,6 +185,25 @@ class EventLog:
         if len(self._recent) > 2 * RECENT_EVENTS:
             del self._recent[: len(self._recent) - RECENT_EVENTS]
         self._head = max(self._head, last_position)
+
+    def _listen(self) -> None:
+        """Hear of the commits of other processes, if the store can tell of them."""
+        if self._listens:
+            return
+        self._listens = True
+        loop = asyncio.get_running_loop()
+
+        def heard(position: int) -> None:
+            loop.call_soon_threadsafe(self._hear, position)
+
+        self._recorder.listen(heard)
+
+    def _hear(self, position: int) -> None:
+        self._heard_head = max(self._heard_head, position)
+        # During a commit it may be this process's own, which is read from memory once its outcome is here.
+        if self._committing is None and self._heard_head > self._head:
+            self._head = self._heard_head
+            self._wake_soon()
 
     def _wake_soon(self) -> None:
         loop = asyncio.get_running_loop()
@@ -244,6 +267,7 @@ class EventLog:
 
     async def wait_for_growth(self, after: int) -> None:
         """Return when there may be events after position `after`; at the latest when it is worth checking again."""
+        self._listen()
         grown = self._grown
         if self._head > after:
             return

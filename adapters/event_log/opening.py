@@ -1,6 +1,6 @@
 """Opens the event log that a URL names: the only place that knows which event stores there are, and where.
 
-`sqlite:///PATH` is one file, which holds the log and its snapshots.
+`sqlite:///PATH` is one file, `postgresql://…/DATABASE` one database; either holds the log and its snapshots.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.event_log.port import LogRecorder, LogUnavailable
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
-from adapters.event_log.url import sqlite_path
+from adapters.event_log.url import is_postgres, place_of, sqlite_path
 from adapters.private_files import make_private_directory
 
 
@@ -35,15 +35,19 @@ class NoEventLog(Exception):
 
 
 def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
-    """The log that the URL names; if there is none, it is created, with a private directory around it.
+    """The log that the URL names; if there is none, it is created: a file with a private directory around it.
 
     Raises: NoEventLog instead, if it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
     """
-    path = sqlite_path(url)
     if must_exist:
         require_log(url)
-    else:
-        make_private_directory(path.parent)
+    if is_postgres(url):
+        from adapters.event_log import postgres  # noqa: PLC0415 - the embedded profile does without its import
+
+        log = postgres.PostgresLogRecorder(url)
+        return OpenedLog(log, SnapshotStore(postgres.PostgresSnapshotRecorder(log)))
+    path = sqlite_path(url)
+    make_private_directory(path.parent)
     recorder = SQLiteLogRecorder(path)
     try:
         return OpenedLog(recorder, SnapshotStore(SQLiteSnapshotRecorder(recorder)))
@@ -53,7 +57,12 @@ def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
 
 
 def require_log(url: str) -> None:
-    """Raises: NoEventLog if there is no log at the URL."""
-    path = sqlite_path(url)
-    if not path.exists():
-        raise NoEventLog(str(path))
+    """Raises: NoEventLog if there is no log at the URL; LogUnavailable if it cannot be asked."""
+    if is_postgres(url):
+        from adapters.event_log import postgres  # noqa: PLC0415
+
+        exists = postgres.has_log(url)
+    else:
+        exists = sqlite_path(url).exists()
+    if not exists:
+        raise NoEventLog(place_of(url))

@@ -4,7 +4,7 @@ One call inserts the appends of many streams in one transaction. An append whose
 out and reported, and does not affect the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -31,6 +31,10 @@ class LogUnavailable(Exception):
 
 class LogFull(LogUnavailable):
     """There is no room for the log to grow."""
+
+
+Heard = Callable[[int], None]
+"""Called from any thread with the position of an event that was committed, by this process or another."""
 
 
 class LogRecorder(Protocol):
@@ -67,4 +71,14 @@ class LogRecorder(Protocol):
         """The position of the last event; None (or 0) if there is none."""
         ...
 
-    def close(self) -> None: ...
+    def listen(self, heard: Heard) -> None:
+        """Call `heard` soon after each commit, also one of another process, until the recorder is closed.
+
+        Returns at once. Only one may listen. A commit may be missed, so who listens looks from time to time as well; a
+        store that cannot tell of commits calls nothing.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the store. Nothing is heard any more once this returns."""
+        ...

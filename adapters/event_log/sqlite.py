@@ -20,7 +20,7 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-from adapters.event_log.port import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.event_log.port import Append, Heard, LogFull, LogUnavailable, VersionConflict
 from adapters.sqlite_file import LOCK_TIMEOUT_SECONDS, connect
 
 _LARGEST = 2**63 - 1
@@ -150,6 +150,9 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
         )
         position, versions = cursor.fetchone()
         return position or 0, {by_hex[its_hex]: version or 0 for its_hex, version in orjson.loads(versions).items()}
+
+    def listen(self, heard: Heard) -> None:
+        """Do nothing: SQLite tells no process of the commits of others."""
 
     def close(self) -> None:
         self.datastore.close()

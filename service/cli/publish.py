@@ -35,7 +35,7 @@ async def _publish(settings: Settings) -> None:
     from adapters.event_log.opening import open_log  # noqa: PLC0415
     from adapters.positions import PositionStore  # noqa: PLC0415
     from service.application.metrics import Metrics  # noqa: PLC0415
-    from service.followers.supervision import keep_running  # noqa: PLC0415
+    from service.followers.supervision import Supervision  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
     from service.runtime.publishing import open_publisher  # noqa: PLC0415
 
@@ -44,7 +44,7 @@ async def _publish(settings: Settings) -> None:
     random = Random()  # noqa: S311 - for jitter
     publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())
     settle_collector()
-    publishing = asyncio.create_task(keep_running(publisher.name, publisher.run, random))
+    publishing = asyncio.create_task(Supervision(log, random).keep_running(publisher.name, publisher.run))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, publishing.cancel)
     await asyncio.wait([publishing])

@@ -1,4 +1,4 @@
-"""Keeps a follower running: an error it cannot handle is logged, and it starts again from its saved position."""
+"""Keeps followers running: an error that one cannot handle is logged, and it starts again from its saved position."""
 
 import asyncio
 import logging
@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
 
+from adapters.event_log.log import EventLog
+from adapters.event_log.port import LogFull, LogUnavailable
 from service.application.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
@@ -16,16 +18,50 @@ HEALTHY_SECONDS = 60
 RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=10))
 
 
-async def keep_running(name: str, run: Callable[[], Awaitable[None]], random: Random) -> None:
-    """Run until cancelled."""
-    clock = asyncio.get_running_loop()
-    delays = RESTARTS.delays(random)
-    while True:
-        began = clock.time()
+class Supervision:
+    """Of all followers of one process: while the log is unavailable they wait for it together, and one line says so."""
+
+    def __init__(self, log: EventLog, random: Random) -> None:
+        self._log = log
+        self._random = random
+        self._asking = asyncio.Lock()
+        self._answered_at = 0.0
+
+    async def keep_running(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run until cancelled."""
+        clock = asyncio.get_running_loop()
+        delays = RESTARTS.delays(self._random)
+        while True:
+            began = clock.time()
+            try:
+                await run()
+            except Exception as error:
+                if isinstance(error, LogUnavailable) and not isinstance(error, LogFull):
+                    await self._wait_for_the_log(error)
+                else:
+                    logger.exception("follower stopped; it starts again", extra={"follower": name})
+            if clock.time() - began > HEALTHY_SECONDS:
+                delays = RESTARTS.delays(self._random)
+            await asyncio.sleep(next(delays).total_seconds())
+
+    async def _wait_for_the_log(self, error: LogUnavailable) -> None:
+        """Return once it answers. The first that finds it unavailable says so, and asks for all."""
+        clock = asyncio.get_running_loop()
+        failed_at = clock.time()
+        async with self._asking:
+            if self._answered_at > failed_at:
+                return
+            logger.warning("followers wait for the event log", extra={"because": str(error)})
+            for delay in RESTARTS.delays(self._random):
+                await asyncio.sleep(delay.total_seconds())
+                if await self._answers():
+                    break
+            self._answered_at = clock.time()
+            logger.info("the event log answers; followers go on")
+
+    async def _answers(self) -> bool:
         try:
-            await run()
-        except Exception:
-            logger.exception("follower stopped; it starts again", extra={"follower": name})
-        if clock.time() - began > HEALTHY_SECONDS:
-            delays = RESTARTS.delays(random)
-        await asyncio.sleep(next(delays).total_seconds())
+            await self._log.refresh_head()
+        except LogUnavailable:
+            return False
+        return True

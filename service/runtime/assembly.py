@@ -65,7 +65,7 @@ from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.stage_follower import StageFollower
-from service.followers.supervision import keep_running
+from service.followers.supervision import Supervision
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
@@ -223,7 +223,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         followers.append((pruner.name, pruner.run))
-        tasks = [asyncio.create_task(keep_running(name, run, random), name=name) for name, run in followers]
+        supervision = Supervision(stores.log, random)
+        tasks = [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
         yield RunningService(
             parts=parts,

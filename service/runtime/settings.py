@@ -47,7 +47,12 @@ class ServiceSettings(QuotaSettings):
         str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
     ] = None
     database_url: Annotated[
-        str | None, Field(description="the event log: sqlite:///PATH; if unset, tapedeck.sqlite3 in DATA_DIR")
+        str | None,
+        Field(
+            description="the event log: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE; if unset, "
+            "tapedeck.sqlite3 in DATA_DIR",
+            repr=False,
+        ),
     ] = None
     blob_url: Annotated[
         str | None,
@@ -336,5 +341,5 @@ def _sentence(location: tuple[int | str, ...], problem: str, given: Any) -> str:
     if not location:
         return f"{problem}."
     name = f"TAPEDECK_{str(location[0]).upper()}"
-    shown = "" if any(secret in name for secret in ("KEY", "PASSWORD")) else f" is {given!r}, which"
+    shown = "" if any(secret in name for secret in ("KEY", "PASSWORD", "DATABASE_URL")) else f" is {given!r}, which"
     return f"{name}{shown} cannot be used: {problem[0].lower()}{problem[1:]}."

@@ -10,7 +10,7 @@ from tests.end_to_end.service_process import short_speech
 from tests.guides.guides import section
 from tests.guides.shell import make
 from tests.places import REPOSITORY
-from tests.tools.bench import deciding, lists, replaying, samples, searching, slices, uploading
+from tests.tools.bench import deciding, lists, replaying, samples, scale, searching, slices, uploading
 from tests.tools.bench import kafka as kafka_bench
 from tests.tools.bench.__main__ import BENCHES
 
@@ -83,6 +83,15 @@ async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path,
     shown = capsys.readouterr().out
     assert "20 events published" in shown
     assert "100 chunks at " in shown
+
+
+def test_make_bench_scale_compares_the_log_with_a_bare_insert(postgres, capsys):
+    assert postgres.is_running  # so there can be one of the bench's own, too
+    with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=2):
+        scale.main()
+    shown = capsys.readouterr().out
+    assert "2 writers: " in shown
+    assert shown.count("log : bare insert") == 2
 
 
 def test_the_guide_names_every_part_of_make_bench():

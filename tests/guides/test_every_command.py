@@ -18,6 +18,7 @@ MAKE = {
     "bench": "tests/guides/test_benches.py::test_each_part_of_make_bench_prints_its_measurements",
     "bench-ingest": "tests/guides/test_benches.py::test_make_bench_ingest_measures_or_says_what_it_needs",
     "bench-kafka": "tests/guides/test_benches.py::test_make_bench_kafka_measures_publishing_and_latency",
+    "bench-scale": "tests/guides/test_benches.py::test_make_bench_scale_compares_the_log_with_a_bare_insert",
     "bench-words": "tests/guides/test_benches.py::test_make_bench_words_measures_recordings_of_ones_own",
     "demo": CI,
     "format": "tests/guides/test_make.py::test_make_schemas_and_format_change_nothing_that_is_committed",

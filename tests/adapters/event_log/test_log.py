@@ -2,6 +2,7 @@ import asyncio
 import threading
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogFull, VersionConflict
+from adapters.event_log.postgres import PostgresLogRecorder
 from adapters.event_log.reader import StateAt
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from tests.domain.histories import chunk, opened
@@ -16,9 +18,17 @@ from tests.domain.histories import chunk, opened
 NO_TRACE = None
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_recorder(request, tmp_path):
+    """Opens the recorder of one log; called twice, it opens the same log twice."""
+    if request.param == "sqlite":
+        return partial(SQLiteLogRecorder, tmp_path / "log.sqlite3")
+    return partial(PostgresLogRecorder, request.getfixturevalue("database"))
+
+
 @pytest.fixture
-def recorder(tmp_path):
-    return SQLiteLogRecorder(tmp_path / "log.sqlite3")
+def recorder(open_recorder):
+    return open_recorder()
 
 
 @pytest.fixture
@@ -245,9 +255,9 @@ async def test_reading_gives_the_same_from_memory_and_from_disk(recorder, monkey
     await log.close()
 
 
-async def test_what_another_process_commits_is_followed_too_and_in_order(log, tmp_path, monkeypatch):
+async def test_what_another_process_commits_is_followed_too_and_in_order(log, open_recorder, monkeypatch):
     monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 0.01)
-    other = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = EventLog(open_recorder())
     for writer in (log, other, other, log, other):
         await writer.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
     seen = []

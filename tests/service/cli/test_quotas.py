@@ -146,7 +146,7 @@ def test_where_no_service_has_ever_run_nothing_is_made_and_the_setting_is_named(
     log = tmp_path / "data" / "tapedeck.sqlite3"
     assert (code, said) == (
         1,
-        f"Error: There is no event log at {log}; set TAPEDECK_DATA_DIR as for the service.\n",
+        f"Error: There is no event log at {log}; set TAPEDECK_DATA_DIR and TAPEDECK_DATABASE_URL as for the service.\n",
     )
     assert not (tmp_path / "data").exists()
 

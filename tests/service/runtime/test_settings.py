@@ -132,3 +132,16 @@ def test_room_for_too_few_bodies_is_refused_with_the_size_that_is_enough(given, 
     assert str(refused.value) == f"TAPEDECK_HELD_BYTES=1 is too small: it must be at least {least}."
     enough = int(least.split(",")[0])
     assert load_settings(held_bytes=enough, **given).held_bytes == enough
+
+
+def test_a_database_url_that_cannot_be_used_is_not_shown_since_it_may_have_a_password(monkeypatch):
+    monkeypatch.setenv("TAPEDECK_DATABASE_URL", "postgresql://tapedeck:secret@host")
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        "TAPEDECK_DATABASE_URL cannot be used: must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+    )
+
+
+def test_the_settings_as_text_have_no_password():
+    assert "secret" not in repr(load_settings(database_url="postgresql://tapedeck:secret@host/log"))

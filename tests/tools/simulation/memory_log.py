@@ -8,7 +8,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, OperationalError, StoredEvent
 
 from adapters.event_log.mapper import EventMapper, RecordedEvent
-from adapters.event_log.port import Append, LogFull, LogUnavailable, VersionConflict
+from adapters.event_log.port import Append, Heard, LogFull, LogUnavailable, VersionConflict
 from domain.events import RecordingEvent
 from domain.recording import Recording, evolve
 from tests.tools.simulation import faults as fault
@@ -115,6 +115,9 @@ class MemoryLogRecorder:
     def _may_fail(self) -> None:
         if self._faults.happens(fault.READ_UNAVAILABLE):
             raise OperationalError("the connection was lost")
+
+    def listen(self, heard: Heard) -> None:
+        """Do nothing: it cannot tell."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

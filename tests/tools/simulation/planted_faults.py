@@ -17,26 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools.simulation.log_faults import LOG_FAULTS
+from tests.tools.simulation.planted_fault import Fault
 
 COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml", "README.md")
-FAST_TESTS = (
-    "tests/domain",
-    "tests/service/followers",
-    "tests/service/application/test_recordings.py",
-    "-k",
-    "not test_publisher",
-)
 SEEDS = 600
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Replaces the one occurrence of `right` in `path` with `wrong`."""
-
-    name: str
-    path: str
-    right: str
-    wrong: str
 
 
 FAULTS = (
@@ -204,6 +189,7 @@ FAULTS = (
         "    if not (recording.has_its_file and command.total_chunks == 1):\n        _check",
         "    if True:\n        _check",
     ),
+    *LOG_FAULTS,
 )
 
 
@@ -213,7 +199,7 @@ class Verdict:
 
     fault: Fault
     simulation: str | None
-    fast_test: str | None
+    test: str | None
 
 
 def main() -> int:
@@ -222,17 +208,22 @@ def main() -> int:
     chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
     with tempfile.TemporaryDirectory() as directory:
         copy_to(Path(directory))
-        complaint = _noticed_by_simulation(Path(directory)) or _noticed_by_fast_tests(Path(directory))
+        complaint = None
+        if any(fault.is_simulated for fault in chosen):
+            complaint = _noticed_by_simulation(Path(directory))
+        for tests in sorted({fault.tests for fault in chosen}):
+            complaint = complaint or _noticed_by_tests(Path(directory), tests)
     if complaint:
         print(f"The tests already fail without a planted fault: {complaint}")
         return 1
     unnoticed = 0
     with ThreadPoolExecutor(2) as threads:
         for verdict in threads.map(try_out, chosen):
-            unnoticed += verdict.simulation is None and verdict.fast_test is None
+            unnoticed += verdict.simulation is None and verdict.test is None
             print(f"{verdict.fault.name} ({verdict.fault.path})")
-            print(f"    simulation: {verdict.simulation or 'not noticed'}")
-            print(f"    fast tests: {verdict.fast_test or 'not noticed'}", flush=True)
+            if verdict.fault.is_simulated:
+                print(f"    simulation: {verdict.simulation or 'not noticed'}")
+            print(f"    tests: {verdict.test or 'not noticed'}", flush=True)
     print(f"{len(chosen) - unnoticed} of {len(chosen)} planted faults were noticed")
     return 1 if unnoticed else 0
 
@@ -242,7 +233,8 @@ def try_out(fault: Fault) -> Verdict:
         copy = Path(directory)
         copy_to(copy)
         plant(fault, copy)
-        return Verdict(fault, _noticed_by_simulation(copy), _noticed_by_fast_tests(copy))
+        simulation = _noticed_by_simulation(copy) if fault.is_simulated else None
+        return Verdict(fault, simulation, _noticed_by_tests(copy, fault.tests))
 
 
 def copy_to(directory: Path) -> None:
@@ -269,8 +261,8 @@ def _noticed_by_simulation(copy: Path) -> str | None:
     return next((line[:150] for line in output.splitlines() if line.startswith("seed ")), None)
 
 
-def _noticed_by_fast_tests(copy: Path) -> str | None:
-    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *FAST_TESTS)
+def _noticed_by_tests(copy: Path, tests: tuple[str, ...]) -> str | None:
+    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *tests)
     failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
     return failed and failed[1]
 

@@ -23,7 +23,7 @@ from service.followers.expirer import Expirer
 from service.followers.projector import Projector
 from service.followers.stage_follower import StageFollower
 from service.followers.superseded_eraser import SupersededEraser
-from service.followers.supervision import keep_running
+from service.followers.supervision import Supervision
 from tests.tools.simulation import faults as fault
 from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
@@ -131,8 +131,9 @@ class Process:
             followers.append((follower.name, follower.run))
         if not self._follows:
             followers = followers[:1]  # queries of the view wait for their own process's projector
+        supervision = Supervision(self.log, random)
         for name, run in followers:
-            self._followers.append(world.loop.create_task(keep_running(name, run, random), name=name))
+            self._followers.append(world.loop.create_task(supervision.keep_running(name, run), name=name))
 
     def about_to_step(self) -> bool:
         """See `loop.Owner`."""

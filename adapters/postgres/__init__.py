@@ -1,0 +1,1 @@
+"""What all adapters of PostgreSQL share: connections that come back after a failure, and the schema's versions."""

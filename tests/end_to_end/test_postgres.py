@@ -1,0 +1,66 @@
+"""The service with its event log in PostgreSQL, as real processes: either of them is killed and started again."""
+
+import asyncio
+import hashlib
+import os
+from contextlib import contextmanager
+
+import pytest
+
+from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
+from tests.tools.postgres.server import PostgresServer
+
+WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
+
+
+@pytest.fixture
+def service(tmp_path, own_postgres):
+    service = ServiceProcess(tmp_path / "data", {"DATABASE_URL": f"{own_postgres.new_database()}?connect_timeout=2"})
+    yield service
+    service.kill()
+
+
+async def test_a_recording_goes_all_the_way_whichever_of_the_two_is_killed(service, own_postgres):
+    api = (await service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    await service.restart()
+    own_postgres.kill()
+    own_postgres.start()
+    assert (await api.finalize(recording, 3)).status == 200
+    await service.restart()
+    assert (await api.ended(recording))["status"] == "completed"
+    assert await api.event_types(recording) == WHOLE_LIFE
+    assert not (service.data_dir / "tapedeck.sqlite3").exists()
+
+
+@contextmanager
+def away(server):
+    server.stop()
+    yield
+    server.start()
+
+
+@pytest.mark.parametrize("interruption", [away, PostgresServer.stopped_in_its_tracks])
+async def test_while_the_database_is_away_uploads_get_a_503_and_afterwards_all_that_was_acknowledged_is_there(
+    service, own_postgres, interruption
+):
+    api = (await service.start()).api()
+    recording = await api.create()
+    chunks = [os.urandom(size) for size in (1, 70_000)]
+    assert (await api.put(recording, 1, chunks[0])).status == 200
+    with interruption(own_postgres):
+        refused = await api.put(recording, 2, chunks[1])
+        assert refused.status == 503
+        assert refused.headers["Retry-After"]
+    while (await api.put(recording, 2, chunks[1])).status == 503:
+        await asyncio.sleep(0.1)
+    assert await api.event_types(recording) == ["RecordingOpened", "ChunkStored", "ChunkStored"]
+    found = (await api.get(recording, "/chunks"))["data"]
+    assert [chunk["sha256"] for chunk in found] == [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
+
+
+async def test_no_line_of_the_service_s_has_the_database_s_password(service, own_postgres):
+    await service.start()
+    own_postgres.stop()
+    assert service.stop() == 0
+    assert "sesame" not in service.log_file.read_text()
