@@ -20,6 +20,7 @@ def service(tmp_path, own_postgres):
     service.kill()
 
 
+@pytest.mark.slow
 async def test_a_recording_goes_all_the_way_whichever_of_the_two_is_killed(service, own_postgres):
     api = (await service.start()).api()
     recording = await api.upload(slices(short_speech(), 3))
@@ -40,6 +41,7 @@ def away(server):
     server.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interruption", [away, PostgresServer.stopped_in_its_tracks])
 async def test_while_the_database_is_away_uploads_get_a_503_and_afterwards_all_that_was_acknowledged_is_there(
     service, own_postgres, interruption

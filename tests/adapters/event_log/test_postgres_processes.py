@@ -97,6 +97,7 @@ def test_a_reader_beside_several_writers_misses_nothing_and_finds_each_event_whe
     assert len(found) == sum(len(writer.acknowledged) for writer in writers)
 
 
+@pytest.mark.slow
 async def test_what_was_acknowledged_outlives_any_kill_of_the_server(own_postgres, start):
     database = own_postgres.new_database()
     writers = start(database, 60)
@@ -114,6 +115,7 @@ async def test_what_was_acknowledged_outlives_any_kill_of_the_server(own_postgre
     assert_in_the_log(writers, found)
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_stopped_and_goes_on_loses_and_doubles_nothing(own_postgres, start):
     """Each writer is told that the log is unavailable. What it tried then is in the log once, or not at all."""
     database = own_postgres.new_database()
