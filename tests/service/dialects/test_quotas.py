@@ -1,7 +1,6 @@
 """A project at its quotas, over each dialect: what is refused, how, and what goes on."""
 
 import asyncio
-import gc
 import gzip
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,7 +13,6 @@ import pytest
 from adapters.quotas import Quota, QuotaStore
 from domain.identity import recording_id
 from service.application import clock as clock_module
-from service.application.uploads import ArrivedChunk
 from service.dialects.dragon.names import recording_named, tenant_of_customer
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, keys_in, silence
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, development_token, ids
@@ -204,21 +202,6 @@ async def test_dragons_sessions_are_counted_with_their_changes_and_one_that_is_k
         assert "quota is 2 announcements of ambient sessions, and it has 2;" in refused.json["error"]
     assert (await dragon.end()).status == 200
     assert len(list(running.stores.blobs.keys("recordings/"))) == 1
-
-
-async def test_the_bytes_of_a_refused_chunk_are_not_held_until_cycles_are_looked_for(running, own):
-    """Each would be a megabyte: a client that goes on beyond its quota fills the memory faster than that happens."""
-    own.set_for(project_of(running), Quota.OPEN_RECORDINGS, 0)
-    dorsum = Dorsum(running.settings.base_url, keys_in(running.settings.data_dir))
-    sent = silence(41)
-    gc.collect()
-    gc.disable()
-    try:
-        assert (await dorsum.send(sent, previous_transcript="")).status == 429
-        held = [held for held in gc.get_objects() if type(held) is ArrivedChunk and held.content == sent.tobytes()]
-        assert held == []
-    finally:
-        gc.enable()
 
 
 async def test_dorsums_chunks_are_refused_and_one_that_is_stored_gets_its_answer_again(running, own):
