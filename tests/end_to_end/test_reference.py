@@ -216,6 +216,7 @@ def test_every_operation_answers_as_documented_whatever_it_is_asked(service, the
         ask()
 
 
+@pytest.mark.slow
 def test_enough_cases_were_tried_that_this_means_something():
     print(f"\n{sum(CASES.values())} cases over {len(CASES)} operations")
     assert sum(CASES.values()) >= LEAST_CASES
