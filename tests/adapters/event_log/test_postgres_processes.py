@@ -72,6 +72,14 @@ def read_on(recorder: PostgresLogRecorder, found: list[Notification]) -> bool:
     return bool(more)
 
 
+def whole_log(database: str) -> list[Notification]:
+    recorder, found = PostgresLogRecorder(database), []
+    while read_on(recorder, found):
+        pass
+    recorder.close()
+    return found
+
+
 def assert_in_the_log(writers: list[Writer], found: list[Notification]) -> None:
     assert [notification.id for notification in found] == list(range(1, len(found) + 1))
     contents = {notification.id: notification.state.decode() for notification in found}
@@ -108,11 +116,7 @@ async def test_what_was_acknowledged_outlives_any_kill_of_the_server(own_postgre
         own_postgres.kill()
         own_postgres.start()
     assert [writer.ended() for writer in writers] == [0, 0, 0]
-    recorder, found = PostgresLogRecorder(database), []
-    while read_on(recorder, found):
-        pass
-    recorder.close()
-    assert_in_the_log(writers, found)
+    assert_in_the_log(writers, whole_log(database))
 
 
 @pytest.mark.slow
@@ -129,8 +133,4 @@ async def test_a_server_that_is_stopped_and_goes_on_loses_and_doubles_nothing(ow
             while any(writer.failures == before and writer.status is None for writer, before in failures.items()):
                 await asyncio.sleep(0.005)
     assert [writer.ended() for writer in writers] == [0, 0, 0]
-    recorder, found = PostgresLogRecorder(database), []
-    while read_on(recorder, found):
-        pass
-    recorder.close()
-    assert_in_the_log(writers, found)
+    assert_in_the_log(writers, whole_log(database))
