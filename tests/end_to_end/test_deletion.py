@@ -9,6 +9,7 @@ import pytest
 from service.runtime.blob_check import check_blobs
 from service.runtime.settings import load_settings
 from tests.end_to_end.service_process import short_speech, slices
+from tests.files_on_disk import content_below, files_below
 
 
 async def begun(api):
@@ -55,7 +56,7 @@ async def test_deleted_in_any_state_it_is_not_found_any_more_and_its_bytes_are_g
 
     blobs = service.data_dir / "blobs"
     async with asyncio.timeout(60):
-        while [path for path in blobs.rglob(f"*{recording['id'][4:]}*/**/*") if path.is_file()]:
+        while any(recording["id"][4:] in path.parent.as_posix() for path in files_below(blobs)):
             await asyncio.sleep(0.01)
     assert len((await api.get(other, "/chunks"))["data"]) == 3
 
@@ -85,7 +86,7 @@ async def test_no_byte_of_a_deleted_recording_is_left_anywhere_while_its_neighbo
 
 def pieces_left(data_dir, bodies):
     """How many pieces of 1000 bytes of these bodies are in any file under the directory."""
-    content = b"".join(path.read_bytes() for path in data_dir.rglob("*") if path.is_file())
+    content = content_below(data_dir)
     return sum(body[start : start + 1_000] in content for body in bodies for start in range(0, len(body), 1_000))
 
 

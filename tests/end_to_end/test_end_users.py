@@ -5,6 +5,8 @@ from secrets import token_hex
 
 import pytest
 
+from tests.files_on_disk import content_below
+
 NOW = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 
 
@@ -106,7 +108,7 @@ async def test_what_was_known_of_an_erased_end_user_is_nowhere_in_the_data_direc
     recording = await project.create(end_user_id=answer.json["id"])
     gone = await project.call("DELETE", path)
     assert (gone.status, gone.body) == (204, b"")
-    content = b"".join(file.read_bytes() for file in service.data_dir.rglob("*") if file.is_file())
+    content = content_below(service.data_dir)
     assert [word for word in words if word.encode() in content] == []
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
         refused = await project.call(method, path, body=body)

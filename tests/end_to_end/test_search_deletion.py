@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.end_to_end.service_process import short_speech, slices
+from tests.files_on_disk import content_below
 
 LONG = 5
 """Shorter words may be there by chance."""
@@ -13,8 +14,7 @@ LONG = 5
 
 def words_left(data_dir, words, pattern="*"):
     """Those that are in any file, in any case and with any ending."""
-    paths = [path for path in data_dir.rglob(pattern) if path.is_file()]
-    content = b"".join(path.read_bytes() for path in paths).lower()
+    content = content_below(data_dir, pattern).lower()
     return [word for word in words if word[:LONG].encode() in content]
 
 

@@ -16,6 +16,7 @@ from adapters.search.digests import Digests, Owner
 from adapters.search.index import Changes, Forgotten, Indexed, SearchIndex
 from adapters.search.tables import Tables
 from adapters.search.words import indexed_words
+from tests.files_on_disk import content_below
 
 MINE = Owner("proj_1", "eu_1")
 SPOKEN = ["Penicillin gives me a rash.", "The rash went away after a week.", "See you next week then."]
@@ -222,14 +223,10 @@ def test_only_its_owner_can_read_the_file(index, tmp_path):
 DISTINCT = [f"zq{letter}xylophone{number}" for letter in "abcd" for number in range(20)]
 
 
-def content(folder):
-    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
-
-
 def test_no_word_is_ever_in_the_index_not_even_before_it_is_forgotten(index, tmp_path):
     put(index, said(" ".join(DISTINCT)))
     assert places(index, DISTINCT[7]) == [0]
-    there = content(tmp_path).lower()
+    there = content_below(tmp_path).lower()
     assert not [word for word in DISTINCT if word.encode() in there or word[4:].encode() in there]
     assert b"proj_1" not in there
     assert b"eu_1" not in there
@@ -240,7 +237,7 @@ def digests_left(index, folder, words):
     what it has in common with the term before it."""
     with closing(sqlite3.connect(folder / "search.sqlite3")) as reader:
         ((key,),) = reader.execute("SELECT key FROM search_state")
-    there = content(folder)
+    there = content_below(folder)
     found = Digests(MINE.key(key)).of(words)
     return sum(one in there or one.hex()[6:].encode() in there for one in found)
 

@@ -18,6 +18,7 @@ from service.application.recordings import Recordings
 from service.followers.eraser import EXPIRED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from tests.adapters.blobs.contract import noise, streamed
 from tests.domain.histories import EXPIRY, at, chunk, damaged, deleted, expired, finalized, opened, stitched
+from tests.files_on_disk import content_below
 
 RETENTION = timedelta(hours=1)
 
@@ -80,7 +81,7 @@ async def test_chunks_are_erased_when_their_retention_is_over_and_not_before(rig
     assert rig.chunks(first) == []
     assert len(rig.chunks(second)) == 1
     assert len(list(rig.blobs.keys(blob_prefix(first, "audio")))) == 1
-    on_disk = b"".join(path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file())
+    on_disk = content_below(tmp_path / "blobs")
     assert noise(5_000, 1)[:500] not in on_disk
     assert noise(5_000, 2) in on_disk
     assert await rig.erasures(first) == [(ErasedPart.CHUNKS, chunk(1).size_bytes)]

@@ -30,6 +30,7 @@ from tests.domain.histories import (
     opened,
     stitched,
 )
+from tests.files_on_disk import content_below
 from tests.tools.simulation.no_quotas import NO_QUOTAS
 
 RETENTION = timedelta(hours=2)
@@ -111,7 +112,7 @@ async def test_replaced_chunks_are_erased_together_and_in_one_event(rig):
     await rig.erase_all_that_is_due()
     assert rig.keys(its_id) == {newest}
     assert await rig.erasures(its_id) == [(ErasedPart.SUPERSEDED, 49_000)]
-    on_disk = b"".join(path.read_bytes() for path in (rig.folder / "blobs").rglob("*") if path.is_file())
+    on_disk = content_below(rig.folder / "blobs")
     assert not any(noise(1_000, number)[:200] in on_disk for number in range(49))
     recording = await rig.recordings.find(its_id)
     assert (recording.kept_bytes, len(recording.superseded)) == (1_000, 0)

@@ -2,24 +2,19 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import aiohttp
 
 from service.application import clock as clock_module
 from service.application.blob_names import recording_prefix
 from service.dialects.bota.identifiers import recording_id_of
+from tests.files_on_disk import disk_bytes
 from tests.service.dialects.shelf import credentials
 from tests.service.running_service import TurnedClock, running_service
 from tests.tools.abuse.replacements import Replacements
 
 CHUNK_BYTES = 20_000
 COUNT = 200
-
-
-def disk_bytes(folder: Path) -> int:
-    """The blocks that the files take, without the holes in them."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 async def test_replaced_bytes_are_given_back_to_the_disk(tmp_path, monkeypatch):

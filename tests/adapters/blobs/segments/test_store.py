@@ -16,6 +16,7 @@ from adapters.blobs.segments.file import segments_in
 from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.blobs.segments.writer import StagedBody
 from tests.adapters.blobs.contract import PREFIX, BlobStoreContract, described, noise, run, streamed, whole
+from tests.files_on_disk import content_below
 
 SEGMENT_BYTES = 64 * 1024
 
@@ -51,7 +52,7 @@ def segments(root: Path) -> list[int]:
 
 def is_anywhere(below: Path, body: bytes) -> bool:
     """Whether these bytes can be found in any file, as someone who has the disk would look for them."""
-    return any(body in path.read_bytes() for path in below.rglob("*") if path.is_file())
+    return body in content_below(below)
 
 
 async def stored(store: SegmentBlobStore, prefix: str, *bodies: bytes) -> list[str]:

@@ -19,6 +19,7 @@ import aiohttp
 from adapters.blobs.port import Staged
 from adapters.blobs.segments.store import SegmentBlobStore
 from tests.end_to_end.service_process import ServiceProcess
+from tests.files_on_disk import disk_bytes
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
 KILLS = int(os.environ.get("KILLS", "200"))
@@ -123,10 +124,6 @@ async def a_million_chunks(root: Path) -> None:
     )
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(root)], check=True)
     await store._files.close()
-
-
-def disk_bytes(root: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in root.rglob("*") if path.is_file())
 
 
 async def put_group(store: SegmentBlobStore, body: bytes, numbers: range) -> None:

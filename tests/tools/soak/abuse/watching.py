@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiohttp
 import psutil
 
 from tests.end_to_end.service_process import ServiceProcess
+from tests.files_on_disk import disk_bytes
 from tests.tools.peak_memory import peak_bytes
 from tests.tools.soak.abuse.operating import MEBIBYTE, MOST_KEPT_BYTES
 
@@ -69,15 +69,6 @@ def _look(service: ServiceProcess, taken: Taken, *, disk: bool) -> None:
 
 def has_ended(service: ServiceProcess) -> bool:
     return service.process is None or service.process.poll() is not None
-
-
-def disk_bytes(folder: Path) -> int:
-    """What the folder's files take on the disk, without the holes in them."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.stat().st_blocks * 512
-    return total
 
 
 async def defects(service: ServiceProcess) -> AsyncIterator[str]:
