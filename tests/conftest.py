@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.end_to_end.service_process import ServiceProcess
+from tests.left_out import skip_outside_ci
 from tests.places import REPOSITORY
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
@@ -97,9 +98,8 @@ def open_broker(tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:
     try:
         return KafkaBroker(tmp_path_factory.mktemp("kafka"))
     except NoKafka as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"needs a real Kafka: {missing}")
+        skip_outside_ci(f"needs a real Kafka: {missing}")
+        raise
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +150,5 @@ def open_postgres(certificates: Certificates | None = None) -> PostgresServer:
     try:
         return PostgresServer(certificates=certificates)
     except NoPostgres as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"needs a real PostgreSQL: {missing}")
+        skip_outside_ci(f"needs a real PostgreSQL: {missing}")
+        raise

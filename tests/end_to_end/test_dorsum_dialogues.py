@@ -2,9 +2,7 @@
 its section. Two are sent by the guide's own script under Node, as floats and as integers."""
 
 import asyncio
-import os
 import re
-import shutil
 import wave
 from uuid import UUID
 
@@ -16,6 +14,7 @@ from service.sample.word_error_rate import word_error_rate
 from tests.end_to_end.dorsum_client import CHUNK, Dorsum, sections_of, stitched_samples, stored_chunks
 from tests.guides.guides import block
 from tests.guides.shell import checkout, run
+from tests.left_out import needed
 from tests.tools import dialogues
 from tests.tools.bench.words.normalizer import normalized
 
@@ -43,16 +42,6 @@ SAID = {
         "Plan": ["increase the dose of your tablets", "test your blood again in three months"],
     },
 }
-
-
-def needed(program: str) -> str:
-    """Its path. In CI a missing program is an error; elsewhere the test is skipped, and says why."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail(f"{program} is not installed, and in CI this test must run.")
-    if found is None:
-        pytest.skip(f"{program} is not installed; this test plays a browser with it.")
-    return found
 
 
 def check_sections(name: str, found: dict[str, list[str]], transcript: str) -> None:
@@ -88,7 +77,7 @@ def check_quoted(sentences: list[str], transcript: str) -> None:
 
 @pytest.mark.parametrize(("name", "form"), [("chest_pain", "floats"), ("ear_infection", "integers")])
 async def test_the_guides_script_under_node_gets_words_transcript_and_note(service, tmp_path, name, form):
-    node = needed("node")
+    node = needed("node", "plays a browser")
     sound = dialogues.samples(name)
     with wave.open(str(tmp_path / "recording.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", "NONE"))

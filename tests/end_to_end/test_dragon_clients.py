@@ -3,8 +3,6 @@
 import asyncio
 import io
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from uuid import uuid4
@@ -14,19 +12,11 @@ import pytest
 
 from tests.end_to_end.dragon_client import AUDIO, SESSIONS, dragon_credentials, ended, ids, sha256
 from tests.end_to_end.service_process import short_speech
+from tests.left_out import needed
 
 PARTNER = Path(__file__).with_name("dragon_partner.mjs")
 CHUNK_BYTES = 64 * 1024
-
-
-def needed(program: str) -> str:
-    """Its path. In CI a missing program is an error; elsewhere the test is skipped, and says why."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail(f"{program} is not installed, and in CI this test must run.")
-    if found is None:
-        pytest.skip(f"{program} is not installed; this test plays a partner's client with it.")
-    return found
+PLAYED = "plays a partner's client"
 
 
 async def output(*command: str, folder: Path | None = None) -> str:
@@ -49,7 +39,7 @@ def short_opus() -> bytes:
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
 async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, api, tmp_path, backwards):
-    node = needed("node")
+    node = needed("node", PLAYED)
     audio = short_speech()
     (tmp_path / "recording").write_bytes(audio)
     correlation_id = f"node-{uuid4()}"
@@ -72,7 +62,7 @@ async def test_nodes_own_fetch_form_data_and_blob_get_to_a_transcript(service, a
 
 @pytest.mark.slow
 async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
-    curl, credentials = needed("curl"), dragon_credentials(service)
+    curl, credentials = needed("curl", PLAYED), dragon_credentials(service)
     audio, named = short_opus(), ids(credentials) | {"correlationId": f"curl-{uuid4()}"}
 
     async def answer(*arguments: str) -> str:
@@ -110,7 +100,7 @@ async def test_curl_gets_an_opus_file_to_a_transcript(service, api, tmp_path):
 
 
 async def test_a_large_chunk_from_curl_which_asks_before_it_sends_is_taken(service, api, tmp_path):
-    curl, credentials = needed("curl"), dragon_credentials(service)
+    curl, credentials = needed("curl", PLAYED), dragon_credentials(service)
     named = ids(credentials) | {"correlationId": f"curl-{uuid4()}", "recordingId": 1, "chunkId": 1}
     (tmp_path / "chunk.bin").write_bytes(bytes(5_000_000))
     granted = await output(

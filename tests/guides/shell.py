@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.service_process import short_speech
+from tests.left_out import skip_outside_ci
 from tests.places import REPOSITORY
 
 
@@ -46,9 +47,8 @@ def run(script: str, folder: Path, **environment: str) -> "subprocess.CompletedP
 def make(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Where make has not made `.venv` yet, which takes a minute and a network, the test is skipped; never in CI."""
     if not (REPOSITORY / ".venv/installed").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("in CI, make makes .venv before the tests run")
-        pytest.skip("needs the .venv that make makes")
+        skip_outside_ci("needs the .venv that make makes")
+        pytest.fail("in CI, make makes .venv before the tests run")
     # As it is: a pyproject.toml newer than it would have make empty the .venv that these tests run from.
     command = ["make", "--no-print-directory", "-o", ".venv/installed", *arguments]
     return subprocess.run(

@@ -1,13 +1,13 @@
 """A real browser: Debian's Chromium, driven by Playwright, which then downloads none of its own."""
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, async_playwright
+
+from tests.left_out import skip_outside_ci
 
 COMMANDS = ("chromium", "chromium-browser")
 FLAGS = (
@@ -30,9 +30,8 @@ def needed_chromium() -> Path:
     if found is not None:
         return Path(found)
     sentence = "needs the command chromium (Debian: apt-get install chromium)"
-    if os.environ.get("CI") == "true":
-        raise FileNotFoundError(sentence)
-    pytest.skip(sentence)
+    skip_outside_ci(sentence)
+    raise FileNotFoundError(sentence)
 
 
 def microphone(speech: Path) -> tuple[str, ...]:
