@@ -14,7 +14,7 @@ from eventsourcing.persistence import Notification, PersistenceError, StoredEven
 
 from adapters.event_log.port import Append, Heard, LogFull, LogUnavailable, VersionConflict
 from adapters.event_log.postgres_listener import PostgresListener
-from adapters.event_log.postgres_schema import PART, STEPS
+from adapters.event_log.postgres_schema import HEAD, PART, STEPS
 from adapters.postgres.connections import Connection, Connections, connect, reason
 from adapters.postgres.schema import bring_up_to_date, steps_done
 
@@ -105,9 +105,7 @@ class PostgresLogRecorder:
 
     def max_notification_id(self) -> int | None:
         """See `LogRecorder.max_notification_id`."""
-        (position,) = self._run(
-            lambda connection: _only_row(connection, "SELECT max(position) FROM tapedeck.stored_events")
-        )
+        (position,) = self._run(lambda connection: _only_row(connection, HEAD))
         return cast("int | None", position)
 
     def listen(self, heard: Heard) -> None:

@@ -8,7 +8,7 @@ from selectors import EVENT_READ, DefaultSelector
 import psycopg
 
 from adapters.event_log.port import Heard
-from adapters.event_log.postgres_schema import CHANNEL
+from adapters.event_log.postgres_schema import CHANNEL, HEAD
 from adapters.postgres.connections import Connection, connect, is_away, reason
 
 SECONDS_BEFORE_CONNECTING_AGAIN = 1.0
@@ -69,5 +69,5 @@ class PostgresListener:
 
 def _head(connection: Connection) -> int:
     """What was committed before it listened."""
-    found = connection.execute("SELECT max(position) FROM tapedeck.stored_events").fetchone()
+    found = connection.execute(HEAD).fetchone()
     return (found[0] or 0) if found is not None else 0

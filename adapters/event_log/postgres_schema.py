@@ -5,6 +5,9 @@ PART = "event log"
 CHANNEL = "tapedeck_log"
 """What LISTEN names: each commit sends the position of its last event there."""
 
+HEAD = "SELECT max(position) FROM tapedeck.stored_events"
+"""The position of the last event; null if there is none."""
+
 _TABLES = """
 CREATE TABLE tapedeck.stored_events (
     position  bigint PRIMARY KEY,

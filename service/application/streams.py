@@ -164,19 +164,13 @@ class Streams(Generic[S, C, E]):
                 await self._check_newest(stream_id, hot, decided_at)
             else:
                 state = hot.state = self._evolve(hot, events)
-                commit = hot.commit = self._log.append(
+                hot.commit = self._log.append(
                     stream_id, hot.version, events, trace_id=trace_id, rests_on=rests_on, after=after
                 )
                 if hot.version == 0:
-                    hot.opening = commit
+                    hot.opening = hot.commit
                 version = hot.version = hot.version + len(events)
-                try:
-                    await asyncio.shield(commit)
-                except asyncio.CancelledError:
-                    commit.add_done_callback(_seen)
-                    raise
-                finally:
-                    del commit
+                await _committed(hot.commit)
                 if version > hot.settled_version:
                     hot.settled, hot.settled_version = state, version
             assert state is not None  # noqa: S101 - every decision that is not refused leaves a state
@@ -344,6 +338,17 @@ class Streams(Generic[S, C, E]):
 
 def _is_committed(commit: asyncio.Future[int] | None) -> bool:
     return commit is None or (commit.done() and not commit.cancelled() and commit.exception() is None)
+
+
+async def _committed(commit: asyncio.Future[int]) -> None:
+    """Wait until a command's own append is durable. Raises: what committing raises."""
+    try:
+        await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        commit.add_done_callback(_seen)
+        raise
+    finally:
+        del commit  # as in `_settled`
 
 
 def _seen(commit: asyncio.Future[int]) -> None:

@@ -61,9 +61,11 @@ class _NoForm:
             beginning += piece
             if len(beginning) >= _LONGEST_BEGINNING or not _may_begin_a_form(beginning):
                 break
-        if _BEGINNING.match(beginning):
+        try:
+            check_is_no_form(beginning, self._wanted)
+        except FormNotTaken:
             await self._pieces.aclose()
-            raise FormNotTaken(self._wanted)
+            raise
         return beginning
 
 

@@ -207,9 +207,7 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-async def test_commits_are_heard_of_however_many_files_are_open(recorder, many_files):
-    heard, loop = asyncio.Queue(), asyncio.get_running_loop()
-    recorder.listen(lambda position: loop.call_soon_threadsafe(heard.put_nowait, position))
+async def test_commits_are_heard_of_however_many_files_are_open(many_files, recorder, heard):
     recorder.insert_batch([append(uuid4(), 0, 2)])
     async with asyncio.timeout(60):
         while await heard.get() != 2:

@@ -78,8 +78,8 @@ FAULTS = (
     Fault(
         "answered before the commit",
         "service/application/streams.py",
-        "                    await asyncio.shield(commit)\n",
-        "                    pass\n",
+        "                await _committed(hot.commit)\n",
+        "                pass\n",
     ),
     Fault(
         "an answer without events does not wait for what it rests on",
