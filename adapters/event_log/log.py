@@ -253,7 +253,10 @@ class EventLog:
         if recent and recent[0].position <= after + 1 <= recent[-1].position:
             offset = after + 1 - recent[0].position
             return recent[offset : offset + limit]
-        return await self._read(lambda: self._reader.after(after, limit=limit))
+        events = await self._read(lambda: self._reader.after(after, limit=limit))
+        if events:  # another process may have written more than is known here, and who reads on must find it
+            self._head = max(self._head, events[-1].position)
+        return events
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
         """Batches of events after position `after`, without end: those there are, then new ones, woken on commit."""

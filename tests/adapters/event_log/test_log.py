@@ -255,6 +255,18 @@ async def test_reading_gives_the_same_from_memory_and_from_disk(recorder, monkey
     await log.close()
 
 
+async def test_who_has_read_what_another_process_wrote_can_read_on_in_the_middle_of_it(log, open_recorder):
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    other, its_id = EventLog(open_recorder()), uuid4()
+    await other.append(its_id, 0, [opened()], trace_id=NO_TRACE)
+    await log.refresh_head()
+    await other.append(its_id, 1, [chunk(1)], trace_id=NO_TRACE)
+    await other.close()
+    found = await log.read(after=1)
+    assert [recorded.event for recorded in found] == [opened(), chunk(1)]
+    assert await log.read(after=2) == found[1:]
+
+
 async def test_what_another_process_commits_is_followed_too_and_in_order(log, open_recorder, monkeypatch):
     monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 0.01)
     other = EventLog(open_recorder())
