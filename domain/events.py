@@ -291,6 +291,27 @@ class NoteWritten(Event):
     fallback_reason: Annotated[str | None, Since(2)]
 
 
+AUTHOR: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@|/+-]{0,127}$"
+"""An id, as of a user's account. No name: it stays in the log when everything else is deleted."""
+
+Author = Annotated[str, Field(pattern=AUTHOR)]
+
+
+class NoteEdited(Event):
+    """A person stored the note anew, with other words. The notes of before are kept, the writer's own one, too.
+
+    `number` counts the edits of a recording, from 1 on. `author`: who edited it, as the caller says. `key_id`: the key
+    with which it was stored.
+    """
+
+    number: Positive
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    author: Author
+    key_id: str
+
+
 INTEGRITY_FAILURE: Final = "integrity_failure"
 """The `reason` of a `Failed`: the chunks' bytes do not have the MD5 that was declared."""
 
@@ -447,6 +468,7 @@ RecordingEvent = (
     | Stitched
     | Transcribed
     | NoteWritten
+    | NoteEdited
     | Failed
     | RetryRequested
     | TranscriptionRequested
@@ -473,6 +495,7 @@ RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         Stitched,
         Transcribed,
         NoteWritten,
+        NoteEdited,
         Failed,
         RetryRequested,
         TranscriptionRequested,

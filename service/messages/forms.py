@@ -250,6 +250,14 @@ _ALL = (
         fallback_reason=_Told("why it is not the engine that was to write it; null when it is"),
     ),
     public_form(
+        events.NoteEdited,
+        "tapedeck.recording.note_edited.v1",
+        "A person stored the note anew, with other words; those of before are kept.",
+        number=_Told("counts the edits of the recording, from 1 on"),
+        author=_Told("who edited it, by an id that the caller gave", examples=["practitioner-17"]),
+        key_id=_Told("the key with which it was stored"),
+    ),
+    public_form(
         events.Failed,
         "tapedeck.recording.failed.v1",
         "A stage was given up after `attempts`. `reason` is a code; `message` one sentence without content.",

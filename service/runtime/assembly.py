@@ -36,6 +36,7 @@ from service.application.idempotency import Idempotency
 from service.application.keyed_locks import KeyedLocks
 from service.application.lifecycle import Lifecycle
 from service.application.metrics import Metrics
+from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
 from service.application.queries import Queries
@@ -175,6 +176,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
+            notes=Notes(stores.recordings, stores.blobs, quotas=quotas, settling=settling, clock=clock),
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
             webhooks=Webhooks(

@@ -62,6 +62,7 @@ from tests.domain.histories import (
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
     damaged,
+    edit_note,
     failure_facts,
     heard_facts,
 )
@@ -289,6 +290,9 @@ FAILURES = _with(
     attempts=st.integers(1, 9),
     edition=EDITIONS,
 )
+EDITS = st.builds(
+    edit_note, st.sampled_from("abc"), author=st.sampled_from(["dr-1", "dr-2"]), seen=st.none() | st.just([])
+)
 LANGUAGES = [None, "en", "en-US", "es-419", "es"]
 ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
     lambda wish, **facts: OrderNote(**wish, **facts),
@@ -325,6 +329,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(request_words, st.sampled_from(LANGUAGES), st.sampled_from([None, None, "deepgram"])),
     st.sampled_from([kind(at=START) for kind in (ask.RetryRecording, ask.ExpireRecording, ask.DeleteRecording)]),
     ERASINGS,
+    EDITS,
     openings(),
 )
 """Any command, at any moment that the caller sets."""
@@ -337,6 +342,8 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
         return draw(ERASINGS)
     if recording is None or phase is Phase.DELETED or choice % 3 == 0:
         return draw(COMMANDS)
+    if recording.note is not None and choice % 2:
+        return draw(EDITS)
     if choice % 10 == 7 and phase is not Phase.OPEN:
         return request_words(draw(st.sampled_from(LANGUAGES)))
     return _next_fitting(draw, recording, choice)
