@@ -75,6 +75,7 @@ class NoteOrderFollower:
             projects_of=Projects(log, recordings).of,
             log=log,
             positions=positions,
+            clock=clock,
             random=random,
             metrics=metrics,
         )
