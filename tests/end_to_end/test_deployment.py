@@ -29,6 +29,7 @@ MOST_EXPOSED = 20
 
 CLOSING_SECONDS = 30
 SECONDS = 300
+INSTALLING_SECONDS = 900
 UNPRIVILEGED = 10001
 
 
@@ -227,7 +228,7 @@ def build(folder):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=SECONDS,
+                timeout=INSTALLING_SECONDS,
             )
             assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
 
