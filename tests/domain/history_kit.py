@@ -280,9 +280,7 @@ ENDS = {
     Phase.TRANSCRIBING: _with(
         ask.RecordTranscribed, TRANSCRIBED_FACTS, confidence=st.none() | st.floats(0, 1), word_count=COUNTS
     ),
-    Phase.WRITING_NOTE: _with(
-        ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, unsupported_share=SHARES
-    ),
+    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, unsupported_share=SHARES),
 }
 FAILURES = _with(
     ask.RecordFailure,

@@ -1,0 +1,164 @@
+"""Whatever an endpoint answers, what a note shows has sources that hold; or there is no note, and a reason."""
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.notes.chat_endpoint import ChatEndpoint
+from adapters.notes.compared_words import compared_words
+from adapters.notes.note import Note, NoteNotWritten, Section
+from adapters.notes.openai_order_writer import OpenAIOrderWriter
+from adapters.notes.openai_writer import OpenAINoteWriter
+from adapters.notes.orders import ByPrompt, ByTemplate, OrderedNote
+from adapters.notes.templates import TEMPLATES
+from domain.events import NoteTemplate
+from tests.adapters.notes.endpoint import SAID, chat_endpoint, completion, stream
+from tests.adapters.notes.test_extractive import transcript_of
+
+TALK = transcript_of(*SAID, "Take 2 tablets a day.", "No.")
+WORDS = TALK.text.split()
+REASONS = {"note_writer_refused", "note_writer_unavailable", "note_unusable"}
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> str:
+    first = draw(st.integers(0, len(WORDS) - 1))
+    return " ".join(WORDS[first : first + draw(st.integers(1, 6))])
+
+
+QUOTES = quotes() | st.sampled_from(["", "no", "the patient has cancer", "your lungs are not clear"])
+CITES = st.fixed_dictionaries({"line": st.integers(-1, 7) | ANY_JSON, "quote": QUOTES | ANY_JSON})
+TEXTS = st.sampled_from(["Chest pain.", "2 tablets.", "3 tablets.", "", "  "]) | st.text(max_size=9)
+STATEMENTS = st.fixed_dictionaries({"cites": st.lists(CITES, max_size=3) | CITES, "text": TEXTS}) | TEXTS | ANY_JSON
+NOTES = st.fixed_dictionaries({section.value: st.lists(STATEMENTS, max_size=4) for section in Section})
+TEMPLATED = {
+    template: st.fixed_dictionaries({part.name: STATEMENTS | st.lists(STATEMENTS, max_size=3) for part in parts})
+    for template, parts in TEMPLATES.items()
+}
+ORDERED = st.one_of(*TEMPLATED.values()) | st.dictionaries(st.text(max_size=4), STATEMENTS | st.lists(STATEMENTS))
+
+
+@dataclass(frozen=True)
+class Way:
+    """In which an endpoint sends what its model wrote: a good one, or one of many bad ones."""
+
+    name: str
+    status: int
+    seed: int
+
+    def body(self, content: Any) -> Any:
+        text = json.dumps(content)
+        match self.name:
+            case "streamed":
+                return stream(content)
+            case "fenced":
+                return completion(f"Here it is:\n```json\n{text}\n```")
+            case "cut off":
+                return completion(text[: self.seed % (len(text) + 1)])
+            case "bytes":
+                return random.Random(self.seed).randbytes(self.seed % 300)
+            case "bare":
+                return content
+        return completion(text)
+
+
+WAYS = st.builds(
+    Way,
+    name=st.sampled_from(["plain"] * 6 + ["streamed", "fenced", "cut off", "bytes", "bare"]),
+    status=st.sampled_from([200] * 12 + [201, 204, 302, 400, 401, 413, 422, 429, 500, 503]),
+    seed=st.integers(0, 10**6),
+)
+PART_CHARACTERS = st.sampled_from([60, 16_000])
+any_answer = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@pytest.fixture
+async def endpoint():
+    async with chat_endpoint() as endpoint:
+        yield endpoint
+
+
+def chat(endpoint):
+    return ChatEndpoint(base_url=endpoint.url, model="m", api_key=None, timeout_seconds=60)
+
+
+def assert_says_why(error: NoteNotWritten) -> None:
+    assert error.reason in REASONS
+    assert error.is_retryable == (error.reason != "note_writer_refused")
+    assert "chest" not in str(error).lower()
+
+
+def assert_holds(text: str, sources) -> None:
+    """The numbers of a text are among the words of its sources, which there are."""
+    assert sources
+    said = [
+        each for source in sources for word in WORDS[source.from_word : source.to_word] for each in compared_words(word)
+    ]
+    assert said
+    assert "3" not in compared_words(text)
+    assert "2" in said or "2" not in compared_words(text)
+
+
+@any_answer
+@given(NOTES | ANY_JSON, WAYS, PART_CHARACTERS)
+async def test_a_note_shows_only_what_holds_or_there_is_none_and_a_reason(endpoint, content, way, part_characters):
+    endpoint.answers = [(way.status, way.body(content))]
+    try:
+        note = await OpenAINoteWriter(chat(endpoint), part_characters=part_characters).write(TALK)
+    except NoteNotWritten as error:
+        assert_says_why(error)
+        return
+    assert way.status == 200
+    assert any(note.sections.values())
+    for sentence in (sentence for section in Section for sentence in note.sections[section]):
+        assert_holds(sentence.text, (sentence.source, *sentence.further_sources))
+    assert 0 <= note.unsupported_share < 1
+    assert Note.from_json(note.to_json()) == note
+
+
+def values_in(output: Any) -> list[Any]:
+    if isinstance(output, dict):
+        return [value for each in output.values() for value in values_in(each)]
+    if isinstance(output, list):
+        return [value for each in output for value in values_in(each)]
+    return [] if output is None else [output]
+
+
+@any_answer
+@given(
+    ORDERED | ANY_JSON,
+    st.sampled_from([ByPrompt("Anything else?"), *(ByTemplate(template) for template in NoteTemplate)]),
+    WAYS,
+    PART_CHARACTERS,
+)
+async def test_an_ordered_note_shows_only_what_holds_or_there_is_none_and_a_reason(
+    endpoint, content, wish, way, part_characters
+):
+    endpoint.answers = [(way.status, way.body(content))]
+    try:
+        note = await OpenAIOrderWriter(chat(endpoint), part_characters=part_characters).write(TALK, wish)
+    except NoteNotWritten as error:
+        assert_says_why(error)
+        return
+    assert way.status == 200
+    estimate = note.output.get("deal_probability") if isinstance(wish, ByTemplate) else None
+    shown = values_in({name: value for name, value in note.output.items() if value is not estimate})
+    assert len(shown) == len(note.sources) > 0
+    for each in note.sources:
+        value: Any = note.output
+        for step in each.path:
+            value = value[step]
+        for piece in str(value).split(" … "):
+            assert_holds(piece, each.sources)
+    assert 0 <= note.unsupported_share < 1
+    assert OrderedNote.from_json(note.to_json()) == note
