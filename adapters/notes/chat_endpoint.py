@@ -62,7 +62,7 @@ class ChatEndpoint:
             raise NoteWriterUnavailable("The note writer did not answer in time.") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise NoteWriterUnavailable(f"The connection to the note writer failed: {type(error).__name__}.") from error
-        return streamed(answer) if is_stream else completed(answer)
+        return await asyncio.to_thread(streamed if is_stream else completed, answer)
 
 
 def _require_success(status: int) -> None:

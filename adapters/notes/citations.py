@@ -15,6 +15,7 @@ from adapters.notes.compared_words import compared_words
 from adapters.notes.note import Source, Unsupported
 from adapters.notes.numbered_lines import NumberedLine
 from adapters.notes.said_numbers import are_all_said
+from domain.languages import primary_language
 
 MOST_CITATIONS = 8
 """Of one statement."""
@@ -36,9 +37,9 @@ class Lookup(NamedTuple):
 class CitedLines:
     """The lines that a model was given, to look up what it cites of them."""
 
-    def __init__(self, lines: Sequence[NumberedLine], *, is_english: bool) -> None:
+    def __init__(self, lines: Sequence[NumberedLine], *, language: str) -> None:
         self._numbers = {line.number for line in lines}
-        self._is_english = is_english
+        self._is_english = primary_language(language) == "en"
         self._places = list(_places(lines))
         self._said = "".join(f" {place.word}" for place in self._places) + " "
         self._starts = list(accumulate((len(place.word) + 1 for place in self._places), initial=0))

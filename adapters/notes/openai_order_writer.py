@@ -17,7 +17,6 @@ from adapters.notes.asking_in_parts import asked_in_parts
 from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.citations import CitedLines
 from adapters.notes.cited_values import Supported, merged, once, plain
-from adapters.notes.extractive import is_english
 from adapters.notes.note import NoteUnusable
 from adapters.notes.numbered_lines import NumberedLine, transcript_in_parts
 from adapters.notes.orders import (
@@ -82,7 +81,7 @@ def _note(
     for lines, answer in zip(parts, answers, strict=True):
         if is_deeper(answer, MOST_OUTPUT_LEVELS + _LEVELS_OF_A_STATEMENT):
             raise NoteUnusable(_TOO_DEEP)
-        supported = Supported(CitedLines(lines, is_english=is_english(transcript)))
+        supported = Supported(CitedLines(lines, language=transcript.language))
         kept.append(_in_parts(wish, answer, supported) if isinstance(wish, ByTemplate) else _any(answer, supported))
         left_out += supported.left_out
     output, sources = plain(reduce(merged, kept, {}))

@@ -17,7 +17,6 @@ from adapters.notes.asking_in_parts import asked_in_parts
 from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.citations import CitedLines
 from adapters.notes.compared_words import compared_words
-from adapters.notes.extractive import is_english
 from adapters.notes.note import Note, NoteUnusable, Section, Sentence, UnsupportedStatement
 from adapters.notes.numbered_lines import NumberedLine, transcript_in_parts
 from adapters.notes.written_statements import MOST_STATEMENTS, Statement, as_statement
@@ -60,7 +59,7 @@ def _note(transcript: Transcript, parts: Sequence[Sequence[NumberedLine]], answe
     kept: dict[Section, list[Sentence]] = {section: [] for section in Section}
     left_out: list[UnsupportedStatement] = []
     for lines, answer in zip(parts, answers, strict=True):
-        cited = CitedLines(lines, is_english=is_english(transcript))
+        cited = CitedLines(lines, language=transcript.language)
         for section, written in _sections(answer):
             looked_up = [_looked_up(as_statement(one), section, cited) for one in written]
             kept[section] += [one for one in looked_up if isinstance(one, Sentence)]

@@ -1,7 +1,10 @@
 """Whatever an endpoint answers, what a note shows has sources that hold; or there is no note, and a reason."""
 
+import asyncio
 import json
 import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.notes.chat_endpoint import ChatEndpoint
 from adapters.notes.compared_words import compared_words
-from adapters.notes.note import Note, NoteNotWritten, Section
+from adapters.notes.note import Note, NoteNotWritten, NoteWriterUnavailable, Section
 from adapters.notes.openai_order_writer import OpenAIOrderWriter
 from adapters.notes.openai_writer import OpenAINoteWriter
 from adapters.notes.orders import ByPrompt, ByTemplate, OrderedNote
@@ -162,3 +165,81 @@ async def test_an_ordered_note_shows_only_what_holds_or_there_is_none_and_a_reas
             assert_holds(piece, each.sources)
     assert 0 <= note.unsupported_share < 1
     assert OrderedNote.from_json(note.to_json()) == note
+
+
+Send = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def raw_server(send: Send) -> AsyncIterator[str]:
+    """The URL of a server that reads a request, sends what `send` does until the client goes away, and hangs up."""
+    is_over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await send(writer)
+            writer.close()
+            await writer.wait_closed()
+        except ConnectionError:
+            writer.close()
+        finally:
+            is_over.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        await is_over.wait()
+
+
+def raw_writer(url: str, seconds: float) -> OpenAINoteWriter:
+    endpoint = ChatEndpoint(base_url=url, model="m", api_key=None, timeout_seconds=seconds)
+    return OpenAINoteWriter(endpoint, part_characters=16_000)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+WHOLE = json.dumps(completion("{}")).encode()
+HEADERS = st.sampled_from(
+    [
+        b"Content-Length: %d" % len(WHOLE),
+        b"Content-Length: 999999",
+        b"Content-Length: -1",
+        b"Transfer-Encoding: chunked",
+        b"Content-Encoding: gzip",
+        b"Content-Encoding: deflate",
+        b"Content-Type: text/event-stream",
+        b"Content-Type: application/json; charset=nonsense",
+        b"Content-Type: ;;;",
+        b"Set-Cookie: \x00=\x01",
+        b"X: " + b"x" * 70_000,
+        b"no colon",
+    ]
+)
+HEADS = st.builds(lambda headers: OK + b"".join(header + b"\r\n" for header in headers) + b"\r\n", st.lists(HEADERS))
+BODY = st.sampled_from([WHOLE, WHOLE[:-9], b"data: ", b"data: {}\n\n", b"5\r\n{", b"\x1f\x8b\x08"])
+RAW = st.binary(max_size=50) | st.builds(bytes.__add__, HEADS, BODY | st.binary(max_size=50))
+
+
+@any_answer
+@given(RAW)
+async def test_bytes_that_are_no_answer_are_no_note_and_a_reason(raw):
+    async def send(writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+
+    async with raw_server(send) as url:
+        with pytest.raises(NoteNotWritten) as refusal:
+            await raw_writer(url, 60).write(TALK)
+    assert_says_why(refusal.value)
+
+
+async def test_an_answer_that_trickles_in_for_too_long_is_given_up():
+    async def send(writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"Content-Type: text/event-stream\r\n\r\n")
+        while True:
+            writer.write(b": still thinking\n\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with raw_server(send) as url:
+        with pytest.raises(NoteWriterUnavailable, match="did not answer in time"):
+            await raw_writer(url, 0.3).write(TALK)

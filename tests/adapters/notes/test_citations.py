@@ -22,8 +22,7 @@ TALK = transcript_of(
 
 
 def lookup(text, *cites, talk=TALK):
-    is_english = talk.language == "en"
-    return CitedLines(numbered_lines(talk), is_english=is_english).lookup(text, list(cites))
+    return CitedLines(numbered_lines(talk), language=talk.language).lookup(text, list(cites))
 
 
 def cite(line, quote):
