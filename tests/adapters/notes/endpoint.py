@@ -72,7 +72,7 @@ class ChatEndpoint:
     answer_to: Callable[[Any], tuple[int, Any]] | None = None
     hangs: bool = False
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    requests: list[tuple[dict[str, str], Any]] = field(default_factory=list)
+    requests: list[tuple[dict[str, str], Any]] = field(default_factory=list, repr=False)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()

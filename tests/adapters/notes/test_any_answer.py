@@ -17,8 +17,8 @@ from adapters.notes.compared_words import compared_words
 from adapters.notes.note import Note, NoteNotWritten, NoteWriterUnavailable, Section
 from adapters.notes.openai_order_writer import OpenAIOrderWriter
 from adapters.notes.openai_writer import OpenAINoteWriter
-from adapters.notes.orders import ByPrompt, ByTemplate, OrderedNote
-from adapters.notes.templates import TEMPLATES
+from adapters.notes.orders import ByPrompt, ByTemplate, OrderedNote, Wish
+from adapters.notes.templates import TEMPLATES, PartKind
 from domain.events import NoteTemplate
 from tests.adapters.notes.endpoint import SAID, chat_endpoint, completion, stream
 from tests.adapters.notes.test_extractive import transcript_of
@@ -35,20 +35,66 @@ ANY_JSON = st.recursive(
 
 @st.composite
 def quotes(draw: st.DrawFn) -> str:
-    first = draw(st.integers(0, len(WORDS) - 1))
-    return " ".join(WORDS[first : first + draw(st.integers(1, 6))])
+    first = draw(st.integers(0, len(WORDS) - 3))
+    return " ".join(WORDS[first : first + draw(st.integers(3, 8))])
 
 
-QUOTES = quotes() | st.sampled_from(["", "no", "the patient has cancer", "your lungs are not clear"])
-CITES = st.fixed_dictionaries({"line": st.integers(-1, 7) | ANY_JSON, "quote": QUOTES | ANY_JSON})
-TEXTS = st.sampled_from(["Chest pain.", "2 tablets.", "3 tablets.", "", "  "]) | st.text(max_size=9)
-STATEMENTS = st.fixed_dictionaries({"cites": st.lists(CITES, max_size=3) | CITES, "text": TEXTS}) | TEXTS | ANY_JSON
-NOTES = st.fixed_dictionaries({section.value: st.lists(STATEMENTS, max_size=4) for section in Section})
-TEMPLATED = {
-    template: st.fixed_dictionaries({part.name: STATEMENTS | st.lists(STATEMENTS, max_size=3) for part in parts})
-    for template, parts in TEMPLATES.items()
-}
-ORDERED = st.one_of(*TEMPLATED.values()) | st.dictionaries(st.text(max_size=4), STATEMENTS | st.lists(STATEMENTS))
+RIGHT = st.fixed_dictionaries({"line": st.none(), "quote": quotes()})
+WRONG = st.fixed_dictionaries(
+    {
+        "line": st.integers(-1, 7),
+        "quote": quotes() | st.sampled_from(["", "no", "the patient has cancer", "your lungs are not clear"]),
+    }
+)
+TEXTS = st.sampled_from(["Chest pain.", "2 tablets.", "3 tablets."])
+
+
+def statements(cite: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({"cites": st.lists(cite, min_size=1, max_size=2), "text": TEXTS})
+
+
+STATED = statements(RIGHT) | statements(RIGHT | WRONG) | TEXTS
+MESS = (
+    st.fixed_dictionaries(
+        {"cites": st.fixed_dictionaries({"line": ANY_JSON, "quote": ANY_JSON}) | ANY_JSON, "text": ANY_JSON}
+    )
+    | st.text(max_size=9)
+    | ANY_JSON
+)
+"""What is in the place of a statement."""
+
+
+def notes(statement: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({section.value: st.lists(statement, max_size=4) for section in Section})
+
+
+NOTES = notes(STATED) | notes(STATED) | notes(STATED | MESS) | ANY_JSON
+
+
+def part_of(kind: PartKind, statement: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    match kind:
+        case PartKind.SENTENCES:
+            return st.lists(statement, max_size=3)
+        case PartKind.TEXT:
+            return st.none() | statement
+    return st.none() | st.floats(0, 1)
+
+
+def ordered(wish: Wish, statement: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    if isinstance(wish, ByTemplate):
+        return st.fixed_dictionaries({part.name: part_of(part.kind, statement) for part in TEMPLATES[wish.template]})
+    nested = st.dictionaries(st.text(max_size=4), statement, max_size=2)
+    return st.dictionaries(
+        st.text(max_size=4), statement | nested | st.lists(statement | nested, max_size=3), max_size=4
+    )
+
+
+def answered(wish: Wish) -> st.SearchStrategy[tuple[Wish, Any]]:
+    content = ordered(wish, STATED) | ordered(wish, STATED) | ordered(wish, STATED | MESS) | ANY_JSON
+    return st.tuples(st.just(wish), content)
+
+
+ORDERS = st.one_of(*(answered(wish) for wish in (ByPrompt("Anything?"), *map(ByTemplate, NoteTemplate))))
 
 
 @dataclass(frozen=True)
@@ -113,7 +159,7 @@ def assert_holds(text: str, sources) -> None:
 
 
 @any_answer
-@given(NOTES | ANY_JSON, WAYS, PART_CHARACTERS)
+@given(NOTES, WAYS, PART_CHARACTERS)
 async def test_a_note_shows_only_what_holds_or_there_is_none_and_a_reason(endpoint, content, way, part_characters):
     endpoint.answers = [(way.status, way.body(content))]
     try:
@@ -138,15 +184,11 @@ def values_in(output: Any) -> list[Any]:
 
 
 @any_answer
-@given(
-    ORDERED | ANY_JSON,
-    st.sampled_from([ByPrompt("Anything else?"), *(ByTemplate(template) for template in NoteTemplate)]),
-    WAYS,
-    PART_CHARACTERS,
-)
+@given(ORDERS, WAYS, PART_CHARACTERS)
 async def test_an_ordered_note_shows_only_what_holds_or_there_is_none_and_a_reason(
-    endpoint, content, wish, way, part_characters
+    endpoint, order, way, part_characters
 ):
+    wish, content = order
     endpoint.answers = [(way.status, way.body(content))]
     try:
         note = await OpenAIOrderWriter(chat(endpoint), part_characters=part_characters).write(TALK, wish)
