@@ -109,6 +109,7 @@ class OrderWriting:
             language=note.language,
             engine=note.engine,
             fallback_reason=fallback_reason,
+            unsupported_share=note.unsupported_share,
         )
 
     async def _wish(self, ordered: NoteOrdered) -> Wish:

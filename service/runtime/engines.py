@@ -32,12 +32,16 @@ def engine_of(settings: ServiceSettings) -> EngineSpec:
 
 def note_writer(settings: Settings) -> NoteWriter:
     """What writes the notes of consultations."""
-    return ExtractiveNoteWriter() if settings.note_writer == "extractive" else OpenAINoteWriter(_endpoint(settings))
+    if settings.note_writer == "extractive":
+        return ExtractiveNoteWriter()
+    return OpenAINoteWriter(_endpoint(settings), part_characters=settings.note_writer_part_characters)
 
 
 def order_writer(settings: Settings) -> OrderWriter:
     """What writes the notes that callers order."""
-    return QuotingOrderWriter() if settings.note_writer == "extractive" else OpenAIOrderWriter(_endpoint(settings))
+    if settings.note_writer == "extractive":
+        return QuotingOrderWriter()
+    return OpenAIOrderWriter(_endpoint(settings), part_characters=settings.note_writer_part_characters)
 
 
 def _endpoint(settings: Settings) -> ChatEndpoint:

@@ -152,11 +152,21 @@ class ServiceSettings(QuotaSettings):
     ] = None
     note_writer_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
     note_writer_seconds: Annotated[
-        float, Field(gt=0, le=600, description="seconds within which a language model must write a note")
+        float,
+        Field(gt=0, le=600, description="seconds within which a language model must write a note, all parts of it"),
     ] = 15
     note_writer_attempts: Annotated[
         int, Field(ge=1, le=20, description="attempts with a language model before the note is quotations only")
     ] = 2
+    note_writer_part_characters: Annotated[
+        int,
+        Field(
+            ge=1_000,
+            le=10_000_000,
+            description="most characters of a transcript that go to a language model at once: of a longer one, each "
+            "part is a request; besides them, the model's context must hold the prompt and the answer",
+        ),
+    ] = 16_000
     kafka_bootstrap_servers: Annotated[
         str | None,
         Field(description="Kafka brokers as host:port, separated by commas; if set, the log is published there"),

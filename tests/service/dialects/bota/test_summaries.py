@@ -18,7 +18,7 @@ from service.application import order_writing
 from service.application.blob_names import blob_prefix, recording_prefix
 from service.application.clock import utc_now
 from service.dialects.http.json_answers import utc_text
-from tests.adapters.notes.endpoint import chat_endpoint, completion
+from tests.adapters.notes.endpoint import chat_endpoint, completion, stated
 from tests.adapters.notes.test_extractive import transcript_of
 from tests.domain.histories import (
     TRANSCRIBED_FACTS,
@@ -445,12 +445,29 @@ async def test_a_language_model_gets_the_prompt_and_its_answer_is_the_summary(tm
         chat_endpoint() as endpoint,
         running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
     ):
-        endpoint.answers = [(503, {}), (200, completion({"budget_usd": 900}))]
+        endpoint.answers = [(503, {}), (200, completion({"budget_usd": stated(900, "our budget is $900", line=2)}))]
         desk = Desk(running)
         summary = await desk.written(await desk.recording(), prompt=PROMPT, provider="claude")
         assert (summary["output"], summary["engine"], summary["provider"]) == ({"budget_usd": 900}, "openai", "claude")
         assert summary.keys() == KEYS
         assert [PROMPT in asked["messages"][0]["content"] for _, asked in endpoint.requests] == [True, True]
+
+
+async def test_what_a_language_model_invents_is_not_in_the_summary_and_the_share_of_it_is_told(tmp_path: Path) -> None:
+    answer = {"budget": stated(900, "our budget is $900", line=2), "signed": stated("Yes.", "I have signed it", line=3)}
+    async with (
+        chat_endpoint() as endpoint,
+        running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
+    ):
+        endpoint.answers = [(200, completion(answer))]
+        desk = Desk(running)
+        summary = await desk.written(await desk.recording(), prompt=PROMPT)
+        assert summary["output"] == {"budget": 900, "signed": None}
+        assert summary["unsupported_share"] == 0.5
+        order_id = UUID(hex=summary["id"].removeprefix("sum_"))
+        fulfilled = (await desk.stores.log.history(order_id))[-1].event
+        assert isinstance(fulfilled, NoteOrderFulfilled)
+        assert fulfilled.unsupported_share == 0.5
 
 
 async def test_where_a_language_model_fails_the_summary_is_quotations_and_says_so(tmp_path: Path) -> None:
@@ -490,7 +507,7 @@ async def test_a_summary_that_is_being_written_while_its_recording_is_deleted_le
         running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
     ):
         endpoint.hangs = True
-        endpoint.answers = [(200, completion({"budget_usd": 900}))]
+        endpoint.answers = [(200, completion({"budget_usd": stated(900, "our budget is $900", line=2)}))]
         desk = Desk(running)
         recording_id = await desk.recording()
         summary = await desk.ordered(recording_id, prompt=PROMPT)
