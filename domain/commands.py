@@ -167,6 +167,7 @@ class RecordNote(EndStage):
     language: str
     engine: str
     fallback_reason: str | None = None
+    unsupported_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

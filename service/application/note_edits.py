@@ -122,7 +122,7 @@ class Notes:
         if recording.note is None:
             raise NoNote
         written = (await self._shown(_version(recording.note))).note
-        note = Note(sections=_vouched(edit.sections, written), engine=written.engine, language=written.language)
+        note = written.model_copy(update={"sections": _vouched(edit.sections, written), "unsupported": ()})
         body = note.to_json()
         sha256 = hashlib.sha256(body).hexdigest()
         prefix = blob_prefix(recording_id, KIND)
@@ -178,14 +178,20 @@ def _version(event: NoteWritten | NoteEdited) -> NoteVersion:
 
 def _vouched(sections: Mapping[Section, Sequence[Sentence]], written: Note) -> dict[Section, tuple[Sentence, ...]]:
     """All sections in their order, with those sources that the writer's own note has."""
-    quoted = {(sentence.text, sentence.source) for its in written.sections.values() for sentence in its}
+    own = {_said(sentence) for its in written.sections.values() for sentence in its}
+    unsaid = {"source": None, "further_sources": ()}
     return {
         section: tuple(
-            sentence if (sentence.text, sentence.source) in quoted else sentence.model_copy(update={"source": None})
+            sentence if _said(sentence) in own else sentence.model_copy(update=unsaid)
             for sentence in sections.get(section, ())
         )
         for section in Section
     }
+
+
+def _said(sentence: Sentence) -> tuple[object, ...]:
+    """The words, and all that tells where they come from."""
+    return sentence.text, sentence.source, sentence.further_sources
 
 
 async def _in_one_piece(content: bytes) -> AsyncIterator[bytes]:

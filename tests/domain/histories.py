@@ -285,6 +285,7 @@ NOTE_FACTS: dict[str, Any] = {
     "language": "en",
     "engine": "extractive",
     "fallback_reason": None,
+    "unsupported_share": None,
 }
 
 

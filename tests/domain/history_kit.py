@@ -169,6 +169,7 @@ PAUSES = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(min
 CHOICES = st.integers(0, 59)
 COUNTS = st.integers(0, LARGEST_COUNT)
 WORDS = st.text(max_size=8)
+SHARES = st.none() | st.floats(0, 1)
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))])
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=ZONES)  # noqa: DTZ001 - bounds
 DIGESTS = st.sampled_from([hashlib.sha256(body).hexdigest() for body in BODIES])
@@ -280,7 +281,7 @@ ENDS = {
     Phase.TRANSCRIBING: _with(
         ask.RecordTranscribed, TRANSCRIBED_FACTS, confidence=st.none() | st.floats(0, 1), word_count=COUNTS
     ),
-    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS),
+    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, unsupported_share=SHARES),
 }
 FAILURES = _with(
     ask.RecordFailure,
@@ -308,7 +309,14 @@ ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
 )
 ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
     st.just(BeginNote(at=START)),
-    _with(FulfilOrder, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, fallback_reason=st.none() | WORDS),
+    _with(
+        FulfilOrder,
+        NOTE_FACTS,
+        sha256=DIGESTS,
+        engine=WORDS,
+        fallback_reason=st.none() | WORDS,
+        unsupported_share=SHARES,
+    ),
     _with(FailOrder, ORDER_FAILURE_FACTS, reason=WORDS, attempts=st.integers(1, 9)),
     ORDERS,
 )

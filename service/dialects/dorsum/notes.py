@@ -14,8 +14,9 @@ _TITLES = {
     Section.PLAN: "Plan",
 }
 _QUOTED = "Every sentence is quoted from the transcript; the time says where it was said."
-_EDITED = "Sentences with a time are quoted from the transcript as they were said."
+_EDITED = "A time says where in the transcript its sentence comes from."
 _WRITTEN = "It was written by a language model from the transcript."
+_CITED = f"{_WRITTEN} The time says where the words are that a sentence rests on."
 
 
 def rendered(note: Note, output_format: OutputFormat, edited: NoteEdited | None = None) -> str:
@@ -25,7 +26,14 @@ def rendered(note: Note, output_format: OutputFormat, edited: NoteEdited | None 
 
 def _as_json(note: Note, edited: NoteEdited | None) -> str:
     sections = {section.value: [_sentence(sentence) for sentence in note.sections[section]] for section in Section}
-    shown = {"sections": sections, "engine": note.engine, "draft": edited is None, "language": note.language}
+    unsupported = [one.model_dump(mode="json") for one in note.unsupported]
+    shown = {
+        "sections": sections,
+        "engine": note.engine,
+        "draft": edited is None,
+        "language": note.language,
+        "unsupported": unsupported,
+    }
     if edited is not None:
         shown |= {"edited": True, "author": edited.author, "edited_at": utc_text(edited.at)}
     return orjson.dumps(shown).decode()
@@ -36,9 +44,7 @@ def _sentence(sentence: Sentence) -> dict[str, object]:
 
 
 def _as_text(note: Note, edited: NoteEdited | None) -> str:
-    sentences = [sentence for section in Section for sentence in note.sections[section]]
-    how = _QUOTED if all(sentence.source for sentence in sentences) else _WRITTEN
-    head = f"DRAFT, to be reviewed by a clinician. {how}"
+    head = f"DRAFT, to be reviewed by a clinician. {_how(note)}"
     if edited is not None:
         head = f"Edited by {edited.author} at {utc_text(edited.at)}. {_EDITED}"
     parts = [head]
@@ -46,6 +52,19 @@ def _as_text(note: Note, edited: NoteEdited | None) -> str:
         lines = [f"- {sentence.text}{_time(sentence.source)}" for sentence in note.sections[section]]
         parts.append("\n".join([f"{_TITLES[section]}:", *(lines or ["- (nothing in the transcript)"])]))
     return "\n\n".join(parts)
+
+
+def _how(note: Note) -> str:
+    has_sources = all(sentence.source for section in Section for sentence in note.sections[section])
+    if not note.is_worded:
+        return _QUOTED if has_sources else _WRITTEN  # notes of earlier versions cite nothing
+    left_out = len(note.unsupported)
+    if not left_out:
+        return _CITED
+    what = "1 sentence is left out: the transcript does not have the words that it cites"
+    if left_out > 1:
+        what = f"{left_out} sentences are left out: the transcript does not have the words that they cite"
+    return f"{_CITED} {what}."
 
 
 def _time(source: Source | None) -> str:

@@ -48,6 +48,7 @@ class EditedSentence(Sentence):
 
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_SENTENCE, pattern=r"\S")]
     source: Source | None = None
+    further_sources: Annotated[tuple[Source, ...], Field(strict=False)] = ()
 
 
 Sentences = Annotated[list[EditedSentence], Field(max_length=MOST_SENTENCES)]

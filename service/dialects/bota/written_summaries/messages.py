@@ -51,6 +51,8 @@ class SummaryAnswer(Answer):
     """`provider` is the one that was asked for; `engine` (D) names what wrote it.
 
     `fallback_reason` (D) is only there if that is not what should have written it, and says why.
+    `unsupported_share` (D) is only there if some of what it stated is left out, because the transcript does not have
+    the words that it cites.
     """
 
     id: SummaryId
@@ -68,3 +70,4 @@ class SummaryAnswer(Answer):
     created_at: Time
     updated_at: Time
     fallback_reason: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    unsupported_share: Annotated[float | None, Field(ge=0, le=1, exclude_if=lambda value: not value)] = None

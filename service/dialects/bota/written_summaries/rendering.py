@@ -38,6 +38,7 @@ def summary_answer(order_id: UUID, order: NoteOrder, prompt: str | None, note: O
             "created_at": utc_text(ordered.at),
             "updated_at": utc_text(order.updated_at),
             "fallback_reason": fulfilled.fallback_reason if fulfilled else None,
+            "unsupported_share": fulfilled.unsupported_share if fulfilled else None,
         }
     )
 
