@@ -36,7 +36,8 @@ Wish = ByTemplate | ByPrompt
 class OrderedNote(BaseModel):
     """A note as it was ordered. It is always a draft: someone who was there has to review it.
 
-    `output` is a JSON object. `engine` names what wrote it.
+    `output` is a JSON object. `engine` names what wrote it. `about` says in words for people how it was made, if the
+    writer does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class OrderedNote(BaseModel):
     output: dict[str, Any]
     engine: str
     language: str
+    about: str | None = None
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:

@@ -50,7 +50,8 @@ class SummariesPageRequest(PageRequest):
 class SummaryAnswer(Answer):
     """`provider` is the one that was asked for; `engine` (D) names what wrote it.
 
-    `fallback_reason` (D) is only there if that is not what should have written it, and says why.
+    `fallback_reason` (D) is only there if that is not what should have written it, and says why. `about` (D) is only
+    there for quotations, and says that they are and how they were chosen.
     """
 
     id: SummaryId
@@ -68,3 +69,4 @@ class SummaryAnswer(Answer):
     created_at: Time
     updated_at: Time
     fallback_reason: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    about: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
