@@ -33,6 +33,8 @@ _WORDS_AFTER_A_NAME = (
 )
 _ENDS_A_NAME = frozenset(_WORDS_AFTER_A_NAME.split())
 _MOST_NAME_WORDS = 4
+_FIRST_WORDS = 16
+"""Of a sentence, in which it would name a problem."""
 _WORDS_OF_NO_PROBLEM = (
     "first second third next last time future most part rest pain visit day week moment past reason follow results "
     "exam examination visits office right left nurse doctor front desk other thing things same way record whole few "
@@ -83,18 +85,20 @@ def problems_of(judged: Sequence[Judged]) -> list[str | None]:
 
 
 def _problem_named(text: str) -> str | None:
-    """Only before a comma or the end, or before words that begin a sentence: it is a run of the text's words."""
-    words = [word for word in text.split() if bare(word)]
-    found = _PROBLEM.match(" ".join(map(bare, words[:16])))
+    """Up to a comma or the end, or up to words that go on with something else: it is a run of the text's words."""
+    words = text.split()
+    spoken = [index for index, word in enumerate(words) if bare(word)]
+    found = _PROBLEM.match(" ".join(bare(words[index]) for index in spoken[:_FIRST_WORDS]))
     if found is None:
         return None
-    first = len(found.string[: found.start("name")].split())
+    first = spoken[len(found.string[: found.start("name")].split())]
     name: list[str] = []
-    for word in words[first:]:
-        if bare(word) in _ENDS_A_NAME or bare(word).startswith("i-") or len(name) == _MOST_NAME_WORDS:
+    for word in words[first : first + _MOST_NAME_WORDS]:
+        if not bare(word) or bare(word) in _ENDS_A_NAME or bare(word).startswith("i-"):
             break
         name.append(word)
         if word[-1] in ",.;:":
             break
-    said = [bare(word) for word in name]
-    return " ".join(name).strip(" ,.;:") if said and not _NO_PROBLEM.intersection(said) else None
+    if not name or _NO_PROBLEM.intersection(map(bare, name)):
+        return None
+    return " ".join(name).strip(" ,.;:")

@@ -76,6 +76,11 @@ def test_a_problem_stands_until_the_clinician_names_another_in_the_conversations
     assert problems_of(said) == ["high blood pressure", "high blood pressure", None, "diabetes", "diabetes"]
 
 
+def test_a_problem_is_named_up_to_a_comma_wherever_an_engine_puts_it():
+    for said in ("For your asthma , obesity and age matter .", "For your asthma, obesity and age matter."):
+        assert problems_of(judged((said, 1.0, Heading.PLAN))) == ["asthma"]
+
+
 def test_a_plan_for_no_problem_in_particular_has_none():
     said = judged(("Come back in a month for the next visit.", 1.0, Heading.PLAN))
     assert problems_of(said) == [None]
