@@ -11,9 +11,8 @@ SHORTEST_NOTE_WORDS = 150
 REPETITION_COSTS = 1.5
 """Off the worth of a sentence whose words have all been quoted."""
 
-LEAST_WORTH = -2.5
-LEAST_WORTH_ALONE = -3.5
-"""Of the one sentence of a section that would be empty without it."""
+LEAST_WORTH = -4.5
+"""Of any sentence. It matters in short conversations, of which most is quoted."""
 
 LEAST_LIKELY = 0.3
 """Of the section of a sentence that is the only one there."""
@@ -64,7 +63,7 @@ def _one_of_each_section(judged: Sequence[Judged], said: Iterable[int]) -> dict[
         worth = judged[index].worth
         for section, likely in likelihoods(judged[index]).items():
             is_sure = likely > EVEN
-            if likely >= LEAST_LIKELY and worth >= LEAST_WORTH_ALONE:
+            if likely >= LEAST_LIKELY and worth >= LEAST_WORTH:
                 rank = (is_sure, worth if is_sure else likely, -index)
                 best[section] = max(best.get(section, rank), rank)
     found: dict[int, Section] = {}

@@ -25,7 +25,7 @@ COLUMNS = 2 + len(HEADINGS)
 ONE = 1024
 """A weight of 1 in the file, whose weights are integers of 16 bits, the lower byte first."""
 
-CUE_COUNTS = 1.5
+CUE_COUNTS = 2.5
 """In favour of the section that the words of a sentence point to: logarithm of the odds."""
 
 SHORT_CONVERSATION = 30
@@ -84,7 +84,7 @@ class NoteModel:
     def judged(self, said: Sequence[Quotable]) -> list[Judged]:
         """Each sentence of a conversation, in order."""
         clinician = self._clinicians(said)
-        cue_counts = CUE_COUNTS * min(1.0, SHORT_CONVERSATION / len(said)) if said else 0.0
+        cue_counts = CUE_COUNTS * min(1.0, SHORT_CONVERSATION / len(said)) ** 2 if said else 0.0
         return [
             Judged(sentence, role, *self._judgement(signs, sentence, cue_counts))
             for sentence, role, signs in zip(said, clinician, signs_of_worth(said, clinician), strict=True)

@@ -34,7 +34,7 @@ def test_the_worthiest_are_taken_until_the_note_is_as_long_as_usual():
 
 
 def test_what_is_worth_too_little_is_left_out_however_short_the_note():
-    few = judged(("My knee hurts.", 1.0, Heading.HISTORY), ("The weather is nice.", -4.0, Heading.HISTORY))
+    few = judged(("My knee hurts.", 1.0, Heading.HISTORY), ("The weather is nice.", -5.0, Heading.HISTORY))
     assert list(chosen(few, 400)) == [0]
 
 
@@ -44,9 +44,10 @@ def test_what_was_said_is_not_quoted_again_in_the_same_words():
 
 
 def test_a_section_has_what_is_worth_little_rather_than_nothing():
-    for worth, sections in ((-3.0, {Section.SUBJECTIVE, Section.OBJECTIVE}), (-4.0, {Section.SUBJECTIVE})):
-        said = judged(("My knee hurts.", 1.0, Heading.HISTORY), ("Your knee is red.", worth, Heading.EXAMINATION))
-        assert set(chosen(said, 400).values()) == sections
+    history = [(long(number), float(number), Heading.HISTORY) for number in range(20)]
+    for worth, sections in ((-4.0, {Section.SUBJECTIVE, Section.OBJECTIVE}), (-5.0, {Section.SUBJECTIVE})):
+        said = judged(*history, ("Your knee is red.", worth, Heading.EXAMINATION))
+        assert set(chosen(said, 100).values()) == sections
 
 
 def test_words_say_what_is_a_medicine_or_an_allergy_and_the_first_complaint_is_the_chief_one():
