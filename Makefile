@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words kafka format lock schemas clean
+.PHONY: help run demo test test-slow soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,12 @@ bench-scale: .venv/installed ## compare the log in PostgreSQL with a bare insert
 
 bench-words: .venv/installed ## count the words that the engine gets right, beside plain faster-whisper; ARGS=--help
 	@$(BIN)/python -m tests.tools.bench.words $(ARGS)
+
+bench-notes: .venv/installed ## compare quoted notes with clinicians' own and with what quoting can reach; ARGS=--help
+	@$(BIN)/python -m tests.tools.bench.notes $(ARGS)
+
+note-model: .venv/installed ## learn the quoting note writer's model anew from the data; ARGS=--check compares only
+	@$(BIN)/python -m tests.tools.note_model $(ARGS)
 
 kafka: .venv/installed ## run a real Apache Kafka on port 9092 until Ctrl-C; needs Java 17 and Maven
 	@exec $(BIN)/python -m tests.tools.kafka $(ARGS)

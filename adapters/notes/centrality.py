@@ -4,8 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import sqrt
-
-from adapters.notes.clauses import Clause
+from typing import Protocol, TypeVar
 
 _SHORTEST_WORD = 4
 _STEM = 5
@@ -21,12 +20,22 @@ _COMMON_WORDS = (
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
-def most_central(clauses: Sequence[Clause], most: int) -> list[Clause]:
+class Said(Protocol):
+    """Some words that belong together."""
+
+    @property
+    def text(self) -> str: ...
+
+
+_Said = TypeVar("_Said", bound=Said)
+
+
+def most_central(clauses: Sequence[_Said], most: int) -> list[_Said]:
     """Up to `most` sentences, in their order: those whose words are said again and again."""
     return _best(clauses, _centrality(clauses), most)
 
 
-def most_related(clauses: Sequence[Clause], question: str, most: int) -> list[Clause]:
+def most_related(clauses: Sequence[_Said], question: str, most: int) -> list[_Said]:
     """Up to `most` sentences, in their order: those with the most words of `question`; none if they share none."""
     wanted = _stems(question)
     shared = [len(wanted & _stems(clause.text)) for clause in clauses]
@@ -36,7 +45,7 @@ def most_related(clauses: Sequence[Clause], question: str, most: int) -> list[Cl
     return _best([clauses[index] for index in related], [ranks[index] for index in related], most)
 
 
-def _centrality(clauses: Sequence[Clause]) -> list[float]:
+def _centrality(clauses: Sequence[Said]) -> list[float]:
     stems = [_stems(clause.text) for clause in clauses]
     said = Counter(stem for each in stems for stem in each)
     return [sum(said[stem] - 1 for stem in each) / sqrt(len(each) + 1) for each in stems]
@@ -50,7 +59,7 @@ def _stems_of(words: Iterable[str]) -> Iterable[str]:
     return (word.rstrip("s")[:_STEM] for word in words if len(word) >= _SHORTEST_WORD and word not in _COMMON)
 
 
-def _best(clauses: Sequence[Clause], scores: Sequence[float], most: int) -> list[Clause]:
+def _best(clauses: Sequence[_Said], scores: Sequence[float], most: int) -> list[_Said]:
     """Of equal ones the earlier."""
     chosen = sorted(range(len(clauses)), key=lambda index: (-scores[index], index))[:most]
     return [clauses[index] for index in sorted(chosen)]

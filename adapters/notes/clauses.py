@@ -56,26 +56,30 @@ _HANGS_TOGETHER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Some words of the transcript that belong together."""
+    """Some words of the transcript that belong together. `segment`: the number of the segment that has them."""
 
     text: str
     source: Source
+    speaker: str | None = None
+    segment: int = 0
 
 
 def clauses(transcript: Transcript) -> Iterator[Clause]:
     """All of the transcript, in order; no word is left out or repeated."""
     word = 0
-    for segment in transcript.segments:
+    for number, segment in enumerate(transcript.segments):
         words = segment.text.split()
         for start, end in _spans(words):
-            yield _clause(segment, words[start:end], from_word=word + start)
+            yield _clause(segment, number, words[start:end], from_word=word + start)
         word += len(words)
 
 
-def _clause(segment: TranscriptSegment, words: Sequence[str], *, from_word: int) -> Clause:
+def _clause(segment: TranscriptSegment, number: int, words: Sequence[str], *, from_word: int) -> Clause:
     return Clause(
         " ".join(words),
         Source(from_word=from_word, to_word=from_word + len(words), start=segment.start, end=segment.end),
+        segment.speaker,
+        number,
     )
 
 

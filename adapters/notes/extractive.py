@@ -1,94 +1,29 @@
-"""Note writer without a model or a network: it quotes. Promises that every sentence is in the transcript.
+"""Note writer without a language model or a network: it quotes. Promises that every sentence is in the transcript.
 
-A sentence goes to the section that its words point to, by the rules for spoken English below. Questions, courtesies
-and sentences that point nowhere are left out. Nothing is rephrased, completed or inferred.
+A small model that has learned from consultations and their notes (`note_model.md`) says which sentences belong in a
+note and where. They are chosen until the note is as long as notes of such conversations are. Nothing is rephrased,
+completed or inferred.
 """
 
 import asyncio
-import re
-from collections.abc import Sequence
 
+from adapters.notes.centrality import most_central
+from adapters.notes.choosing import chosen
 from adapters.notes.clauses import Clause, clauses
+from adapters.notes.headings import headings_of, problems_of
 from adapters.notes.note import Note, Section, Sentence
+from adapters.notes.note_model import note_model
+from adapters.notes.quotable import quotable, words_said
 from adapters.speech.transcript import Transcript
 
-_COURTESY = re.compile(
-    r"(?:good (?:morning|afternoon|evening)|hello|thank you|thanks|goodbye|please sit down|please come in|let me|"
-    r"i am sorry|i'm sorry|it is good to see|we will \w+ that$|i will try|i will do that|that is good|yes$|no$|okay$)"
-)
-_QUESTION = re.compile(
-    r"(?:(?:yes |no |well |and |so )?(?:what|where|who|how|why|which|when (?:do|did|does|should|can|is|are))\b|"
-    r"(?:do|does|did|are|is|was|were|have|has|can|could|will|would|should) "
-    r"(?:you|he|she|it|they|i|we|there|that|this|any|anyone|anybody|your|his|her|the)\b)"
-)
-_ILLNESS = (
-    r"(?:disease|infection|diabetes|migraine|asthma|pneumonia|bronchitis|angina|flu|influenza|cold|syndrome|disorder|"
-    r"cancer|allergy|hypertension|arthritis|anemia|gastritis|reflux|sinusitis|tonsillitis|depression|anxiety|fracture|"
-    r"sprain|inflammation|diagnosis)"
-)
-_BODY = (
-    r"(?:blood pressure|blood sugar|sugar|temperature|pulse|heart|heart rate|heart sounds?|lungs?|breathing|oxygen|"
-    r"weight|height|ears?|eardrum|throat|nose|eyes?|skin|belly|abdomen|stomach|liver|reflexes|knee|leg|foot|feet|hand|"
-    r"arm|back|neck|chest|test|tests|results?|x ray|x-ray|scan|ultrasound|ecg|ekg|numbers|tonsils|glands|swelling)"
-)
-_OTHERS = r"(?:your|his|her|the|their)"
+MOST_CLAUSES_UNSORTED = 40
+"""In a language whose words are not known. Of a longer conversation, those whose words are said again and again."""
 
-# The first match decides: plans are recognized by their verb, findings by a part of the body and what was found.
-_RULES: Sequence[tuple[Section, re.Pattern[str]]] = [
-    (
-        Section.PLAN,
-        re.compile(
-            r"(?:^(?:please |you should |you must |you need to |you can |then |and )?(?:take|give (?:him|her|them)|"
-            r"come back|call|drink|rest|walk|continue|stop|keep|avoid|use|apply|return|make an appointment)\b"
-            r"|^(?:please)\b"
-            r"|\b(?:i will|we will|i'll|we'll|i am going to|we are going to|i'm going to|let us|let's|i want you to|"
-            r"i would like you to|i recommend|i suggest|i prescribe)\b"
-            r"|\b(?:you|he|she|they|we) (?:should|must|need to|needs to|ought to)\b"
-            r"|\b(?:call us|come back|follow up|follow-up|prescription|prescribe|refer (?:you|him|her)|referral)\b)"
-        ),
-    ),
-    (
-        Section.SUBJECTIVE,
-        re.compile(
-            r"(?:\b(?:i|i'm|i've|i'd|we) (?!think|believe|suspect|see|hear|can see|can hear|found|find|call)\w+"
-            r"|\b(?:my|me|mine)\b"
-            r"|\b(?:since yesterday|last night|this morning)\b)"
-        ),
-    ),
-    (
-        Section.ASSESSMENT,
-        re.compile(
-            r"(?:\bi (?:think|believe|suspect|am sure)\b"
-            r"|^(?:so )?(?:this|that|it) (?:is|looks like|seems to be|may be|could be|might be) "
-            r"(?:an?|the|probably|likely|most likely|very common|common|not serious|consistent)\b"
-            rf"|\bwe call (?:it|this)\b|\b(?:consistent with|diagnos\w+|most likely|probably)\b"
-            rf"|^(?:you|he|she|your (?:son|daughter|child|mother|father)) (?:have|has) .*\b{_ILLNESS}\b"
-            rf"|^(?:your|his|her|the) {_ILLNESS} (?:is|are|has)\b"
-            rf"|\bis called\b|\bname of (?:this|the) {_ILLNESS}\b)"
-        ),
-    ),
-    (
-        Section.OBJECTIVE,
-        re.compile(
-            rf"(?:^{_OTHERS} (?:\w+ ){{0,3}}?{_BODY}\b"
-            r"|\b(?:no|any) signs? of\b|\b(?:red and swollen|swollen and red)\b"
-            r"|\b(?:over|by) (?:\w+ty|one hundred|\d{2,3})\b"
-            r"|\bi (?:can )?(?:see|hear|found|find)\b|\bon examination\b)"
-        ),
-    ),
-    (
-        Section.SUBJECTIVE,
-        re.compile(
-            r"\b(?:pain|pains|painful|ache\w*|hurts?|hurting|fever|cough\w*|tired|thirsty|dizzy|nausea|sick|vomit\w*|"
-            r"threw up|rash|itch\w*|headaches?|short of breath|breathless|bleed\w*|sleep\w*|slept|cried|cries|crying|"
-            r"worse|better|allergic|appetite|eats?|drinks?|eaten|drunk)\b"
-        ),
-    ),
-]
+Sections = dict[Section, list[Sentence]]
 
 
 class ExtractiveNoteWriter:
-    """Knows only spoken English: in other languages, everything that was said is in the first section."""
+    """Knows only spoken English: in other languages, what was said is in the first section, unsorted."""
 
     name = "extractive"
 
@@ -98,15 +33,10 @@ class ExtractiveNoteWriter:
 
 
 def extract(transcript: Transcript) -> Note:
-    """The note. Each of its sentences is a run of the transcript's words, unchanged."""
-    sections: dict[Section, list[Sentence]] = {section: [] for section in Section}
-    knows_the_words = is_english(transcript)
-    for clause in clauses(transcript):
-        section = section_of(clause) if knows_the_words else Section.SUBJECTIVE
-        if section is not None:
-            sections[section].append(Sentence(text=clause.text, source=clause.source))
+    """The note. Each of its sentences is a run of the transcript's words, unchanged, in the conversation's order."""
+    sections = _sorted(transcript) if is_english(transcript) else _unsorted(transcript)
     return Note(
-        sections={section: tuple(sentences) for section, sentences in sections.items()},
+        sections={section: tuple(sections.get(section, ())) for section in Section},
         engine=ExtractiveNoteWriter.name,
         language=transcript.language,
     )
@@ -116,16 +46,25 @@ def is_english(transcript: Transcript) -> bool:
     return transcript.language.partition("-")[0].lower() == "en"
 
 
-def section_of(clause: Clause) -> Section | None:
-    """The section that a sentence belongs to; None when it states nothing for a note."""
-    said = stated_in(clause)
-    return None if said is None else next((section for section, rule in _RULES if rule.search(said)), None)
+def _sorted(transcript: Transcript) -> Sections:
+    model, said = note_model(), quotable(transcript)
+    judged = model.judged(said)
+    quoted = chosen(judged, model.usual_words(words_said(transcript)))
+    headings, problems = headings_of(judged, quoted), problems_of(judged)
+    sections: Sections = {}
+    for index, section in quoted.items():
+        problem = problems[index] if section in _OF_PROBLEMS else None
+        sections.setdefault(section, []).append(
+            Sentence(text=said[index].text, source=said[index].source, heading=headings[index], problem=problem)
+        )
+    return sections
 
 
-def stated_in(clause: Clause) -> str | None:
-    """What an English sentence states, in small letters and without punctuation; None for questions and courtesies."""
-    said = re.sub(r"[^\w' -]", "", clause.text.lower()).strip()
-    said = re.sub(r"^(?:yes|no|well|okay|so) (?=\w)", "", said)
-    if clause.text.endswith("?") or _QUESTION.match(said) or _COURTESY.match(said):
-        return None
-    return said
+_OF_PROBLEMS = (Section.ASSESSMENT, Section.PLAN)
+
+
+def _unsorted(transcript: Transcript) -> Sections:
+    said: list[Clause] = list(clauses(transcript))
+    if len(said) > MOST_CLAUSES_UNSORTED:
+        said = most_central(said, MOST_CLAUSES_UNSORTED)
+    return {Section.SUBJECTIVE: [Sentence(text=clause.text, source=clause.source) for clause in said]}

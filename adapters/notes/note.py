@@ -18,6 +18,33 @@ class Section(StrEnum):
     PLAN = "plan"
 
 
+class Heading(StrEnum):
+    """What a sentence is about within its section, in the order in which headings are shown."""
+
+    CHIEF_COMPLAINT = "chief_complaint"
+    HISTORY = "history"
+    MEDICAL_HISTORY = "medical_history"
+    MEDICATIONS = "medications"
+    ALLERGIES = "allergies"
+    FAMILY_AND_SOCIAL = "family_and_social"
+    EXAMINATION = "examination"
+    RESULTS = "results"
+    ASSESSMENT = "assessment"
+    PLAN = "plan"
+
+    @property
+    def section(self) -> Section:
+        return _SECTION_OF.get(self, Section.SUBJECTIVE)
+
+
+_SECTION_OF = {
+    Heading.EXAMINATION: Section.OBJECTIVE,
+    Heading.RESULTS: Section.OBJECTIVE,
+    Heading.ASSESSMENT: Section.ASSESSMENT,
+    Heading.PLAN: Section.PLAN,
+}
+
+
 class Source(BaseModel):
     """Where a sentence is in the transcript.
 
@@ -35,7 +62,8 @@ class Source(BaseModel):
 class Sentence(BaseModel):
     """One sentence of a note. Without a source, nothing says where in the transcript it comes from.
 
-    `further_sources`: where else the words are that it rests on.
+    `further_sources`: where else the words are that it rests on. `heading`: what it is about. `problem`: the one that it
+    assesses or plans for, in the transcript's words. Both are None where nothing tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +71,8 @@ class Sentence(BaseModel):
     text: str = Field(min_length=1)
     source: Source | None
     further_sources: tuple[Source, ...] = ()
+    heading: Heading | None = None
+    problem: str | None = None
 
 
 class Unsupported(StrEnum):

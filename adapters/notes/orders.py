@@ -60,7 +60,8 @@ class UnsupportedValue(BaseModel):
 class OrderedNote(BaseModel):
     """A note as it was ordered. It is always a draft: someone who was there has to review it.
 
-    `output` is a JSON object. `engine` names what wrote it. What that words itself has its `sources`, except for
+    `output` is a JSON object. `engine` names what wrote it. `about` says in words for people how it was made, if the
+    writer does. What that words itself has its `sources`, except for
     estimates, which are nobody's words; `unsupported` is what it stated and is not in the output.
     """
 
@@ -69,6 +70,7 @@ class OrderedNote(BaseModel):
     output: dict[str, Any]
     engine: str
     language: str
+    about: str | None = None
     sources: tuple[CitedValue, ...] = ()
     unsupported: tuple[UnsupportedValue, ...] = ()
 

@@ -1,4 +1,7 @@
-"""Writer of ordered notes without a model or a network: it quotes. Promises that every sentence is in the transcript.
+"""Writer of ordered notes without a language model: it quotes. Promises that every sentence is in the transcript.
+
+A clinical note is chosen and sorted by the model of `extractive.py`. For other talks there is nothing to learn from:
+their sentences are cut in the same way, repetitions are left out, and the words of the rules below sort them.
 
 What cannot be quoted is left out: nobody's feelings are guessed, and no chances. A part whose value is one text has
 its quotations joined by "…".
@@ -6,13 +9,15 @@ its quotations joined by "…".
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.notes.centrality import most_central, most_related
-from adapters.notes.clauses import Clause, clauses
-from adapters.notes.extractive import is_english, section_of, stated_in
+from adapters.notes.centrality import Said, most_central, most_related
+from adapters.notes.clauses import clauses
+from adapters.notes.extractive import extract, is_english
 from adapters.notes.orders import ByTemplate, OrderedNote, Wish
+from adapters.notes.quotable import Quotable, quotable
+from adapters.notes.signs import COMMON
 from adapters.notes.templates import TEMPLATES, PartKind
 from adapters.speech.speakers import labels_of
 from adapters.speech.transcript import Transcript
@@ -105,65 +110,87 @@ class QuotingOrderWriter:
 
 def quote(transcript: Transcript, wish: Wish) -> OrderedNote:
     """The note. Each of its sentences is a run of the transcript's words, unchanged."""
-    said = list(clauses(transcript))
     if isinstance(wish, ByTemplate):
-        output = _by_template(wish.template, transcript, said)
+        output = _by_template(wish.template, transcript)
+        about = _ABOUT[wish.template] if is_english(transcript) else _ABOUT_UNSORTED
     else:
-        related = most_related(said, wish.prompt, MOST_QUOTED) or most_central(said, MOST_QUOTED)
-        output = {QUOTATIONS: _texts(related)}
-    return OrderedNote(output=output, engine=QuotingOrderWriter.name, language=transcript.language)
+        said = list(clauses(transcript))
+        output = {QUOTATIONS: _texts(most_related(said, wish.prompt, MOST_QUOTED) or most_central(said, MOST_QUOTED))}
+        about = _ABOUT_PROMPT
+    engine, language = QuotingOrderWriter.name, transcript.language
+    return OrderedNote(output=output, engine=engine, language=language, about=about)
 
 
-def _by_template(template: NoteTemplate, transcript: Transcript, said: Sequence[Clause]) -> dict[str, Any]:
-    knows_the_words = is_english(transcript)
-    found = _sorted(template, said) if knows_the_words else {}
+_DRAFT = "A draft to be reviewed. All sentences are quoted from the transcript."
+_BY_WORDS = f"{_DRAFT} They are sorted by rules for words, and nothing was learned from such conversations."
+_ABOUT = dict.fromkeys(NoteTemplate, _BY_WORDS) | {
+    NoteTemplate.CLINICAL: f"{_DRAFT} They are chosen and sorted by a model that learned from consultations and their "
+    "notes."
+}
+_ABOUT_PROMPT = (
+    f"{_DRAFT} They share words with the prompt or, if none does, with each other. The prompt is not understood."
+)
+_ABOUT_UNSORTED = f"{_DRAFT} They share words with each other and are not sorted: only English can be."
+
+
+def _by_template(template: NoteTemplate, transcript: Transcript) -> dict[str, Any]:
+    if not is_english(transcript):
+        return _unsorted(template, transcript)
+    said = [sentence for sentence in quotable(transcript) if sentence.is_statement]
+    found = _sorted(template, transcript, said)
     if template is NoteTemplate.GENERAL:
-        found |= dict.fromkeys(("overview", "key_points"), _key_points(said))
+        found |= dict.fromkeys(("overview", "key_points"), most_central(said, MOST_KEY_POINTS))
+    return _in_parts(template, transcript, found)
+
+
+def _unsorted(template: NoteTemplate, transcript: Transcript) -> dict[str, Any]:
+    """What is said again and again: it needs no knowledge of a language's words."""
+    said = list(clauses(transcript))
+    points = most_central(said, MOST_KEY_POINTS) if template is NoteTemplate.GENERAL else []
+    output = _in_parts(template, transcript, {"overview": points, "key_points": points})
+    return output | {QUOTATIONS: _texts(most_central(said, MOST_QUOTED))}
+
+
+def _in_parts(template: NoteTemplate, transcript: Transcript, found: Mapping[str, Sequence[Said]]) -> dict[str, Any]:
     output = {part.name: _value(part.kind, found.get(part.name, [])) for part in TEMPLATES[template]}
     if template is NoteTemplate.GENERAL:
         output["participants"] = sorted(labels_of(transcript).values())
-    return output if knows_the_words else output | {QUOTATIONS: _texts(most_central(said, MOST_QUOTED))}
+    return output
 
 
-def _sorted(template: NoteTemplate, said: Sequence[Clause]) -> dict[str, list[Clause]]:
+def _sorted(template: NoteTemplate, transcript: Transcript, said: Sequence[Quotable]) -> dict[str, Sequence[Said]]:
     """The sentences by the name of their part."""
-    part_of = _section_name if template is NoteTemplate.CLINICAL else _part_by(_RULES[template])
-    found: dict[str, list[Clause]] = {}
-    for clause in said:
-        part = part_of(clause)
+    if template is NoteTemplate.CLINICAL:
+        return {section.value: sentences for section, sentences in extract(transcript).sections.items()}
+    found: dict[str, list[Quotable]] = {}
+    for sentence in said:
+        words = sentence.text.lower()
+        part = next((part for part, rule in _RULES[template] if rule.search(words)), None)
         if part is not None:
-            found.setdefault(part, []).append(clause)
-    return found
+            found.setdefault(part, []).append(sentence)
+    return {part: _said_once(sentences) for part, sentences in found.items()}
 
 
-def _section_name(clause: Clause) -> str | None:
-    section = section_of(clause)
-    return None if section is None else section.value
+def _said_once(sentences: Sequence[Quotable]) -> list[Quotable]:
+    """Without those that only repeat the words of an earlier one."""
+    kept: list[Quotable] = []
+    known: set[frozenset[str]] = set()
+    for sentence in sentences:
+        content = frozenset(sentence.words + sentence.answer) - COMMON
+        if content not in known:
+            kept.append(sentence)
+            known.add(content)
+    return kept
 
 
-def _part_by(rules: _Rules) -> Callable[[Clause], str | None]:
-    def part_of(clause: Clause) -> str | None:
-        if stated_in(clause) is None:
-            return None
-        said = clause.text.lower()
-        return next((part for part, rule in rules if rule.search(said)), None)
-
-    return part_of
-
-
-def _key_points(said: Sequence[Clause]) -> list[Clause]:
-    """What is said again and again: it needs no knowledge of a language's words."""
-    return most_central([clause for clause in said if stated_in(clause) is not None], MOST_KEY_POINTS)
-
-
-def _value(kind: PartKind, its: Sequence[Clause]) -> list[str] | str | None:
+def _value(kind: PartKind, its: Sequence[Said]) -> list[str] | str | None:
     if kind is PartKind.SENTENCES:
         return _texts(most_central(its, MOST_QUOTED))
     return " … ".join(_texts(most_central(its, MOST_IN_A_TEXT))) or None
 
 
-def _texts(quoted: Sequence[Clause]) -> list[str]:
-    return [_begun(clause.text) for clause in quoted]
+def _texts(quoted: Sequence[Said]) -> list[str]:
+    return [_begun(sentence.text) for sentence in quoted]
 
 
 def _begun(sentence: str) -> str:

@@ -145,9 +145,13 @@ async def event_types(service: ServiceProcess, task_id: str) -> list[str]:
 
 
 def sections_of(note: str) -> dict[str, list[str]]:
-    """The sentences of a note of text, without the times behind them."""
-    blocks = re.findall(r"^(\w+):\n((?:- .*\n?)+)", note, re.MULTILINE)
+    """The sentences of a note of text, without the times behind them and without headings."""
+    blocks = re.findall(r"^(\w+):\n((?:.+\n?)+)", note, re.MULTILINE)
     return {
-        title: [re.sub(r" \[[\d:]+-[\d:]+\]$", "", line.removeprefix("- ")) for line in lines.splitlines()]
+        title: [
+            re.sub(r" \[[\d:]+-[\d:]+\]$", "", line.removeprefix("- "))
+            for line in lines.splitlines()
+            if line.startswith("- ")
+        ]
         for title, lines in blocks
     }

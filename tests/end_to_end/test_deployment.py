@@ -124,9 +124,7 @@ def test_the_image_runs_as_a_user_without_rights_and_is_given_no_secret():
     assert user == group == UNPRIVILEGED
     assert f"--uid {user}" in image["RUN"]
     assert not re.search(r"secret|password|token|ARG", CONTAINERFILE.read_text(), re.IGNORECASE)
-    assert all(
-        value.startswith("python:3.13-slim") for stage in instructions() for _, value in stage[:1]
-    )
+    assert all(value.startswith("python:3.13-slim") for stage in instructions() for _, value in stage[:1])
 
 
 def test_the_image_gets_all_that_the_service_needs_and_no_tool_of_developers():

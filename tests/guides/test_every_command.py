@@ -18,6 +18,7 @@ MAKE = {
     "bench": "tests/guides/test_benches.py::test_each_part_of_make_bench_prints_its_measurements",
     "bench-ingest": "tests/guides/test_benches.py::test_make_bench_ingest_measures_or_says_what_it_needs",
     "bench-kafka": "tests/guides/test_benches.py::test_make_bench_kafka_measures_publishing_and_latency",
+    "bench-notes": "tests/of_tools/note_model/test_bench.py::test_make_bench_notes_measures_consultations_of_ones_own",
     "bench-scale": "tests/guides/test_benches.py::test_make_bench_scale_compares_the_log_with_a_bare_insert",
     "bench-words": "tests/guides/test_benches.py::test_make_bench_words_measures_recordings_of_ones_own",
     "demo": CI,
@@ -26,6 +27,7 @@ MAKE = {
     "kafka": "tests/of_tools/kafka/test_make_kafka.py::"
     "test_a_kafka_of_ones_own_answers_until_ctrl_c_and_takes_its_data_along",
     "lint": CI,
+    "note-model": "tests/of_tools/note_model/test_training.py::test_the_committed_weights_are_what_the_data_gives",
     "run": "tests/guides/test_make.py::test_make_run_starts_the_service_and_kafka_is_set_by_the_environment",
     "schemas": "tests/guides/test_make.py::test_make_schemas_and_format_change_nothing_that_is_committed",
     "soak": "tests/guides/test_make.py::test_make_soak_runs_as_little_as_it_is_told_to",

@@ -1,8 +1,10 @@
 """A note as Dorsum's clients get it: as readable text, or as one JSON object (D)."""
 
+from collections.abc import Iterator, Sequence
+
 import orjson
 
-from adapters.notes.note import Note, Section, Sentence, Source
+from adapters.notes.note import Heading, Note, Section, Sentence, Source
 from domain.events import NoteEdited
 from service.dialects.dorsum.requests import OutputFormat
 from service.dialects.http.json_answers import utc_text
@@ -13,6 +15,18 @@ _TITLES = {
     Section.ASSESSMENT: "Assessment",
     Section.PLAN: "Plan",
 }
+_HEADINGS = {
+    Heading.CHIEF_COMPLAINT: "Chief complaint",
+    Heading.HISTORY: "History",
+    Heading.MEDICAL_HISTORY: "Medical history",
+    Heading.MEDICATIONS: "Medications",
+    Heading.ALLERGIES: "Allergies",
+    Heading.FAMILY_AND_SOCIAL: "Family and social history",
+    Heading.EXAMINATION: "Examination",
+    Heading.RESULTS: "Results",
+}
+"""In the order in which they are shown. What is assessed or planned stands under its problem instead."""
+
 _QUOTED = "Every sentence is quoted from the transcript; the time says where it was said."
 _EDITED = "A time says where in the transcript its sentence comes from."
 _WRITTEN = "It was written by a language model from the transcript."
@@ -40,7 +54,12 @@ def _as_json(note: Note, edited: NoteEdited | None) -> str:
 
 
 def _sentence(sentence: Sentence) -> dict[str, object]:
-    return {"text": sentence.text, "source": sentence.source.model_dump() if sentence.source else None}
+    return {
+        "text": sentence.text,
+        "source": sentence.source.model_dump() if sentence.source else None,
+        "heading": sentence.heading,
+        "problem": sentence.problem,
+    }
 
 
 def _as_text(note: Note, edited: NoteEdited | None) -> str:
@@ -49,8 +68,8 @@ def _as_text(note: Note, edited: NoteEdited | None) -> str:
         head = f"Edited by {edited.author} at {utc_text(edited.at)}. {_EDITED}"
     parts = [head]
     for section in Section:
-        lines = [f"- {sentence.text}{_time(sentence.source)}" for sentence in note.sections[section]]
-        parts.append("\n".join([f"{_TITLES[section]}:", *(lines or ["- (nothing in the transcript)"])]))
+        lines = list(_lines(note.sections[section])) or ["- (nothing in the transcript)"]
+        parts.append("\n".join([f"{_TITLES[section]}:", *lines]))
     return "\n\n".join(parts)
 
 
@@ -65,6 +84,21 @@ def _how(note: Note) -> str:
     if left_out > 1:
         what = f"{left_out} sentences are left out: the transcript does not have the words that they cite"
     return f"{_CITED} {what}."
+
+
+def _lines(sentences: Sequence[Sentence]) -> Iterator[str]:
+    """What stands under no heading, then each heading and what stands under it, in the conversation's order."""
+    groups: dict[tuple[Heading | None, str | None], list[Sentence]] = {(None, None): []}
+    groups |= {(heading, None): [] for heading in _HEADINGS}
+    for sentence in sentences:
+        heading = sentence.heading if sentence.heading in _HEADINGS and not sentence.problem else None
+        groups.setdefault((heading, sentence.problem), []).append(sentence)
+    for (heading, problem), its in groups.items():
+        if its and problem:
+            yield problem
+        elif its and heading:
+            yield _HEADINGS[heading]
+        yield from (f"- {sentence.text}{_time(sentence.source)}" for sentence in its)
 
 
 def _time(source: Source | None) -> str:

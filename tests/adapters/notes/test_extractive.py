@@ -102,10 +102,45 @@ def test_every_sentence_is_words_of_the_transcript_next_to_each_other_at_their_p
     for sentence in (sentence for section in extract(transcript).sections.values() for sentence in section):
         source = sentence.source
         assert words[source.from_word : source.to_word] == sentence.text.split()
-        assert any(one.start == source.start and one.end == source.end for one in transcript.segments)
+        assert (source.start, source.end) == times_of(transcript, source)
         place = range(source.from_word, source.to_word)
         assert taken.isdisjoint(place)
         taken.update(place)
+
+
+def times_of(transcript, source):
+    """When the segment of its first word begins, and when that of its last one ends."""
+    segments = [segment for segment in transcript.segments for _ in segment.text.split()]
+    return segments[source.from_word].start, segments[source.to_word - 1].end
+
+
+@given(st.lists(st.one_of(WORDS, PHRASES, st.lists(PHRASES, max_size=5).map(" ".join)), max_size=6))
+def test_sections_keep_the_conversations_order_and_the_same_transcript_gives_the_same_note(said):
+    transcript = transcript_of(*said)
+    note = extract(transcript)
+    for sentences in note.sections.values():
+        places = [sentence.source.from_word for sentence in sentences]
+        assert places == sorted(places)
+    assert extract(transcript) == note
+
+
+ANYTHING = st.text(max_size=60).map(lambda text: " ".join(text.split())).filter(bool)
+ANYONE = st.sampled_from([None, "", "S1", "S2", "S3"])
+CUES = st.sampled_from(["for your first problem , your asthma , we will", "any fever ? no", "i am allergic to it", "?"])
+
+
+@given(st.lists(st.tuples(ANYONE, ANYTHING | PHRASES | CUES), max_size=8), st.sampled_from(["en", "en-US", "de", ""]))
+def test_whatever_was_said_and_by_whom_there_is_a_note_of_it_and_its_problems_are_the_transcripts_words(said, language):
+    segments = [
+        TranscriptSegment(start=float(second), end=second + 0.9, text=text, speaker=speaker)
+        for second, (speaker, text) in enumerate(said)
+    ]
+    transcript = Transcript.of_segments(segments, language=language, engine="x", provider=None, duration_ms=12_000)
+    note = extract(transcript)
+    for sentence in (sentence for sentences in note.sections.values() for sentence in sentences):
+        assert f" {sentence.text} " in f" {' '.join(transcript.text.split())} "
+        assert sentence.problem is None or sentence.problem in transcript.text
+    assert Note.from_json(note.to_json()) == note
 
 
 def test_sentences_that_an_engine_joined_with_commas_go_to_their_sections_one_by_one():

@@ -15,7 +15,7 @@ from service.dialects.bota.written_summaries.messages import (
 )
 from service.dialects.http.json_answers import utc_text
 
-_CONTENT = {"output", "custom_prompt"}
+_CONTENT = {"output", "custom_prompt", "about"}
 
 
 def summary_answer(order_id: UUID, order: NoteOrder, prompt: str | None, note: OrderedNote | None) -> SummaryAnswer:
@@ -39,6 +39,7 @@ def summary_answer(order_id: UUID, order: NoteOrder, prompt: str | None, note: O
             "updated_at": utc_text(order.updated_at),
             "fallback_reason": fulfilled.fallback_reason if fulfilled else None,
             "unsupported_share": fulfilled.unsupported_share if fulfilled else None,
+            "about": note.about if note else None,
         }
     )
 

@@ -45,6 +45,10 @@ SALES = {
     "sentiment": None,
     "deal_probability": None,
 }
+ABOUT = (
+    "A draft to be reviewed. All sentences are quoted from the transcript. They are sorted by rules for words, and "
+    "nothing was learned from such conversations."
+)
 PROMPT = 'Which budget was named?\n Bitte "wörtlich" – 100 %'
 SETTLED = ("completed", "failed")
 KEYS = {
@@ -176,6 +180,7 @@ async def test_a_summary_by_a_template_is_answered_to_the_letter_from_its_order_
         "status": "completed",
         "output": SALES,
         "engine": "extractive",
+        "about": ABOUT,
         "started_at": now,
         "completed_at": now,
     }
@@ -185,7 +190,7 @@ async def test_a_summary_by_a_prompt_gives_it_back_word_for_word_and_has_a_provi
     desk: Desk,
 ) -> None:
     summary = await desk.written(await desk.recording(), prompt=PROMPT)
-    assert summary.keys() == KEYS
+    assert summary.keys() == KEYS | {"about"}
     assert (summary["template_id"], summary["custom_prompt"], summary["provider"]) == (None, PROMPT, "gemini")
     assert (summary["status"], summary["output"]) == ("completed", {"quotations": ["Our budget is $900."]})
 
@@ -555,7 +560,7 @@ async def test_subscribers_are_told_when_a_summary_is_begun_and_when_it_ends_and
         refused, started, ended = await receiver.count(3)
         assert refused.raw == started.raw
         assert [started.type, ended.type] == ["summary.started", "summary.completed"]
-        facts = {name: value for name, value in completed.items() if name not in ("output", "custom_prompt")}
+        facts = {name: value for name, value in completed.items() if name not in ("output", "custom_prompt", "about")}
         assert ended.body["data"] == facts
         assert started.body["data"] == facts | {"status": "processing", "engine": None, "completed_at": None}
         failing = await desk.written(await desk.recording(transcript_of()), template="general")
