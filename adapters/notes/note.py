@@ -62,8 +62,8 @@ class Source(BaseModel):
 class Sentence(BaseModel):
     """One sentence of a note. Without a source, nothing says where in the transcript it comes from.
 
-    `further_sources`: where else the words are that it rests on. `heading`: what it is about. `problem`: the one that it
-    assesses or plans for, in the transcript's words. Both are None where nothing tells.
+    `further_sources`: where else the words are that it rests on. `heading`: what it is about. `problem`: the one that
+    it assesses or plans for, in the transcript's words. Both are None where nothing tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -181,8 +181,21 @@ async def test_what_was_read_can_be_sent_back_with_an_author(written):
 async def test_a_sentence_keeps_its_place_in_the_transcript_only_as_the_writer_quoted_it(written):
     claimed = {"from_word": 0, "to_word": 2, "start": 0.0, "end": 1.0}
     stored = await written.note("PUT", body=edit(plan=[{"text": "Nobody said this.", "source": claimed}]))
-    sources = {"source": None, "further_sources": []}
-    assert stored.json["sections"]["plan"] == [{"text": "Nobody said this.", **sources}]
+    untold = {"source": None, "further_sources": [], "heading": None, "problem": None}
+    assert stored.json["sections"]["plan"] == [{"text": "Nobody said this.", **untold}]
+
+
+async def test_a_corrected_sentence_has_the_heading_and_the_problem_that_it_is_given(written):
+    rest = {"text": "Rest.", "heading": "plan", "problem": "migraine"}
+    stored = await written.note("PUT", body=edit(plan=[rest], subjective=[{"text": "None.", "heading": "allergies"}]))
+    (plan,), (said_before,) = stored.json["sections"]["plan"], stored.json["sections"]["subjective"]
+    assert ({name: plan[name] for name in rest}, said_before["heading"]) == (rest, "allergies")
+    again = await written.send([1, 2, 3], final=True)
+    assert "Allergies\n- None." in again.json["clinical_notes"]
+    assert "migraine\n- Rest." in again.json["clinical_notes"]
+    refused = await written.note("PUT", body=edit(plan=[rest | {"heading": "weather"}]))
+    assert refused.status in (400, 422)
+    assert "heading" in refused.json["message"]
 
 
 async def test_a_session_without_a_note_has_none_to_read_or_edit(service, api):
