@@ -167,6 +167,23 @@ class RecordNote(EndStage):
     language: str
     engine: str
     fallback_reason: str | None = None
+    unsupported_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditNote(Command):
+    """The blob is already durable; this makes it the recording's note. The fields are those of the event.
+
+    `seen`: the versions of the note (`Recording.note_version`) that the author may have seen, one of which must be
+    there still; None for any.
+    """
+
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    author: str
+    key_id: str
+    seen: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

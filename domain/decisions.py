@@ -12,6 +12,7 @@ from domain.commands import (
     AppendChunk,
     Command,
     DeleteRecording,
+    EditNote,
     EndStage,
     EraseContent,
     ExpireRecording,
@@ -31,7 +32,10 @@ from domain.errors import (
     ChunkNumberOutOfRange,
     ChunkSizeDiffers,
     ChunkWithoutBytes,
+    EditedTooOften,
     NamedRequestDiffers,
+    NoNote,
+    NoteChanged,
     NotFailed,
     RecordingAlreadyOpened,
     RecordingClosed,
@@ -50,6 +54,7 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteEdited,
     RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
@@ -68,6 +73,9 @@ MOST_REPLACEMENTS = 1_000
 MOST_RESTARTS = 1_000
 """How often work on a recording may be asked for again, by retries and for other languages together."""
 
+MOST_EDITS = 1_000
+"""How often the note of a recording may be edited."""
+
 
 def open_first(_: None, command: OpenRecording) -> Events:
     """Open a recording."""
@@ -84,7 +92,7 @@ def _facts(command: Command) -> dict[str, Any]:
     return {name: getattr(command, name) for name in names}
 
 
-_ONLY_DECIDE = ("edition", "most_bytes")
+_ONLY_DECIDE = ("edition", "most_bytes", "seen")
 _NAMES: dict[type[Command], tuple[str, ...]] = {}
 """The names of each command's fields, which are looked up once."""
 
@@ -381,6 +389,29 @@ def _unless_ended(recording: Recording, stage: Stage) -> Events:
     if recording.end_of(stage) is None:
         raise StageNotDue(stage)
     return []
+
+
+def edit_note(recording: Recording, command: EditNote) -> Events:
+    """Replace the words of the note. The same words of the same author right after themselves change nothing, whatever
+    their author had seen before.
+
+    Raises: NoNote; NoteChanged; EditedTooOften.
+    """
+    if recording.note is None:
+        raise NoNote
+    last = recording.last_edit
+    if last is not None and (last.sha256, last.author) == (command.sha256, command.author):
+        return []
+    if command.seen is not None and recording.note_version not in command.seen:
+        raise NoteChanged(recording.note_version)
+    if recording.edit_count >= MOST_EDITS:
+        raise EditedTooOften(recording.edit_count)
+    return [NoteEdited(number=recording.edit_count + 1, **_facts(command))]
+
+
+def edit_no_note(_: Recording, __: EditNote) -> Events:
+    """There is no note, or not yet. Raises: NoNote."""
+    raise NoNote
 
 
 def record_failure(recording: Recording, command: RecordFailure) -> Events:

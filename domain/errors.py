@@ -166,6 +166,27 @@ class NotFailed(RecordingError):
         self.damaged = damaged
 
 
+class NoNote(RecordingError):
+    def __init__(self) -> None:
+        super().__init__("The recording has no note, or none yet.")
+
+
+class NoteChanged(RecordingError):
+    """The note is not, or no longer, one that the author of an edit has seen. `version`: which one it is now."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__("The note was changed since you read it; read it again, and edit that.")
+        self.version = version
+
+
+class EditedTooOften(RecordingError):
+    """The note was edited as often as it may be."""
+
+    def __init__(self, edits: int) -> None:
+        super().__init__(f"The note was edited {edits} times, which is the most; it stays as it is.")
+        self.edits = edits
+
+
 class StageNotDue(RecordingError):
     """A stage reported its end before its turn."""
 

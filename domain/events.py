@@ -276,12 +276,14 @@ class Transcribed(Event):
 class NoteWritten(Event):
     """The transcript became a note, written by `engine`.
 
-    `fallback_reason`: why it is not the engine that was to write it; null when it is.
+    `fallback_reason`: why it is not the engine that was to write it; null when it is. `unsupported_share`: of the
+    engine's statements, the share that is left out, because what they cite is not in the transcript or does not have
+    their numbers. Null if nobody looked.
 
-    Version 1 knew no fallback.
+    Version 1 knew no fallback, version 2 no citations.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     blob_key: BlobKey
     size_bytes: Count
@@ -289,6 +291,28 @@ class NoteWritten(Event):
     language: str
     engine: str
     fallback_reason: Annotated[str | None, Since(2)]
+    unsupported_share: Annotated[Share | None, Since(3)]
+
+
+AUTHOR: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@|/+-]{0,127}$"
+"""An id, as of a user's account. No name: it stays in the log when everything else is deleted."""
+
+Author = Annotated[str, Field(pattern=AUTHOR)]
+
+
+class NoteEdited(Event):
+    """A person stored the note anew, with other words. The notes of before are kept, the writer's own one, too.
+
+    `number` counts the edits of a recording, from 1 on. `author`: who edited it, as the caller says. `key_id`: the key
+    with which it was stored.
+    """
+
+    number: Positive
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    author: Author
+    key_id: str
 
 
 INTEGRITY_FAILURE: Final = "integrity_failure"
@@ -418,10 +442,12 @@ class NoteOrderBegun(Event):
 
 
 class NoteOrderFulfilled(Event):
-    """The ordered note is written, by `engine`.
+    """The ordered note is written, by `engine`. The other fields are as in `NoteWritten`.
 
-    `fallback_reason`: why it is not the engine that was to write it; null when it is.
+    Version 1 knew no citations.
     """
+
+    VERSION: ClassVar[int] = 2
 
     blob_key: BlobKey
     size_bytes: Count
@@ -429,6 +455,7 @@ class NoteOrderFulfilled(Event):
     language: str
     engine: str
     fallback_reason: str | None
+    unsupported_share: Annotated[Share | None, Since(2)]
 
 
 class NoteOrderFailed(Event):
@@ -447,6 +474,7 @@ RecordingEvent = (
     | Stitched
     | Transcribed
     | NoteWritten
+    | NoteEdited
     | Failed
     | RetryRequested
     | TranscriptionRequested
@@ -473,6 +501,7 @@ RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         Stitched,
         Transcribed,
         NoteWritten,
+        NoteEdited,
         Failed,
         RetryRequested,
         TranscriptionRequested,

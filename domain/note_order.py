@@ -104,6 +104,7 @@ class FulfilOrder:
     language: str
     engine: str
     fallback_reason: str | None
+    unsupported_share: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,7 @@ def _result(command: FulfilOrder | FailOrder) -> NoteOrderFulfilled | NoteOrderF
         language=command.language,
         engine=command.engine,
         fallback_reason=command.fallback_reason,
+        unsupported_share=command.unsupported_share,
     )
 
 

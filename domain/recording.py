@@ -24,6 +24,7 @@ from domain.events import (
     ErasedPart,
     Failed,
     FinalizeRequested,
+    NoteEdited,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -82,6 +83,8 @@ class Recording:
     `superseded`: the bytes that are kept and of no use any more. `erased`: which of the others are not kept any more.
     `replacements`: how often other bytes came for a chunk that had some. `restarts`: how often work on the recording
     was asked for again, by a retry or for another language.
+
+    `edits`: those of the note that there is now, by number. `edit_count`: of all notes that there were.
     """
 
     opened: RecordingOpened
@@ -101,6 +104,8 @@ class Recording:
     erased: ErasedPart | None = None
     replacements: int = 0
     restarts: int = 0
+    edits: ChunkTable[NoteEdited] = field(default_factory=ChunkTable)
+    edit_count: int = 0
 
     @property
     def phase(self) -> Phase:
@@ -123,6 +128,20 @@ class Recording:
     def end_of(self, stage: Stage) -> RecordingEvent | None:
         """The event that ended the stage, if it has ended."""
         return {Stage.STITCH: self.stitched, Stage.TRANSCRIBE: self.transcribed, Stage.NOTE: self.note}.get(stage)
+
+    @property
+    def last_edit(self) -> NoteEdited | None:
+        return self.edits.get(self.edits.highest)
+
+    @property
+    def note_now(self) -> NoteEdited | NoteWritten | None:
+        """Where the words of the note are: those of the last edit, or the writer's own."""
+        return self.last_edit or self.note
+
+    @property
+    def note_version(self) -> str:
+        """Names the note that there is now; empty if there is none. The same name always means the same words."""
+        return version_of_note(self.note_now) if self.note_now is not None else ""
 
     @property
     def due_stage(self) -> Stage | None:
@@ -159,13 +178,15 @@ class Recording:
         """The bytes of all blobs that its events brought and that are not erased; equal ones count each time."""
         made = sum(event.size_bytes for event in (self.stitched, self.transcribed, self.note) if event is not None)
         chunks = self.chunks.size_bytes if self.keeps_chunks else 0
+        made += self.edits.size_bytes
         return chunks + self.transcribed_chunks.size_bytes + made + self.superseded.size_bytes
 
     def blobs_in_use(self) -> set[str]:
         """The keys of all blobs that its current facts refer to and that are not erased. Walks all chunks."""
         made = (self.stitched, self.transcribed, self.note)
         chunks = self.chunks.values() if self.keeps_chunks else ()
-        keys = {event.blob_key for event in (*chunks, *self.transcribed_chunks.values(), *made) if event is not None}
+        several = (*chunks, *self.transcribed_chunks.values(), *self.edits.values())
+        keys = {event.blob_key for event in (*several, *made) if event is not None}
         details_key = None if self.erased is ErasedPart.EVERYTHING else self.opened.details_key
         return {key for key in (*keys, details_key) if key is not None}
 
@@ -214,6 +235,11 @@ class Recording:
         """The known words of these bytes alone."""
         words = self.transcribed_chunks.get(chunk.number)
         return words if words is not None and words.chunk_sha256 == chunk.sha256 else None
+
+
+def version_of_note(event: NoteEdited | NoteWritten) -> str:
+    """The version that this event made: the writer's own note has the number 0."""
+    return f"{event.number if isinstance(event, NoteEdited) else 0}-{event.sha256}"
 
 
 def phase_of(recording: Recording | None) -> Phase:
@@ -267,6 +293,8 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.erased,
         recording.replacements,
         recording.restarts,
+        recording.edits,
+        recording.edit_count,
     )
 
 
@@ -278,7 +306,7 @@ def _without_the_replaced(recording: Recording, event: ChunkStored) -> Recording
     return replace(recording, superseded=superseded, replacements=recording.replacements + 1)
 
 
-_WithBlob = ChunkStored | ChunkTranscribed | Stitched | Transcribed | NoteWritten
+_WithBlob = ChunkStored | ChunkTranscribed | Stitched | Transcribed | NoteWritten | NoteEdited
 
 
 def _superseding(
@@ -323,6 +351,10 @@ def _note_written(recording: Recording, event: NoteWritten) -> Recording:
     return replace(recording, note=event)
 
 
+def _note_edited(recording: Recording, event: NoteEdited) -> Recording:
+    return replace(recording, edits=recording.edits.with_chunk(event), edit_count=event.number)
+
+
 def _failed(recording: Recording, event: Failed) -> Recording:
     return replace(recording, failed=event)
 
@@ -331,9 +363,10 @@ def _retry_requested(recording: Recording, event: RetryRequested) -> Recording:
     recording = replace(recording, restarts=recording.restarts + 1)
     if event.stage is not Stage.STITCH:
         return replace(recording, failed=None)
-    made = (recording.stitched, recording.transcribed, recording.note)
+    made = (recording.stitched, recording.transcribed, recording.note, *recording.edits.in_order())
     superseded = _superseding(recording.superseded, made, event.at)
-    anew = replace(recording, failed=None, stitched=None, transcribed=None, note=None, superseded=superseded)
+    nothing: dict[str, Any] = {"stitched": None, "transcribed": None, "note": None, "edits": ChunkTable()}
+    anew = replace(recording, failed=None, superseded=superseded, **nothing)
     if not recording.is_mended:
         return anew
     checksum_md5 = recording.checksum_md5 if _awaits_its_checksum(recording) else None
@@ -351,9 +384,10 @@ def _transcription_requested(recording: Recording, event: TranscriptionRequested
     recording = replace(recording, requested=event, restarts=recording.restarts + 1)
     if not event.is_anew:
         return recording
-    superseded = _superseding(recording.superseded, (recording.transcribed, recording.note), event.at)
-    edition = recording.edition + 1
-    return replace(recording, edition=edition, transcribed=None, note=None, failed=None, superseded=superseded)
+    made = (recording.transcribed, recording.note, *recording.edits.in_order())
+    superseded = _superseding(recording.superseded, made, event.at)
+    nothing: dict[str, Any] = {"transcribed": None, "note": None, "edits": ChunkTable()}
+    return replace(recording, edition=recording.edition + 1, failed=None, superseded=superseded, **nothing)
 
 
 def _content_erased(recording: Recording, event: ContentErased) -> Recording:
@@ -368,9 +402,8 @@ def _content_erased(recording: Recording, event: ContentErased) -> Recording:
 
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
     """Its chunks are gone: one that had many costs no more to remember than another."""
-    return replace(
-        recording, deleted=event, chunks=ChunkTable(), transcribed_chunks=ChunkTable(), superseded=ChunkTable()
-    )
+    nothing: dict[str, Any] = dict.fromkeys(("chunks", "transcribed_chunks", "superseded", "edits"), ChunkTable())
+    return replace(recording, deleted=event, **nothing)
 
 
 _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
@@ -381,6 +414,7 @@ _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     Stitched: _stitched,
     Transcribed: _transcribed,
     NoteWritten: _note_written,
+    NoteEdited: _note_edited,
     Failed: _failed,
     RetryRequested: _retry_requested,
     TranscriptionRequested: _transcription_requested,

@@ -19,6 +19,7 @@ from domain.events import (
     ErasedPart,
     Failed,
     FinalizeRequested,
+    NoteEdited,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -50,7 +51,7 @@ class RecordingSummary(BaseModel):
     """A recording as queries see it. Times are aware UTC datetimes; what is unknown is None.
 
     `has_bytes`: whether any chunk with bytes is stored, or was until it was stitched. `file`: the newest one, of a
-    recording that is one file.
+    recording that is one file. `edited`: the last edit of the note.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,7 @@ class RecordingSummary(BaseModel):
     stitched: Stitched | None = None
     transcribed: Transcribed | None = None
     note: NoteWritten | None = None
+    edited: NoteEdited | None = None
     failed: Failed | None = None
     suspect_chunks: tuple[SuspectChunk, ...] = ()
 
@@ -172,6 +174,10 @@ def _note_written(_: RecordingSummary, event: NoteWritten) -> dict[str, Any]:
     return {"standing": Standing.COMPLETED, "note": event}
 
 
+def _note_edited(_: RecordingSummary, event: NoteEdited) -> dict[str, Any]:
+    return {"edited": event}
+
+
 def _failed(_: RecordingSummary, event: Failed) -> dict[str, Any]:
     return {"standing": Standing.FAILED, "failed": event}
 
@@ -184,13 +190,14 @@ _STANDING_AT_RETRY = {
 
 
 def _retry_requested(_: RecordingSummary, event: RetryRequested) -> dict[str, Any]:
-    made_anew = {"stitched": None, "transcribed": None, "note": None} if event.stage is Stage.STITCH else {}
+    nothing = dict.fromkeys(("stitched", "transcribed", "note", "edited"))
+    made_anew = nothing if event.stage is Stage.STITCH else {}
     return {"standing": _STANDING_AT_RETRY[event.stage], "failed": None, **made_anew}
 
 
 def _transcription_requested(summary: RecordingSummary, event: TranscriptionRequested) -> dict[str, Any]:
     wanted = {"language_wanted": event.language or summary.language_wanted, "provider_wanted": event.provider}
-    anew = {"standing": Standing.STITCHED, "transcribed": None, "note": None, "failed": None}
+    anew = {"standing": Standing.STITCHED, **dict.fromkeys(("transcribed", "note", "edited", "failed"))}
     return wanted | anew if event.is_anew else wanted
 
 
@@ -211,6 +218,7 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str,
     Stitched: _stitched,
     Transcribed: _transcribed,
     NoteWritten: _note_written,
+    NoteEdited: _note_edited,
     Failed: _failed,
     RetryRequested: _retry_requested,
     TranscriptionRequested: _transcription_requested,

@@ -64,6 +64,10 @@ def _note_of_the_engine_that_was_to_write_it(fields: Fields) -> Fields:
     return fields | {"fallback_reason": None}
 
 
+def _note_whose_citations_nobody_looked_up(fields: Fields) -> Fields:
+    return fields | {"unsupported_share": None}
+
+
 UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("RecordingOpened", 1): _opened_without_word_of_notes,
     ("RecordingOpened", 2): _opened_without_word_of_language,
@@ -76,6 +80,8 @@ UPCASTS: dict[tuple[str, int], Callable[[Fields], Fields]] = {
     ("FinalizeRequested", 2): _finalized_by_the_caller,
     ("Stitched", 1): _stitched_without_damage,
     ("NoteWritten", 1): _note_of_the_engine_that_was_to_write_it,
+    ("NoteWritten", 2): _note_whose_citations_nobody_looked_up,
+    ("NoteOrderFulfilled", 1): _note_whose_citations_nobody_looked_up,
 }
 """(event name, version it upcasts from) -> the fields of the next version."""
 

@@ -11,6 +11,7 @@ from domain.events import (
     ContentErased,
     Failed,
     FinalizeRequested,
+    NoteEdited,
     NoteOrdered,
     NoteOrderEvent,
     NoteOrderFailed,
@@ -67,7 +68,7 @@ def evolve_order_usage(usage: OrderUsage | None, event: NoteOrderEvent) -> Order
     return replace(usage, is_waiting=False) if type(event) is NoteOrderFailed else usage
 
 
-_Stored = ChunkStored | ChunkTranscribed | Transcribed | NoteWritten
+_Stored = ChunkStored | ChunkTranscribed | Transcribed | NoteWritten | NoteEdited
 
 
 def _stored(usage: RecordingUsage, event: _Stored) -> RecordingUsage:
@@ -101,6 +102,7 @@ _CHANGES: dict[type[RecordingEvent], Callable[[RecordingUsage, Any], RecordingUs
     Stitched: _stitched,
     Transcribed: _stored,
     NoteWritten: _stored,
+    NoteEdited: _stored,
     Failed: _failed,
     ContentErased: _erased,
     RecordingDeleted: _deleted,

@@ -60,10 +60,10 @@ class Source(BaseModel):
 
 
 class Sentence(BaseModel):
-    """One sentence of a note. Without a source, it is the writer's own wording and not a quotation.
+    """One sentence of a note. Without a source, nothing says where in the transcript it comes from.
 
-    `heading`: what it is about. `problem`: the one that it assesses or plans for, in the transcript's words. Both are
-    None where nothing tells.
+    `further_sources`: where else the words are that it rests on. `heading`: what it is about. `problem`: the one that
+    it assesses or plans for, in the transcript's words. Both are None where nothing tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,16 +72,54 @@ class Sentence(BaseModel):
     source: Source | None
     heading: Heading | None = None
     problem: str | None = None
+    further_sources: tuple[Source, ...] = ()
+
+
+class Unsupported(StrEnum):
+    """Why a statement is left out of a note."""
+
+    NOT_CITED = "not_cited"
+    """It does not quote the words that it rests on."""
+
+    LINE_UNKNOWN = "line_unknown"
+    """It names a line that there is not."""
+
+    QUOTE_NOT_FOUND = "quote_not_found"
+    """What it quotes was not said."""
+
+    NUMBER_NOT_CITED = "number_not_cited"
+    """It has a number that is not in the words that it quotes."""
+
+
+class UnsupportedStatement(BaseModel):
+    """A statement that is left out of the note. It may be invented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    section: Section
+    text: str = Field(min_length=1)
+    reason: Unsupported
 
 
 class Note(BaseModel):
-    """A note. It is always a draft: someone who was there has to review it. `engine` names what wrote it."""
+    """A note. It is always a draft: someone who was there has to review it. `engine` names what wrote it.
+
+    `is_worded`: whether its sentences are the writer's own wording, and their sources what they rest on. Otherwise
+    those with a source are quotations. `unsupported` is what the writer stated and is not in the note.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sections: dict[Section, tuple[Sentence, ...]]
     engine: str
     language: str
+    is_worded: bool = False
+    unsupported: tuple[UnsupportedStatement, ...] = ()
+
+    @property
+    def unsupported_share(self) -> float:
+        """Of the writer's statements, the share that is left out."""
+        return share_of(len(self.unsupported), sum(map(len, self.sections.values())))
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:
@@ -90,6 +128,11 @@ class Note(BaseModel):
 
     def to_json(self) -> bytes:
         return orjson.dumps(self.model_dump(mode="json"))
+
+
+def share_of(left_out: int, kept: int) -> float:
+    """To four places; 0 if there is nothing."""
+    return round(left_out / (left_out + kept), 4) if left_out else 0.0
 
 
 class NoteWriter(Protocol):

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from adapters.notes.note import Source, Unsupported, share_of
 from adapters.speech.transcript import Transcript
 from domain.events import NoteTemplate
 
@@ -33,11 +34,35 @@ class ByPrompt:
 Wish = ByTemplate | ByPrompt
 
 
+Path = tuple[str | int, ...]
+"""Of a value in an ordered note: keys of objects, and places in lists from 0."""
+
+
+class CitedValue(BaseModel):
+    """Where in the transcript the words are that a text or number of the output rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    sources: tuple[Source, ...]
+
+
+class UnsupportedValue(BaseModel):
+    """What is left out of the output. It may be invented. `path`: the keys under which it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    value: Any
+    reason: Unsupported
+
+
 class OrderedNote(BaseModel):
     """A note as it was ordered. It is always a draft: someone who was there has to review it.
 
-    `output` is a JSON object. `engine` names what wrote it. `about` says in words for people how it was made, if the
-    writer does.
+    `output` is a JSON object. `engine` names what wrote it. What that words itself has its `sources`, except for
+    estimates, which are nobody's words; `unsupported` is what it stated and is not in the output. `about` says in words
+    for people how quotations were chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +71,13 @@ class OrderedNote(BaseModel):
     engine: str
     language: str
     about: str | None = None
+    sources: tuple[CitedValue, ...] = ()
+    unsupported: tuple[UnsupportedValue, ...] = ()
+
+    @property
+    def unsupported_share(self) -> float:
+        """Of the writer's texts and numbers, the share that is left out."""
+        return share_of(len(self.unsupported), len(self.sources))
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:

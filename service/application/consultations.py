@@ -19,7 +19,7 @@ from adapters.notes.note import Note
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordChunkTranscribed, RetryRecording
 from domain.errors import NotFailed, RecordingNotFound
-from domain.events import ChunkStored, ErasedPart
+from domain.events import ChunkStored, ErasedPart, NoteEdited
 from domain.recording import Phase, Recording
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
@@ -49,11 +49,12 @@ class ChunkWords:
 
 @dataclass(frozen=True, slots=True)
 class Consultation:
-    """The result of a whole consultation."""
+    """The result of a whole consultation, with the note as it is now. `edited`: its last edit by a person, if any."""
 
     recording_id: UUID
     transcript: Transcript
     note: Note
+    edited: NoteEdited | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,20 @@ class Consultations:
             with suppress(NotFailed):
                 command = RetryRecording(at=self._clock())
                 await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
-        ended = await self._waker.until(recording_id, _has_ended)
-        if ended.transcribed is None or ended.note is None:
+        ended = await self._as_edited(recording_id, await self._waker.until(recording_id, _has_ended))
+        if ended.transcribed is None or ended.note_now is None:
             raise ProcessingFailed
         return Consultation(
             recording_id,
             await transcript_of(self._blobs, ended.transcribed.blob_key),
-            Note.from_json(await content_of(self._blobs, ended.note.blob_key)),
+            Note.from_json(await content_of(self._blobs, ended.note_now.blob_key)),
+            ended.last_edit,
         )
+
+    async def _as_edited(self, recording_id: UUID, ended: Recording) -> Recording:
+        """With what other processes have recorded since, unless the note is being made anew."""
+        newest = await self._recordings.newest(recording_id)
+        return newest if newest.note is not None else ended
 
     async def state(self, recording_id: UUID) -> ConsultationState:
         """How far a consultation has come. Raises: RecordingNotFound; LogUnavailable; StorageUnavailable."""

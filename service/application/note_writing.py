@@ -58,4 +58,5 @@ class NoteWriting:
             language=note.language,
             engine=note.engine,
             fallback_reason=fallback_reason,
+            unsupported_share=note.unsupported_share,
         )

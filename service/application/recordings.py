@@ -19,7 +19,7 @@ RecordingOutcome = Outcome[Recording, RecordingEvent]
 
 
 def _weight(recording: Recording | None) -> int:
-    return 1 + (len(recording.chunks) + len(recording.superseded) if recording else 0)
+    return 1 + (len(recording.chunks) + len(recording.superseded) + len(recording.edits) if recording else 0)
 
 
 RECORDINGS: Aggregate[Recording, Command, RecordingEvent] = Aggregate(
@@ -58,6 +58,13 @@ class Recordings:
         Contended.
         """
         recording = await self._streams.find(recording_id, at_least=at_least)
+        if recording is None or recording.phase is Phase.DELETED:
+            raise RecordingNotFound
+        return recording
+
+    async def newest(self, recording_id: UUID) -> Recording:
+        """As `find`, with all that any process has committed before this call. Raises: as `find`."""
+        recording = await self._streams.newest(recording_id)
         if recording is None or recording.phase is Phase.DELETED:
             raise RecordingNotFound
         return recording

@@ -231,6 +231,12 @@ class Streams(Generic[S, C, E]):
             return state
         raise Contended
 
+    async def newest(self, stream_id: UUID) -> S | None:
+        """As `find`, with all that any process has committed before this call. Raises: as `find`."""
+        hot = await self._load(stream_id)
+        newer = await self._log.history(stream_id, after_version=hot.version)
+        return await self.find(stream_id, at_least=newer[-1].version if newer else 0)
+
     def _may_be_old(self, hot: _Hot[S]) -> bool:
         """Whether another process may have written to the stream in a way that matters to a query.
 

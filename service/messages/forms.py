@@ -178,6 +178,11 @@ def _public(name: str, hint: Any) -> Any:
     return str if isinstance(hint, type) and issubclass(hint, StrEnum) else hint
 
 
+_UNSUPPORTED_SHARE = _Told(
+    "of the engine's statements, the share that is left out, because what they cite is not in the transcript or does "
+    "not have their numbers; null if nobody looked"
+)
+
 _ALL = (
     public_form(
         events.RecordingOpened,
@@ -248,6 +253,15 @@ _ALL = (
         "tapedeck.recording.note_written.v1",
         "The transcript became a note, written by `engine`.",
         fallback_reason=_Told("why it is not the engine that was to write it; null when it is"),
+        unsupported_share=_UNSUPPORTED_SHARE,
+    ),
+    public_form(
+        events.NoteEdited,
+        "tapedeck.recording.note_edited.v1",
+        "A person stored the note anew, with other words; those of before are kept.",
+        number=_Told("counts the edits of the recording, from 1 on"),
+        author=_Told("who edited it, by an id that the caller gave", examples=["practitioner-17"]),
+        key_id=_Told("the key with which it was stored"),
     ),
     public_form(
         events.Failed,
@@ -310,6 +324,7 @@ _ALL = (
         "tapedeck.note_order.fulfilled.v1",
         "The ordered note is written, by `engine`.",
         fallback_reason=_Told("why it is not the engine that was to write it; null when it is"),
+        unsupported_share=_UNSUPPORTED_SHARE,
     ),
     public_form(events.NoteOrderFailed, "tapedeck.note_order.failed.v1"),
 )

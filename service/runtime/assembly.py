@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
@@ -36,6 +36,7 @@ from service.application.idempotency import Idempotency
 from service.application.keyed_locks import KeyedLocks
 from service.application.lifecycle import Lifecycle
 from service.application.metrics import Metrics
+from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
 from service.application.queries import Queries
@@ -71,11 +72,16 @@ from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
+from service.runtime.disk_metrics import DiskMetrics
+from service.runtime.draining import Drain
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
+
+if TYPE_CHECKING:
+    from service.followers.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,9 @@ class RunningService:
     search_follower: SearchFollower
     usage_view: Projector
     delivery: WebhookDelivery
+    publisher: "Publisher | None"
     metrics: Metrics
+    drain: Drain = field(default_factory=Drain)
 
 
 @asynccontextmanager
@@ -123,6 +131,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+        metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
@@ -175,6 +184,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
             consultations=consultations,
+            notes=Notes(stores.recordings, stores.blobs, quotas=quotas, settling=settling, clock=clock),
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
             note_orders=NoteOrderQueries(stores.note_order_view, note_order_view, log=stores.log, blobs=stores.blobs),
             webhooks=Webhooks(
@@ -206,6 +216,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
+        publisher = _publisher(settings, stores, random=random, metrics=metrics)
+        if publisher is not None:
+            followers.append((publisher.name, publisher.run))
         followers += erasers(
             settings,
             log=stores.log,
@@ -234,6 +247,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             search_follower=search_follower,
             usage_view=opened_quotas.view,
             delivery=delivery,
+            publisher=publisher,
             metrics=metrics,
         )
 
@@ -247,7 +261,13 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(blobs.close)
     blobs.recover()
     found = open_log(settings.log_url)
-    log = EventLog(found.recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
+    log = EventLog(
+        found.recorder,
+        on_commit=metrics.committed,
+        on_commit_bytes=metrics.committed_bytes,
+        on_commit_seconds=metrics.commit_seconds.observe,
+        on_commit_failed=metrics.commit_failures.inc,
+    )
     opened.push_async_callback(log.close)
     keys = KeyStore(settings.keys_path, clock=clock)
     opened.callback(keys.close)
@@ -307,7 +327,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 def _followers(
     settings: Settings, stores: Stores, stage_parts: StageParts, *, metrics: Metrics
 ) -> Iterator[tuple[str, Run]]:
-    """Names and run methods of the followers that act on recordings and that publish."""
+    """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
     deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
     expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
@@ -351,11 +371,14 @@ def _followers(
         metrics=metrics,
     )
     yield order_follower.name, order_follower.run
-    if settings.kafka is not None:
-        from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
 
-        publisher = open_publisher(settings, log, positions=positions, random=stage_parts.random, metrics=metrics)
-        yield publisher.name, publisher.run
+
+def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: Metrics) -> "Publisher | None":
+    if settings.kafka is None:
+        return None
+    from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
+
+    return open_publisher(settings, stores.log, positions=stores.positions, random=random, metrics=metrics)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -46,6 +46,22 @@ class ServiceSettings(QuotaSettings):
     operations_host: Annotated[
         str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
     ] = None
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3_600,
+            description="seconds, after SIGTERM, in which /readyz answers 503 and new connections are still accepted",
+        ),
+    ] = 0
+    stop_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=3_600,
+            description="seconds, after that, within which requests under way may end; new connections are refused",
+        ),
+    ] = 60
     database_url: Annotated[
         str | None,
         Field(
@@ -136,11 +152,21 @@ class ServiceSettings(QuotaSettings):
     ] = None
     note_writer_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
     note_writer_seconds: Annotated[
-        float, Field(gt=0, le=600, description="seconds within which a language model must write a note")
+        float,
+        Field(gt=0, le=600, description="seconds within which a language model must write a note, all parts of it"),
     ] = 15
     note_writer_attempts: Annotated[
         int, Field(ge=1, le=20, description="attempts with a language model before the note is quotations only")
     ] = 2
+    note_writer_part_characters: Annotated[
+        int,
+        Field(
+            ge=1_000,
+            le=10_000_000,
+            description="most characters of a transcript that go to a language model at once: of a longer one, each "
+            "part is a request; besides them, the model's context must hold the prompt and the answer",
+        ),
+    ] = 16_000
     kafka_bootstrap_servers: Annotated[
         str | None,
         Field(description="Kafka brokers as host:port, separated by commas; if set, the log is published there"),

@@ -1,7 +1,7 @@
 """Short words for events and commands, so that a test reads as given, when, then."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteEdited,
     NoteOrderBegun,
     NoteOrdered,
     NoteOrderFailed,
@@ -284,6 +285,7 @@ NOTE_FACTS: dict[str, Any] = {
     "language": "en",
     "engine": "extractive",
     "fallback_reason": None,
+    "unsupported_share": None,
 }
 
 
@@ -293,6 +295,23 @@ def note_written() -> NoteWritten:
 
 def record_note(*, edition: int = 0) -> commands.RecordNote:
     return commands.RecordNote(**NOTE_FACTS, edition=edition)
+
+
+EDIT_FACTS: dict[str, Any] = {"at": at(6), "size_bytes": 70, "author": "dr-1", "key_id": "key1"}
+
+
+def note_edited(number: int = 1, words: str = "b", *, author: str = "dr-1") -> NoteEdited:
+    """`words`: one hex digit that stands for what the note says."""
+    return NoteEdited(**EDIT_FACTS | {"author": author}, **edited_blob(words), number=number)
+
+
+def edit_note(words: str = "b", *, author: str = "dr-1", seen: Iterable[str] | None = None) -> commands.EditNote:
+    facts = EDIT_FACTS | {"author": author} | edited_blob(words)
+    return commands.EditNote(**facts, seen=None if seen is None else frozenset(seen))
+
+
+def edited_blob(words: str) -> dict[str, Any]:
+    return {"blob_key": f"edited-note-{words}", "sha256": words * 64}
 
 
 def failure_facts(stage: Stage, reason: str = "not_audio") -> dict[str, Any]:

@@ -62,6 +62,7 @@ from tests.domain.histories import (
     STITCHED_FACTS,
     TRANSCRIBED_FACTS,
     damaged,
+    edit_note,
     failure_facts,
     heard_facts,
 )
@@ -168,6 +169,7 @@ PAUSES = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(min
 CHOICES = st.integers(0, 59)
 COUNTS = st.integers(0, LARGEST_COUNT)
 WORDS = st.text(max_size=8)
+SHARES = st.none() | st.floats(0, 1)
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))])
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=ZONES)  # noqa: DTZ001 - bounds
 DIGESTS = st.sampled_from([hashlib.sha256(body).hexdigest() for body in BODIES])
@@ -279,7 +281,7 @@ ENDS = {
     Phase.TRANSCRIBING: _with(
         ask.RecordTranscribed, TRANSCRIBED_FACTS, confidence=st.none() | st.floats(0, 1), word_count=COUNTS
     ),
-    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS),
+    Phase.WRITING_NOTE: _with(ask.RecordNote, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, unsupported_share=SHARES),
 }
 FAILURES = _with(
     ask.RecordFailure,
@@ -288,6 +290,9 @@ FAILURES = _with(
     reason=WORDS,
     attempts=st.integers(1, 9),
     edition=EDITIONS,
+)
+EDITS = st.builds(
+    edit_note, st.sampled_from("abc"), author=st.sampled_from(["dr-1", "dr-2"]), seen=st.none() | st.just([])
 )
 LANGUAGES = [None, "en", "en-US", "es-419", "es"]
 ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
@@ -304,7 +309,14 @@ ORDERS: st.SearchStrategy[NoteOrderCommand] = st.builds(
 )
 ORDER_COMMANDS: st.SearchStrategy[NoteOrderCommand] = st.one_of(
     st.just(BeginNote(at=START)),
-    _with(FulfilOrder, NOTE_FACTS, sha256=DIGESTS, engine=WORDS, fallback_reason=st.none() | WORDS),
+    _with(
+        FulfilOrder,
+        NOTE_FACTS,
+        sha256=DIGESTS,
+        engine=WORDS,
+        fallback_reason=st.none() | WORDS,
+        unsupported_share=SHARES,
+    ),
     _with(FailOrder, ORDER_FAILURE_FACTS, reason=WORDS, attempts=st.integers(1, 9)),
     ORDERS,
 )
@@ -325,6 +337,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(request_words, st.sampled_from(LANGUAGES), st.sampled_from([None, None, "deepgram"])),
     st.sampled_from([kind(at=START) for kind in (ask.RetryRecording, ask.ExpireRecording, ask.DeleteRecording)]),
     ERASINGS,
+    EDITS,
     openings(),
 )
 """Any command, at any moment that the caller sets."""
@@ -337,6 +350,8 @@ def next_command(draw: st.DrawFn, recording: Recording | None) -> Command:
         return draw(ERASINGS)
     if recording is None or phase is Phase.DELETED or choice % 3 == 0:
         return draw(COMMANDS)
+    if recording.note is not None and choice % 2:
+        return draw(EDITS)
     if choice % 10 == 7 and phase is not Phase.OPEN:
         return request_words(draw(st.sampled_from(LANGUAGES)))
     return _next_fitting(draw, recording, choice)

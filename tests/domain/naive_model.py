@@ -58,6 +58,9 @@ class NaiveDeck:
             "heard_in": None,
             "superseded": [],
             "erased": False,
+            "edits": [],
+            "edit_count": 0,
+            "note_version": None,
         }
         return "RecordingOpened"
 
@@ -166,7 +169,21 @@ class NaiveDeck:
             recording["damaged"] = [damage.chunk_number for damage in asked["damage"]]
         if stage == "transcribe":
             recording["heard_in"] = asked["language"]
+        if stage == "note":
+            recording["note_version"] = f"0-{asked['sha256']}"
         return event
+
+    def _EditNote(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        if "note" not in recording["ended"]:
+            return "NoNote"
+        if recording["edits"][-1:] == [(asked["sha256"], asked["author"])]:
+            return NOTHING
+        if asked["seen"] is not None and recording["note_version"] not in asked["seen"]:
+            return "NoteChanged"
+        recording["edit_count"] += 1
+        recording["edits"].append((asked["sha256"], asked["author"]))
+        recording["note_version"] = f"{recording['edit_count']}-{asked['sha256']}"
+        return "NoteEdited"
 
     def _RecordFailure(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         stage = asked["stage"].value
@@ -184,8 +201,9 @@ class NaiveDeck:
         if recording["mended"]:
             recording["edition"] += 1
             recording["mended"] = False
-            recording["superseded"] += [asked["at"]] * len(recording["ended"])
+            recording["superseded"] += [asked["at"]] * (len(recording["ended"]) + len(recording["edits"]))
             recording["ended"].clear()
+            recording["edits"] = []
             recording["damaged"] = []
         elif recording["failed"] is None:
             return "NotFailed"
@@ -205,8 +223,9 @@ class NaiveDeck:
         if is_other and "stitch" in recording["ended"]:
             recording["edition"] += 1
             recording["failed"] = None
-            recording["superseded"] += [asked["at"]] * (len(recording["ended"]) - 1)
+            recording["superseded"] += [asked["at"]] * (len(recording["ended"]) - 1 + len(recording["edits"]))
             recording["ended"] = ["stitch"]
+            recording["edits"] = []
             return "TranscriptionRequested"
         return NOTHING if before == (recording["language"], recording["provider"]) else "TranscriptionRequested"
 
@@ -236,7 +255,7 @@ class NaiveDeck:
 
     def _DeleteRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
         recording["deleted"] = True
-        recording["chunks"], recording["heard"], recording["superseded"] = {}, {}, []
+        recording["chunks"], recording["heard"], recording["superseded"], recording["edits"] = {}, {}, [], []
         return "RecordingDeleted"
 
 

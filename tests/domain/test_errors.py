@@ -118,6 +118,17 @@ SENTENCES = [
         {"damaged": (5, 7)},
         "The recording has not failed; replace a damaged chunk (5, 7) first, then retry.",
     ),
+    (errors.NoNote, {}, "The recording has no note, or none yet."),
+    (
+        lambda: errors.NoteChanged("2-abc"),
+        {"version": "2-abc"},
+        "The note was changed since you read it; read it again, and edit that.",
+    ),
+    (
+        lambda: errors.EditedTooOften(1_000),
+        {"edits": 1_000},
+        "The note was edited 1000 times, which is the most; it stays as it is.",
+    ),
     (lambda: errors.StageNotDue("stitch"), {"stage": "stitch"}, "Stage stitch is not due for this recording."),
 ]
 

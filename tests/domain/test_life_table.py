@@ -26,6 +26,7 @@ from tests.domain.histories import (
     append_chunk,
     damaged,
     delete,
+    edit_note,
     erase,
     expire,
     finalize,
@@ -59,10 +60,10 @@ class Tried:
 @cache
 def everything() -> tuple[Tried, ...]:
     """Every command in every state that any commands lead to."""
-    apart = (chunks_with_and_without_numbers(), files(), languages_asked_for(), chunks_too_large())
+    apart = (chunks_with_and_without_numbers(), files(), languages_asked_for(), chunks_too_large(), notes_edited())
     worlds = (alphabet(), *map(tuple, apart))
     found = [tried for world in worlds for tried in explored(world)]
-    with patch.multiple(decisions, MOST_REPLACEMENTS=0, MOST_RESTARTS=1):
+    with patch.multiple(decisions, MOST_REPLACEMENTS=0, MOST_RESTARTS=1, MOST_EDITS=1):
         return (*found, *explored(tuple(changed_often()), is_counting=True))
 
 
@@ -146,6 +147,15 @@ def languages_asked_for() -> Iterator[Command]:
     yield from (retry(), delete(), expire(), request_transcription(), erase(ErasedPart.CHUNKS))
 
 
+def notes_edited() -> Iterator[Command]:
+    """Another one, of one chunk: nothing but the note's words depends on them."""
+    for note_wanted in (False, True):
+        yield open_recording(finalize_policy=FinalizePolicy.RECONCILE, note_wanted=note_wanted, max_chunks=1)
+    yield from (store_chunk(1), finalize(1), record_stitched(), record_transcribed(), record_note())
+    yield from (edit_note("a"), edit_note("a", author="dr-2", seen=[]))
+    yield from (record_failure(Stage.STITCH), expire(), delete())
+
+
 def files() -> Iterator[Command]:
     """Another one, of recordings that are one file: only these are completed by themselves."""
     yield open_recording(kind=RecordingKind.WHOLE_FILE, max_chunks=1)
@@ -174,6 +184,7 @@ def changed_often() -> Iterator[Command]:
     yield from (record_stitched(damaged(1)), record_transcribed(), record_note())
     yield from (record_stitched(damaged(1), edition=1), record_transcribed(edition=1), record_note(edition=1))
     yield from (record_failure(Stage.STITCH), record_failure(Stage.STITCH, edition=1), erase(ErasedPart.SUPERSEDED))
+    yield from (edit_note("a"), edit_note("b"))
 
 
 def identity(recording: Recording | None, *, is_counting: bool) -> Any:
@@ -181,10 +192,10 @@ def identity(recording: Recording | None, *, is_counting: bool) -> Any:
     if recording is None:
         return None
     facts = [recording.opened, *recording.chunks.in_order(), recording.finalized, recording.stitched]
-    facts += recording.transcribed_chunks.in_order()
+    facts += [*recording.transcribed_chunks.in_order(), recording.last_edit]
     facts += [recording.transcribed, recording.note, recording.failed, recording.deleted, recording.requested]
     known = [fact and (type(fact), *(value for name, value in vars(fact).items() if name != "at")) for fact in facts]
-    counts = (recording.replacements, recording.restarts) if is_counting else ()
+    counts = (recording.replacements, recording.restarts, recording.edit_count) if is_counting else ()
     facts_of_erasing = (bool(recording.superseded), recording.erased)
     return (*known, recording.is_mended, min(recording.edition, LATER_EDITION), *facts_of_erasing, *counts)
 

@@ -25,6 +25,7 @@ from tests.domain.histories import (
     finalize,
     finalized,
     given,
+    note_edited,
     note_written,
     opened,
     record_failure,
@@ -131,13 +132,14 @@ def test_what_a_recording_keeps_is_the_sizes_in_its_events_without_what_was_eras
         stitched(),
         transcribed(),
         note_written(),
+        note_edited(),
         TO_GERMAN,
         transcribed("de"),
     ]
     recording = fold(history)
     assert recording.kept_bytes == sum(getattr(event, "size_bytes", 0) for event in history)
     (superseded,) = when(recording, erase(SUPERSEDED))
-    assert superseded.size_bytes == len(b"one") + len(b"other") + len(b"one") + 1_000 + 100 + 100 + 100
+    assert superseded.size_bytes == len(b"one") + len(b"other") + len(b"one") + 1_000 + 100 + 100 + 100 + 70
     (chunks,) = when(recording, erase(CHUNKS))
     assert chunks.size_bytes == len(b"mended")
     kept = fold([superseded, chunks], recording).kept_bytes

@@ -36,6 +36,7 @@ from tests.domain.history_kit import (
     BODIES,
     COMMANDS,
     DAMAGE,
+    EDITS,
     ERASINGS,
     LANGUAGES,
     SIZES,
@@ -189,6 +190,9 @@ class RecordingMachine(RuleBasedStateMachine):
         assert recording.provider_wanted == model["provider"]
         assert [each.at for each in recording.superseded.values()] == model["superseded"]
         assert recording.keeps_chunks is not model["erased"]
+        assert [(edit.sha256, edit.author) for edit in recording.edits.in_order()] == model["edits"]
+        if recording.note is not None:
+            assert recording.note_version == model["note_version"]
         assert {number: words.chunk_sha256 for number, words in recording.transcribed_chunks.items()} == model["heard"]
 
     @initialize(
@@ -311,6 +315,13 @@ class RecordingMachine(RuleBasedStateMachine):
     @rule(target=sent, writer=writers, its_id=ids, language=st.sampled_from(LANGUAGES))
     def request_a_language(self, writer: int, its_id: int, language: str | None) -> Command:
         return self.tell(writer, its_id, request_words(language))
+
+    @rule(target=sent, writer=writers, its_id=ids, command=EDITS, has_seen=st.booleans())
+    def edit_the_note(self, writer: int, its_id: int, command: ask.EditNote, *, has_seen: bool) -> Command:
+        """With the version that this writer last saw, which another may have changed since."""
+        recording = self.writers[writer].seen[its_id][1]
+        seen = frozenset({recording.note_version}) if recording is not None and has_seen else None
+        return self.tell(writer, its_id, replace(command, seen=seen))
 
     @rule(target=sent, writer=writers, its_id=ids, command=ERASINGS, is_all=st.booleans())
     def erase(self, writer: int, its_id: int, command: ask.EraseContent, *, is_all: bool) -> Command:

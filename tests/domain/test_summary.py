@@ -60,7 +60,7 @@ FACTS = {
 def test_an_opened_recording_stands_as_it_was_announced():
     row = summary_of(opened(**FACTS, finalize_policy=FinalizePolicy.RECONCILE)).model_dump()
     not_yet = ("file", "total_chunks", "final_duration_ms", "finalized_at")
-    not_yet += ("stitched", "transcribed", "note", "failed")
+    not_yet += ("stitched", "transcribed", "note", "edited", "failed")
     assert row == FACTS | dict.fromkeys(not_yet) | {
         "has_bytes": False,
         "suspect_chunks": (),

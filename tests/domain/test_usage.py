@@ -15,6 +15,7 @@ from tests.domain.histories import (
     expired,
     failed,
     finalized,
+    note_edited,
     note_order_begun,
     note_order_failed,
     note_order_fulfilled,
@@ -42,7 +43,7 @@ def test_everything_that_is_stored_counts_until_the_recording_is_deleted():
 
 
 REPLACED = [opened(), chunk(1, b"12345"), chunk(2, b"123"), chunk(1, b"1234567"), finalized(2), stitched()]
-REPLACED += [transcribed(), note_written()]
+REPLACED += [transcribed(), note_written(), note_edited(1), note_edited(2, "c")]
 EXPIRED = [opened(), chunk(1, b"12345"), chunk(1, b"123"), expired("1 chunk")]
 
 

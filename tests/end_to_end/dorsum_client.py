@@ -37,11 +37,12 @@ def silence(tag: int = 0) -> np.ndarray:
 
 @dataclass
 class Dorsum:
-    """One session. `keys`: the headers that say who calls."""
+    """One session. `keys`: the headers that say who calls. `task_id`: for whoever wants to keep it."""
 
     url: str
     keys: dict[str, str]
     session_id: str = field(default_factory=lambda: str(uuid4()))
+    task_id: str = ""
 
     @classmethod
     def of(cls, service: ServiceProcess) -> "Dorsum":
@@ -75,6 +76,18 @@ class Dorsum:
             answers.append(answer.json)
             transcript = f"{transcript} {answer.json.get('transcription', '')}".strip()
         return answers
+
+    async def note(self, method: str = "GET", below: str = "", *, body: Any = None, **headers: str) -> Answer:
+        """A request about the session's note. `below`: what the path has after it; `headers`: with _ for -."""
+        url = f"{self.url}/api/consultations/{self.session_id}/note{below}"
+        sent = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        sent = io.BytesIO(sent) if sent is not None else None
+        given = self.keys | {name.replace("_", "-"): value for name, value in headers.items()}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, data=sent, headers=given) as answer,
+        ):
+            return Answer(answer.status, await answer.read(), answer.headers.copy())
 
     async def state(self, session_id: str | None = None) -> Answer:
         url = f"{self.url}/api/consultations/{session_id or self.session_id}"

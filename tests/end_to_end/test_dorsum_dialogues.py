@@ -127,7 +127,8 @@ async def test_the_note_as_json_says_where_each_sentence_was_said(service):
         "draft": True,
         "language": "en",
     }
-    assert note.keys() == {"sections", "engine", "draft", "language"}
+    assert note.keys() == {"sections", "engine", "draft", "language", "unsupported"}
+    assert note["unsupported"] == []  # a quotation says nothing of its own
     check_sections(
         name,
         {title.capitalize(): [one["text"] for one in said] for title, said in note["sections"].items()},

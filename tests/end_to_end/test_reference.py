@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import pytest
 import requests
@@ -73,7 +74,9 @@ async def _made(service):
     await api.call("PUT", offered.json["upload_url"], body=short_speech(), key=False)
     consultation, broken = Dorsum.of(service), Dorsum.of(service)
     await failed_at_stitching(service, broken)
-    assert (await consultation.send(silence(), final=True)).status == 200
+    final = await consultation.send(silence(), final=True)
+    noted = f"rec_{UUID(final.json['task_id']).hex}"
+    edit = {"author": "dr-1", "sections": {"plan": [{"text": "Rest."}]}}
     download = (await api.get(done, "/download-url"))["download_url"]
     end_user, *old_end_users = [(await api.call("POST", "/v1/end-users", body={})).json["id"] for _ in range(4)]
     device, never_unbound = [
@@ -95,6 +98,8 @@ async def _made(service):
             "GET /api/consultations/{session_id}/chunks/{number}": {
                 "path_parameters": {"session_id": consultation.session_id, "number": "1"}
             },
+            **_right_of_notes("/api/consultations/{session_id}/note", {"session_id": consultation.session_id}, edit),
+            **_right_of_notes("/v1/recordings/{recording_id}/note", {"recording_id": noted}, edit),
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
@@ -132,6 +137,15 @@ async def _made(service):
             "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
             "end_user_id": old_end_users,
         },
+    }
+
+
+def _right_of_notes(path, ids, edit):
+    return {
+        f"GET {path}": {"path_parameters": ids},
+        f"PUT {path}": {"path_parameters": ids, "body": edit, "headers": {"If-Match": "*"}},
+        f"GET {path}/versions": {"path_parameters": ids},
+        f"GET {path}/versions/{{number}}": {"path_parameters": {**ids, "number": "0"}},
     }
 
 

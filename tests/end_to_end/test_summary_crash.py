@@ -7,16 +7,21 @@ import pytest
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from tests.adapters.notes.endpoint import chat_endpoint, completion
+from tests.adapters.notes.endpoint import chat_endpoint, completion, stated
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
 PROMPT = "What does the patient complain about?"
 
 
+def cites_the_first_line(asked):
+    said = asked["messages"][1]["content"].splitlines()[0]
+    return 200, completion({"complaint": stated("a headache", said, line=1)})
+
+
 @pytest.mark.slow
 async def test_a_summary_cut_off_by_a_kill_is_written_after_the_restart_and_recorded_once(tmp_path):
     async with chat_endpoint() as endpoint:
-        endpoint.answers = [(200, completion({"complaint": "a headache"}))]
+        endpoint.answer_to = cites_the_first_line
         endpoint.hangs = True
         settings = {"NOTE_WRITER": "openai", "NOTE_WRITER_URL": endpoint.url, "NOTE_WRITER_MODEL": "m"}
         service = ServiceProcess(tmp_path / "data", settings)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from service.dialects.http.notes import NoteFields, VersionAnswer
+
 RecordingStatus = Literal["pending", "streaming", "uploaded", "processing", "completed", "failed", "integrity_failure"]
 Source = Literal["device", "api_upload"]
 TranscriptionStatusOfRecording = Literal["queued", "processing", "completed", "failed"]
@@ -23,6 +25,7 @@ EventType = Literal[
     "summary.started",
     "summary.completed",
     "summary.failed",
+    "note.edited",
 ]
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, pattern=r"Z$")]
@@ -56,6 +59,19 @@ class FailureAnswer(Answer):
     reason: str
     message: str
     at: Time
+
+
+class NoteAnswer(NoteFields):
+    """The note of a recording (D), or one of its versions."""
+
+    recording_id: RecordingId
+
+
+class NoteVersionsAnswer(Answer):
+    """The versions of a note (D), oldest first."""
+
+    recording_id: RecordingId
+    data: list[VersionAnswer]
 
 
 class DamageAnswer(Answer):

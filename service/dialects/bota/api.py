@@ -10,6 +10,7 @@ from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
 from service.dialects.bota.health import Health
 from service.dialects.bota.idempotency import Once
+from service.dialects.bota.notes import RecordingNotes
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
@@ -67,6 +68,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         Search(parts.search, callers, limits),
         Transcriptions(queries, parts.transcription_requests, callers, limits),
         Summaries(parts.note_ordering, parts.note_orders, queries, callers, limits, new_id=parts.new_id),
+        RecordingNotes(parts.notes, callers, limits),
         WebhookEndpoints(parts.webhooks, callers, limits, once, new_id=parts.new_id),
         EndUserEndpoints(directory.end_users, callers, limits, once, new_id=parts.new_id),
         DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),

@@ -17,6 +17,7 @@ from domain.events import (
     Failed,
     FinalizeRequested,
     LoggedEvent,
+    NoteEdited,
     NoteOrderBegun,
     NoteOrderFailed,
     NoteOrderFulfilled,
@@ -80,8 +81,11 @@ _NOT_OF_TRANSCRIPTION = {"text", "full_text", "segments"}
 
 
 def messages_of(recorded: RecordedEvent, summary: RecordingSummary) -> Sequence[Message]:
-    """`summary`: the recording right after the event. There are no messages about another dialect's recordings."""
+    """`summary`: the recording right after the event. There are no messages about another dialect's recordings, but of
+    their notes: Bota's own have none, and (D) whoever registers for `note.edited` wants to know."""
     event = recorded.event
+    if isinstance(event, NoteEdited):
+        return [_message(recorded, summary.tenant_id, recorded.stream_id, "note.edited", _edit_told(recorded, event))]
     if summary.dialect != DIALECT or _is_of_no_transcription(event):
         return ()
     return [
@@ -124,6 +128,16 @@ def _message(
         created_at=recorded.event.at,
         body=orjson.dumps(body),
     )
+
+
+def _edit_told(recorded: RecordedEvent, event: NoteEdited) -> dict[str, Any]:
+    return {
+        "recording_id": public_recording_id(recorded.stream_id),
+        "version": event.number,
+        "author": event.author,
+        "edited_at": utc_text(event.at),
+        "sha256": event.sha256,
+    }
 
 
 def _digest(name: str) -> str:

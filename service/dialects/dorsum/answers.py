@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
+from service.dialects.http.notes import NoteFields, VersionAnswer
+
 
 class ConsultationErrorAnswer(BaseModel):
     """(D) Of every error. `code` is the HTTP status."""
@@ -32,6 +34,23 @@ class NoteAnswer(BaseModel):
 
 class TranscribeAnswer(RootModel[ChunkWordsAnswer | NoteAnswer]):
     """The words of the chunk, or after the final chunk everything."""
+
+
+class SessionNoteAnswer(NoteFields):
+    """(D) The note of a session, or one of its versions."""
+
+    message: Literal["Clinical note found."] = "Clinical note found."
+    code: Literal[200] = 200
+    session_id: str
+
+
+class SessionNoteVersionsAnswer(BaseModel):
+    """(D) The versions of the note of a session, oldest first."""
+
+    message: Literal["Clinical note found."] = "Clinical note found."
+    code: Literal[200] = 200
+    session_id: str
+    versions: list[VersionAnswer]
 
 
 class StoredChunkAnswer(BaseModel):

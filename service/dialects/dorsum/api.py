@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from service.dialects.dorsum.edited_notes import EditedNotes
 from service.dialects.dorsum.errors import ERRORS
 from service.dialects.dorsum.reference import REFERENCE
 from service.dialects.dorsum.settings import DorsumSettings
@@ -21,6 +22,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         window=settings.upload_window,
         largest_body_bytes=settings.dorsum_body_bytes,
     ).add_routes(app.router)
+    EditedNotes(parts.notes, parts.callers, parts.limits).add_routes(app.router)
     StoredChunks(parts.queries, parts.lifecycle, parts.callers).add_routes(app.router)
 
 

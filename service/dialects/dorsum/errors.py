@@ -31,6 +31,7 @@ _FAILED = (
     f"{_SESSION}/retry; {_STORED_BYTES}"
 )
 _NOT_FAILED = f"The session has not failed, so there is nothing to retry; GET {_SESSION} tells how it stands."
+_NO_NOTE = f"The session has no note yet; GET {_SESSION} tells how it stands."
 _NO_SUCH_CHUNK = f"No chunk of this number is stored; GET {_SESSION}/chunks lists those that are."
 _ERASED = (
     "The chunks were erased some time after they were stitched into one file; a key that may read recordings gets it "
@@ -72,6 +73,7 @@ ERRORS = ErrorTable(
         domain.RecordingExpired: Row(409, sentence=_EXPIRED),
         domain.ChunkNumberOutOfRange: Row(409, sentence=_FULL),
         domain.NotFailed: Row(409, sentence=_NOT_FAILED),
+        domain.NoNote: Row(409, sentence=_NO_NOTE),
         NoSuchChunk: Row(404, sentence=_NO_SUCH_CHUNK),
         domain.RestartedTooOften: Row(409, sentence=_OFTEN),
         ChunksErased: Row(410, sentence=_ERASED),

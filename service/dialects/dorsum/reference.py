@@ -4,6 +4,7 @@ from typing import Any
 
 from service.dialects.dorsum import access, answers, requests
 from service.dialects.dorsum.names import SCOPE
+from service.dialects.http.notes import IF_MATCH, IF_NONE_MATCH, VERSION_NUMBER, EditNoteRequest
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _KEYS = ("dorsum_api_key", "dorsum_client_key")
@@ -21,6 +22,23 @@ def _stored_bytes(path: str, summary: str, **more: Any) -> Operation:
         scope=SCOPE,
         answers={**told, 200: Bytes(), 206: Bytes(), 304: None, 416: None},
         headers=RANGE,
+        **{"path_patterns": _SESSION} | more,
+    )
+
+
+def _note(path: str, summary: str, **more: Any) -> Operation:
+    return Operation(
+        method="GET",
+        path=path,
+        summary=summary,
+        security=_KEYS,
+        scope=SCOPE,
+        answers={
+            **dict.fromkeys((400, 401, 404, 409, 503), answers.ConsultationErrorAnswer),
+            200: answers.SessionNoteAnswer,
+            304: None,
+        },
+        headers=IF_NONE_MATCH,
         **{"path_patterns": _SESSION} | more,
     )
 
@@ -68,6 +86,38 @@ _OPERATIONS = (
         "/api/consultations/{session_id}/chunks/{number}",
         "A chunk as it was stored, as 16-bit PCM",
         path_patterns={**_SESSION, "number": r"^[0-9]{1,9}$"},
+    ),
+    _note("/api/consultations/{session_id}/note", "The note of a session"),
+    Operation(
+        method="PUT",
+        path="/api/consultations/{session_id}/note",
+        summary="Store the note as a person has corrected it",
+        security=_KEYS,
+        scope=SCOPE,
+        body=EditNoteRequest,
+        answers={
+            **dict.fromkeys((400, 401, 404, 408, 409, 412, 413, 415, 503, 507), answers.ConsultationErrorAnswer),
+            200: answers.SessionNoteAnswer,
+        },
+        headers=IF_MATCH,
+        path_patterns=_SESSION,
+    ),
+    Operation(
+        method="GET",
+        path="/api/consultations/{session_id}/note/versions",
+        summary="The versions of the note of a session: which, when, by whom",
+        security=_KEYS,
+        scope=SCOPE,
+        answers={
+            **dict.fromkeys((400, 401, 404, 409, 503), answers.ConsultationErrorAnswer),
+            200: answers.SessionNoteVersionsAnswer,
+        },
+        path_patterns=_SESSION,
+    ),
+    _note(
+        "/api/consultations/{session_id}/note/versions/{number}",
+        "A version of the note of a session",
+        path_patterns={**_SESSION, "number": VERSION_NUMBER},
     ),
     Operation(
         method="POST",

@@ -111,7 +111,7 @@ def _idempotency_key(request: web.Request) -> str | None:
 def _final_answer(consultation: Consultation, output_format: OutputFormat) -> NoteAnswer:
     return NoteAnswer(
         task_id=str(consultation.recording_id),
-        clinical_notes=rendered(consultation.note, output_format),
+        clinical_notes=rendered(consultation.note, output_format, consultation.edited),
         full_transcript=consultation.transcript.text,
     )
 

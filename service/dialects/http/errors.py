@@ -9,6 +9,7 @@ from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
+from service.application.note_edits import NoSuchVersion
 from service.application.quotas import EntryQuotaReached, KeptQuotaReached, PassingQuotaReached
 from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
@@ -16,6 +17,7 @@ from service.dialects.http.cors import OriginNotAllowed
 from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
+from service.dialects.http.notes import BadMatch
 from service.dialects.http.signed_urls import SignatureRefused
 from service.dialects.http.stored_chunks import ChunksErased, ExpiredChunksErased, NoSuchChunk
 
@@ -81,6 +83,11 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     domain.RecordingTooLarge: Row(413, "recording_too_large", CLOSE),
     domain.ReplacedTooOften: Row(409, "replaced_too_often"),
     domain.RestartedTooOften: Row(409, "restarted_too_often"),
+    domain.NoNote: Row(409, "no_note"),
+    domain.NoteChanged: Row(412, "note_changed"),
+    domain.EditedTooOften: Row(409, "edited_too_often"),
+    NoSuchVersion: Row(404, "version_not_found"),
+    BadMatch: Row(400, "invalid_request"),
     domain.ChunkMismatch: Row(409, "chunk_mismatch"),
     domain.ChunkSizeDiffers: Row(409, "size_mismatch"),
     domain.ChunkWithoutBytes: Row(400, "invalid_request"),

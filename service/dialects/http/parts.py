@@ -13,6 +13,7 @@ from service.application.consultations import Consultations
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
+from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
@@ -38,6 +39,7 @@ class Parts:
     transcription_requests: TranscriptionRequests
     sessions: SessionAnnouncements
     consultations: Consultations
+    notes: Notes
     note_ordering: NoteOrdering
     note_orders: NoteOrderQueries
     webhooks: Webhooks

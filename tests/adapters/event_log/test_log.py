@@ -163,6 +163,23 @@ async def test_bytes_are_made_durable_together_and_before_the_events_that_speak_
     await log.close()
 
 
+async def test_each_commit_tells_how_long_it_took_and_one_that_fails_only_that_it_failed(recorder, monkeypatch):
+    seconds, failed = [], []
+    log = EventLog(recorder, on_commit_seconds=seconds.append, on_commit_failed=lambda: failed.append(1))
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    assert (len(seconds), failed) == (1, [])
+    assert seconds[0] > 0
+
+    def no_room(appends):
+        raise LogFull("no room")
+
+    monkeypatch.setattr(recorder, "insert_batch", no_room)
+    with pytest.raises(LogFull):
+        await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    assert (len(seconds), failed) == (1, [1])
+    await log.close()
+
+
 async def test_bytes_that_failed_to_be_durable_fail_their_event_and_no_other(log):
     lost = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([], OSError("lost")))
     kept = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([]))
@@ -253,6 +270,18 @@ async def test_reading_gives_the_same_from_memory_and_from_disk(recorder, monkey
             positions = [recorded.position for recorded in await log.read(after=after, limit=limit)]
             assert positions == list(range(after + 1, 9))[:limit]
     await log.close()
+
+
+async def test_who_has_read_what_another_process_wrote_can_read_on_in_the_middle_of_it(log, open_recorder):
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    other, its_id = EventLog(open_recorder()), uuid4()
+    await other.append(its_id, 0, [opened()], trace_id=NO_TRACE)
+    await log.refresh_head()
+    await other.append(its_id, 1, [chunk(1)], trace_id=NO_TRACE)
+    await other.close()
+    found = await log.read(after=1)
+    assert [recorded.event for recorded in found] == [opened(), chunk(1)]
+    assert await log.read(after=2) == found[1:]
 
 
 async def test_what_another_process_commits_is_followed_too_and_in_order(log, open_recorder, monkeypatch):

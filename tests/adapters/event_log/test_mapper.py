@@ -18,6 +18,7 @@ from tests.domain.histories import (
     deleted,
     failed,
     finalized,
+    note_edited,
     note_order_begun,
     note_order_failed,
     note_order_fulfilled,
@@ -35,7 +36,7 @@ from tests.domain.histories import (
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
 ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted(), chunk_transcribed(1)]
-ONE_OF_EACH += [transcription_requested(), session_opened(), session_updated(), session_ended()]
+ONE_OF_EACH += [note_edited(), transcription_requested(), session_opened(), session_updated(), session_ended()]
 ONE_OF_EACH += [content_erased(ErasedPart.SUPERSEDED, 9, until=5)]
 ONE_OF_EACH += [note_ordered(), note_order_begun(), note_order_fulfilled(), note_order_failed()]
 

@@ -249,3 +249,14 @@ async def test_what_is_registered_already_is_found_however_many_there_are_and_er
             check_refused(answer, 409, "webhooks", 1)
     assert (await api.call("DELETE", f"/v1/webhooks/{webhook['id']}")).status == 204
     assert (await api.call("POST", "/v1/webhooks", body=hook)).status == 201
+
+
+async def test_an_edit_of_a_note_counts_as_bytes_and_the_same_one_again_takes_none(running, own):
+    dorsum = Dorsum(running.settings.base_url, keys_in(running.settings.data_dir))
+    assert (await dorsum.send([1, 2, 3], final=True)).status == 200
+    stored = await dorsum.note("PUT", body={"author": "dr-1", "sections": {"plan": [{"text": "Rest."}]}})
+    own.set_for(project_of(running), Quota.BYTES, 1)
+    refused = await dorsum.note("PUT", body={"author": "dr-1", "sections": {"plan": [{"text": "Fluids."}]}})
+    assert (refused.status, "quota is 1 bytes" in refused.json["message"]) == (507, True)
+    again = await dorsum.note("PUT", body={"author": "dr-1", "sections": {"plan": [{"text": "Rest."}]}})
+    assert (again.status, again.body) == (200, stored.body) == (200, (await dorsum.note()).body)

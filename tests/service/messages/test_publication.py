@@ -42,6 +42,7 @@ EXAMPLES = [
     histories.chunk_transcribed(1),
     histories.transcription_requested("es-419", "whisper", is_anew=True),
     histories.content_erased(ErasedPart.SUPERSEDED, 1_100, until=5),
+    histories.note_edited(),
 ]
 ORDER_EXAMPLES = [
     histories.note_ordered(),

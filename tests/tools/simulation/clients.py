@@ -40,6 +40,7 @@ class Client:
     acknowledged: list[tuple[int, bytes | None]] = field(default_factory=list)
     finalize_answers: list[dict[str, Any]] = field(default_factory=list)
     appended: list[tuple[int, bytes]] = field(default_factory=list)
+    edits: list[tuple[str, str]] = field(default_factory=list)
     opened: bool = False
     deleted: bool = False
 
@@ -52,6 +53,7 @@ class Client:
         self._appends = random.random() < 0.25
         self._is_file = self._total == 1 and Random(f"{self.world.seed} {self.name} kind").random() < 0.6
         self._languages = Random(f"{self.world.seed} {self.name} languages")
+        self._editing = Random(f"{self.world.seed} {self.name} editing")
         self._window = timedelta(seconds=random.choice((10, 30, 45)))
         self._bodies = {
             number: [b"%s-%d-%d;" % (self.name.encode(), number, version) for version in range(2)]
@@ -72,6 +74,9 @@ class Client:
                 jobs.append(self._operate())
             if self._languages.random() < 0.3:
                 jobs.append(self._ask_for_languages())
+            if self._editing.random() < 0.5:
+                jobs.append(self._edit("dr-1"))
+                jobs.append(self._edit("dr-2"))
             await asyncio.gather(*jobs)
 
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
@@ -205,6 +210,16 @@ class Client:
             await asyncio.sleep(random.random() * 12)
             with suppress(errors.RecordingError):
                 await self._ask(partial(self._want_words, language=language))
+
+    async def _edit(self, author: str) -> None:
+        """Correct the note now and then, in the words of before, too, while another does the same."""
+        random = self._editing
+        for _ in range(random.randint(1, 6)):
+            await asyncio.sleep(random.random() * 8)
+            words, has_read = random.choice(("Rest.", "Fluids.")), random.random() < 0.5
+            edit = partial(self._handlers.edit_note, words=words, author=author, has_read=has_read)
+            with suppress(errors.RecordingError):
+                self.edits.append(await self._ask(edit))
 
     def _want_words(self, process: Process, language: str) -> Coroutine[Any, Any, Any]:
         command = commands.RequestTranscription(

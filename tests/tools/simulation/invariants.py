@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.events import (
     ChunkStored,
     FinalizeRequested,
+    NoteEdited,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -19,7 +20,7 @@ from domain.summary import RecordingSummary, evolve_summary
 from service.application.blob_names import recording_prefix
 from tests.tools.simulation.clients import Client
 from tests.tools.simulation.plain_life import check_life
-from tests.tools.simulation.stage_work import said_in
+from tests.tools.simulation.stage_work import noted, said_in
 from tests.tools.simulation.world import World
 
 
@@ -33,6 +34,7 @@ def check_everything(world: World, clients: Sequence[Client]) -> None:
     check_topic(world)
     for client in clients:
         check_promises(world, client)
+        check_edits(world, client)
 
 
 def _accuse(world: World, recording_id: UUID, what: str) -> None:
@@ -52,6 +54,10 @@ def check_blobs(world: World, recording_id: UUID) -> None:
     needed = recording.blobs_in_use()
     if recording.keeps_chunks and any(key not in world.bodies for key in _chunk_keys(history).values() if key):
         _accuse(world, recording_id, "the bytes of a chunk are lost")
+    for event in recording.edits.values():
+        body = world.bodies.get(event.blob_key)
+        if body is None or hashlib.sha256(body).hexdigest() != event.sha256:
+            _accuse(world, recording_id, "the words of an edit are lost")
     for event, made in _made(world, history):
         is_lost = event.blob_key in needed and event.blob_key not in world.bodies
         if is_lost or world.bodies.ever.get(event.blob_key) != made:
@@ -81,7 +87,7 @@ def _made(
                 said = said_in(event.language, audio)
                 yield event, said
             case NoteWritten():
-                yield event, b"noted: " + said
+                yield event, noted(said)
 
 
 def check_view(world: World) -> None:
@@ -124,3 +130,10 @@ def check_promises(world: World, client: Client) -> None:
             world.accuse(f"{client.name}: finalize was answered in two ways")
         if finalized is None or answer["chunks_received"] != finalized.chunks_received:
             world.accuse(f"{client.name}: finalize was answered with what is not in the history")
+
+
+def check_edits(world: World, client: Client) -> None:
+    """Every edit that a client was told is stored has happened."""
+    edited = {(event.author, event.sha256) for event in world.log.history(client.id) if isinstance(event, NoteEdited)}
+    if not edited.issuperset(client.edits):
+        world.accuse(f"{client.name}: an edit was acknowledged and is not in the history")

@@ -10,6 +10,7 @@ from domain.events import (
     Failed,
     FinalizePolicy,
     FinalizeRequested,
+    NoteEdited,
     NoteWritten,
     RecordingDeleted,
     RecordingEvent,
@@ -60,6 +61,8 @@ class PlainLife:
         self._is_mended = False
         self._deleted = self._is_erased = False
         self._language = _language(opened.language or DEFAULT_LANGUAGE)
+        self._edits = 0
+        self._last_edit: NoteEdited | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -74,8 +77,8 @@ class PlainLife:
                 self._hear(event)
             case FinalizeRequested():
                 self._finalize(event)
-            case Stitched() | Transcribed() | NoteWritten():
-                self._end_stage(event)
+            case Stitched() | Transcribed() | NoteWritten() | NoteEdited():
+                self._make(event)
             case Failed():
                 self._fail(event)
             case RetryRequested() | TranscriptionRequested():
@@ -125,6 +128,21 @@ class PlainLife:
         is_in_audio = Stage.STITCH in self._done and not self._damaged
         is_useless = is_in_audio if event.part is ErasedPart.CHUNKS else has_expired
         self._never(not is_useless, f"{event.part} was erased while it was of use")
+
+    def _make(self, event: Stitched | Transcribed | NoteWritten | NoteEdited) -> None:
+        if isinstance(event, NoteEdited):
+            self._edit(event)
+        else:
+            self._end_stage(event)
+
+    def _edit(self, event: NoteEdited) -> None:
+        self._never(Stage.NOTE not in self._done, "a note was edited that is not written")
+        self._edits += 1
+        self._never(event.number != self._edits, f"edit {event.number} is the {self._edits}th")
+        last = self._last_edit
+        is_same = last is not None and (last.sha256, last.author) == (event.sha256, event.author)
+        self._never(is_same, "the same edit was made twice in a row")
+        self._last_edit = event
 
     def _never(self, wrong: bool, what: str) -> None:
         if wrong:
@@ -192,6 +210,7 @@ class PlainLife:
         if isinstance(event, Transcribed):
             self._never(_language(event.language) != self._language, "it was transcribed in a language of before")
         self._done.append(stage)
+        self._last_edit = None
 
     def _fail(self, event: Failed) -> None:
         self._never(self._failed is not None, "it failed twice")

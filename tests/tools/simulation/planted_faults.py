@@ -66,8 +66,8 @@ FAULTS = (
     Fault(
         "the transcript of a damaged chunk outlives its replacement",
         "domain/recording.py",
-        "failed=None, stitched=None, transcribed=None, note=None, superseded=superseded)",
-        "failed=None, stitched=None, superseded=superseded)",
+        '{"stitched": None, "transcribed": None, "note": None, "edits": ChunkTable()}',
+        '{"stitched": None}',
     ),
     Fault(
         "metadata replaces bytes",

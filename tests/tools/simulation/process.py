@@ -12,6 +12,7 @@ from domain.events import Stage
 from service.application.erasing import Erasing
 from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
+from service.application.note_edits import Notes
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import Work
 from service.application.stages import STAGES
@@ -81,6 +82,7 @@ class Process:
             metrics=METRICS,
             settling=settling,
         )
+        self.notes = Notes(self.recordings, self.blobs, quotas=NO_QUOTAS, settling=settling, clock=world.clock)
         self.projector = Projector("summaries", self.log, world.summaries)  # type: ignore[arg-type]
         deletion = Deletion(
             log=self.log,

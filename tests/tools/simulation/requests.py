@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from adapters.notes.note import Note, Section, Sentence
 from domain import commands
 from domain.errors import RecordingError
 from domain.events import RecordingOpened
 from service.application.blob_names import blob_prefix
+from service.application.note_edits import KIND, Edit
 from service.application.recordings import RecordingOutcome
 from service.application.uploads import Announcement, ArrivedChunk
 from service.dialects.bota.rendering import finalize_answer
@@ -100,6 +102,27 @@ class Handlers:
     async def finalize(self, process: Process, total_chunks: int, duration_ms: int) -> dict[str, Any]:
         recording = await process.uploads.finalize(self._id, total_chunks=total_chunks, final_duration_ms=duration_ms)
         return finalize_answer(self._id, recording).model_dump()
+
+    async def edit_note(self, process: Process, words: str, author: str, *, has_read: bool) -> tuple[str, str]:
+        """Change the note that this process knows of; `has_read`: only that one. Who did it, and what it became."""
+        recording = await process.notes.recording(self._id)
+        seen = frozenset({recording.note_version}) if has_read else None
+        sections = {Section.PLAN: (Sentence(text=words, source=None),)}
+        edit = Edit(sections=sections, author=author, key_id="key1", seen=seen)
+        self._world.in_doubt[self._edited(edit)] += 1
+        try:
+            edited = await process.notes.edit(self._id, edit)
+        except RecordingError:
+            self._settle(self._edited(edit))
+            raise
+        self._settle(self._edited(edit))
+        return author, edited.version.name.partition("-")[2]
+
+    def _edited(self, edit: Edit) -> str:
+        """The key that the words of the edit get."""
+        every = {section: tuple(edit.sections.get(section, ())) for section in Section}
+        note = Note(sections=every, engine="simulated", language="en")
+        return described(blob_prefix(self._id, KIND), note.to_json()).key
 
     async def status(self, process: Process) -> Any:
         """What the view says, once it has seen everything that this process has answered for so far."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.audio.errors import NotAudio
 from adapters.blobs.port import BlobStore, StoredBlob
+from adapters.notes.note import Note, Section, Sentence
 from adapters.speech.port import EngineRefused, EngineUnavailable
 from adapters.worker_processes import WorkerDied
 from domain.commands import EndStage, RecordNote, RecordStitched, RecordTranscribed
@@ -28,6 +29,12 @@ DEFAULT_LANGUAGE = "en"
 def said_in(language: str, audio: bytes) -> bytes:
     """The transcript of the audio in the language."""
     return b"said in %s: %s" % (language.encode(), audio)
+
+
+def noted(transcript: bytes) -> bytes:
+    """The note of the transcript."""
+    sentence = Sentence(text=transcript.decode(), source=None)
+    return Note(sections={Section.SUBJECTIVE: (sentence,)}, engine="simulated", language="en").to_json()
 
 
 class SimulatedStage:
@@ -102,7 +109,7 @@ class SimulatedWork:
         await self._worker(lambda: EngineRefused("simulated", "it does not want to"))
         assert recording.transcribed is not None
         transcript = await self._read(recording.transcribed.blob_key)
-        blob = await self._put(recording_id, recording, "note", b"noted: " + transcript)
+        blob = await self._put(recording_id, recording, "note", noted(transcript))
         return RecordNote(
             at=self._clock(),
             blob_key=blob.key,

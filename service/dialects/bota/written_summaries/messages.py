@@ -52,6 +52,8 @@ class SummaryAnswer(Answer):
 
     `fallback_reason` (D) is only there if that is not what should have written it, and says why. `about` (D) is only
     there for quotations, and says that they are and how they were chosen.
+    `unsupported_share` (D) is only there if some of what it stated is left out, because the transcript does not have
+    the words that it cites.
     """
 
     id: SummaryId
@@ -70,3 +72,4 @@ class SummaryAnswer(Answer):
     updated_at: Time
     fallback_reason: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
     about: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    unsupported_share: Annotated[float | None, Field(ge=0, le=1, exclude_if=lambda value: not value)] = None

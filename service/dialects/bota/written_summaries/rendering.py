@@ -39,6 +39,7 @@ def summary_answer(order_id: UUID, order: NoteOrder, prompt: str | None, note: O
             "updated_at": utc_text(order.updated_at),
             "fallback_reason": fulfilled.fallback_reason if fulfilled else None,
             "about": note.about if note else None,
+            "unsupported_share": fulfilled.unsupported_share if fulfilled else None,
         }
     )
 

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from service.dialects.bota.reference import REFERENCE
 from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
+from tests.end_to_end.dorsum_client import Dorsum, keys_in
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
 from tests.service.running_service import Running, TurnedClock, running_service
@@ -78,6 +79,7 @@ async def test_every_answer_is_one_that_the_strictest_clients_take(client: Clien
     await try_a_whole_file(client, user)
     await try_a_streamed_recording(client, user)
     await try_a_failure(client, user)
+    await try_a_note(client)
     await client.ask("DELETE /v1/end-users/{end_user_id}", {"end_user_id": user})
     await client.ask("GET /health")
     assert device
@@ -104,6 +106,18 @@ async def try_the_directory(client: Client) -> tuple[str, str]:
     await client.ask("GET /v1/devices/{device_id}/config/{section}", ids)
     await client.ask("POST /v1/devices/{device_id}/unbind", ids)
     return user, device
+
+
+async def try_a_note(client: Client) -> None:
+    """Of a session of the same project, which came by Dorsum's API."""
+    settings = client.running.settings
+    session = await Dorsum(settings.base_url, keys_in(settings.data_dir)).send([1, 2, 3], final=True)
+    ids = {"recording_id": f"rec_{UUID(session.json['task_id']).hex}", "number": "0"}
+    edit = {"author": "dr-1", "sections": {"plan": [{"text": "Rest."}]}}
+    await client.ask("PUT /v1/recordings/{recording_id}/note", ids, body=edit)
+    await client.ask("GET /v1/recordings/{recording_id}/note", ids)
+    await client.ask("GET /v1/recordings/{recording_id}/note/versions", ids)
+    await client.ask("GET /v1/recordings/{recording_id}/note/versions/{number}", ids)
 
 
 async def try_webhooks(client: Client) -> None:

@@ -14,10 +14,11 @@ from adapters.keys import KeyKind
 from adapters.quotas import Quota, QuotaStore
 from adapters.speech.transcript import Transcript
 from domain.events import NoteOrderBegun, NoteOrdered, NoteOrderFulfilled, RecordingEvent, Stage, Transcribed
+from service.application import order_writing
 from service.application.blob_names import blob_prefix, recording_prefix
 from service.application.clock import utc_now
 from service.dialects.http.json_answers import utc_text
-from tests.adapters.notes.endpoint import chat_endpoint, completion
+from tests.adapters.notes.endpoint import chat_endpoint, completion, stated
 from tests.adapters.notes.test_extractive import transcript_of
 from tests.domain.histories import (
     TRANSCRIBED_FACTS,
@@ -254,16 +255,31 @@ async def test_where_nothing_was_said_the_summary_fails_and_says_why(desk: Desk)
     )
 
 
-async def test_a_summary_that_breaks_again_and_again_has_failed(tmp_path: Path) -> None:
+async def test_a_summary_that_breaks_again_and_again_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(order_writing, "stored", broken)
     async with running_service(tmp_path / "data", TurnedClock(), stage_attempts=1) as running:
         desk = Desk(running)
-        recording_id = await desk.recording()
-        await desk.stores.blobs.erase(blob_prefix(recording_id, "transcript"))
-        summary = await desk.written(recording_id, template="general")
+        summary = await desk.written(await desk.recording(), template="general")
         assert (summary["status"], summary["error_message"]) == (
             "failed",
-            "processing_error: Writing it was tried 1 times and failed each time, last with BlobNotFound.",
+            "processing_error: Writing it was tried 1 times and failed each time, last with RuntimeError.",
         )
+
+
+async def test_a_summary_of_a_transcript_that_was_replaced_and_erased_fails_at_once_and_says_why(desk: Desk) -> None:
+    recording_id = await desk.recording()
+    await desk.stores.blobs.erase(blob_prefix(recording_id, "transcript"))
+    summary = await desk.written(recording_id, template="general")
+    assert summary["status"] == "failed"
+    assert summary["error_message"] == (
+        "processing_error: The transcript was replaced by another and erased before the note was written; "
+        "order it again."
+    )
 
 
 # --- what is refused
@@ -434,12 +450,29 @@ async def test_a_language_model_gets_the_prompt_and_its_answer_is_the_summary(tm
         chat_endpoint() as endpoint,
         running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
     ):
-        endpoint.answers = [(503, {}), (200, completion({"budget_usd": 900}))]
+        endpoint.answers = [(503, {}), (200, completion({"budget_usd": stated(900, "our budget is $900", line=2)}))]
         desk = Desk(running)
         summary = await desk.written(await desk.recording(), prompt=PROMPT, provider="claude")
         assert (summary["output"], summary["engine"], summary["provider"]) == ({"budget_usd": 900}, "openai", "claude")
         assert summary.keys() == KEYS
         assert [PROMPT in asked["messages"][0]["content"] for _, asked in endpoint.requests] == [True, True]
+
+
+async def test_what_a_language_model_invents_is_not_in_the_summary_and_the_share_of_it_is_told(tmp_path: Path) -> None:
+    answer = {"budget": stated(900, "our budget is $900", line=2), "signed": stated("Yes.", "I have signed it", line=3)}
+    async with (
+        chat_endpoint() as endpoint,
+        running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
+    ):
+        endpoint.answers = [(200, completion(answer))]
+        desk = Desk(running)
+        summary = await desk.written(await desk.recording(), prompt=PROMPT)
+        assert summary["output"] == {"budget": 900, "signed": None}
+        assert summary["unsupported_share"] == 0.5
+        order_id = UUID(hex=summary["id"].removeprefix("sum_"))
+        fulfilled = (await desk.stores.log.history(order_id))[-1].event
+        assert isinstance(fulfilled, NoteOrderFulfilled)
+        assert fulfilled.unsupported_share == 0.5
 
 
 async def test_where_a_language_model_fails_the_summary_is_quotations_and_says_so(tmp_path: Path) -> None:
@@ -479,7 +512,7 @@ async def test_a_summary_that_is_being_written_while_its_recording_is_deleted_le
         running_service(tmp_path / "data", TurnedClock(), **by(endpoint.url)) as running,
     ):
         endpoint.hangs = True
-        endpoint.answers = [(200, completion({"budget_usd": 900}))]
+        endpoint.answers = [(200, completion({"budget_usd": stated(900, "our budget is $900", line=2)}))]
         desk = Desk(running)
         recording_id = await desk.recording()
         summary = await desk.ordered(recording_id, prompt=PROMPT)

@@ -13,6 +13,8 @@ from tests.domain.histories import (
     chunk,
     damaged,
     finalized,
+    note_edited,
+    note_written,
     opened,
     stitched,
     transcribed,
@@ -44,6 +46,21 @@ def test_a_transcription_of_less_than_all_chunks_names_the_damaged_ones_and_no_o
     assert data_of(*begun, stitched(damaged(2)))["damage"] == [told]
     assert data_of(*begun, stitched(damaged(2)), transcribed())["damage"] == [told]
     assert "damage" not in data_of(*begun, stitched(), transcribed())
+
+
+def test_an_edited_note_is_told_of_whichever_api_its_recording_came_by():
+    edit = note_edited(2, "c")
+    history = [opened(dialect="dorsum", note_wanted=True), chunk(1), finalized(1), stitched(), transcribed()]
+    assert messages_about(*history, note_written()) == ()
+    (message,) = messages_about(*history, note_written(), edit)
+    assert (message.type, message.project_id) == ("note.edited", "proj_1")
+    assert orjson.loads(message.body)["data"] == {
+        "recording_id": ITS_IDS["id"],
+        "version": 2,
+        "author": "dr-1",
+        "edited_at": "2026-01-13T10:06:00.000Z",
+        "sha256": edit.sha256,
+    }
 
 
 ITS_IDS = {
