@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.notes.note import Section, Sentence, Source
+from adapters.notes.note import Heading, Section, Sentence, Source
 from domain.events import AUTHOR
 from service.application.note_edits import Edit, NoteVersion, ShownNote
 from service.dialects.http.json_answers import json_answer, utc_text
@@ -49,6 +49,8 @@ class EditedSentence(Sentence):
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_SENTENCE, pattern=r"\S")]
     source: Source | None = None
     further_sources: Annotated[tuple[Source, ...], Field(strict=False)] = ()
+    heading: Annotated[Heading | None, Field(strict=False)] = None
+    problem: Annotated[str | None, Field(max_length=LONGEST_SENTENCE)] = None
 
 
 Sentences = Annotated[list[EditedSentence], Field(max_length=MOST_SENTENCES)]
