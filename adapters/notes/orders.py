@@ -60,9 +60,9 @@ class UnsupportedValue(BaseModel):
 class OrderedNote(BaseModel):
     """A note as it was ordered. It is always a draft: someone who was there has to review it.
 
-    `output` is a JSON object. `engine` names what wrote it. `about` says in words for people how it was made, if the
-    writer does. What that words itself has its `sources`, except for
-    estimates, which are nobody's words; `unsupported` is what it stated and is not in the output.
+    `output` is a JSON object. `engine` names what wrote it. What that words itself has its `sources`, except for
+    estimates, which are nobody's words; `unsupported` is what it stated and is not in the output. `about` says in words
+    for people how quotations were chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
