@@ -6,7 +6,8 @@ from adapters.blobs.bucket.address import parse_address
 def check_blob_url(url: str) -> None:
     """Raises: ValueError, which says what the URL must be."""
     if is_bucket(url):
-        parse_address(url)
+        if parse_address(url).folder is not None:
+            raise ValueError("must be without 'folder': the index is in the data directory")
     elif not url.startswith(("segments:///", "file:///")):
         raise ValueError("must be segments:///PATH, file:///PATH or s3://BUCKET/PREFIX")
 

@@ -14,6 +14,14 @@ from adapters.blobs.bucket.object_format import BEGINNING_BYTES, DamagedObject, 
 from adapters.blobs.port import BlobNotFound
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One of them, for people. A loss: blobs that cannot be read."""
+
+    sentence: str
+    is_loss: bool
+
+
 @dataclass(slots=True)
 class Differences:
     """`unknown`: objects that the index did not know, with their sizes. `missing`: those the bucket did not have."""
@@ -32,6 +40,19 @@ def differences(bucket: Bucket, index: BucketIndex) -> Differences:
         unknown={name: size for name, size in there.items() if name not in known},
         missing=sorted((before & now) - there.keys()),
     )
+
+
+def described(bucket: Bucket, index: BucketIndex) -> Iterator[Difference]:
+    """The differences, of which nothing is mended here."""
+    found = differences(bucket, index)
+    for name in found.missing:
+        if lost := len(index.live_in(name)):
+            yield Difference(f"{name} is missing in the bucket, with {lost} blobs.", is_loss=True)
+    for name in found.unknown:
+        yield Difference(
+            f"{name} is in the bucket, but not in the index: the next start or `tapedeck blobs mend` looks into it.",
+            is_loss=False,
+        )
 
 
 def reconcile(bucket: Bucket, index: BucketIndex) -> Iterator[str]:

@@ -21,10 +21,10 @@ from adapters.blobs.bucket.arrival import LARGE, BucketArrival, name_of
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex, Place
 from adapters.blobs.bucket.keeping import ObjectKeeper
-from adapters.blobs.bucket.ownership import claim, make_own
+from adapters.blobs.bucket.ownership import claim, make_own, marker_in
 from adapters.blobs.bucket.reading import BLOCK_BYTES, BlobInBucket
-from adapters.blobs.bucket.recovery import reconcile
-from adapters.blobs.bucket.space import ObjectSpace
+from adapters.blobs.bucket.recovery import Difference, described, reconcile
+from adapters.blobs.bucket.space import ObjectSpace, SharedUsage
 from adapters.blobs.digests import Digests
 from adapters.blobs.port import (
     BlobFailure,
@@ -198,6 +198,21 @@ class BucketBlobStore:
         else:
             claim(self._bucket, self._index)
         yield from reconcile(self._bucket, self._index)
+
+    def differences(self) -> Iterator[Difference]:
+        """What index and bucket do not agree on; can be asked beside a running service."""
+        if (owner := marker_in(self._bucket)) != self._index.owner():
+            whose = "no" if owner is None else "another"
+            yield Difference(f"{self._bucket} has {whose} data directory's marker.", is_loss=True)
+        yield from described(self._bucket, self._index)
+
+    def shared_usage(self) -> SharedUsage:
+        """What the objects hold that bodies share."""
+        return self._space.usage()
+
+    def sizes_of_large(self) -> Iterator[int]:
+        """The size of every object that holds one blob."""
+        return (size_bytes for _, size_bytes in self._bucket.sizes(LARGE))
 
     def _recover(self) -> int:
         for sentence in reconcile(self._bucket, self._index):
