@@ -3,6 +3,7 @@
 Credentials come from AWS's usual environment variables, a role or the machine's metadata, as obstore finds them.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +21,8 @@ from obstore.store import S3Store
 
 from adapters.blobs.bucket.address import BucketAddress
 from adapters.blobs.port import BlobNotFound, StorageUnavailable
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -143,6 +146,8 @@ def _errors_named(bucket: str, *, reading: str | None = None) -> Iterator[None]:
     except (BaseError, OSError) as error:
         if reading is not None and "<Code>NoSuchKey</Code>" in str(error):
             raise BlobNotFound(reading) from error
+        # Up to the server's own words, which may hold the access key's id.
+        logger.warning("the bucket failed", extra={"because": str(error).partition("\n")[0].partition("<")[0]})
         raise StorageUnavailable(_reason(bucket, error)) from error
 
 

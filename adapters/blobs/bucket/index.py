@@ -25,6 +25,7 @@ _SCHEMA = """
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size_bytes INTEGER NOT NULL,
         blobs INTEGER NOT NULL, live_blobs INTEGER NOT NULL, live_bytes INTEGER NOT NULL
     );
+    CREATE INDEX IF NOT EXISTS objects_with_dead_blobs ON objects (id) WHERE live_blobs < blobs;
     CREATE TABLE IF NOT EXISTS doomed (name TEXT PRIMARY KEY, arrives_until REAL NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS about (fact TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """

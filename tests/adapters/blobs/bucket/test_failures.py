@@ -15,6 +15,8 @@ from adapters.blobs.opening import open_store
 from adapters.blobs.port import StorageUnavailable
 from adapters.blobs.url import check_blob_url
 from tests.adapters.blobs.contract import PREFIX, noise, streamed, whole
+from tests.conftest import open_s3
+from tests.tools.postgres.certificates import Certificates
 from tests.tools.s3.server import S3Server
 
 SMALL, LARGE = noise(30_000, 1), noise(9_000_000, 2)
@@ -168,6 +170,29 @@ async def test_wrong_credentials_are_said_to_be_so_and_no_blob_is_said_to_be_mis
         with pytest.raises(StorageUnavailable, match="s3://"):
             await failing()
     await store.close()
+
+
+async def test_over_tls_the_bucket_is_used_if_its_certificate_is_trusted_and_only_then(
+    certificates: Certificates, tmp_path: Path, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key, authority = (tmp_path / name for name in ("server.crt", "server.key", "ca.crt"))
+    certificate.write_bytes(certificates.server)
+    key.write_bytes(certificates.server_key)
+    authority.write_bytes(certificates.authority)
+    server = open_s3(tmp_path / "s3", certificate=certificate, key=key).start()
+    try:
+        url = f"{server.new_bucket()}?endpoint={server.endpoint}&seconds=1"
+        untrusting = opened(url, tmp_path)
+        with pytest.raises(StorageUnavailable):
+            untrusting.put_bytes(PREFIX, SMALL)
+        await untrusting.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        trusting = opened(url.replace("seconds=1", "seconds=20"), tmp_path)
+        blob = trusting.put_bytes(PREFIX, SMALL)
+        assert await whole(trusting, blob.key) == SMALL
+        await trusting.close()
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize(
