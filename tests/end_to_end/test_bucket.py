@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import aiohttp
 import pytest
 
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
@@ -67,6 +68,29 @@ async def test_a_recording_goes_all_the_way_whichever_of_the_two_is_killed_and_i
     async with asyncio.timeout(60):
         while any(own_s3.contains(blob_url, part) for part in (*sent, text[:40].encode())):
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_whole_downloads_are_redirected_to_the_bucket_if_that_is_set_and_ranges_are_not(service):
+    service.settings["DOWNLOAD_REDIRECT_SECONDS"] = "60"
+    api = (await service.start()).api()
+    recording = await api.upload(slices(short_speech(), 3))
+    assert (await api.finalize(recording, 3)).status == 200
+    await api.ended(recording)
+    url = (await api.get(recording, "/download-url"))["download_url"]
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url, allow_redirects=False) as redirected:
+            assert (redirected.status, await redirected.read()) == (302, b"")
+            assert "X-Amz-Expires=60" in redirected.headers["Location"]
+            assert redirected.headers["Cache-Control"] == "no-store"
+        async with session.get(url) as followed:
+            assert await followed.read() == short_speech()
+        for headers in ({"Range": "bytes=0-9"}, {"If-None-Match": '"other"'}):
+            async with session.get(url, headers=headers, allow_redirects=False) as direct:
+                assert short_speech().startswith(await direct.read())
+                assert direct.status in (200, 206)
+        async with session.head(url, allow_redirects=False) as head:
+            assert (head.status, head.headers["Content-Length"]) == (200, str(len(short_speech())))
 
 
 @contextmanager

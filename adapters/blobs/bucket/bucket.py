@@ -118,6 +118,11 @@ class Bucket:
                 next(iter(obstore.list(self._store, "none", chunk_size=1)), None)
         raise BlobNotFound(key)
 
+    def signed_url(self, name: str, lasting: timedelta) -> str:
+        """Where anybody can GET the object for so long. Made without asking the bucket, so it may not exist."""
+        with self._errors():
+            return obstore.sign(self._store, "GET", name, lasting)
+
     def delete(self, names: Sequence[str]) -> None:
         """Deleting what is not there is no error."""
         for start in range(0, len(names), _DELETED_AT_ONCE):

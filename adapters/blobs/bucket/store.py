@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -146,6 +147,12 @@ class BucketBlobStore:
     def _place(self, key: str) -> Place:
         """Where the blob is. Raises: BlobNotFound."""
         return self._index.find(key) or Place(name_of(key), 0, self._bucket.size(name_of(key), key=key))
+
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:
+        """None for a blob that shares an object: what is erased of it must not be readable with its neighbours."""
+        if await self._threads.run(self._index.find, checked_key(key)) is not None:
+            return None
+        return await self._threads.run(self._bucket.signed_url, name_of(key), lasting)
 
     async def delete(self, key: str) -> None:
         await self._erase([checked_key(key)])

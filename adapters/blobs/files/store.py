@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -140,6 +141,9 @@ class FileBlobStore:
 
     async def size(self, key: str) -> int:
         return await self.in_thread(self._size, key, self._path(key))
+
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:  # noqa: ARG002 - there is none
+        return None
 
     async def delete(self, key: str) -> None:
         await self.in_thread(self._delete, self._path(key))

@@ -9,6 +9,7 @@ import io
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -150,6 +151,9 @@ class SegmentBlobStore:
             except BlobNotFound:
                 if is_last:
                     raise
+        return None
+
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:  # noqa: ARG002 - there is none
         return None
 
     async def delete(self, key: str) -> None:

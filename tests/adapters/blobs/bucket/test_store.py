@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,12 @@ async def test_what_is_staged_and_never_made_durable_never_reaches_the_bucket(
     async with store.stage(PREFIX, streamed([b"refused by the domain"])):
         pass
     assert not s3.contains(bucket_url, b"refused by the domain")
+
+
+async def test_there_is_a_url_of_a_blob_with_an_object_of_its_own_and_of_no_other(store: BucketBlobStore) -> None:
+    alone, sharing = store.put_bytes(PREFIX, b"transcript"), await store.put(PREFIX, streamed([b"chunk"]))
+    assert "X-Amz-Signature=" in (await store.direct_url(alone.key, timedelta(seconds=60)) or "")
+    assert await store.direct_url(sharing.key, timedelta(seconds=60)) is None
 
 
 # --- bytes that are really gone
