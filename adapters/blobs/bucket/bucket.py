@@ -27,10 +27,13 @@ logger = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-PART_BYTES = 8 * 1024 * 1024
-"""A larger object is sent in parts of this size."""
+PART_BYTES = 5 * 1024 * 1024
+"""A larger file is sent in parts of this size, the least that S3 takes: memory holds few of them."""
 
-_PARTS_AT_ONCE = 2
+_MOST_IN_ONE_BYTES = 64 * 1024 * 1024
+"""What is in memory already is sent in one request up to this size: then it is an object, or nothing is."""
+
+_PARTS_AT_ONCE = 1
 _DELETED_AT_ONCE = 1_000
 
 
@@ -64,7 +67,15 @@ class Bucket:
     def put(self, name: str, content: bytes) -> None:
         """Write an object, which is durable on return. Not retracted if this raises: it may still be written."""
         with self._errors():
-            obstore.put(self._store, name, content, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+            in_parts = len(content) > _MOST_IN_ONE_BYTES
+            obstore.put(
+                self._store,
+                name,
+                content,
+                use_multipart=in_parts,
+                chunk_size=PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
 
     def put_file(self, name: str, path: Path) -> None:
         """Write a file's content, as `put` does, without holding it in memory."""
