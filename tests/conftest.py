@@ -1,4 +1,4 @@
-"""What tests share, each one for the whole run: the service as a process, a real Kafka, a real PostgreSQL."""
+"""What tests share, each for the whole run: the service as a process, a real Kafka, PostgreSQL and S3 server."""
 
 import asyncio
 import os
@@ -17,6 +17,8 @@ from tests.tools.kafka.jars import NoKafka
 from tests.tools.postgres.certificates import Certificates, new_certificates
 from tests.tools.postgres.programs import NoPostgres
 from tests.tools.postgres.server import PostgresServer
+from tests.tools.s3.programs import NoS3
+from tests.tools.s3.server import CREDENTIALS, S3Server
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if os.environ.get("CI") != "true":  # there hypothesis takes a profile of its own, which is patient, too
@@ -151,4 +153,44 @@ def open_postgres(certificates: Certificates | None = None) -> PostgresServer:
         return PostgresServer(certificates=certificates)
     except NoPostgres as missing:
         skip_outside_ci(f"needs a real PostgreSQL: {missing}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A running S3 server that no test harms. Each test takes a `bucket` of its own."""
+    server = open_s3(tmp_path_factory.mktemp("s3"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def own_s3(tmp_path: Path) -> Iterator[S3Server]:
+    """A running S3 server of the test's own, to be held, killed and started again by it."""
+    server = open_s3(tmp_path / "s3")
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def s3_credentials() -> Iterator[None]:
+    """This process and those it starts may use the S3 servers of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def bucket_url(s3: S3Server, s3_credentials: None) -> str:
+    """The URL of a blob store in a new, empty bucket, as it is set; the folder of its index is to be added."""
+    return f"{s3.new_bucket()}/tapes?endpoint={s3.endpoint}"
+
+
+def open_s3(folder: Path, *, certificate: Path | None = None, key: Path | None = None) -> S3Server:
+    """Skips the test where the server cannot run; in CI nothing is left out. With a certificate it speaks TLS."""
+    try:
+        return S3Server(folder, certificate=certificate, key=key)
+    except NoS3 as missing:
+        skip_outside_ci(f"needs a real S3 server: {missing}")
         raise

@@ -3,22 +3,41 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from adapters.blobs.bucket.address import parse_address
 from adapters.blobs.files.store import FileBlobStore
 from adapters.blobs.port import BlobStore
-from adapters.blobs.segments.store import SMALL_BYTES, SegmentBlobStore
+from adapters.blobs.segments.staging import SMALL_BYTES
+from adapters.blobs.segments.store import SegmentBlobStore
+from adapters.blobs.url import is_bucket
 
 
 def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
-    """The store that a URL names: `segments:///absolute/path` or `file:///absolute/path`. Worker processes get the URL.
+    """The store that a URL names. Worker processes get the URL.
 
-    Raises: ValueError, with one sentence, if the URL names no store.
+    `segments:///absolute/path`, `file:///absolute/path`, or `s3://bucket/prefix?folder=/absolute/path`, with the folder
+    of the bucket's index. Raises: ValueError, with one sentence, if the URL names no store.
     """
+    if is_bucket(url):
+        return _open_bucket(url, small_bytes=small_bytes)
     parts = urlsplit(url)
     if parts.scheme not in ("file", "segments"):
         raise ValueError(
-            f"There is no blob store for {url!r}: only segments:///absolute/path and file:///absolute/path are known."
+            f"There is no blob store for {url!r}: only segments:///absolute/path, file:///absolute/path and "
+            "s3://bucket/prefix are known."
         )
     if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment or "%00" in parts.path:
         raise ValueError(f"A blob store on local files needs {parts.scheme}:///absolute/path, not {url!r}.")
     path = Path(unquote(parts.path))
     return FileBlobStore(path) if parts.scheme == "file" else SegmentBlobStore(path, small_bytes=small_bytes)
+
+
+def _open_bucket(url: str, *, small_bytes: int) -> BlobStore:
+    from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
+
+    try:
+        address = parse_address(url)
+    except ValueError as error:
+        raise ValueError(f"A blob store in a bucket {error}.") from None
+    if address.folder is None:
+        raise ValueError("A blob store in a bucket needs the folder of its index.")
+    return BucketBlobStore(address, address.folder, small_bytes=small_bytes)

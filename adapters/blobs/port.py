@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -110,6 +111,13 @@ class BlobStore(Protocol):
 
     async def size(self, key: str) -> int:
         """The blob's size in bytes. Raises: BlobNotFound."""
+        ...
+
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:
+        """A URL at which anybody can read the whole blob for so long; None if there is none, and `read` it must be.
+
+        It works only if the blob exists, and until it is erased.
+        """
         ...
 
     async def delete(self, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -116,6 +117,10 @@ class Queries:
     async def check_log(self) -> None:
         """Read from the log, to prove that it can be read now. Raises: LogUnavailable."""
         await self._log.refresh_head()
+
+    async def direct_url(self, blob_key: str, lasting: timedelta) -> str | None:
+        """Where the whole blob can be read without this service, if anywhere."""
+        return await self._blobs.direct_url(blob_key, lasting)
 
     def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """A blob's bytes, streamed as they are read. Raises when iterated: BlobNotFound."""

@@ -11,7 +11,7 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 @click.group()
 def blobs() -> None:
-    """Check the stored bytes against the log, and show how much space they take."""
+    """Check the stored bytes against the log, show how much space they take, mend their index."""
 
 
 @blobs.command()
@@ -33,16 +33,41 @@ def check() -> None:
 
 @blobs.command()
 def usage() -> None:
-    """Show how many bytes are live, dead and on the disk."""
-    from service.runtime.blob_check import blob_usage  # noqa: PLC0415
+    """Show how many bytes are live, dead, and on the disk or in the bucket."""
+    from service.runtime.blob_usage import blob_usage  # noqa: PLC0415
 
     with _settings() as settings:
-        for name, blobs_, live, dead, disk in blob_usage(settings):
-            click.echo(f"{name:<9} {blobs_:>9} blobs  live {live:>15,}  dead {dead:>15,}  on disk {disk:>15,} bytes")
+        for used in blob_usage(settings):
+            click.echo(
+                f"{used.kind:<9} {used.blobs:>9} blobs  live {used.live_bytes:>15,}  dead {used.dead_bytes:>15,}  "
+                f"{used.where} {used.taken_bytes:>15,} bytes"
+            )
+
+
+@blobs.command()
+@click.option("--take-over", is_flag=True, help="Take the bucket, whichever data directory had it before.")
+def mend(*, take_over: bool) -> None:
+    """Make the index of the blobs in a bucket say what is in the bucket, while the service is stopped.
+
+    Every start does the same. Needed if the index was lost, or the bucket was another data directory's.
+    """
+    from service.runtime.blob_mending import NothingToMend, mend_blobs  # noqa: PLC0415
+    from service.runtime.data_dir import DataDirInUse  # noqa: PLC0415
+
+    found = 0
+    with _settings() as settings:
+        try:
+            for sentence in mend_blobs(settings, take_over=take_over):
+                click.echo(sentence)
+                found += 1
+        except (NothingToMend, DataDirInUse) as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(f"{found} differences between the index and the bucket were mended.")
 
 
 @contextmanager
 def _settings() -> Iterator[Settings]:
+    from adapters.blobs.port import BlobFailure  # noqa: PLC0415
     from adapters.event_log.opening import require_log  # noqa: PLC0415
 
     try:
@@ -51,4 +76,7 @@ def _settings() -> Iterator[Settings]:
         raise click.ClickException(str(error)) from None
     with needing_a_log():
         require_log(settings.log_url)
-        yield settings
+        try:
+            yield settings
+        except BlobFailure as failure:
+            raise click.ClickException(str(failure)) from None

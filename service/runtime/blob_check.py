@@ -12,8 +12,7 @@ from uuid import UUID
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore
 from adapters.blobs.segments.check import check_segments
-from adapters.blobs.segments.index import SegmentIndex
-from adapters.blobs.segments.space import space_usage
+from adapters.blobs.url import is_bucket
 from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
 from domain.events import (
@@ -48,8 +47,7 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
     log = open_log(settings.log_url, must_exist=True)
     store = open_store(settings.blob_store_url)
     try:
-        if _segments(settings) is not None:
-            yield from (Finding(each, is_loss=True) for each in check_segments(_segments(settings) or Path()))
+        yield from _of_the_store(settings, store)
         spoken_of = _Keys()
         count = size_bytes = 0
         for key, sha256, may_be_gone in _spoken_of(EventReader(log.recorder)):
@@ -75,6 +73,17 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
     finally:
         log.close()
         asyncio.run(store.close())
+
+
+def _of_the_store(settings: Settings, store: BlobStore) -> Iterator[Finding]:
+    """What is wrong with the store itself, whatever the log says."""
+    if is_bucket(settings.blob_store_url):
+        from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
+
+        assert isinstance(store, BucketBlobStore)  # noqa: S101 - what the URL opens
+        yield from (Finding(each.sentence, is_loss=each.is_loss) for each in store.differences())
+    elif (directory := _segments(settings)) is not None:
+        yield from (Finding(each, is_loss=True) for each in check_segments(directory))
 
 
 class _Keys:
@@ -163,26 +172,6 @@ def _digest(store: BlobStore, key: str) -> tuple[str, int]:
     return digest.hexdigest(), length
 
 
-def blob_usage(settings: Settings) -> Iterator[tuple[str, int, int, int, int]]:
-    """For segments and for single files: the number of blobs, and live bytes, dead bytes and bytes on disk."""
-    directory = _segments(settings)
-    if directory is not None and directory.exists():
-        index = SegmentIndex(directory / "index.sqlite3")
-        used = space_usage(directory, index)
-        index.close()
-        yield "segments", used.live_blobs, used.live_bytes, used.dead_bytes, used.disk_bytes
-    count = live = disk = 0
-    for path in _root(settings).rglob("*"):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(_root(settings)).parts):
-            status = path.stat()
-            count, live, disk = count + 1, live + status.st_size, disk + status.st_blocks * 512
-    yield "files", count, live, 0, disk
-
-
-def _root(settings: Settings) -> Path:
-    return Path(unquote(urlsplit(settings.blob_store_url).path))
-
-
 def _segments(settings: Settings) -> Path | None:
-    is_segments = urlsplit(settings.blob_store_url).scheme == "segments"
-    return _root(settings) / ".segments" if is_segments else None
+    parts = urlsplit(settings.blob_store_url)
+    return Path(unquote(parts.path)) / ".segments" if parts.scheme == "segments" else None

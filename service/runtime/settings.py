@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
-from adapters.blobs.url import check_blob_url
+from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.url import check_blob_url, is_bucket
 from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
@@ -73,8 +74,9 @@ class ServiceSettings(QuotaSettings):
     blob_url: Annotated[
         str | None,
         Field(
-            description="where audio and transcripts are stored: segments:///PATH (small blobs share files and syncs) "
-            "or file:///PATH (one file per blob); if unset, segments in blobs/ in DATA_DIR"
+            description="where audio and transcripts are stored: segments:///PATH (small blobs share files and syncs), "
+            "file:///PATH (one file per blob) or s3://BUCKET/PREFIX?endpoint=URL&region=NAME&seconds=NUMBER (all but "
+            "the bucket may be left out); if unset, segments in blobs/ in DATA_DIR"
         ),
     ] = None
     transcriber: Annotated[
@@ -311,6 +313,9 @@ class ServiceSettings(QuotaSettings):
 
     @property
     def blob_store_url(self) -> str:
+        """The URL that opens the store: of a bucket it says where the index is, too."""
+        if self.blob_url is not None and is_bucket(self.blob_url):
+            return with_folder(self.blob_url, self.data_dir.absolute() / "bucket")
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
 
     @property

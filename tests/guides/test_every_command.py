@@ -46,6 +46,8 @@ MAKE = {
 TAPEDECK = {
     "blobs check": "tests/guides/test_runtime.py::"
     "test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it",
+    "blobs mend": "tests/end_to_end/test_bucket.py::"
+    "test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucket_over",
     "blobs usage": "tests/service/cli/test_blobs.py::test_usage_says_what_is_live_and_what_is_dead",
     "consume": "tests/guides/test_messages.py::test_the_command_that_follows_the_topic_prints_one_line_per_event",
     "demo": CI,

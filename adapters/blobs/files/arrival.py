@@ -37,15 +37,20 @@ class Arrival:
 
     def publish(self, last_block: Buffer) -> StoredBlob:
         """Everything left to do, in one call: a small body needs no other."""
+        blob = self.finish(last_block)
+        self.sync()
+        with storage_errors():
+            self._directories.publish(self._temporary, self._root / blob.key)
+        self.has_file = False
+        return blob
+
+    def finish(self, last_block: Buffer) -> StoredBlob:
+        """The last block is in the file, unsynced, and the body has passed its check."""
         self._digests.update(last_block)
         blob = self._digests.blob(self._prefix)
         if self._check is not None:
             self._check(blob)
         self._append(last_block)
-        self.sync()
-        with storage_errors():
-            self._directories.publish(self._temporary, self._root / blob.key)
-        self.has_file = False
         return blob
 
     def written(self) -> bytes:

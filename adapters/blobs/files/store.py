@@ -4,14 +4,13 @@ A body is hashed and written to a temporary file under `.incoming/`, synced, and
 is synced. A crash leaves either the whole blob or a temporary file, which `recover` removes.
 """
 
-import asyncio
 import errno
 import os
 import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -21,13 +20,13 @@ from adapters.blobs.port import (
     BlobNotFound,
     BlobTooLarge,
     DurableBlob,
-    StorageUnavailable,
     StoredBlob,
     checked_beginning,
     checked_key,
     checked_prefix,
 )
 from adapters.blobs.storage_errors import storage_errors
+from adapters.blobs.threads import Threads
 from adapters.durable_files import FILE_MODE, Directories, sync_directory, sync_or_throw_away
 
 T = TypeVar("T")
@@ -43,8 +42,7 @@ class FileBlobStore:
         self._root = root.absolute()
         self._incoming = self._root / ".incoming"
         self._directories = Directories(self._root)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
-        self._closed = False
+        self._threads = Threads(threads)
         with storage_errors():
             self._directories.make_root()
             self._directories.make_durable(self._incoming)
@@ -69,7 +67,7 @@ class FileBlobStore:
                     gathered = bytearray()
             return await self.in_thread(arrival.publish, gathered)
         except BaseException:
-            if self._closed:
+            if self._threads.are_closed:
                 arrival.discard()
             elif arrival.has_file:  # unlinking a large file takes time, too
                 await self.in_thread(arrival.discard)
@@ -144,6 +142,9 @@ class FileBlobStore:
     async def size(self, key: str) -> int:
         return await self.in_thread(self._size, key, self._path(key))
 
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:  # noqa: ARG002 - there is none
+        return None
+
     async def delete(self, key: str) -> None:
         await self.in_thread(self._delete, self._path(key))
 
@@ -167,24 +168,10 @@ class FileBlobStore:
         return len(leftovers)
 
     async def close(self) -> None:
-        self._closed = True
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._threads.close()
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run blocking work in a thread, to its end even if the caller is cancelled: nobody cleans up under it."""
-        if self._closed:
-            raise StorageUnavailable("it has been closed")
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            while not running.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([running])
-            running.exception()  # retrieved, or the loop would log it: the caller gets the cancellation
-            raise
-        finally:
-            del running  # an error would hold this frame, and this frame the error, until cycles are looked for
+        return await self._threads.run(work, *arguments)
 
     def arrival(self, prefix: str, check: Callable[[StoredBlob], None] | None = None) -> Arrival:
         temporary = self._incoming / secrets.token_hex(16)

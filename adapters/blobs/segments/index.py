@@ -6,18 +6,12 @@ crash in between leaves the note.
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.blobs.index_file import IndexFile, beginning_with
 from adapters.blobs.segments.format import HEADER_BYTES
-from adapters.sqlite_file import connect, give_back, writing
-
-_KEYS_AT_ONCE = 500
-_PAST_ANY_KEY = "\x7f"
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS blobs (
@@ -80,14 +74,10 @@ class SegmentIndex:
     """Blocking; can be used from any thread. Raises: StorageFull, StorageUnavailable."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._reading = threading.Lock()
-        self._writing = threading.Lock()
-        self._reader: sqlite3.Connection | None = None
-        self._writer: sqlite3.Connection | None = None
+        self._file = IndexFile(path, _SCHEMA)
 
     def find(self, key: str) -> Place | None:
-        with self._read() as reader:
+        with self._file.reading() as reader:
             row = reader.execute("SELECT segment, offset, size_bytes FROM blobs WHERE key=?", (key,)).fetchone()
         return None if row is None else _place(key, *row)
 
@@ -96,30 +86,21 @@ class SegmentIndex:
         if not keys:
             return set()
         marks = ",".join("?" * len(keys))
-        with self._read() as reader:
+        with self._file.reading() as reader:
             return {key for (key,) in reader.execute(f"SELECT key FROM blobs WHERE key IN ({marks})", keys)}  # noqa: S608
 
     def keys(self, beginning: str) -> Iterator[str]:
-        last = beginning
-        comparison = ">="
-        while True:
-            query = f"SELECT key FROM blobs WHERE key {comparison} ? AND key < ? ORDER BY key LIMIT {_KEYS_AT_ONCE}"  # noqa: S608
-            with self._read() as reader:
-                found = reader.execute(query, (last, beginning + _PAST_ANY_KEY)).fetchall()
-            yield from (key for (key,) in found)
-            if len(found) < _KEYS_AT_ONCE:
-                return
-            last, comparison = found[-1][0], ">"
+        return beginning_with(beginning, self._file)
 
     def segments(self) -> list[SegmentStanding]:
-        with self._read() as reader:
+        with self._file.reading() as reader:
             rows = reader.execute(
                 "SELECT id, indexed_end, is_sealed, live_records, live_bytes FROM segments"
             ).fetchall()
         return [SegmentStanding(id_, end, bool(sealed), count, size) for id_, end, sealed, count, size in rows]
 
     def erasures(self) -> list[Erasure]:
-        with self._read() as reader:
+        with self._file.reading() as reader:
             return [Erasure(*row) for row in reader.execute("SELECT segment, offset, end FROM erasures")]
 
     def add(
@@ -136,7 +117,7 @@ class SegmentIndex:
         A key that is already here keeps its place; the second copy of its bytes is noted to be erased. A moved one
         gets its new place and its old bytes are noted to be erased, unless it has been deleted meanwhile.
         """
-        with self._write() as writer:
+        with self._file.writing() as writer:
             writer.execute(
                 "INSERT INTO segments VALUES (?1,?2,?3,0,0) "
                 "ON CONFLICT (id) DO UPDATE SET indexed_end=?2, is_sealed=?3",
@@ -150,7 +131,7 @@ class SegmentIndex:
 
     def drop(self, keys: Sequence[str]) -> None:
         """Forget these keys, and note that their bytes are to be erased."""
-        with self._write() as writer:
+        with self._file.writing() as writer:
             for key in keys:
                 row = writer.execute(
                     "DELETE FROM blobs WHERE key=? RETURNING segment, offset, size_bytes", (key,)
@@ -162,58 +143,23 @@ class SegmentIndex:
 
     def erased(self, erasures: Sequence[Erasure]) -> None:
         """Strike out these notes: it is done."""
-        with self._write() as writer:
+        with self._file.writing() as writer:
             writer.executemany(
                 "DELETE FROM erasures WHERE segment=? AND offset=?", [(each.segment, each.offset) for each in erasures]
             )
 
     def forget_segment(self, segment: int) -> None:
         """The segment's file is gone."""
-        with self._write() as writer:
+        with self._file.writing() as writer:
             writer.execute("DELETE FROM erasures WHERE segment=?", (segment,))
             writer.execute("DELETE FROM segments WHERE id=?", (segment,))
 
-    def close(self) -> None:
-        with self._reading, self._writing:
-            for connection in (self._reader, self._writer):
-                if connection is not None:
-                    connection.close()
-            self._reader = self._writer = None
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._reading, _errors_named():
-            if self._reader is None:
-                self._reader = self._connect()
-            yield self._reader
-
     def give_back(self) -> None:
         """Let the file shrink by what dropped keys have left of it."""
-        with self._own_writer() as writer:
-            give_back(writer)
+        self._file.give_back()
 
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._own_writer() as writer, writing(writer):
-            yield writer
-
-    @contextmanager
-    def _own_writer(self) -> Iterator[sqlite3.Connection]:
-        with self._writing, _errors_named():
-            if self._writer is None:
-                self._writer = self._connect()
-            yield self._writer
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = connect(self._path, durable=True)
-        try:
-            with writing(connection):  # two processes may open a new store at the same time
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def close(self) -> None:
+        self._file.close()
 
 
 def _place(key: str, segment: int, offset: int, size_bytes: int) -> Place:
@@ -256,13 +202,3 @@ def _count(writer: sqlite3.Connection, segment: int, places: Sequence[Place], si
 
 def _erasure(place: Place) -> tuple[int, int, int]:
     return (place.segment, place.offset, place.end)
-
-
-@contextmanager
-def _errors_named() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise StorageFull from error
-        raise StorageUnavailable(f"its index cannot be used ({error})") from error

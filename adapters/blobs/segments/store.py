@@ -6,53 +6,34 @@ single files beside it, as `FileBlobStore` keeps them. A store of files can be o
 
 import asyncio
 import io
-import os
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, cast
 
 from adapters.blobs.files.store import BLOCK_BYTES, FileBlobStore
 from adapters.blobs.port import (
     BlobFailure,
     BlobNotFound,
-    DurableBlob,
     StorageUnavailable,
     StoredBlob,
     checked_beginning,
     checked_key,
     checked_prefix,
 )
-from adapters.blobs.segments.digesting import Digesting, describe
 from adapters.blobs.segments.file import segment_path
-from adapters.blobs.segments.gathering import Gathering
 from adapters.blobs.segments.index import Place, SegmentIndex
 from adapters.blobs.segments.reading import BlobInSegment
 from adapters.blobs.segments.recovery import recover_segments
 from adapters.blobs.segments.space import SegmentSpace, SpaceUsage
+from adapters.blobs.segments.staging import SMALL_BYTES, WAITING_BYTES, Intake, StagedBody, Staging
 from adapters.blobs.segments.tails import SegmentTails
-from adapters.blobs.segments.waiting_room import WaitingRoom
-from adapters.blobs.segments.writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter, StagedBody
+from adapters.blobs.segments.writer import SEGMENT_BYTES, STEP_BYTES, SegmentWriter
 from adapters.blobs.storage_errors import storage_errors
 from adapters.durable_files import Directories
-
-T = TypeVar("T")
-
-SMALL_BYTES = 256 * 1024
-"""Up to this size a body shares a segment with others."""
-
-QUICKLY_HASHED_BYTES = 16 * 1024
-"""Up to this size computing the digests costs less than a hop to a thread and back."""
-
-HASHING_THREADS = max(1, min(4, (os.cpu_count() or 2) - 1))
-"""One core is for the event loop; one thread more than there are cores only wakes another that is cold."""
-
-_HASHED_UNDER_THE_LOCK = 2047
-
-WAITING_BYTES = 32 * 1024 * 1024
-"""All incoming bodies together; beyond this, requests wait."""
 
 
 class SegmentBlobStore:
@@ -85,9 +66,7 @@ class SegmentBlobStore:
         )
         self._space = SegmentSpace(self._directory, self._index, self._writer, segment_bytes=segment_bytes)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="segments")
-        self._digesting = Digesting(threads=HASHING_THREADS)
-        self._room = WaitingRoom(waiting_bytes)
-        self._small_bytes = small_bytes
+        self._intake = Intake(self._writer, self._files.in_thread, small_bytes=small_bytes, waiting_bytes=waiting_bytes)
         self._closed = False
 
     def stage(
@@ -98,35 +77,18 @@ class SegmentBlobStore:
         limit_bytes: int | None = None,
         announced_bytes: int | None = None,
         check: Callable[[StoredBlob], None] | None = None,
-    ) -> "_Staging":
+    ) -> Staging:
         """See `BlobStore.stage`."""
         self._check_open()
         checked_prefix(prefix)
-        gathering = Gathering(
-            self._room,
+        return self._intake.stage(
+            prefix,
+            body,
             partial(self._files.arrival, prefix, check),
-            self._files.in_thread,
-            small_bytes=self._small_bytes,
             limit_bytes=limit_bytes,
+            announced_bytes=announced_bytes,
+            check=check,
         )
-
-        async def staged() -> StagedBody | DurableBlob:
-            await gathering.take(body, announced_bytes=announced_bytes)
-            if not gathering.is_small:
-                return DurableBlob(await gathering.publish())
-            if not gathering.is_in_memory:
-                await gathering.fetch_back()
-            blob = await self._digested(prefix, gathering.pieces, gathering.size_bytes)
-            if check is not None:
-                check(blob)
-            return StagedBody(blob, gathering.pieces, self._writer)
-
-        return _Staging(gathering, staged)
-
-    async def _digested(self, prefix: str, pieces: Sequence[bytes], size_bytes: int) -> StoredBlob:
-        if size_bytes <= QUICKLY_HASHED_BYTES:
-            return describe(prefix, _slices(pieces))
-        return await self._digesting.digested(prefix, pieces)
 
     async def put(
         self,
@@ -191,6 +153,9 @@ class SegmentBlobStore:
                     raise
         return None
 
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:  # noqa: ARG002 - there is none
+        return None
+
     async def delete(self, key: str) -> None:
         checked_key(key)
         await self._erase([key])
@@ -250,7 +215,7 @@ class SegmentBlobStore:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._digesting.close)
+        await asyncio.to_thread(self._intake.close)
         await asyncio.to_thread(self._background.shutdown)
         await asyncio.to_thread(self._writer.close)
         self._index.close()
@@ -268,32 +233,7 @@ class SegmentBlobStore:
             self._background.submit(_tolerant, work)
 
 
-class _Staging:
-    """The block of a staged body. No generator: the event loop keeps account of those, which costs more than this."""
-
-    def __init__(self, gathering: Gathering, staged: Callable[[], Awaitable[StagedBody | DurableBlob]]) -> None:
-        self._gathering = gathering
-        self._staged = staged
-
-    async def __aenter__(self) -> StagedBody | DurableBlob:
-        try:
-            return await self._staged()
-        except BaseException:
-            await self._gathering.leave()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._gathering.leave()
-
-
 def _tolerant(work: Callable[[], None]) -> None:
     """A failure in the background has lost nothing; the work is tried again when there is reason to."""
     with suppress(BlobFailure):
         work()
-
-
-def _slices(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """From 2048 bytes on hashlib releases the GIL, and getting it back costs more than hashing so little."""
-    for piece in pieces:
-        for start in range(0, len(piece), _HASHED_UNDER_THE_LOCK):
-            yield piece[start : start + _HASHED_UNDER_THE_LOCK]

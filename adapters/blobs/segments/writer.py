@@ -10,29 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.blobs.port import BlobFailure, StorageUnavailable, StoredBlob
+from adapters.blobs.port import BlobFailure, StorageUnavailable
 from adapters.blobs.segments.file import WritableSegment
 from adapters.blobs.segments.format import HEADER_BYTES, record_head
 from adapters.blobs.segments.index import Move, Place, SegmentIndex
+from adapters.blobs.segments.staging import StagedBody
 from adapters.blobs.storage_errors import storage_errors
 
 SEGMENT_BYTES = 256 * 1024 * 1024
 STEP_BYTES = 16 * 1024 * 1024
 RECORDS_TO_INDEX = 2_048
 """This many durable records are indexed at once; after a crash no more than this are read again."""
-
-
-@dataclass(slots=True)
-class StagedBody:
-    """A small body in memory, with its digests computed. Nothing of it is on the disk before `make_durable`."""
-
-    blob: StoredBlob
-    pieces: Sequence[bytes]
-    keeper: "SegmentWriter"
-
-    @property
-    def size_bytes(self) -> int:
-        return self.blob.size_bytes
 
 
 @dataclass(frozen=True, slots=True)

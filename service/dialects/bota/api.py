@@ -63,6 +63,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             parts.signer,
             base_url=settings.base_url,
             window=settings.download_window,
+            redirect=settings.download_redirect,
             clock=clock,
         ),
         Search(parts.search, callers, limits),

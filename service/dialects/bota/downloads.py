@@ -24,6 +24,8 @@ from service.dialects.http.signed_urls import UrlSigner
 
 _PURPOSE = "download"
 
+_OF_THIS_SERVICE = ("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
+
 FILE_ENDINGS = {
     "audio/ogg": "opus",
     "audio/wav": "wav",
@@ -46,7 +48,10 @@ class _Audio:
 
 
 class Downloads:
-    """The handlers. `window`: how long a download URL works."""
+    """The handlers. `window`: how long a download URL works.
+
+    `redirect`: how long the blob store's own URL works that whole downloads are redirected to; None for no redirects.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Downloads:
         *,
         base_url: str,
         window: timedelta,
+        redirect: timedelta | None,
         clock: Clock,
     ) -> None:
         self._queries = queries
@@ -65,6 +71,7 @@ class Downloads:
         self._signer = signer
         self._base_url = base_url
         self._window = window
+        self._redirect = redirect
         self._clock = clock
         self._view = View(queries)
 
@@ -114,6 +121,8 @@ class Downloads:
         summary = await self._queries.summary(recording_id)
         access.check_maker(self._callers, made_with, tenant_id=summary.tenant_id)
         audio = await self._audio(summary)
+        if (elsewhere := await self._direct_url(request, audio)) is not None:
+            return web.Response(status=302, headers={"Location": elsewhere, "Cache-Control": "no-store"})
         served = ServedBytes(
             parts=(Part(audio.blob_key, audio.size_bytes),),
             etag=audio.sha256,
@@ -121,6 +130,13 @@ class Downloads:
             file_name=_file_name(recording_id, audio),
         )
         return await serve_bytes(request, self._queries.read, served)
+
+    async def _direct_url(self, request: web.Request, audio: _Audio) -> str | None:
+        """Only a plain GET of all of it is redirected: ranges and conditions are about this service's answers."""
+        is_whole = request.method == "GET" and not any(name in request.headers for name in _OF_THIS_SERVICE)
+        if self._redirect is None or not is_whole:
+            return None
+        return await self._queries.direct_url(audio.blob_key, self._redirect)
 
     async def _audio(self, summary: RecordingSummary) -> _Audio:
         """Raises: NotReady, also while a streamed recording is being stitched anew."""

@@ -225,7 +225,7 @@ _SIGNED = (
         "GET",
         "/v1/downloads/{recording_id}.{ending}",
         "Download the audio from the URL that was given for it",
-        {200: Bytes("audio/*"), 206: Bytes("audio/*"), 304: None, 416: None},
+        {200: Bytes("audio/*"), 206: Bytes("audio/*"), 302: None, 304: None, 416: None},
         403,
         404,
         409,

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -334,6 +336,13 @@ class BlobStoreContract:
             await store.size(absent)
         with pytest.raises(BlobNotFound, match=absent):
             store.open(absent)
+
+    async def test_a_url_of_a_whole_blob_if_there_is_one_has_its_bytes(self, store: BlobStore) -> None:
+        for blob in (store.put_bytes(PREFIX, noise(1_000, 3)), await store.put(PREFIX, streamed([b"small"]))):
+            url = await store.direct_url(blob.key, timedelta(seconds=60))
+            if url is not None:
+                async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                    assert hashlib.sha256(await answer.read()).hexdigest() == blob.sha256
 
     # --- deleting and listing
 

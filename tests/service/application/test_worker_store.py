@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.blobs.segments.index import SegmentIndex
+from adapters.blobs.index_file import IndexFile
 from service.application.worker_store import open_ahead, store_at
 
 
@@ -17,7 +17,7 @@ def test_a_store_opened_ahead_is_the_one_that_jobs_use(tmp_path, scheme):
 def test_no_job_locks_the_index_of_a_store_that_was_opened_ahead(tmp_path, monkeypatch):
     open_ahead(url := f"segments://{tmp_path}")
     stored = store_at(url).put_bytes("made/", b"bytes")
-    monkeypatch.setattr(SegmentIndex, "_connect", lambda _: pytest.fail("a job opened the index"))
+    monkeypatch.setattr(IndexFile, "_connect", lambda _: pytest.fail("a job opened the index"))
     with store_at(url).open(stored.key) as blob:
         assert blob.read() == b"bytes"
 

@@ -101,3 +101,9 @@ def test_without_a_log_it_is_one_sentence(data_dir):
     failed = tapedeck("blobs", "check")
     assert failed.exit_code == 1
     assert "There is no event log" in failed.output
+
+
+def test_stores_on_local_files_are_not_mended_by_hand(keys):
+    failed = tapedeck("blobs", "mend")
+    assert failed.exit_code == 1
+    assert "stores on local files are at each start" in failed.output

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -130,6 +131,9 @@ class MemoryBlobStore:
     async def size(self, key: str) -> int:
         with await asyncio.to_thread(self.open, key) as reader:
             return reader.seek(0, 2)
+
+    async def direct_url(self, key: str, lasting: timedelta) -> str | None:  # noqa: ARG002 - there is none
+        return None
 
     async def delete(self, key: str) -> None:
         checked_key(key)

@@ -159,7 +159,7 @@ async def test_a_chunk_of_64_kib_costs_one_hop_to_a_thread_and_none_of_it_runs_o
     store: FileBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hops = 0
-    submit = store._threads.submit
+    submit = store._threads._pool.submit
 
     def counted(*arguments: Any) -> Any:
         nonlocal hops
@@ -170,7 +170,7 @@ async def test_a_chunk_of_64_kib_costs_one_hop_to_a_thread_and_none_of_it_runs_o
         assert threading.current_thread() is not threading.main_thread()
         sync(descriptor)
 
-    monkeypatch.setattr(store._threads, "submit", counted)
+    monkeypatch.setattr(store._threads._pool, "submit", counted)
     monkeypatch.setattr(os, "fsync", not_here)
     await store.put(PREFIX, streamed([noise(32 * 1024, 1), noise(32 * 1024, 2)]))
     assert hops == 1

@@ -17,7 +17,7 @@ SMALL, LARGE = 100_000, 2_000_000
 async def store(tmp_path: Path) -> AsyncIterator[SegmentBlobStore]:
     store = SegmentBlobStore(tmp_path / "blobs")
     yield store
-    assert store._room.taken_bytes == 0
+    assert store._intake._room.taken_bytes == 0
     assert list(store.keys()) == []
     assert list((tmp_path / "blobs" / ".incoming").iterdir()) == []
     await store.close()
@@ -25,7 +25,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SegmentBlobStore]:
 
 async def test_a_block_that_makes_nothing_durable(store: SegmentBlobStore) -> None:
     async with store.stage(PREFIX, streamed([noise(SMALL, 1)])) as staged:
-        assert store._room.taken_bytes > 0
+        assert store._intake._room.taken_bytes > 0
         assert staged.blob == described(PREFIX, noise(SMALL, 1))
 
 

@@ -421,7 +421,7 @@ async def test_a_slow_client_holds_no_buffer_of_its_bodys_size_and_nobody_elses_
     await has_begun.wait()
     (quick,) = await stored(store, "quick/", noise(256 * 1024, 2))  # it takes the whole room
     assert await whole(store, quick) == noise(256 * 1024, 2)
-    assert store._room.taken_bytes == 0
+    assert store._intake._room.taken_bytes == 0
     if size_bytes // 2 > gathering.SLOW_BYTES:
         incoming = root / ".incoming"
         while not any(path.stat().st_size == size_bytes // 2 for path in incoming.iterdir()):
@@ -439,7 +439,7 @@ async def test_bytes_on_their_way_are_bounded_and_who_waits_gets_his_turn(root: 
 
     async def watched(body: bytes) -> AsyncIterator[bytes]:
         nonlocal most
-        most = max(most, store._room.taken_bytes)
+        most = max(most, store._intake._room.taken_bytes)
         yield body
 
     bodies = [noise(100_000, number) for number in range(30)]
@@ -447,5 +447,5 @@ async def test_bytes_on_their_way_are_bounded_and_who_waits_gets_his_turn(root: 
     assert 0 < most <= 300_000
     for blob, body in zip(blobs, bodies, strict=True):
         assert await whole(store, blob.key) == body
-    assert store._room.taken_bytes == 0
+    assert store._intake._room.taken_bytes == 0
     await store.close()

@@ -1,0 +1,177 @@
+"""One place in an S3 bucket, through obstore: blocking requests, repeated within a bound, with errors of the port.
+
+Credentials come from AWS's usual environment variables, a role or the machine's metadata, as obstore finds them.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store
+
+from adapters.blobs.bucket.address import BucketAddress
+from adapters.blobs.port import BlobNotFound, StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+PART_BYTES = 5 * 1024 * 1024
+"""A larger file is sent in parts of this size, the least that S3 takes: memory holds few of them."""
+
+_MOST_IN_ONE_BYTES = 64 * 1024 * 1024
+"""What is in memory already is sent in one request up to this size: then it is an object, or nothing is."""
+
+_PARTS_AT_ONCE = 1
+_DELETED_AT_ONCE = 1_000
+
+
+class Bucket:
+    """Can be used from any thread. All methods raise StorageUnavailable; those that read, BlobNotFound, too."""
+
+    def __init__(self, address: BucketAddress) -> None:
+        self._address = address
+        half = timedelta(seconds=address.seconds / 2)  # the last repetition begins in the first half of the time
+        config: S3Config = {}
+        if address.region is not None:
+            config["region"] = address.region
+        if address.endpoint is not None:
+            config["endpoint"] = address.endpoint
+        with _errors_named(f"{address}"):
+            self._store = S3Store(
+                address.bucket,
+                prefix=address.prefix or None,
+                client_options={
+                    "timeout": half,
+                    "connect_timeout": min(half, timedelta(seconds=5)),
+                    "allow_http": (address.endpoint or "").startswith("http://"),
+                },
+                retry_config={"max_retries": 8, "retry_timeout": half},
+                config=config,
+            )
+
+    def __str__(self) -> str:
+        return str(self._address)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write an object, which is durable on return. Not retracted if this raises: it may still be written."""
+        with self._errors():
+            in_parts = len(content) > _MOST_IN_ONE_BYTES
+            obstore.put(
+                self._store,
+                name,
+                content,
+                use_multipart=in_parts,
+                chunk_size=PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+    def put_file(self, name: str, path: Path) -> None:
+        """Write a file's content, as `put` does, without holding it in memory."""
+        with self._errors():
+            if path.stat().st_size:
+                obstore.put(self._store, name, path, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+            else:
+                obstore.put(self._store, name, b"")
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object unless there is one of that name; returns whether it was written."""
+        try:
+            with self._errors():
+                obstore.put(self._store, name, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def keeps_versions(self, name: str) -> bool:
+        """Whether the bucket keeps what is deleted: an object that is written then gets a version. It stays."""
+        with self._errors():
+            version = obstore.put(self._store, name, b"", use_multipart=False)["version"]
+        return version not in (None, "null")
+
+    def read(self, name: str, start: int, length: int, *, key: str) -> bytes:
+        """Bytes of an object that has them. `key`: what is being read, for BlobNotFound."""
+        if not length:
+            return b""
+        with self._errors(reading=key):
+            block = obstore.get_range(self._store, name, start=start, length=length).to_bytes()
+        if len(block) != length:
+            raise StorageUnavailable("an object in its bucket is shorter than it was")
+        return block
+
+    def beginning(self, name: str, most_bytes: int) -> bytes:
+        """The first bytes of an object."""
+        with self._errors(reading=name):
+            return obstore.get(self._store, name, options={"range": (0, most_bytes)}).bytes().to_bytes()
+
+    def whole(self, name: str) -> bytes:
+        with self._errors(reading=name):
+            return obstore.get(self._store, name).bytes().to_bytes()
+
+    def size(self, name: str, *, key: str) -> int:
+        """`key`: what is being looked for, for BlobNotFound."""
+        with self._errors():
+            try:
+                return obstore.head(self._store, name)["size"]
+            except FileNotFoundError:
+                # The answer to HEAD says no more than 404, also if there is no such bucket; that to a listing does.
+                next(iter(obstore.list(self._store, "none", chunk_size=1)), None)
+        raise BlobNotFound(key)
+
+    def signed_url(self, name: str, lasting: timedelta) -> str:
+        """Where anybody can GET the object for so long. Made without asking the bucket, so it may not exist."""
+        with self._errors():
+            return obstore.sign(self._store, "GET", name, lasting)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Deleting what is not there is no error."""
+        for start in range(0, len(names), _DELETED_AT_ONCE):
+            with self._errors():
+                obstore.delete(self._store, list(names[start : start + _DELETED_AT_ONCE]))
+
+    def sizes(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Name and size of every object in the folder, at any depth."""
+        with self._errors():
+            for some in obstore.list(self._store, folder, chunk_size=1_000):
+                yield from ((each["path"], each["size"]) for each in some)
+
+    @contextmanager
+    def _errors(self, *, reading: str | None = None) -> Iterator[None]:
+        with _errors_named(str(self), reading=reading):
+            yield
+
+
+@contextmanager
+def _errors_named(bucket: str, *, reading: str | None = None) -> Iterator[None]:
+    """obstore's errors as the port's. What a server says may hold names and addresses, so it is not passed on."""
+    try:
+        yield
+    except AlreadyExistsError:
+        raise
+    except (BaseError, OSError) as error:
+        if reading is not None and "<Code>NoSuchKey</Code>" in str(error):
+            raise BlobNotFound(reading) from error
+        # Up to the server's own words, which may hold the access key's id.
+        logger.warning("the bucket failed", extra={"because": str(error).partition("\n")[0].partition("<")[0]})
+        raise StorageUnavailable(_reason(bucket, error)) from error
+
+
+def _reason(bucket: str, error: Exception) -> str:
+    """In words of our own: what a server says may hold names and addresses. Not every error has a class of its own."""
+    said = str(error)
+    if "<Code>NoSuchBucket</Code>" in said:
+        return f"there is no bucket {bucket}"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in said:
+        return f"{bucket} refuses these credentials"
+    return f"{bucket} does not answer as it should"

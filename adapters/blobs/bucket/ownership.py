@@ -1,0 +1,43 @@
+"""A marker in the bucket says whose it is, so that two data directories never share one by mistake."""
+
+from uuid import uuid4
+
+from adapters.blobs.bucket.bucket import Bucket
+from adapters.blobs.bucket.index import BucketIndex
+from adapters.blobs.port import BlobNotFound, StorageUnavailable
+
+MARKER = "owner"
+
+
+def claim(bucket: Bucket, index: BucketIndex) -> None:
+    """Prove that the bucket belongs to this index, or make it so if it belongs to none. Raises: StorageUnavailable."""
+    found, mine = marker_in(bucket), index.owner()
+    if found is None and mine is not None and index.objects():
+        raise StorageUnavailable(
+            f"{bucket} is without its marker: it is not where this data directory has stored its blobs, or it "
+            "was emptied; `tapedeck blobs mend --take-over` takes it as it is"
+        )
+    if found is None:
+        mine = mine or str(uuid4())
+        index.set_owner(mine)
+        found = mine if bucket.create(MARKER, mine.encode()) else marker_in(bucket)
+    if found != mine:
+        raise StorageUnavailable(
+            f"{bucket} belongs to another data directory; if that is gone, `tapedeck blobs mend --take-over` makes it "
+            "this one's"
+        )
+
+
+def make_own(bucket: Bucket, index: BucketIndex) -> None:
+    """Make the bucket this index's, whoever had it."""
+    mine = index.owner() or str(uuid4())
+    index.set_owner(mine)
+    bucket.put(MARKER, mine.encode())
+
+
+def marker_in(bucket: Bucket) -> str | None:
+    """Whose the bucket is."""
+    try:
+        return bucket.whole(MARKER).decode(errors="replace")
+    except BlobNotFound:
+        return None

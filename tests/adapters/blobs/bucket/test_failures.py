@@ -1,0 +1,222 @@
+"""A bucket that hangs, dies or refuses: an error says so, nothing acknowledged is lost, nothing is wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+
+import pytest
+
+from adapters.blobs.bucket.address import parse_address, with_folder
+from adapters.blobs.bucket.store import BucketBlobStore
+from adapters.blobs.opening import open_store
+from adapters.blobs.port import StorageUnavailable
+from adapters.blobs.url import check_blob_url
+from tests.adapters.blobs.contract import PREFIX, noise, streamed, whole
+from tests.conftest import open_s3
+from tests.tools.postgres.certificates import Certificates
+from tests.tools.s3.server import S3Server
+
+SMALL, LARGE = noise(30_000, 1), noise(9_000_000, 2)
+
+
+@pytest.fixture
+def url(own_s3: S3Server, s3_credentials: None) -> str:
+    return f"{own_s3.new_bucket()}?endpoint={own_s3.endpoint}&seconds=1"
+
+
+@pytest.fixture
+async def store(url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
+    store = opened(url, tmp_path)
+    yield store
+    await store.close()
+
+
+def opened(url: str, tmp_path: Path) -> BucketBlobStore:
+    store = open_store(with_folder(url, tmp_path / "bucket"))
+    assert isinstance(store, BucketBlobStore)
+    return store
+
+
+@contextmanager
+def killed(server: S3Server) -> Iterator[None]:
+    server.kill()
+    yield
+    server.start()
+
+
+@contextmanager
+def hanging(server: S3Server) -> Iterator[None]:
+    server.hold()
+    yield
+    server.go_on()
+
+
+@contextmanager
+def answering_503(server: S3Server) -> Iterator[None]:
+    with in_its_place(server, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"):
+        yield
+
+
+@contextmanager
+def cutting_off(server: S3Server) -> Iterator[None]:
+    """What is read ends before it is complete; nothing else is answered."""
+    with in_its_place(server, b"", to_get=b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegun"):
+        yield
+
+
+class StandIn(ThreadingTCPServer):
+    allow_reuse_address = True
+
+
+@contextmanager
+def in_its_place(server: S3Server, answer: bytes, *, to_get: bytes | None = None) -> Iterator[None]:
+    class Answering(StreamRequestHandler):
+        def handle(self) -> None:
+            method = self.rfile.read(3)
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(to_get if to_get is not None and method == b"GET" else answer)
+
+    server.kill()
+    with StandIn(("127.0.0.1", server.port), Answering) as standing_in:
+        serving = Thread(target=standing_in.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield
+        finally:
+            standing_in.shutdown()
+            serving.join()
+    server.start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [killed, hanging, answering_503, cutting_off])
+async def test_while_the_bucket_is_away_everything_says_so_and_afterwards_all_is_there(
+    store: BucketBlobStore, own_s3: S3Server, away: Callable[[S3Server], AbstractContextManager[None]]
+) -> None:
+    store.recover()
+    kept = [(await store.put(PREFIX, streamed([body]))).key for body in (SMALL, LARGE)]
+    with away(own_s3):
+        for failing in (
+            lambda: store.put("new/", streamed([SMALL])),
+            lambda: store.put("new/", streamed([LARGE])),
+            lambda: whole(store, kept[0]),
+            lambda: whole(store, kept[1]),
+            lambda: store.size(kept[1]),
+            lambda: store.erase(PREFIX + "0"),
+            store.check_writable,
+        ):
+            with pytest.raises(StorageUnavailable, match="does not answer as it should"):
+                await failing()
+    assert [await whole(store, key) for key in kept] == [SMALL, LARGE]
+    for body in (SMALL, LARGE):
+        blob = await store.put("new/", streamed([body]))
+        assert await whole(store, blob.key) == body
+
+
+async def test_an_erasing_that_failed_is_finished_when_it_is_asked_for_again(
+    store: BucketBlobStore, own_s3: S3Server, url: str
+) -> None:
+    gone, stays = await store.put(PREFIX, streamed([SMALL])), await store.put("kept/", streamed([b"stays"]))
+    with killed(own_s3), pytest.raises(StorageUnavailable):
+        await store.erase_keys([gone.key])
+    assert own_s3.contains(url, SMALL)
+    await store.erase_keys([gone.key])
+    assert not own_s3.contains(url, SMALL)
+    assert list(store.keys()) == [stays.key]
+
+
+async def test_what_failed_and_reached_the_bucket_all_the_same_is_deleted_there(
+    store: BucketBlobStore, own_s3: S3Server, url: str
+) -> None:
+    own_s3.hold()
+    with pytest.raises(StorageUnavailable):
+        await store.put(PREFIX, streamed([SMALL]))
+    own_s3.go_on()
+    async with asyncio.timeout(30):
+        while not own_s3.contains(url, SMALL):  # the server has had the request, and goes on with it
+            await asyncio.sleep(0.01)
+    await store.erase(PREFIX)
+    assert not own_s3.contains(url, SMALL)
+
+
+async def test_a_bucket_that_is_deleted_has_not_simply_lost_the_blobs(
+    store: BucketBlobStore, own_s3: S3Server, url: str
+) -> None:
+    kept = [(await store.put(PREFIX, streamed([body]))).key for body in (SMALL, LARGE)]
+    own_s3.files_of(url).rename(own_s3.buckets.with_name("elsewhere"))
+    for key in kept:
+        with pytest.raises(StorageUnavailable, match="there is no bucket s3://bucket-"):
+            await whole(store, key)
+    with pytest.raises(StorageUnavailable, match="there is no bucket s3://bucket-"):
+        await store.size(PREFIX + "0" * 64)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+async def test_wrong_credentials_are_said_to_be_so_and_no_blob_is_said_to_be_missing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "wrong")
+    store = opened(url, tmp_path)
+    for failing in (
+        lambda: store.put(PREFIX, streamed([SMALL])),
+        lambda: store.size(PREFIX + "0" * 64),
+        lambda: store.erase(PREFIX),
+        lambda: whole(store, PREFIX + "0" * 64),
+    ):
+        with pytest.raises(StorageUnavailable, match="s3://"):
+            await failing()
+    await store.close()
+
+
+async def test_over_tls_the_bucket_is_used_if_its_certificate_is_trusted_and_only_then(
+    certificates: Certificates, tmp_path: Path, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key, authority = (tmp_path / name for name in ("server.crt", "server.key", "ca.crt"))
+    certificate.write_bytes(certificates.server)
+    key.write_bytes(certificates.server_key)
+    authority.write_bytes(certificates.authority)
+    server = open_s3(tmp_path / "s3", certificate=certificate, key=key).start()
+    try:
+        url = f"{server.new_bucket()}?endpoint={server.endpoint}&seconds=1"
+        untrusting = opened(url, tmp_path)
+        with pytest.raises(StorageUnavailable):
+            untrusting.put_bytes(PREFIX, SMALL)
+        await untrusting.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        trusting = opened(url.replace("seconds=1", "seconds=20"), tmp_path)
+        blob = trusting.put_bytes(PREFIX, SMALL)
+        assert await whole(trusting, blob.key) == SMALL
+        await trusting.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://key:secret@bucket/x", "without credentials"),
+        ("s3://Bucket/x", "must be s3://BUCKET"),
+        ("s3:///x", "must be s3://BUCKET"),
+        ("s3://bucket/../x", "must be s3://BUCKET"),
+        ("s3://bucket/x?endpoint=ftp://x", "an endpoint such as"),
+        ("s3://bucket/x?seconds=-1", "seconds between"),
+        ("s3://bucket/x?acl=public", "without 'acl'"),
+        ("s3://bucket/x?folder=/x", "without 'folder'"),
+        ("s3://bucket/x#y", "without a fragment"),
+    ],
+)
+def test_a_url_that_cannot_be_is_refused_with_what_it_must_be(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_blob_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket", "s3://my.bucket-2/a/b", "s3://bucket/x?endpoint=https://host:1/&region=eu"]
+)
+def test_other_urls_are_taken(url: str) -> None:
+    check_blob_url(url)
+    assert str(parse_address(url)) == url.partition("?")[0]

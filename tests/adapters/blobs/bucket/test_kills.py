@@ -1,0 +1,98 @@
+"""A process that is killed at any step of storing and erasing loses nothing acknowledged and leaves nothing erased."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.bucket.store import BucketBlobStore
+from adapters.blobs.opening import open_store
+from tests.adapters.blobs.contract import described, noise, run, whole
+from tests.tools.s3.server import S3Server
+
+BODIES = [noise(3_000, number) for number in range(8)]
+LARGE = noise(300_000, 99)
+KEYS = [described("rec_1/", body).key for body in BODIES]
+GOING, STAYING = range(3), range(3, 8)
+
+PROGRAM = """
+import asyncio, os, signal, sys
+from contextlib import AsyncExitStack
+from adapters.blobs.bucket.bucket import Bucket
+from adapters.blobs.bucket.index import BucketIndex
+from adapters.blobs.opening import open_store
+from tests.adapters.blobs.bucket.test_kills import BODIES, GOING, KEYS, LARGE
+from tests.adapters.blobs.contract import streamed
+
+left = [int(sys.argv[1].partition(" ")[0])]
+
+def killed_in_time(step):
+    def call(*arguments, **named):
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        return step(*arguments, **named)
+    return call
+
+STEPS = {Bucket: ("put", "put_file", "delete"), BucketIndex: ("add", "drop", "doom", "replace", "deleted")}
+
+async def main():
+    store = open_store(sys.argv[1].partition(" ")[2])
+    store.recover()
+    await asyncio.wrap_future(store._removing.submit(int))
+    for owner, names in STEPS.items():
+        for name in names:
+            setattr(owner, name, killed_in_time(getattr(owner, name)))
+    for some in (BODIES[:4], BODIES[4:]):
+        async with AsyncExitStack() as all_of_them:
+            staged = [await all_of_them.enter_async_context(store.stage("rec_1/", streamed([each]))) for each in some]
+            assert await asyncio.to_thread(staged[0].keeper.make_durable, staged) == [None] * 4
+        print("stored", flush=True)
+    await store.put("rec_1/", streamed([LARGE]))
+    print("stored", flush=True)
+    await store.erase_keys([KEYS[each] for each in GOING])
+    print("erased", flush=True)
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_killed_before_any_step_it_goes_on_from_there(s3: S3Server, bucket_url: str, tmp_path: Path) -> None:
+    for steps in range(100):
+        name = s3.new_bucket()
+        url = with_folder(f"{name}?{bucket_url.partition('?')[2]}", tmp_path / str(steps))
+        ended = await asyncio.to_thread(run, PROGRAM, f"{steps} {url}")
+        assert ended.returncode in (0, -9), ended.stderr
+        said = ended.stdout.split()
+        store = open_store(url)
+        assert isinstance(store, BucketBlobStore)
+        store.recover()
+        await _check(store, said)
+        if "erased" in said:
+            assert not any(s3.contains(name, BODIES[each]) for each in GOING)
+        await store.erase_keys([KEYS[each] for each in GOING])
+        assert not any(s3.contains(name, BODIES[each]) for each in GOING)
+        await _check(store, said)
+        assert list(store.differences()) == []
+        await store.erase("rec_1/")
+        assert not any(s3.contains(name, body) for body in (*BODIES, LARGE))
+        await store.close()
+        if ended.returncode == 0:
+            break
+    assert ended.returncode == 0
+    assert steps >= 12
+
+
+async def _check(store: BucketBlobStore, said: list[str]) -> None:
+    """What was acknowledged is there, and what is there is whole."""
+    there = set(store.keys())
+    acknowledged = 4 * min(said.count("stored"), 2)
+    assert {KEYS[each] for each in STAYING if each < acknowledged} <= there
+    for key, body in zip(KEYS, BODIES, strict=True):
+        if key in there:
+            assert await whole(store, key) == body
+    if said.count("stored") == 3:
+        assert await whole(store, described("rec_1/", LARGE).key) == LARGE
