@@ -50,7 +50,11 @@ def read(rules: Path, expressions: Sequence[str]) -> list[Reading]:
 
 def _program() -> Path:
     """Skips the test where Go is missing; in CI that fails it."""
-    go = needed("go", "reads rules and boards with Prometheus' own parser, which it builds")
+    return built(needed("go", "reads rules and boards with Prometheus' own parser, which it builds"))
+
+
+def built(go: str) -> Path:
+    """The program, built with `go` if it is not there yet."""
     version = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     program = FOLDER / version
     FOLDER.mkdir(exist_ok=True)
