@@ -181,8 +181,8 @@ async def test_what_was_read_can_be_sent_back_with_an_author(written):
 async def test_a_sentence_keeps_its_place_in_the_transcript_only_as_the_writer_quoted_it(written):
     claimed = {"from_word": 0, "to_word": 2, "start": 0.0, "end": 1.0}
     stored = await written.note("PUT", body=edit(plan=[{"text": "Nobody said this.", "source": claimed}]))
-    sources = {"source": None, "further_sources": []}
-    assert stored.json["sections"]["plan"] == [{"text": "Nobody said this.", **sources}]
+    unsaid = {"source": None, "further_sources": [], "heading": None, "problem": None}
+    assert stored.json["sections"]["plan"] == [{"text": "Nobody said this.", **unsaid}]
 
 
 async def test_a_session_without_a_note_has_none_to_read_or_edit(service, api):
