@@ -134,14 +134,3 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[
             for statement in schema:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={version}")
-
-
-def is_of_log(connection: sqlite3.Connection, identity: str) -> bool:
-    """Whether the file's content was made from the log with this identity. From now on, it is. In a transaction."""
-    connection.execute("CREATE TABLE IF NOT EXISTS made_from (log_identity TEXT NOT NULL)")
-    row = connection.execute("SELECT log_identity FROM made_from").fetchone()
-    if row is not None and row[0] == identity:
-        return True
-    connection.execute("DELETE FROM made_from")
-    connection.execute("INSERT INTO made_from VALUES (?)", (identity,))
-    return False

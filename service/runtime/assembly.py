@@ -73,6 +73,7 @@ from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
+from service.runtime.places import note_orders_place, positions_place, views_place
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
@@ -251,11 +252,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(log.close)
     keys = KeyStore(settings.keys_path, clock=clock)
     opened.callback(keys.close)
-    summaries = SummaryStore(settings.views_path, status_of=recording_status)
+    summaries = SummaryStore(views_place(settings), status_of=recording_status)
     opened.callback(summaries.close)
-    positions = PositionStore(settings.positions_path)
+    positions = PositionStore(positions_place(settings))
     opened.callback(positions.close)
-    note_order_view = NoteOrderStore(settings.note_orders_path)
+    note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
     search_index = SearchIndex(settings.search_index_path)
     opened.callback(search_index.close)

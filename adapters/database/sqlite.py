@@ -1,0 +1,53 @@
+"""A store's SQLite file, mode 0600: one connection writes, and another reads without waiting for it."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from adapters.database.port import Tables
+from adapters.rebuilding import one_rebuild
+from adapters.sqlite_file import connect, errors_named, give_back, prepare_schema, writing
+
+
+class SqliteDatabase:
+    """A `Database`."""
+
+    answers_at_once = True
+
+    def __init__(self, path: Path, *, durable: bool, erases: bool = False) -> None:
+        """Raises: sqlite3.Error; OSError."""
+        self._path = path
+        self._name = f"The file {path.name}"
+        self._writer = connect(path, durable=durable)
+        if erases:
+            self._writer.execute("PRAGMA secure_delete=ON")
+        self._reader = connect(path, durable=durable)
+        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+
+    def prepare(self, schema: Sequence[str], *, version: int) -> None:
+        with self._writing:
+            prepare_schema(self._writer, self._path, schema, version=version)
+
+    @contextmanager
+    def reading(self) -> Iterator[Tables]:
+        with self._reading, errors_named(self._name):
+            yield self._reader
+
+    @contextmanager
+    def writing(self, *, patient: bool = False) -> Iterator[Tables]:  # noqa: ARG002 - nothing here gives up
+        with self._writing, errors_named(self._name), writing(self._writer):
+            yield self._writer
+
+    def one_rebuild(self) -> AbstractContextManager[None]:
+        return one_rebuild(self._path)
+
+    def give_back(self) -> None:
+        with self._writing, errors_named(self._name):
+            give_back(self._writer)
+
+    def close(self) -> None:
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
