@@ -65,6 +65,11 @@ class Database(Protocol):
         """A block that runs once at a time, in all processes. Raises: RebuildRunning."""
         ...
 
+    def scrub(self) -> None:
+        """No bytes of deleted rows are in the tables once this has returned. Raises: DatabaseUnavailable, also while
+        another process reads a file."""
+        ...
+
     def give_back(self) -> None:
         """Return to the disk what is not needed any more."""
         ...

@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import psycopg
+from psycopg import sql
 
 from adapters.database.port import PostgresPlace, Rows, ServerAway, Tables, Values
 from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
@@ -77,6 +78,14 @@ class PostgresDatabase:
             if found is None or not found[0]:
                 raise RebuildRunning
             yield
+
+    def scrub(self) -> None:
+        """The tables are written anew, and so is what the planner knows of them, which has values of theirs."""
+        with self._errors_named(), connect(self._place.url, schema=self._place.schema) as own:
+            own.answer_seconds = None
+            found = own.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+            for (table,) in found:
+                own.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(table)))
 
     def give_back(self) -> None:
         """PostgreSQL does so by itself."""
@@ -170,7 +179,7 @@ _ESCAPE, _NUL = "\ue000", "\x00"
 
 
 def _stored(values: Values) -> list[Any]:
-    return [_without_nul(value) if isinstance(value, str) else value for value in values]
+    return [_without_nul(str(value)) if isinstance(value, str) else value for value in values]
 
 
 def _without_nul(text: str) -> str:

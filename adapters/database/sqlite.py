@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.database.port import Tables
 from adapters.rebuilding import one_rebuild
-from adapters.sqlite_file import connect, errors_named, give_back, prepare_schema, writing
+from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, give_back, prepare_schema, writing
 
 
 class SqliteDatabase:
@@ -22,6 +22,7 @@ class SqliteDatabase:
         self._writer = connect(path, durable=durable)
         if erases:
             self._writer.execute("PRAGMA secure_delete=ON")
+            self._writer.execute("PRAGMA temp_store=MEMORY")  # no copy of the file outside its directory
         self._reader = connect(path, durable=durable)
         # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
         self._writing, self._reading = threading.Lock(), threading.Lock()
@@ -42,6 +43,16 @@ class SqliteDatabase:
 
     def one_rebuild(self) -> AbstractContextManager[None]:
         return one_rebuild(self._path)
+
+    def scrub(self) -> None:
+        """SQLite's `secure_delete` zeroes what is deleted, but not the copies that moving cells between pages has left
+        in them. So the file is written anew (VACUUM), and the write-ahead log is emptied.
+        """
+        with self._writing, errors_named(self._name):
+            self._writer.execute("VACUUM")
+            (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise DatabaseUnavailable(f"{self._name} is being read by another process, and cannot be erased from.")
 
     def give_back(self) -> None:
         with self._writing, errors_named(self._name):

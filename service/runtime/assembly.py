@@ -12,7 +12,7 @@ from typing import Any
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.directory.port import DirectoryStore
-from adapters.directory.sqlite import SqliteDirectory
+from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from adapters.kept_answers import KeptAnswers
@@ -73,7 +73,14 @@ from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
-from service.runtime.places import note_orders_place, positions_place, views_place
+from service.runtime.places import (
+    answers_place,
+    directory_place,
+    note_orders_place,
+    positions_place,
+    views_place,
+    webhooks_place,
+)
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
@@ -268,13 +275,13 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(sessions.close)
     note_orders = NoteOrders(log)
     opened.push_async_callback(note_orders.close)
-    webhooks = WebhookStore(settings.webhooks_path, sealer_of_secrets(settings.data_dir / "webhooks.key"))
+    webhooks = WebhookStore(webhooks_place(settings), sealer_of_secrets(settings.data_dir / "webhooks.key"))
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
-    directory = SqliteDirectory(settings.directory_path)
+    directory = DirectoryTables(directory_place(settings))
     opened.callback(directory.close)
-    kept_answers = KeptAnswers.in_directory(settings.data_dir)
+    kept_answers = KeptAnswers.with_key_in(settings.data_dir, answers_place(settings))
     opened.callback(kept_answers.close)
     device_tokens = DeviceTokens(
         KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window

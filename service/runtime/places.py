@@ -20,6 +20,19 @@ def note_orders_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.note_orders_path)
 
 
+def webhooks_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.webhooks_path)
+
+
+def directory_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.directory_path)
+
+
+def answers_place(settings: ServiceSettings) -> Place:
+    """That of first answers to named requests."""
+    return _place(settings, settings.answers_path)
+
+
 def _place(settings: ServiceSettings, path: Path) -> Place:
     """The file; or the schema that is called like the file, where the log is in PostgreSQL."""
     return PostgresPlace(settings.log_url, f"tapedeck_{path.stem}") if is_postgres(settings.log_url) else path

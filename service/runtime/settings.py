@@ -276,6 +276,10 @@ class ServiceSettings(QuotaSettings):
         return self.data_dir / "directory.sqlite3"
 
     @property
+    def answers_path(self) -> Path:
+        return self.data_dir / "answers.sqlite3"
+
+    @property
     def usage_path(self) -> Path:
         return self.data_dir / "usage.sqlite3"
 
