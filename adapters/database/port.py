@@ -83,12 +83,25 @@ class ServerAway(DatabaseUnavailable):
     """The server could not be reached, or is ending. All that is in it waits until it is back."""
 
 
+class DatabaseInUse(Exception):
+    """Another service has claimed the database. `str()` is one sentence."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"Another tapedeck is running on {place}; stop it, or give this one another TAPEDECK_DATABASE_URL."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresPlace:
-    """A store's place in PostgreSQL. `url`: of the database. `schema`: what its tables are in."""
+    """A store's place in PostgreSQL. `url`: of the database. `schema`: what its tables are in.
+
+    `before`: the file that the store was in with versions before this; it is moved here.
+    """
 
     url: str
     schema: str
+    before: Path | None = None
 
 
 Place = Path | PostgresPlace

@@ -3,6 +3,7 @@
 A lock of the whole schema is held by who writes, from the transaction's start until its commit is visible to others.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from zlib import crc32
 import psycopg
 from psycopg import sql
 
+from adapters.database.moving import copy_rows
 from adapters.database.port import PostgresPlace, Rows, ServerAway, Tables, Values
 from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
 from adapters.postgres.schema import bring_up_to_date
 from adapters.rebuilding import RebuildRunning
 from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
+
+logger = logging.getLogger(__name__)
 
 _WRITERS, _REBUILDS = 0x7461_7065, 0x7461_7066
 """The first halves of locks' keys. The second is the schema's name, as a number."""
@@ -42,6 +46,13 @@ class PostgresDatabase:
 
     def prepare(self, schema: Sequence[str], *, version: int) -> None:  # noqa: ARG002 - a newer one can be used
         self._bring_up_to_date(schema)
+        before = self._place.before
+        if before is not None and before.exists():
+            with self.writing(patient=True) as tables:
+                has_copied = copy_rows(before, tables)
+            if has_copied:
+                logger.info("moved into PostgreSQL", extra={"file": str(before), "schema": self._place.schema})
+            before.rename(before.with_name(f"{before.name}.moved"))
 
     def _bring_up_to_date(self, schema: Sequence[str]) -> None:
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]

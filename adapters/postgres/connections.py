@@ -219,9 +219,7 @@ class Connections:
 
     def _end(self, connection: Connection, backends: Sequence[str]) -> None:
         """Return when these have ended, whatever they were doing. Raises: NotEnded."""
-        found = connection.execute(_END, (int(END_SECONDS * 1_000), backends)).fetchone()
-        if found is None or not found[0]:
-            raise NotEnded("what a lost connection was doing still runs on the server")
+        end_backends(connection, backends)
         with self._lock:
             self._lost = [backend for backend in self._lost if backend not in backends]
 
@@ -248,6 +246,13 @@ class Connections:
         with self._lock:
             self._closed = True
         self._discard_idle()
+
+
+def end_backends(connection: Connection, backends: Sequence[str]) -> None:
+    """Return when what served these connections has ended, whatever it was doing. Raises: NotEnded."""
+    found = connection.execute(_END, (int(END_SECONDS * 1_000), backends)).fetchone()
+    if found is None or not found[0]:
+        raise NotEnded("what a lost connection was doing still runs on the server")
 
 
 def is_lost(connection: Connection, error: psycopg.Error) -> bool:

@@ -73,9 +73,11 @@ from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
+from service.runtime.ownership import claim_database
 from service.runtime.places import (
     answers_place,
     directory_place,
+    keys_place,
     note_orders_place,
     positions_place,
     views_place,
@@ -130,6 +132,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
+        claim_database(opened, settings)
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
@@ -257,7 +260,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     found = open_log(settings.log_url)
     log = EventLog(found.recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
     opened.push_async_callback(log.close)
-    keys = KeyStore(settings.keys_path, clock=clock)
+    keys = KeyStore(keys_place(settings), clock=clock)
     opened.callback(keys.close)
     summaries = SummaryStore(views_place(settings), status_of=recording_status)
     opened.callback(summaries.close)
@@ -284,7 +287,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     kept_answers = KeptAnswers.with_key_in(settings.data_dir, answers_place(settings))
     opened.callback(kept_answers.close)
     device_tokens = DeviceTokens(
-        KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window
+        KeyStore(keys_place(settings), clock=clock), clock=clock, urls_valid_for=settings.upload_window
     )
     opened.callback(device_tokens.close)
     directory_thread = OneThread("directory")

@@ -20,6 +20,10 @@ def note_orders_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.note_orders_path)
 
 
+def keys_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.keys_path)
+
+
 def webhooks_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.webhooks_path)
 
@@ -35,4 +39,6 @@ def answers_place(settings: ServiceSettings) -> Place:
 
 def _place(settings: ServiceSettings, path: Path) -> Place:
     """The file; or the schema that is called like the file, where the log is in PostgreSQL."""
-    return PostgresPlace(settings.log_url, f"tapedeck_{path.stem}") if is_postgres(settings.log_url) else path
+    if not is_postgres(settings.log_url):
+        return path
+    return PostgresPlace(settings.log_url, f"tapedeck_{path.stem}", before=path)
