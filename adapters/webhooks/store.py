@@ -8,15 +8,14 @@ sent again, with the same event id.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
+from datetime import datetime
 
 from adapters.database.counting import row_count
 from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
-from adapters.webhooks.deliveries import Attempt, Delivery, Due, Endpoint, Message, State
+from adapters.webhooks.deliveries import Delivery, Due, Endpoint, Message, State
+from adapters.webhooks.rows import attempts_of, delivery_of, endpoint_of, micros, time_of
 from adapters.webhooks.schema import SCHEMA, SCHEMA_VERSION
 from adapters.webhooks.sender import Sent
 
@@ -50,7 +49,7 @@ class WebhookStore:
                     endpoint.project_id,
                     endpoint.url,
                     " ".join(endpoint.events),
-                    _micros(endpoint.created_at),
+                    micros(endpoint.created_at),
                     endpoint.after_position,
                     self._sealer.seal(secret, name=endpoint.id),
                 ),
@@ -73,7 +72,7 @@ class WebhookStore:
             rows = tables.execute(
                 f"{_ENDPOINTS}{its} ORDER BY created_at DESC, id", () if project_id is None else (project_id,)
             ).fetchall()
-        return [_endpoint(row) for row in rows]
+        return [endpoint_of(row) for row in rows]
 
     def find(self, project_id: str, endpoint_id: str) -> Endpoint | None:
         return next((one for one in self.endpoints(project_id) if one.id == endpoint_id), None)
@@ -98,7 +97,7 @@ class WebhookStore:
         """Create the deliveries of `messages` and move on to `position`. Returns: the endpoints that got some."""
         touched: set[str] = set()
         with self._database.writing() as tables:
-            endpoints = [_endpoint(row) for row in tables.execute(_ENDPOINTS)] if messages else []
+            endpoints = [endpoint_of(row) for row in tables.execute(_ENDPOINTS)] if messages else []
             for message in messages:
                 wanting = [one.id for one in endpoints if _wants(one, message)]
                 if wanting:
@@ -118,18 +117,18 @@ class WebhookStore:
             rows = tables.execute(
                 "SELECT d.sequence, d.event_id, m.body, d.tries FROM deliveries d JOIN messages m USING (event_id) "
                 "WHERE d.endpoint_id=? AND d.state='pending' AND d.next_at<=? ORDER BY d.next_at, d.sequence LIMIT ?",
-                (endpoint_id, _micros(now), limit),
+                (endpoint_id, micros(now), limit),
             ).fetchall()
         return [Due(*row) for row in rows]
 
     def next_due_at(self, endpoint_id: str, *, after: datetime) -> datetime | None:
         """When the next delivery that is not due yet will be."""
         with self._database.reading() as tables:
-            (micros,) = tables.execute(
+            (earliest,) = tables.execute(
                 "SELECT MIN(next_at) FROM deliveries WHERE endpoint_id=? AND state='pending' AND next_at>?",
-                (endpoint_id, _micros(after)),
+                (endpoint_id, micros(after)),
             ).fetchone()
-        return None if micros is None else _time(micros)
+        return None if earliest is None else time_of(earliest)
 
     def record(
         self, sequence: int, attempt_at: datetime, ended_at: datetime, sent: Sent, retry: datetime | None
@@ -140,7 +139,7 @@ class WebhookStore:
             row = tables.execute(
                 "UPDATE deliveries SET state=?, next_at=?, tries=tries+1 WHERE sequence=? AND state='pending' "
                 "RETURNING endpoint_id, recording_id",
-                (state, _micros(retry or ended_at), sequence),
+                (state, micros(retry or ended_at), sequence),
             ).fetchone()
             if row is None:  # the endpoint is gone
                 return
@@ -151,8 +150,8 @@ class WebhookStore:
                 (
                     sequence,
                     before + 1,
-                    _micros(attempt_at),
-                    _micros(ended_at),
+                    micros(attempt_at),
+                    micros(ended_at),
                     sent.status_code,
                     sent.response_body,
                     sent.error,
@@ -173,7 +172,7 @@ class WebhookStore:
                 "ORDER BY d.sequence DESC LIMIT ?",
                 (endpoint_id, 2**62 if before is None else before, limit),
             ).fetchall()
-            return [replace(found, attempts=_attempts(tables, found.sequence)) for found in map(_delivery, rows)]
+            return [replace(found, attempts=attempts_of(tables, found.sequence)) for found in map(delivery_of, rows)]
 
     def send_again(self, endpoint_id: str, delivery_id: str, *, now: datetime) -> Delivery | None:
         """Start a delivery's attempts again, immediately and whatever its outcome; None if there is no such delivery.
@@ -185,7 +184,7 @@ class WebhookStore:
                 "UPDATE deliveries SET state=CASE state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, "
                 "next_at=?, tries=0 WHERE endpoint_id=? AND id=? "
                 "RETURNING sequence",
-                (_micros(now), endpoint_id, delivery_id),
+                (micros(now), endpoint_id, delivery_id),
             ).fetchone()
         return None if row is None else self.page(endpoint_id, limit=1, before=row[0] + 1)[0]
 
@@ -193,11 +192,11 @@ class WebhookStore:
         """Start the attempts of every failed delivery again. Returns: how many there are."""
         with self._database.writing() as tables:
             query = "UPDATE deliveries SET state='pending', next_at=?, tries=0 WHERE endpoint_id=? AND state='failed'"
-            return tables.execute(query, (_micros(now), endpoint_id)).rowcount
+            return tables.execute(query, (micros(now), endpoint_id)).rowcount
 
     def prune(self, *, before: datetime) -> int:
         """Delete finished deliveries, delivered or failed, of events older than that. Returns: how many deliveries."""
-        limit = (_micros(before),)
+        limit = (micros(before),)
         with self._database.writing(patient=True) as tables:
             tables.execute(f"DELETE FROM attempts WHERE sequence IN ({_OVER})", limit)  # noqa: S608
             query = f"DELETE FROM deliveries WHERE sequence IN ({_OVER})"  # noqa: S608
@@ -226,7 +225,7 @@ def _keep(tables: Tables, message: Message) -> None:
             message.event_id,
             message.type,
             message.recording_id.bytes,
-            _micros(message.created_at),
+            micros(message.created_at),
             message.body,
         ),
     )
@@ -246,7 +245,7 @@ def _make(tables: Tables, endpoint_id: str, message: Message, now: datetime) -> 
             message.event_id,
             message.recording_id.bytes,
             State.WAITING if waits else State.PENDING,
-            _micros(now),
+            micros(now),
         ),
     )
 
@@ -256,7 +255,7 @@ def _promote(tables: Tables, endpoint_id: str, recording_id: bytes, now: datetim
     tables.execute(
         "UPDATE deliveries SET state='pending', next_at=? WHERE sequence=(SELECT MIN(sequence) FROM deliveries "
         "WHERE endpoint_id=? AND recording_id=? AND state IN ('waiting', 'pending')) AND state='waiting'",
-        (_micros(now), endpoint_id, recording_id),
+        (micros(now), endpoint_id, recording_id),
     )
 
 
@@ -266,19 +265,7 @@ def _mark(tables: Tables, endpoint_id: str, failing_since: datetime | None) -> N
         tables.execute(query, (endpoint_id,))
     else:
         query = "UPDATE endpoints SET failing_since=coalesce(failing_since, ?) WHERE id=?"
-        tables.execute(query, (_micros(failing_since), endpoint_id))
-
-
-def _attempts(tables: Tables, sequence: int) -> tuple[Attempt, ...]:
-    rows = tables.execute(
-        "SELECT number, began_at, ended_at, status_code, response_body, error FROM attempts WHERE sequence=? "
-        "ORDER BY number",
-        (sequence,),
-    ).fetchall()
-    return tuple(
-        Attempt(number, _time(began), timedelta(microseconds=ended - began), Sent(status, body, error))
-        for number, began, ended, status, body, error in rows
-    )
+        tables.execute(query, (micros(failing_since), endpoint_id))
 
 
 _OVER = (
@@ -294,42 +281,3 @@ def _wants(endpoint: Endpoint, message: Message) -> bool:
         and message.type in endpoint.events
         and message.position > endpoint.after_position
     )
-
-
-def _endpoint(row: Sequence[Any]) -> Endpoint:
-    id_, project_id, url, events, created_at, after_position, failing_since = row
-    return Endpoint(
-        id=id_,
-        project_id=project_id,
-        url=url,
-        events=tuple(events.split()),
-        created_at=_time(created_at),
-        after_position=after_position,
-        failing_since=None if failing_since is None else _time(failing_since),
-    )
-
-
-def _delivery(row: Sequence[Any]) -> Delivery:
-    sequence, id_, event_id, type_, recording_id, state, created_at, next_at = row
-    shown = State(state)
-    return Delivery(
-        sequence=sequence,
-        id=id_,
-        event_id=event_id,
-        type=type_,
-        recording_id=UUID(bytes=recording_id),
-        state=shown,
-        created_at=_time(created_at),
-        next_attempt_at=_time(next_at) if shown is State.PENDING else None,
-    )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micros(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def _time(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
