@@ -107,9 +107,14 @@ def errors_named(of_what: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise DatabaseFull(f"{of_what} has no room to grow.") from error
-        raise DatabaseUnavailable(f"{of_what} cannot be used: {error}.") from error
+        raise named(error, of_what) from error
+
+
+def named(error: sqlite3.Error, of_what: str) -> DatabaseUnavailable:
+    """The error, as it is raised to others. `of_what`: the database, for the sentence."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return DatabaseFull(f"{of_what} has no room to grow.")
+    return DatabaseUnavailable(f"{of_what} cannot be used: {error}.")
 
 
 def row_count(path: Path, query: str, value: str) -> int:

@@ -1,5 +1,6 @@
 """A store's SQLite file, mode 0600: one connection writes, and another reads without waiting for it."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from adapters.database.port import Tables
 from adapters.rebuilding import one_rebuild
-from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, give_back, prepare_schema, writing
+from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, give_back, named, prepare_schema, writing
 
 
 class SqliteDatabase:
@@ -26,15 +27,14 @@ class SqliteDatabase:
         self._reader = connect(path, durable=durable)
         # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
         self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._to_read = _Reading(self._reader, self._reading, self._name)
 
     def prepare(self, schema: Sequence[str], *, version: int) -> None:
         with self._writing:
             prepare_schema(self._writer, self._path, schema, version=version)
 
-    @contextmanager
-    def reading(self) -> Iterator[Tables]:
-        with self._reading, errors_named(self._name):
-            yield self._reader
+    def reading(self) -> "_Reading":
+        return self._to_read
 
     @contextmanager
     def writing(self, *, patient: bool = False) -> Iterator[Tables]:  # noqa: ARG002 - nothing here gives up
@@ -62,3 +62,21 @@ class SqliteDatabase:
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
+
+
+class _Reading:
+    """The blocks of `reading`, one at a time. No generator: a key is looked up for every request."""
+
+    def __init__(self, reader: sqlite3.Connection, lock: threading.Lock, name: str) -> None:
+        self._reader = reader
+        self._lock = lock
+        self._name = name
+
+    def __enter__(self) -> Tables:
+        self._lock.acquire()
+        return self._reader
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise named(error, self._name) from error

@@ -288,5 +288,5 @@ async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_s
 
 async def test_an_address_that_is_taken_stops_the_start_with_one_clear_line(own_service, tmp_path):
     await own_service.start()
-    said = await refused_start(own_service, DATA_DIR=str(tmp_path / "other"), PORT=str(own_service.port))
+    said = await refused_start(ServiceProcess(tmp_path / "other"), PORT=str(own_service.port))
     assert f"port {own_service.port} of 127.0.0.1 is in use" in said
