@@ -49,8 +49,8 @@ class ServiceSettings(QuotaSettings):
     database_url: Annotated[
         str | None,
         Field(
-            description="the event log: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE; if unset, "
-            "tapedeck.sqlite3 in DATA_DIR",
+            description="the event log: sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE for the log "
+            "and most of what else is in SQLite files; if unset, tapedeck.sqlite3 in DATA_DIR",
             repr=False,
         ),
     ] = None
