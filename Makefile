@@ -93,7 +93,7 @@ lock: .venv/installed ## update requirements.lock to the newest dependencies
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets created, but never .data
-	rm -rf .venv .bench-words .kafka .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .bench-words .kafka .promql .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; }

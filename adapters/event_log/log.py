@@ -50,6 +50,9 @@ CommitObserver = Callable[[int, int], None]
 BytesObserver = Callable[[int], None]
 """Called after each commit with the number of bytes that became durable with it."""
 
+SecondsObserver = Callable[[float], None]
+"""Called after each commit with the seconds that it took, from when the bytes were synced to when it was durable."""
+
 
 class EventLog:
     """Everything that was ever recorded, in order. Open it within a running event loop; close it when done."""
@@ -60,12 +63,16 @@ class EventLog:
         *,
         on_commit: CommitObserver | None = None,
         on_commit_bytes: BytesObserver | None = None,
+        on_commit_seconds: SecondsObserver | None = None,
+        on_commit_failed: Callable[[], None] | None = None,
     ) -> None:
         self._recorder = recorder
         self._reader = EventReader(recorder)
         self._mapper = EventMapper()
         self._on_commit = on_commit
         self._on_commit_bytes = on_commit_bytes
+        self._on_commit_seconds = on_commit_seconds
+        self._on_commit_failed = on_commit_failed
         self._waiting: deque[_Waiting] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
@@ -133,9 +140,8 @@ class EventLog:
         chains = _chains(batch)
         if not chains:
             return
-        loop = asyncio.get_running_loop()
         try:
-            outcomes = await loop.run_in_executor(self._writer, self._make_durable, chains)
+            outcomes = await self._commit_in_thread(chains)
         except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
             for waiting in batch:
                 _fail(waiting.done, error)
@@ -156,6 +162,20 @@ class EventLog:
             self._on_commit_bytes(committed_bytes)
         self._head = max(self._head, self._heard_head)
         self._wake_soon()
+
+    async def _commit_in_thread(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
+        """One commit, which is measured. Raises: what makes it fail as a whole."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            outcomes = await loop.run_in_executor(self._writer, self._make_durable, chains)
+        except Exception:
+            if self._on_commit_failed is not None:
+                self._on_commit_failed()
+            raise
+        if self._on_commit_seconds is not None:
+            self._on_commit_seconds(loop.time() - began)
+        return outcomes
 
     def _make_durable(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
         """In the writer's thread: the bytes first, then the transaction. Returns an outcome per append, chain by chain.

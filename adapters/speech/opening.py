@@ -7,6 +7,7 @@ from typing import Literal
 
 from adapters.speech.faster_whisper_engine import FasterWhisperEngine
 from adapters.speech.port import EngineUnavailable, SpeechEngine
+from adapters.speech.whisper_model import model_folder
 
 EngineKind = Literal["faster-whisper", "openai"]
 
@@ -55,6 +56,12 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
                 largest_upload_bytes=spec.largest_upload_bytes,
                 timeout_seconds=spec.timeout_seconds,
             )
+
+
+def check_installed(spec: EngineSpec) -> None:
+    """Whether the engine's files are there; none is read, and no endpoint is asked. Raises: EngineUnavailable."""
+    if spec.kind == "faster-whisper":
+        model_folder(spec.model or None)
 
 
 def preload(spec: EngineSpec) -> None:

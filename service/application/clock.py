@@ -24,3 +24,8 @@ async def until(due: datetime, clock: Clock) -> None:
     """Return once it is that time."""
     while (left := due - clock()) > timedelta():  # noqa: ASYNC110 - no event tells that time has passed
         await asyncio.sleep(min(left, LONGEST_SLEEP).total_seconds())
+
+
+async def kept_for(retention: timedelta, *, since: datetime, clock: Clock) -> None:
+    """Return once that long has passed since then; since now if `since` is later, by a clock that was ahead."""
+    await until(min(since, clock()) + retention, clock)

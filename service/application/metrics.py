@@ -24,6 +24,15 @@ class Metrics:
             buckets=[4**power * 1024 for power in range(10)],
             registry=self.registry,
         )
+        self.commit_seconds = Histogram(
+            "tapedeck_log_commit_seconds",
+            "How long one commit took, with the syncing of its bytes",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self.registry,
+        )
+        self.commit_failures = Counter(
+            "tapedeck_log_commit_failures", "Transactions of the event log that failed", registry=self.registry
+        )
         self.chunk_bytes = Counter(
             "tapedeck_chunk_bytes", "Bytes of chunks that were acknowledged", ["dialect"], registry=self.registry
         )
@@ -37,6 +46,18 @@ class Metrics:
             registry=self.registry,
         )
         self.log_position = Gauge("tapedeck_log_position", "Position of the log's last event", registry=self.registry)
+        self.part_ready = Gauge(
+            "tapedeck_part_ready", "Whether a part of the service is there, 1 or 0", ["part"], registry=self.registry
+        )
+        self.jobs = Gauge(
+            "tapedeck_jobs", "Jobs that a follower has begun or has in memory", ["follower"], registry=self.registry
+        )
+        self.oldest_job_seconds = Gauge(
+            "tapedeck_oldest_job_seconds",
+            "Time since the event that caused a follower's oldest job; 0 without jobs",
+            ["follower"],
+            registry=self.registry,
+        )
         self.held_bytes = Gauge(
             "tapedeck_held_bytes", "Bytes of bodies and answers that are held in memory", registry=self.registry
         )

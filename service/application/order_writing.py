@@ -6,7 +6,7 @@ from random import Random
 from typing import ClassVar
 from uuid import UUID
 
-from adapters.blobs.port import BlobStore
+from adapters.blobs.port import BlobNotFound, BlobStore
 from adapters.notes.orders import ByPrompt, ByTemplate, OrderWriter, Wish
 from adapters.notes.quoting_orders import QuotingOrderWriter
 from domain.events import NoteOrdered
@@ -31,6 +31,15 @@ class TranscriptTooShort(OrderCannotBeWritten):
 
     def __init__(self) -> None:
         super().__init__("The transcript has no words, so there is nothing to write about.")
+
+
+class TranscriptErased(OrderCannotBeWritten):
+    reason = "transcript_erased"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The transcript was replaced by another and erased before the note was written; order it again."
+        )
 
 
 class WritingTookTooLong(OrderCannotBeWritten):
@@ -76,7 +85,10 @@ class OrderWriting:
             raise WritingTookTooLong(self._limit) from None
 
     async def _written(self, order_id: UUID, ordered: NoteOrdered) -> FulfilOrder:
-        transcript = await transcript_of(self._blobs, ordered.transcript_key)
+        try:
+            transcript = await transcript_of(self._blobs, ordered.transcript_key)
+        except BlobNotFound:
+            raise TranscriptErased from None
         if not transcript.text.strip():
             raise TranscriptTooShort
         wish = await self._wish(ordered)

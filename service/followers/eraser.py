@@ -13,7 +13,7 @@ from uuid import UUID
 from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
 from domain.events import ErasedPart, Failed, RecordingEvent, Stage, Stitched
-from service.application.clock import Clock, until
+from service.application.clock import Clock, kept_for
 from service.application.erasing import Erasing
 from service.application.trace import trace_id
 
@@ -43,7 +43,8 @@ EXPIRED_RECORDINGS = Erasable(
 class Eraser:
     """One follower. Events of one kind come in the order of their times, so waiting for the first delays no other.
 
-    Without a retention it ignores the clock, so setting the clock back delays nothing.
+    Without a retention it ignores the clock, so setting the clock back delays nothing. The retention of an event
+    that a clock dated ahead of time begins when it is read.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Eraser:
             for recorded in events:
                 if type(recorded.event) is self._erasable.event and self._erasable.is_final(recorded.event):
                     if self._retention:
-                        await until(recorded.event.at + self._retention, self._clock)
+                        await kept_for(self._retention, since=recorded.event.at, clock=self._clock)
                     trace_id.set(recorded.trace_id)
                     await self._erase(recorded.stream_id)
                     self._positions.save(self.name, recorded.position)

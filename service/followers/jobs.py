@@ -23,6 +23,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable
 from adapters.positions import PositionStore
 from domain.events import RecordingDeleted
+from service.application.clock import Clock
 from service.application.metrics import Metrics
 from service.application.retry import RetryPolicy
 from service.application.streams import Contended
@@ -93,6 +94,7 @@ class Jobs:
         projects_of: ProjectsOf,
         log: EventLog,
         positions: PositionStore,
+        clock: Clock,
         random: Random,
         metrics: Metrics,
     ) -> None:
@@ -101,8 +103,11 @@ class Jobs:
         self._log = log
         self._positions = positions
         self._random = random
+        self._clock = clock
         self._metrics = metrics
         self._begin_anew()
+        metrics.jobs.labels(kind.name).set_function(lambda: len(self._unfinished))
+        metrics.oldest_job_seconds.labels(kind.name).set_function(self._oldest_seconds)
 
     def _begin_anew(self) -> None:
         self._read_up_to = self._saved = 0
@@ -112,6 +117,12 @@ class Jobs:
         self._of_recording: defaultdict[UUID, list[_Job]] = defaultdict(list)
         self._newest: dict[UUID, asyncio.Task[None]] = {}
         self._queues: dict[str, _Queue] = {}
+
+    def _oldest_seconds(self) -> float:
+        if not self._unfinished:
+            return 0.0
+        caused_at = self._unfinished[min(self._unfinished)].recorded.event.at
+        return max(0.0, (self._clock() - caused_at).total_seconds())
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

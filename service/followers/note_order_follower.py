@@ -75,6 +75,7 @@ class NoteOrderFollower:
             projects_of=Projects(log, recordings).of,
             log=log,
             positions=positions,
+            clock=clock,
             random=random,
             metrics=metrics,
         )
@@ -116,6 +117,7 @@ class NoteOrderFollower:
             except OUT_OF_SERVICE:
                 raise
             except OrderCannotBeWritten as error:
+                await self._recordings.find(ordered.recording_id)  # if it is deleted, nothing is to be noted
                 self._count("failed")
                 logger.info("note order failed for good", extra={**_about(recorded), "reason": error.reason})
                 return self._failure(error.reason, str(error), attempt)

@@ -109,6 +109,12 @@ class Publisher:
         self._expected: frozenset[int] = frozenset()
         self._oldest_unpublished: RecordedEvent | None = None
         self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
+        self._is_held_up = False
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the last try to publish failed. A publisher that stands by for another is not held up."""
+        return self._is_held_up
 
     @property
     def lag_events(self) -> int:
@@ -138,13 +144,14 @@ class Publisher:
                     stands_by = False
                 await self._publish()
             except Fenced as error:
-                stands_by = True
+                stands_by, self._is_held_up = True, False
                 self._metrics.fencings.inc()
                 logger.warning("fenced; standing by", extra={"position": self.position, "because": str(error)})
             except AnotherPublisher as error:
-                stands_by = True
+                stands_by, self._is_held_up = True, False
                 logger.info("standing by", extra={"position": self.position, "because": str(error)})
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
+                self._is_held_up = True
                 if self.position != tried_from:
                     delays, tried_from = WAITING.delays(self._random), self.position
                 logger.warning(
@@ -164,6 +171,7 @@ class Publisher:
             published = await read_published(self._connection, self._topic.name)
             await self._check_same_log(published)
             self._moved_to(published.position)
+            self._is_held_up = False
             logger.info("publishing", extra={"topic": self._topic.name, "position": published.position})
             async with aclosing(self._batches(after=published.position)) as batches:
                 async for batch in batches:

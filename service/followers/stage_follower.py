@@ -77,6 +77,7 @@ class StageFollower:
             projects_of=Projects(log, recordings).of,
             log=log,
             positions=positions,
+            clock=clock,
             random=random,
             metrics=metrics,
         )

@@ -14,7 +14,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
 from domain.events import ChunkStored, LoggedEvent, RetryRequested, Stage, TranscriptionRequested
-from service.application.clock import Clock, until
+from service.application.clock import Clock, kept_for
 from service.application.erasing import Erasing
 from service.application.trace import trace_id
 
@@ -30,7 +30,9 @@ TOGETHER = 10
 class SupersededEraser:
     """One follower, which reads the log as far behind its head as the retention is long.
 
-    Erasing again what is gone is no error, so reading an event twice does no harm.
+    Erasing again what is gone is no error, so reading an event twice does no harm. What is dated in
+    the future, by a clock that was ahead, holds up nothing; it goes with the first of its recording to become due after
+    that time, or with the recording.
     """
 
     name = "erase-superseded"
@@ -64,7 +66,8 @@ class SupersededEraser:
         return groups
 
     async def _erase(self, events: Sequence[RecordedEvent]) -> None:
-        await until(max(recorded.event.at for recorded in events) + self._retention, self._clock)
+        last_at = max(recorded.event.at for recorded in events)
+        await kept_for(self._retention, since=last_at, clock=self._clock)
         superseded_until = self._clock() - self._retention
         newest = OrderedDict((recorded.stream_id, recorded) for recorded in events)
         for recording_id, recorded in newest.items():

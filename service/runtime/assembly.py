@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
@@ -71,6 +71,8 @@ from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
+from service.runtime.disk_metrics import DiskMetrics
+from service.runtime.draining import Drain
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
 from service.runtime.ownership import claim_database
@@ -86,6 +88,9 @@ from service.runtime.places import (
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
+
+if TYPE_CHECKING:
+    from service.followers.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,9 @@ class RunningService:
     search_follower: SearchFollower
     usage_view: Projector
     delivery: WebhookDelivery
+    publisher: "Publisher | None"
     metrics: Metrics
+    drain: Drain = field(default_factory=Drain)
 
 
 @asynccontextmanager
@@ -134,6 +141,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.enter_context(owned_data_dir(settings.data_dir))
         claim_database(opened, settings)
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+        metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
@@ -217,6 +225,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
+        publisher = _publisher(settings, stores, random=random, metrics=metrics)
+        if publisher is not None:
+            followers.append((publisher.name, publisher.run))
         followers += erasers(
             settings,
             log=stores.log,
@@ -245,6 +256,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             search_follower=search_follower,
             usage_view=opened_quotas.view,
             delivery=delivery,
+            publisher=publisher,
             metrics=metrics,
         )
 
@@ -258,7 +270,13 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(blobs.close)
     blobs.recover()
     found = open_log(settings.log_url)
-    log = EventLog(found.recorder, on_commit=metrics.committed, on_commit_bytes=metrics.committed_bytes)
+    log = EventLog(
+        found.recorder,
+        on_commit=metrics.committed,
+        on_commit_bytes=metrics.committed_bytes,
+        on_commit_seconds=metrics.commit_seconds.observe,
+        on_commit_failed=metrics.commit_failures.inc,
+    )
     opened.push_async_callback(log.close)
     keys = KeyStore(keys_place(settings), clock=clock)
     opened.callback(keys.close)
@@ -318,7 +336,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 def _followers(
     settings: Settings, stores: Stores, stage_parts: StageParts, *, metrics: Metrics
 ) -> Iterator[tuple[str, Run]]:
-    """Names and run methods of the followers that act on recordings and that publish."""
+    """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
     deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
     expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
@@ -362,11 +380,14 @@ def _followers(
         metrics=metrics,
     )
     yield order_follower.name, order_follower.run
-    if settings.kafka is not None:
-        from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
 
-        publisher = open_publisher(settings, log, positions=positions, random=stage_parts.random, metrics=metrics)
-        yield publisher.name, publisher.run
+
+def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: Metrics) -> "Publisher | None":
+    if settings.kafka is None:
+        return None
+    from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
+
+    return open_publisher(settings, stores.log, positions=stores.positions, random=random, metrics=metrics)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -35,9 +35,14 @@ def owned_data_dir(data_dir: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def scratch_dir(data_dir: Path) -> Path:
+    """Where workers build files, on the disk where they stay."""
+    return data_dir / "scratch"
+
+
 def empty_scratch_dir(data_dir: Path) -> Path:
-    """Where workers build files, on the disk where they stay. What a crash left there is deleted."""
-    scratch = data_dir / "scratch"
+    """That directory. What a crash left there is deleted."""
+    scratch = scratch_dir(data_dir)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     return scratch

@@ -9,20 +9,25 @@ from adapters.notes.orders import OrderWriter
 from adapters.notes.quoting_orders import QuotingOrderWriter
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.port import require_language
-from service.runtime.settings import Settings
+from service.runtime.settings import ServiceSettings, Settings
 
 
 def usable_engine(settings: Settings) -> EngineSpec:
     """Raises: UnsupportedLanguage, EngineUnavailable."""
+    engine = engine_of(settings)
+    require_language(settings.language, build_engine(engine))
+    return engine
+
+
+def engine_of(settings: ServiceSettings) -> EngineSpec:
+    """The engine that the settings name, whether or not it is there."""
     api_key = settings.transcriber_api_key
-    engine = EngineSpec(
+    return EngineSpec(
         kind=settings.transcriber,
         model=settings.transcriber_model,
         base_url=settings.transcriber_url,
         api_key=api_key.get_secret_value() if api_key else None,
     )
-    require_language(settings.language, build_engine(engine))
-    return engine
 
 
 def note_writer(settings: Settings) -> NoteWriter:

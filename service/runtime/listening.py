@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from service.runtime.assembly import RunningService
+from service.runtime.draining import Drain
 from service.runtime.settings import LOOPBACK, Settings
 from service.runtime.web import operations_application, runner
 
@@ -22,7 +23,7 @@ class CannotListen(OSError):
 async def listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
     """Open the listeners until `running` ends. Raises: CannotListen; OSError for files of TLS; AllowListUnusable."""
     tls = _tls(settings)
-    listeners = [(runner(service), _Place(settings.host, settings.port, "TAPEDECK_HOST", "TAPEDECK_PORT"))]
+    listeners = []
     if settings.operations_port is not None:
         place = _Place(
             settings.operations_host or LOOPBACK,
@@ -30,14 +31,24 @@ async def listen(service: RunningService, settings: Settings, running: AsyncExit
             "TAPEDECK_OPERATIONS_HOST",
             "TAPEDECK_OPERATIONS_PORT",
         )
+        # First, and so the last to close: until then it tells how far the others are.
         listeners.append((runner(service, operations_application(service)), place))
+    listeners.append((runner(service), _Place(settings.host, settings.port, "TAPEDECK_HOST", "TAPEDECK_PORT")))
     for server, place in listeners:
         await server.setup()
         running.push_async_callback(server.cleanup)
+        site = web.TCPSite(server, place.host, place.port, ssl_context=tls)
         try:
-            await web.TCPSite(server, place.host, place.port, ssl_context=tls).start()
+            await site.start()
         except OSError as error:
             raise CannotListen(place.sentence(error)) from error
+        running.push_async_callback(_let_requests_end, site, service.drain, settings.stop_seconds)
+
+
+async def _let_requests_end(site: web.TCPSite, drain: Drain, seconds: float) -> None:
+    """New connections are refused at once."""
+    await site.stop()
+    await drain.requests_ended(seconds)
 
 
 @dataclass(frozen=True, slots=True)

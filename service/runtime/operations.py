@@ -1,16 +1,11 @@
 """For the operators of the service: is it alive, can it store, what are its metrics."""
 
-import logging
-
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from adapters.blobs.port import StorageFull, StorageUnavailable
-from adapters.event_log.port import LogUnavailable
 from service.dialects.http.json_answers import json_answer
 from service.runtime.assembly import RunningService
-
-logger = logging.getLogger(__name__)
+from service.runtime.readiness import Readiness
 
 
 class Operations:
@@ -18,6 +13,7 @@ class Operations:
 
     def __init__(self, service: RunningService) -> None:
         self._service = service
+        self._readiness = Readiness(service)
 
     def add_alive(self, router: web.UrlDispatcher) -> None:
         """What a load balancer asks, and may ask of every listener: it costs nothing and tells nothing."""
@@ -34,16 +30,17 @@ class Operations:
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 only if a chunk could be stored now, which is tried."""
-        try:
-            await self._service.stores.blobs.check_writable()
-            await self._service.stores.log.refresh_head()
-        except (StorageFull, StorageUnavailable, LogUnavailable) as error:
-            logger.warning("not ready", extra={"because": str(error)})
-            return json_answer({"status": "not ready", "reason": str(error)}, status=503)
-        return json_answer({"status": "ready"})
+        findings = await self._readiness.findings()
+        reasons = [finding.problem for finding in findings if finding.prevents_storing]
+        shown = {"parts": {finding.part.name: finding.shown for finding in findings}}
+        if reasons:
+            return json_answer({"status": "not ready", "reason": reasons[0]} | shown, status=503)
+        return json_answer({"status": "ready"} | shown)
 
     async def metrics(self, _: web.Request) -> web.Response:
         metrics = self._service.metrics
+        for finding in await self._readiness.findings():
+            metrics.part_ready.labels(finding.part.name).set(finding.problem is None)
         metrics.log_position.set(self._service.stores.log.head)
         service = self._service
         metrics.held_bytes.set(service.parts.limits.held.held_bytes)

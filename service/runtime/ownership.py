@@ -38,7 +38,8 @@ def claim_database(opened: AsyncExitStack, settings: ServiceSettings) -> None:
                 continue  # which the followers say
             except DatabaseInUse as because:
                 logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
-                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(2):  # the second: without waiting for clients to notice
+                    os.kill(os.getpid(), signal.SIGTERM)
                 return
 
     async def stop(keeping: "asyncio.Task[None]") -> None:

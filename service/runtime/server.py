@@ -21,6 +21,7 @@ from service.runtime.assembly import open_service
 from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
+from service.runtime.draining import StopSignals
 from service.runtime.listening import listen
 from service.runtime.memory import give_back_what_is_free, settle_allocator
 from service.runtime.settings import Settings
@@ -55,10 +56,10 @@ class StartRefused(Exception):
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises: StartRefused."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    stopped = asyncio.Event()
+    signals = StopSignals()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, signals.came)
     _allow_many_connections()
     settle_allocator()
     async with AsyncExitStack() as running:
@@ -69,8 +70,10 @@ async def serve(settings: Settings) -> None:
         settle_collector()
         trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))
         running.callback(trimming.cancel)
-        await stopped.wait()
-        logger.info("stopping")
+        await signals.first()
+        service.drain.begin()
+        logger.info("stopping", extra={"drain_seconds": settings.drain_seconds, "stop_seconds": settings.stop_seconds})
+        await signals.second_within(settings.drain_seconds)
 
 
 @contextmanager

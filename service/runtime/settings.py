@@ -46,6 +46,22 @@ class ServiceSettings(QuotaSettings):
     operations_host: Annotated[
         str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
     ] = None
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3_600,
+            description="seconds, after SIGTERM, in which /readyz answers 503 and new connections are still accepted",
+        ),
+    ] = 0
+    stop_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=3_600,
+            description="seconds, after that, within which requests under way may end; new connections are refused",
+        ),
+    ] = 60
     database_url: Annotated[
         str | None,
         Field(

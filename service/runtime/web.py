@@ -17,6 +17,9 @@ from service.runtime.operations import Operations
 from service.runtime.reference import DOCUMENT_PATH, Reference
 from service.runtime.settings import ServiceSettings
 
+CUT_SECONDS = 2.0
+"""How long requests that are cut may take to end what they have begun to store."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,7 +29,13 @@ def application(service: RunningService) -> web.Application:
     of_pages = [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
     cors = Cors(service.parts.settings.origins, [api.reference for api in apis], of_pages)
     app = web.Application(
-        middlewares=[tracing(service.metrics), errors(apis), held_answers(service.parts.limits.held), cors.preflights()]
+        middlewares=[
+            service.drain.counting(),
+            tracing(service.metrics),
+            errors(apis),
+            held_answers(service.parts.limits.held),
+            cors.preflights(),
+        ]
     )
     app.on_response_prepare.append(tell_trace_id)
     for api in apis:
@@ -36,6 +45,7 @@ def application(service: RunningService) -> web.Application:
     else:
         Operations(service).add_alive(app.router)
     app.on_response_prepare.append(cors.tell)
+    app.on_response_prepare.append(service.drain.end_connection)
     return app
 
 
@@ -64,7 +74,7 @@ def runner(service: RunningService, app: web.Application | None = None) -> web.A
         max_field_size=service.parts.limits.header_bytes,
         read_bufsize=READ_AHEAD_BYTES,
         auto_decompress=False,
-        shutdown_timeout=10.0,
+        shutdown_timeout=CUT_SECONDS,
     )
 
 

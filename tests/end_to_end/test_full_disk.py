@@ -58,6 +58,9 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, schem
         if scheme == "file":  # a segment may have taken the room for a small body before
             assert answers[0].status == 507
         assert answers[1].status == 503
+        told = answers[1].json["parts"]
+        assert told["blob_store"]["because"] == "There is no room left in the blob store."
+        assert told["data_dir"]["because"] == "There is no room left in the data directory."
 
         ballast.unlink()
         assert (await api.call("GET", "/readyz")).status == 200

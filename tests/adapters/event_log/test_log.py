@@ -163,6 +163,23 @@ async def test_bytes_are_made_durable_together_and_before_the_events_that_speak_
     await log.close()
 
 
+async def test_each_commit_tells_how_long_it_took_and_one_that_fails_only_that_it_failed(recorder, monkeypatch):
+    seconds, failed = [], []
+    log = EventLog(recorder, on_commit_seconds=seconds.append, on_commit_failed=lambda: failed.append(1))
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    assert (len(seconds), failed) == (1, [])
+    assert seconds[0] > 0
+
+    def no_room(appends):
+        raise LogFull("no room")
+
+    monkeypatch.setattr(recorder, "insert_batch", no_room)
+    with pytest.raises(LogFull):
+        await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    assert (len(seconds), failed) == (1, [1])
+    await log.close()
+
+
 async def test_bytes_that_failed_to_be_durable_fail_their_event_and_no_other(log):
     lost = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([], OSError("lost")))
     kept = log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE, after=FakeBytes([]))

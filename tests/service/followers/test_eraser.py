@@ -88,6 +88,22 @@ async def test_chunks_are_erased_when_their_retention_is_over_and_not_before(rig
     assert await rig.erasures(second) == []
 
 
+async def test_an_event_that_a_clock_far_ahead_dated_is_kept_for_the_retention_and_holds_up_no_other(rig):
+    retention, event = timedelta(milliseconds=20), stitched()
+    ahead = await rig.stitched(event.model_copy(update={"at": event.at + timedelta(days=365)}), 1)
+    usual = await rig.stitched(event, 2)
+    rig.now = event.at + retention
+    erasing = asyncio.create_task(rig.erased_up_to(rig.log.head, retention=retention))
+    await asyncio.sleep(2 * retention.total_seconds())
+    assert len(rig.chunks(ahead)) == 1
+    async with asyncio.timeout(60):
+        while not erasing.done():
+            rig.now += retention
+            await asyncio.sleep(0.01)
+    assert (rig.chunks(ahead), rig.chunks(usual)) == ([], [])
+    assert rig.now < event.at + timedelta(days=1)
+
+
 async def test_chunks_are_kept_while_one_of_them_is_damaged(rig):
     with_damage, whole = await rig.stitched(stitched(damaged(1)), 1), await rig.stitched(stitched(), 2)
     rig.now = at(60)

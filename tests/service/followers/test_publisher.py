@@ -382,10 +382,11 @@ async def test_a_log_that_was_published_tells_its_lag_before_kafka_has_answered(
 
 
 async def test_a_transaction_that_fails_is_counted_and_its_events_come_with_the_next(rig, monkeypatch):
-    publish, failures = TransactionalProducer.publish, iter([True, True])
+    publish, failures, held_up = TransactionalProducer.publish, iter([True, True]), []
 
     async def publish_or_fail(self, messages, *, position):
         if next(failures, False):
+            held_up.append(publisher.is_held_up)
             await self._producer.begin_transaction()
             await asyncio.gather(*await self._send(messages))
             await self._producer.client.close()  # the connections are gone in the middle of it
@@ -397,6 +398,8 @@ async def test_a_transaction_that_fails_is_counted_and_its_events_come_with_the_
     await rig.grow(recordings=5)
     await rig.until_published(publisher)
     assert sample(publisher, "aborts_total") >= 2
+    assert held_up == [False, False]  # each time, a session had begun
+    assert not publisher.is_held_up
     await rig.assert_exactly_the_log()
 
 

@@ -12,6 +12,7 @@ from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from domain.commands import RecordStitched, RecordTranscribed, RequestTranscription
 from domain.events import ContentErased, ErasedPart
+from service.application import clock
 from service.application.blob_names import blob_prefix, made_prefix
 from service.application.erasing import Erasing
 from service.application.keyed_locks import KeyedLocks
@@ -186,6 +187,30 @@ async def test_a_transcript_in_an_older_language_is_erased_and_so_is_one_that_ca
     assert rig.keys(its_id, "audio") == {audio}
     assert len(rig.keys(its_id)) == 1
     assert await rig.erasures(its_id) == [(ErasedPart.SUPERSEDED, len(b"of 0"))]
+
+
+async def test_what_was_superseded_under_a_clock_that_was_ahead_holds_up_no_other_recording(rig, monkeypatch):
+    monkeypatch.setattr(clock, "LONGEST_SLEEP", timedelta())
+    ahead, usual, now = await rig.opened(), await rig.opened(), rig.now
+    rig.now += timedelta(hours=3)
+    await rig.store(ahead, b"one")
+    await rig.store(ahead, b"other")
+    rig.now = now
+    await rig.store(usual, b"one")
+    newest = await rig.store(usual, b"other")
+    erasing = asyncio.create_task(rig.erase_all_that_is_due(timedelta()))
+    async with asyncio.timeout(60):
+        while not erasing.done() and rig.now < now + timedelta(hours=2):
+            rig.now += SHORTEST_RETENTION
+            await asyncio.sleep(0.001)
+    await erasing
+    assert rig.keys(usual) == {newest}
+    assert len(rig.keys(ahead)) == 2
+    rig.now = now + timedelta(hours=3, minutes=30)
+    await rig.store(ahead, b"third")
+    rig.now += SHORTEST_RETENTION
+    await rig.erase_all_that_is_due(timedelta())
+    assert len(rig.keys(ahead)) == 1
 
 
 async def test_without_a_retention_they_are_kept_for_a_minute(rig):

@@ -14,6 +14,7 @@ from adapters.keys import KeyKind
 from adapters.quotas import Quota, QuotaStore
 from adapters.speech.transcript import Transcript
 from domain.events import NoteOrderBegun, NoteOrdered, NoteOrderFulfilled, RecordingEvent, Stage, Transcribed
+from service.application import order_writing
 from service.application.blob_names import blob_prefix, recording_prefix
 from service.application.clock import utc_now
 from service.dialects.http.json_answers import utc_text
@@ -249,16 +250,31 @@ async def test_where_nothing_was_said_the_summary_fails_and_says_why(desk: Desk)
     )
 
 
-async def test_a_summary_that_breaks_again_and_again_has_failed(tmp_path: Path) -> None:
+async def test_a_summary_that_breaks_again_and_again_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(order_writing, "stored", broken)
     async with running_service(tmp_path / "data", TurnedClock(), stage_attempts=1) as running:
         desk = Desk(running)
-        recording_id = await desk.recording()
-        await desk.stores.blobs.erase(blob_prefix(recording_id, "transcript"))
-        summary = await desk.written(recording_id, template="general")
+        summary = await desk.written(await desk.recording(), template="general")
         assert (summary["status"], summary["error_message"]) == (
             "failed",
-            "processing_error: Writing it was tried 1 times and failed each time, last with BlobNotFound.",
+            "processing_error: Writing it was tried 1 times and failed each time, last with RuntimeError.",
         )
+
+
+async def test_a_summary_of_a_transcript_that_was_replaced_and_erased_fails_at_once_and_says_why(desk: Desk) -> None:
+    recording_id = await desk.recording()
+    await desk.stores.blobs.erase(blob_prefix(recording_id, "transcript"))
+    summary = await desk.written(recording_id, template="general")
+    assert summary["status"] == "failed"
+    assert summary["error_message"] == (
+        "processing_error: The transcript was replaced by another and erased before the note was written; "
+        "order it again."
+    )
 
 
 # --- what is refused

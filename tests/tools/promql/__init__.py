@@ -1,0 +1,69 @@
+"""Prometheus' own parser of PromQL, built once with Go and kept in `.promql/`."""
+
+import fcntl
+import hashlib
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.left_out import needed
+from tests.places import REPOSITORY
+
+SOURCES = [Path(__file__).with_name(name) for name in ("main.go", "go.mod", "go.sum")]
+FOLDER = REPOSITORY / ".promql"
+BUILDING_SECONDS = 500
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series that an expression names. `matchers`: label, one of = != =~ !~, and the value."""
+
+    name: str
+    matchers: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`labels`: those by which results are grouped or joined."""
+
+    expression: str
+    series: list[Series]
+    labels: list[str]
+
+
+def read(rules: Path, expressions: Sequence[str]) -> list[Reading]:
+    """The rules' expressions, then the others. Fails the test if Prometheus would refuse the rules or an expression."""
+    asked = json.dumps({"rules": str(rules), "expressions": expressions})
+    ran = subprocess.run([_program()], input=asked, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return [
+        Reading(
+            one["expression"],
+            [Series(each["name"], [tuple(matcher) for matcher in each["matchers"]]) for each in one["series"]],
+            one["labels"],
+        )
+        for one in json.loads(ran.stdout)
+    ]
+
+
+def _program() -> Path:
+    """Skips the test where Go is missing; in CI that fails it."""
+    go = needed("go", "reads rules and boards with Prometheus' own parser, which it builds")
+    version = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
+    program = FOLDER / version
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            built = subprocess.run(
+                [go, "build", "-o", program, "."],
+                cwd=Path(__file__).parent,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=BUILDING_SECONDS,
+            )
+            assert built.returncode == 0, built.stderr
+    return program
