@@ -1,4 +1,4 @@
-"""First answers to named requests, in a SQLite file for a day. Durable on return. Sealed, since some hold secrets."""
+"""First answers to named requests, in a database for a day. Durable on return. Sealed, since some hold secrets."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
+from adapters.database.opening import open_database
+from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
-from adapters.sqlite_file import connect, errors_named, give_back, prepare_schema, writing
 
 SCHEMA_VERSION = 1
 KEPT_FOR = timedelta(hours=24)
@@ -49,23 +50,22 @@ class NameReused(Exception):
 class KeptAnswers:
     """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable."""
 
-    def __init__(self, path: Path, sealer: Sealer) -> None:
+    def __init__(self, place: Place, sealer: Sealer) -> None:
         """Raises: DatabaseTooNew; sqlite3.Error; OSError."""
         self._sealer = sealer
-        self._database = connect(path, durable=True)
+        self._database = open_database(place, durable=True, erases=True)
         try:
-            self._database.execute("PRAGMA secure_delete=ON")
-            prepare_schema(self._database, path, _SCHEMA, version=SCHEMA_VERSION)
+            self._database.prepare(_SCHEMA, version=SCHEMA_VERSION)
         except BaseException:
             self._database.close()
             raise
 
     @classmethod
-    def in_directory(cls, directory: Path) -> "KeptAnswers":
-        """With the key beside the file. Raises: DamagedKey; as the constructor."""
+    def with_key_in(cls, directory: Path, place: Place) -> "KeptAnswers":
+        """With the key in that directory. Raises: DamagedKey; as the constructor."""
         if_lost = "requests that were answered in the last day are done again if they are repeated"
         sealer = Sealer.with_key_file(directory / "answers.key", name="key for kept answers", if_lost=if_lost)
-        return cls(directory / "answers.sqlite3", sealer)
+        return cls(place, sealer)
 
     def close(self) -> None:
         self._database.close()
@@ -76,29 +76,27 @@ class KeptAnswers:
         A request that was begun and never answered gives its name up to another. Raises: NameReused if a request with
         other content was answered under the name.
         """
-        with errors_named(_FILE), writing(self._database):
-            self._forget_older(now)
-            row = self._database.execute(
+        with self._database.writing() as tables:
+            _forget_older(tables, now)
+            row = tables.execute(
                 "SELECT content, reserved_id, status, answer FROM requests WHERE name=?", (request.name,)
             ).fetchone()
             if row is not None and (answered := self._answer(request, *row)) is not None:
                 return answered
             reserved_id = row[1] if row is not None and row[0] == request.content else new_id
-            self._database.execute(
-                "INSERT OR REPLACE INTO requests VALUES (?,?,?,?,NULL,NULL,NULL)",
+            tables.execute(
+                "INSERT INTO requests VALUES (?,?,?,?,NULL,NULL,NULL) ON CONFLICT (name) DO UPDATE SET "
+                "content=excluded.content, reserved_id=excluded.reserved_id, begun_at=excluded.begun_at, "
+                "status=NULL, answer=NULL, about=NULL",
                 (request.name, request.content, reserved_id, _micros(now)),
             )
         return Begun(reserved_id)
 
     def prune(self, *, now: datetime) -> None:
         """Forget the requests of more than a day ago, also if none is made any more."""
-        with errors_named(_FILE):
-            with writing(self._database):
-                self._forget_older(now)
-            give_back(self._database)
-
-    def _forget_older(self, now: datetime) -> None:
-        self._database.execute("DELETE FROM requests WHERE begun_at<=?", (_micros(now - KEPT_FOR),))
+        with self._database.writing() as tables:
+            _forget_older(tables, now)
+        self._database.give_back()
 
     def _answer(
         self, request: NamedRequest, content: bytes, _: str, status: int | None, sealed: bytes | None
@@ -116,19 +114,21 @@ class KeptAnswers:
     def keep(self, request: NamedRequest, answered: Answered) -> None:
         """The request that was begun has this answer from now on."""
         sealed = self._sealer.seal(answered.body.decode(), name=request.name.hex())
-        with errors_named(_FILE):
-            self._database.execute(
+        with self._database.writing() as tables:
+            tables.execute(
                 "UPDATE requests SET status=?, answer=?, about=? WHERE name=?",
                 (answered.status, sealed, answered.about, request.name),
             )
 
     def forget(self, about: str) -> None:
         """Drop the answers about something that is deleted: they say what it was."""
-        with errors_named(_FILE):
-            self._database.execute("DELETE FROM requests WHERE about=?", (about,))
+        with self._database.writing() as tables:
+            tables.execute("DELETE FROM requests WHERE about=?", (about,))
 
 
-_FILE = "The file of kept answers"
+def _forget_older(tables: Tables, now: datetime) -> None:
+    tables.execute("DELETE FROM requests WHERE begun_at<=?", (_micros(now - KEPT_FOR),))
+
 
 _SCHEMA = (
     """CREATE TABLE requests (

@@ -1,4 +1,4 @@
-"""Credentials in a SQLite file: durable, effective at once in every process that has it open, stored only as hashes.
+"""Credentials in a database: durable, effective at once in every process that uses it, stored only as hashes.
 
 A token is a prefix that tells its kind, 12 letters and digits that are its id, and 33 that are its secret.
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 
-from adapters.sqlite_file import connect, give_back, writing
+from adapters.database.opening import open_database
+from adapters.database.port import Place
 
 SCHEMA_VERSION = 1
 
@@ -88,34 +88,31 @@ class KeyNotFound(Exception):
         return f"There is no key {self.key_id!r}."
 
 
-class KeyFileTooNew(Exception):
-    def __init__(self, found_version: int) -> None:
-        super().__init__(found_version)
-        self.found_version = found_version
-
-    def __str__(self) -> str:
-        return f"The key file has schema version {self.found_version}; this program knows {SCHEMA_VERSION}."
-
-
 def random_letters_and_digits(length: int) -> str:
     """5.95 bits per character: 71 bits for 12, 196 bits for 33."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 class KeyStore:
-    """Keys in one file, mode 0600. For one thread; a look-up takes about 20 µs and never waits for a writer."""
+    """Keys in one place. In a file, mode 0600, a look-up takes about 20 µs and never waits for a writer.
+
+    Raises: DatabaseFull; DatabaseUnavailable.
+    """
 
     def __init__(
         self,
-        path: Path,
+        place: Place,
         *,
         clock: Callable[[], datetime],
         random_text: Callable[[int], str] = random_letters_and_digits,
     ) -> None:
-        """`random_text` returns that many unguessable letters and digits. Raises: KeyFileTooNew."""
+        """`random_text` returns that many unguessable letters and digits.
+
+        Raises: also DatabaseTooNew; sqlite3.Error; OSError.
+        """
         self._clock = clock
         self._random_text = random_text
-        self._database = connect(path, durable=True)
+        self._database = open_database(place, durable=True)
         try:
             self._prepare()
         except BaseException:
@@ -156,10 +153,11 @@ class KeyStore:
         token = _prefix(kind, live=live) + key.id + self._random_text(_SECRET_LENGTH)
         if not _TOKEN.fullmatch(token):
             raise ValueError("A key's random text must be letters and digits, as many as were asked for.")
-        self._database.execute(
-            f"INSERT INTO keys ({_COLUMNS}, token_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (*_row(key), _digest(token)),
-        )
+        with self._database.writing() as tables:
+            tables.execute(
+                f"INSERT INTO keys ({_COLUMNS}, token_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                (*_row(key), _digest(token)),
+            )
         return NewKey(token, key)
 
     def authenticate(self, token: str, *, now: datetime) -> Key | None:
@@ -171,10 +169,11 @@ class KeyStore:
         form = _TOKEN.fullmatch(token) if len(token) <= _LONGEST_TOKEN else None
         if form is None:
             return None
-        row = self._database.execute(
-            f"SELECT {_COLUMNS}, token_sha256 FROM keys WHERE id = ?",  # noqa: S608
-            (form["id"],),
-        ).fetchone()
+        with self._database.reading() as tables:
+            row = tables.execute(
+                f"SELECT {_COLUMNS}, token_sha256 FROM keys WHERE id = ?",  # noqa: S608
+                (form["id"],),
+            ).fetchone()
         # An unknown id is compared too, so that the time an answer takes does not reveal which ids exist.
         expected = _NO_DIGEST if row is None else row[-1]
         if not hmac.compare_digest(_digest(token), expected) or row is None:
@@ -185,23 +184,23 @@ class KeyStore:
 
     def find(self, key_id: str) -> Key | None:
         """The key of this id, also if it is revoked or expired; None if there is none, or none any more."""
-        row = self._database.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
+        with self._database.reading() as tables:
+            row = tables.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
         return None if row is None else _key(row)
 
     def list_keys(self, project_id: str | None = None) -> list[Key]:
         """All keys or one project's, including revoked and expired ones, oldest first."""
-        rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM keys WHERE ?1 IS NULL OR project_id = ?1 ORDER BY created_at, id",  # noqa: S608
-            (project_id,),
-        )
+        its, values = ("", ()) if project_id is None else ("WHERE project_id = ?", (project_id,))
+        with self._database.reading() as tables:
+            rows = tables.execute(f"SELECT {_COLUMNS} FROM keys {its} ORDER BY created_at, id", values).fetchall()  # noqa: S608
         return [_key(row) for row in rows]
 
     def revoke(self, key_id: str) -> None:
         """Refuse the key from now on, in every process. Safe to repeat. Raises: KeyNotFound."""
-        changed = self._database.execute(
-            "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
-            (_stored(self._clock()), key_id),
-        )
+        with self._database.writing() as tables:
+            changed = tables.execute(
+                "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (_stored(self._clock()), key_id)
+            )
         if changed.rowcount == 0:
             raise KeyNotFound(key_id)
 
@@ -210,53 +209,58 @@ class KeyStore:
     ) -> list[Key]:
         """The tokens in force of a device, or of all devices of an end user, oldest first."""
         named, value = ("device_id", device_id) if device_id is not None else ("end_user_id", end_user_id)
-        rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM keys WHERE project_id = ? AND {named} = ? AND kind = ? AND revoked_at IS NULL "  # noqa: S608
-            "AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id",
-            (project_id, value, KeyKind.DEVICE.value, _stored(self._clock())),
-        )
+        with self._database.reading() as tables:
+            rows = tables.execute(
+                f"SELECT {_COLUMNS} FROM keys WHERE project_id = ? AND {named} = ? AND kind = ? AND revoked_at IS NULL "  # noqa: S608
+                "AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id",
+                (project_id, value, KeyKind.DEVICE.value, _stored(self._clock())),
+            ).fetchall()
         return [_key(row) for row in rows]
 
     def expire(self, key_id: str, *, at: datetime) -> None:
         """Refuse the key from `at` on, unless it is refused earlier. Raises: KeyNotFound."""
-        changed = self._database.execute(
-            "UPDATE keys SET expires_at = min(coalesce(expires_at, ?1), ?1) WHERE id = ?2", (_stored(at), key_id)
-        )
+        end = _stored(at)
+        with self._database.writing() as tables:
+            changed = tables.execute(
+                "UPDATE keys SET expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END WHERE id = ?",
+                (end, end, key_id),
+            )
         if changed.rowcount == 0:
             raise KeyNotFound(key_id)
 
     def forget_expired(self, project_id: str, *, device_id: str, name: str) -> None:
         """Delete the device's expired tokens of this name, of which there would be ever more; not those that were
         revoked: what they permitted must not be taken for what an expired one did."""
-        self._database.execute(
-            "DELETE FROM keys WHERE project_id = ? AND device_id = ? AND kind = ? AND name = ? AND expires_at <= ? "
-            "AND revoked_at IS NULL",
-            (project_id, device_id, KeyKind.DEVICE.value, name, _stored(self._clock())),
-        )
+        with self._database.writing() as tables:
+            tables.execute(
+                "DELETE FROM keys WHERE project_id = ? AND device_id = ? AND kind = ? AND name = ? AND expires_at <= ? "
+                "AND revoked_at IS NULL",
+                (project_id, device_id, KeyKind.DEVICE.value, name, _stored(self._clock())),
+            )
 
     def forget_ended_device_tokens(self, *, before: datetime) -> int:
         """Delete the device tokens that were revoked or expired before then. Returns: how many."""
-        ended = self._database.execute(
-            "DELETE FROM keys WHERE kind = ?1 AND (revoked_at < ?2 OR expires_at < ?2)",
-            (KeyKind.DEVICE.value, _stored(before)),
-        )
-        give_back(self._database)
+        with self._database.writing() as tables:
+            ended = tables.execute(
+                "DELETE FROM keys WHERE kind = ? AND (revoked_at < ? OR expires_at < ?)",
+                (KeyKind.DEVICE.value, _stored(before), _stored(before)),
+            )
+        self._database.give_back()
         return ended.rowcount
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an event loop may look something up."""
+        return self._database.answers_at_once
 
     def close(self) -> None:
         self._database.close()
 
     def _prepare(self) -> None:
-        with writing(self._database):  # two processes may start on a new file at once
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._database.execute(_SCHEMA)
-                self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            if version <= SCHEMA_VERSION:
-                for index in _INDEXES:
-                    self._database.execute(index)
-        if version > SCHEMA_VERSION:
-            raise KeyFileTooNew(version)
+        self._database.prepare((_SCHEMA,), version=SCHEMA_VERSION)
+        with self._database.writing() as tables:
+            for index in _INDEXES:
+                tables.execute(index)
 
 
 _ALPHABET = string.ascii_letters + string.digits

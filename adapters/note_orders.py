@@ -1,24 +1,22 @@
-"""Keeps a view of all note orders in SQLite: rows and the log position that they reflect change in one transaction.
+"""Keeps a view of all note orders: rows and the log position that they reflect change in one transaction.
 
 So each event takes effect exactly once. The orders of a deleted recording are not in it. The view can always be rebuilt
-from the log; therefore a commit does not wait until it is on disk, and a file with another schema version is emptied
-and filled from the log again.
+from the log; therefore a commit to a file does not wait until it is on disk, and a view with another schema version is
+emptied and filled from the log again.
 """
 
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from adapters.database.log_identity import is_of_log
+from adapters.database.opening import open_database
+from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, give_back, is_of_log, writing
+from adapters.rebuilding import PositionMoved
 from domain.events import LoggedEvent, NoteOrderEvent, RecordingDeleted
 from domain.note_order import NoteOrder, evolve_order
 
@@ -74,107 +72,101 @@ class OrdersPage:
 
 
 class NoteOrderStore:
-    """Note orders in one file. Blocking: write in a thread; `find` and `page` are quick look-ups.
+    """Note orders in one place. Blocking: write in a thread; `find` and `page` are quick look-ups.
 
     Several processes may write: each says which position it continues from, and only one of them can be right.
+    Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer = connect(path, durable=False)
-        self._reader = connect(path, durable=False)
-        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
-        self._writing, self._reading = threading.Lock(), threading.Lock()
-        with self._transaction():
-            self._writer.execute(
-                "CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)"
-            )
-            row = self._writer.execute("SELECT schema FROM reflects").fetchone()
+    def __init__(self, place: Place) -> None:
+        """Raises: also sqlite3.Error; OSError."""
+        self._database = open_database(place, durable=False)
+        with self._database.writing(patient=True) as tables:
+            tables.execute("CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)")
+            row = tables.execute("SELECT schema FROM reflects").fetchone()
             if row is None or row[0] != SCHEMA_VERSION:
-                self._begin_anew()
+                _begin_anew(tables)
 
-    def _begin_anew(self) -> None:
-        _drop_tables(self._writer, _NEXT)
-        _drop_tables(self._writer, _LIVE)
-        _create_tables(self._writer, _LIVE)
-        _create_indexes(self._writer)
-        self._writer.execute("DELETE FROM reflects")
-        self._writer.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an event loop may look something up."""
+        return self._database.answers_at_once
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
-        with self._transaction():
-            if not is_of_log(self._writer, log_identity) or _position(self._writer) > head:
-                self._begin_anew()
+        with self._database.writing(patient=True) as tables:
+            if not is_of_log(tables, log_identity) or _position(tables) > head:
+                _begin_anew(tables)
 
     def give_back(self) -> None:
-        """Let the file shrink by what removed orders, or a rebuild, have left of it."""
-        with self._writing:
-            give_back(self._writer)
+        """Let the file shrink by what a rebuild has left of it."""
+        self._database.give_back()
 
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""
-        with self._reading:
-            return _position(self._reader)
+        with self._database.reading() as tables:
+            return _position(tables)
 
     def find(self, order_id: UUID) -> NoteOrder | None:
-        with self._reading:
-            return _find(self._reader, _LIVE, order_id)
+        with self._database.reading() as tables:
+            return _find(tables, _LIVE, order_id)
 
     def page(self, query: OrdersQuery) -> OrdersPage:
-        """The orders that `query` asks for. Costs the same however many there are."""
-        with self._reading:
-            return _select_page(self._reader, query)
+        """The orders that `query` asks for, newest first. Costs the same however many there are."""
+        with self._database.reading() as tables:
+            return _select_page(tables, query)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int, up_to: int) -> None:
-        """Fold `events` into the rows: those that concern orders from after `after` to `up_to`.
+        """Fold `events` into the rows: those that concern orders, of all events from after `after` to `up_to`.
 
         Raises: PositionMoved when the view is not at `after`; then nothing is written.
         """
-        with self._transaction():
-            if _position(self._writer) != after:
+        with self._database.writing() as tables:
+            if _position(tables) != after:
                 raise PositionMoved
-            _fold_into(self._writer, _LIVE, events)
-            _set_position(self._writer, up_to)
+            _fold_into(tables, _LIVE, events)
+            _set_position(tables, up_to)
 
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
 
         Returns: the position that it then reflects. Raises: RebuildRunning.
         """
-        with one_rebuild(self._path):
+        with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
-        with self._transaction():
-            _drop_tables(self._writer, _NEXT)
-            _create_tables(self._writer, _NEXT)
+        with self._database.writing(patient=True) as tables:
+            _drop_tables(tables, _NEXT)
+            _create_tables(tables, _NEXT)
         position = 0
         while events := read(position):
-            with self._transaction():
-                _fold_into(self._writer, _NEXT, events)
+            with self._database.writing() as tables:
+                _fold_into(tables, _NEXT, events)
             position = events[-1].position
-        with self._transaction():  # what was recorded meanwhile, while every other writer of the view waits
+        with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
             while events := read(position):
-                _fold_into(self._writer, _NEXT, events)
+                _fold_into(tables, _NEXT, events)
                 position = events[-1].position
-            _drop_tables(self._writer, _LIVE)
+            _drop_tables(tables, _LIVE)
             for table in _TABLES:
-                self._writer.execute(f"ALTER TABLE {table}{_NEXT} RENAME TO {table}")
-            _create_indexes(self._writer)
-            _set_position(self._writer, position)
+                tables.execute(f"ALTER TABLE {table}{_NEXT} RENAME TO {table}")
+            _create_indexes(tables)
+            _set_position(tables, position)
         return position
 
     def close(self) -> None:
         """Wait for current reads and writes, then close the file."""
-        with self._writing, self._reading:
-            self._reader.close()
-            self._writer.close()
+        self._database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing, writing(self._writer):
-            yield
+
+def _begin_anew(tables: Tables) -> None:
+    _drop_tables(tables, _NEXT)
+    _drop_tables(tables, _LIVE)
+    _create_tables(tables, _LIVE)
+    _create_indexes(tables)
+    tables.execute("DELETE FROM reflects")
+    tables.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
 
 
 _TABLES = {
@@ -186,48 +178,50 @@ _TABLES = {
 its recording was deleted: therefore it is kept which are."""
 
 
-def _create_tables(connection: sqlite3.Connection, suffix: str) -> None:
+def _create_tables(tables: Tables, suffix: str) -> None:
     for table, columns in _TABLES.items():
-        connection.execute(f"CREATE TABLE {table}{suffix} ({columns}) WITHOUT ROWID")
+        tables.execute(f"CREATE TABLE {table}{suffix} ({columns}) WITHOUT ROWID")
 
 
-def _drop_tables(connection: sqlite3.Connection, suffix: str) -> None:
+def _drop_tables(tables: Tables, suffix: str) -> None:
     for table in _TABLES:
-        connection.execute(f"DROP TABLE IF EXISTS {table}{suffix}")
+        tables.execute(f"DROP TABLE IF EXISTS {table}{suffix}")
 
 
-def _create_indexes(connection: sqlite3.Connection) -> None:
+def _create_indexes(tables: Tables) -> None:
     """Every page is read from one of them, and a deleted recording's orders are found by the second."""
-    connection.execute("CREATE INDEX orders_by_tenant ON note_orders (tenant_id, ordered_at DESC, order_id DESC)")
-    connection.execute("CREATE INDEX orders_by_recording ON note_orders (recording_id, ordered_at DESC, order_id DESC)")
+    tables.execute("CREATE INDEX orders_by_tenant ON note_orders (tenant_id, ordered_at DESC, order_id DESC)")
+    tables.execute("CREATE INDEX orders_by_recording ON note_orders (recording_id, ordered_at DESC, order_id DESC)")
 
 
-def _position(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT position FROM reflects").fetchone()[0])
+def _position(tables: Tables) -> int:
+    return int(tables.execute("SELECT position FROM reflects").fetchone()[0])
 
 
-def _set_position(connection: sqlite3.Connection, position: int) -> None:
-    connection.execute("UPDATE reflects SET position=?", (position,))
+def _set_position(tables: Tables, position: int) -> None:
+    tables.execute("UPDATE reflects SET position=?", (position,))
 
 
-def _fold_into(connection: sqlite3.Connection, suffix: str, events: Sequence[RecordedEvent]) -> None:
+def _fold_into(tables: Tables, suffix: str, events: Sequence[RecordedEvent]) -> None:
     for recorded in events:
         if isinstance(recorded.event, RecordingDeleted):
             key = (recorded.stream_id.bytes,)
-            connection.execute(f"INSERT OR IGNORE INTO deleted_recordings{suffix} VALUES (?)", key)  # noqa: S608
-            connection.execute(f"DELETE FROM note_orders{suffix} WHERE recording_id=?", key)  # noqa: S608
+            tables.execute(f"INSERT INTO deleted_recordings{suffix} VALUES (?) ON CONFLICT DO NOTHING", key)  # noqa: S608
+            tables.execute(f"DELETE FROM note_orders{suffix} WHERE recording_id=?", key)  # noqa: S608
         elif isinstance(recorded.event, NoteOrderEvent):
-            before = _find(connection, suffix, recorded.stream_id) if recorded.version > 1 else None
+            before = _find(tables, suffix, recorded.stream_id) if recorded.version > 1 else None
             if before is not None or recorded.version == 1:
-                _put(connection, suffix, recorded.stream_id, evolve_order(before, recorded.event))
+                _put(tables, suffix, recorded.stream_id, evolve_order(before, recorded.event))
 
 
-def _put(connection: sqlite3.Connection, suffix: str, order_id: UUID, order: NoteOrder) -> None:
+def _put(tables: Tables, suffix: str, order_id: UUID, order: NoteOrder) -> None:
     """Nothing is kept of the orders of a deleted recording."""
     ordered = order.ordered
-    connection.execute(
-        f"INSERT OR REPLACE INTO note_orders{suffix} SELECT ?,?,?,?,? "  # noqa: S608
-        f"WHERE NOT EXISTS (SELECT 1 FROM deleted_recordings{suffix} WHERE recording_id=?)",
+    tables.execute(
+        f"INSERT INTO note_orders{suffix} SELECT ?,?,?,?,? "  # noqa: S608
+        f"WHERE NOT EXISTS (SELECT 1 FROM deleted_recordings{suffix} WHERE recording_id=?) "
+        "ON CONFLICT (order_id) DO UPDATE SET tenant_id=excluded.tenant_id, recording_id=excluded.recording_id, "
+        "ordered_at=excluded.ordered_at, state=excluded.state",
         (
             order_id.bytes,
             ordered.tenant_id,
@@ -239,13 +233,13 @@ def _put(connection: sqlite3.Connection, suffix: str, order_id: UUID, order: Not
     )
 
 
-def _find(connection: sqlite3.Connection, suffix: str, order_id: UUID) -> NoteOrder | None:
+def _find(tables: Tables, suffix: str, order_id: UUID) -> NoteOrder | None:
     query = f"SELECT state FROM note_orders{suffix} WHERE order_id=?"  # noqa: S608 - one of two suffixes above
-    row = connection.execute(query, (order_id.bytes,)).fetchone()
+    row = tables.execute(query, (order_id.bytes,)).fetchone()
     return None if row is None else _ORDER.validate_json(row[0])
 
 
-def _select_page(connection: sqlite3.Connection, query: OrdersQuery) -> OrdersPage:
+def _select_page(tables: Tables, query: OrdersQuery) -> OrdersPage:
     """Read one row more than the page has, to know whether there are more."""
     conditions = ["tenant_id=?"]
     values: list[str | bytes | int] = [query.tenant_id]
@@ -255,7 +249,7 @@ def _select_page(connection: sqlite3.Connection, query: OrdersQuery) -> OrdersPa
     if query.after is not None:
         conditions.append("(ordered_at, order_id) < (?, ?)")
         values += [_stored(query.after.time), query.after.order_id.bytes]
-    found = connection.execute(
+    found = tables.execute(
         f"SELECT order_id, state FROM note_orders WHERE {' AND '.join(conditions)} "  # noqa: S608
         "ORDER BY ordered_at DESC, order_id DESC LIMIT ?",
         (*values, query.limit + 1),

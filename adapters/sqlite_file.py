@@ -107,9 +107,14 @@ def errors_named(of_what: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise DatabaseFull(f"{of_what} has no room to grow.") from error
-        raise DatabaseUnavailable(f"{of_what} cannot be used: {error}.") from error
+        raise named(error, of_what) from error
+
+
+def named(error: sqlite3.Error, of_what: str) -> DatabaseUnavailable:
+    """The error, as it is raised to others. `of_what`: the database, for the sentence."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return DatabaseFull(f"{of_what} has no room to grow.")
+    return DatabaseUnavailable(f"{of_what} cannot be used: {error}.")
 
 
 def row_count(path: Path, query: str, value: str) -> int:
@@ -134,14 +139,3 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[
             for statement in schema:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={version}")
-
-
-def is_of_log(connection: sqlite3.Connection, identity: str) -> bool:
-    """Whether the file's content was made from the log with this identity. From now on, it is. In a transaction."""
-    connection.execute("CREATE TABLE IF NOT EXISTS made_from (log_identity TEXT NOT NULL)")
-    row = connection.execute("SELECT log_identity FROM made_from").fetchone()
-    if row is not None and row[0] == identity:
-        return True
-    connection.execute("DELETE FROM made_from")
-    connection.execute("INSERT INTO made_from VALUES (?)", (identity,))
-    return False

@@ -1,23 +1,21 @@
-"""Keeps the status view in SQLite: rows and the log position that they reflect change in one transaction.
+"""Keeps the status view in SQLite or PostgreSQL: rows and the log position that they reflect change in one transaction.
 
-So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit does not wait
-until it is on disk, and a file with another schema version is emptied and filled from the log again.
+So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit to a file does
+not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
 """
 
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import groupby
 from json import dumps
 from operator import attrgetter
-from pathlib import Path
 from uuid import UUID
 
+from adapters.database.log_identity import is_of_log
+from adapters.database.opening import open_database
+from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, give_back, is_of_log, writing
+from adapters.rebuilding import PositionMoved
 from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
@@ -41,116 +39,102 @@ StatusOf = Callable[[RecordingSummary], str]
 
 
 class SummaryStore:
-    """Recording summaries in one file. Blocking: write in a thread; `find` and `page` are quick look-ups.
+    """Recording summaries in one place. Blocking: write in a thread; `find` and `page` are quick look-ups.
 
     Several processes may write: each says which position it continues from, and only one of them can be right.
+    Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, path: Path, *, status_of: StatusOf = attrgetter("standing")) -> None:
-        self._path = path
+    def __init__(self, place: Place, *, status_of: StatusOf = attrgetter("standing")) -> None:
+        """Raises: also sqlite3.Error; OSError."""
         self._status_of = status_of
-        self._writer = connect(path, durable=False)
-        self._reader = connect(path, durable=False)
-        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
-        self._writing, self._reading = threading.Lock(), threading.Lock()
-        with self._transaction():
-            self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
-            if _position(self._writer) is None:
-                self._writer.execute("INSERT INTO summaries_position VALUES (0)")
-            if _schema(self._writer) != SCHEMA:
-                self._begin_anew()
+        self._database = open_database(place, durable=False)
+        with self._database.writing(patient=True) as tables:
+            tables.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
+            tables.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
+            if _position(tables) is None:
+                tables.execute("INSERT INTO summaries_position VALUES (0)")
+            if _schema(tables) != SCHEMA:
+                _begin_anew(tables)
 
-    def _begin_anew(self) -> None:
-        for table in (_LIVE, _NEXT):
-            self._writer.execute(f"DROP TABLE IF EXISTS {table}")
-        _create_rows(self._writer, _LIVE)
-        create_indexes(self._writer, _LIVE)
-        _set_position(self._writer, 0)
-        self._writer.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
-        self._writer.execute("DELETE FROM summaries_schema")
-        self._writer.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA,))
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an event loop may look something up."""
+        return self._database.answers_at_once
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
-        with self._transaction():
-            if not is_of_log(self._writer, log_identity) or (_position(self._writer) or 0) > head:
-                self._writer.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
-                _set_position(self._writer, 0)
+        with self._database.writing(patient=True) as tables:
+            if not is_of_log(tables, log_identity) or (_position(tables) or 0) > head:
+                tables.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
+                _set_position(tables, 0)
 
     def give_back(self) -> None:
         """Let the file shrink by what a rebuild has left of it."""
-        with self._writing:
-            give_back(self._writer)
+        self._database.give_back()
 
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""
-        with self._reading:
-            return _position(self._reader) or 0
+        with self._database.reading() as tables:
+            return _position(tables) or 0
 
     def find(self, recording_id: UUID) -> RecordingSummary | None:
-        with self._reading:
-            return _find(self._reader, _LIVE, recording_id)
+        with self._database.reading() as tables:
+            return _find(tables, _LIVE, recording_id)
 
     def page(self, query: PageQuery) -> Page:
         """The recordings that `query` asks for, newest first. Costs the same however many there are."""
-        with self._reading:
-            return select_page(self._reader, _LIVE, query)
+        with self._database.reading() as tables:
+            return select_page(tables, _LIVE, query)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
         Raises: PositionMoved when the view is not at `after`; then nothing is written.
         """
-        with self._transaction():
-            if _position(self._writer) != after:
+        with self._database.writing() as tables:
+            if _position(tables) != after:
                 raise PositionMoved
-            self._fold_into(_LIVE, events)
-            _set_position(self._writer, events[-1].position)
+            self._fold_into(tables, _LIVE, events)
+            _set_position(tables, events[-1].position)
 
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
 
         Returns: the position that it then reflects. Raises: RebuildRunning.
         """
-        with one_rebuild(self._path):
+        with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
-        with self._transaction():
-            self._writer.execute(f"DROP TABLE IF EXISTS {_NEXT}")
-            _create_rows(self._writer, _NEXT)
+        with self._database.writing(patient=True) as tables:
+            tables.execute(f"DROP TABLE IF EXISTS {_NEXT}")
+            _create_rows(tables, _NEXT)
         position = 0
         while events := read(position):
-            with self._transaction():
-                self._fold_into(_NEXT, events)
+            with self._database.writing() as tables:
+                self._fold_into(tables, _NEXT, events)
             position = events[-1].position
-        with self._transaction():  # what was recorded meanwhile, while every other writer of the view waits
+        with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
             while events := read(position):
-                self._fold_into(_NEXT, events)
+                self._fold_into(tables, _NEXT, events)
                 position = events[-1].position
-            self._writer.execute(f"DROP TABLE {_LIVE}")
-            self._writer.execute(f"ALTER TABLE {_NEXT} RENAME TO {_LIVE}")
-            create_indexes(self._writer, _LIVE)
-            _set_position(self._writer, position)
+            tables.execute(f"DROP TABLE {_LIVE}")
+            tables.execute(f"ALTER TABLE {_NEXT} RENAME TO {_LIVE}")
+            create_indexes(tables, _LIVE)
+            _set_position(tables, position)
         return position
 
     def close(self) -> None:
         """Wait for current reads and writes, then close the file."""
-        with self._writing, self._reading:
-            self._reader.close()
-            self._writer.close()
+        self._database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing, writing(self._writer):
-            yield
-
-    def _fold_into(self, table: str, events: Sequence[RecordedEvent]) -> None:
+    def _fold_into(self, tables: Tables, table: str, events: Sequence[RecordedEvent]) -> None:
         """One read and one write for each recording that the events touch, however many events it has."""
         by_recording = attrgetter("stream_id")
         rows = []
         for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
-            summary = _find(self._writer, table, recording_id)
+            summary = _find(tables, table, recording_id)
             for recorded in its_events:
                 if isinstance(recorded.event, RecordingEvent):
                     summary = evolve_summary(summary, recorded.event)
@@ -158,35 +142,46 @@ class SummaryStore:
                 listed = listed_columns(summary, self._status_of(summary))
                 rows.append((recording_id.bytes, *listed, summary.model_dump_json().encode()))
         places = ",".join("?" * (len(COLUMNS) + 2))
-        self._writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608
+        changes = ", ".join(f"{name}=excluded.{name}" for name in (*COLUMNS, "summary"))
+        tables.executemany(
+            f"INSERT INTO {table} VALUES ({places}) ON CONFLICT (recording_id) DO UPDATE SET {changes}",  # noqa: S608
+            rows,
+        )
 
 
-def _create_rows(connection: sqlite3.Connection, table: str) -> None:
+def _begin_anew(tables: Tables) -> None:
+    for table in (_LIVE, _NEXT):
+        tables.execute(f"DROP TABLE IF EXISTS {table}")
+    _create_rows(tables, _LIVE)
+    create_indexes(tables, _LIVE)
+    _set_position(tables, 0)
+    tables.execute("DELETE FROM summaries_schema")
+    tables.execute("INSERT INTO summaries_schema VALUES (?)", (SCHEMA,))
+
+
+def _create_rows(tables: Tables, table: str) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    connection.execute(
+    tables.execute(
         f"CREATE TABLE {table} (recording_id BLOB PRIMARY KEY, {columns}, summary BLOB NOT NULL) WITHOUT ROWID"
     )
 
 
-def _schema(connection: sqlite3.Connection) -> int | None:
-    """None for a file from before there were versions, and for a new one."""
-    query = "SELECT 1 FROM sqlite_master WHERE name='summaries_schema'"
-    if connection.execute(query).fetchone() is None:
-        return None
-    row = connection.execute("SELECT version FROM summaries_schema").fetchone()
+def _schema(tables: Tables) -> int | None:
+    """None for a view from before there were versions, and for a new one."""
+    row = tables.execute("SELECT version FROM summaries_schema").fetchone()
     return None if row is None else int(row[0])
 
 
-def _position(connection: sqlite3.Connection) -> int | None:
-    row = connection.execute("SELECT position FROM summaries_position").fetchone()
+def _position(tables: Tables) -> int | None:
+    row = tables.execute("SELECT position FROM summaries_position").fetchone()
     return None if row is None else int(row[0])
 
 
-def _set_position(connection: sqlite3.Connection, position: int) -> None:
-    connection.execute("UPDATE summaries_position SET position=?", (position,))
+def _set_position(tables: Tables, position: int) -> None:
+    tables.execute("UPDATE summaries_position SET position=?", (position,))
 
 
-def _find(connection: sqlite3.Connection, table: str, recording_id: UUID) -> RecordingSummary | None:
+def _find(tables: Tables, table: str, recording_id: UUID) -> RecordingSummary | None:
     query = f"SELECT summary FROM {table} WHERE recording_id=?"  # noqa: S608 - one of two names above
-    row = connection.execute(query, (recording_id.bytes,)).fetchone()
+    row = tables.execute(query, (recording_id.bytes,)).fetchone()
     return None if row is None else RecordingSummary.model_validate_json(row[0])

@@ -4,12 +4,12 @@ Pages continue after a key, not at a number: a recording's place (its time and i
 grows while it is paged through repeats nothing and skips nothing.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from adapters.database.port import Tables
 from domain.summary import RecordingSummary, Standing
 
 COLUMNS = {
@@ -95,16 +95,16 @@ def listed_columns(summary: RecordingSummary, status: str) -> tuple[str | int | 
     )
 
 
-def create_indexes(connection: sqlite3.Connection, table: str) -> None:
+def create_indexes(tables: Tables, table: str) -> None:
     """An index for every filter, so that none of them has to skip rows."""
     for order in Order:
         for filtered in ("", *_INDEXED) if order is Order.CREATED else ("",):
             columns = ", ".join(filter(None, ("tenant_id", filtered, f"{order} DESC", "recording_id DESC")))
             name = f"{table}_by_{filtered or 'tenant'}_{order}"
-            connection.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE is_deleted=0 AND {order} IS NOT NULL")
+            tables.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE is_deleted=0 AND {order} IS NOT NULL")
 
 
-def select_page(connection: sqlite3.Connection, table: str, query: PageQuery) -> Page:
+def select_page(tables: Tables, table: str, query: PageQuery) -> Page:
     """Read one row more than the page has, to know whether there are more."""
     order = query.order.value
     conditions = ["is_deleted=0", f"{order} IS NOT NULL", "tenant_id=?"]
@@ -117,7 +117,7 @@ def select_page(connection: sqlite3.Connection, table: str, query: PageQuery) ->
     if query.after is not None:
         conditions.append(f"({order}, recording_id) < (?, ?)")
         values += [_stored(query.after.time), query.after.recording_id.bytes]
-    found = connection.execute(
+    found = tables.execute(
         f"SELECT recording_id, {order}, summary FROM {table} WHERE {' AND '.join(conditions)} "  # noqa: S608
         f"ORDER BY {order} DESC, recording_id DESC LIMIT ? OFFSET ?",
         (*values, query.limit + 1, query.offset),

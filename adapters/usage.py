@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.database.log_identity import is_of_log
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, errors_named, is_of_log, writing
+from adapters.sqlite_file import connect, errors_named, writing
 from adapters.usage_folding import COUNTS, TABLES, Folding
 
 SCHEMA_VERSION = 3

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.end_to_end.profile import IN_POSTGRES, databases_of
 from tests.end_to_end.service_process import ServiceProcess
 from tests.left_out import skip_outside_ci
 from tests.places import REPOSITORY
@@ -55,6 +56,13 @@ LONGEST_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {REPOSITORY / "tests" / name: rank for rank, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+@pytest.fixture(scope="session", autouse=IN_POSTGRES)
+def profile(postgres: PostgresServer) -> Iterator[None]:
+    """All services keep what they know in PostgreSQL, if the suite runs so."""
+    with databases_of(postgres):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -52,11 +52,16 @@ class PostgresListener:
                 return
 
     def _hear(self, connection: Connection) -> None:
-        """Returns when it must end. Raises: psycopg.Error if the connection is lost."""
-        while not self._must_end(None, connection):
-            positions = [int(notification.payload) for notification in connection.notifies(timeout=0)]
-            if positions:
-                self._heard(max(positions))
+        """Returns when it must end. Raises: psycopg.Error if the connection is lost.
+
+        What a notification says is not believed: whoever may connect to the database can send any. It is read from the
+        log how far that goes.
+        """
+        while True:
+            while list(connection.notifies(timeout=0)):  # also those that came while the log was read
+                self._heard(_head(connection))
+            if self._must_end(None, connection):
+                return
 
     def _must_end(self, seconds: float | None, *others: Connection) -> bool:
         """Returns once it is known: it must end, one of the others has something to read, or the time is over."""

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -24,6 +25,9 @@ END_SECONDS = 5.0
 SLOW_SECONDS = 1.0
 """When connecting failed after this long, others that need a connection within the same time again fail at once: else
 they would wait one after another, each for as long."""
+
+MOST_IDLE = 8
+"""So many connections are kept open for later work; the others are closed after theirs."""
 
 IDLE_IN_TRANSACTION_SECONDS = 60
 """After how long without a statement the server ends a transaction: a process that hangs must not hold up others."""
@@ -73,8 +77,10 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError(f"no answer within {self.answer_seconds:g} seconds") from None
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, *, schema: str | None = None) -> Connection:
     """A connection that commits each statement at once, unless a transaction is begun. What it commits is durable.
+
+    `schema`: where it finds and makes what a statement names without a schema.
 
     Raises: psycopg.Error.
     """
@@ -83,19 +89,20 @@ def connect(url: str) -> Connection:
     connection = Connection.connect(make_conninfo(url, **defaults), autocommit=True)
     connection.answer_seconds = ANSWER_SECONDS
     try:
-        _set_up(connection)
+        _set_up(connection, {} if schema is None else {"search_path": schema})
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _set_up(connection: Connection) -> None:
+def _set_up(connection: Connection, more: Mapping[str, str]) -> None:
     settings = {
         "lock_timeout": f"{LOCK_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
         "default_transaction_isolation": "read committed",  # a function that waits for a lock must then see what is new
         "timezone": "UTC",
+        **more,
     }
     asked = "SELECT current_setting('synchronous_commit'), pid || ' ' || extract(epoch FROM backend_start)"
     found = connection.execute(f"{asked} FROM pg_stat_activity WHERE pid = pg_backend_pid()").fetchone()
@@ -115,8 +122,10 @@ class Connections:
     what is read then stays true.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, schema: str | None = None) -> None:
+        """`schema`: see `connect`."""
         self._url = url
+        self._schema = schema
         self._idle: list[Connection] = []
         self._lost: list[str] = []
         self._lock = threading.Lock()
@@ -131,15 +140,48 @@ class Connections:
 
         Raises: psycopg.Error; what `work` raises.
         """
+        connection, done = self._done_on_one(work)
+        self._give_back(connection)
+        return done
+
+    @contextmanager
+    def transaction(self, beginning: str = "BEGIN") -> Iterator[Connection]:
+        """A block with a transaction, which commits at its end and is rolled back if the block raises.
+
+        The block runs once, and only when the server has just answered `beginning`: BEGIN, and what is to follow at
+        once. If the connection is lost later, it is not known whether the transaction commits.
+
+        Raises: psycopg.Error; what the block raises.
+        """
+        connection, _ = self._done_on_one(lambda each: each.execute(beginning, prepare=False).close())
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        self._give_back(connection)
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error as error:
+            self._put_away(connection, error)
+        else:
+            self._give_back(connection)
+
+    def _done_on_one(self, work: Callable[[Connection], T]) -> tuple[Connection, T]:
+        """The connection stays taken."""
         used_before = self._take()
         if used_before is not None:
             try:
-                return self._on(used_before, work)
+                return used_before, self._on(used_before, work)
             except psycopg.Error as error:
                 if not is_lost(used_before, error):
                     raise
                 self._discard_idle()  # most likely the server went away, and all of them with it
-        return self._on(self._connected(), work)
+        connection = self._connected()
+        return connection, self._on(connection, work)
 
     def _connected(self) -> Connection:
         with self._connecting:
@@ -147,7 +189,7 @@ class Connections:
             if began < self._not_before:
                 raise psycopg.OperationalError(self._because)
             try:
-                return connect(self._url)
+                return connect(self._url, schema=self._schema)
             except psycopg.OperationalError as error:
                 failed_at = time.monotonic()
                 if failed_at - began >= SLOW_SECONDS:
@@ -158,26 +200,26 @@ class Connections:
         try:
             if self._lost:
                 self._end(connection, list(self._lost))
-            done = work(connection)
+            return work(connection)
         except psycopg.Error as error:
-            if is_lost(connection, error):
-                with self._lock:
-                    self._lost.append(connection.backend)
-                connection.close()
-            else:
-                self._give_back(connection)
+            self._put_away(connection, error)
             raise
         except BaseException:
             connection.close()
             raise
-        self._give_back(connection)
-        return done
+
+    def _put_away(self, connection: Connection, error: psycopg.Error) -> None:
+        """After an error: what a lost connection was doing is to be ended."""
+        if is_lost(connection, error):
+            with self._lock:
+                self._lost.append(connection.backend)
+            connection.close()
+        else:
+            self._give_back(connection)
 
     def _end(self, connection: Connection, backends: Sequence[str]) -> None:
         """Return when these have ended, whatever they were doing. Raises: NotEnded."""
-        found = connection.execute(_END, (int(END_SECONDS * 1_000), backends)).fetchone()
-        if found is None or not found[0]:
-            raise NotEnded("what a lost connection was doing still runs on the server")
+        end_backends(connection, backends)
         with self._lock:
             self._lost = [backend for backend in self._lost if backend not in backends]
 
@@ -187,7 +229,8 @@ class Connections:
 
     def _give_back(self, connection: Connection) -> None:
         with self._lock:
-            if not self._closed and connection.info.transaction_status == pq.TransactionStatus.IDLE:
+            is_idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
+            if is_idle and not self._closed and len(self._idle) < MOST_IDLE:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -203,6 +246,13 @@ class Connections:
         with self._lock:
             self._closed = True
         self._discard_idle()
+
+
+def end_backends(connection: Connection, backends: Sequence[str]) -> None:
+    """Return when what served these connections has ended, whatever it was doing. Raises: NotEnded."""
+    found = connection.execute(_END, (int(END_SECONDS * 1_000), backends)).fetchone()
+    if found is None or not found[0]:
+        raise NotEnded("what a lost connection was doing still runs on the server")
 
 
 def is_lost(connection: Connection, error: psycopg.Error) -> bool:

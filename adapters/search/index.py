@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from adapters.database.log_identity import is_of_log
 from adapters.rebuilding import PositionMoved, one_rebuild
 from adapters.search.digests import KEY_BYTES, Digests, Owner
 from adapters.search.ranking import scores
 from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
-from adapters.sqlite_file import connect, give_back, is_of_log, writing
+from adapters.sqlite_file import connect, give_back, writing
 
 SCHEMA_VERSION = 1
 """Increase this with every change to the tables, to words, digests or passages."""

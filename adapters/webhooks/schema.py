@@ -1,4 +1,6 @@
-"""The tables of the webhook file. Times are whole microseconds since 1970, UTC."""
+"""The tables of webhooks. Times are whole microseconds since 1970, UTC."""
+
+SCHEMA_VERSION = 1
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS endpoints (

@@ -1,35 +1,37 @@
-"""Webhook endpoints, their deliveries and the results of these, in one SQLite file.
+"""Webhook endpoints, their deliveries and the results of these, in one SQLite file or in PostgreSQL.
 
 Deliveries and the log position that they reach change in one transaction, so each event's are created once. An
-endpoint is durable before its creation is answered. A power cut may lose the last results: those deliveries are sent
-again, with the same event id.
+endpoint is durable before its creation is answered. A power cut may lose a file's last results: those deliveries are
+sent again, with the same event id.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+from datetime import datetime
 
+from adapters.database.counting import row_count
+from adapters.database.opening import open_database
+from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
-from adapters.sqlite_file import connect, give_back, row_count, writing
-from adapters.webhooks.deliveries import Attempt, Delivery, Due, Endpoint, Message, State
-from adapters.webhooks.schema import SCHEMA
+from adapters.webhooks.deliveries import Delivery, Due, Endpoint, Message, State
+from adapters.webhooks.rows import attempts_of, delivery_of, endpoint_of, micros, time_of
+from adapters.webhooks.schema import SCHEMA, SCHEMA_VERSION
 from adapters.webhooks.sender import Sent
 
 
 class WebhookStore:
-    """Blocking, and for one caller at a time. Secrets are kept sealed; only `secret_of` returns one."""
+    """Blocking, and for one caller at a time. Secrets are kept sealed; only `secret_of` returns one.
 
-    def __init__(self, path: Path, sealer: Sealer) -> None:
+    Raises: DatabaseFull; DatabaseUnavailable.
+    """
+
+    def __init__(self, place: Place, sealer: Sealer) -> None:
+        """Raises: also DatabaseTooNew; sqlite3.Error; OSError."""
         self._sealer = sealer
-        self._database = connect(path, durable=False)
-        self._durable = connect(path, durable=True)
-        with writing(self._durable):
-            for statement in SCHEMA:
-                self._durable.execute(statement)
+        self._database = open_database(place, durable=False)
+        self._durable = open_database(place, durable=True)
+        self._durable.prepare(SCHEMA, version=SCHEMA_VERSION)
 
     def close(self) -> None:
         self._database.close()
@@ -39,15 +41,15 @@ class WebhookStore:
 
     def add(self, endpoint: Endpoint, secret: str) -> None:
         """Store an endpoint; durable on return."""
-        with writing(self._durable):
-            self._durable.execute(
+        with self._durable.writing() as tables:
+            tables.execute(
                 "INSERT INTO endpoints VALUES (?,?,?,?,?,?,NULL,?)",
                 (
                     endpoint.id,
                     endpoint.project_id,
                     endpoint.url,
                     " ".join(endpoint.events),
-                    _micros(endpoint.created_at),
+                    micros(endpoint.created_at),
                     endpoint.after_position,
                     self._sealer.seal(secret, name=endpoint.id),
                 ),
@@ -55,29 +57,30 @@ class WebhookStore:
 
     def remove(self, endpoint_id: str) -> None:
         """Delete an endpoint, its secret and its deliveries; durable on return."""
-        with writing(self._durable):
+        with self._durable.writing() as tables:
             for statement in (
                 "DELETE FROM attempts WHERE sequence IN (SELECT sequence FROM deliveries WHERE endpoint_id=?)",
                 "DELETE FROM deliveries WHERE endpoint_id=?",
                 "DELETE FROM endpoints WHERE id=?",
             ):
-                self._durable.execute(statement, (endpoint_id,))
+                tables.execute(statement, (endpoint_id,))
 
     def endpoints(self, project_id: str | None = None) -> list[Endpoint]:
         """All endpoints, or one project's, newest first."""
-        rows = self._database.execute(
-            "SELECT id, project_id, url, events, created_at, after_position, failing_since FROM endpoints "
-            "WHERE ?1 IS NULL OR project_id=?1 ORDER BY created_at DESC, id",
-            (project_id,),
-        )
-        return [_endpoint(row) for row in rows]
+        its = "" if project_id is None else " WHERE project_id=?"
+        with self._database.reading() as tables:
+            rows = tables.execute(
+                f"{_ENDPOINTS}{its} ORDER BY created_at DESC, id", () if project_id is None else (project_id,)
+            ).fetchall()
+        return [endpoint_of(row) for row in rows]
 
     def find(self, project_id: str, endpoint_id: str) -> Endpoint | None:
         return next((one for one in self.endpoints(project_id) if one.id == endpoint_id), None)
 
     def secret_of(self, endpoint_id: str) -> str:
         """Raises: LookupError when the endpoint is gone; InvalidTag when the key file is a different one."""
-        row = self._database.execute("SELECT secret FROM endpoints WHERE id=?", (endpoint_id,)).fetchone()
+        with self._database.reading() as tables:
+            row = tables.execute("SELECT secret FROM endpoints WHERE id=?", (endpoint_id,)).fetchone()
         if row is None:
             raise LookupError(endpoint_id)
         return self._sealer.unseal(row[0], name=endpoint_id)
@@ -86,180 +89,183 @@ class WebhookStore:
 
     def position(self) -> int:
         """The position of the last event whose deliveries have been created."""
-        row = self._database.execute("SELECT position FROM webhook_position").fetchone()
+        with self._database.reading() as tables:
+            row = tables.execute("SELECT position FROM webhook_position").fetchone()
         return 0 if row is None else int(row[0])
 
     def enqueue(self, messages: Sequence[Message], *, position: int, now: datetime) -> set[str]:
         """Create the deliveries of `messages` and move on to `position`. Returns: the endpoints that got some."""
         touched: set[str] = set()
-        with writing(self._database):
-            endpoints = [_endpoint(row) for row in self._database.execute(_ENDPOINTS)] if messages else []
+        with self._database.writing() as tables:
+            endpoints = [endpoint_of(row) for row in tables.execute(_ENDPOINTS)] if messages else []
             for message in messages:
                 wanting = [one.id for one in endpoints if _wants(one, message)]
                 if wanting:
-                    self._keep(message)
+                    _keep(tables, message)
                 for endpoint_id in wanting:
-                    self._make(endpoint_id, message, now)
+                    _make(tables, endpoint_id, message, now)
                 touched.update(wanting)
-            self._database.execute("DELETE FROM webhook_position")
-            self._database.execute("INSERT INTO webhook_position VALUES (?)", (position,))
+            tables.execute("DELETE FROM webhook_position")
+            tables.execute("INSERT INTO webhook_position VALUES (?)", (position,))
         return touched
-
-    def _keep(self, message: Message) -> None:
-        self._database.execute(
-            "INSERT OR IGNORE INTO messages VALUES (?,?,?,?,?)",
-            (
-                message.event_id,
-                message.type,
-                message.recording_id.bytes,
-                _micros(message.created_at),
-                message.body,
-            ),
-        )
-
-    def _make(self, endpoint_id: str, message: Message, now: datetime) -> None:
-        self._database.execute(
-            "INSERT OR IGNORE INTO deliveries (id, endpoint_id, event_id, recording_id, state, tries, next_at) "
-            "SELECT ?1, ?2, ?3, ?4, CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE endpoint_id=?2 AND "
-            "recording_id=?4 AND state IN ('waiting', 'pending')) THEN 'waiting' ELSE 'pending' END, 0, ?5",
-            (
-                delivery_id(endpoint_id, message.event_id),
-                endpoint_id,
-                message.event_id,
-                message.recording_id.bytes,
-                _micros(now),
-            ),
-        )
 
     # --- sending them
 
     def due(self, endpoint_id: str, *, now: datetime, limit: int) -> list[Due]:
         """Up to `limit` deliveries that are due, the longest due first."""
-        rows = self._database.execute(
-            "SELECT d.sequence, d.event_id, m.body, d.tries FROM deliveries d JOIN messages m USING (event_id) "
-            "WHERE d.endpoint_id=? AND d.state='pending' AND d.next_at<=? ORDER BY d.next_at, d.sequence LIMIT ?",
-            (endpoint_id, _micros(now), limit),
-        )
+        with self._database.reading() as tables:
+            rows = tables.execute(
+                "SELECT d.sequence, d.event_id, m.body, d.tries FROM deliveries d JOIN messages m USING (event_id) "
+                "WHERE d.endpoint_id=? AND d.state='pending' AND d.next_at<=? ORDER BY d.next_at, d.sequence LIMIT ?",
+                (endpoint_id, micros(now), limit),
+            ).fetchall()
         return [Due(*row) for row in rows]
 
     def next_due_at(self, endpoint_id: str, *, after: datetime) -> datetime | None:
         """When the next delivery that is not due yet will be."""
-        (micros,) = self._database.execute(
-            "SELECT MIN(next_at) FROM deliveries WHERE endpoint_id=? AND state='pending' AND next_at>?",
-            (endpoint_id, _micros(after)),
-        ).fetchone()
-        return None if micros is None else _time(micros)
+        with self._database.reading() as tables:
+            (earliest,) = tables.execute(
+                "SELECT MIN(next_at) FROM deliveries WHERE endpoint_id=? AND state='pending' AND next_at>?",
+                (endpoint_id, micros(after)),
+            ).fetchone()
+        return None if earliest is None else time_of(earliest)
 
     def record(
         self, sequence: int, attempt_at: datetime, ended_at: datetime, sent: Sent, retry: datetime | None
     ) -> None:
         """Store an attempt's outcome: it was delivered, is to be tried again at `retry`, or has failed for good."""
         state = State.DELIVERED if sent.is_accepted else State.FAILED if retry is None else State.PENDING
-        with writing(self._database):
-            row = self._database.execute(
+        with self._database.writing() as tables:
+            row = tables.execute(
                 "UPDATE deliveries SET state=?, next_at=?, tries=tries+1 WHERE sequence=? AND state='pending' "
                 "RETURNING endpoint_id, recording_id",
-                (state, _micros(retry or ended_at), sequence),
+                (state, micros(retry or ended_at), sequence),
             ).fetchone()
             if row is None:  # the endpoint is gone
                 return
             endpoint_id, recording_id = row
-            self._database.execute(
-                "INSERT INTO attempts SELECT ?1, COUNT(*)+1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE sequence=?1",
+            (before,) = tables.execute("SELECT COUNT(*) FROM attempts WHERE sequence=?", (sequence,)).fetchone()
+            tables.execute(
+                "INSERT INTO attempts VALUES (?,?,?,?,?,?,?)",
                 (
                     sequence,
-                    _micros(attempt_at),
-                    _micros(ended_at),
+                    before + 1,
+                    micros(attempt_at),
+                    micros(ended_at),
                     sent.status_code,
                     sent.response_body,
                     sent.error,
                 ),
             )
             if state is not State.PENDING:
-                self._promote(endpoint_id, recording_id, ended_at)
-                self._mark(endpoint_id, None if state is State.DELIVERED else ended_at)
-
-    def _promote(self, endpoint_id: str, recording_id: bytes, now: datetime) -> None:
-        """Let the recording's next event go to the endpoint."""
-        self._database.execute(
-            "UPDATE deliveries SET state='pending', next_at=? WHERE sequence=(SELECT MIN(sequence) FROM deliveries "
-            "WHERE endpoint_id=? AND recording_id=? AND state IN ('waiting', 'pending')) AND state='waiting'",
-            (_micros(now), endpoint_id, recording_id),
-        )
-
-    def _mark(self, endpoint_id: str, failing_since: datetime | None) -> None:
-        if failing_since is None:
-            query = "UPDATE endpoints SET failing_since=NULL WHERE id=? AND failing_since IS NOT NULL"
-            self._database.execute(query, (endpoint_id,))
-        else:
-            query = "UPDATE endpoints SET failing_since=coalesce(failing_since, ?) WHERE id=?"
-            self._database.execute(query, (_micros(failing_since), endpoint_id))
+                _promote(tables, endpoint_id, recording_id, ended_at)
+                _mark(tables, endpoint_id, None if state is State.DELIVERED else ended_at)
 
     # --- showing them, and sending them again
 
     def page(self, endpoint_id: str, *, limit: int, before: int | None = None) -> list[Delivery]:
         """Up to `limit` deliveries, newest first, those before the sequence `before`."""
-        rows = self._database.execute(
-            "SELECT d.sequence, d.id, d.event_id, m.type, d.recording_id, d.state, m.created_at, d.next_at "
-            "FROM deliveries d JOIN messages m USING (event_id) WHERE d.endpoint_id=? AND d.sequence<? "
-            "ORDER BY d.sequence DESC LIMIT ?",
-            (endpoint_id, 2**62 if before is None else before, limit),
-        )
-        return [replace(delivery, attempts=self._attempts(delivery.sequence)) for delivery in map(_delivery, rows)]
-
-    def _attempts(self, sequence: int) -> tuple[Attempt, ...]:
-        rows = self._database.execute(
-            "SELECT number, began_at, ended_at, status_code, response_body, error FROM attempts WHERE sequence=? "
-            "ORDER BY number",
-            (sequence,),
-        )
-        return tuple(
-            Attempt(number, _time(began), timedelta(microseconds=ended - began), Sent(status, body, error))
-            for number, began, ended, status, body, error in rows
-        )
+        with self._database.reading() as tables:
+            rows = tables.execute(
+                "SELECT d.sequence, d.id, d.event_id, m.type, d.recording_id, d.state, m.created_at, d.next_at "
+                "FROM deliveries d JOIN messages m USING (event_id) WHERE d.endpoint_id=? AND d.sequence<? "
+                "ORDER BY d.sequence DESC LIMIT ?",
+                (endpoint_id, 2**62 if before is None else before, limit),
+            ).fetchall()
+            return [replace(found, attempts=attempts_of(tables, found.sequence)) for found in map(delivery_of, rows)]
 
     def send_again(self, endpoint_id: str, delivery_id: str, *, now: datetime) -> Delivery | None:
         """Start a delivery's attempts again, immediately and whatever its outcome; None if there is no such delivery.
 
         One that waits for an earlier event of its recording keeps waiting.
         """
-        with writing(self._database):
-            row = self._database.execute(
+        with self._database.writing() as tables:
+            row = tables.execute(
                 "UPDATE deliveries SET state=CASE state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, "
                 "next_at=?, tries=0 WHERE endpoint_id=? AND id=? "
                 "RETURNING sequence",
-                (_micros(now), endpoint_id, delivery_id),
+                (micros(now), endpoint_id, delivery_id),
             ).fetchone()
         return None if row is None else self.page(endpoint_id, limit=1, before=row[0] + 1)[0]
 
     def send_failed_again(self, endpoint_id: str, *, now: datetime) -> int:
         """Start the attempts of every failed delivery again. Returns: how many there are."""
-        with writing(self._database):
+        with self._database.writing() as tables:
             query = "UPDATE deliveries SET state='pending', next_at=?, tries=0 WHERE endpoint_id=? AND state='failed'"
-            return self._database.execute(query, (_micros(now), endpoint_id)).rowcount
+            return tables.execute(query, (micros(now), endpoint_id)).rowcount
 
     def prune(self, *, before: datetime) -> int:
         """Delete finished deliveries, delivered or failed, of events older than that. Returns: how many deliveries."""
-        limit = (_micros(before),)
-        with writing(self._database):
-            self._database.execute(f"DELETE FROM attempts WHERE sequence IN ({_OVER})", limit)  # noqa: S608
+        limit = (micros(before),)
+        with self._database.writing(patient=True) as tables:
+            tables.execute(f"DELETE FROM attempts WHERE sequence IN ({_OVER})", limit)  # noqa: S608
             query = f"DELETE FROM deliveries WHERE sequence IN ({_OVER})"  # noqa: S608
-            gone = self._database.execute(query, limit).rowcount
-            self._database.execute(
+            gone = tables.execute(query, limit).rowcount
+            tables.execute(
                 "DELETE FROM messages WHERE created_at<? AND event_id NOT IN (SELECT event_id FROM deliveries)",
                 limit,
             )
-        give_back(self._database)
+        self._database.give_back()
         return gone
 
 
-def endpoint_count(path: Path, project_id: str) -> int:
-    """How many of a project's are in the file, which another process may be using; none if there is no file."""
-    return row_count(path, "SELECT COUNT(*) FROM endpoints WHERE project_id=?", project_id)
+def endpoint_count(place: Place, project_id: str) -> int:
+    """How many of a project's are there, while another process may be using it; none if there is no file."""
+    return row_count(place, "SELECT COUNT(*) FROM endpoints WHERE project_id=?", project_id)
 
 
 def delivery_id(endpoint_id: str, event_id: str) -> str:
     return f"del_{hashlib.sha256(f'{endpoint_id} {event_id}'.encode()).hexdigest()[:32]}"
+
+
+def _keep(tables: Tables, message: Message) -> None:
+    tables.execute(
+        "INSERT INTO messages VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+        (
+            message.event_id,
+            message.type,
+            message.recording_id.bytes,
+            micros(message.created_at),
+            message.body,
+        ),
+    )
+
+
+def _make(tables: Tables, endpoint_id: str, message: Message, now: datetime) -> None:
+    waits = tables.execute(
+        "SELECT 1 FROM deliveries WHERE endpoint_id=? AND recording_id=? AND state IN ('waiting', 'pending') LIMIT 1",
+        (endpoint_id, message.recording_id.bytes),
+    ).fetchone()
+    tables.execute(
+        "INSERT INTO deliveries (id, endpoint_id, event_id, recording_id, state, tries, next_at) "
+        "VALUES (?,?,?,?,?,0,?) ON CONFLICT DO NOTHING",
+        (
+            delivery_id(endpoint_id, message.event_id),
+            endpoint_id,
+            message.event_id,
+            message.recording_id.bytes,
+            State.WAITING if waits else State.PENDING,
+            micros(now),
+        ),
+    )
+
+
+def _promote(tables: Tables, endpoint_id: str, recording_id: bytes, now: datetime) -> None:
+    """Let the recording's next event go to the endpoint."""
+    tables.execute(
+        "UPDATE deliveries SET state='pending', next_at=? WHERE sequence=(SELECT MIN(sequence) FROM deliveries "
+        "WHERE endpoint_id=? AND recording_id=? AND state IN ('waiting', 'pending')) AND state='waiting'",
+        (micros(now), endpoint_id, recording_id),
+    )
+
+
+def _mark(tables: Tables, endpoint_id: str, failing_since: datetime | None) -> None:
+    if failing_since is None:
+        query = "UPDATE endpoints SET failing_since=NULL WHERE id=? AND failing_since IS NOT NULL"
+        tables.execute(query, (endpoint_id,))
+    else:
+        query = "UPDATE endpoints SET failing_since=coalesce(failing_since, ?) WHERE id=?"
+        tables.execute(query, (micros(failing_since), endpoint_id))
 
 
 _OVER = (
@@ -275,42 +281,3 @@ def _wants(endpoint: Endpoint, message: Message) -> bool:
         and message.type in endpoint.events
         and message.position > endpoint.after_position
     )
-
-
-def _endpoint(row: Sequence[Any]) -> Endpoint:
-    id_, project_id, url, events, created_at, after_position, failing_since = row
-    return Endpoint(
-        id=id_,
-        project_id=project_id,
-        url=url,
-        events=tuple(events.split()),
-        created_at=_time(created_at),
-        after_position=after_position,
-        failing_since=None if failing_since is None else _time(failing_since),
-    )
-
-
-def _delivery(row: Sequence[Any]) -> Delivery:
-    sequence, id_, event_id, type_, recording_id, state, created_at, next_at = row
-    shown = State(state)
-    return Delivery(
-        sequence=sequence,
-        id=id_,
-        event_id=event_id,
-        type=type_,
-        recording_id=UUID(bytes=recording_id),
-        state=shown,
-        created_at=_time(created_at),
-        next_attempt_at=_time(next_at) if shown is State.PENDING else None,
-    )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micros(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def _time(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

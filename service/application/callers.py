@@ -1,18 +1,22 @@
 """Who is calling: the key that a request carries, if it is valid."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from adapters.database.looking_up import looked_up
 from adapters.keys import Key, KeyKind, KeyStore
 from service.application.clock import Clock
 from service.application.this_turn import ThisTurn
 
-FindKey = Callable[[str, datetime], Key | None]
+FindKey = Callable[[str, datetime], Awaitable[Key | None]]
 """The key that a token stands for at that time; None if there is none."""
 
 
 class Callers:
-    """Looks keys up across all projects. `others`: find what keys of other kinds than the stored ones allow."""
+    """Looks keys up across all projects. `others`: find what keys of other kinds than the stored ones allow.
+
+    All methods may raise DatabaseUnavailable.
+    """
 
     def __init__(self, keys: KeyStore, *, clock: Clock, others: tuple[FindKey, ...] = ()) -> None:
         self._keys = keys
@@ -24,29 +28,32 @@ class Callers:
         """The same, where a token that is none of the stored keys' may also be one that `find` knows."""
         return Callers(self._keys, clock=self._clock, others=(*self._others, find))
 
-    def key(self, token: str) -> Key | None:
+    async def key(self, token: str) -> Key | None:
         """The key whose secret is `token`; None if no valid key has it."""
         now = self._clock()
-        key = self._keys.authenticate(token, now=now)
-        found = (find(token, now) for find in self._others)
-        return key or next((other for other in found if other is not None), None)
+        key = await looked_up(self._keys, self._keys.authenticate, token, now=now)
+        for find in self._others:
+            key = key or await find(token, now)
+        return key
 
-    def find(self, key_id: str) -> Key | None:
+    async def find(self, key_id: str) -> Key | None:
         """The stored key of this id, also if it is revoked or expired."""
-        return self._keys.find(key_id)
+        return await looked_up(self._keys, self._keys.find, key_id)
 
-    def still_stands_for(self, key_id: str, *, project_id: str, device_id: str | None, end_user_id: str | None) -> bool:
+    async def still_stands_for(
+        self, key_id: str, *, project_id: str, device_id: str | None, end_user_id: str | None
+    ) -> bool:
         """Whether what was permitted with the stored key `key_id` still is: until the key is revoked or expires.
 
         A device's token expires because the device has a newer one, and is forgotten later. So what it permitted for
         this device and end user is permitted as long as they have any token in force.
         """
-        key = self._found.of(key_id)
+        key = self._found.of(key_id) if self._keys.answers_at_once else await self.find(key_id)
         if key is not None and (key.revoked_at is not None or key.project_id != project_id):
             return False
         if key is not None and (key.expires_at is None or key.expires_at > self._clock()):
             return True
         if device_id is None or (key is not None and key.kind is not KeyKind.DEVICE):
             return False
-        tokens = self._keys.device_tokens(project_id, device_id=device_id)
+        tokens = await looked_up(self._keys, self._keys.device_tokens, project_id, device_id=device_id)
         return any(token.end_user_id == end_user_id for token in tokens)

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from adapters.keys import Key, KeyKind, KeyStore
-from adapters.sqlite_file import errors_named
 from service.application.clock import Clock
 
 GIVEN = "given to a bound device"
@@ -20,8 +19,6 @@ MOST_UNSEEN = 32
 
 ENDED_FOR = timedelta(days=30)
 """How long `tapedeck keys list` shows a token that is not valid any more, at least."""
-
-_FILE = "The key file"
 
 
 class DeviceTokens:
@@ -41,26 +38,24 @@ class DeviceTokens:
 
         `asked_with`: the device's token that asks, if it does: it gets no more than `MOST_UNSEEN` newer ones.
         """
-        with errors_named(_FILE):
-            earlier = self._given(project_id, device_id)
-            new = self._keys.create(
-                KeyKind.DEVICE, project_id=project_id, device_id=device_id, end_user_id=end_user_id, name=GIVEN
-            )
-            self._end(earlier, at=self._clock() + UNSEEN_FOR)
-            if asked_with is not None:
-                newer = [key for key in earlier if key.created_at > asked_with.created_at]
-                self._end(newer[: max(len(newer) + 1 - MOST_UNSEEN, 0)], at=self._clock())
-            self._keys.forget_expired(project_id, device_id=device_id, name=GIVEN)
+        earlier = self._given(project_id, device_id)
+        new = self._keys.create(
+            KeyKind.DEVICE, project_id=project_id, device_id=device_id, end_user_id=end_user_id, name=GIVEN
+        )
+        self._end(earlier, at=self._clock() + UNSEEN_FOR)
+        if asked_with is not None:
+            newer = [key for key in earlier if key.created_at > asked_with.created_at]
+            self._end(newer[: max(len(newer) + 1 - MOST_UNSEEN, 0)], at=self._clock())
+        self._keys.forget_expired(project_id, device_id=device_id, name=GIVEN)
         return new.token
 
     def seen(self, key: Key) -> None:
         """The device has this token: those given before it expire in `SEEN_FOR` at the latest."""
         if key.name != GIVEN or key.device_id is None:
             return
-        with errors_named(_FILE):
-            given = self._given(key.project_id, key.device_id)
-            earlier = [one for one in given if one.created_at < key.created_at]
-            self._end(earlier, at=self._clock() + SEEN_FOR)
+        given = self._given(key.project_id, key.device_id)
+        earlier = [one for one in given if one.created_at < key.created_at]
+        self._end(earlier, at=self._clock() + SEEN_FOR)
 
     def _end(self, keys: list[Key], *, at: datetime) -> None:
         """Writes nothing for those that end before."""
@@ -73,8 +68,7 @@ class DeviceTokens:
 
     def in_force(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> list[Key]:
         """All tokens of a device, or of an end user's devices, whoever made them; oldest first."""
-        with errors_named(_FILE):
-            return self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id)
+        return self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id)
 
     def is_in_force(self, key: Key) -> bool:
         """Whether the token is valid now, as of all that was revoked before."""
@@ -82,17 +76,15 @@ class DeviceTokens:
 
     def revoke(self, project_id: str, *, device_id: str | None = None, end_user_id: str | None = None) -> None:
         """Refuse all of them from now on."""
-        with errors_named(_FILE):
-            for key in self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id):
-                self._keys.revoke(key.id)
+        for key in self._keys.device_tokens(project_id, device_id=device_id, end_user_id=end_user_id):
+            self._keys.revoke(key.id)
 
     def forget_ended(self) -> int:
         """Forget those that were revoked or expired so long ago that nothing that was made with them is valid.
 
         Returns: how many.
         """
-        with errors_named(_FILE):
-            return self._keys.forget_ended_device_tokens(before=self._clock() - self._known_for)
+        return self._keys.forget_ended_device_tokens(before=self._clock() - self._known_for)
 
     def close(self) -> None:
         self._keys.close()

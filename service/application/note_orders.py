@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 from adapters.blobs.port import BlobNotFound, BlobStore
+from adapters.database.looking_up import looked_up
 from adapters.event_log.log import EventLog
 from adapters.note_orders import NoteOrderStore, OrdersPage, OrdersQuery
 from adapters.notes.orders import OrderedNote
@@ -185,7 +186,7 @@ async def _body(prompt: str) -> AsyncIterator[bytes]:
 class NoteOrderQueries:
     """What is known of orders, including every write answered before. The orders of deleted recordings are unknown.
 
-    All methods may raise LogUnavailable; those that read blobs, StorageUnavailable.
+    All methods may raise LogUnavailable, DatabaseUnavailable; those that read blobs, StorageUnavailable.
     """
 
     def __init__(self, store: NoteOrderStore, projection: Projection, *, log: EventLog, blobs: BlobStore) -> None:
@@ -197,7 +198,7 @@ class NoteOrderQueries:
     async def order(self, order_id: UUID) -> NoteOrder:
         """Raises: NoteOrderNotFound; ViewBehind."""
         await self._catch_up()
-        order = self._store.find(order_id)
+        order = await looked_up(self._store, self._store.find, order_id)
         if order is None:
             raise NoteOrderNotFound
         return order
@@ -205,7 +206,7 @@ class NoteOrderQueries:
     async def page(self, query: OrdersQuery) -> OrdersPage:
         """Raises: ViewBehind."""
         await self._catch_up()
-        return self._store.page(query)
+        return await looked_up(self._store, self._store.page, query)
 
     async def _catch_up(self) -> None:
         try:

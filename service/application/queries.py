@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.audio.media_types import BEGINNING_BYTES, UNKNOWN, media_type_of
 from adapters.blobs.port import BlobNotFound, BlobStore
+from adapters.database.looking_up import looked_up
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.speech.transcript import Transcript
@@ -38,7 +39,7 @@ class ViewBehind(Exception):
 
 
 class Queries:
-    """All methods may raise LogUnavailable; those that read blobs, StorageUnavailable."""
+    """All methods may raise LogUnavailable, DatabaseUnavailable; those that read blobs, StorageUnavailable."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Queries:
     async def summary(self, recording_id: UUID) -> RecordingSummary:
         """The recording's row in the view. Raises: RecordingNotFound; ViewBehind."""
         await self._catch_up()
-        summary = self._summaries.find(recording_id)
+        summary = await looked_up(self._summaries, self._summaries.find, recording_id)
         if summary is None or summary.standing is Standing.DELETED:
             raise RecordingNotFound
         return summary
@@ -70,17 +71,20 @@ class Queries:
     async def summaries(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary]:
         """The rows of those of the recordings that there are. Raises: ViewBehind."""
         await self._catch_up()
-        found = {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
+        found = await looked_up(self._summaries, self._found, recording_ids)
         return {
             recording_id: summary
             for recording_id, summary in found.items()
             if summary is not None and summary.standing is not Standing.DELETED
         }
 
+    def _found(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary | None]:
+        return {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
+
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""
         await self._catch_up()
-        return self._summaries.page(query)
+        return await looked_up(self._summaries, self._summaries.page, query)
 
     async def _catch_up(self) -> None:
         try:

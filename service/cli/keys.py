@@ -17,6 +17,7 @@ from service.application.clock import utc_now
 from service.cli.ids import is_id
 from service.dialects.dragon.names import tenant_of_customer
 from service.dialects.registry import DIALECTS
+from service.runtime.places import keys_place
 from service.runtime.settings import BadSettings, load_settings
 
 SCOPES = tuple(scope for dialect in DIALECTS for scope in dialect.scopes)
@@ -159,7 +160,7 @@ def _key_store() -> Iterator[KeyStore]:
     except BadSettings as error:
         raise click.ClickException(str(error)) from None
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = KeyStore(settings.keys_path, clock=utc_now)
+    store = KeyStore(keys_place(settings), clock=utc_now)
     try:
         yield store
     finally:

@@ -37,10 +37,11 @@ async def _publish(settings: Settings) -> None:
     from service.application.metrics import Metrics  # noqa: PLC0415
     from service.followers.supervision import Supervision  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
+    from service.runtime.places import positions_place  # noqa: PLC0415
     from service.runtime.publishing import open_publisher  # noqa: PLC0415
 
     log = EventLog(open_log(settings.log_url, must_exist=True).recorder)
-    positions = PositionStore(settings.positions_path)
+    positions = PositionStore(positions_place(settings))
     random = Random()  # noqa: S311 - for jitter
     publisher = open_publisher(settings, log, positions=positions, random=random, metrics=Metrics())
     settle_collector()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import click
 
-from adapters.directory.sqlite import registered
+from adapters.directory.tables import registered
 from adapters.quotas import Quota, QuotaStore
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.usage import UsageStore
@@ -18,6 +18,7 @@ from adapters.webhooks.store import endpoint_count
 from service.application.quotas import COUNTED, used_of
 from service.cli.ids import ProjectName, project_named
 from service.cli.own_log import needing_a_log
+from service.runtime.places import directory_place, webhooks_place
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 PROJECTS_SHOWN = 100
@@ -113,9 +114,9 @@ class _Opened:
         if quota in COUNTED:
             return used_of(self.usage.of(project_id).usage, quota)
         if quota is Quota.WEBHOOKS:
-            return endpoint_count(self.settings.webhooks_path, project_id)
+            return endpoint_count(webhooks_place(self.settings), project_id)
         return registered(
-            self.settings.directory_path, "end_users" if quota is Quota.END_USERS else "devices", project_id
+            directory_place(self.settings), "end_users" if quota is Quota.END_USERS else "devices", project_id
         )
 
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def _summaries(settings: Settings, events: "EventReader") -> int:
     from adapters.summaries import SummaryStore  # noqa: PLC0415
     from service.dialects.bota.rendering import recording_status  # noqa: PLC0415
+    from service.runtime.places import views_place  # noqa: PLC0415
 
-    summaries = SummaryStore(settings.views_path, status_of=recording_status)
+    summaries = SummaryStore(views_place(settings), status_of=recording_status)
     try:
         return summaries.rebuild(events.after)
     finally:
@@ -26,8 +27,9 @@ def _summaries(settings: Settings, events: "EventReader") -> int:
 
 def _orders(settings: Settings, events: "EventReader") -> int:
     from adapters.note_orders import NoteOrderStore  # noqa: PLC0415
+    from service.runtime.places import note_orders_place  # noqa: PLC0415
 
-    orders = NoteOrderStore(settings.note_orders_path)
+    orders = NoteOrderStore(note_orders_place(settings))
     try:
         return orders.rebuild(events.after)
     finally:
@@ -71,6 +73,7 @@ def rebuild(view: str) -> None:
     from adapters.event_log.port import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
     from adapters.rebuilding import RebuildRunning  # noqa: PLC0415
+    from adapters.sqlite_file import DatabaseUnavailable  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
 
     try:
@@ -82,7 +85,7 @@ def rebuild(view: str) -> None:
             log = open_log(settings.log_url, must_exist=True)
         settle_collector()
         position = VIEWS[view](settings, EventReader(log.recorder))
-    except (OSError, sqlite3.Error, LogUnavailable, BlobFailure, RebuildRunning) as error:
+    except (OSError, sqlite3.Error, DatabaseUnavailable, LogUnavailable, BlobFailure, RebuildRunning) as error:
         raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None
     click.echo(f"{view}: rebuilt from {position} events.")
     log.close()

@@ -111,7 +111,7 @@ class Jobs:
 
     def _begin_anew(self) -> None:
         self._read_up_to = self._saved = 0
-        self._stopping = False
+        self._stopping = self._wait_for_the_log = False
         self._unfinished: dict[int, _Job] = {}
         self._oldest_first: list[int] = []
         self._of_recording: defaultdict[UUID, list[_Job]] = defaultdict(list)
@@ -267,9 +267,20 @@ class Jobs:
             try:
                 await do()
             except OUT_OF_SERVICE as error:
-                logger.warning("job waits", extra={**about, "because": str(error)})
+                self._say_that_one_waits(error, about)
             except Exception:  # a job given up here would be skipped permanently
                 logger.exception("job could not be settled; it is tried again", extra=about)
             else:
+                if self._wait_for_the_log:
+                    self._wait_for_the_log = False
+                    logger.info("jobs go on", extra={"follower": self._kind.name})
                 return
             await asyncio.sleep(delay.total_seconds())
+
+    def _say_that_one_waits(self, error: Exception, about: Mapping[str, str]) -> None:
+        """While the log is away, one line says so for all jobs."""
+        if isinstance(error, LogUnavailable):
+            if self._wait_for_the_log:
+                return
+            self._wait_for_the_log = True
+        logger.warning("job waits", extra={**about, "because": str(error)})

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
 
+from adapters.database.port import ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogFull, LogUnavailable
 from service.application.retry import RetryPolicy
@@ -19,7 +20,8 @@ RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seco
 
 
 class Supervision:
-    """Of all followers of one process: while the log is unavailable they wait for it together, and one line says so."""
+    """Of all followers of one process: while the log is unavailable, or the server with the views, they wait together,
+    and one line says so."""
 
     def __init__(self, log: EventLog, random: Random) -> None:
         self._log = log
@@ -36,7 +38,7 @@ class Supervision:
             try:
                 await run()
             except Exception as error:
-                if isinstance(error, LogUnavailable) and not isinstance(error, LogFull):
+                if isinstance(error, LogUnavailable | ServerAway) and not isinstance(error, LogFull):
                     await self._wait_for_the_log(error)
                 else:
                     logger.exception("follower stopped; it starts again", extra={"follower": name})
@@ -44,7 +46,7 @@ class Supervision:
                 delays = RESTARTS.delays(self._random)
             await asyncio.sleep(next(delays).total_seconds())
 
-    async def _wait_for_the_log(self, error: LogUnavailable) -> None:
+    async def _wait_for_the_log(self, error: Exception) -> None:
         """Return once it answers. The first that finds it unavailable says so, and asks for all."""
         clock = asyncio.get_running_loop()
         failed_at = clock.time()

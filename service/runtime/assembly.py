@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.directory.port import DirectoryStore
-from adapters.directory.sqlite import SqliteDirectory
+from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from adapters.kept_answers import KeptAnswers
@@ -76,6 +76,16 @@ from service.runtime.disk_metrics import DiskMetrics
 from service.runtime.draining import Drain
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
+from service.runtime.ownership import claim_database
+from service.runtime.places import (
+    answers_place,
+    directory_place,
+    keys_place,
+    note_orders_place,
+    positions_place,
+    views_place,
+    webhooks_place,
+)
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
@@ -130,6 +140,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
+        claim_database(opened, settings)
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
@@ -269,13 +280,13 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         on_commit_failed=metrics.commit_failures.inc,
     )
     opened.push_async_callback(log.close)
-    keys = KeyStore(settings.keys_path, clock=clock)
+    keys = KeyStore(keys_place(settings), clock=clock)
     opened.callback(keys.close)
-    summaries = SummaryStore(settings.views_path, status_of=recording_status)
+    summaries = SummaryStore(views_place(settings), status_of=recording_status)
     opened.callback(summaries.close)
-    positions = PositionStore(settings.positions_path)
+    positions = PositionStore(positions_place(settings))
     opened.callback(positions.close)
-    note_order_view = NoteOrderStore(settings.note_orders_path)
+    note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
     search_index = SearchIndex(settings.search_index_path)
     opened.callback(search_index.close)
@@ -287,16 +298,16 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.push_async_callback(sessions.close)
     note_orders = NoteOrders(log)
     opened.push_async_callback(note_orders.close)
-    webhooks = WebhookStore(settings.webhooks_path, sealer_of_secrets(settings.data_dir / "webhooks.key"))
+    webhooks = WebhookStore(webhooks_place(settings), sealer_of_secrets(settings.data_dir / "webhooks.key"))
     opened.callback(webhooks.close)
     webhooks_thread = OneThread("webhooks")
     opened.callback(webhooks_thread.close)
-    directory = SqliteDirectory(settings.directory_path)
+    directory = DirectoryTables(directory_place(settings))
     opened.callback(directory.close)
-    kept_answers = KeptAnswers.in_directory(settings.data_dir)
+    kept_answers = KeptAnswers.with_key_in(settings.data_dir, answers_place(settings))
     opened.callback(kept_answers.close)
     device_tokens = DeviceTokens(
-        KeyStore(settings.keys_path, clock=clock), clock=clock, urls_valid_for=settings.upload_window
+        KeyStore(keys_place(settings), clock=clock), clock=clock, urls_valid_for=settings.upload_window
     )
     opened.callback(device_tokens.close)
     directory_thread = OneThread("directory")

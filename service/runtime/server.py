@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 
 from adapters.blobs.port import BlobFailure
+from adapters.database.port import DatabaseInUse
 from adapters.event_log.port import LogUnavailable
-from adapters.keys import KeyFileTooNew
 from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
@@ -37,7 +37,7 @@ START_FAILURES = (
     sqlite3.Error,
     BlobFailure,
     LogUnavailable,
-    KeyFileTooNew,
+    DatabaseInUse,
     DatabaseTooNew,
     DatabaseUnavailable,
     DamagedKey,

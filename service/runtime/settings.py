@@ -66,8 +66,8 @@ class ServiceSettings(QuotaSettings):
     database_url: Annotated[
         str | None,
         Field(
-            description="the event log: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE; if unset, "
-            "tapedeck.sqlite3 in DATA_DIR",
+            description="the event log: sqlite:///PATH, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE for the log "
+            "and most of what else is in SQLite files; if unset, tapedeck.sqlite3 in DATA_DIR",
             repr=False,
         ),
     ] = None
@@ -302,6 +302,10 @@ class ServiceSettings(QuotaSettings):
     @property
     def directory_path(self) -> Path:
         return self.data_dir / "directory.sqlite3"
+
+    @property
+    def answers_path(self) -> Path:
+        return self.data_dir / "answers.sqlite3"
 
     @property
     def usage_path(self) -> Path:

@@ -17,15 +17,18 @@ ANSWER = Answered(201, '{"device_token":"dtok_a secret","name":"é"}'.encode(), 
 
 
 @pytest.fixture
-def kept(tmp_path):
-    with closing(KeptAnswers.in_directory(tmp_path)) as kept:
+def kept(tmp_path, place):
+    with closing(KeptAnswers.with_key_in(tmp_path, place)) as kept:
         yield kept
 
 
-def test_a_request_gets_its_first_answer_again_byte_for_byte_also_from_the_file_opened_again(tmp_path, kept):
+ONLY_A_FILE = pytest.mark.parametrize("place", ["SQLite"], indirect=True)
+
+
+def test_a_request_gets_its_first_answer_again_byte_for_byte_also_when_it_is_opened_again(tmp_path, place, kept):
     assert kept.begin(REQUEST, "id_1", now=NOW) == Begun("id_1")
     kept.keep(REQUEST, ANSWER)
-    with closing(KeptAnswers.in_directory(tmp_path)) as again:
+    with closing(KeptAnswers.with_key_in(tmp_path, place)) as again:
         for one in (kept, again):
             assert one.begin(REQUEST, "id_2", now=NOW) == Answered(ANSWER.status, ANSWER.body)
 
@@ -62,6 +65,7 @@ def test_answers_about_what_is_deleted_are_dropped(kept):
     assert kept.begin(other, "id_2", now=NOW) == Answered(201, b"{}")
 
 
+@ONLY_A_FILE
 def test_no_secret_is_on_the_disk_in_plain_text_and_the_files_are_their_owners_alone(tmp_path, kept):
     kept.begin(REQUEST, "id_1", now=NOW)
     kept.keep(REQUEST, ANSWER)
@@ -70,40 +74,44 @@ def test_no_secret_is_on_the_disk_in_plain_text_and_the_files_are_their_owners_a
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_with_another_key_file_the_request_is_done_again_under_its_id(tmp_path, kept):
+def test_with_another_key_file_the_request_is_done_again_under_its_id(tmp_path, place, kept):
     kept.begin(REQUEST, "id_1", now=NOW)
     kept.keep(REQUEST, ANSWER)
     (tmp_path / "answers.key").unlink()
-    with closing(KeptAnswers.in_directory(tmp_path)) as again:
+    with closing(KeptAnswers.with_key_in(tmp_path, place)) as again:
         assert again.begin(REQUEST, "id_2", now=NOW) == Begun("id_1")
 
 
-def test_what_cannot_be_used_is_told_in_one_sentence(tmp_path, kept):
-    with closing(sqlite3.connect(tmp_path / "answers.sqlite3")) as file:
+@ONLY_A_FILE
+def test_what_cannot_be_used_is_told_in_one_sentence(tmp_path, place, kept):
+    with closing(sqlite3.connect(place)) as file:
         file.execute("PRAGMA user_version=2")
-    with pytest.raises(DatabaseTooNew, match=r"answers.sqlite3 has schema version 2; this program knows 1\.$"):
-        KeptAnswers.in_directory(tmp_path)
+    with pytest.raises(DatabaseTooNew, match=r"store.sqlite3 has schema version 2; this program knows 1\.$"):
+        KeptAnswers.with_key_in(tmp_path, place)
     (tmp_path / "answers.key").write_bytes(b"short")
     with pytest.raises(DamagedKey, match="key for kept answers"):
-        KeptAnswers.in_directory(tmp_path)
-    kept._database.execute("DROP TABLE requests")
-    with pytest.raises(DatabaseUnavailable, match=r"^The file of kept answers cannot be used: "):
+        KeptAnswers.with_key_in(tmp_path, place)
+    with closing(sqlite3.connect(place)) as file:
+        file.execute("PRAGMA user_version=1")
+        file.execute("DROP TABLE requests")
+    with pytest.raises(DatabaseUnavailable, match=r"^The file store.sqlite3 cannot be used: "):
         kept.begin(REQUEST, "id_1", now=NOW)
 
 
-def test_answers_of_more_than_a_day_ago_are_forgotten_also_if_nothing_more_is_asked(tmp_path, kept):
+def test_answers_of_more_than_a_day_ago_are_forgotten_also_if_nothing_more_is_asked(place, kept, tables_of):
     kept.begin(REQUEST, "id_1", now=NOW)
     kept.keep(REQUEST, ANSWER)
     kept.prune(now=NOW + KEPT_FOR - timedelta(microseconds=1))
     assert kept.begin(REQUEST, "id_2", now=NOW) == Answered(ANSWER.status, ANSWER.body)
     kept.prune(now=NOW + KEPT_FOR)
-    with closing(sqlite3.connect(tmp_path / "answers.sqlite3")) as file:
-        assert file.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+    with tables_of(place) as tables:
+        assert tables.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
+@ONLY_A_FILE
 def test_the_file_shrinks_when_many_answers_are_forgotten(tmp_path, kept):
     def size():
-        return sum(path.stat().st_size for path in tmp_path.glob("answers.sqlite3*"))
+        return sum(path.stat().st_size for path in tmp_path.glob("store.sqlite3*"))
 
     for number in range(200):
         request = NamedRequest(name=b"%d" % number, content=b"c")

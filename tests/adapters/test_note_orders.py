@@ -1,17 +1,17 @@
 """The view of note orders: what it shows, that it forgets deleted recordings, and that it is made anew from the log."""
 
-import sqlite3
 from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner
 
+from adapters.database.opening import open_database
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.note_orders import NoteOrderStore, OrderPlace, OrdersQuery, concerns_orders
-from adapters.rebuilding import PositionMoved, RebuildRunning, one_rebuild
+from adapters.rebuilding import PositionMoved, RebuildRunning
 from domain.note_order import fold_order
 from service.cli.rebuild import rebuild
 from tests.domain.histories import (
@@ -52,8 +52,8 @@ def told():
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = NoteOrderStore(tmp_path / "orders.sqlite3")
+def store(place):
+    store = NoteOrderStore(place)
     yield store
     store.close()
 
@@ -118,21 +118,23 @@ def test_only_one_who_knows_where_the_view_stands_can_move_it(store, told):
     assert store.position() == 1
 
 
-def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(store, told, tmp_path):
+def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(store, told, place):
     ids = [told.tell(uuid4(), note_ordered(), note_order_begun()) for _ in range(3)]
     told.tell(RECORDING_OF_ORDER, opened(), chunk(1))
     apply(store, told)
     before = [store.find(its_id) for its_id in ids]
     assert store.rebuild(told.read) == len(told.events) == store.position()
     assert [store.find(its_id) for its_id in ids] == before
-    with one_rebuild(tmp_path / "orders.sqlite3"), pytest.raises(RebuildRunning):
+    other = open_database(place, durable=False)
+    with other.one_rebuild(), pytest.raises(RebuildRunning):
         store.rebuild(told.read)
+    other.close()
     told.tell(RECORDING_OF_ORDER, deleted())
     apply(store, told)
     assert listed(store) == []
 
 
-def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, tmp_path):
+def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, place, tables_of):
     its_id = told.tell(uuid4(), note_ordered())
     store.use_for("this log", 0)
     apply(store, told)
@@ -142,9 +144,9 @@ def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store
         store.use_for(identity, head)
         assert (store.position(), store.find(its_id)) == (0, None)
         apply(store, told)
-    with sqlite3.connect(tmp_path / "orders.sqlite3") as older:
+    with tables_of(place) as older:
         older.execute("UPDATE reflects SET schema=0")
-    again = NoteOrderStore(tmp_path / "orders.sqlite3")
+    again = NoteOrderStore(place)
     assert again.position() == 0
     again.close()
 

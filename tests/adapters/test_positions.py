@@ -5,7 +5,9 @@ import sqlite3
 import pytest
 
 from adapters import positions
+from adapters.database.port import PostgresPlace
 from adapters.positions import PositionStore
+from adapters.sqlite_file import DatabaseUnavailable
 
 
 class Seconds:
@@ -53,25 +55,49 @@ def test_all_followers_positions_are_written_together_once_a_second(store, secon
     assert on_disk(tmp_path) == dict.fromkeys("abc", 29)
 
 
-def test_what_is_saved_is_known_at_once_and_after_closing(store, tmp_path):
+def test_what_is_saved_is_known_at_once_and_after_closing(place):
+    store = PositionStore(place)
     store.save("a", 1)
     store.save("a", 2)
     store.save("b", 7)
     assert [store.load(follower) for follower in "abc"] == [2, 7, 0]
     store.close()
-    assert [PositionStore(tmp_path / "followers.sqlite3").load(follower) for follower in "abc"] == [2, 7, 0]
+    again = PositionStore(place)
+    assert [again.load(follower) for follower in "abc"] == [2, 7, 0]
+    again.close()
 
 
-def test_a_failing_disk_loses_nobodys_position_and_is_written_as_soon_as_it_can_be(store, seconds, tmp_path):
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_holds_up_nobody_and_gets_all_positions_later(own_postgres, seconds, caplog):
+    place = PostgresPlace(f"{own_postgres.new_database()}?connect_timeout=2", "tapedeck_positions")
+    store = PositionStore(place)
+    own_postgres.kill()
+    for position in range(1, 4):
+        seconds.now += 1
+        store.save("a", position)
+        store._writing.exception()
+    store.save("b", 9)
+    assert [store.load(follower) for follower in "ab"] == [3, 9]
+    assert len([record for record in caplog.records if record.name == "adapters.positions"]) == 1
+    own_postgres.start()
+    store.close()
+    again = PositionStore(place)
+    assert [again.load(follower) for follower in "ab"] == [3, 9]
+    again.close()
+
+
+def test_a_failing_disk_loses_nobodys_position_and_is_written_as_soon_as_it_can_be(store, seconds, tmp_path, tables_of):
     store.save("a", 1)
     store.save("b", 2)
-    store._connection.execute("CREATE TRIGGER full BEFORE INSERT ON positions BEGIN SELECT raise(FAIL, 'full'); END")
+    with tables_of(tmp_path / "followers.sqlite3") as tables:
+        tables.execute("CREATE TRIGGER full BEFORE INSERT ON positions BEGIN SELECT raise(FAIL, 'full'); END")
     seconds.now += 1
-    with pytest.raises(sqlite3.Error, match="full"):
+    with pytest.raises(DatabaseUnavailable, match="full"):
         store.save("a", 3)
     assert [store.load(follower) for follower in "ab"] == [3, 2]
     assert on_disk(tmp_path) == {"a": 1}
-    store._connection.execute("DROP TRIGGER full")
+    with tables_of(tmp_path / "followers.sqlite3") as tables:
+        tables.execute("DROP TRIGGER full")
     store.save("a", 4)
     assert on_disk(tmp_path) == {"a": 4, "b": 2}
     store.close()

@@ -1,6 +1,7 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from pathlib import Path
 from threading import Event
 from uuid import uuid4
 
@@ -30,8 +31,8 @@ def recorded(its_id, events, *, first_position=1):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = SummaryStore(tmp_path / "views.sqlite3")
+def store(place):
+    store = SummaryStore(place)
     yield store
     store.close()
 
@@ -138,23 +139,23 @@ def test_a_rebuild_that_was_cut_off_is_begun_again(store):
     assert store.rebuild(lambda after: recorded(its_id, LIFE)[after:]) == 7
 
 
-def test_the_view_is_there_when_it_is_opened_again_and_only_its_owner_can_read_it(store, tmp_path):
+def test_the_view_is_there_when_it_is_opened_again_and_only_its_owner_can_read_a_file(store, place):
     its_id = uuid4()
     store.apply(recorded(its_id, LIFE), after=0)
-    again = SummaryStore(tmp_path / "views.sqlite3")
+    again = SummaryStore(place)
     assert again.find(its_id) == store.find(its_id)
-    assert (tmp_path / "views.sqlite3").stat().st_mode & 0o777 == 0o600
+    if isinstance(place, Path):
+        assert place.stat().st_mode & 0o777 == 0o600
     again.close()
 
 
 @pytest.mark.parametrize("spoil", ["UPDATE summaries_schema SET version=2", "DROP TABLE summaries_schema"])
-def test_a_file_of_another_schema_version_is_emptied_to_be_filled_from_the_log(store, tmp_path, spoil):
+def test_a_view_of_another_schema_version_is_emptied_to_be_filled_from_the_log(store, place, tables_of, spoil):
     its_id = uuid4()
     store.apply(recorded(its_id, LIFE), after=0)
-    with sqlite3.connect(tmp_path / "views.sqlite3") as old:
+    with tables_of(place) as old:
         old.execute(spoil)
-    old.close()
-    again = SummaryStore(tmp_path / "views.sqlite3")
+    again = SummaryStore(place)
     assert (again.position(), again.find(its_id)) == (0, None)
     again.apply(recorded(its_id, LIFE), after=0)
     assert again.find(its_id).standing is Standing.COMPLETED
@@ -188,24 +189,25 @@ def asking(**changes):
     "filtered", [{}, {"device_id": "d"}, {"end_user_id": "e"}, {"status": "failed"}, {"external_group": "visit-1"}]
 )
 @pytest.mark.parametrize("after", [None, Place(START, uuid4())])
+@pytest.mark.parametrize("place", ["SQLite"], indirect=True)
 def test_every_page_is_read_off_an_index_and_nothing_is_sorted(store, order, filtered, after):
-    plans = []
-    store._reader.set_trace_callback(plans.append)
+    plans, reader = [], store._database._reader
+    reader.set_trace_callback(plans.append)
     store.page(asking(order=order, after=after, **filtered))
-    store._reader.set_trace_callback(None)
-    plan = " ".join(row[3] for row in store._reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
+    reader.set_trace_callback(None)
+    plan = " ".join(row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
     assert "USING INDEX" in plan
     assert "TEMP B-TREE" not in plan
 
 
-def test_each_follower_has_its_own_position(tmp_path):
-    positions = PositionStore(tmp_path / "followers.sqlite3")
+def test_each_follower_has_its_own_position(place):
+    positions = PositionStore(place)
     assert positions.load("stitch") == 0
     positions.save("stitch", 7)
     positions.save("transcribe", 3)
     positions.save("stitch", 9)
     positions.close()
-    again = PositionStore(tmp_path / "followers.sqlite3")
+    again = PositionStore(place)
     assert (again.load("stitch"), again.load("transcribe"), again.load("other")) == (9, 3, 0)
     again.close()
 
@@ -226,8 +228,8 @@ def test_what_was_made_from_another_log_or_a_later_state_of_it_is_made_again(sto
     positions.close()
 
 
-def test_two_rebuilds_at_once_are_refused(store, tmp_path):
-    other, its_id = SummaryStore(tmp_path / "views.sqlite3"), uuid4()
+def test_two_rebuilds_at_once_are_refused(store, place):
+    other, its_id = SummaryStore(place), uuid4()
     store.apply(recorded(its_id, LIFE), after=0)
 
     def read(after):

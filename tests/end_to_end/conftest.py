@@ -3,8 +3,8 @@ from secrets import token_hex
 
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
+from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api
 from tests.end_to_end.trusted_service import trusting
 
@@ -25,7 +25,7 @@ def api(service) -> Api:
 @pytest.fixture
 def new_key(service):
     """Makes keys of the running service, as `tapedeck keys create` does: kind, project_id, and what the kind needs."""
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     yield lambda kind, **facts: keys.create(KeyKind(kind), **facts).token
     keys.close()
 

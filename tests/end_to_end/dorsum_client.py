@@ -16,7 +16,7 @@ import orjson
 
 from adapters.blobs.opening import open_store
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.opening import open_log
 from domain.events import Stage
 from domain.identity import recording_id
 from service.application.clock import utc_now
@@ -130,7 +130,7 @@ async def failed_at_stitching(service: ServiceProcess, dorsum: Dorsum) -> None:
     """A session of one chunk whose stitching failed. Samples never do so by themselves, so the log is told that it did,
     as another process of the service would tell it."""
     assert (await dorsum.send(silence(), previous_transcript="")).status == 200
-    log = EventLog(SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3"))
+    log = EventLog(open_log(service.log_url).recorder)
     its_id = recording_id(DIALECT, service.credentials["project_id"], dorsum.session_id)
     declared, broke = (event.model_copy(update={"at": utc_now()}) for event in (finalized(1), failed(Stage.STITCH)))
     await log.append(its_id, len(await log.history(its_id)), [declared, broke], trace_id=None)

@@ -4,15 +4,16 @@ import asyncio
 import hashlib
 import io
 import json
+import os
 import sys
 import wave
 from base64 import b64encode
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import av
@@ -56,7 +57,12 @@ class ServiceProcess(TapedeckProcess):
     settings: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = (sys.executable, "-m", "service.cli", "serve")
 
+    database_of: ClassVar[Callable[[Path], str] | None] = None
+    """Where a data directory's service keeps what is not in files; see `tests/end_to_end/profile.py`."""
+
     def __post_init__(self) -> None:
+        if self.database_of is not None and "DATABASE_URL" not in self.settings:
+            self.settings = self.settings | {"DATABASE_URL": type(self).database_of(self.data_dir)}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = self.data_dir.parent / f"{self.data_dir.name}.log"
@@ -80,6 +86,17 @@ class ServiceProcess(TapedeckProcess):
     async def restart(self) -> None:
         self.kill()
         await self.start()
+
+    @property
+    def log_url(self) -> str:
+        """The URL of its event log."""
+        return self.settings.get("DATABASE_URL", f"sqlite:///{self.data_dir}/tapedeck.sqlite3")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For commands that use what the service has stored."""
+        database = {"TAPEDECK_DATABASE_URL": self.settings["DATABASE_URL"]} if "DATABASE_URL" in self.settings else {}
+        return os.environ | {"TAPEDECK_DATA_DIR": str(self.data_dir)} | database
 
     @property
     def credentials(self) -> dict[str, str]:

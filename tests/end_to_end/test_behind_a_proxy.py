@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
+from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api, ServiceProcess
 from tests.tools.free_ports import free_port
 
@@ -38,7 +38,7 @@ async def test_development_credentials_and_the_development_issuer_are_void(proxi
 
 async def test_webhooks_do_not_go_inside_and_pages_of_this_machine_may_not_call(proxied):
     service, _ = proxied
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     api = Api(service.url, keys.create(KeyKind.SECRET, project_id="proj_1").token, "eu_1")
     keys.close()
     asked = {"url": f"http://127.0.0.1:{free_port()}/", "events": ["recording.uploaded"]}

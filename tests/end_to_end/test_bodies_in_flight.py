@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
 from tests.end_to_end.dorsum_client import PATH, Dorsum, keys_of, silence
 from tests.end_to_end.dragon_client import Dragon, development_token, dragon_credentials
+from tests.end_to_end.profile import key_store_of
 from tests.tools.abuse import bodies
 from tests.tools.abuse.bodies import UnfinishedBodies
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes, resident_bytes
@@ -27,7 +27,7 @@ async def small_service(own_service):
 
 def keys_of_another(service) -> dict[str, str]:
     """Dorsum's keys of another project."""
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     made = {
         "Api-Key": keys.create(KeyKind.SECRET, project_id="proj_another").token,
         "Client-Key": keys.create(KeyKind.CLIENT, project_id="proj_another").token,

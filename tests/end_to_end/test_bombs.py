@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
+from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import short_speech
 from tests.tools.abuse.bombs import flac_bomb
 
@@ -28,7 +28,7 @@ async def test_a_bomb_fails_by_name_and_keeps_its_chunk(api):
 async def test_another_projects_recording_waits_for_no_bomb_and_a_deleted_bomb_ends(own_service):
     own_service.settings = {"WORKERS": "1"}
     await own_service.start()
-    keys = KeyStore(own_service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(own_service)
     hostile = own_service.api()
     honest = own_service.api(keys.create(KeyKind("secret"), project_id="proj_honest").token)
     keys.close()

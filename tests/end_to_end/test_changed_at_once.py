@@ -9,9 +9,9 @@ from secrets import token_hex
 import aiohttp
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
+from adapters.keys import KeyKind
 from adapters.quotas import Quota, QuotaStore
-from service.application.clock import utc_now
+from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api
 
 UPLOADERS = 16
@@ -19,7 +19,7 @@ UPLOADERS = 16
 
 @pytest.fixture
 def keys(service):
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     yield keys
     keys.close()
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum
+from tests.end_to_end.profile import of_files
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
@@ -142,7 +143,7 @@ async def test_killed_at_random_moments_under_load_everything_acknowledged_is_th
 
 async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_service):
     await own_service.start()
-    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir)}
+    environment = own_service.environment
     second = await asyncio.create_subprocess_exec(
         *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -154,7 +155,7 @@ async def test_a_second_service_on_the_same_data_is_refused_in_one_line(own_serv
 
 async def refused_start(own_service, **settings):
     """The one line that a start with these settings ends with."""
-    environment = os.environ | {"TAPEDECK_DATA_DIR": str(own_service.data_dir)}
+    environment = own_service.environment
     environment |= {f"TAPEDECK_{name}": value for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         *own_service.command, env=environment, stderr=asyncio.subprocess.PIPE
@@ -221,12 +222,12 @@ def data_dir(tmp_path_factory):
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("tapedeck.sqlite3", "not a database"),
-        ("keys.sqlite3", "not a database"),
+        pytest.param("tapedeck.sqlite3", "not a database", marks=of_files),
+        pytest.param("keys.sqlite3", "not a database", marks=of_files),
         ("signing.key", "not a signing key"),
         ("webhooks.key", "not a key for webhooks' secrets"),
-        ("directory.sqlite3", "not a database"),
-        ("answers.sqlite3", "not a database"),
+        pytest.param("directory.sqlite3", "not a database", marks=of_files),
+        pytest.param("answers.sqlite3", "not a database", marks=of_files),
         ("answers.key", "not a key for kept answers"),
         ("dev-issuer.pem", "not a P-256 key"),
         ("dev-credentials.json", "cannot be read as JSON"),
@@ -266,6 +267,7 @@ async def test_off_loopback_the_development_credentials_are_void_and_gone(own_se
     assert not (own_service.data_dir / "dev-credentials.json").exists()
 
 
+@of_files
 @pytest.mark.slow
 async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_service):
     api = (await own_service.start()).api()
@@ -286,5 +288,5 @@ async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_s
 
 async def test_an_address_that_is_taken_stops_the_start_with_one_clear_line(own_service, tmp_path):
     await own_service.start()
-    said = await refused_start(own_service, DATA_DIR=str(tmp_path / "other"), PORT=str(own_service.port))
+    said = await refused_start(ServiceProcess(tmp_path / "other"), PORT=str(own_service.port))
     assert f"port {own_service.port} of 127.0.0.1 is in use" in said

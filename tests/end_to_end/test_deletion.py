@@ -80,7 +80,7 @@ async def test_no_byte_of_a_deleted_recording_is_left_anywhere_while_its_neighbo
     stored = [chunk["sha256"] for chunk in (await api.get(kept, "/chunks"))["data"]]
     assert stored == [hashlib.sha256(body).hexdigest() for body in there]
     own_service.stop()
-    settings = load_settings(data_dir=own_service.data_dir)
+    settings = load_settings(data_dir=own_service.data_dir, database_url=own_service.log_url)
     assert not [each for each in await asyncio.to_thread(lambda: list(check_blobs(settings))) if each.is_loss]
 
 

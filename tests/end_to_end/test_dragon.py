@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import os
 import sys
 import wave
 from asyncio.subprocess import PIPE
@@ -11,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
-from adapters.event_log.sqlite import SQLiteLogRecorder
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
 from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, found, sha256, silence
+from tests.end_to_end.profile import key_store_of, of_files
 from tests.end_to_end.service_process import short_speech, slices
 from tests.files_on_disk import content_below
 
@@ -249,12 +248,13 @@ async def test_the_trace_id_is_in_the_answer_the_log_and_the_events(dragon, api,
 
 
 def logged_traces(service, its_id):
-    recorder = SQLiteLogRecorder(service.data_dir / "tapedeck.sqlite3")
+    recorder = open_log(service.log_url).recorder
     traces = [recorded.trace_id for recorded in EventReader(recorder).history(its_id)]
     recorder.close()
     return traces
 
 
+@of_files
 async def test_nothing_of_what_a_partner_says_about_an_encounter_is_in_the_log_or_its_lines(dragon, service):
     said = f"Mrs. {uuid4().hex}"
     assert (await dragon.announce(data=json.dumps({"patient": said}))).status == 200
@@ -269,7 +269,7 @@ async def test_the_command_line_takes_the_clients_own_ids(dragon, service):
     await dragon.store(1, short_speech(), 3)
     await dragon.finalize(1, 3)
     await ended(service.api(), dragon.correlation_id, 3)
-    environment = os.environ | {"TAPEDECK_DATA_DIR": str(service.data_dir), "TAPEDECK_URL": service.url}
+    environment = service.environment | {"TAPEDECK_URL": service.url}
 
     async def said(*arguments):
         command = (sys.executable, "-m", "service.cli", *arguments)
@@ -325,7 +325,7 @@ async def test_a_key_of_another_project_finds_nothing(dragon, api, service):
     await dragon.store(1, silence())
     assert await found(api, dragon.correlation_id) is not None
     assert (await api.call("GET", "/v1/recordings?correlation_id=x&recording_id=0")).status == 400
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     other = keys.create(KeyKind.SECRET, project_id="proj_other")
     keys.close()
     assert await found(service.api(other.token), dragon.correlation_id) is None

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import aiohttp
 import pytest
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
 from service.sample import spoken_text
 from service.sample.word_error_rate import word_error_rate
+from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import SAMPLE, short_speech, slices
 from tests.places import SHARED_DATA
 
@@ -21,7 +21,7 @@ needs_speech = pytest.mark.skipif(not SPEECH.is_dir(), reason="there is no ../sh
 @contextmanager
 def service_keys(service):
     """The running service's keys, from another process, as `tapedeck keys` has them."""
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     yield keys
     keys.close()
 

@@ -1,4 +1,4 @@
-"""The service with its event log in PostgreSQL, as real processes: either of them is killed and started again."""
+"""The service with PostgreSQL, as real processes: either of them is killed and started again."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
+from tests.end_to_end.service_process import Api, ServiceProcess, short_speech, slices
 from tests.tools.postgres.server import PostgresServer
 
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
@@ -59,6 +59,53 @@ async def test_while_the_database_is_away_uploads_get_a_503_and_afterwards_all_t
     assert await api.event_types(recording) == ["RecordingOpened", "ChunkStored", "ChunkStored"]
     found = (await api.get(recording, "/chunks"))["data"]
     assert [chunk["sha256"] for chunk in found] == [hashlib.sha256(chunk).hexdigest() for chunk in chunks]
+
+
+@pytest.mark.slow
+async def test_a_second_service_on_the_database_is_refused_until_the_first_has_ended(service, tmp_path):
+    api = (await service.start()).api()
+    recording = await api.create()
+    second = ServiceProcess(tmp_path / "other", service.settings)
+    process = second.launch(second.command, second.settings | {"DATA_DIR": str(second.data_dir)})
+    assert await asyncio.to_thread(process.wait) == 1
+    said = second.log_file.read_text().splitlines()[-1]
+    assert said.startswith("Error: The service cannot start: Another tapedeck is running on postgresql://127.0.0.1:")
+    assert (await api.put(recording, 1, b"x")).status == 200
+    service.kill()
+    try:
+        # The keys are in the database, so the first one's are good for the second.
+        await second.start()
+        there = Api(second.url, service.credentials["api_key"], service.credentials["end_user_id"])
+        assert await there.event_types(recording) == ["RecordingOpened", "ChunkStored"]
+    finally:
+        second.kill()
+
+
+@pytest.mark.slow
+async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_kill_of_the_database(
+    service, own_postgres
+):
+    api = (await service.start()).api()
+    webhook = await api.call(
+        "POST", "/v1/webhooks", body={"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
+    )
+    assert webhook.status == 201, webhook.json
+    recording = await api.create()
+    own_postgres.kill()
+    while (await api.call("GET", "/v1/recordings")).status == 200:
+        await asyncio.sleep(0.1)
+    refused = await api.call("GET", f"/v1/recordings/{recording['id']}")
+    assert (refused.status, "Retry-After" in refused.headers) == (503, True)
+    own_postgres.start()
+    while (listed := await api.call("GET", "/v1/recordings")).status == 503:
+        await asyncio.sleep(0.1)
+    assert [one["id"] for one in listed.json["data"]] == [recording["id"]]
+    assert len((await api.call("GET", "/v1/webhooks")).json["data"]) == 1
+    assert sorted(path.name for path in service.data_dir.glob("*.sqlite3")) == [
+        "quotas.sqlite3",
+        "search.sqlite3",
+        "usage.sqlite3",
+    ]
 
 
 async def test_no_line_of_the_service_s_has_the_database_s_password(service, own_postgres):

@@ -7,9 +7,11 @@ import pytest
 
 from domain.decisions import MOST_REPLACEMENTS
 from service.dialects.bota.identifiers import recording_id_of
+from tests.end_to_end.profile import of_files
 from tests.tools.abuse.replacements import Replacements
 
 
+@of_files
 @pytest.mark.slow
 async def test_one_recording_makes_the_log_grow_only_so_far(service):
     attack = Replacements(service.url, service.credentials["api_key"])

@@ -2,12 +2,12 @@
 
 from secrets import token_hex
 
-from adapters.keys import KeyKind, KeyStore
-from service.application.clock import utc_now
+from adapters.keys import KeyKind
+from tests.end_to_end.profile import key_store_of
 
 
 async def test_a_key_that_is_revoked_beside_the_service_ends_its_upload_url_at_once(service):
-    keys = KeyStore(service.data_dir / "keys.sqlite3", clock=utc_now)
+    keys = key_store_of(service)
     made, other = (keys.create(KeyKind.SECRET, project_id="proj_" + token_hex(8)) for _ in range(2))
     api = service.api(made.token)
     recording, untouched = await api.create(), await service.api(other.token).create()

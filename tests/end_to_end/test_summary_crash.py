@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.opening import open_log
 from tests.adapters.notes.endpoint import chat_endpoint, completion, stated
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
@@ -51,7 +51,7 @@ async def test_a_summary_cut_off_by_a_kill_is_written_after_the_restart_and_reco
             assert service.stop() == 0
         finally:
             service.kill()
-    log = EventLog(SQLiteLogRecorder(tmp_path / "data" / "tapedeck.sqlite3"))
+    log = EventLog(open_log(service.log_url).recorder)
     history = await log.history(UUID(hex=summary["id"].removeprefix("sum_")))
     await log.close()
     types = [type(recorded.event).__name__ for recorded in history]

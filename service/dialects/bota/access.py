@@ -58,19 +58,19 @@ ACT_AS_DEVICE = Permission("devices:write", _DEVICE)
 READ_CONFIG = Permission(None, _DEVICE)
 
 
-def authenticated(request: web.Request, callers: Callers) -> Key:
+async def authenticated(request: web.Request, callers: Callers) -> Key:
     """The key that the request carries. Raises: Unauthorized."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    key = callers.key(token.strip()) if scheme.lower() == "bearer" else None
+    key = await callers.key(token.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthorized
     request[CALLER] = f"project {key.project_id}"
     return key
 
 
-def permitted(request: web.Request, callers: Callers, permission: Permission) -> Key:
+async def permitted(request: web.Request, callers: Callers, permission: Permission) -> Key:
     """The request's key, which has the permission. Raises: Unauthorized, Forbidden."""
-    key = authenticated(request, callers)
+    key = await authenticated(request, callers)
     if not permission.includes(key):
         raise Forbidden(permission.scope or "this")
     return key
@@ -86,7 +86,7 @@ def purpose_by(purpose: str, key_id: str | None) -> str:
     return purpose if key_id is None else f"{purpose} by {key_id}"
 
 
-def check_maker(
+async def check_maker(
     callers: Callers,
     key_id: str | None,
     *,
@@ -98,7 +98,7 @@ def check_maker(
 
     One that was made by a version before this tells no key, and ends by expiring only. Raises: SignatureRefused.
     """
-    if key_id is not None and not callers.still_stands_for(
+    if key_id is not None and not await callers.still_stands_for(
         key_id, project_id=tenant_id, device_id=device_id, end_user_id=end_user_id
     ):
         raise SignatureRefused("The key that made this URL is not valid any more; ask for a URL with one that is.")

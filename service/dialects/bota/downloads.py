@@ -94,7 +94,7 @@ class Downloads:
         return await self._answer(key, recording_id, summary)
 
     async def _asked_for(self, request: web.Request) -> tuple[Key, UUID, RecordingSummary]:
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
         return key, recording_id, await self._view.summary(key, recording_id)
 
@@ -119,7 +119,7 @@ class Downloads:
         self._signer.check(access.purpose_by(_PURPOSE, made_with), public_id, request.query, now=self._clock())
         recording_id = recording_id_of(public_id)
         summary = await self._queries.summary(recording_id)
-        access.check_maker(self._callers, made_with, tenant_id=summary.tenant_id)
+        await access.check_maker(self._callers, made_with, tenant_id=summary.tenant_id)
         audio = await self._audio(summary)
         if (elsewhere := await self._direct_url(request, audio)) is not None:
             return web.Response(status=302, headers={"Location": elsewhere, "Cache-Control": "no-store"})

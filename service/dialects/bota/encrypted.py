@@ -111,7 +111,7 @@ class Encrypted:
         raise CiphertextRefused(_UPLOAD_OPENLY)
 
     async def _check_recording(self, request: web.Request) -> None:
-        key = access.permitted(request, self._callers, access.UPLOAD_FILE)
+        key = await access.permitted(request, self._callers, access.UPLOAD_FILE)
         await self._view.recording(key, recording_id_of(request.match_info["recording_id"]))
 
     async def grant(self, request: web.Request) -> web.Response:
@@ -123,5 +123,5 @@ class Encrypted:
         raise NotSupported("There are no commands here: GET /v1/devices/{id}/config/upload says how to upload.")
 
     async def _check_device(self, request: web.Request) -> None:
-        key = access.permitted(request, self._callers, access.ACT_AS_DEVICE)
+        key = await access.permitted(request, self._callers, access.ACT_AS_DEVICE)
         await self._devices.find(key.project_id, device_named(request, key))

@@ -40,7 +40,7 @@ class Once:
             name = request.headers.get(_HEADER)
             if name is None:
                 return await handler(request)
-            key = access.permitted(request, self._callers, permission)
+            key = await access.permitted(request, self._callers, permission)
             check_name(name)
             body = request[HELD_BODY] = await self._limits.json_body(request)
             check_json(body)

@@ -73,7 +73,7 @@ class RecordingNotes:
 
     async def _recording(self, request: web.Request, permission: Permission) -> tuple[Key, UUID, Recording]:
         """Raises: Unauthorized, Forbidden; RecordingNotFound."""
-        key = access.permitted(request, self._callers, permission)
+        key = await access.permitted(request, self._callers, permission)
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._notes.recording(recording_id)
         opened = recording.opened

@@ -23,7 +23,7 @@ def rate_limits(callers: Callers, *, per_minute: int | None, clock: Clock) -> Mi
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/v1/") or request.path == _NEVER_REFUSED:
-            rate = rates.count(_caller(request, callers) if rates.are_limited else "")
+            rate = rates.count(await _caller(request, callers) if rates.are_limited else "")
             request[_RATE] = rate
             if rate.is_exceeded and request.path != _NEVER_REFUSED:
                 raise TooManyRequests(_seconds_left(rate, clock))
@@ -32,9 +32,9 @@ def rate_limits(callers: Callers, *, per_minute: int | None, clock: Clock) -> Mi
     return limit
 
 
-def _caller(request: web.Request, callers: Callers) -> str:
+async def _caller(request: web.Request, callers: Callers) -> str:
     try:
-        return access.authenticated(request, callers).id
+        return (await access.authenticated(request, callers)).id
     except Unauthorized:
         return f"from {request.remote}"
 

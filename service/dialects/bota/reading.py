@@ -56,7 +56,7 @@ class Reading:
 
     async def recordings(self, request: web.Request) -> web.Response:
         """A page of the project's recordings, newest first (P); or those that a Dragon client gave these ids (D)."""
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(RecordingsPageRequest, _in_snake_case(request.query))
         if asked.cursor is not None and asked.offset is not None:
             raise InvalidRequest("offset", "A cursor and an offset exclude each other.")
@@ -81,7 +81,7 @@ class Reading:
         return await asyncio.to_thread(json_answer, answer, piece_items=PIECE_RECORDINGS)
 
     async def recording(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         return await self._recording_answer(key, request.match_info["recording_id"])
 
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
@@ -92,7 +92,7 @@ class Reading:
     async def events(self, request: web.Request) -> web.Response:
         """A page of the history (D), one fact after another, without the fields that only we need to find the
         content."""
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(HistoryPageRequest, request.query)
         recording_id = recording_id_of(request.match_info["recording_id"])
         after = version_of(asked.cursor)
@@ -105,7 +105,7 @@ class Reading:
 
     async def retry(self, request: web.Request) -> web.Response:
         """Try a failed stage again (D); 202 with the recording."""
-        key = access.permitted(request, self._callers, access.WRITE_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.WRITE_RECORDINGS)
         public_id = request.match_info["recording_id"]
         recording_id = recording_id_of(public_id)
         await self._view.summary(key, recording_id)
@@ -114,7 +114,7 @@ class Reading:
 
     async def delete(self, request: web.Request) -> web.Response:
         """The recording is gone before this answers; its bytes are erased right after (P)."""
-        key = access.permitted(request, self._callers, access.WRITE_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.WRITE_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
         await self._view.summary(key, recording_id)
         await self._lifecycle.delete(recording_id)

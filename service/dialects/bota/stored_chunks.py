@@ -43,6 +43,6 @@ class StoredChunks:
 
     async def _recording(self, request: web.Request) -> tuple[str, Recording]:
         """What the recording is called, and itself. Raises: Unauthorized, Forbidden; RecordingNotFound."""
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         recording_id = recording_id_of(request.match_info["recording_id"])
         return public_recording_id(recording_id), await self._view.recording(key, recording_id)

@@ -78,7 +78,7 @@ class Streaming:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /v1/recordings. With an `Idempotency-Key`, the same request again gives the same recording (D)."""
-        key = access.permitted(request, self._callers, access.CREATE_RECORDING)
+        key = await access.permitted(request, self._callers, access.CREATE_RECORDING)
         asked = parse_create(await self._limits.json_body(request))
         announced = self._announcement(request, key, asked)
         opened = await self._opened(announced, asked)
@@ -161,7 +161,7 @@ class Streaming:
         allowed = self._urls.check(request)
         recording_id = allowed.recording_id
         opened = await self._uploads.opened(recording_id)
-        self._urls.check_maker(allowed, opened)
+        await self._urls.check_maker(allowed, opened)
         number = _part_number(request.match_info["file"], opened.max_chunks)
         as_sent = hashlib.md5(usedforsecurity=False) if coding_of(request) else None
         check = _chunk_check(request.headers.get("Content-MD5"), as_sent)
@@ -181,7 +181,7 @@ class Streaming:
 
     async def finalize(self, request: web.Request) -> web.Response:
         """POST /v1/recordings/{id}/finalize (S). The same call again gives the same bytes, whatever happened since."""
-        key = access.permitted(request, self._callers, access.FINALIZE_RECORDING)
+        key = await access.permitted(request, self._callers, access.FINALIZE_RECORDING)
         asked = parse(FinalizeRecording, await self._limits.json_body(request))
         recording_id = recording_id_of(request.match_info["recording_id"])
         found = await self._view.recording(key, recording_id)
@@ -200,7 +200,7 @@ class Streaming:
     async def chunks(self, request: web.Request) -> web.Response:
         """GET /v1/recordings/{id}/chunks (D): what has arrived, and a template to send the rest, or to replace what
         could not be used."""
-        key = access.permitted(request, self._callers, access.RESUME_UPLOAD)
+        key = await access.permitted(request, self._callers, access.RESUME_UPLOAD)
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._view.recording(key, recording_id)
         opened, finalized = recording.opened, recording.finalized

@@ -54,13 +54,13 @@ class Transcriptions:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the transcription of a recording whose upload is complete, however far it has come."""
-        key = access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
+        key = await access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
         asked = parse(CreateTranscription, await self._limits.json_body(request))
         return await self._create(key, asked.recording_id, asked)
 
     async def transcribe(self, request: web.Request) -> web.Response:
         """The same, in its older spelling."""
-        key = access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
+        key = await access.permitted(request, self._callers, access.WRITE_TRANSCRIPTIONS)
         asked = parse(TranscribeRecording, await self._limits.json_body(request) or b"{}")
         return await self._create(key, request.match_info["recording_id"], asked)
 
@@ -81,7 +81,7 @@ class Transcriptions:
 
     async def transcription(self, request: web.Request) -> web.Response:
         """The transcription as Bota's object, however far it has come; or, once it is completed, as a file (D)."""
-        key = access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
+        key = await access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
         form = format_asked_for(request)
         try:
             recording_id = recording_id_of_transcription(request.match_info["transcription_id"])
@@ -97,7 +97,7 @@ class Transcriptions:
 
     async def transcriptions(self, request: web.Request) -> web.Response:
         """A page of the project's transcriptions, newest first; or the one of a recording."""
-        key = access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
+        key = await access.permitted(request, self._callers, access.READ_TRANSCRIPTIONS)
         asked = query_of(TranscriptionsPageRequest, request.query)
         after = place_of(Order.FINALIZED, asked.cursor)
         page = await (

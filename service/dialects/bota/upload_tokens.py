@@ -39,13 +39,13 @@ class UploadTokens:
         self._signer = signer
         self._callers = callers
 
-    def issue(self, recording_id: UUID, made_with: str, expires_at: datetime) -> str:
+    async def issue(self, recording_id: UUID, made_with: str, expires_at: datetime) -> str:
         """Letters, digits, `-` and `_`: 90, or more of a device's token. `made_with`: the id of a stored key."""
-        maker = self._callers.find(made_with)
+        maker = await self._callers.find(made_with)
         named = made_with if maker is None or maker.kind is not KeyKind.DEVICE else _named(maker)
         return self._signed(_PURPOSE, recording_id, int(expires_at.timestamp()), named)
 
-    def key(self, token: str, now: datetime) -> Key | None:
+    async def key(self, token: str, now: datetime) -> Key | None:
         """What the token allows; None if it is none of this service's, or has ended."""
         if not token.startswith(_PREFIX) or len(token) > _LONGEST or not token.isascii():
             return None
@@ -60,21 +60,21 @@ class UploadTokens:
         if now >= expires_at:
             return None
         if self._is(token, _PURPOSE, recording_id, expires, named):
-            return self._made_with(named, recording_id, expires_at)
+            return await self._made_with(named, recording_id, expires_at)
         if self._is(token, _EARLIER_PURPOSE, recording_id, expires, named):
             return _key(recording_id, named, expires_at)
         return None
 
-    def _made_with(self, named: str, recording_id: UUID, expires_at: datetime) -> Key | None:
-        maker = _of_device(named) or self._stored(named)
-        if maker is None or not self._callers.still_stands_for(
+    async def _made_with(self, named: str, recording_id: UUID, expires_at: datetime) -> Key | None:
+        maker = _of_device(named) or await self._stored(named)
+        if maker is None or not await self._callers.still_stands_for(
             maker.key_id, project_id=maker.project_id, device_id=maker.device_id, end_user_id=maker.end_user_id
         ):
             return None
         return replace(_key(recording_id, maker.project_id, expires_at), made_with=maker.key_id)
 
-    def _stored(self, key_id: str) -> "_Maker | None":
-        key = self._callers.find(key_id)
+    async def _stored(self, key_id: str) -> "_Maker | None":
+        key = await self._callers.find(key_id)
         return None if key is None else _Maker(key.id, key.project_id, key.device_id, key.end_user_id)
 
     def _is(self, token: str, purpose: str, recording_id: UUID, expires: int, named: str) -> bool:

@@ -100,9 +100,9 @@ class UploadUrls:
         recording_id = recording_id_of(request.match_info["recording_id"])
         return Allowed(recording_id, None if expected is None else int(expected), made_with)
 
-    def check_maker(self, allowed: Allowed, opened: RecordingOpened) -> None:
+    async def check_maker(self, allowed: Allowed, opened: RecordingOpened) -> None:
         """Raises: SignatureRefused if the key has ended that made the URL."""
-        access.check_maker(
+        await access.check_maker(
             self._callers,
             allowed.made_with,
             tenant_id=opened.tenant_id,

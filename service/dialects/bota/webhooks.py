@@ -46,7 +46,7 @@ class WebhookEndpoints:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the secret, which is shown only here. The endpoint gets what happens from now on."""
-        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         asked = parse(CreateWebhook, await self._limits.json_body(request))
         try:
             endpoint, secret = await self._webhooks.register(
@@ -59,17 +59,17 @@ class WebhookEndpoints:
 
     async def webhooks(self, request: web.Request) -> web.Response:
         """All of the project's, newest first."""
-        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.READ_WEBHOOKS)
         shown = [_webhook_answer(endpoint) for endpoint in await self._webhooks.of_project(key.project_id)]
         return json_answer(ListAnswer[WebhookAnswer](data=shown, has_more=False, next_cursor=None))
 
     async def webhook(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.READ_WEBHOOKS)
         return json_answer(_webhook_answer(await self._endpoint(request, key)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Deletes the endpoint, its secret and its deliveries."""
-        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         await self._once.forget(key.project_id, endpoint.id)
         await self._webhooks.remove(endpoint)
@@ -77,7 +77,7 @@ class WebhookEndpoints:
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """What was sent, with its outcome, newest first."""
-        key = access.permitted(request, self._callers, access.READ_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.READ_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         asked = query_of(PageRequest, request.query)
         found = await self._webhooks.deliveries(endpoint, limit=asked.limit + 1, before=_sequence_of(asked.cursor))
@@ -93,14 +93,14 @@ class WebhookEndpoints:
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """202; the attempts start again, whatever came of the earlier ones."""
-        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         endpoint = await self._endpoint(request, key)
         delivery = await self._webhooks.send_again(endpoint, request.match_info["delivery_id"])
         return json_answer(_delivery_answer(delivery), status=202)
 
     async def redeliver_failed(self, request: web.Request) -> web.Response:
         """202; everything that failed in all its attempts is sent again: for a receiver that is back."""
-        key = access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
+        key = await access.permitted(request, self._callers, access.WRITE_WEBHOOKS)
         count = await self._webhooks.send_failed_again(await self._endpoint(request, key))
         return json_answer(RedeliveredAnswer(redelivered=count), status=202)
 

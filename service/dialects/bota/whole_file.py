@@ -80,19 +80,19 @@ class WholeFile:
             upload_url=self._urls.of_file(
                 key, recording_id, recording.opened, until, expected_bytes=asked.file_size_bytes
             ),
-            upload_token=self._token(key, recording_id, until),
+            upload_token=await self._token(key, recording_id, until),
             content_type=asked.content_type,
             headers={"Content-Type": asked.content_type},
             expires_at=utc_text(until),
         )
         return json_answer(answer)
 
-    def _token(self, key: Key, recording_id: UUID, until: datetime) -> str:
+    async def _token(self, key: Key, recording_id: UUID, until: datetime) -> str:
         """A token that is asked for with an upload token lives no longer than that one: no token renews itself."""
         expires_at = until + LIFE_AFTER_UPLOAD
         if key.kind is KeyKind.UPLOAD and key.expires_at is not None:
             expires_at = min(expires_at, key.expires_at)
-        return self._tokens.issue(recording_id, key.root_id, expires_at)
+        return await self._tokens.issue(recording_id, key.root_id, expires_at)
 
     async def upload_complete(self, request: web.Request) -> web.Response:
         """From here on the file is the recording's audio. The same call again gets the same answer, also (D) for a file
@@ -140,7 +140,7 @@ class WholeFile:
 
         Raises: Unauthorized, Forbidden; RecordingNotFound; NotWholeFileRecording; RecordingExpired.
         """
-        key = access.permitted(request, self._callers, access.UPLOAD_FILE)
+        key = await access.permitted(request, self._callers, access.UPLOAD_FILE)
         recording_id = recording_id_of(request.match_info["recording_id"])
         recording = await self._view.recording(key, recording_id)
         if recording.opened.kind is not RecordingKind.WHOLE_FILE:

@@ -17,10 +17,10 @@ class BadKeys(Exception):
         super().__init__("Invalid or missing API key or client key.")
 
 
-def permitted(request: web.Request, callers: Callers) -> Key:
+async def permitted(request: web.Request, callers: Callers) -> Key:
     """The API key of the request. Raises: BadKeys."""
-    api_key = _key(request, callers, API_KEY_HEADER)
-    client_key = _key(request, callers, CLIENT_KEY_HEADER)
+    api_key = await _key(request, callers, API_KEY_HEADER)
+    client_key = await _key(request, callers, CLIENT_KEY_HEADER)
     if api_key is None or client_key is None or client_key.kind is not KeyKind.CLIENT:
         raise BadKeys
     may_write = api_key.kind in (KeyKind.SECRET, KeyKind.RESTRICTED) and api_key.allows(SCOPE)
@@ -30,5 +30,5 @@ def permitted(request: web.Request, callers: Callers) -> Key:
     return api_key
 
 
-def _key(request: web.Request, callers: Callers, header: str) -> Key | None:
-    return callers.key(request.headers.get(header, "").strip())
+async def _key(request: web.Request, callers: Callers, header: str) -> Key | None:
+    return await callers.key(request.headers.get(header, "").strip())

@@ -52,7 +52,7 @@ class EditedNotes:
 
     async def edit(self, request: web.Request) -> web.Response:
         """PUT /api/consultations/{session_id}/note: the note as it is to be. The answer is that of a GET after it."""
-        key, name = self._caller(request)
+        key, name = await self._caller(request)
         its_id = recording_id(DIALECT, key.project_id, name)
         await self._notes.recording(its_id)  # before the body is asked for
         asked = _edit_in(await self._limits.json_body(request))
@@ -75,12 +75,12 @@ class EditedNotes:
 
     async def _session(self, request: web.Request) -> tuple[str, Recording]:
         """Raises: BadKeys; InvalidRequest; RecordingNotFound."""
-        key, name = self._caller(request)
+        key, name = await self._caller(request)
         return name, await self._notes.recording(recording_id(DIALECT, key.project_id, name))
 
-    def _caller(self, request: web.Request) -> tuple[Key, str]:
+    async def _caller(self, request: web.Request) -> tuple[Key, str]:
         """The API key, and what the session is called. Raises: BadKeys; InvalidRequest."""
-        key = access.permitted(request, self._callers)
+        key = await access.permitted(request, self._callers)
         return key, session_named(request.match_info["session_id"])
 
 

@@ -56,14 +56,14 @@ class StoredChunks:
 
     async def retry(self, request: web.Request) -> web.Response:
         """POST /api/consultations/{session_id}/retry: as the final chunk sent again does, but without waiting."""
-        key = access.permitted(request, self._callers)
+        key = await access.permitted(request, self._callers)
         name = session_named(request.match_info["session_id"])
         await self._lifecycle.retry(recording_id(DIALECT, key.project_id, name))
         return json_answer(RetriedAnswer(session_id=name), status=202)
 
     async def _session(self, request: web.Request) -> tuple[str, Recording]:
         """What the session is called, and its recording. Raises: BadKeys; InvalidRequest; RecordingNotFound."""
-        key = access.permitted(request, self._callers)
+        key = await access.permitted(request, self._callers)
         name = session_named(request.match_info["session_id"])
         return name, await self._queries.recording(recording_id(DIALECT, key.project_id, name))
 

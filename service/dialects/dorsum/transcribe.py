@@ -60,7 +60,7 @@ class Transcribe:
 
     async def transcribe(self, request: web.Request) -> web.Response:
         """POST /api/consultations/transcribe (S). The same request again gets the same answer (D)."""
-        key = access.permitted(request, self._callers)
+        key = await access.permitted(request, self._callers)
         limits, largest = self._limits, self._largest_body_bytes
         idempotency_key = _idempotency_key(request)
         hold = limits.admit(request, largest)
@@ -95,7 +95,7 @@ class Transcribe:
 
     async def session(self, request: web.Request) -> web.Response:
         """GET /api/consultations/{session_id} (D): for a client that lost its own record."""
-        key = access.permitted(request, self._callers)
+        key = await access.permitted(request, self._callers)
         name = session_named(request.match_info["session_id"])
         state = await self._consultations.state(recording_id(DIALECT, key.project_id, name))
         return json_answer(_session_answer(name, state))

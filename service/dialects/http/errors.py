@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.database.port import ServerAway
 from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 from domain import errors as domain
@@ -51,6 +52,8 @@ class Refusal:
 CLOSE = {"Connection": "close"}
 RETRY_SOON = {"Retry-After": "1"}
 RETRY_IN_A_MINUTE = {"Retry-After": "60"}
+_AWAY = "The service cannot reach its database; try again."
+"""Without what the database's client says, which names its host: anyone may be told, before it is known who asks."""
 
 SHARED_ROWS: Mapping[type[Exception], Row] = {
     BodyCutOff: Row(400, "invalid_request"),
@@ -68,6 +71,7 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     LogUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
     DatabaseFull: Row(507, "storage_full", RETRY_SOON),
     DatabaseUnavailable: Row(503, "storage_unavailable", RETRY_SOON),
+    ServerAway: Row(503, "storage_unavailable", RETRY_SOON, sentence=_AWAY),
     KeptQuotaReached: Row(507, "quota_exceeded", RETRY_IN_A_MINUTE),
     PassingQuotaReached: Row(429, "quota_exceeded", RETRY_IN_A_MINUTE),
     EntryQuotaReached: Row(409, "quota_exceeded"),

@@ -159,6 +159,15 @@ async def heard(recorder):
     return heard
 
 
+@pytest.mark.parametrize("payload", ["", "no number", str(2**70), "-1"])
+async def test_what_others_notify_is_not_believed_and_stops_nobody_from_hearing(database, heard, recorder, payload):
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SELECT pg_notify('tapedeck_log', %s)", [payload])
+        assert await heard.get() == 0
+    recorder.insert_batch([append(uuid4(), 0, 2)])
+    assert await heard.get() == 2
+
+
 def lose_listeners(server):
     for (pid,) in server.execute(sql.SQL(LISTENERS)):
         server.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(pid))

@@ -17,8 +17,8 @@ SECRET = new_secret()
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = WebhookStore(tmp_path / "webhooks.sqlite3", sealer_of_secrets(tmp_path / "webhooks.key"))
+def store(tmp_path, place):
+    store = WebhookStore(place, sealer_of_secrets(tmp_path / "webhooks.key"))
     store.add(endpoint(), SECRET)
     yield store
     store.close()

@@ -16,7 +16,7 @@ REQUEST = named_request("proj_1", "POST /v1/things", "key", b'{"a":1,"b":2}')
 @pytest.fixture
 def once(tmp_path):
     thread, ids = OneThread("test"), iter(range(1_000))
-    with closing(KeptAnswers.in_directory(tmp_path)) as kept:
+    with closing(KeptAnswers.with_key_in(tmp_path, tmp_path / "answers.sqlite3")) as kept:
         yield Idempotency(kept, thread, clock=TurnedClock(), new_id=lambda: f"id{next(ids)}")
         thread.close()
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.directory.entries import EndUser
-from adapters.directory.sqlite import SqliteDirectory
+from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.quotas import Quota, QuotaStore
@@ -48,7 +48,7 @@ async def fill(data_dir):
     await log.append(uuid4(), 0, [opened(), chunk(1, b"12345")], trace_id=None)
     await log.close()
     now = datetime.now(UTC)
-    directory = SqliteDirectory(data_dir / "directory.sqlite3")
+    directory = DirectoryTables(data_dir / "directory.sqlite3")
     directory.put_end_user(EndUser(id="eu_1", project_id="proj_1", created_at=now, updated_at=now))
     directory.close()
 

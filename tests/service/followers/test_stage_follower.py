@@ -1,6 +1,8 @@
 import asyncio
+import logging
 import sqlite3
 import threading
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
@@ -12,6 +14,7 @@ from adapters.audio.errors import NotAudio
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
+from adapters.event_log.port import LogUnavailable
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.positions import PositionStore
 from adapters.speech.port import EngineUnavailable
@@ -401,6 +404,35 @@ async def test_erasing_what_a_job_stored_is_tried_until_the_storage_is_back(rig,
         return rig.gone == [its_id]
 
     await rig.until(told)
+
+
+async def test_while_the_log_is_away_one_line_says_so_for_all_jobs_and_one_that_they_go_on(rig, monkeypatch, caplog):
+    monkeypatch.setattr(jobs, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
+    caplog.set_level(logging.INFO)
+    tries = Counter()
+
+    async def away_at_first(its_id, _):
+        tries[its_id] += 1
+        while len(tries) < 2:  # both wait before either goes on
+            await asyncio.sleep(0)
+        if tries[its_id] < 4:
+            raise LogUnavailable("The log does not answer.")
+        return record_stitched()
+
+    first, second = await rig.finalized(), await rig.finalized()
+    rig.follow(away_at_first)
+    for its_id in (first, second):
+        await rig.until_types(its_id, Stitched)
+
+    def said():
+        return [record.message for record in caplog.records if record.name == jobs.__name__]
+
+    async def is_over():
+        return said()[-1] == "jobs go on"
+
+    await rig.until(is_over)
+    assert said()[:2] == ["job waits", "jobs go on"]
+    assert len(said()) <= 4  # where one goes on before the other tries again
 
 
 async def test_what_a_job_stored_for_a_recording_deleted_meanwhile_is_erased(rig):

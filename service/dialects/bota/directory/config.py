@@ -84,12 +84,12 @@ class Config:
         router.add_get("/v1/devices/{device_id}/config/{section}", self.of_device)
 
     async def of_project(self, request: web.Request) -> web.Response:
-        access.permitted(request, self._callers, access.READ_CONFIG)
+        await access.permitted(request, self._callers, access.READ_CONFIG)
         return self._section(request)
 
     async def of_end_user(self, request: web.Request) -> web.Response:
         """(D) Also of one who is only named in recordings. A device token has this of its own end user."""
-        key = access.permitted(request, self._callers, access.READ_CONFIG)
+        key = await access.permitted(request, self._callers, access.READ_CONFIG)
         end_user_id = request.match_info["end_user_id"]
         if key.kind is KeyKind.DEVICE and key.end_user_id != end_user_id:
             raise EndUserNotFound
@@ -102,7 +102,7 @@ class Config:
 
     async def of_device(self, request: web.Request) -> web.Response:
         """(D) Also of one that is only named in recordings."""
-        key = access.permitted(request, self._callers, access.READ_CONFIG)
+        key = await access.permitted(request, self._callers, access.READ_CONFIG)
         device_id = device_named(request, key)
         try:
             await self._directory.devices.find(key.project_id, device_id)

@@ -53,7 +53,7 @@ class DeviceEndpoints:
 
     async def create(self, request: web.Request) -> web.Response:
         """201; 200 with the device that has this serial number (P), (D) as it is."""
-        key = access.permitted(request, self._callers, access.WRITE_DEVICES)
+        key = await access.permitted(request, self._callers, access.WRITE_DEVICES)
         asked, metadata = parse_entry(CreateDevice, await self._limits.json_body(request))
         facts = asked.changes("name", "firmware_version")
         if model := asked.model or asked.device_type:
@@ -66,7 +66,7 @@ class DeviceEndpoints:
 
     async def devices(self, request: web.Request) -> web.Response:
         """A page of the project's, newest first; or of those bound to an end user."""
-        key = access.permitted(request, self._callers, access.READ_DEVICES)
+        key = await access.permitted(request, self._callers, access.READ_DEVICES)
         asked = query_of(DevicesPageRequest, request.query)
         found = await self._devices.page(key.project_id, asked.page(), end_user_id=asked.end_user_id)
         next_cursor = None if found.next_after is None else str(found.next_after)
@@ -79,12 +79,12 @@ class DeviceEndpoints:
         )
 
     async def device(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_OWN_DEVICE)
+        key = await access.permitted(request, self._callers, access.READ_OWN_DEVICE)
         return json_answer(device_answer(await self._devices.find(key.project_id, device_named(request, key))))
 
     async def change(self, request: web.Request) -> web.Response:
         """The device as it is then."""
-        key = access.permitted(request, self._callers, access.WRITE_DEVICES)
+        key = await access.permitted(request, self._callers, access.WRITE_DEVICES)
         asked, metadata = parse_entry(ChangeDevice, await self._limits.json_body(request))
         changes = asked.changes("name", "firmware_version", "metadata")
         if "metadata" in changes:
@@ -95,14 +95,14 @@ class DeviceEndpoints:
     async def bind(self, request: web.Request) -> web.Response:
         """200 with a token. (D) Bound to the same end user already: another token, and the same generation; the earlier
         tokens stay valid until the device is known to have the new one, for 30 days at most."""
-        key = access.permitted(request, self._callers, access.WRITE_DEVICES)
+        key = await access.permitted(request, self._callers, access.WRITE_DEVICES)
         asked = parse(BindDevice, await self._limits.json_body(request))
         bound = await self._devices.bind(key.project_id, device_named(request, key), asked.end_user_id)
         return json_answer(bound_device_answer(bound.device, bound.token))
 
     async def unbind(self, request: web.Request) -> web.Response:
         """200 with the device, whose tokens are void; also (D) for one that is unbound."""
-        key = access.permitted(request, self._callers, access.WRITE_DEVICES)
+        key = await access.permitted(request, self._callers, access.WRITE_DEVICES)
         device_id = device_named(request, key)
         await self._once.forget(key.project_id, device_id)  # the answer to its binding holds a token
         unbound = await self._devices.unbind(key.project_id, device_id)
@@ -111,18 +111,18 @@ class DeviceEndpoints:
 
     async def refresh_token(self, request: web.Request) -> web.Response:
         """(D) 200 with the device and another token; the earlier ones stay valid as after binding again."""
-        key = access.permitted(request, self._callers, access.ACT_AS_DEVICE)
+        key = await access.permitted(request, self._callers, access.ACT_AS_DEVICE)
         renewed = await self._devices.renew_token(key, device_named(request, key))
         return json_answer(bound_device_answer(renewed.device, renewed.token))
 
     async def heartbeat(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.ACT_AS_DEVICE)
+        key = await access.permitted(request, self._callers, access.ACT_AS_DEVICE)
         said = parse(SendHeartbeat, await self._limits.json_body(request) or b"{}")
         await self._devices.heartbeat(key, device_named(request, key), said.said(), said.facts())
         return json_answer(HeartbeatAnswer(status="ok"))
 
     async def state(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_OWN_DEVICE)
+        key = await access.permitted(request, self._callers, access.READ_OWN_DEVICE)
         return json_answer(state_answer(await self._devices.find(key.project_id, device_named(request, key))))
 
 

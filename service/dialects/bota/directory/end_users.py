@@ -35,7 +35,7 @@ class EndUserEndpoints:
 
     async def create(self, request: web.Request) -> web.Response:
         """201; a taken `external_id` is refused with 409 (P)."""
-        key = access.permitted(request, self._callers, access.WRITE_END_USERS)
+        key = await access.permitted(request, self._callers, access.WRITE_END_USERS)
         asked, metadata = parse_entry(CreateEndUser, await self._limits.json_body(request))
         facts = asked.changes("external_id", "email", "name") | {"metadata": metadata}
         end_user = await self._end_users.register(f"eu_{id_for(request, self._new_id)}", key.project_id, facts)
@@ -43,7 +43,7 @@ class EndUserEndpoints:
 
     async def end_users(self, request: web.Request) -> web.Response:
         """A page of the project's, newest first; or the one with an `external_id`."""
-        key = access.permitted(request, self._callers, access.READ_END_USERS)
+        key = await access.permitted(request, self._callers, access.READ_END_USERS)
         asked = query_of(EndUsersPageRequest, request.query)
         page = asked.page()
         if asked.external_id is None:
@@ -61,13 +61,13 @@ class EndUserEndpoints:
         )
 
     async def end_user(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_END_USERS)
+        key = await access.permitted(request, self._callers, access.READ_END_USERS)
         found = await self._end_users.find(key.project_id, request.match_info["end_user_id"])
         return json_answer(end_user_answer(found))
 
     async def change(self, request: web.Request) -> web.Response:
         """The end user as they are then."""
-        key = access.permitted(request, self._callers, access.WRITE_END_USERS)
+        key = await access.permitted(request, self._callers, access.WRITE_END_USERS)
         asked, metadata = parse_entry(ChangeEndUser, await self._limits.json_body(request))
         changes = asked.changes("email", "name", "metadata")
         if "metadata" in changes:
@@ -77,7 +77,7 @@ class EndUserEndpoints:
 
     async def erase(self, request: web.Request) -> web.Response:
         """204; what was known of them is on no disk any more, their devices are unbound and these tokens void."""
-        key = access.permitted(request, self._callers, access.WRITE_END_USERS)
+        key = await access.permitted(request, self._callers, access.WRITE_END_USERS)
         end_user_id = request.match_info["end_user_id"]
         device_ids = await self._end_users.device_ids(key.project_id, end_user_id)
         await self._once.forget(key.project_id, end_user_id, *device_ids)  # the answers to binding hold tokens

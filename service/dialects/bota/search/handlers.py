@@ -31,7 +31,7 @@ class Search:
 
     async def search(self, request: web.Request) -> web.Response:
         """Passages of the key's project only; an unknown end user or recording matches nothing (D)."""
-        key = access.permitted(request, self._callers, access.READ_RECORDINGS)
+        key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = parse(SearchRecordings, await self._limits.json_body(request))
         among = None if asked.recording_ids is None else tuple(_known(asked.recording_ids))
         query = SearchQuery(key.project_id, asked.end_user_id, asked.query, asked.limit, among)

@@ -70,7 +70,7 @@ class Summaries:
 
     async def create(self, request: web.Request) -> web.Response:
         """201. With an `Idempotency-Key`, the same request again gives the same summary, as it is by then (D)."""
-        key = access.permitted(request, self._callers, access.WRITE_SUMMARIES)
+        key = await access.permitted(request, self._callers, access.WRITE_SUMMARIES)
         asked = parse(CreateSummary, await self._limits.json_body(request))
         template = _template(asked)
         order_id = self._order_id(request, key)
@@ -105,7 +105,7 @@ class Summaries:
         return named_order_id(DIALECT, key.project_id, name)
 
     async def summary(self, request: web.Request) -> web.Response:
-        key = access.permitted(request, self._callers, access.READ_SUMMARIES)
+        key = await access.permitted(request, self._callers, access.READ_SUMMARIES)
         try:
             order_id = order_id_of_summary(request.match_info["summary_id"])
             order = await self._orders.order(order_id)
@@ -117,7 +117,7 @@ class Summaries:
 
     async def summaries(self, request: web.Request) -> web.Response:
         """A page of the project's summaries, or of one transcription's, newest first (P)."""
-        key = access.permitted(request, self._callers, access.READ_SUMMARIES)
+        key = await access.permitted(request, self._callers, access.READ_SUMMARIES)
         asked = query_of(SummariesPageRequest, request.query)
         after = place_of_order(asked.cursor)
         try:

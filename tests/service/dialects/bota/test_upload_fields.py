@@ -213,18 +213,18 @@ async def test_an_upload_token_is_short_signed_and_of_safe_characters(running, p
     assert len(offered["upload_token"]) == 90
     named = key.id if purpose.endswith("key") else key.project_id
     token = tokens._signed(purpose, its_id, int(expires_at.timestamp()), named)
-    assert token == tokens.issue(its_id, key.id, expires_at) or purpose == "upload-token"
+    assert token == await tokens.issue(its_id, key.id, expires_at) or purpose == "upload-token"
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
     early = running.clock.now.replace(year=2020)
-    allowed = tokens.key(token, early)
+    allowed = await tokens.key(token, early)
     assert (allowed.recording_id, allowed.project_id) == (f"rec_{its_id.hex}", key.project_id)
-    assert tokens.key(token, running.clock.now) is None
-    assert UploadTokens(UrlSigner(b"o" * 32), running.service.parts.callers).key(token, early) is None
+    assert await tokens.key(token, running.clock.now) is None
+    assert await UploadTokens(UrlSigner(b"o" * 32), running.service.parts.callers).key(token, early) is None
     for place in range(3, len(token)):
         forged = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
-        assert tokens.key(forged, early) is None
-    assert tokens.key("up_" + hashlib.sha256().hexdigest(), early) is None
-    assert tokens.key(token[:-43] + "\udcff" * 43, early) is None  # as a header's bytes come that are no UTF-8
+        assert await tokens.key(forged, early) is None
+    assert await tokens.key("up_" + hashlib.sha256().hexdigest(), early) is None
+    assert await tokens.key(token[:-43] + "\udcff" * 43, early) is None  # as a header's bytes come that are no UTF-8
 
 
 async def test_a_token_is_for_its_recording_only_and_renews_itself_no_longer_than_it_lives(running):

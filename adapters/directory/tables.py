@@ -1,36 +1,34 @@
-"""The directory in one SQLite file, mode 0600. Durable on return, also against a power cut; erased data is overwritten.
+"""The directory in one SQLite file, mode 0600, or in PostgreSQL. Durable on return; erased data is overwritten.
 
-SQLite's `secure_delete` zeroes what is deleted, but not the copies that moving cells between pages has left in them. So
-erasing also writes the file anew (VACUUM) and empties the write-ahead log.
+Of what is deleted from PostgreSQL, its write-ahead log keeps a copy until it is recycled.
 """
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from adapters.database.counting import row_count
+from adapters.database.opening import open_database
+from adapters.database.port import Place
 from adapters.directory.entries import Device, EndUser, Heartbeat
 from adapters.directory.port import ExternalIdTaken, Page, PageAsked, SerialNumberTaken
 from adapters.directory.schema import SCHEMA, SCHEMA_VERSION
-from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, prepare_schema, row_count, writing
+from adapters.sqlite_file import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
 Entry = TypeVar("Entry")
 Values = tuple[Any, ...]
 
 
-class SqliteDirectory:
+class DirectoryTables:
     """A `DirectoryStore`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises: DatabaseTooNew; sqlite3.Error; OSError."""
-        self._database = connect(path, durable=True)
+    def __init__(self, place: Place) -> None:
+        """Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
+        self._database = open_database(place, durable=True, erases=True)
         try:
-            self._database.execute("PRAGMA secure_delete=ON")
-            self._database.execute("PRAGMA temp_store=MEMORY")  # no copy of the file outside its directory
-            prepare_schema(self._database, path, SCHEMA, version=SCHEMA_VERSION)
+            self._database.prepare(SCHEMA, version=SCHEMA_VERSION)
             self._make_up_for_scrubbing()
         except BaseException:
             self._database.close()
@@ -41,7 +39,7 @@ class SqliteDirectory:
         try:
             self.scrub()
         except DatabaseUnavailable as because:
-            logger.warning("erased personal data is still in the directory's file", extra={"because": str(because)})
+            logger.warning("erased personal data is still in the directory's tables", extra={"because": str(because)})
 
     def close(self) -> None:
         self._database.close()
@@ -49,11 +47,11 @@ class SqliteDirectory:
     # --- end users
 
     def put_end_user(self, end_user: EndUser) -> None:
-        with errors_named(_NAME):
-            try:
-                self._database.execute(_PUT_END_USER, _end_user_values(end_user))
-            except sqlite3.IntegrityError:
-                raise ExternalIdTaken from None
+        its = (end_user.project_id, end_user.external_id, end_user.id)
+        with self._database.writing() as tables:
+            if tables.execute("SELECT 1 FROM end_users WHERE project_id=? AND external_id=? AND id<>?", its).fetchone():
+                raise ExternalIdTaken
+            tables.execute(_PUT_END_USER, _end_user_values(end_user))
 
     def end_user(self, project_id: str, end_user_id: str) -> EndUser | None:
         return self._one(_END_USERS + "id=?", (project_id, end_user_id), _end_user)
@@ -68,43 +66,38 @@ class SqliteDirectory:
         return self._count("SELECT COUNT(*) FROM end_users WHERE project_id=?", project_id)
 
     def erase_end_user(self, project_id: str, end_user_id: str, *, at: datetime) -> bool:
-        with errors_named(_NAME), writing(self._database):
-            gone = self._database.execute(
+        with self._database.writing() as tables:
+            gone = tables.execute(
                 "DELETE FROM end_users WHERE project_id=? AND id=?", (project_id, end_user_id)
             ).rowcount
-            self._database.execute(
+            tables.execute(
                 "UPDATE devices SET end_user_id=NULL, updated_at=? WHERE project_id=? AND end_user_id=?",
                 (_micros(at), project_id, end_user_id),
             )
             if gone:
-                self._database.execute("INSERT OR IGNORE INTO scrub_due VALUES (1)")
+                tables.execute("INSERT INTO scrub_due VALUES (1) ON CONFLICT DO NOTHING")
         return bool(gone)
 
     def scrub(self) -> None:
-        with errors_named(_NAME):
-            self._scrub()
+        """What several have deleted is scrubbed at once by the first who asks, which takes as long as copying it all.
 
-    def _scrub(self) -> None:
-        """What several have deleted is scrubbed at once by the first who asks, which takes as long as copying the file.
-
-        Raises: DatabaseUnavailable while another process reads the file; sqlite3.Error.
+        Raises: DatabaseUnavailable, also while another process reads a file.
         """
-        if self._database.execute("SELECT 1 FROM scrub_due").fetchone() is None:
-            return
-        self._database.execute("VACUUM")
-        (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if is_busy:
-            raise DatabaseUnavailable(f"{_NAME} is being read by another process, and cannot be erased from.")
-        self._database.execute("DELETE FROM scrub_due")
+        with self._database.reading() as tables:
+            if tables.execute("SELECT 1 FROM scrub_due").fetchone() is None:
+                return
+        self._database.scrub()
+        with self._database.writing() as tables:
+            tables.execute("DELETE FROM scrub_due")
 
     # --- devices
 
     def put_device(self, device: Device) -> None:
-        with errors_named(_NAME):
-            try:
-                self._database.execute(_PUT_DEVICE, _device_values(device))
-            except sqlite3.IntegrityError:
-                raise SerialNumberTaken from None
+        its = (device.project_id, device.serial_number, device.id)
+        with self._database.writing() as tables:
+            if tables.execute("SELECT 1 FROM devices WHERE project_id=? AND serial_number=? AND id<>?", its).fetchone():
+                raise SerialNumberTaken
+            tables.execute(_PUT_DEVICE, _device_values(device))
 
     def device(self, project_id: str, device_id: str) -> Device | None:
         return self._one(_DEVICES + "id=?", (project_id, device_id), _device)
@@ -123,18 +116,18 @@ class SqliteDirectory:
     # --- reading
 
     def _count(self, query: str, project_id: str) -> int:
-        with errors_named(_NAME):
-            (count,) = self._database.execute(query, (project_id,)).fetchone()
+        with self._database.reading() as tables:
+            (count,) = tables.execute(query, (project_id,)).fetchone()
         return int(count)
 
     def _one(self, query: str, values: Values, entry: Callable[[Values], Entry]) -> Entry | None:
-        with errors_named(_NAME):
-            row = self._database.execute(query, values).fetchone()
+        with self._database.reading() as tables:
+            row = tables.execute(query, values).fetchone()
         return None if row is None else entry(row[1:])
 
     def _page(self, query: str, values: Values, asked: PageAsked, entry: Callable[[Values], Entry]) -> Page[Entry]:
-        with errors_named(_NAME):
-            rows = self._database.execute(
+        with self._database.reading() as tables:
+            rows = tables.execute(
                 query + "sequence<? ORDER BY sequence DESC LIMIT ? OFFSET ?",
                 (*values, _LAST if asked.after is None else asked.after, asked.limit + 1, asked.offset),
             ).fetchall()
@@ -142,12 +135,11 @@ class SqliteDirectory:
         return Page([entry(row[1:]) for row in shown], shown[-1][0] if len(rows) > asked.limit else None)
 
 
-def registered(path: Path, table: Literal["end_users", "devices"], project_id: str) -> int:
-    """How many of a project's are in the file, which another process may be using; none if there is no file."""
-    return row_count(path, f"SELECT COUNT(*) FROM {table} WHERE project_id=?", project_id)  # noqa: S608
+def registered(place: Place, table: Literal["end_users", "devices"], project_id: str) -> int:
+    """How many of a project's are there, while another process may be using it; none if there is no file."""
+    return row_count(place, f"SELECT COUNT(*) FROM {table} WHERE project_id=?", project_id)  # noqa: S608
 
 
-_NAME = "The directory of end users and devices"
 _LAST = 2**63 - 1
 
 _OF_END_USERS = ("id", "external_id", "email", "name", "metadata", "created_at", "updated_at")

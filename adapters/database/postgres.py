@@ -1,0 +1,205 @@
+"""A store's tables in PostgreSQL, in a schema of their own. Durable on return; one writer at a time, as with a file.
+
+A lock of the whole schema is held by who writes, from the transaction's start until its commit is visible to others.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+import psycopg
+from psycopg import sql
+
+from adapters.database.moving import copy_rows
+from adapters.database.port import PostgresPlace, Rows, ServerAway, Tables, Values
+from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
+from adapters.postgres.schema import bring_up_to_date
+from adapters.rebuilding import RebuildRunning
+from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
+
+logger = logging.getLogger(__name__)
+
+_WRITERS, _REBUILDS = 0x7461_7065, 0x7461_7066
+"""The first halves of locks' keys. The second is the schema's name, as a number."""
+
+
+class PostgresDatabase:
+    """A `Database`. The schema is made if it is missing."""
+
+    answers_at_once = False
+
+    def __init__(self, place: PostgresPlace) -> None:
+        """Raises: DatabaseFull; DatabaseUnavailable."""
+        self._place = place
+        self._name = f"The database (schema {place.schema})"
+        self._lock = crc32(place.schema.encode()) - 2**31
+        self._connections = Connections(place.url, schema=place.schema)
+        try:
+            self._bring_up_to_date(())
+        except BaseException:
+            self._connections.close()
+            raise
+
+    def prepare(self, schema: Sequence[str], *, version: int) -> None:  # noqa: ARG002 - a newer one can be used
+        self._bring_up_to_date(schema)
+        before = self._place.before
+        if before is not None and before.exists():
+            with self.writing(patient=True) as tables:
+                has_copied = copy_rows(before, tables)
+            if has_copied:
+                logger.info("moved into PostgreSQL", extra={"file": str(before), "schema": self._place.schema})
+            before.rename(before.with_name(f"{before.name}.moved"))
+
+    def _bring_up_to_date(self, schema: Sequence[str]) -> None:
+        steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]
+        if schema:
+            steps.append(";".join(map(in_postgres, schema)))
+        with self._errors_named():
+            self._connections.run(lambda connection: bring_up_to_date(connection, self._place.schema, steps))
+
+    @contextmanager
+    def reading(self) -> Iterator[Tables]:
+        with self._errors_named():
+            yield _Anywhere(self._connections)
+
+    @contextmanager
+    def writing(self, *, patient: bool = False) -> Iterator[Tables]:
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_WRITERS}, {self._lock})"
+        with self._errors_named(), self._connections.transaction(begin) as connection:
+            patience = connection.answer_seconds
+            if patient:
+                connection.answer_seconds = None
+            try:
+                yield _InTransaction(connection)
+            finally:
+                connection.answer_seconds = patience
+
+    @contextmanager
+    def one_rebuild(self) -> Iterator[None]:
+        """The lock ends with its connection."""
+        with self._errors_named():
+            own = connect(self._place.url)
+        with own:
+            with self._errors_named():
+                found = own.execute("SELECT pg_try_advisory_lock(%s, %s)", (_REBUILDS, self._lock)).fetchone()
+            if found is None or not found[0]:
+                raise RebuildRunning
+            yield
+
+    def scrub(self) -> None:
+        """The tables are written anew, and so is what the planner knows of them, which has values of theirs."""
+        with self._errors_named(), connect(self._place.url, schema=self._place.schema) as own:
+            own.answer_seconds = None
+            found = own.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+            for (table,) in found:
+                own.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(table)))
+
+    def give_back(self) -> None:
+        """PostgreSQL does so by itself."""
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.errors.DiskFull as error:
+            raise DatabaseFull(f"{self._name} has no room to grow.") from error
+        except psycopg.Error as error:
+            kind = ServerAway if is_away(error) else DatabaseUnavailable
+            raise kind(f"{self._name} cannot be used: {reason(error)}.") from error
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+class _InTransaction:
+    """`Tables` of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Values = ()) -> Rows:
+        return _done(self._connection, statement, values)
+
+    def executemany(self, statement: str, rows: Sequence[Values]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(in_postgres(statement), [_stored(row) for row in rows])
+
+
+class _Anywhere:
+    """`Tables` of any connection. Only for reading: a statement is done again if its connection is lost."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def execute(self, statement: str, values: Values = ()) -> Rows:
+        return self._connections.run(lambda connection: _done(connection, statement, values))
+
+    def executemany(self, *_: object) -> None:
+        raise TypeError("Nothing is written here.")
+
+
+class _Found:
+    """All rows that a statement found."""
+
+    def __init__(self, rows: list[tuple[Any, ...]], rowcount: int) -> None:
+        self._rows = iter(rows)
+        self.rowcount = rowcount
+
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+
+def _done(connection: Connection, statement: str, values: Values) -> _Found:
+    with connection.cursor() as cursor:
+        cursor.execute(in_postgres(statement), _stored(values) or None)
+        rows = cursor.fetchall() if cursor.description is not None else []
+        return _Found([tuple(map(_told, row)) for row in rows], cursor.rowcount)
+
+
+_CALLED = (
+    (re.compile(r"\bINTEGER PRIMARY KEY AUTOINCREMENT\b"), "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"),
+    (re.compile(r"\bINTEGER\b"), "bigint"),
+    (re.compile(r"\bBLOB\b"), "bytea"),
+    (re.compile(r"\bTEXT\b"), 'text COLLATE "C"'),
+    (re.compile(r"\)\s*(STRICT|WITHOUT ROWID|STRICT, WITHOUT ROWID)\s*$"), ")"),
+    (re.compile(r"\?"), "%s"),
+)
+"""What has another name in PostgreSQL. Texts sort by their bytes, as in SQLite."""
+
+
+@lru_cache(maxsize=1_000)
+def in_postgres(statement: str) -> str:
+    """The statement as PostgreSQL understands it."""
+    for name, called in _CALLED:
+        statement = name.sub(called, statement)
+    return statement
+
+
+_ESCAPE, _NUL = "\ue000", "\x00"
+"""PostgreSQL's texts have no NUL. A character that is no letter of any language stands for it, and for itself."""
+
+
+def _stored(values: Values) -> list[Any]:
+    return [_without_nul(str(value)) if isinstance(value, str) else value for value in values]
+
+
+def _without_nul(text: str) -> str:
+    if _NUL not in text and _ESCAPE not in text:
+        return text
+    return text.replace(_ESCAPE, f"{_ESCAPE}e").replace(_NUL, f"{_ESCAPE}0")
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, str) and _ESCAPE in value:
+        return value.replace(f"{_ESCAPE}0", _NUL).replace(f"{_ESCAPE}e", _ESCAPE)
+    return value

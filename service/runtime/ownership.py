@@ -1,0 +1,49 @@
+"""Keeps a second service off the database: its followers would do all work twice."""
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+
+from adapters.database.port import DatabaseInUse, ServerAway
+from adapters.event_log.url import is_postgres
+from service.runtime.settings import ServiceSettings
+
+RENEWAL_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+def claim_database(opened: AsyncExitStack, settings: ServiceSettings) -> None:
+    """The database is this service's alone until `opened` is closed; nothing is to be done for a file.
+
+    If the connection is lost and another service claims the database meanwhile, this one stops.
+
+    Raises: DatabaseInUse; ServerAway.
+    """
+    if not is_postgres(settings.log_url):
+        return
+    from adapters.database.ownership import DatabaseClaim  # noqa: PLC0415 - the embedded profile does without it
+
+    claim = DatabaseClaim(settings.log_url)
+    opened.callback(claim.close)
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            try:
+                await asyncio.to_thread(claim.renew)
+            except ServerAway:
+                continue  # which the followers say
+            except DatabaseInUse as because:
+                logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
+                for _ in range(2):  # the second: without waiting for clients to notice
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    async def stop(keeping: "asyncio.Task[None]") -> None:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    opened.push_async_callback(stop, asyncio.create_task(keep(), name="database claim"))

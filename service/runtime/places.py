@@ -1,0 +1,44 @@
+"""Where each store is: beside the event log in PostgreSQL, each in a schema of its own, or in files of DATA_DIR."""
+
+from pathlib import Path
+
+from adapters.database.port import Place, PostgresPlace
+from adapters.event_log.url import is_postgres
+from service.runtime.settings import ServiceSettings
+
+
+def views_place(settings: ServiceSettings) -> Place:
+    """The status view's."""
+    return _place(settings, settings.views_path)
+
+
+def positions_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.positions_path)
+
+
+def note_orders_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.note_orders_path)
+
+
+def keys_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.keys_path)
+
+
+def webhooks_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.webhooks_path)
+
+
+def directory_place(settings: ServiceSettings) -> Place:
+    return _place(settings, settings.directory_path)
+
+
+def answers_place(settings: ServiceSettings) -> Place:
+    """That of first answers to named requests."""
+    return _place(settings, settings.answers_path)
+
+
+def _place(settings: ServiceSettings, path: Path) -> Place:
+    """The file; or the schema that is called like the file, where the log is in PostgreSQL."""
+    if not is_postgres(settings.log_url):
+        return path
+    return PostgresPlace(settings.log_url, f"tapedeck_{path.stem}", before=path)
