@@ -163,15 +163,17 @@ def _errors_named(bucket: str, *, reading: str | None = None) -> Iterator[None]:
         if reading is not None and "<Code>NoSuchKey</Code>" in str(error):
             raise BlobNotFound(reading) from error
         # Up to the server's own words, which may hold the access key's id.
-        logger.warning("the bucket failed", extra={"because": str(error).partition("\n")[0].partition("<")[0]})
-        raise StorageUnavailable(_reason(bucket, error)) from error
+        logger.warning(
+            "the bucket failed", extra={"bucket": bucket, "because": str(error).partition("\n")[0].partition("<")[0]}
+        )
+        raise StorageUnavailable(_reason(error)) from error
 
 
-def _reason(bucket: str, error: Exception) -> str:
-    """In words of our own: what a server says may hold names and addresses. Not every error has a class of its own."""
+def _reason(error: Exception) -> str:
+    """Clients read it: what a server says may hold names and addresses. Not every error has a class of its own."""
     said = str(error)
     if "<Code>NoSuchBucket</Code>" in said:
-        return f"there is no bucket {bucket}"
+        return "there is no such bucket"
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in said:
-        return f"{bucket} refuses these credentials"
-    return f"{bucket} does not answer as it should"
+        return "the bucket refuses these credentials"
+    return "the bucket does not answer as it should"

@@ -149,9 +149,9 @@ async def test_a_bucket_that_is_deleted_has_not_simply_lost_the_blobs(
     kept = [(await store.put(PREFIX, streamed([body]))).key for body in (SMALL, LARGE)]
     own_s3.files_of(url).rename(own_s3.buckets.with_name("elsewhere"))
     for key in kept:
-        with pytest.raises(StorageUnavailable, match="there is no bucket s3://bucket-"):
+        with pytest.raises(StorageUnavailable, match="there is no such bucket"):
             await whole(store, key)
-    with pytest.raises(StorageUnavailable, match="there is no bucket s3://bucket-"):
+    with pytest.raises(StorageUnavailable, match="there is no such bucket"):
         await store.size(PREFIX + "0" * 64)
 
 
@@ -167,7 +167,7 @@ async def test_wrong_credentials_are_said_to_be_so_and_no_blob_is_said_to_be_mis
         lambda: store.erase(PREFIX),
         lambda: whole(store, PREFIX + "0" * 64),
     ):
-        with pytest.raises(StorageUnavailable, match="s3://"):
+        with pytest.raises(StorageUnavailable, match="the bucket|no such bucket"):
             await failing()
     await store.close()
 
