@@ -167,7 +167,7 @@ async def test_wrong_credentials_are_said_to_be_so_and_no_blob_is_said_to_be_mis
         lambda: store.erase(PREFIX),
         lambda: whole(store, PREFIX + "0" * 64),
     ):
-        with pytest.raises(StorageUnavailable, match="the bucket|no such bucket"):
+        with pytest.raises(StorageUnavailable, match=r"the bucket|no such bucket"):
             await failing()
     await store.close()
 
