@@ -23,17 +23,21 @@ _VERB = (
 )
 _OWNER = r"(?:my|your|his|her|the|our|their)"
 _STATE = r"(?:is|are|was|were|has|have|had|looks?|sounds?|shows?|showed|gets?|feels?|hurts?|does|do|will)"
+_QUESTION_OPENERS = [
+    re.compile(r"any "),
+    re.compile(r"(?:what|where|who|how|why|which) (?:\w+ )?(?:do|does|did|is|are|was|brings|should|can|have|has)\b"),
+    re.compile(r"when (?:do|does|did|should|can|will)\b"),
+    re.compile(
+        r"(?:do|does|did|are|is|was|have|has|can|could|will|would|should) (?:you|he|she|it|they|i|we|there|that|any)\b"
+    ),
+]
 _OPENERS = [
     re.compile(rf"{_PERSON} (?:\w+ly |always |never |also |just )?{_VERB}\b"),
     re.compile(r"(?:i'm|i've|i'll|i'd|we'll|we've|he's|she's|it's|there's|that's|you're|they're) "),
     re.compile(rf"{_OWNER} (?:(?!(?:i|we|you|he|she|it|when|if|and|but)\b)\w+ ){{1,5}}?{_STATE}\b"),
     re.compile(r"(?:please|let me|let us|let's|thank you|good (?:morning|afternoon|evening)|hello|yes|no|okay|well) "),
     re.compile(r"if (?:the|you|it|he|she|there|your|his|her|this|that|they)\b"),
-    re.compile(r"(?:what|where|who|how|why|which) (?:\w+ )?(?:do|does|did|is|are|was|brings|should|can|have|has)\b"),
-    re.compile(r"when (?:do|does|did|should|can|will)\b"),
-    re.compile(
-        r"(?:do|does|did|are|is|was|have|has|can|could|will|would|should) (?:you|he|she|it|they|i|we|there|that|any)\b"
-    ),
+    *_QUESTION_OPENERS[1:],
 ]
 _ORDER = re.compile(
     r"(?:take|give him|give her|give them|come back|call us|drink|rest|continue|stop|keep|avoid|try) (?!of\b)"
@@ -46,6 +50,8 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 """Words that no sentence ends with."""
+
+_REPLY = re.compile(r"(?:yes|yeah|yep|no|nope|nah)", re.IGNORECASE)
 
 _CONDITION = re.compile(r"(?:if|when|while|since|because)", re.IGNORECASE)
 _HANGS_TOGETHER = re.compile(
@@ -131,9 +137,11 @@ def _with_an_opener(words: Sequence[str]) -> Iterator[int]:
 
 def _opens(words: Sequence[str], index: int, *, after: str) -> bool:
     """Whether a sentence usually begins with the words from `index` on, after the word `after`."""
+    rest = " ".join(words[index : index + _LONGEST_OPENER]).lower() + " "
+    if _REPLY.fullmatch(after) and any(opener.match(rest) for opener in _QUESTION_OPENERS):
+        return True  # "any fever no | any cough yes | do you smoke"
     if _GOES_ON.fullmatch(after):
         return False
-    rest = " ".join(words[index : index + _LONGEST_OPENER]).lower() + " "
     is_order = _ORDER.match(rest) is not None and after.lower() != "you"  # "do you take any medicine"
     return is_order or any(opener.match(rest) for opener in _OPENERS)
 

@@ -1,4 +1,4 @@
-"""Words of spoken English that usually tell what a sentence is for. They are no more than features of the model."""
+"""Words of spoken English that usually tell what a sentence is for. For the model they are no more than features."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,9 @@ _BODY = (
     r"weight|height|ears?|eardrum|throat|nose|eyes?|skin|belly|abdomen|stomach|liver|reflexes|knee|leg|foot|feet|hand|"
     r"arm|back|neck|chest|test|tests|results?|x ray|x-ray|scan|ultrasound|ecg|ekg|numbers|tonsils|glands|swelling)"
 )
+BODY = re.compile(rf"{_BODY}\b")
+"""A part of the body, or something that is measured."""
+
 _OTHERS = r"(?:your|his|her|the|their)"
 
 _CUES: Mapping[str, re.Pattern[str]] = {

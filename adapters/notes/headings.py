@@ -7,7 +7,7 @@ from adapters.notes.choosing import section_of
 from adapters.notes.cues import cues_in
 from adapters.notes.note import Heading, Section
 from adapters.notes.note_model import HEADINGS, Judged
-from adapters.notes.quotable import bare
+from adapters.notes.statement_ends import bare
 
 _ALLERGY = re.compile(r"\b(?:allergic|allergies to|drug allerg\w+|medication allerg\w+|any allergies)\b")
 _MEDICINE = re.compile(

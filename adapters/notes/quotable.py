@@ -4,7 +4,6 @@ Each is a run of the transcript's words, unchanged. Questions alone, courtesies,
 statements. "Any fever?" and "No" are one quotation, so that what was denied can be in a note.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,16 +11,23 @@ from adapters.notes.clauses import Clause, clauses
 from adapters.notes.note import Source
 from adapters.notes.spoken_words import (
     ANSWERS,
-    COURTESY,
-    FILLERS_AFTER,
+    DENIALS,
     FILLERS_BEFORE,
     INTRODUCTIONS,
-    NEVER_LAST,
-    NEVER_LAST_PAIRS,
-    PHRASES_AROUND,
+    JUDGING_FILLERS,
     QUESTION,
     SUBJECTS,
     TAGS,
+    is_courtesy,
+)
+from adapters.notes.statement_ends import (
+    FEWEST_STATEMENT_WORDS,
+    bare,
+    bare_words,
+    breaks_off,
+    is_terse_finding,
+    only_introduces,
+    trimmed,
 )
 from adapters.speech.transcript import Transcript
 
@@ -30,12 +36,9 @@ FEWEST_WHOLE_WORDS = 4
 """Of an answer that says by itself what it is about."""
 
 MOST_QUESTION_WORDS = 30
-FEWEST_STATEMENT_WORDS = 3
 MOST_INTRODUCTION_WORDS = 12
 MOST_STATEMENT_WORDS = 60
 """Longer runs without any end are cut, wherever that is: they cannot be read, either."""
-
-_NO_LETTERS = re.compile(r"[^\w'%/.-]+|^[.'-]+|[.'-]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,6 @@ class Quotable:
         return not self.is_courtesy and not self.is_half and (not self.is_question or bool(self.answer))
 
 
-def bare(word: str) -> str:
-    """In small letters and without the punctuation around it; empty for punctuation alone."""
-    return _NO_LETTERS.sub("", word.lower())
-
-
 def words_said(transcript: Transcript) -> int:
     """How many: some engines and corpora write punctuation as words of its own."""
     return sum(bare(word) != "" for word in transcript.text.split())
@@ -93,17 +91,19 @@ def quotable(transcript: Transcript) -> list[Quotable]:
     asked: tuple[str, ...] = ()
     while index < len(runs):
         run = runs[index]
-        answer_at = _answered_at(runs, index) if run.is_question else None
+        is_denied = not run.is_question and _is_denied(runs, index)
+        answer_at = _answered_at(runs, index) if run.is_question or is_denied else None
         if answer_at is not None:
             found.append(_pair(runs[index : answer_at + 1], answer_at - index))
             asked = ()
             index = answer_at + 1
             continue
-        made = _statement(run, asked)
+        is_tagged = not TAGS.isdisjoint(bare_words(run.words)[-1:])
+        made = _statement(run, asked, is_question=run.is_question or (is_denied and is_tagged))
         if made is not None:
             found.append(made)
         if run.is_question:
-            asked = _bare(run.words)
+            asked = bare_words(run.words)
         elif asked and made is not None and not made.is_courtesy:
             asked = ()
         index += 1
@@ -147,18 +147,26 @@ def _belongs(before: Clause, clause: Clause, *, has_case: bool) -> bool:
         return False
     if before.segment != clause.segment:
         return has_case and clause.text[0].islower() and before.text[-1] not in ".?!…,"
-    said = [word for word in _bare(before.text.split()) if word not in FILLERS_BEFORE]
+    said = [word for word in bare_words(before.text.split()) if word not in FILLERS_BEFORE]
     return before.text.endswith(",") and 0 < len(said) <= MOST_INTRODUCTION_WORDS and said[0] in INTRODUCTIONS
 
 
 def _asks(words: Sequence[str]) -> bool:
     """Not "I want you to rest, okay?"."""
-    said = _bare(words)
+    said = bare_words(words)
     if "?" in words[-1] and not (len(said) > FEWEST_STATEMENT_WORDS and said[-1] in TAGS):
         return True
     while said and said[0] in FILLERS_BEFORE:
         said = said[1:]
     return QUESTION.match(" ".join(said[:4]) + " ") is not None
+
+
+def _is_denied(runs: Sequence[_Run], index: int) -> bool:
+    """Whether somebody else says no to it: "You are allergic to penicillin, right?" "No." """
+    if index + 1 == len(runs) or runs[index + 1].turn == runs[index].turn:
+        return False
+    said = [word for word in bare_words(runs[index + 1].words) if word not in FILLERS_BEFORE]
+    return bool(said) and said[0] in DENIALS
 
 
 def _answered_at(runs: Sequence[_Run], index: int) -> int | None:
@@ -169,41 +177,50 @@ def _answered_at(runs: Sequence[_Run], index: int) -> int | None:
             return None
         words += len(runs[at].words)
         at += 1
-    if at == len(runs) or words > MOST_QUESTION_WORDS or not _asks_something(runs[index].words):
+    while at < len(runs) and runs[at].turn != runs[index].turn and _hesitates(runs[at].words):
+        at += 1
+    if at >= len(runs) or words > MOST_QUESTION_WORDS or not _asks_something(runs[index].words):
         return None
     answer = runs[at]
-    said = [word for word in _bare(answer.words) if word]
+    said = [word for word in bare_words(answer.words) if word]
     is_another = answer.turn != runs[index].turn
     is_short = 0 < len(said) <= MOST_ANSWER_WORDS and not answer.is_question
     is_whole = len(said) >= FEWEST_WHOLE_WORDS and said[0] in SUBJECTS
     answers = is_short and not is_whole and (is_another or said[0] in ANSWERS) and _says_something(said)
-    is_answer = answers and not _breaks_off(answer.words) and not COURTESY.match(" ".join(said) + " ")
-    return at if is_answer else None
+    if not answers or breaks_off(answer.words) or is_courtesy(said):
+        return None
+    return at + 1 if len(said) == 1 and _adds(runs, at) else at
 
 
-def _breaks_off(words: Sequence[str]) -> bool:
-    """Whether nothing ends the sentence but its speaker: "it was the", "before all of this-"."""
-    if words[-1].endswith("-"):
-        return True
-    said = _bare(words)
-    if words[-1][-1] == "," and len(set(said)) <= FEWEST_STATEMENT_WORDS <= len(said):
-        return True
-    return words[-1][-1] not in ".!?" and (said[-1] in NEVER_LAST or said[-2:] in NEVER_LAST_PAIRS)
+def _hesitates(words: Sequence[str]) -> bool:
+    """ "Um." before an answer."""
+    said = bare_words(words)
+    return bool(said) and all(word in FILLERS_BEFORE - JUDGING_FILLERS and word not in ANSWERS for word in said)
+
+
+def _adds(runs: Sequence[_Run], at: int) -> bool:
+    """Whether the answer of one word goes on shortly: "Yes. Penicillin." """
+    if at + 1 == len(runs):
+        return False
+    more = runs[at + 1]
+    said = bare_words(more.words)
+    is_short = 0 < len(said) < FEWEST_WHOLE_WORDS and not more.is_question and more.turn == runs[at].turn
+    return is_short and _says_something(said) and not breaks_off(more.words) and not is_courtesy(said)
 
 
 def _asks_something(words: Sequence[str]) -> bool:
-    begin, end = _trimmed(words)
-    return bool(_bare(words[begin:end]))
+    begin, end = trimmed(words)
+    return bool(bare_words(words[begin:end]))
 
 
 def _says_something(said: Sequence[str]) -> bool:
-    return any(word in ANSWERS or word not in FILLERS_BEFORE for word in said)
+    return any(word in ANSWERS or word in JUDGING_FILLERS or word not in FILLERS_BEFORE for word in said)
 
 
 def _pair(runs: Sequence[_Run], answer: int) -> Quotable:
     first, last = runs[0], runs[answer]
-    begin, _ = _trimmed(first.words)
-    _, end = _trimmed(last.words)
+    begin, _ = trimmed(first.words)
+    _, end = trimmed(last.words)
     end = max(end, _first_said(last.words) + 1)
     words = [word for run in runs[:answer] for word in run.words][begin:]
     answered = last.words[:end]
@@ -217,10 +234,10 @@ def _pair(runs: Sequence[_Run], answer: int) -> Quotable:
         ),
         last.speaker,
         last.turn,
-        _bare(words),
-        answer=_bare(answered),
+        bare_words(words),
+        answer=bare_words(answered),
         is_question=True,
-        is_courtesy=COURTESY.match(" ".join(_bare(words)) + " ") is not None,
+        is_courtesy=is_courtesy(bare_words(words)),
     )
 
 
@@ -228,12 +245,12 @@ def _first_said(words: Sequence[str]) -> int:
     return next(index for index, word in enumerate(words) if bare(word))
 
 
-def _statement(run: _Run, asked: tuple[str, ...]) -> Quotable | None:
+def _statement(run: _Run, asked: tuple[str, ...], *, is_question: bool) -> Quotable | None:
     """What the run says without the words around it; None if that is too little."""
-    begin, end = _trimmed(run.words)
+    begin, end = trimmed(run.words)
     kept = run.words[begin:end]
-    said = _bare(kept)
-    if len(said) < FEWEST_STATEMENT_WORDS:
+    said = bare_words(kept)
+    if len(said) < FEWEST_STATEMENT_WORDS and not is_terse_finding(kept):
         return None
     return Quotable(
         " ".join(kept),
@@ -247,38 +264,7 @@ def _statement(run: _Run, asked: tuple[str, ...]) -> Quotable | None:
         run.turn,
         said,
         question=asked,
-        is_question=run.is_question,
-        is_courtesy=COURTESY.match(" ".join(said) + " ") is not None,
-        is_half=_breaks_off(kept),
+        is_question=is_question,
+        is_courtesy=is_courtesy(said),
+        is_half=breaks_off(kept) or only_introduces(kept),
     )
-
-
-def _bare(words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(said for said in map(bare, words) if said)
-
-
-def _trimmed(words: Sequence[str]) -> tuple[int, int]:
-    """Where what is said begins, and the word after its end, without fillers around it. A full stop stays."""
-    said = [bare(word) for word in words]
-    begin, end = 0, len(words)
-    while begin < end and (step := _filler(said[begin:end], FILLERS_BEFORE)):
-        begin += step
-    while end > begin and (step := _filler_at_end(said[begin:end])):
-        end -= step
-    while end < len(words) and not said[end]:
-        end += 1
-        if words[end - 1] in (".", "!", "?"):
-            break
-    return begin, end
-
-
-def _filler(said: Sequence[str], fillers: frozenset[str]) -> int:
-    if not said[0] or said[0] in fillers:
-        return 1
-    return next((len(phrase) for phrase in PHRASES_AROUND if tuple(said[: len(phrase)]) == phrase), 0)
-
-
-def _filler_at_end(said: Sequence[str]) -> int:
-    if not said[-1] or said[-1] in FILLERS_AFTER:
-        return 1
-    return next((len(phrase) for phrase in PHRASES_AROUND if tuple(said[-len(phrase) :]) == phrase), 0)

@@ -1,6 +1,7 @@
 """Words of spoken English by what they do in a conversation. All are in small letters."""
 
 import re
+from collections.abc import Sequence
 
 _FILLERS_BEFORE = (
     "um uh uhm hm hmm mhm mm-hmm mm mmm ah oh huh uh-huh eh er okay ok alright well so and but now then like yeah "
@@ -8,6 +9,9 @@ _FILLERS_BEFORE = (
 )
 FILLERS_BEFORE = frozenset(_FILLERS_BEFORE.split())
 """What people say before a statement."""
+
+JUDGING_FILLERS = frozenset(["right", "great", "good", "perfect", "awesome", "excellent"])
+"""Fillers only where they stand apart: "Right, I see", but not "right knee" and "on the right"."""
 
 _FILLERS_AFTER = "um uh uhm hm hmm mhm mm-hmm mm ah oh huh uh-huh okay ok alright and but right yeah"
 FILLERS_AFTER = frozenset(_FILLERS_AFTER.split())
@@ -19,7 +23,7 @@ TAGS = frozenset(_TAGS.split())
 
 _NEVER_LAST = (
     "a an the of to for with from my your his our their i we they it's there's i'm i've because than or very if "
-    "when which who into been that's"
+    "when which who into been that's also any"
 )
 NEVER_LAST = frozenset(_NEVER_LAST.split())
 """No sentence ends with these, unless a full stop is behind them."""
@@ -34,6 +38,9 @@ _ANSWERS = (
 )
 ANSWERS = frozenset(_ANSWERS.split())
 """Words that a short answer begins with."""
+
+DENIALS = frozenset(["no", "nope", "nah", "never", "not"])
+"""An answer that begins with one of these denies what was said before it."""
 
 _SUBJECTS = "i i'm i've i'll i'd we we'll we've you your he he's she she's it it's they my his her the there there's"
 SUBJECTS = frozenset(_SUBJECTS.split())
@@ -58,11 +65,24 @@ QUESTION = re.compile(
     r"(?:how|what) about|you (?:haven't|have not|don't) )\b"
 )
 
-COURTESY = re.compile(
+LONGEST_COURTESY = 6
+"""Words. Longer ones often say something: "let me increase your lisinopril", "I'm sorry I forgot my insulin"."""
+
+_ALWAYS_COURTESY = re.compile(
     r"(?:good (?:morning|afternoon|evening)|hello|hi|thank you|thanks|goodbye|bye|please (?:sit down|come in)|"
-    r"let me|have a|"
-    r"i am sorry|i'm sorry|(?:it is|it's) (?:good|nice|great) to (?:see|meet)|nice to|good to|take care|"
-    r"see you|i will try|show me|hey|dragon|finalize|to see you|(?:it's|it has) been a while|"
-    r"i will do that|we will \w+ that$|that is good|that's (?:good|great|right|fine|it|all)|sounds good|"
-    r"how are you)\b"
+    r"(?:it is|it's) (?:good|nice|great) to (?:see|meet)|nice to|show me|hey|dragon|finalize|to see you|"
+    r"we will \w+ that$|sounds good|no problem|how are you|end of|assessment and plan|"
+    r"(?:let's|let us) (?:talk|go over|go through|start|look at|take a look)|tell me|take a (?:listen|look))\b"
 )
+_COURTESY_IF_SHORT = re.compile(
+    r"(?:let me|have a|i am sorry|i'm sorry|good to|take care|see you|i will try|(?:it's|it has) been a while|"
+    r"i will do that|that is good|that's (?:good|great|right|fine|it|all))\b"
+)
+
+
+def is_courtesy(said: Sequence[str]) -> bool:
+    """Whether words in small letters say nothing about anybody's health. What has a number says something."""
+    text = " ".join(said) + " "
+    if _ALWAYS_COURTESY.match(text):
+        return not any(letter.isdigit() for letter in text)
+    return len(said) <= LONGEST_COURTESY and _COURTESY_IF_SHORT.match(text) is not None

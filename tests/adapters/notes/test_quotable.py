@@ -58,6 +58,70 @@ def test_a_tag_makes_no_question_of_a_statement():
     assert statements(transcript_of("I want you to rest for a week, okay?")) == ["I want you to rest for a week,"]
 
 
+@pytest.mark.parametrize("claimed", ["You are allergic to penicillin, right?", "so you are allergic to penicillin"])
+def test_what_another_says_no_to_is_quoted_with_the_no(claimed):
+    (quoted,) = statements(talk(("S1", claimed), ("S2", "No.")))
+    assert quoted.endswith("No.")
+    assert "allergic to penicillin" in quoted
+
+
+def test_what_another_says_no_to_at_length_stands_in_no_note():
+    answer = "No, I have never had one, but my older brother had one last year."
+    quoted = statements(talk(("S1", "You've had a heart attack before, huh?"), ("S2", answer)))
+    assert "heart attack" not in " ".join(quoted)
+    assert "my older brother had one last year." in quoted[-1]
+
+
+@pytest.mark.parametrize(
+    ("turns", "quoted"),
+    [
+        ((("S1", "Which side?"), ("S2", "On the right.")), ["Which side? On the right."]),
+        ((("S1", "Which knee?"), ("S2", "The right.")), ["Which knee? The right."]),
+        ((("S1", "The pain is on the right."),), ["The pain is on the right."]),
+        ((("S1", "Right knee is swollen."),), ["Right knee is swollen."]),
+        ((("S1", "Great toe is red."),), ["Great toe is red."]),
+        ((("S1", "Right, I have a cough."),), ["I have a cough."]),
+        ((("S1", "Good, your lungs are clear, right?"),), ["your lungs are clear,"]),
+        ((("S1", "How is your appetite?"), ("S2", "Good.")), ["How is your appetite? Good."]),
+    ],
+)
+def test_a_side_or_a_judgement_is_no_filler(turns, quoted):
+    assert statements(talk(*turns)) == quoted
+
+
+def test_without_punctuation_each_answer_stays_with_its_own_question():
+    assert statements(transcript_of("do you have any fever no any cough yes any chest pain no")) == [
+        "do you have any fever no",
+        "any cough yes",
+        "any chest pain no",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_quoted"),
+    [
+        ("Let me increase your lisinopril to 20 milligrams.", True),
+        ("Let me see.", False),
+        ("I'm sorry I forgot to take my insulin for two weeks.", True),
+        ("I'm sorry.", False),
+        ("Let's talk a little bit about my assessment and my plan.", False),
+        ("Let's take 20 milligrams of it.", True),
+        ("Temperature 38.", True),
+        ("Lungs clear.", True),
+        ("Oh nice.", False),
+        ("Other than during the pollen,", False),
+    ],
+)
+def test_what_says_something_is_quoted_and_what_only_leads_to_it_is_not(said, is_quoted):
+    assert bool(statements(transcript_of(said))) is is_quoted
+
+
+@pytest.mark.parametrize("before", ["Um.", "Yes.", "Mm-hmm."])
+def test_an_answer_after_a_hesitation_or_a_yes_is_quoted_whole(before):
+    turns = talk(("S1", "Any allergies?"), ("S2", before), ("S2", "Penicillin."))
+    assert statements(turns) == [f"Any allergies? {before} Penicillin."]
+
+
 def test_fillers_around_a_statement_are_left_out():
     assert statements(transcript_of("Um, well, you know, my knee hurts a lot, okay.")) == ["my knee hurts a lot,"]
 
