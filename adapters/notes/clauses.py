@@ -14,6 +14,9 @@ from adapters.speech.transcript import Transcript, TranscriptSegment
 
 _END = re.compile(r"[.?!…。？！]['\"”’)]*$")  # noqa: RUF001 - other scripts end their sentences, too
 
+_TITLE = re.compile(r"(?:mr|mrs|ms|dr|prof|st)\.", re.IGNORECASE)
+"""A full stop that ends nothing: "Mr. Jones"."""
+
 _PERSON = r"(?:i|we|you|he|she|they|it|there|this|that)"
 _VERB = (
     r"(?:am|is|are|was|were|have|has|had|do|does|did|will|would|can|could|should|must|may|might|think|believe|feel|"
@@ -104,7 +107,9 @@ def _after_an_end(words: Sequence[str]) -> Iterator[int]:
     for index in range(1, len(words)):
         last = words[index - 1]
         said, is_dependent = said + 1, is_dependent or _hangs_together(last)
-        if _END.search(last) or (last.endswith(",") and _goes_on_anew(said, is_dependent, words, index)):
+        if (_END.search(last) and not _TITLE.fullmatch(last)) or (
+            last.endswith(",") and _goes_on_anew(said, is_dependent, words, index)
+        ):
             said, is_dependent = 0, False
             yield index
 

@@ -46,6 +46,7 @@ _CUES: Mapping[str, re.Pattern[str]] = {
     ),
     "finding": re.compile(
         rf"(?:^{_OTHERS} (?:\w+ ){{0,3}}?{_BODY}\b"
+        r"|^(?:temperature|pulse|oxygen|saturation|heart rate|blood pressure|respirat\w+)\b.*\d"
         r"|\b(?:no|any) signs? of\b|\b(?:red and swollen|swollen and red)\b"
         r"|\b(?:over|by) (?:\w+ty|one hundred|\d{2,3})\b"
         r"|\b(?:tenderness|edema|murmur|erythema|effusion|range of motion|crackles|reflexes|a1c|hemoglobin)\b"

@@ -72,7 +72,8 @@ _ALWAYS_COURTESY = re.compile(
     r"(?:good (?:morning|afternoon|evening)|hello|hi|thank you|thanks|goodbye|bye|please (?:sit down|come in)|"
     r"(?:it is|it's) (?:good|nice|great) to (?:see|meet)|nice to|show me|hey|dragon|finalize|to see you|"
     r"we will \w+ that$|sounds good|no problem|how are you|end of|assessment and plan|"
-    r"(?:let's|let us) (?:talk|go over|go through|start|look at|take a look)|tell me|take a (?:listen|look))\b"
+    r"(?:let's|let us) (?:talk|go over|go through|start|look at|(?:take|have) a (?:quick )?(?:listen|look))|"
+    r"tell me|(?:take|have) a (?:listen|look))\b"
 )
 _COURTESY_IF_SHORT = re.compile(
     r"(?:let me|have a|i am sorry|i'm sorry|good to|take care|see you|i will try|(?:it's|it has) been a while|"

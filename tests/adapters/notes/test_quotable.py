@@ -109,6 +109,7 @@ def test_without_punctuation_each_answer_stays_with_its_own_question():
         ("Temperature 38.", True),
         ("Lungs clear.", True),
         ("Oh nice.", False),
+        ("Let's have a listen.", False),
         ("Other than during the pollen,", False),
     ],
 )
@@ -120,6 +121,13 @@ def test_what_says_something_is_quoted_and_what_only_leads_to_it_is_not(said, is
 def test_an_answer_after_a_hesitation_or_a_yes_is_quoted_whole(before):
     turns = talk(("S1", "Any allergies?"), ("S2", before), ("S2", "Penicillin."))
     assert statements(turns) == [f"Any allergies? {before} Penicillin."]
+
+
+def test_a_title_ends_no_sentence():
+    assert [said.text for said in quotable(transcript_of("Hi Mr. Jones. Dr. Lee told me to rest."))] == [
+        "Hi Mr. Jones.",
+        "Dr. Lee told me to rest.",
+    ]
 
 
 def test_fillers_around_a_statement_are_left_out():
