@@ -6,8 +6,9 @@ A lock of the whole schema is held by who writes, from the transaction's start u
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -48,11 +49,19 @@ class PostgresDatabase:
         self._bring_up_to_date(schema)
         before = self._place.before
         if before is not None and before.exists():
-            with self.writing(patient=True) as tables:
-                has_copied = copy_rows(before, tables)
-            if has_copied:
-                logger.info("moved into PostgreSQL", extra={"file": str(before), "schema": self._place.schema})
-            before.rename(before.with_name(f"{before.name}.moved"))
+            with suppress(FileNotFoundError):  # another process that starts was faster
+                self._move(before)
+
+    def _move(self, before: Path) -> None:
+        """Raises: FileNotFoundError."""
+        with self.writing(patient=True) as tables:
+            has_copied = copy_rows(before, tables)
+        before.rename(before.with_name(f"{before.name}.moved"))
+        about = {"file": str(before), "schema": self._place.schema}
+        if has_copied:
+            logger.info("moved into PostgreSQL", extra=about)
+        else:
+            logger.warning("renamed without being moved: PostgreSQL has rows already", extra=about)
 
     def _bring_up_to_date(self, schema: Sequence[str]) -> None:
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]
