@@ -10,7 +10,6 @@ from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
 
-SCHEMA_VERSION = 1
 KEPT_FOR = timedelta(hours=24)
 """How long a name stands for its first request (P)."""
 
@@ -55,7 +54,7 @@ class KeptAnswers:
         self._sealer = sealer
         self._database = open_database(place, durable=True, erases=True)
         try:
-            self._database.prepare(_SCHEMA, version=SCHEMA_VERSION)
+            self._database.prepare((_SCHEMA,))
         except BaseException:
             self._database.close()
             raise

@@ -16,8 +16,6 @@ from enum import StrEnum
 from adapters.database.opening import open_database
 from adapters.database.port import Place
 
-SCHEMA_VERSION = 1
-
 
 class KeyKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a kind
@@ -257,7 +255,7 @@ class KeyStore:
         self._database.close()
 
     def _prepare(self) -> None:
-        self._database.prepare((_SCHEMA,), version=SCHEMA_VERSION)
+        self._database.prepare(((_SCHEMA,),))
         with self._database.writing() as tables:
             for index in _INDEXES:
                 tables.execute(index)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from adapters.sqlite_file import connect, errors_named, prepare_schema, writing
 
-SCHEMA_VERSION = 1
 _SCHEMA = (
     """CREATE TABLE quotas (
         project_id TEXT NOT NULL,
@@ -50,7 +49,7 @@ class QuotaStore:
         self._known: dict[str, Most] = {}
         self._known_at: int | None = None
         try:
-            prepare_schema(self._database, path, _SCHEMA, version=SCHEMA_VERSION)
+            prepare_schema(self._database, path, (_SCHEMA,))
         except BaseException:
             self._database.close()
             raise

@@ -129,13 +129,18 @@ def row_count(path: Path, query: str, value: str) -> int:
     return int(count)
 
 
-def prepare_schema(connection: sqlite3.Connection, path: Path, schema: Sequence[str], *, version: int) -> None:
-    """Create the tables of a new file. Raises: DatabaseTooNew."""
+def prepare_schema(connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]]) -> None:
+    """Create the tables of a new file, or bring an older one up to date. Raises: DatabaseTooNew.
+
+    `versions`: the statements that lead to each version of the schema, from the one before.
+    """
+    version = len(versions)
     with writing(connection):
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found > version:
             raise DatabaseTooNew(path, found, version)
-        if found == 0:
-            for statement in schema:
+        for statements in versions[found:]:
+            for statement in statements:
                 connection.execute(statement)
+        if found < version:
             connection.execute(f"PRAGMA user_version={version}")

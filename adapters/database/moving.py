@@ -14,9 +14,10 @@ def copy_rows(path: Path, tables: Tables) -> bool:
 
     Nothing is copied if there is a row in any of them: then they have been in use, or the file was copied before.
 
-    Raises: sqlite3.Error; DatabaseFull; DatabaseUnavailable.
+    Raises: FileNotFoundError if another process has moved it meanwhile; sqlite3.Error; DatabaseFull;
+    DatabaseUnavailable.
     """
-    with closing(sqlite3.connect(path)) as file:
+    with closing(_opened(path)) as file:
         query = "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         names = [name for (name,) in file.execute(query)]
         if any(tables.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in names):  # noqa: S608
@@ -24,6 +25,16 @@ def copy_rows(path: Path, tables: Tables) -> bool:
         for name in names:
             _copy(file, name, tables)
         return True
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """One that makes no new file."""
+    try:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    except sqlite3.OperationalError as error:
+        if path.exists():
+            raise
+        raise FileNotFoundError(f"{path} is not there any more") from error
 
 
 def _copy(file: sqlite3.Connection, name: str, tables: Tables) -> None:

@@ -45,8 +45,12 @@ class Database(Protocol):
         """Whether looking something up takes microseconds and never waits, so that an event loop may do it."""
         ...
 
-    def prepare(self, schema: Sequence[str], *, version: int) -> None:
-        """Create the tables of a new database. Raises: DatabaseTooNew."""
+    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+        """Create the tables of a new database, or bring those of an older version up to date.
+
+        `versions`: the statements that lead to each version of the schema, from the one before. Versions are only added
+        to. Raises: DatabaseTooNew, for a file.
+        """
         ...
 
     def reading(self) -> AbstractContextManager[Tables]:

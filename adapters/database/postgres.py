@@ -6,8 +6,9 @@ A lock of the whole schema is held by who writes, from the transaction's start u
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -35,7 +36,6 @@ class PostgresDatabase:
     def __init__(self, place: PostgresPlace) -> None:
         """Raises: DatabaseFull; DatabaseUnavailable."""
         self._place = place
-        self._name = f"The database (schema {place.schema})"
         self._lock = crc32(place.schema.encode()) - 2**31
         self._connections = Connections(place.url, schema=place.schema)
         try:
@@ -44,20 +44,28 @@ class PostgresDatabase:
             self._connections.close()
             raise
 
-    def prepare(self, schema: Sequence[str], *, version: int) -> None:  # noqa: ARG002 - a newer one can be used
-        self._bring_up_to_date(schema)
+    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+        """A newer version can be used, too; see `adapters.postgres.schema`."""
+        self._bring_up_to_date(versions)
         before = self._place.before
         if before is not None and before.exists():
-            with self.writing(patient=True) as tables:
-                has_copied = copy_rows(before, tables)
-            if has_copied:
-                logger.info("moved into PostgreSQL", extra={"file": str(before), "schema": self._place.schema})
-            before.rename(before.with_name(f"{before.name}.moved"))
+            with suppress(FileNotFoundError):  # another process that starts was faster
+                self._move(before)
 
-    def _bring_up_to_date(self, schema: Sequence[str]) -> None:
+    def _move(self, before: Path) -> None:
+        """Raises: FileNotFoundError."""
+        with self.writing(patient=True) as tables:
+            has_copied = copy_rows(before, tables)
+        before.rename(before.with_name(f"{before.name}.moved"))
+        about = {"file": str(before), "schema": self._place.schema}
+        if has_copied:
+            logger.info("moved into PostgreSQL", extra=about)
+        else:
+            logger.warning("renamed without being moved: PostgreSQL has rows already", extra=about)
+
+    def _bring_up_to_date(self, versions: Sequence[Sequence[str]]) -> None:
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]
-        if schema:
-            steps.append(";".join(map(in_postgres, schema)))
+        steps += [";".join(map(in_postgres, statements)) for statements in versions]
         with self._errors_named():
             self._connections.run(lambda connection: bring_up_to_date(connection, self._place.schema, steps))
 
@@ -101,18 +109,33 @@ class PostgresDatabase:
     def give_back(self) -> None:
         """PostgreSQL does so by itself."""
 
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.errors.DiskFull as error:
-            raise DatabaseFull(f"{self._name} has no room to grow.") from error
-        except psycopg.Error as error:
-            kind = ServerAway if is_away(error) else DatabaseUnavailable
-            raise kind(f"{self._name} cannot be used: {reason(error)}.") from error
+    def _errors_named(self) -> AbstractContextManager[None]:
+        return _errors_named(self._place)
 
     def close(self) -> None:
         self._connections.close()
+
+
+def row_count(place: PostgresPlace, query: str, value: str) -> int:
+    """What a query counts, without writing; 0 if its table has never been made. Raises: DatabaseUnavailable."""
+    with _errors_named(place), connect(place.url, schema=place.schema) as own:
+        try:
+            (count,) = _done(own, query, (value,)).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return 0
+    return int(count)
+
+
+@contextmanager
+def _errors_named(place: PostgresPlace) -> Iterator[None]:
+    name = f"The database (schema {place.schema})"
+    try:
+        yield
+    except psycopg.errors.DiskFull as error:
+        raise DatabaseFull(f"{name} has no room to grow.") from error
+    except psycopg.Error as error:
+        kind = ServerAway if is_away(error) else DatabaseUnavailable
+        raise kind(f"{name} cannot be used: {reason(error)}.") from error
 
 
 class _InTransaction:

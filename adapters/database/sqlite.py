@@ -29,9 +29,9 @@ class SqliteDatabase:
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._to_read = _Reading(self._reader, self._reading, self._name)
 
-    def prepare(self, schema: Sequence[str], *, version: int) -> None:
+    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
         with self._writing:
-            prepare_schema(self._writer, self._path, schema, version=version)
+            prepare_schema(self._writer, self._path, versions)
 
     def reading(self) -> "_Reading":
         return self._to_read

@@ -4,9 +4,7 @@
 bytes are left in the file.
 """
 
-SCHEMA_VERSION = 1
-
-SCHEMA = (
+_FIRST = (
     """CREATE TABLE end_users (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         project_id TEXT NOT NULL,
@@ -47,3 +45,6 @@ SCHEMA = (
     "CREATE INDEX devices_by_end_user ON devices (project_id, end_user_id, sequence)",
     "CREATE TABLE scrub_due (due INTEGER PRIMARY KEY) STRICT",
 )
+
+SCHEMA_VERSIONS = (_FIRST,)
+"""The statements that lead to each version, from the one before."""

@@ -13,7 +13,7 @@ from adapters.database.opening import open_database
 from adapters.database.port import Place
 from adapters.directory.entries import Device, EndUser, Heartbeat
 from adapters.directory.port import ExternalIdTaken, Page, PageAsked, SerialNumberTaken
-from adapters.directory.schema import SCHEMA, SCHEMA_VERSION
+from adapters.directory.schema import SCHEMA_VERSIONS
 from adapters.sqlite_file import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class DirectoryTables:
         """Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
         self._database = open_database(place, durable=True, erases=True)
         try:
-            self._database.prepare(SCHEMA, version=SCHEMA_VERSION)
+            self._database.prepare(SCHEMA_VERSIONS)
             self._make_up_for_scrubbing()
         except BaseException:
             self._database.close()

@@ -25,16 +25,18 @@ def bring_up_to_date(connection: Connection, part: str, steps: Sequence[str]) ->
     if steps_done(connection, part) >= len(steps):
         return
     patience, connection.answer_seconds = connection.answer_seconds, None
-    with connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = 0")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        connection.execute(_STEPS)
-        for number in range(steps_done(connection, part) + 1, len(steps) + 1):
-            connection.execute(steps[number - 1])
-            connection.execute("INSERT INTO tapedeck.schema_steps VALUES (%s, %s)", [part, number])
-    connection.answer_seconds = patience
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = 0")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            connection.execute(_STEPS)
+            for number in range(steps_done(connection, part) + 1, len(steps) + 1):
+                connection.execute(steps[number - 1])
+                connection.execute("INSERT INTO tapedeck.schema_steps VALUES (%s, %s)", [part, number])
+    finally:
+        connection.answer_seconds = patience
 
 
 def steps_done(connection: Connection, part: str) -> int:

@@ -1,8 +1,6 @@
 """The tables of webhooks. Times are whole microseconds since 1970, UTC."""
 
-SCHEMA_VERSION = 1
-
-SCHEMA = (
+_FIRST = (
     """CREATE TABLE IF NOT EXISTS endpoints (
         id TEXT PRIMARY KEY NOT NULL,
         project_id TEXT NOT NULL,
@@ -48,3 +46,6 @@ SCHEMA = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS webhook_position (position INTEGER NOT NULL) STRICT",
 )
+
+SCHEMA_VERSIONS = (_FIRST,)
+"""The statements that lead to each version, from the one before."""

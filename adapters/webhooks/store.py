@@ -16,7 +16,7 @@ from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
 from adapters.webhooks.deliveries import Delivery, Due, Endpoint, Message, State
 from adapters.webhooks.rows import attempts_of, delivery_of, endpoint_of, micros, time_of
-from adapters.webhooks.schema import SCHEMA, SCHEMA_VERSION
+from adapters.webhooks.schema import SCHEMA_VERSIONS
 from adapters.webhooks.sender import Sent
 
 
@@ -31,7 +31,7 @@ class WebhookStore:
         self._sealer = sealer
         self._database = open_database(place, durable=False)
         self._durable = open_database(place, durable=True)
-        self._durable.prepare(SCHEMA, version=SCHEMA_VERSION)
+        self._durable.prepare(SCHEMA_VERSIONS)
 
     def close(self) -> None:
         self._database.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
+from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable, VersionConflict
 from adapters.event_log.reader import StateAt
@@ -287,7 +288,7 @@ class Streams(Generic[S, C, E]):
         if self._snapshots is None:
             return beginning
         try:
-            return await asyncio.to_thread(self._snapshots.newest, stream_id) or beginning
+            return await in_database_thread(self._snapshots.newest, stream_id) or beginning
         except SnapshotUnreadable as error:
             about = {"recording_id": stream_id.hex, "because": str(error)}
             logger.warning("snapshot left aside; the history is folded instead", extra=about)
@@ -304,7 +305,7 @@ class Streams(Generic[S, C, E]):
 
     async def _write_snapshot(self, stream_id: UUID, keep: Callable[[], None]) -> None:
         try:
-            await asyncio.to_thread(keep)
+            await in_database_thread(keep)
         except SnapshotNotKept as error:
             about = {"recording_id": stream_id.hex, "because": str(error)}
             logger.warning("snapshot not kept", extra=about)
@@ -312,7 +313,7 @@ class Streams(Generic[S, C, E]):
     async def forget_snapshot(self, stream_id: UUID) -> None:
         """Remove the stream's snapshot, if one is kept. Raises: SnapshotNotForgotten."""
         if self._snapshots is not None:
-            await asyncio.to_thread(self._snapshots.forget, stream_id)
+            await in_database_thread(self._snapshots.forget, stream_id)
 
     async def close(self) -> None:
         """Wait for reads under way and for snapshots being written. The owner closes the log after this.

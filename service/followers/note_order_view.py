@@ -1,7 +1,6 @@
 """Keeps the view of note orders in step with the log, and lets a query wait until the view includes a write."""
 
-import asyncio
-
+from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
 from adapters.note_orders import NoteOrderStore, concerns_orders
 from adapters.rebuilding import PositionMoved
@@ -36,13 +35,13 @@ class NoteOrderView:
 
     async def _follow(self) -> None:
         """Raises: PositionMoved."""
-        written = await asyncio.to_thread(self._store.position)
+        written = await in_database_thread(self._store.position)
         self._progress.move_to(written)
         async for events in self._log.follow(after=written):
             reached = events[-1].position
             concerned = [recorded for recorded in events if concerns_orders(recorded.event)]
             if concerned or reached - written >= EVENTS_PER_WRITE:
-                await asyncio.to_thread(self._store.apply, concerned, after=written, up_to=reached)
+                await in_database_thread(self._store.apply, concerned, after=written, up_to=reached)
                 written = reached
             self._progress.move_to(reached)
 

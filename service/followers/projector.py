@@ -3,10 +3,10 @@
 The status view and what projects use are such views.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
@@ -42,10 +42,10 @@ class Projector:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         while True:
-            self._progress.move_to(await asyncio.to_thread(self._store.position))
+            self._progress.move_to(await in_database_thread(self._store.position))
             try:
                 async for events in self._log.follow(after=self.position):
-                    await asyncio.to_thread(self._store.apply, events, after=self.position)
+                    await in_database_thread(self._store.apply, events, after=self.position)
                     self._progress.move_to(events[-1].position)
             except PositionMoved:
                 continue  # rebuilt meanwhile, or another process was faster

@@ -140,7 +140,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
-        claim_database(opened, settings)
+        tasks: list[asyncio.Task[None]] = []
+        claim_database(opened, settings, tasks)
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
@@ -248,7 +249,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         followers.append((pruner.name, pruner.run))
         supervision = Supervision(stores.log, random)
-        tasks = [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
+        tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
         yield RunningService(
             parts=parts,

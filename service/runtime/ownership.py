@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from adapters.database.port import DatabaseInUse, ServerAway
 from adapters.event_log.url import is_postgres
+from adapters.one_thread import OneThread
 from service.runtime.settings import ServiceSettings
 
 RENEWAL_SECONDS = 1.0
@@ -15,10 +17,13 @@ RENEWAL_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
-def claim_database(opened: AsyncExitStack, settings: ServiceSettings) -> None:
+def claim_database(
+    opened: AsyncExitStack, settings: ServiceSettings, followers: Sequence["asyncio.Task[None]"]
+) -> None:
     """The database is this service's alone until `opened` is closed; nothing is to be done for a file.
 
-    If the connection is lost and another service claims the database meanwhile, this one stops.
+    If the connection is lost and another service claims the database meanwhile, this one stops: first the followers
+    that are in the list by then, which would do the other one's work again, while clients' requests may end.
 
     Raises: DatabaseInUse; ServerAway.
     """
@@ -28,16 +33,20 @@ def claim_database(opened: AsyncExitStack, settings: ServiceSettings) -> None:
 
     claim = DatabaseClaim(settings.log_url)
     opened.callback(claim.close)
+    thread = OneThread("database claim")
+    opened.callback(thread.close)
 
     async def keep() -> None:
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
             try:
-                await asyncio.to_thread(claim.renew)
+                await thread.run(claim.renew)
             except ServerAway:
                 continue  # which the followers say
             except DatabaseInUse as because:
                 logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
+                for follower in followers:
+                    follower.cancel()
                 for _ in range(2):  # the second: without waiting for clients to notice
                     os.kill(os.getpid(), signal.SIGTERM)
                 return

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, create_model, field_vali
 
 from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.url import check_blob_url, is_bucket
+from adapters.event_log.left_behind import check_no_log_left_behind
 from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.dialect import Dialect
@@ -20,6 +21,9 @@ from service.messages.topic import DEFAULT_TOPIC
 from service.runtime.quota_settings import QuotaSettings
 
 LOOPBACK = "127.0.0.1"
+
+LOG_FILE = "tapedeck.sqlite3"
+"""In DATA_DIR: the event log, unless DATABASE_URL names another place."""
 
 LONGEST_RETENTION_HOURS = 876_000
 """A hundred years: dates that far from now can be written."""
@@ -252,6 +256,7 @@ class ServiceSettings(QuotaSettings):
                 self.kafka.options()
             except BadConnection as error:
                 raise ValueError(as_set(str(error))) from None
+        check_no_log_left_behind(self.data_dir / LOG_FILE, self.log_url)
         return self
 
     @property
@@ -273,7 +278,7 @@ class ServiceSettings(QuotaSettings):
 
     @property
     def log_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir}/tapedeck.sqlite3"
+        return self.database_url or f"sqlite:///{self.data_dir / LOG_FILE}"
 
     @property
     def keys_path(self) -> Path:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.database.port import Place
-from adapters.keys import SCHEMA_VERSION, Key, KeyKind, KeyNotFound, KeyStore
+from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
 from adapters.sqlite_file import DatabaseTooNew
 from tests.places import REPOSITORY
 
@@ -177,7 +177,7 @@ def test_keys_outlive_the_process(store: KeyStore, place: Place) -> None:
 def test_the_schema_version_is_recorded_and_a_newer_one_is_not_touched(store: KeyStore, path: Path) -> None:
     store.close()
     database = sqlite3.connect(path)
-    assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert database.execute("PRAGMA user_version").fetchone() == (1,)
     database.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(DatabaseTooNew, match="version 99"):

@@ -1,17 +1,27 @@
 """What a version before this has kept in files, beside a log in PostgreSQL, is moved to the log."""
 
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from adapters.database.port import PostgresPlace
+from adapters.database.postgres import PostgresDatabase
 from adapters.keys import KeyKind, KeyStore
 from adapters.webhooks.deliveries import Endpoint, Message
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'
+"""
 
 
 @pytest.fixture
@@ -24,7 +34,7 @@ def new_place(database, file):
     return PostgresPlace(database, "tapedeck_moved", before=file)
 
 
-def test_keys_are_moved_once_and_those_revoked_later_stay_revoked(file, new_place):
+def test_keys_are_moved_once_and_those_revoked_later_stay_revoked(file, new_place, caplog):
     before = KeyStore(file, clock=lambda: NOW)
     new = before.create(KeyKind.SECRET, project_id="proj_1", name="NUL \x00 and \ue000")
     before.close()
@@ -38,6 +48,29 @@ def test_keys_are_moved_once_and_those_revoked_later_stay_revoked(file, new_plac
     assert again.authenticate(new.token, now=NOW) is None
     assert not file.exists()
     again.close()
+    (said,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert (said.message, said.file) == ("renamed without being moved: PostgreSQL has rows already", str(file))
+
+
+def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_it_moved(file, new_place):
+    before = KeyStore(file, clock=lambda: NOW)
+    new = before.create(KeyKind.SECRET, project_id="proj_1")
+    before.close()
+    first_steps = PostgresDatabase(new_place)
+    with ThreadPoolExecutor(2) as threads:
+        with first_steps.writing():  # both have found the file once they wait for this
+            starts = [threads.submit(KeyStore, new_place, clock=lambda: NOW) for _ in range(2)]
+            with psycopg.connect(new_place.url, autocommit=True) as asking:
+                while asking.execute(WAITING).fetchone() != (2,):
+                    time.sleep(0.01)
+        stores = [start.result() for start in starts]
+    for store in stores:
+        assert store.authenticate(new.token, now=NOW) == new.key
+        store.close()
+    first_steps.close()
+    assert [path.name for path in file.parent.glob("store.sqlite3*")] == ["store.sqlite3.moved"]
+    with closing(sqlite3.connect(file.with_name("store.sqlite3.moved"))) as moved:
+        assert moved.execute("SELECT count(*) FROM keys").fetchone() == (1,)
 
 
 def test_moved_deliveries_go_on_and_new_ones_come_after_them(tmp_path, file, new_place):

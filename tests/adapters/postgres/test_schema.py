@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from adapters.postgres.connections import connect
+from adapters.postgres.connections import ANSWER_SECONDS, connect
 from adapters.postgres.schema import bring_up_to_date, steps_done
 
 FIRST = "CREATE TABLE tapedeck.things (name text); INSERT INTO tapedeck.things VALUES ('first')"
@@ -46,6 +46,7 @@ def test_if_one_step_fails_none_is_done(database):
         with pytest.raises(psycopg.errors.UndefinedTable):
             bring_up_to_date(connection, "things", [FIRST, BROKEN])
         assert steps_done(connection, "things") == 0
+        assert connection.answer_seconds == ANSWER_SECONDS  # it is used again
         bring_up_to_date(connection, "things", [FIRST])
         assert things(connection) == ["first"]
 
