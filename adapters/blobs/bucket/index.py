@@ -152,13 +152,26 @@ class BucketIndex:
 
     def owner(self) -> str | None:
         """What the marker in the bucket must say."""
-        with self._file.reading() as reader:
-            row = reader.execute("SELECT value FROM about WHERE fact='owner'").fetchone()
-        return None if row is None else str(row[0])
+        return self._fact("owner")
 
     def set_owner(self, owner: str) -> None:
+        self._set_fact("owner", owner)
+
+    def is_marked(self) -> bool:
+        """Whether the marker has been seen in the bucket: since then it must be there."""
+        return self._fact("marked") is not None
+
+    def set_marked(self) -> None:
+        self._set_fact("marked", "yes")
+
+    def _fact(self, fact: str) -> str | None:
+        with self._file.reading() as reader:
+            row = reader.execute("SELECT value FROM about WHERE fact=?", (fact,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_fact(self, fact: str, value: str) -> None:
         with self._file.writing() as writer:
-            writer.execute("INSERT OR REPLACE INTO about VALUES ('owner', ?)", (owner,))
+            writer.execute("INSERT OR REPLACE INTO about VALUES (?,?)", (fact, value))
 
     def give_back(self) -> None:
         """Let the file shrink by what dropped keys have left of it."""

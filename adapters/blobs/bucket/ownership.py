@@ -10,9 +10,9 @@ MARKER = "owner"
 
 
 def claim(bucket: Bucket, index: BucketIndex) -> None:
-    """Prove that the bucket belongs to this index, or make it so if it belongs to none. Raises: StorageUnavailable."""
+    """Prove that the bucket belongs to this index, or make it so if both are new. Raises: StorageUnavailable."""
     found, mine = marker_in(bucket), index.owner()
-    if found is None and mine is not None and index.objects():
+    if found is None and index.is_marked():
         raise StorageUnavailable(
             f"{bucket} is without its marker: it is not where this data directory has stored its blobs, or it "
             "was emptied; `tapedeck blobs mend --take-over` takes it as it is"
@@ -26,6 +26,8 @@ def claim(bucket: Bucket, index: BucketIndex) -> None:
             f"{bucket} belongs to another data directory; if that is gone, `tapedeck blobs mend --take-over` makes it "
             "this one's"
         )
+    if not index.is_marked():
+        index.set_marked()
 
 
 def make_own(bucket: Bucket, index: BucketIndex) -> None:
@@ -33,6 +35,7 @@ def make_own(bucket: Bucket, index: BucketIndex) -> None:
     mine = index.owner() or str(uuid4())
     index.set_owner(mine)
     bucket.put(MARKER, mine.encode())
+    index.set_marked()
 
 
 def marker_in(bucket: Bucket) -> str | None:

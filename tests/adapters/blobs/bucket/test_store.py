@@ -187,12 +187,33 @@ async def test_two_services_can_have_a_bucket_with_a_prefix_each(bucket_url: str
         await store.close()
 
 
-async def test_a_bucket_that_was_emptied_is_not_taken_for_a_new_one(store: BucketBlobStore, objects: Path) -> None:
+@pytest.mark.parametrize("size_bytes", [0, 6, 400_000], ids=["nothing", "a small one", "a large one"])
+async def test_a_bucket_that_was_emptied_is_not_taken_for_a_new_one(
+    store: BucketBlobStore, objects: Path, size_bytes: int
+) -> None:
     store.recover()
-    await keys_of(store, [b"stored"])
+    if size_bytes:
+        await keys_of(store, [noise(size_bytes, 1)])
     (objects / "owner").unlink()
-    with pytest.raises(StorageUnavailable, match="is without its marker"):
-        store.recover()
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="is without its marker"):
+            store.recover()
+    assert not (objects / "owner").exists()
+
+
+async def test_a_wrong_prefix_is_not_taken_for_a_new_bucket(bucket_url: str, tmp_path: Path) -> None:
+    mine = opened(bucket_url, tmp_path / "bucket")
+    mine.recover()
+    blob = mine.put_bytes(PREFIX, b"from a worker")
+    await mine.close()
+    mistaken = opened(bucket_url.replace("/tapes", "/tape"), tmp_path / "bucket")
+    with pytest.raises(StorageUnavailable, match="/tape is without its marker: it is not where this data directory"):
+        mistaken.recover()
+    await mistaken.close()
+    mine = opened(bucket_url, tmp_path / "bucket")
+    mine.recover()
+    assert await whole(mine, blob.key) == b"from a worker"
+    await mine.close()
 
 
 # --- an index and a bucket of different age
