@@ -30,6 +30,15 @@ def claim(bucket: Bucket, index: BucketIndex) -> None:
         index.set_marked()
 
 
+def check_own(bucket: Bucket, index: BucketIndex) -> None:
+    """Refuse if the marker is not this index's: another data directory may have taken over. Raises: StorageUnavailable.
+
+    Clients read what is raised here, so it does not name the bucket.
+    """
+    if marker_in(bucket) != index.owner():
+        raise StorageUnavailable("its bucket no longer belongs to this data directory, so nothing in it is deleted")
+
+
 def make_own(bucket: Bucket, index: BucketIndex) -> None:
     """Make the bucket this index's, whoever had it."""
     mine = index.owner() or str(uuid4())

@@ -12,6 +12,7 @@ from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex, ObjectStanding
 from adapters.blobs.bucket.keeping import new_name
 from adapters.blobs.bucket.object_format import MOST_BODIES, MOST_BYTES, Body, DamagedObject, laid_out, parts_in
+from adapters.blobs.bucket.ownership import check_own
 from adapters.blobs.port import BlobNotFound
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class ObjectSpace:
         self._unreadable: set[str] = set()
 
     def remove_dead(self) -> None:
-        """Nothing dead is in the bucket any more when this returns."""
+        """Nothing dead is in the bucket any more when this returns. Only for the bucket's owner."""
+        check_own(self._bucket, self._index)
         self._delete_doomed()
         while objects := [each for each in self._index.with_dead_blobs() if each.name not in self._unreadable]:
             empty = [each.name for each in objects if not each.live_blobs]

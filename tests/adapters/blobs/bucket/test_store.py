@@ -216,6 +216,26 @@ async def test_a_wrong_prefix_is_not_taken_for_a_new_bucket(bucket_url: str, tmp
     await mine.close()
 
 
+async def test_after_a_take_over_the_former_owner_deletes_nothing(
+    store: BucketBlobStore, bucket_url: str, tmp_path: Path
+) -> None:
+    store.recover()
+    bodies = [noise(3_000, number) for number in range(3)]
+    await kept_together(store, bodies)
+    await store.delete((await keys_of(store, bodies[:1]))[0])
+    keys = [*(await keys_of(store, bodies[1:])), store.put_bytes(PREFIX, b"from a worker").key]
+
+    another = opened(bucket_url, tmp_path / "new")
+    list(another.mend(take_over=True))
+    with pytest.raises(StorageUnavailable, match="no longer belongs to this data directory, so nothing in it is"):
+        await store.erase_keys([keys[0], keys[2]])
+    for reader in (another, store):
+        assert [await whole(reader, key) for key in keys] == [*bodies[1:], b"from a worker"]
+    await another.erase(PREFIX)
+    assert list(another.keys()) == []
+    await another.close()
+
+
 # --- an index and a bucket of different age
 
 
