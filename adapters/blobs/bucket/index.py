@@ -84,11 +84,14 @@ class BucketIndex:
             query = f"SELECT name, size_bytes, blobs, live_blobs, live_bytes FROM objects {condition}"  # noqa: S608
             return [ObjectStanding(*row) for row in reader.execute(query)]
 
-    def live_in(self, name: str) -> set[str]:
-        """The keys of the blobs for which this object is needed."""
+    def live_in(self, name: str) -> dict[str, Place]:
+        """The blobs for which this object is needed, by their keys, in their order there."""
         with self._file.reading() as reader:
-            query = "SELECT key FROM blobs WHERE object=(SELECT id FROM objects WHERE name=?)"
-            return {key for (key,) in reader.execute(query, (name,))}
+            query = (
+                "SELECT key, offset, size_bytes FROM blobs WHERE object=(SELECT id FROM objects WHERE name=?)"
+                " ORDER BY offset"
+            )
+            return {key: Place(name, offset, size_bytes) for key, offset, size_bytes in reader.execute(query, (name,))}
 
     def add(self, name: str, size_bytes: int, parts: Sequence[Part]) -> None:
         """Index an object. A key that is already here keeps its place; its second copy is dead from the beginning."""

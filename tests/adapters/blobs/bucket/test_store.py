@@ -1,7 +1,7 @@
 """A bucket keeps the contract, and what only a bucket can be asked: shared objects, and bytes that are gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.bucket.object_format import parts_in
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore, StorageUnavailable
@@ -160,6 +161,64 @@ async def test_erasing_many_at_once_by_many_callers_leaves_nothing_of_any(
     assert [await whole(store, key) for key in keys[50:]] == bodies[50:]
     (left,) = shared_objects(objects)
     assert not any(body in left.read_bytes() for body in bodies[:50])
+
+
+# --- damaged objects
+
+
+def table_destroyed(content: bytes, keys: Sequence[str]) -> bytes:
+    return bytes(16) + content[16:]
+
+
+def last_key_not_in_the_table(content: bytes, keys: Sequence[str]) -> bytes:
+    return content.replace(keys[-1].encode(), keys[-1][:-4].encode() + b"none")
+
+
+@pytest.mark.parametrize("damage", [table_destroyed, last_key_not_in_the_table])
+async def test_from_a_damaged_object_what_is_erased_goes_and_the_rest_is_rescued(
+    store: BucketBlobStore,
+    s3: S3Server,
+    bucket_url: str,
+    objects: Path,
+    damage: Callable[[bytes, Sequence[str]], bytes],
+) -> None:
+    bodies = [noise(3_000, number) for number in range(4)]
+    await kept_together(store, bodies)
+    keys = await keys_of(store, bodies)
+    (path,) = shared_objects(objects)
+    path.write_bytes(damage(path.read_bytes(), keys))
+    await store.erase_keys(keys[:2])
+    assert not any(s3.contains(bucket_url, body) for body in bodies[:2])
+    assert [await whole(store, key) for key in keys[2:]] == bodies[2:]
+    (path,) = shared_objects(objects)
+    assert [part.key for part in parts_in(path.read_bytes())] == keys[2:]
+
+
+async def test_a_damaged_object_in_which_nothing_is_live_is_deleted(store: BucketBlobStore, objects: Path) -> None:
+    await kept_together(store, [noise(3_000, number) for number in range(4)])
+    (path,) = shared_objects(objects)
+    path.write_bytes(bytes(100) + noise(3_000, 3))
+    with pytest.raises(StorageUnavailable):
+        await store.delete((await keys_of(store, [noise(3_000, 0)]))[0])
+    await store.erase(PREFIX)
+    assert shared_objects(objects) == []
+
+
+async def test_while_an_object_lacks_a_body_that_is_needed_erasing_fails_rather_than_lose_it_or_leave_the_others(
+    store: BucketBlobStore, s3: S3Server, bucket_url: str, objects: Path
+) -> None:
+    bodies = [noise(3_000, number) for number in range(4)]
+    await kept_together(store, bodies)
+    keys = await keys_of(store, bodies)
+    (path,) = shared_objects(objects)
+    path.write_bytes(path.read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="lacks some of what is still needed"):
+            await store.erase_keys(keys[:1])
+    assert await whole(store, keys[2]) == bodies[2]
+    await store.erase_keys(keys[3:])
+    assert not any(s3.contains(bucket_url, part) for part in (bodies[0], bodies[3][:-1]))
+    assert [await whole(store, key) for key in keys[1:3]] == bodies[1:3]
 
 
 # --- whose the bucket is
