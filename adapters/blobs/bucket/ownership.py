@@ -11,6 +11,7 @@ MARKER = "owner"
 
 def claim(bucket: Bucket, index: BucketIndex) -> None:
     """Prove that the bucket belongs to this index, or make it so if both are new. Raises: StorageUnavailable."""
+    _check_deletes(bucket)
     found, mine = marker_in(bucket), index.owner()
     if found is None and index.is_marked():
         raise StorageUnavailable(
@@ -40,7 +41,8 @@ def check_own(bucket: Bucket, index: BucketIndex) -> None:
 
 
 def make_own(bucket: Bucket, index: BucketIndex) -> None:
-    """Make the bucket this index's, whoever had it."""
+    """Make the bucket this index's, whoever had it. Raises: StorageUnavailable."""
+    _check_deletes(bucket)
     mine = index.owner() or str(uuid4())
     index.set_owner(mine)
     bucket.put(MARKER, mine.encode())
@@ -53,3 +55,11 @@ def marker_in(bucket: Bucket) -> str | None:
         return bucket.whole(MARKER).decode(errors="replace")
     except BlobNotFound:
         return None
+
+
+def _check_deletes(bucket: Bucket) -> None:
+    if bucket.keeps_versions():
+        raise StorageUnavailable(
+            f"{bucket} keeps old versions, so what is deleted would stay there; suspend its versioning, and delete the "
+            "versions that it has"
+        )

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 
 from adapters.blobs.bucket.address import BucketAddress
 from adapters.blobs.bucket.arrival import LARGE, BucketArrival, name_of
-from adapters.blobs.bucket.bucket import Bucket
+from adapters.blobs.bucket.bucket import PROBES, Bucket
 from adapters.blobs.bucket.index import BucketIndex, Place
 from adapters.blobs.bucket.keeping import ObjectKeeper
 from adapters.blobs.bucket.ownership import check_own, claim, make_own, marker_in
@@ -41,9 +41,6 @@ from adapters.blobs.threads import Threads
 from adapters.durable_files import Directories
 
 logger = logging.getLogger(__name__)
-
-PROBES = "probes"
-"""The folder of the objects that prove that the bucket can be written."""
 
 _THREADS = 16
 
