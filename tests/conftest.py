@@ -195,10 +195,15 @@ def bucket_url(s3: S3Server, s3_credentials: None) -> str:
     return f"{s3.new_bucket()}/tapes?endpoint={s3.endpoint}"
 
 
-def open_s3(folder: Path, *, certificate: Path | None = None, key: Path | None = None) -> S3Server:
-    """Skips the test where the server cannot run; in CI nothing is left out. With a certificate it speaks TLS."""
+def open_s3(
+    folder: Path, *, certificate: Path | None = None, key: Path | None = None, versions: Path | None = None
+) -> S3Server:
+    """Skips the test where the server cannot run; in CI nothing is left out. With a certificate it speaks TLS.
+
+    `versions`: where its buckets keep what is deleted.
+    """
     try:
-        return S3Server(folder, certificate=certificate, key=key)
+        return S3Server(folder, certificate=certificate, key=key, versions=versions)
     except NoS3 as missing:
         skip_outside_ci(f"needs a real S3 server: {missing}")
         raise

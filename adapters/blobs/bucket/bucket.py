@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import (
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
+
+PROBES = "probes"
+"""The folder of the objects that prove that the bucket can be written."""
 
 PART_BYTES = 5 * 1024 * 1024
 """A larger file is sent in parts of this size, the least that S3 takes: memory holds few of them."""
@@ -94,10 +98,12 @@ class Bucket:
             return False
         return True
 
-    def keeps_versions(self, name: str) -> bool:
-        """Whether the bucket keeps what is deleted: an object that is written then gets a version. It stays."""
+    def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is deleted: what is written then gets a version."""
+        name = f"{PROBES}/{uuid4()}"
         with self._errors():
             version = obstore.put(self._store, name, b"", use_multipart=False)["version"]
+        self.delete([name])
         return version not in (None, "null")
 
     def read(self, name: str, start: int, length: int, *, key: str) -> bytes:

@@ -84,11 +84,14 @@ class BucketIndex:
             query = f"SELECT name, size_bytes, blobs, live_blobs, live_bytes FROM objects {condition}"  # noqa: S608
             return [ObjectStanding(*row) for row in reader.execute(query)]
 
-    def live_in(self, name: str) -> set[str]:
-        """The keys of the blobs for which this object is needed."""
+    def live_in(self, name: str) -> dict[str, Place]:
+        """The blobs for which this object is needed, by their keys, in their order there."""
         with self._file.reading() as reader:
-            query = "SELECT key FROM blobs WHERE object=(SELECT id FROM objects WHERE name=?)"
-            return {key for (key,) in reader.execute(query, (name,))}
+            query = (
+                "SELECT key, offset, size_bytes FROM blobs WHERE object=(SELECT id FROM objects WHERE name=?)"
+                " ORDER BY offset"
+            )
+            return {key: Place(name, offset, size_bytes) for key, offset, size_bytes in reader.execute(query, (name,))}
 
     def add(self, name: str, size_bytes: int, parts: Sequence[Part]) -> None:
         """Index an object. A key that is already here keeps its place; its second copy is dead from the beginning."""
@@ -152,13 +155,26 @@ class BucketIndex:
 
     def owner(self) -> str | None:
         """What the marker in the bucket must say."""
-        with self._file.reading() as reader:
-            row = reader.execute("SELECT value FROM about WHERE fact='owner'").fetchone()
-        return None if row is None else str(row[0])
+        return self._fact("owner")
 
     def set_owner(self, owner: str) -> None:
+        self._set_fact("owner", owner)
+
+    def is_marked(self) -> bool:
+        """Whether the marker has been seen in the bucket: since then it must be there."""
+        return self._fact("marked") is not None
+
+    def set_marked(self) -> None:
+        self._set_fact("marked", "yes")
+
+    def _fact(self, fact: str) -> str | None:
+        with self._file.reading() as reader:
+            row = reader.execute("SELECT value FROM about WHERE fact=?", (fact,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_fact(self, fact: str, value: str) -> None:
         with self._file.writing() as writer:
-            writer.execute("INSERT OR REPLACE INTO about VALUES ('owner', ?)", (owner,))
+            writer.execute("INSERT OR REPLACE INTO about VALUES (?,?)", (fact, value))
 
     def give_back(self) -> None:
         """Let the file shrink by what dropped keys have left of it."""

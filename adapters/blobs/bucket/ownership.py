@@ -10,9 +10,10 @@ MARKER = "owner"
 
 
 def claim(bucket: Bucket, index: BucketIndex) -> None:
-    """Prove that the bucket belongs to this index, or make it so if it belongs to none. Raises: StorageUnavailable."""
+    """Prove that the bucket belongs to this index, or make it so if both are new. Raises: StorageUnavailable."""
+    _check_deletes(bucket)
     found, mine = marker_in(bucket), index.owner()
-    if found is None and mine is not None and index.objects():
+    if found is None and index.is_marked():
         raise StorageUnavailable(
             f"{bucket} is without its marker: it is not where this data directory has stored its blobs, or it "
             "was emptied; `tapedeck blobs mend --take-over` takes it as it is"
@@ -26,13 +27,26 @@ def claim(bucket: Bucket, index: BucketIndex) -> None:
             f"{bucket} belongs to another data directory; if that is gone, `tapedeck blobs mend --take-over` makes it "
             "this one's"
         )
+    if not index.is_marked():
+        index.set_marked()
+
+
+def check_own(bucket: Bucket, index: BucketIndex) -> None:
+    """Refuse if the marker is not this index's: another data directory may have taken over. Raises: StorageUnavailable.
+
+    Clients read what is raised here, so it does not name the bucket.
+    """
+    if marker_in(bucket) != index.owner():
+        raise StorageUnavailable("its bucket no longer belongs to this data directory, so nothing in it is deleted")
 
 
 def make_own(bucket: Bucket, index: BucketIndex) -> None:
-    """Make the bucket this index's, whoever had it."""
+    """Make the bucket this index's, whoever had it. Raises: StorageUnavailable."""
+    _check_deletes(bucket)
     mine = index.owner() or str(uuid4())
     index.set_owner(mine)
     bucket.put(MARKER, mine.encode())
+    index.set_marked()
 
 
 def marker_in(bucket: Bucket) -> str | None:
@@ -41,3 +55,11 @@ def marker_in(bucket: Bucket) -> str | None:
         return bucket.whole(MARKER).decode(errors="replace")
     except BlobNotFound:
         return None
+
+
+def _check_deletes(bucket: Bucket) -> None:
+    if bucket.keeps_versions():
+        raise StorageUnavailable(
+            f"{bucket} keeps old versions, so what is deleted would stay there; suspend its versioning, and delete the "
+            "versions that it has"
+        )

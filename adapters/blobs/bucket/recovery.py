@@ -1,7 +1,8 @@
 """Compares the index with the bucket, which may differ after a crash, or if one of them was restored from a backup.
 
 An object that the index does not know is indexed: it may hold what was acknowledged after the backup was made. One that
-the bucket does not have is forgotten. What the log does not refer to goes when its recording is erased.
+the bucket does not have is forgotten. What the log does not refer to goes when its recording is erased; it stays if
+that has been erased already, for the log is not asked here.
 """
 
 from collections.abc import Iterator

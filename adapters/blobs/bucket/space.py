@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex, ObjectStanding
 from adapters.blobs.bucket.keeping import new_name
-from adapters.blobs.bucket.object_format import MOST_BODIES, MOST_BYTES, Body, DamagedObject, laid_out, parts_in
-from adapters.blobs.port import BlobNotFound
+from adapters.blobs.bucket.object_format import (
+    MOST_BODIES,
+    MOST_BYTES,
+    Body,
+    DamagedObject,
+    checksum_of,
+    laid_out,
+    parts_in,
+)
+from adapters.blobs.bucket.ownership import check_own
+from adapters.blobs.port import BlobNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -33,58 +42,74 @@ class ObjectSpace:
     def __init__(self, bucket: Bucket, index: BucketIndex) -> None:
         self._bucket = bucket
         self._index = index
-        self._unreadable: set[str] = set()
 
     def remove_dead(self) -> None:
-        """Nothing dead is in the bucket any more when this returns."""
+        """Nothing dead is in the bucket any more when this returns. Only for the bucket's owner.
+
+        If an object lacks a body that is live, it is left as it is, the others are done, and this raises.
+        """
+        check_own(self._bucket, self._index)
         self._delete_doomed()
-        while objects := [each for each in self._index.with_dead_blobs() if each.name not in self._unreadable]:
+        lacking: set[str] = set()
+        while objects := [
+            each for each in self._index.with_dead_blobs() if not each.live_blobs or each.name not in lacking
+        ]:
             empty = [each.name for each in objects if not each.live_blobs]
             self._index.doom(empty, may_still_arrive=False)
             self._delete_doomed()
             for some in _together([each for each in objects if each.live_blobs]):
-                self._move([each.name for each in some])
+                lacking |= self._move([each.name for each in some])
         self._index.give_back()
+        if lacking:
+            raise StorageUnavailable("an object in its bucket lacks some of what is still needed, so nothing leaves it")
 
     def _delete_doomed(self) -> None:
         if doomed := self._index.doomed():
             self._bucket.delete(doomed)
             self._index.deleted(doomed)
 
-    def _move(self, names: Sequence[str]) -> None:
-        """Copy what is live in these objects to a new one, as it is: the checksums stay those of the bodies sent."""
+    def _move(self, names: Sequence[str]) -> set[str]:
+        """Copy what is live in these objects to a new one, as it is: the checksums stay those of the bodies sent.
+
+        Returns those that lack some of it, which are left as they are.
+        """
         bodies: list[Body] = []
         moved = []
+        lacking = set()
         for name in names:
             try:
-                live = list(self._live(name))
+                live = self._live(name)
             except BlobNotFound:
                 lost = self._index.forget([name])
                 logger.warning("an object is missing in the bucket", extra={"object": name, "blobs": lost})
             except DamagedObject:
-                self._unreadable.add(name)
-                logger.warning("an object is damaged; it is left alone", extra={"object": name})
+                lacking.add(name)
+                logger.warning("an object lacks blobs that are needed; it is left as it is", extra={"object": name})
             else:
                 bodies += live
                 moved.append(name)
         if not moved:
-            return
+            return lacking
         new = new_name()
         content, parts = laid_out(bodies)
         self._index.doom([new], may_still_arrive=True)  # until it is in the index, it is nobody's
         self._bucket.put(new, content)
         self._index.replace(moved, new, len(content), parts)
         self._delete_doomed()
+        return lacking
 
-    def _live(self, name: str) -> Iterator[Body]:
+    def _live(self, name: str) -> list[Body]:
+        """Found by the index: a damaged table loses nothing. Raises: DamagedObject if a body is not all there."""
         content = self._bucket.whole(name)
-        live = self._index.live_in(name)
-        for part in parts_in(content):
-            if part.key in live:
-                body = content[part.offset : part.offset + part.size_bytes]
-                if len(body) != part.size_bytes:
-                    raise DamagedObject
-                yield Body(part.key, [body], part.size_bytes, part.checksum)
+        checksums = _checksums(name, content)
+        bodies = []
+        for key, place in self._index.live_in(name).items():
+            body = content[place.offset : place.offset + place.size_bytes]
+            if len(body) != place.size_bytes:
+                raise DamagedObject
+            checksum = checksums.get(key)
+            bodies.append(Body(key, [body], len(body), checksum_of([body]) if checksum is None else checksum))
+        return bodies
 
     def usage(self) -> SharedUsage:
         objects = self._index.objects()
@@ -95,6 +120,15 @@ class ObjectSpace:
             dead_bytes=stored_bytes - live_bytes,
             stored_bytes=stored_bytes,
         )
+
+
+def _checksums(name: str, content: bytes) -> dict[str, int]:
+    """What the object's table says, by key. If it cannot be read, the digests in the keys still prove the bodies."""
+    try:
+        return {part.key: part.checksum for part in parts_in(content)}
+    except DamagedObject:
+        logger.warning("an object's table is damaged; its blobs are moved by the index", extra={"object": name})
+        return {}
 
 
 def _together(objects: Sequence[ObjectStanding]) -> Iterator[list[ObjectStanding]]:

@@ -19,10 +19,10 @@ from typing import BinaryIO, cast
 
 from adapters.blobs.bucket.address import BucketAddress
 from adapters.blobs.bucket.arrival import LARGE, BucketArrival, name_of
-from adapters.blobs.bucket.bucket import Bucket
+from adapters.blobs.bucket.bucket import PROBES, Bucket
 from adapters.blobs.bucket.index import BucketIndex, Place
 from adapters.blobs.bucket.keeping import ObjectKeeper
-from adapters.blobs.bucket.ownership import claim, make_own, marker_in
+from adapters.blobs.bucket.ownership import check_own, claim, make_own, marker_in
 from adapters.blobs.bucket.reading import BLOCK_BYTES, BlobInBucket
 from adapters.blobs.bucket.recovery import Difference, described, reconcile
 from adapters.blobs.bucket.space import ObjectSpace, SharedUsage
@@ -41,9 +41,6 @@ from adapters.blobs.threads import Threads
 from adapters.durable_files import Directories
 
 logger = logging.getLogger(__name__)
-
-PROBES = "probes"
-"""The folder of the objects that prove that the bucket can be written."""
 
 _THREADS = 16
 
@@ -168,6 +165,7 @@ class BucketBlobStore:
     async def _erase(self, keys: Sequence[str]) -> None:
         """Waits also for what others have asked to be erased before: those that ask together pay once."""
         self._check_open()
+        await self._threads.run(check_own, self._bucket, self._index)
         await self._threads.run(self._index.drop, keys)
         await self._threads.run(self._bucket.delete, [name_of(key) for key in keys])
         loop = asyncio.get_running_loop()

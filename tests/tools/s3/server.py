@@ -1,5 +1,6 @@
 """One S3 server in a folder, on a free loopback port; can be stopped, killed, held and started again."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -22,13 +23,24 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_
 class S3Server:
     """`start` it, `stop` or `kill` it, `start` it again: same port, same data. Ends only its own child process."""
 
-    def __init__(self, folder: Path, *, certificate: Path | None = None, key: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        versions: Path | None = None,
+    ) -> None:
+        """`versions`: a folder, outside of `folder`, in which new buckets keep the old versions of their objects."""
         self._folder = folder
+        self._versions = versions
         self._program = program()
         self._tls = ["--cert", str(certificate), "--key", str(key)] if certificate and key else []
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.buckets.mkdir(parents=True, exist_ok=True)
+        if versions:
+            versions.mkdir(parents=True, exist_ok=True)
 
     @property
     def is_running(self) -> bool:
@@ -47,6 +59,10 @@ class S3Server:
         """An empty bucket of a new name; returns `s3://BUCKET`."""
         name = f"bucket-{uuid4().hex[:12]}"
         (self.buckets / name).mkdir()
+        if self._versions:
+            os.setxattr(
+                self.buckets / name, "user.versioning", b"\x01"
+            )  # where the server notes that a bucket has them
         return f"s3://{name}"
 
     def files_of(self, url: str) -> Path:
@@ -61,9 +77,10 @@ class S3Server:
         """Start it and wait until it answers."""
         command = [str(self._program), "--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION]
         command += ["--port", f"127.0.0.1:{self.port}", "--keep-alive", "--quiet", *self._tls]
+        versioning = ["--versioning-dir", str(self._versions)] if self._versions else []
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "posix", str(self.buckets)],
+                [*command, "posix", *versioning, str(self.buckets)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -172,6 +172,24 @@ async def test_wrong_credentials_are_said_to_be_so_and_no_blob_is_said_to_be_mis
     await store.close()
 
 
+async def test_a_bucket_that_keeps_what_is_deleted_is_refused(s3_credentials: None, tmp_path: Path) -> None:
+    server = open_s3(tmp_path / "s3", versions=tmp_path / "versions").start()
+    try:
+        url = f"{server.new_bucket()}?endpoint={server.endpoint}"
+        store = opened(url, tmp_path)
+        for attempt in (
+            store.recover,
+            lambda: list(store.mend(take_over=False)),
+            lambda: list(store.mend(take_over=True)),
+        ):
+            with pytest.raises(StorageUnavailable, match=r"s3://bucket-\w+ keeps old versions"):
+                attempt()
+        assert not (server.files_of(url) / "owner").exists()
+        await store.close()
+    finally:
+        server.kill()
+
+
 async def test_over_tls_the_bucket_is_used_if_its_certificate_is_trusted_and_only_then(
     certificates: Certificates, tmp_path: Path, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

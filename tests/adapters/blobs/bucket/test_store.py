@@ -1,7 +1,7 @@
 """A bucket keeps the contract, and what only a bucket can be asked: shared objects, and bytes that are gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.bucket.object_format import parts_in
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore, StorageUnavailable
@@ -162,6 +163,64 @@ async def test_erasing_many_at_once_by_many_callers_leaves_nothing_of_any(
     assert not any(body in left.read_bytes() for body in bodies[:50])
 
 
+# --- damaged objects
+
+
+def table_destroyed(content: bytes, keys: Sequence[str]) -> bytes:
+    return bytes(16) + content[16:]
+
+
+def last_key_not_in_the_table(content: bytes, keys: Sequence[str]) -> bytes:
+    return content.replace(keys[-1].encode(), keys[-1][:-4].encode() + b"none")
+
+
+@pytest.mark.parametrize("damage", [table_destroyed, last_key_not_in_the_table])
+async def test_from_a_damaged_object_what_is_erased_goes_and_the_rest_is_rescued(
+    store: BucketBlobStore,
+    s3: S3Server,
+    bucket_url: str,
+    objects: Path,
+    damage: Callable[[bytes, Sequence[str]], bytes],
+) -> None:
+    bodies = [noise(3_000, number) for number in range(4)]
+    await kept_together(store, bodies)
+    keys = await keys_of(store, bodies)
+    (path,) = shared_objects(objects)
+    path.write_bytes(damage(path.read_bytes(), keys))
+    await store.erase_keys(keys[:2])
+    assert not any(s3.contains(bucket_url, body) for body in bodies[:2])
+    assert [await whole(store, key) for key in keys[2:]] == bodies[2:]
+    (path,) = shared_objects(objects)
+    assert [part.key for part in parts_in(path.read_bytes())] == keys[2:]
+
+
+async def test_a_damaged_object_in_which_nothing_is_live_is_deleted(store: BucketBlobStore, objects: Path) -> None:
+    await kept_together(store, [noise(3_000, number) for number in range(4)])
+    (path,) = shared_objects(objects)
+    path.write_bytes(bytes(100) + noise(3_000, 3))
+    with pytest.raises(StorageUnavailable):
+        await store.delete((await keys_of(store, [noise(3_000, 0)]))[0])
+    await store.erase(PREFIX)
+    assert shared_objects(objects) == []
+
+
+async def test_while_an_object_lacks_a_body_that_is_needed_erasing_fails_rather_than_lose_it_or_leave_the_others(
+    store: BucketBlobStore, s3: S3Server, bucket_url: str, objects: Path
+) -> None:
+    bodies = [noise(3_000, number) for number in range(4)]
+    await kept_together(store, bodies)
+    keys = await keys_of(store, bodies)
+    (path,) = shared_objects(objects)
+    path.write_bytes(path.read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="lacks some of what is still needed"):
+            await store.erase_keys(keys[:1])
+    assert await whole(store, keys[2]) == bodies[2]
+    await store.erase_keys(keys[3:])
+    assert not any(s3.contains(bucket_url, part) for part in (bodies[0], bodies[3][:-1]))
+    assert [await whole(store, key) for key in keys[1:3]] == bodies[1:3]
+
+
 # --- whose the bucket is
 
 
@@ -187,12 +246,53 @@ async def test_two_services_can_have_a_bucket_with_a_prefix_each(bucket_url: str
         await store.close()
 
 
-async def test_a_bucket_that_was_emptied_is_not_taken_for_a_new_one(store: BucketBlobStore, objects: Path) -> None:
+@pytest.mark.parametrize("size_bytes", [0, 6, 400_000], ids=["nothing", "a small one", "a large one"])
+async def test_a_bucket_that_was_emptied_is_not_taken_for_a_new_one(
+    store: BucketBlobStore, objects: Path, size_bytes: int
+) -> None:
     store.recover()
-    await keys_of(store, [b"stored"])
+    if size_bytes:
+        await keys_of(store, [noise(size_bytes, 1)])
     (objects / "owner").unlink()
-    with pytest.raises(StorageUnavailable, match="is without its marker"):
-        store.recover()
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match="is without its marker"):
+            store.recover()
+    assert not (objects / "owner").exists()
+
+
+async def test_a_wrong_prefix_is_not_taken_for_a_new_bucket(bucket_url: str, tmp_path: Path) -> None:
+    mine = opened(bucket_url, tmp_path / "bucket")
+    mine.recover()
+    blob = mine.put_bytes(PREFIX, b"from a worker")
+    await mine.close()
+    mistaken = opened(bucket_url.replace("/tapes", "/tape"), tmp_path / "bucket")
+    with pytest.raises(StorageUnavailable, match="/tape is without its marker: it is not where this data directory"):
+        mistaken.recover()
+    await mistaken.close()
+    mine = opened(bucket_url, tmp_path / "bucket")
+    mine.recover()
+    assert await whole(mine, blob.key) == b"from a worker"
+    await mine.close()
+
+
+async def test_after_a_take_over_the_former_owner_deletes_nothing(
+    store: BucketBlobStore, bucket_url: str, tmp_path: Path
+) -> None:
+    store.recover()
+    bodies = [noise(3_000, number) for number in range(3)]
+    await kept_together(store, bodies)
+    await store.delete((await keys_of(store, bodies[:1]))[0])
+    keys = [*(await keys_of(store, bodies[1:])), store.put_bytes(PREFIX, b"from a worker").key]
+
+    another = opened(bucket_url, tmp_path / "new")
+    list(another.mend(take_over=True))
+    with pytest.raises(StorageUnavailable, match="no longer belongs to this data directory, so nothing in it is"):
+        await store.erase_keys([keys[0], keys[2]])
+    for reader in (another, store):
+        assert [await whole(reader, key) for key in keys] == [*bodies[1:], b"from a worker"]
+    await another.erase(PREFIX)
+    assert list(another.keys()) == []
+    await another.close()
 
 
 # --- an index and a bucket of different age
