@@ -17,14 +17,19 @@ from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
+from adapters.view_schema import view_schema
 from domain.events import LoggedEvent, NoteOrderEvent, RecordingDeleted
 from domain.note_order import NoteOrder, evolve_order
 
 SCHEMA_VERSION = 1
-"""Increase this with every change to the tables, to `NoteOrder`, or to what `evolve_order` makes of an event."""
+"""Increase this with every change to the tables, or to what `evolve_order` makes of an event. A change to the fields of
+`NoteOrder` is noticed without it."""
 
 _LIVE, _NEXT = "", "_next"
 _ORDER = TypeAdapter(NoteOrder)
+
+SCHEMA = view_schema(SCHEMA_VERSION, _ORDER)
+"""What rows are made of: with the version, an order's own fields."""
 
 ReadEvents = Callable[[int], Sequence[RecordedEvent]]
 """Returns the next events after a position, in order; none at the end."""
@@ -84,7 +89,7 @@ class NoteOrderStore:
         with self._database.writing(patient=True) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)")
             row = tables.execute("SELECT schema FROM reflects").fetchone()
-            if row is None or row[0] != SCHEMA_VERSION:
+            if row is None or row[0] != SCHEMA:
                 _begin_anew(tables)
 
     @property
@@ -166,7 +171,7 @@ def _begin_anew(tables: Tables) -> None:
     _create_tables(tables, _LIVE)
     _create_indexes(tables)
     tables.execute("DELETE FROM reflects")
-    tables.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
+    tables.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA,))
 
 
 _TABLES = {

@@ -5,11 +5,11 @@ not wait until it is on disk, and a view with another schema version is emptied 
 """
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from itertools import groupby
-from json import dumps
 from operator import attrgetter
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from adapters.database.log_identity import is_of_log
 from adapters.database.opening import open_database
@@ -17,6 +17,7 @@ from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
 from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
+from adapters.view_schema import view_schema
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
 
@@ -24,9 +25,7 @@ SCHEMA_VERSION = 4
 """Increase this with every change to the columns, to what `status_of` returns, or to what `evolve_summary` makes of an
 event. A change to the summary's fields is noticed without it, and so is one to their schema's words."""
 
-_FIELDS = sha256(dumps(RecordingSummary.model_json_schema(), sort_keys=True).encode()).digest()
-
-SCHEMA = SCHEMA_VERSION << 40 | int.from_bytes(_FIELDS[:5])
+SCHEMA = view_schema(SCHEMA_VERSION, TypeAdapter(RecordingSummary))
 """What rows are made of: with the version, the summary's own fields."""
 
 _LIVE, _NEXT = "summaries", "summaries_next"

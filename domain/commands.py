@@ -175,7 +175,8 @@ class EditNote(Command):
     """The blob is already durable; this makes it the recording's note. The fields are those of the event.
 
     `seen`: the versions of the note (`Recording.note_version`) that the author may have seen, one of which must be
-    there still; None for any.
+    there still; None for any. `unlike`: the versions that must not be there; None for any. `draft`: the version of the
+    writer's own note that the words' sources were looked up in, which must be the one that there is; None for any.
     """
 
     blob_key: str
@@ -184,6 +185,8 @@ class EditNote(Command):
     author: str
     key_id: str
     seen: frozenset[str] | None = None
+    unlike: frozenset[str] | None = frozenset()
+    draft: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

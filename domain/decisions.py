@@ -63,7 +63,7 @@ from domain.events import (
     TranscriptionRequested,
 )
 from domain.languages import primary_language
-from domain.recording import Phase, Recording
+from domain.recording import Phase, Recording, version_of_note
 
 Events = list[RecordingEvent]
 
@@ -92,7 +92,7 @@ def _facts(command: Command) -> dict[str, Any]:
     return {name: getattr(command, name) for name in names}
 
 
-_ONLY_DECIDE = ("edition", "most_bytes", "seen")
+_ONLY_DECIDE = ("edition", "most_bytes", "seen", "unlike", "draft")
 _NAMES: dict[type[Command], tuple[str, ...]] = {}
 """The names of each command's fields, which are looked up once."""
 
@@ -393,16 +393,20 @@ def _unless_ended(recording: Recording, stage: Stage) -> Events:
 
 def edit_note(recording: Recording, command: EditNote) -> Events:
     """Replace the words of the note. The same words of the same author right after themselves change nothing, whatever
-    their author had seen before.
+    their author had seen before, unless their author wanted no such version there.
 
     Raises: NoNote; NoteChanged; EditedTooOften.
     """
     if recording.note is None:
         raise NoNote
+    if command.unlike is None or recording.note_version in command.unlike:
+        raise NoteChanged(recording.note_version)
     last = recording.last_edit
     if last is not None and (last.sha256, last.author) == (command.sha256, command.author):
         return []
     if command.seen is not None and recording.note_version not in command.seen:
+        raise NoteChanged(recording.note_version)
+    if command.draft is not None and version_of_note(recording.note) != command.draft:
         raise NoteChanged(recording.note_version)
     if recording.edit_count >= MOST_EDITS:
         raise EditedTooOften(recording.edit_count)

@@ -21,7 +21,7 @@ MOST_CITATIONS = 8
 """Of one statement."""
 
 FEWEST_WORDS = 3
-"""Of a quote that is not in the line that it names. "No" is said everywhere."""
+"""Of a quote that is not wholly in the line that it names. "No" is said everywhere."""
 
 _LINE_NUMBER = re.compile(r"\s*\[?(\d{1,9})\]?\s*")
 _LINE_START = re.compile(r"\s*\[\d{1,9}\]\s*")
@@ -87,11 +87,13 @@ class CitedLines:
         return compared_words(rest if colon and label.strip() in self._labels else quote)
 
     def _found_in(self, quote: Sequence[str], span: range | None) -> int | None:
-        """The place of its first word, if the first occurrence that has a word in `span` is there at all."""
+        """The place of its first word, if it is there: the first occurrence that has a word in `span`, or all of them
+        if they are few."""
         if not span:
             return None
-        begins = self._starts[max(0, span[0] - len(quote) + 1)]
-        ends = self._starts[min(len(self._places), span[-1] + len(quote))] + 1
+        outside = len(quote) - 1 if len(quote) >= FEWEST_WORDS else 0
+        begins = self._starts[max(0, span[0] - outside)]
+        ends = self._starts[min(len(self._places), span[-1] + 1 + outside)] + 1
         at = self._said.find(f" {' '.join(quote)} ", begins, ends)
         return None if at < 0 else bisect_right(self._starts, at) - 1
 

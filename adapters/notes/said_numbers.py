@@ -29,6 +29,10 @@ _HUNDRED = 100
 _MULTIPLIERS = {"hundred": _HUNDRED, "thousand": 1_000, "million": 1_000_000}
 _UNITS = range(1, 10)
 _HALF = Decimal("0.5")
+_LONGEST = 22
+"""Characters of a number in digits. A longer one has no value, so that no other is the same; sums of shorter ones are
+exact, since `Decimal` counts with 28 digits."""
+
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
 
@@ -70,10 +74,14 @@ def _in_digits(word: str) -> list[frozenset[Decimal]]:
     if not word[0].isdecimal():
         return []
     parts = re.split(r"[.,]", word)
-    meant = {Decimal("".join(parts))} if _GROUPED.fullmatch(word) else set()
+    meant = _value("".join(parts)) if _GROUPED.fullmatch(word) else frozenset()
     if _ONE_NUMBER.fullmatch(word):
-        meant.add(Decimal(".".join(parts)))
-    return [frozenset(meant)] if meant else [frozenset({Decimal(part)}) for part in parts]
+        return [meant | _value(".".join(parts))]
+    return [meant] if meant else [_value(part) for part in parts]
+
+
+def _value(digits: str) -> frozenset[Decimal]:
+    return frozenset({Decimal(digits)} if len(digits) <= _LONGEST else ())
 
 
 def _read(words: Sequence[str], index: int) -> tuple[list[frozenset[Decimal]], int]:
@@ -96,8 +104,8 @@ def _read(words: Sequence[str], index: int) -> tuple[list[frozenset[Decimal]], i
     if groups == [1] and not fraction and _is_no_count(words, index, after):
         return [], after
     # "one sixty" is 160, and "twenty twenty-six" is a year.
-    value = Decimal(f"{''.join(map(str, groups)) or '0'}.{fraction or '0'}")
-    return _with_half([frozenset({value})], words, after)
+    value = _value(f"{''.join(map(str, groups)) or '0'}.{fraction or '0'}")
+    return _with_half([value], words, after)
 
 
 def _is_no_count(words: Sequence[str], index: int, after: int) -> bool:

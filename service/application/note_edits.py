@@ -14,7 +14,7 @@ from adapters.blobs.discarding import discard
 from adapters.blobs.port import BlobNotFound, BlobStore, Staged
 from adapters.notes.note import Note, Section, Sentence
 from domain.commands import EditNote
-from domain.errors import NoNote, RecordingError, RecordingNotFound
+from domain.errors import NoNote, NoteChanged, RecordingError, RecordingNotFound
 from domain.events import NoteEdited, NoteWritten
 from domain.life import decide
 from domain.recording import Recording, version_of_note
@@ -28,6 +28,9 @@ from service.application.trace import trace_id
 
 KIND = "edited-note"
 """Of the blobs with the words of edits."""
+
+MOST_DRAFTS = 3
+"""How many an edit looks its sources up in, if the note is made anew meanwhile."""
 
 
 class NoSuchVersion(Exception):
@@ -59,12 +62,14 @@ class ShownNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What a person wants the note to be. `seen`: the names of versions, one of which must be there; None for any."""
+    """What a person wants the note to be. `seen`: the names of versions, one of which must be there; None for any.
+    `unlike`: the names of those that must not be there; None for any."""
 
     sections: Mapping[Section, Sequence[Sentence]]
     author: str
     key_id: str
     seen: frozenset[str] | None = None
+    unlike: frozenset[str] | None = frozenset()
 
 
 class Notes:
@@ -118,10 +123,22 @@ class Notes:
 
         Raises: NoNote, NoteChanged, EditedTooOften; QuotaReached; StorageFull.
         """
-        recording = await self._recordings.newest(recording_id)
-        if recording.note is None:
-            raise NoNote
-        written = (await self._shown(_version(recording.note))).note
+        drafts: list[str] = []
+        while True:
+            recording = await self._recordings.newest(recording_id)
+            if recording.note is None:
+                raise NoNote
+            drafts.append(version_of_note(recording.note))
+            try:
+                return await self._edit(recording_id, recording, recording.note, edit)
+            except NoteChanged:
+                now = (await self._recordings.newest(recording_id)).note
+                if now is None or version_of_note(now) == drafts[-1] or len(drafts) == MOST_DRAFTS:
+                    raise
+
+    async def _edit(self, recording_id: UUID, recording: Recording, draft: NoteWritten, edit: Edit) -> ShownNote:
+        """Raises: also NoteChanged when there is another draft by now."""
+        written = (await self._shown(_version(draft))).note
         note = written.model_copy(update={"sections": _vouched(edit.sections, written), "unsupported": ()})
         body = note.to_json()
         sha256 = hashlib.sha256(body).hexdigest()
@@ -134,6 +151,8 @@ class Notes:
             author=edit.author,
             key_id=edit.key_id,
             seen=edit.seen,
+            unlike=edit.unlike,
+            draft=version_of_note(draft),
         )
         with self._quotas.room(recording.opened.tenant_id) as room:
             if decide(recording, command):

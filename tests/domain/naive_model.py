@@ -176,6 +176,8 @@ class NaiveDeck:
     def _EditNote(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         if "note" not in recording["ended"]:
             return "NoNote"
+        if asked["unlike"] is None or recording["note_version"] in asked["unlike"]:
+            return "NoteChanged"
         if recording["edits"][-1:] == [(asked["sha256"], asked["author"])]:
             return NOTHING
         if asked["seen"] is not None and recording["note_version"] not in asked["seen"]:

@@ -63,6 +63,21 @@ def test_an_edit_of_what_was_changed_since_is_refused_unless_it_is_the_change():
     assert when(edited, edit_note("c", seen=[WRITERS_OWN, edited.note_version])) == [note_edited(2, "c")]
 
 
+def test_an_edit_is_refused_where_a_version_is_that_must_not_be_there_also_if_it_is_the_same_again():
+    edited = given(*WRITTEN, note_edited(1, "b"))
+    for words, unlike in (("c", None), ("b", None), ("c", {edited.note_version}), ("b", {edited.note_version})):
+        with pytest.raises(errors.NoteChanged):
+            when(edited, replace(edit_note(words), unlike=unlike))
+    assert when(edited, replace(edit_note("c"), unlike=frozenset({WRITERS_OWN}))) == [note_edited(2, "c")]
+
+
+def test_an_edit_whose_sources_are_those_of_another_draft_is_refused_however_often_this_one_was_edited():
+    edited = given(*WRITTEN, note_edited(1, "b"))
+    with pytest.raises(errors.NoteChanged):
+        when(edited, replace(edit_note("c"), draft="0-another"))
+    assert when(edited, replace(edit_note("c"), draft=WRITERS_OWN)) == [note_edited(2, "c")]
+
+
 @pytest.mark.parametrize("length", range(1, len(WRITTEN)))
 def test_what_is_not_written_cannot_be_edited(length):
     with pytest.raises(errors.NoNote):

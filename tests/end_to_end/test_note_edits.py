@@ -127,6 +127,20 @@ async def test_a_client_that_has_this_version_is_told_so(written):
     read = await written.note("PUT", body=edit())
     known = await written.note(If_None_Match=read.headers["ETag"])
     assert (known.status, known.body, known.headers["ETag"]) == (304, b"", read.headers["ETag"])
+    tag = read.headers["ETag"]
+    for names_it in ("*", f"W/{tag}", f'"other", {tag}'):
+        assert (await written.note(If_None_Match=names_it)).status == 304
+    for names_another in ('"other"', f'"x{tag[1:]}', f'"{tag[1:-1]},x"'):
+        assert (await written.note(If_None_Match=names_another)).status == 200
+
+
+async def test_an_edit_is_refused_where_a_version_is_that_the_client_says_must_not_be_there(written):
+    tag = (await written.note()).headers["ETag"]
+    for names_it in ("*", tag, f"W/{tag}", f'"other", {tag}'):
+        assert (await written.note("PUT", body=edit(), If_None_Match=names_it)).status == 412
+    assert (await written.note("PUT", body=edit(), If_None_Match="unquoted")).status == 400
+    assert (await written.note("PUT", body=edit(), If_None_Match='"other"')).status == 200
+    assert (await written.note("PUT", body=edit(), If_None_Match="*")).status == 412
 
 
 REFUSED = [

@@ -24,20 +24,20 @@ LONGEST_SENTENCE = 10_000
 
 VERSION_NUMBER = r"^[0-9]{1,9}$"
 _ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
-_IF_MATCH = re.compile(rf"\s*{_ENTITY_TAG}\s*(?:,\s*{_ENTITY_TAG}\s*)*")
+_ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}\s*(?:,\s*{_ENTITY_TAG}\s*)*")
 
 IF_MATCH: Mapping[str, Mapping[str, Any]] = {"If-Match": {"type": "string", "pattern": r'^(\*|"[!#-~]{0,80}")$'}}
 IF_NONE_MATCH: Mapping[str, Mapping[str, Any]] = {
-    "If-None-Match": {"type": "string", "pattern": r'^"[!#-~]{0,80}"$'},
+    "If-None-Match": {"type": "string", "pattern": r'^(\*|"[!#-~]{0,80}")$'},
 }
 """Headers of the requests, for the API reference."""
 
 
 class BadMatch(Exception):
-    """An If-Match that is none."""
+    """An If-Match or If-None-Match that is none."""
 
-    def __init__(self) -> None:
-        super().__init__('If-Match: This must be * or the ETag of the note that was read, such as "0-5f1d…".')
+    def __init__(self, header: str) -> None:
+        super().__init__(f'{header}: This must be * or the ETag of the note that was read, such as "0-5f1d…".')
 
 
 class EditedSentence(Sentence):
@@ -153,24 +153,40 @@ def note_answer(request: web.Request, shown: ShownNote, body: BaseModel) -> web.
     """`body` with the note's entity tag; 304 for a client that has this version."""
     etag = entity_tag(shown.version)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    is_known = etag in request.headers.get(hdrs.IF_NONE_MATCH, "")
-    if is_known and request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
-        return web.Response(status=304, headers=headers)
+    if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+        try:
+            known = _unlike(request)
+        except BadMatch:  # the whole note is never wrong
+            known = frozenset()
+        if known is None or shown.version.name in known:
+            return web.Response(status=304, headers=headers)
     return json_answer(body, headers=headers)
 
 
 def edit_asked_for(request: web.Request, asked: EditNoteRequest, *, key_id: str) -> Edit:
     """Raises: BadMatch."""
     sections = {section: getattr(asked.sections, section.value) for section in Section}
-    return Edit(sections=sections, author=asked.author, key_id=key_id, seen=_seen(request))
+    seen, unlike = _seen(request), _unlike(request)
+    return Edit(sections=sections, author=asked.author, key_id=key_id, seen=seen, unlike=unlike)
 
 
 def _seen(request: web.Request) -> frozenset[str] | None:
     """The versions that If-Match names; None for any. A weak tag matches none."""
-    header = ",".join(request.headers.getall(hdrs.IF_MATCH, [])).strip()
+    tags = _tags(request, hdrs.IF_MATCH)
+    return None if tags in ([], ["*"]) else frozenset(tag.strip('"') for tag in tags if not tag.startswith("W/"))
+
+
+def _unlike(request: web.Request) -> frozenset[str] | None:
+    """The versions that If-None-Match names; None for any. A weak tag matches, too."""
+    tags = _tags(request, hdrs.IF_NONE_MATCH)
+    return None if tags == ["*"] else frozenset(tag.removeprefix("W/").strip('"') for tag in tags)
+
+
+def _tags(request: web.Request, name: str) -> list[str]:
+    """The entity tags of a header, or a "*"; none if it is not there. Raises: BadMatch."""
+    header = ",".join(request.headers.getall(name, [])).strip()
     if header in ("", "*"):
-        return None
-    if not _IF_MATCH.fullmatch(header):
-        raise BadMatch
-    tags = re.findall(_ENTITY_TAG, header)
-    return frozenset(tag.strip('"') for tag in tags if not tag.startswith("W/"))
+        return [header] if header else []
+    if not _ENTITY_TAGS.fullmatch(header):
+        raise BadMatch(name)
+    return re.findall(_ENTITY_TAG, header)

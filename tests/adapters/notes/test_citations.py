@@ -73,6 +73,8 @@ def test_a_quote_is_found_whatever_its_case_and_punctuation_and_wherever_it_is(l
         ([cite(4, "take 25 mg")], Unsupported.QUOTE_NOT_FOUND),
         ([cite(4, "take 2 5 mg")], Unsupported.QUOTE_NOT_FOUND),
         ([cite(3, "no")], Unsupported.QUOTE_NOT_FOUND),  # it is said elsewhere, as it is everywhere
+        ([cite(1, "pain? No")], Unsupported.QUOTE_NOT_FOUND),  # so few words must all be in the line
+        ([cite(2, "pain? No")], Unsupported.QUOTE_NOT_FOUND),
         ([cite(2, "my chest hurts"), cite(1, "any fever")], Unsupported.QUOTE_NOT_FOUND),
     ],
 )
@@ -162,6 +164,17 @@ def test_a_number_may_be_said_in_digits_or_in_english_words(stated, said):
 )
 def test_a_number_that_was_not_said_is_told_from_those_that_were(stated, said):
     assert not are_all_said(compared_words(stated), compared_words(said), is_english=True)
+
+
+@pytest.mark.parametrize(
+    "endless",
+    ["7" * 1_000_001, "1." + "7" * 1_000_001, "7" * 29, "7 " * 29, "one point " + "seven " * 29],
+    ids=["a million digits", "a million decimals", "29 digits", "29 single digits", "29 decimals"],
+)
+@pytest.mark.parametrize("more", ["", " and a half", " thousand"])
+def test_a_number_of_more_digits_than_anybody_says_is_read_and_is_no_other_number(endless, more):
+    words = compared_words(endless + more)
+    assert not are_all_said(words, compared_words("seven one half"), is_english=True)
 
 
 def test_in_other_languages_numbers_are_those_in_digits():

@@ -1,5 +1,7 @@
 """Edits over a real log and a real store: what is kept of what an author sends, and what a refusal leaves behind."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -17,7 +19,16 @@ from service.application.clock import utc_now
 from service.application.keyed_locks import KeyedLocks
 from service.application.note_edits import Edit, Notes
 from service.application.recordings import Recordings
-from tests.domain.histories import NOTE_FACTS, chunk, deleted, finalized, opened, stitched, transcribed
+from tests.domain.histories import (
+    NOTE_FACTS,
+    chunk,
+    deleted,
+    finalized,
+    opened,
+    stitched,
+    transcribed,
+    transcription_requested,
+)
 from tests.tools.simulation.no_quotas import NO_QUOTAS
 
 QUOTED = Sentence(text="My head hurts.", source=Source(from_word=0, to_word=3, start=0.0, end=1.5))
@@ -84,6 +95,35 @@ async def test_what_one_process_stored_is_read_by_another_that_knew_the_note_bef
     assert (before.version.number, read) == (0, stored)
     with pytest.raises(NoteChanged):
         await written.other.edit(written.its_id, edit(QUOTED, seen=before.version.name))
+
+
+async def test_a_note_that_is_made_anew_during_an_edit_vouches_for_it_in_place_of_the_old_one(written, tmp_path):
+    spoken = QUOTED.model_copy(update={"text": "Mein Kopf schmerzt."})
+    anew = DRAFT.model_copy(update={"language": "de", "sections": DRAFT.sections | {Section.SUBJECTIVE: (spoken,)}})
+    stored = written.blobs.put_bytes(made_prefix(written.its_id, "note", 1), anew.to_json())
+    facts = {"blob_key": stored.key, "size_bytes": stored.size_bytes, "sha256": stored.sha256}
+    history = [transcription_requested("de", is_anew=True), transcribed(), NoteWritten(**NOTE_FACTS | facts)]
+
+    async def make_anew():
+        log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+        await log.append(written.its_id, 6, history, trace_id=None)
+        await log.close()
+
+    def clock():
+        """Told when the words are ready to be stored."""
+        if history:
+            with ThreadPoolExecutor(1) as another_process:
+                another_process.submit(asyncio.run, make_anew()).result()
+            history.clear()
+        return utc_now()
+
+    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    notes = Notes(Recordings(log), written.blobs, quotas=NO_QUOTAS, settling=KeyedLocks(), clock=clock)
+    shown = await notes.edit(written.its_id, edit(QUOTED, spoken))
+    await log.close()
+    assert [sentence.source for sentence in shown.note.sections[Section.SUBJECTIVE]] == [None, spoken.source]
+    assert shown.note.language == "de"
+    assert len(written.keys()) == 1
 
 
 async def test_a_refused_edit_leaves_no_words_and_takes_none_of_an_accepted_one(written):
