@@ -22,7 +22,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loa
 test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/domain" for one folder in one process
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-slow: .venv/installed ## run the tests that take more than six seconds each: kills, restarts, hours of sound
+test-slow: .venv/installed ## run the tests that take more than four seconds each: kills, restarts, hours of sound
 	@$(PYTEST) -m slow $(ARGS)
 
 IN_POSTGRESQL := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search_deletion whole_file

@@ -279,6 +279,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 async def test_workers_end_by_themselves_when_their_parent_is_killed_even_while_they_are_stopped(
     tmp_path: Path,
 ) -> None:

@@ -241,6 +241,7 @@ def test_nothing_undeclared_happens_in_any_history(steps):
         assert outcomes(step) <= declared(phase_of(step.before), type(step.command))
 
 
+@pytest.mark.slow
 def test_any_command_sent_again_right_away_yields_no_event():
     for tried in everything():
         if tried.events:

@@ -199,6 +199,7 @@ async def test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucke
     assert (await api.ended(recording))["status"] == "completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

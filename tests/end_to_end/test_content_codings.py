@@ -202,6 +202,7 @@ async def test_a_bomb_in_a_coded_form_of_dragons_is_refused(service):
     assert answer.status == 413
 
 
+@pytest.mark.slow
 async def test_a_coded_chunk_of_dorsums_is_decoded(service):
     dorsum = Dorsum.of(service)
     body = {"session_id": dorsum.session_id, "chunk": silence().tolist(), "is_final": True}

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.end_to_end.service_process import short_speech
 from tests.tools.abuse.slices import costly_pair, slices
 
@@ -27,6 +29,7 @@ async def test_two_small_files_become_no_large_one(api):
     assert len(await stitched_audio(api, pair)) <= 24 * sum(map(len, pair))
 
 
+@pytest.mark.slow
 async def test_a_file_in_as_many_slices_as_there_may_be_is_that_file(api):
     content = short_speech()
     assert await stitched_audio(api, slices(content, SLICES)) == content

@@ -18,6 +18,7 @@ from tests.end_to_end.service_process import ServiceProcess, short_speech, slice
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
 
+@pytest.mark.slow
 async def test_killed_right_after_a_chunks_200_the_chunk_is_there(own_service):
     api = (await own_service.start()).api()
     recording = await api.create()
@@ -253,6 +254,7 @@ async def test_development_credentials_that_lack_something_are_completed_or_stop
         assert "dev-credentials.json" in await refused_start(own_service)
 
 
+@pytest.mark.slow
 async def test_off_loopback_the_development_credentials_are_void_and_gone(own_service):
     await own_service.start()
     api, dorsum = own_service.api(), Dorsum.of(own_service)
@@ -286,6 +288,7 @@ async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_s
     assert (await api.ended(kept))["status"] == "completed"
 
 
+@pytest.mark.slow
 async def test_an_address_that_is_taken_stops_the_start_with_one_clear_line(own_service, tmp_path):
     await own_service.start()
     said = await refused_start(ServiceProcess(tmp_path / "other"), PORT=str(own_service.port))

@@ -35,6 +35,7 @@ async def failed(api):
     return recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [begun, finalized, completed, failed], ids=lambda state: state.__name__)
 async def test_deleted_in_any_state_it_is_not_found_any_more_and_its_bytes_are_gone(api, service, state):
     recording, other = await state(api), await begun(api)
@@ -61,6 +62,7 @@ async def test_deleted_in_any_state_it_is_not_found_any_more_and_its_bytes_are_g
     assert len((await api.get(other, "/chunks"))["data"]) == 3
 
 
+@pytest.mark.slow
 async def test_no_byte_of_a_deleted_recording_is_left_anywhere_while_its_neighbours_in_the_segment_live(own_service):
     api = (await own_service.start()).api()
     doomed, kept = await api.create(), await api.create()
@@ -97,6 +99,7 @@ async def test_a_key_without_permission_deletes_nothing(api, service):
     await api.get(recording)
 
 
+@pytest.mark.slow
 async def test_an_abandoned_recording_is_closed_by_itself_also_after_a_restart(own_service):
     own_service.settings["UPLOAD_HOURS"] = str(2 / 3600)
     api = (await own_service.start()).api()

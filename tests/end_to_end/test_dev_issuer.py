@@ -101,6 +101,7 @@ async def test_off_loopback_the_development_client_and_its_tokens_are_void_for_g
     assert (await (await Dragon.connect(own_service)).announce()).status == 200
 
 
+@pytest.mark.slow
 async def test_credentials_of_an_older_version_get_what_they_lack_and_keep_what_they_have(own_service):
     await own_service.start()
     path = own_service.data_dir / "dev-credentials.json"
@@ -116,6 +117,7 @@ async def test_credentials_of_an_older_version_get_what_they_lack_and_keep_what_
     assert (await dragon.announce()).status == 200
 
 
+@pytest.mark.slow
 async def test_credentials_stay_the_same_over_a_restart(own_service):
     await own_service.start()
     before = dragon_credentials(own_service)

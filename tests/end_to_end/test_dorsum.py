@@ -35,6 +35,7 @@ async def finished(dorsum: Dorsum, samples=(), **fields) -> dict:
     return answer.json
 
 
+@pytest.mark.slow
 async def test_answers_have_the_pages_fields_and_no_others(dorsum):
     first = await dorsum.send(silence())
     assert first.json == {"message": RECEIVED, "code": 200, "transcription": ""}
@@ -56,6 +57,7 @@ async def test_integers_and_floats_give_the_same_stored_bytes(service, dorsum):
     assert sorted(stored) == [b""] * 3 + [samples.astype("<i2").tobytes()] * 3
 
 
+@pytest.mark.slow
 async def test_a_chunk_sent_again_after_a_lost_answer_is_stored_once_and_answered_the_same(service, dorsum):
     speech = dialogues.samples("chest_pain")[:CHUNK]
     answers = [await dorsum.send(speech, previous_transcript="") for _ in range(2)]
@@ -252,6 +254,7 @@ async def test_an_answer_that_takes_too_long_is_there_when_the_chunk_is_sent_aga
         service.kill()
 
 
+@pytest.mark.slow
 async def test_a_session_takes_so_many_chunks_and_no_more(tmp_path):
     service = ServiceProcess(tmp_path / "data", {"DORSUM_MAX_CHUNKS": "1"})
     await service.start()

@@ -87,6 +87,7 @@ async def test_a_download_url_is_good_for_its_own_recording_alone(api, stored):
     assert (await api.call("GET", url.split("?")[0], key=False)).status == 403
 
 
+@pytest.mark.slow
 async def test_a_failed_transcription_does_not_cost_the_audio(own_service):
     own_service.settings |= {
         "TRANSCRIBER": "openai",

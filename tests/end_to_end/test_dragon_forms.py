@@ -213,6 +213,7 @@ async def test_memory_stays_flat_whatever_comes(own_service):
     assert max(grown.values()) < 32 * MEBIBYTE, grown
 
 
+@pytest.mark.slow
 async def test_a_form_that_does_not_come_in_time_is_given_up(own_service):
     own_service.settings["CHUNK_SECONDS"] = "0.3"
     dragon = await Dragon.connect(await own_service.start())

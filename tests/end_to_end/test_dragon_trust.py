@@ -52,6 +52,7 @@ async def test_a_failure_inside_is_a_500_that_clients_try_again(trusted):
         trusted.allow_list.write_text(before)
 
 
+@pytest.mark.slow
 async def test_keys_rotate_while_sixteen_clients_upload_and_no_request_fails(trusted):
     """Eight rotations; each client gets a new token at its next chunk, while older ones are still under way."""
     statuses: list[int] = []

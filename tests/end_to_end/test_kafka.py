@@ -99,6 +99,7 @@ async def test_without_kafka_all_works_and_once_it_is_set_the_log_is_published_f
     assert re.search(r"^tapedeck_publisher_transactions_total [1-9]", metrics, re.MULTILINE)
 
 
+@pytest.mark.slow
 async def test_a_kafka_that_cannot_be_reached_keeps_nobody_from_recording(own_service):
     own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     api = (await own_service.start()).api()

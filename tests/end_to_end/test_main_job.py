@@ -26,6 +26,7 @@ def service_keys(service):
     keys.close()
 
 
+@pytest.mark.slow
 async def test_the_sample_comes_back_as_text_and_its_history_tells_how(api):
     audio = SAMPLE.read_bytes()
     recording = await api.upload(slices(audio, 5), name="Consultation", metadata={"room": 4})

@@ -11,6 +11,7 @@ async def body(size_bytes: int):
         yield block
 
 
+@pytest.mark.slow
 async def test_a_chunk_of_200_mb_costs_less_than_32_mib(own_service):
     api = (await own_service.start()).api()
     recording = await api.create()

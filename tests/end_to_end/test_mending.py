@@ -221,6 +221,7 @@ async def test_a_checksum_of_wrong_bytes_does_not_keep_the_right_ones_out(api, s
     assert (ended["status"], "damage" in ended) == ("completed", False)
 
 
+@pytest.mark.slow
 async def test_dragons_clients_are_told_of_the_damaged_chunk_and_replace_it(dragon, api):
     for number, chunk in enumerate(DAMAGED, 1):
         await dragon.store(number, chunk)

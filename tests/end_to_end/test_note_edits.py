@@ -250,6 +250,7 @@ def stored_keys(service: ServiceProcess, its_id: str) -> list[str]:
     return list(open_store(f"segments://{service.data_dir}/blobs").keys(f"recordings/{its_id}/"))
 
 
+@pytest.mark.slow
 async def test_an_edit_that_was_answered_survives_a_kill_right_after_the_answer(own_service):
     await own_service.start()
     dorsum = Dorsum.of(own_service)

@@ -108,6 +108,7 @@ async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_k
     ]
 
 
+@pytest.mark.slow
 async def test_no_line_of_the_service_s_has_the_database_s_password(service, own_postgres):
     await service.start()
     own_postgres.stop()

@@ -153,6 +153,7 @@ async def test_what_an_edit_list_cut_away_is_not_in_the_joined_file(api):
         assert likeness(played[:30_000], joined[start : start + 30_000 + 640]) > 0.95
 
 
+@pytest.mark.slow
 async def test_the_better_of_two_rates_keeps_its_band(api):
     """B, at 16 kHz, has sound above 4 kHz; A, at 8 kHz, cannot have any."""
     content = await downloaded(api, await sent(api, read("16-8k.wav", "16-16k.wav")))
@@ -173,6 +174,7 @@ async def test_both_tracks_are_in_the_joined_file(api):
     assert channels >= 2
 
 
+@pytest.mark.slow
 async def test_a_damaged_chunk_costs_no_more_than_itself_and_is_named(api):
     chunks = read(*(f"15-chunk{number:02}.aac" for number in range(1, 11)))
     recording = await sent(api, chunks)

@@ -26,6 +26,7 @@ async def test_finalize_and_status_name_the_chunks_that_cannot_be_audio(api):
     assert (await api.finalize(recording, 3)).body == answer.body
 
 
+@pytest.mark.slow
 async def test_other_bytes_for_the_chunk_take_the_suspicion_away(api):
     parts = slices(short_speech(), 3)
     recording = await api.upload([parts[0], PDF, parts[2]], codec="wav")

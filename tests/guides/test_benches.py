@@ -40,6 +40,7 @@ def test_each_part_of_make_bench_prints_its_measurements(name, capsys):
     assert capsys.readouterr().out.count("\n") >= 3
 
 
+@pytest.mark.slow
 def test_make_bench_words_measures_recordings_of_ones_own(tmp_path):
     """The folder is as the guide says it is."""
     assert "`natural.tsv`" in section("tests/tools/bench/README.md", "Words")
@@ -74,6 +75,7 @@ def test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to():
     assert "1 kills: " in soaked.stdout
 
 
+@pytest.mark.slow
 async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path, capsys):
     """With the Kafka that all tests share, in place of one of its own."""
     small = patch.multiple(kafka_bench, RECORDINGS=2, CHUNKS=9, ROUNDS=1, MEASURED_EVENTS=100)
@@ -85,6 +87,7 @@ async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path,
     assert "100 chunks at " in shown
 
 
+@pytest.mark.slow
 def test_make_bench_scale_compares_the_log_with_a_bare_insert(postgres, capsys):
     assert postgres.is_running  # so there can be one of the bench's own, too
     with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=2):

@@ -3,12 +3,14 @@
 import asyncio
 
 import orjson
+import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum, failed_at_stitching, silence
 from tests.guides.guides import block
 from tests.guides.shell import checkout, run
 
 
+@pytest.mark.slow
 async def test_a_session_is_had_back_and_processed_again_as_it_stands(service, tmp_path):
     progress = block("service/dialects/dorsum/README.md", "A consultation by hand", "sh")
     calls = block("service/dialects/dorsum/README.md", "A consultation by hand", "sh", number=2)

@@ -11,6 +11,7 @@ from tests.guides.guides import block
 from tests.guides.shell import checkout, run
 
 
+@pytest.mark.slow
 def test_the_walk_through_runs_as_it_stands_and_the_customers_key_finds_the_recording(service, tmp_path):
     walk = block("service/dialects/dragon/README.md", "A recording by hand", "sh")
     find = block("service/dialects/dragon/README.md", "Who sees the recordings", "sh")

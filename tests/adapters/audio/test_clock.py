@@ -59,6 +59,7 @@ def test_a_very_late_first_time_is_that_of_a_stream_that_was_joined_late() -> No
     assert silences([3600, 3601, 3602, 3605], length=1) == [0, 0, 0, 2]
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9))))
 def test_whatever_the_clock_says_silence_is_bounded_and_sound_is_kept(starts: list[float | None]) -> None:
     found = silences(starts)

@@ -161,6 +161,7 @@ for name in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_pictures_and_empty_streams_take_little_memory(tmp_path: Path) -> None:
     sizes = {name: 24 * MEBIBYTE for name in NOTES if "picture" in name} | dict.fromkeys(STREAMS, MEBIBYTE)
     for name, size in sizes.items():

@@ -185,6 +185,7 @@ async def test_a_position_without_messages_can_be_committed_again(place):
     assert await place.published() == Published(1, "id/1")
 
 
+@pytest.mark.slow
 async def test_a_producer_can_be_let_go_while_kafka_is_away(own_kafka):
     place = Place(own_kafka, complaints_of_asyncio())
     await ensure_topic(place.connection, Topic(name=place.topic))
@@ -203,6 +204,7 @@ async def test_a_producer_can_be_let_go_while_kafka_is_away(own_kafka):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+@pytest.mark.slow
 async def test_a_transaction_without_an_answer_is_given_up(own_kafka, monkeypatch):
     place = Place(own_kafka, complaints_of_asyncio())
     await ensure_topic(place.connection, Topic(name=place.topic))

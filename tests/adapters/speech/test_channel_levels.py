@@ -184,6 +184,7 @@ NOT_SEPARATE: dict[str, Callable[[], Samples]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NOT_SEPARATE)
 def test_channels_of_other_recordings_are_not_separate_speakers(kind: str) -> None:
     assert found(NOT_SEPARATE[kind]()) == ()

@@ -158,6 +158,7 @@ sys.stdout.buffer.write(transcript.to_json())
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_without_a_network_gives_the_same_bytes(
     hear: Callable[[Samples], Transcript], sound: Samples, tmp_path: Path
 ):
@@ -196,6 +197,7 @@ def test_noise_beside_speech_is_told_and_the_speech_heard(hear: Callable[[Sample
     assert told.end == pytest.approx(5, abs=0.2)
 
 
+@pytest.mark.slow
 def test_speech_40_db_softer_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
     heard = hear(degrading.quiet(first_half(sound)))
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.05
@@ -217,6 +219,7 @@ def test_somebody_40_db_softer_than_the_other_speaker_is_heard(hear: Callable[[S
     assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
 
 
+@pytest.mark.slow
 def test_speech_through_a_telephone_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
     heard = hear(degrading.telephone(first_half(sound)))
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.10
@@ -233,6 +236,7 @@ def said_by(heard: Transcript, speaker: str) -> str:
     return " ".join(segment.text for segment in heard.segments if segment.speaker == speaker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{"crosstalk": -20, "delay": 0.1}, {"gains": (0, -40), "hiss": -90}],

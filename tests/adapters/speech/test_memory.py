@@ -2,12 +2,14 @@
 
 import faster_whisper.vad
 import numpy as np
+import pytest
 
 from adapters.speech.voice_activity import find_speech
 
 SECOND = 16_000
 
 
+@pytest.mark.slow
 def test_pieces_of_all_lengths_are_few_lengths_for_the_detector(monkeypatch) -> None:
     """Its library keeps a plan of memory for each length that it was ever given."""
     detector = faster_whisper.vad.get_vad_model()

@@ -29,6 +29,7 @@ def run_tests(environment):
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_without_java_what_needs_a_real_kafka_is_left_out_and_named(without_java):
     ran = run_tests(without_java)
     assert ran.returncode == 0
@@ -36,6 +37,7 @@ def test_without_java_what_needs_a_real_kafka_is_left_out_and_named(without_java
     assert "1 passed, 1 skipped" in ran.stdout
 
 
+@pytest.mark.slow
 def test_in_ci_what_needs_a_real_kafka_is_not_left_out(without_java):
     ran = run_tests(without_java | {"CI": "true"})
     assert ran.returncode == 1

@@ -84,6 +84,7 @@ def hear_less(seed: int) -> Outcome:
     return run_case(seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("job", "said"),
     [

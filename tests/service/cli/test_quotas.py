@@ -53,6 +53,7 @@ async def fill(data_dir):
     directory.close()
 
 
+@pytest.mark.slow
 def test_use_and_limits_are_shown_by_project_and_a_quota_of_its_own_is_set_and_reset(tapedeck, tmp_path):
     asyncio.run(fill(tmp_path / "data"))
     assert tapedeck("rebuild", "usage")[0] == 0

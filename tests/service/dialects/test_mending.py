@@ -112,12 +112,14 @@ async def test_bytes_that_are_refused_and_accepted_at_the_same_time_stay(tmp_pat
         assert (await bytes_of(api, recording, 1)).body == b"other"
 
 
+@pytest.mark.slow
 async def test_recordings_without_damage_say_nothing_of_it(running, shelf):
     recording = named(await shelf.put(uuid4(), SPEECH, finalized(3)))
     assert "damage" not in await running.api.ended(recording)
     assert all("damage" not in one for one in (await running.api.get(recording, "/chunks"))["data"])
 
 
+@pytest.mark.slow
 async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_path, monkeypatch):
     monkeypatch.setattr(clock_module, "LONGEST_SLEEP", timedelta(seconds=0.1))  # so that it sees the clock turned
     async with running_service(tmp_path / "data", TurnedClock(), chunk_retention_hours=1) as running:
@@ -139,6 +141,7 @@ async def test_chunks_of_a_recording_with_damage_outlive_their_retention(tmp_pat
         assert await audio_of(api, with_damage) == short_speech()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:It is recommended to use web.RequestKey")
 async def test_dragons_clients_see_the_damage_and_mend_it_with_dragons_calls(running, shelf):
     its_credentials = credentials(running, "dragon")

@@ -288,6 +288,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_killed_at_any_step_of_erasing_and_compacting_nothing_is_lost_and_nothing_comes_back(
     tmp_path: Path,
 ) -> None:

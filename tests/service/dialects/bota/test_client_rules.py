@@ -73,6 +73,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         yield Client(running, created.json["project_id"])
 
 
+@pytest.mark.slow
 async def test_every_answer_is_one_that_the_strictest_clients_take(client: Client) -> None:
     user, device = await try_the_directory(client)
     await try_webhooks(client)

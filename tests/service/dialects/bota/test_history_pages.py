@@ -24,6 +24,7 @@ def versions(page):
     return [event["version"] for event in page["data"]]
 
 
+@pytest.mark.slow
 async def test_a_long_history_comes_in_pages_that_are_never_larger_than_the_largest(running):
     api = running.api
     recording = await api.upload([b"%d" % number for number in range(LARGEST_HISTORY_PAGE + 1)])

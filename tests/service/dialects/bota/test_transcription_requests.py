@@ -88,6 +88,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             yield World(running, started)
 
 
+@pytest.mark.slow
 async def test_a_language_is_echoed_as_it_was_asked_for_and_reaches_the_engine(world: World) -> None:
     its_id = await world.uploaded()
     created = await world.ask(its_id, language="es-419", provider="deepgram", diarization=True)
@@ -118,6 +119,7 @@ async def test_a_language_is_echoed_as_it_was_asked_for_and_reaches_the_engine(w
     assert all(shown[name] is not None for name in times)
 
 
+@pytest.mark.slow
 async def test_another_language_is_transcribed_anew_and_the_same_one_changes_nothing(world: World) -> None:
     its_id = await world.uploaded()
     assert (await world.completed(its_id)).json["text"] == TEXTS["en"]

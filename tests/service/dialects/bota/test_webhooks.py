@@ -223,6 +223,7 @@ async def test_only_what_was_subscribed_to_comes_and_only_from_then_on(service, 
     assert before["id"] not in str(receiver.received)
 
 
+@pytest.mark.slow
 async def test_audio_that_is_not_what_was_declared_is_said_and_nothing_is_transcribed(service, receiving):
     receiver = await receiving()
     await register(service, receiver)
