@@ -16,6 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from adapters.seekable import SeekableReader
+
 OpenChunk = Callable[[], BinaryIO]
 """Opens a seekable reader of one chunk's bytes; the caller closes it."""
 
@@ -203,12 +205,11 @@ class ChunkReader(io.BufferedReader):
         self.size_bytes = joined.size_bytes
 
 
-class _JoinedPieces(io.RawIOBase):
+class _JoinedPieces(SeekableReader):
     def __init__(self, run: ChunkRun) -> None:
         super().__init__()
         self._stretches = run.stretches
         self._starts = [0, *accumulate(stretch.size_bytes for stretch in self._stretches)]
-        self._position = 0
         self._open_chunk: OpenChunk | None = None
         self._reader: BinaryIO | None = None
         self.failure: OSError | None = None
@@ -217,41 +218,25 @@ class _JoinedPieces(io.RawIOBase):
     def size_bytes(self) -> int:
         return self._starts[-1]
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size_bytes}[whence]
-        if base + offset < 0:
-            raise ValueError("a position before the first byte")
-        self._position = base + offset
-        return self._position
-
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        if self._position >= self.size_bytes or not len(buffer):
+        if self.position >= self.size_bytes or not len(buffer):
             return 0
         # The last stretch that starts at or before the position.
-        index = bisect.bisect_right(self._starts, self._position) - 1
-        wanted = min(len(buffer), self._starts[index + 1] - self._position)
+        index = bisect.bisect_right(self._starts, self.position) - 1
+        wanted = min(len(buffer), self._starts[index + 1] - self.position)
         try:
             block = self._read(index, wanted)
         except OSError as error:
             self.failure = error
             raise
         buffer[: len(block)] = block
-        self._position += len(block)
+        self.position += len(block)
         return len(block)
 
     def _read(self, index: int, wanted: int) -> bytes:
         stretch = self._stretches[index]
         reader = self._reader_of(stretch.open_chunk)
-        reader.seek(stretch.start + self._position - self._starts[index])
+        reader.seek(stretch.start + self.position - self._starts[index])
         block = reader.read(wanted)
         if not block:
             raise OSError(f"A chunk is now shorter than the {stretch.stop} bytes measured before.")

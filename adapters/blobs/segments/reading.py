@@ -3,7 +3,6 @@
 If the blob is erased while it is being read, it is not found, rather than read as zeros.
 """
 
-import io
 import os
 from pathlib import Path
 
@@ -11,16 +10,16 @@ from adapters.blobs.port import BlobNotFound
 from adapters.blobs.segments.format import ERASED, STATE_OFFSET
 from adapters.blobs.segments.index import Place
 from adapters.blobs.storage_errors import storage_errors
+from adapters.seekable import SeekableReader
 
 
-class BlobInSegment(io.RawIOBase):
+class BlobInSegment(SeekableReader):
     """Open a blob at its place. Raises: BlobNotFound, StorageUnavailable."""
 
     def __init__(self, key: str, path: Path, place: Place) -> None:
         super().__init__()
         self._key = key
         self._place = place
-        self._position = 0
         self._descriptor = -1
         with storage_errors(reading=key):
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -50,26 +49,10 @@ class BlobInSegment(io.RawIOBase):
     def fileno(self) -> int:
         return self._descriptor
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size_bytes}[whence]
-        if base + offset < 0:
-            raise ValueError("a position before the first byte")
-        self._position = base + offset
-        return self._position
-
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        block = self.block(self._position, len(buffer))
+        block = self.block(self.position, len(buffer))
         buffer[: len(block)] = block
-        self._position += len(block)
+        self.position += len(block)
         return len(block)
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 Bota's own recordings have none; those that came by Dorsum's API have, and a key of their project reads them here.
 """
 
-import re
 from uuid import UUID
 
 from aiohttp import web
@@ -20,15 +19,13 @@ from service.dialects.bota.requests import parse
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits
 from service.dialects.http.notes import (
-    VERSION_NUMBER,
     EditNoteRequest,
     edit_asked_for,
     note_answer,
     note_fields,
     version_answer,
+    version_asked_for,
 )
-
-_NUMBER = re.compile(VERSION_NUMBER, re.ASCII)
 
 
 class RecordingNotes:
@@ -66,10 +63,10 @@ class RecordingNotes:
     async def version(self, request: web.Request) -> web.Response:
         """A version and its words."""
         _, recording_id, recording = await self._recording(request, access.READ_SUMMARIES)
-        number = request.match_info["number"]
-        if not _NUMBER.fullmatch(number):
+        number = version_asked_for(request)
+        if number is None:
             raise NoSuchVersion
-        return _note_answer(request, recording_id, await self._notes.version(recording, int(number)))
+        return _note_answer(request, recording_id, await self._notes.version(recording, number))
 
     async def _recording(self, request: web.Request, permission: Permission) -> tuple[Key, UUID, Recording]:
         """Raises: Unauthorized, Forbidden; RecordingNotFound."""

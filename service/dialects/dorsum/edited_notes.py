@@ -1,7 +1,5 @@
 """The note of a session by itself, its correction by a person, and its versions (D)."""
 
-import re
-
 import orjson
 from aiohttp import web
 from pydantic import ValidationError
@@ -19,16 +17,14 @@ from service.dialects.dorsum.requests import InvalidRequest, session_named
 from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import Limits
 from service.dialects.http.notes import (
-    VERSION_NUMBER,
     EditNoteRequest,
     edit_asked_for,
     note_answer,
     note_fields,
     version_answer,
+    version_asked_for,
 )
 from service.dialects.http.wrong_values import shown
-
-_NUMBER = re.compile(VERSION_NUMBER, re.ASCII)
 
 
 class EditedNotes:
@@ -68,10 +64,11 @@ class EditedNotes:
     async def version(self, request: web.Request) -> web.Response:
         """GET /api/consultations/{session_id}/note/versions/{number}."""
         name, recording = await self._session(request)
-        number = request.match_info["number"]
-        if not _NUMBER.fullmatch(number):
-            raise InvalidRequest(f"number: This must be a version's number, not {number[:40]!r}.")
-        return _note_answer(request, name, await self._notes.version(recording, int(number)))
+        number = version_asked_for(request)
+        if number is None:
+            asked = request.match_info["number"]
+            raise InvalidRequest(f"number: This must be a version's number, not {asked[:40]!r}.")
+        return _note_answer(request, name, await self._notes.version(recording, number))
 
     async def _session(self, request: web.Request) -> tuple[str, Recording]:
         """Raises: BadKeys; InvalidRequest; RecordingNotFound."""

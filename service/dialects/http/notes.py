@@ -23,6 +23,7 @@ LONGEST_SENTENCE = 10_000
 """Characters."""
 
 VERSION_NUMBER = r"^[0-9]{1,9}$"
+_VERSION_NUMBER = re.compile(VERSION_NUMBER, re.ASCII)
 _ENTITY_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _ENTITY_TAGS = re.compile(rf"\s*{_ENTITY_TAG}\s*(?:,\s*{_ENTITY_TAG}\s*)*")
 
@@ -161,6 +162,12 @@ def note_answer(request: web.Request, shown: ShownNote, body: BaseModel) -> web.
         if known is None or shown.version.name in known:
             return web.Response(status=304, headers=headers)
     return json_answer(body, headers=headers)
+
+
+def version_asked_for(request: web.Request) -> int | None:
+    """The number that the path ends with; None if that is none."""
+    number = request.match_info["number"]
+    return int(number) if _VERSION_NUMBER.fullmatch(number) else None
 
 
 def edit_asked_for(request: web.Request, asked: EditNoteRequest, *, key_id: str) -> Edit:
