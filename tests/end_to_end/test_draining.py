@@ -49,9 +49,11 @@ async def is_refused(service):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+                writer.close()
             except ConnectionRefusedError:
                 return
-            writer.close()
+            except ConnectionResetError:
+                pass  # it waited to be accepted when the listener closed; nothing was sent over it
             await asyncio.sleep(0.01)
 
 
