@@ -53,10 +53,15 @@ class PostgresDatabase:
                 self._move(before)
 
     def _move(self, before: Path) -> None:
-        """Raises: FileNotFoundError."""
+        """The file is renamed only once the copy is committed, and while nobody else can be reading it: SQLite would
+        make a new write-ahead log beside the old name.
+
+        Raises: FileNotFoundError.
+        """
         with self.writing(patient=True) as tables:
             has_copied = copy_rows(before, tables)
-        before.rename(before.with_name(f"{before.name}.moved"))
+        with self.writing(patient=True):
+            before.rename(before.with_name(f"{before.name}.moved"))
         about = {"file": str(before), "schema": self._place.schema}
         if has_copied:
             logger.info("moved into PostgreSQL", extra=about)

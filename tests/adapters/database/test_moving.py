@@ -5,11 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from adapters.database import moving
 from adapters.database.port import PostgresPlace
 from adapters.database.postgres import PostgresDatabase
 from adapters.keys import KeyKind, KeyStore
@@ -52,7 +54,20 @@ def test_keys_are_moved_once_and_those_revoked_later_stay_revoked(file, new_plac
     assert (said.message, said.file) == ("renamed without being moved: PostgreSQL has rows already", str(file))
 
 
-def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_it_moved(file, new_place):
+def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_it_moved(file, new_place, monkeypatch):
+    def opened_for_a_while(path):
+        connection = opened(path)
+        connection.execute("SELECT 1 FROM keys").fetchall()
+        time.sleep(0.3)
+        return connection
+
+    def renamed_after_a_while(path, target):
+        time.sleep(0.15)  # the other one has opened the file by now, if it could
+        return renamed(path, target)
+
+    opened, renamed = moving._opened, Path.rename
+    monkeypatch.setattr(moving, "_opened", opened_for_a_while)
+    monkeypatch.setattr(Path, "rename", renamed_after_a_while)
     before = KeyStore(file, clock=lambda: NOW)
     new = before.create(KeyKind.SECRET, project_id="proj_1")
     before.close()
