@@ -21,7 +21,7 @@ from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
 from adapters.sqlite_file import connect, give_back, writing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Increase this with every change to the tables, to words, digests or passages."""
 
 NEWEST = 1_000
@@ -137,18 +137,18 @@ class SearchIndex:
             _write(Tables(self._writer, state.generation), state.key, changes.changes)
             self._writer.execute("UPDATE search_state SET position=?", (changes.position,))
 
-    def merge_some(self) -> bool:
-        """Get rid of a part of what removed passages left in the index. Returns whether more is left."""
+    def erase_some(self) -> bool:
+        """Get rid of a part of what removed passages left in the file. Returns whether more is left."""
         with self._transaction():
             tables = Tables(self._writer, _state(self._writer).generation)
-            if not tables.is_unmerged():
+            if not tables.is_due():
                 return False
-            tables.merge_some()
-            is_unmerged = tables.is_unmerged()
-        if not is_unmerged:
+            tables.copy_some()
+            is_due = tables.is_due()
+        if not is_due:
             with self._writing:  # old pages are in the write-ahead log, too
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return is_unmerged
+        return is_due
 
     def rebuild(self, read: ReadChanges) -> int:
         """Rebuild the index from the log's first event; searches see the old one until the new one is complete.
@@ -223,7 +223,7 @@ def _candidates(tables: Tables, owner_key: bytes, asked: Sequence[bytes]) -> tup
         for number in numbers:
             promise[number] = promise.get(number, 0.0) + 1 / len(numbers)
     best = sorted(promise, key=lambda number: (promise[number], number), reverse=True)[:MOST_MATCHES]
-    return list(tables.rows(best)), [len(numbers) for numbers in having]
+    return list(tables.rows(owner_key, best)), [len(numbers) for numbers in having]
 
 
 def _best(asked: Sequence[bytes], rows: Sequence[Row], found: Sequence[int] | None = None) -> list[Match]:

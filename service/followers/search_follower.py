@@ -40,22 +40,22 @@ class SearchFollower:
         """Raises: PositionMoved."""
         written = await asyncio.to_thread(self._index.position)
         self._progress.move_to(written)
-        await self._merge_while_idle()
+        await self._erase_while_idle()
         async for events in self._log.follow(after=self.position, limit=EVENTS_AT_ONCE):
             found = await self._changes.of(events)
             if found.changes or found.position - written >= EVENTS_PER_WRITE:
                 written = await self._write(found, after=written)
             self._progress.move_to(found.position)
             if found.changes:
-                await self._merge_while_idle()
+                await self._erase_while_idle()
 
     async def _write(self, found: Changes, *, after: int) -> int:
         await asyncio.to_thread(self._index.apply, found, after=after)
         return found.position
 
-    async def _merge_while_idle(self) -> None:
+    async def _erase_while_idle(self) -> None:
         """A step at least, so that it comes to an end also when the log never stops growing."""
-        while await asyncio.to_thread(self._index.merge_some):
+        while await asyncio.to_thread(self._index.erase_some):
             if self._log.head > self.position:
                 return
 

@@ -1,6 +1,7 @@
 """The search index follows the log, through whatever happens to it."""
 
 import asyncio
+import sqlite3
 from contextlib import closing
 
 import pytest
@@ -41,32 +42,33 @@ async def delete(running, its_id):
     await running.stores.log.append(its_id, version, [RecordingDeleted(at=at(7))], trace_id=None)
 
 
-async def merged(index):
+async def erased(index):
     async with asyncio.timeout(60):
-        while await asyncio.to_thread(_is_unmerged, index):
+        while await asyncio.to_thread(_is_due, index):
             await asyncio.sleep(0.01)
 
 
-def _is_unmerged(index):
-    (generation,) = index._writer.execute("SELECT generation FROM search_state").fetchone()
-    return Tables(index._writer, generation).is_unmerged()
+def _is_due(index):
+    with closing(sqlite3.connect(index._path)) as reader:
+        (generation,) = reader.execute("SELECT generation FROM search_state").fetchone()
+        return Tables(reader, generation).is_due()
 
 
-async def test_what_was_forgotten_is_merged_away_by_itself_also_after_a_stop_in_between(data_dir, monkeypatch):
+async def test_what_was_forgotten_is_erased_by_itself_also_after_a_stop_in_between(data_dir, monkeypatch):
     with monkeypatch.context() as stopped:
-        stopped.setattr(SearchIndex, "merge_some", lambda _: False)
+        stopped.setattr(SearchIndex, "erase_some", lambda _: False)
         async with service(data_dir) as running:
             doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
             assert await found(running, "penicillin") == 1
             await delete(running, doomed)
             assert await found(running, "penicillin") == 0
-            assert _is_unmerged(running.stores.search_index)
+            assert _is_due(running.stores.search_index)
     async with service(data_dir) as running:
-        await merged(running.stores.search_index)
+        await erased(running.stores.search_index)
         doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
         await delete(running, doomed)
         assert await found(running, "penicillin") == 0
-        await merged(running.stores.search_index)
+        await erased(running.stores.search_index)
 
 
 async def test_a_lost_index_is_made_from_the_log_again(data_dir):
@@ -89,7 +91,7 @@ async def test_an_index_rebuilt_by_the_command_finds_what_it_found_before(data_d
         await delete(running, await spoken.recording("a rash that is gone"))
         before = await found(running, "rash another")
         with closing(SearchIndex(running.settings.search_index_path)) as other:
-            other._writer.execute("DELETE FROM passages_1")
+            other._writer.execute("DELETE FROM recordings_1")
         assert await found(running, "rash another") == 0
 
         environment = {"TAPEDECK_DATA_DIR": str(data_dir)}
