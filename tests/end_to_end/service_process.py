@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 import wave
 from base64 import b64encode
 from collections.abc import AsyncIterable, Callable
@@ -142,6 +143,10 @@ class Answer:
         return orjson.loads(self.body)
 
     @property
+    def is_of_a_view_behind(self) -> bool:
+        return self.status == 503 and b" is behind; try again." in self.body
+
+    @property
     def error(self) -> dict[str, Any]:
         assert self.status >= 400, self
         return self.json["error"]
@@ -158,7 +163,21 @@ class Api:
     async def call(
         self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None, key: bool = True
     ) -> Answer:
-        """`path`: below the service, or a whole URL. `body`: bytes, or anything to be sent as JSON."""
+        """`path`: below the service, or a whole URL. `body`: bytes, or anything to be sent as JSON.
+
+        What may be repeated is asked again while a view is behind the log, as the service then asks its clients to.
+        """
+        may_be_repeated = method == "GET" or path.endswith("/search")
+        deadline = time.monotonic() + 60
+        while True:
+            answer = await self.call_once(method, path, body=body, headers=headers, key=key)
+            if not (may_be_repeated and answer.is_of_a_view_behind) or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(0.1)
+
+    async def call_once(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None, key: bool = True
+    ) -> Answer:
         url = path if path.startswith("http") else self.url + path
         sent = body if body is None or isinstance(body, bytes | AsyncIterable) else json.dumps(body).encode()
         sent = io.BytesIO(sent) if isinstance(sent, bytes) else sent
@@ -193,10 +212,7 @@ class Api:
         return await self.call("POST", f"/v1/recordings/{recording['id']}/finalize", body=asked)
 
     async def get(self, recording: dict[str, Any], below: str = "") -> Any:
-        """Asks again where the view has not caught up with the log in time, as the service then asks its clients to."""
-        async with asyncio.timeout(60):
-            while (answer := await self.call("GET", f"/v1/recordings/{recording['id']}{below}")).status == 503:
-                await asyncio.sleep(0.1)
+        answer = await self.call("GET", f"/v1/recordings/{recording['id']}{below}")
         assert answer.status == 200, answer
         return answer.json
 

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -209,20 +210,21 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
                 assert answer.status == 200
             stored[0] += 1
 
-    async def rate(seconds):
-        before = stored[0]
+    async def rate(seconds, *, at_least=0):
+        began, before = time.monotonic(), stored[0]
         await asyncio.sleep(seconds)
-        return (stored[0] - before) / seconds
+        await until(lambda: stored[0] - before >= at_least)
+        return (stored[0] - before) / (time.monotonic() - began)
 
     async with aiohttp.ClientSession() as session:
         loads = [asyncio.create_task(load(session, recording)) for recording in recordings]
         await until(lambda: stored[0] >= 2_000)  # what is cached has its size by now
         memory, chunks = process.memory_info().rss, stored[0]
-        usual = await rate(SIZE.outage_seconds / 4)
+        usual = await rate(SIZE.outage_seconds / 4, at_least=100)
         usual_growth = (process.memory_info().rss - memory) / (stored[0] - chunks)
         memory, chunks = process.memory_info().rss, stored[0]
         await asyncio.to_thread(own_kafka.kill)
-        during = await rate(SIZE.outage_seconds)
+        during = await rate(SIZE.outage_seconds, at_least=100)
         grown, missed = process.memory_info().rss - memory, stored[0] - chunks
         await asyncio.to_thread(own_kafka.start)
         await rate(1)

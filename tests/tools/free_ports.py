@@ -4,22 +4,24 @@ A server that is killed and restarted must find its port free, and so must one t
 have given an automatically assigned port to somebody else.
 """
 
+import fcntl
 import os
-import re
 import socket
+import tempfile
+from functools import cache
 from itertools import count
+from pathlib import Path
 
-FIRST, PER_PROCESS, PROCESSES = 12_000, 4_000, 5
-"""Below 32768, where most systems begin to assign ports. Each of pytest's processes has its own ports."""
+FIRST, PER_PROCESS, PROCESSES = 12_000, 2_000, 10
+"""Below 32768, where most systems begin to assign ports. Each process has its own ports, whoever started it."""
 
-_its_number = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % PROCESSES
 _next = count(os.getpid())
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 where nothing listens, and which this process has not returned before."""
+    """A port of 127.0.0.1 where nothing listens, and which this process has not returned for long."""
     for _ in range(PER_PROCESS):
-        port = FIRST + PER_PROCESS * _its_number + next(_next) % PER_PROCESS
+        port = FIRST + PER_PROCESS * _its_number() + next(_next) % PER_PROCESS
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -27,3 +29,20 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("None of the ports for tests is free.")
+
+
+@cache
+def _its_number() -> int:
+    """Which of the machine's ranges is this process's as long as it lives."""
+    for number in range(PROCESSES):
+        try:
+            lock = os.open(Path(tempfile.gettempdir(), f"tapedeck-ports-{number}"), os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # another user's
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return number
+    raise RuntimeError("All ranges of ports for tests are in use by other processes.")

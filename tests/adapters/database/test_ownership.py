@@ -3,12 +3,15 @@
 import subprocess
 import sys
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from adapters.database import ownership
 from adapters.database.ownership import DatabaseClaim
 from adapters.database.port import DatabaseInUse, ServerAway
+from adapters.postgres import connections
+from adapters.postgres.connections import Connection
 from tests.places import REPOSITORY
 
 HOLDER = """
@@ -25,10 +28,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr(ownership, "CLAIM_SECONDS", 0)
 
 
-def test_a_second_claim_is_refused_in_one_sentence_without_the_password(database, impatient):
+def test_a_second_claim_is_refused_in_one_sentence_without_the_password(database, monkeypatch):
     first = DatabaseClaim(database)
-    with pytest.raises(DatabaseInUse, match=r"^Another tapedeck is running on postgresql://127.0.0.1") as refused:
-        DatabaseClaim(database)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(ownership, "CLAIM_SECONDS", 0)
+        with pytest.raises(DatabaseInUse, match=r"^Another tapedeck is running on postgresql://127.0.0.1") as refused:
+            DatabaseClaim(database)
     assert "sesame" not in str(refused.value)
     first.close()
     DatabaseClaim(database).close()
@@ -61,9 +66,41 @@ def test_a_lost_connection_claims_again_unless_another_was_faster(postgres, data
     second = DatabaseClaim(database)
     with pytest.raises(DatabaseInUse):
         first.renew()
+    its_process = second._connection.info.backend_pid
     second.close()
+    postgres.execute(end.format(its_process))  # returns once it has ended, as it is about to
     first.renew()
     first.close()
+
+
+def test_a_claim_whose_answer_was_lost_is_not_taken_for_another_service_s(postgres, database, impatient, monkeypatch):
+    stalled = []
+
+    class Stalled(Connection):
+        """To a server that goes on with what it was asked for, and answers too late."""
+
+        def execute(self, query, *arguments, **options):
+            done = super().execute(query, *arguments, **options)
+            if "pg_try_advisory_lock" in query:
+                raise psycopg.OperationalError("no answer within 15 seconds")
+            return done
+
+        def close(self):
+            """The server has not noticed yet."""
+            stalled.append(self)
+
+    claim = DatabaseClaim(database)
+    postgres.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(claim._connection.info.backend_pid))
+    with monkeypatch.context() as while_it_stalls:
+        while_it_stalls.setattr(connections, "Connection", Stalled)
+        with pytest.raises(ServerAway):
+            claim.renew()
+    claim.renew()
+    with pytest.raises(DatabaseInUse):
+        DatabaseClaim(database)
+    claim.close()
+    for connection in stalled:
+        Connection.close(connection)
 
 
 @pytest.mark.slow

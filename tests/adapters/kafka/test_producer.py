@@ -246,6 +246,7 @@ async def test_it_works_over_tls_with_a_password(kafka, mechanism):
     producer = await TransactionalProducer.open(connection, topic)
     await producer.publish([message(1)], position=1)
     await producer.close()
+    await (await TransactionalProducer.open(connection, topic)).close()  # returns once that transaction has ended
     assert await read_position(connection, topic) == 1
 
 

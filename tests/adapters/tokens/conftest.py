@@ -24,11 +24,12 @@ class Trust:
     def __init__(self, issuer: IssuerServer, discovery: Discovery) -> None:
         self.allow_list = parse_allow_list(issuer.allow_list())
         self.ahead = timedelta()
+        self.stands_at: datetime | None = None
         self.key_sets = KeySets(lambda listed: discovery.keys(listed, now=self.now()), clock=self.now)
         self.verify = TokenVerifier(lambda: self.allow_list, self.key_sets, clock=self.now).verify
 
     def now(self) -> datetime:
-        return utc_now() + self.ahead
+        return (self.stands_at or utc_now()) + self.ahead
 
 
 @pytest.fixture

@@ -71,13 +71,14 @@ async def test_a_completed_recording_names_its_damage_takes_the_right_chunk_and_
     assert (await api.get(recording))["status"] == "completed"
     assert [one.get("damage") for one in (await api.get(recording, "/chunks"))["data"]] == [None] * 3
 
-    assert (await retry(api, recording)).json["status"] == "uploaded"
+    assert (await retry(api, recording)).status == 202
     whole = await api.ended(recording)
     assert (whole["status"], "damage" in whole) == ("completed", False)
     assert await audio_of(api, recording) == short_speech()
     assert (await api.transcript(recording))["text"]
     types = await api.event_types(recording)
     assert [types.count(twice) for twice in ("Stitched", "Transcribed")] == [2, 2]
+    assert types[types.index("RetryRequested") :].count("Stitched") == 1
     assert (await retry(api, recording)).error["type"] == "not_failed"
 
 

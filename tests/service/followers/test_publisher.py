@@ -149,12 +149,20 @@ async def test_what_is_in_the_log_and_what_comes_is_published_once_and_in_order(
 
 async def test_a_log_longer_than_a_batch_is_published_whole(rig, monkeypatch):
     monkeypatch.setattr(publisher_module, "LARGEST_BATCH", 7)
+    sizes, publish = [], TransactionalProducer.publish
+
+    async def noted(self, messages, *, position):
+        sizes.append(len(messages))
+        await publish(self, messages, position=position)
+
+    monkeypatch.setattr(TransactionalProducer, "publish", noted)
     await rig.grow(recordings=20)
     publisher = rig.publisher()
     rig.run(publisher)
     await rig.until_published(publisher)
     await rig.assert_exactly_the_log()
-    assert sample(publisher, "transactions_total") == -(-rig.log.head // 7)
+    assert max(sizes) == 7
+    assert sum(sizes) >= rig.log.head  # more, where the answer to a commit was lost
 
 
 async def test_a_publisher_that_starts_again_goes_on_where_kafka_says(rig):
@@ -239,9 +247,10 @@ async def test_an_event_is_the_same_message_on_every_attempt(rig):
     first = {message.id: message for message in await rig.seen()}
     await rig.stop(running)
     rig.topic = f"test-{uuid4()}"
+    rig.positions.save("kafka", 0)
     again = rig.publisher()
     rig.run(again)
-    await rig.until(lambda: sample(again, "events_total") == rig.log.head)
+    await rig.until_published(again)
     for message in await rig.seen():
         before = first[message.id]
         assert (message.key, message.value, message.headers, message.timestamp_ms) == (
@@ -325,8 +334,12 @@ async def test_the_position_is_renewed_before_kafka_forgets_it(rig):
     await rig.grow()
     await rig.until_published(publisher)
     before = sample(publisher, "transactions_total")
-    rig.now += timedelta(hours=13)
-    await rig.until(lambda: sample(publisher, "transactions_total") > before)
+
+    def is_renewed():
+        rig.now += timedelta(hours=13)  # each time: one whose connection was lost begins to count anew
+        return sample(publisher, "transactions_total") > before
+
+    await rig.until(is_renewed)
     await rig.assert_exactly_the_log()
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +17,7 @@ from domain.events import RecordingDeleted
 from service.application import search_changes
 from service.cli import main
 from service.followers import search_follower
-from tests.domain.histories import at
+from tests.domain.histories import at, opened
 from tests.service.dialects.bota.spoken import Spoken
 from tests.service.running_service import TurnedClock, running_service
 
@@ -68,6 +70,29 @@ async def test_what_was_forgotten_is_erased_by_itself_also_after_a_stop_in_betwe
         doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
         await delete(running, doomed)
         assert await found(running, "penicillin") == 0
+        await erased(running.stores.search_index)
+
+
+async def test_erasing_goes_on_though_events_that_mean_nothing_for_the_index_come_in_between(data_dir, monkeypatch):
+    monkeypatch.setattr("adapters.search.tables.COPIED_PASSAGES", 1)
+    erase_some, has_erased, may_go_on = SearchIndex.erase_some, threading.Event(), threading.Event()
+
+    def erase_some_and_wait(index):
+        is_left = erase_some(index)
+        if is_left:
+            has_erased.set()
+            assert may_go_on.wait(60)
+        return is_left
+
+    monkeypatch.setattr(SearchIndex, "erase_some", erase_some_and_wait)
+    async with service(data_dir) as running:
+        spoken = Spoken(running.stores, "proj_1")
+        doomed = await spoken.recording("penicillin")
+        await spoken.recording(*(f"one rash {number}" for number in range(5)))
+        await delete(running, doomed)
+        assert await asyncio.to_thread(has_erased.wait, 60)
+        await running.stores.log.append(uuid4(), 0, [opened(tenant_id="proj_1")], trace_id=None)
+        may_go_on.set()
         await erased(running.stores.search_index)
 
 

@@ -125,7 +125,7 @@ class PostgresServer:
             return
         self._process.suspend()  # so that it starts no further process meanwhile
         its_processes = self._process.children(recursive=True)
-        for process in (self._process, *its_processes):
+        for process in (*its_processes, self._process):  # which, until it is killed itself, reaps none of the others
             process.kill()
         self._process.wait(STOP_SECONDS)
         deadline = time.monotonic() + STOP_SECONDS
@@ -150,7 +150,7 @@ class PostgresServer:
         try:
             yield
         finally:
-            for process in suspended:
+            for process in reversed(suspended):  # the first would reap those that have ended meanwhile
                 process.resume()
 
     def close(self) -> None:

@@ -24,12 +24,20 @@ SMALL, LARGE = noise(30_000, 1), noise(9_000_000, 2)
 
 @pytest.fixture
 def url(own_s3: S3Server, s3_credentials: None) -> str:
-    return f"{own_s3.new_bucket()}?endpoint={own_s3.endpoint}&seconds=1"
+    return f"{own_s3.new_bucket()}?endpoint={own_s3.endpoint}"
 
 
 @pytest.fixture
 async def store(url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
     store = opened(url, tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def impatient(url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
+    """The same store, for what is to fail."""
+    store = opened(f"{url}&seconds=1", tmp_path)
     yield store
     await store.close()
 
@@ -95,19 +103,22 @@ def in_its_place(server: S3Server, answer: bytes, *, to_get: bytes | None = None
 @pytest.mark.slow
 @pytest.mark.parametrize("away", [killed, hanging, answering_503, cutting_off])
 async def test_while_the_bucket_is_away_everything_says_so_and_afterwards_all_is_there(
-    store: BucketBlobStore, own_s3: S3Server, away: Callable[[S3Server], AbstractContextManager[None]]
+    store: BucketBlobStore,
+    impatient: BucketBlobStore,
+    own_s3: S3Server,
+    away: Callable[[S3Server], AbstractContextManager[None]],
 ) -> None:
     store.recover()
     kept = [(await store.put(PREFIX, streamed([body]))).key for body in (SMALL, LARGE)]
     with away(own_s3):
         for failing in (
-            lambda: store.put("new/", streamed([SMALL])),
-            lambda: store.put("new/", streamed([LARGE])),
-            lambda: whole(store, kept[0]),
-            lambda: whole(store, kept[1]),
-            lambda: store.size(kept[1]),
-            lambda: store.erase(PREFIX + "0"),
-            store.check_writable,
+            lambda: impatient.put("new/", streamed([SMALL])),
+            lambda: impatient.put("new/", streamed([LARGE])),
+            lambda: whole(impatient, kept[0]),
+            lambda: whole(impatient, kept[1]),
+            lambda: impatient.size(kept[1]),
+            lambda: impatient.erase(PREFIX + "0"),
+            impatient.check_writable,
         ):
             with pytest.raises(StorageUnavailable, match="does not answer as it should"):
                 await failing()
@@ -118,11 +129,11 @@ async def test_while_the_bucket_is_away_everything_says_so_and_afterwards_all_is
 
 
 async def test_an_erasing_that_failed_is_finished_when_it_is_asked_for_again(
-    store: BucketBlobStore, own_s3: S3Server, url: str
+    store: BucketBlobStore, impatient: BucketBlobStore, own_s3: S3Server, url: str
 ) -> None:
     gone, stays = await store.put(PREFIX, streamed([SMALL])), await store.put("kept/", streamed([b"stays"]))
     with killed(own_s3), pytest.raises(StorageUnavailable):
-        await store.erase_keys([gone.key])
+        await impatient.erase_keys([gone.key])
     assert own_s3.contains(url, SMALL)
     await store.erase_keys([gone.key])
     assert not own_s3.contains(url, SMALL)
@@ -130,11 +141,11 @@ async def test_an_erasing_that_failed_is_finished_when_it_is_asked_for_again(
 
 
 async def test_what_failed_and_reached_the_bucket_all_the_same_is_deleted_there(
-    store: BucketBlobStore, own_s3: S3Server, url: str
+    store: BucketBlobStore, impatient: BucketBlobStore, own_s3: S3Server, url: str
 ) -> None:
     own_s3.hold()
     with pytest.raises(StorageUnavailable):
-        await store.put(PREFIX, streamed([SMALL]))
+        await impatient.put(PREFIX, streamed([SMALL]))
     own_s3.go_on()
     async with asyncio.timeout(30):
         while not own_s3.contains(url, SMALL):  # the server has had the request, and goes on with it

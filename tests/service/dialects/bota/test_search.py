@@ -235,7 +235,7 @@ async def test_a_search_that_would_miss_what_was_answered_before_is_refused_for_
 
     await spoken.recording(*SPOKEN)
     monkeypatch.setattr(running.service.search_follower, "wait_for", too_late)
-    answer = await search.api.call("POST", "/v1/recordings/search", body=RIGHT)
+    answer = await search.api.call_once("POST", "/v1/recordings/search", body=RIGHT)
     assert (answer.status, answer.error["code"], answer.headers["Retry-After"]) == (503, "busy", "1")
     assert answer.error["message"] == "The search index is behind; try again."
     assert (await search.api.call("GET", "/v1/recordings")).status == 200

@@ -80,11 +80,12 @@ async def attack(
 ) -> None:
     async with connected(url, bearer(project.token), who=what.name, tally=tally, address=address) as caller:
         attacker = Attacker(caller, project, address, receiver_url)
+        await _go(what, attacker)  # at least: what others leave of the processors may be nothing for a while
         try:
             async with asyncio.timeout(until + _LAST_GO_SECONDS - time.monotonic()):
                 while time.monotonic() < until:
-                    await _go(what, attacker)
                     await asyncio.sleep(what.pause_seconds)
+                    await _go(what, attacker)
         except TimeoutError:
             tally.add(what.name, CUT_OFF)
 
