@@ -184,8 +184,8 @@ class _Worker:
     def _outcome(self, function: Callable[..., _R], args: tuple[Any, ...], timeout: timedelta | None) -> _R:
         try:
             process, connection = self._started()
-            connection.send((function, args))
             self._running.restart()
+            connection.send((function, args))
             self._has_job = True
             answer = None
             while answer is None:

@@ -23,7 +23,7 @@ class DatabaseClaim:
     def __init__(self, url: str) -> None:
         """Raises: DatabaseInUse; ServerAway."""
         self._url = url
-        self._lost = ""
+        self._lost: list[str] = []
         self._connection: Connection | None = None
         deadline = time.monotonic() + CLAIM_SECONDS
         while not self._claimed():
@@ -40,7 +40,7 @@ class DatabaseClaim:
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error:
-                self._lost = self._connection.backend
+                self._lost.append(self._connection.backend)
                 self._connection.close()
                 self._connection = None
             else:
@@ -54,12 +54,14 @@ class DatabaseClaim:
         except psycopg.Error as error:
             raise ServerAway(f"The database cannot be claimed: {reason(error)}.") from error
         try:
-            if self._lost:  # its session may still have the lock
-                end_backends(connection, [self._lost])
+            if self._lost:  # whose sessions may still have the lock, or yet get it
+                end_backends(connection, self._lost)
+                self._lost.clear()
             for name, value in _KEEPALIVE.items():
                 connection.execute("SELECT set_config(%s, %s, false)", [name, value])
             found = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
         except psycopg.Error as error:
+            self._lost.append(connection.backend)
             connection.close()
             raise ServerAway(f"The database cannot be claimed: {reason(error)}.") from error
         if found is None or not found[0]:

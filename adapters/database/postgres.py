@@ -6,7 +6,7 @@ A lock of the whole schema is held by who writes, from the transaction's start u
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from adapters.sqlite_file import DatabaseFull, DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
 
-_WRITERS, _REBUILDS = 0x7461_7065, 0x7461_7066
+_WRITERS, _REBUILDS, _MOVES = 0x7461_7065, 0x7461_7066, 0x7461_7067
 """The first halves of locks' keys. The second is the schema's name, as a number."""
 
 
@@ -49,18 +49,20 @@ class PostgresDatabase:
         self._bring_up_to_date(versions)
         before = self._place.before
         if before is not None and before.exists():
-            with suppress(FileNotFoundError):  # another process that starts was faster
-                self._move(before)
+            self._move(before)
 
     def _move(self, before: Path) -> None:
-        """The file is renamed only once the copy is committed, and while nobody else can be reading it: SQLite would
-        make a new write-ahead log beside the old name.
-
-        Raises: FileNotFoundError.
+        """One process that starts does so, and the others wait. While one of them had the file open, it could not be
+        renamed: SQLite would make a new write-ahead log beside the old name.
         """
-        with self.writing(patient=True) as tables:
-            has_copied = copy_rows(before, tables)
-        with self.writing(patient=True):
+        with self._errors_named(), connect(self._place.url) as own:
+            own.answer_seconds = None
+            own.execute("SET lock_timeout = 0")
+            own.execute("SELECT pg_advisory_lock(%s, %s)", (_MOVES, self._lock))
+            if not before.exists():  # another process was faster
+                return
+            with self.writing(patient=True) as tables:
+                has_copied = copy_rows(before, tables)
             before.rename(before.with_name(f"{before.name}.moved"))
         about = {"file": str(before), "schema": self._place.schema}
         if has_copied:

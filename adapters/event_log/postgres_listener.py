@@ -38,10 +38,11 @@ class PostgresListener:
             try:
                 with connect(self._url) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    head = _head(connection)
                     if has_said_so:
                         _log.info("hears of the event log's commits again")
                     has_said_so = False
-                    self._heard(_head(connection))
+                    self._heard(head)
                     self._hear(connection)
                     return
             except psycopg.Error as error:

@@ -85,6 +85,7 @@ class SearchIndex:
         self._reader = connect(path, durable=False)
         # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
         self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._may_have_old_pages = True  # in the write-ahead log, if a process was killed just after erasing
         with self._transaction():
             self._writer.execute(
                 "CREATE TABLE IF NOT EXISTS search_state (schema INTEGER NOT NULL, key BLOB NOT NULL, "
@@ -141,14 +142,16 @@ class SearchIndex:
         """Get rid of a part of what removed passages left in the file. Returns whether more is left."""
         with self._transaction():
             tables = Tables(self._writer, _state(self._writer).generation)
-            if not tables.is_due():
-                return False
-            tables.copy_some()
-            is_due = tables.is_due()
-        if not is_due:
-            with self._writing:  # old pages are in the write-ahead log, too
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return is_due
+            if tables.is_due():
+                tables.copy_some()
+                self._may_have_old_pages = True
+                if tables.is_due():
+                    return True
+        if self._may_have_old_pages:
+            with self._writing:
+                (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._may_have_old_pages = bool(is_busy)
+        return self._may_have_old_pages
 
     def rebuild(self, read: ReadChanges) -> int:
         """Rebuild the index from the log's first event; searches see the old one until the new one is complete.
@@ -175,6 +178,7 @@ class SearchIndex:
                 position = found.position
             self._writer.execute("UPDATE search_state SET generation=generation+1, position=?", (position,))
             Tables(self._writer, state.generation).drop()
+            self._may_have_old_pages = True
         return position
 
     def search(self, owner: Owner, query: str, *, recording_ids: Sequence[UUID] | None = None) -> list[Match]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -62,7 +62,7 @@ async def _consume(
     broken = 0
     async with _consumer(settings, group, from_beginning=from_beginning) as consumer:
         ends: dict[Any, int] = {}
-        while not (until_end and await _is_at_end(consumer, ends)):
+        while not (until_end and await _is_at_end(settings, consumer, ends)):
             batches = await consumer.getmany(timeout_ms=POLL_MS)
             broken += sum(_tell(record, wanted) for records in batches.values() for record in records)
             if group is not None and batches:
@@ -114,11 +114,27 @@ def _cannot(settings: Settings, because: str) -> NoReturn:
     fail(f"Kafka at {settings.kafka_bootstrap_servers} cannot be followed: {because}.")
 
 
-async def _is_at_end(consumer: Any, ends: dict[Any, int]) -> bool:
+async def _is_at_end(settings: Settings, consumer: Any, ends: dict[Any, int]) -> bool:
     """Whether everything that was there when the partitions were assigned, when `ends` is filled in, has been read."""
     if consumer.assignment() and not ends:
-        ends.update(await consumer.end_offsets(list(consumer.assignment())))
+        ends.update(await _ends(settings, consumer.assignment()))
     return bool(ends) and all([await consumer.position(partition) >= end for partition, end in ends.items()])
+
+
+async def _ends(settings: Settings, partitions: Collection[Any]) -> dict[Any, int]:
+    """A commit is answered before each partition shows it; so the ends are read without regard to transactions."""
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415
+
+    from adapters.kafka.calling import close, start  # noqa: PLC0415
+
+    assert settings.kafka is not None  # noqa: S101 - checked by the command
+    consumer = AIOKafkaConsumer(**settings.kafka.options(), isolation_level="read_uncommitted")
+    try:
+        await start(consumer)
+        ends: dict[Any, int] = await consumer.end_offsets(list(partitions))
+    finally:
+        await close(consumer.stop())
+    return ends
 
 
 def _tell(record: Any, wanted: frozenset[str]) -> bool:

@@ -22,6 +22,7 @@ class SearchFollower:
         self._index = index
         self._changes = changes
         self._progress = ViewProgress(log)
+        self._has_to_erase = True
 
     @property
     def position(self) -> int:
@@ -46,7 +47,7 @@ class SearchFollower:
             if found.changes or found.position - written >= EVENTS_PER_WRITE:
                 written = await self._write(found, after=written)
             self._progress.move_to(found.position)
-            if found.changes:
+            if found.changes or self._has_to_erase:
                 await self._erase_while_idle()
 
     async def _write(self, found: Changes, *, after: int) -> int:
@@ -55,7 +56,9 @@ class SearchFollower:
 
     async def _erase_while_idle(self) -> None:
         """A step at least, so that it comes to an end also when the log never stops growing."""
-        while await asyncio.to_thread(self._index.erase_some):
+        self._has_to_erase = True
+        while self._has_to_erase:
+            self._has_to_erase = await asyncio.to_thread(self._index.erase_some)
             if self._log.head > self.position:
                 return
 
