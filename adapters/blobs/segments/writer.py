@@ -115,8 +115,7 @@ class SegmentWriter:
             for body in bodies
             if body.blob.key not in known and body.blob.key not in indexed
         }
-        for entry in self._append(list(new.values())):
-            self._tail[entry.key] = known[entry.key] = entry
+        known |= {entry.key: entry for entry in self._append(list(new.values()))}
         return [known.get(body.blob.key) for body in bodies]
 
     def _known(self, key: str) -> _Entry | None:
@@ -148,7 +147,9 @@ class SegmentWriter:
             _Entry(key, _place(own.segment, key, size_bytes, end), own.segment, before[position] if before else None)
             for position, ((key, _, size_bytes), end) in enumerate(zip(bodies, ends, strict=True))
         ]
-        own.entries.extend(entries)
+        if before is None:
+            self._tail |= {entry.key: entry for entry in entries}
+        own.entries.extend(entries)  # not before they are in the tail, which they leave when they are indexed
         self._unindexed += len(entries)
         if own.segment.end >= self._segment_bytes:
             own.segment.is_retired = True
@@ -201,6 +202,8 @@ class SegmentWriter:
         durable: list[_Entry] = []
         while own.entries and own.entries[0].place.end <= reached:
             durable.append(own.entries.popleft())
+        if not durable and not seals:
+            return  # what is synced beyond the entries is about to get its own
         try:
             if seals:
                 with storage_errors():
@@ -209,7 +212,7 @@ class SegmentWriter:
                 segment.id,
                 [(each.key, each.place) for each in durable if each.before is None],
                 moved=[Move(each.key, each.before, each.place) for each in durable if each.before is not None],
-                indexed_end=durable[-1].place.end if durable and not seals else reached,
+                indexed_end=reached if seals else durable[-1].place.end,
                 sealed=seals,
             )
         except BaseException:
