@@ -1,6 +1,7 @@
 """Puts staged bodies into the open segment: all that wait are appended with one write and share one fdatasync.
 
-What is durable goes into the index in the background; until then its keys are found here.
+What is durable goes into the index in the background; until then its keys are found here, unless another process has
+deleted them, which the index knows.
 """
 
 import threading
@@ -86,12 +87,18 @@ class SegmentWriter:
 
     def find(self, key: str) -> Place | None:
         """Where a key lies that may be missing from the index, durable or not."""
-        entry = self._tail.get(key)
-        return None if entry is None or entry.is_lost else entry.place
+        entry = self._known(key)
+        return None if entry is None else entry.place
 
     def keys(self, beginning: str) -> list[str]:
         with self._indexing:
-            return [key for key, entry in list(self._tail.items()) if key.startswith(beginning) and not entry.is_lost]
+            beginning_so = [entry for key, entry in list(self._tail.items()) if key.startswith(beginning)]
+            forgotten = self._index.forgotten() if beginning_so else set()
+            return [
+                entry.key
+                for entry in beginning_so
+                if not entry.is_lost and (entry.place.segment, entry.place.offset) not in forgotten
+            ]
 
     def make_durable(self, bodies: Sequence[StagedBody]) -> list[BlobFailure | None]:
         """Append these bodies, except those already there, and sync once. Returns each body's failure, or None."""
@@ -120,7 +127,10 @@ class SegmentWriter:
 
     def _known(self, key: str) -> _Entry | None:
         entry = self._tail.get(key)
-        return None if entry is None or entry.is_lost else entry
+        if entry is None or entry.is_lost or self._index.is_forgotten(entry.place):
+            return None
+        # One that was indexed since may have been forgotten and struck out before the index was asked.
+        return entry if self._tail.get(key) is entry else None
 
     def copy(self, copied: Sequence[Copied]) -> None:
         """Append blobs copied from elsewhere; they are indexed here once durable. Raises: as `put`."""
@@ -222,6 +232,7 @@ class SegmentWriter:
         for entry in finished:
             if self._tail.get(entry.key) is entry:
                 del self._tail[entry.key]
+        self._index.strike_forgotten(segment.id)
         if seals:
             self._own.remove(own)
             segment.close()
