@@ -28,8 +28,9 @@ _PREFIXES = {
 class Erasing:
     """`settling`: a lock for each blob, which uploads take, too.
 
-    All methods may be called again after a failure, and for a deleted recording, of which they leave everything to its
-    deletion. They raise StorageFull, StorageUnavailable, LogFull, LogUnavailable, Contended.
+    What other processes have stored is seen, too. All methods may be called again after a failure, and for a deleted
+    recording, of which they leave everything to its deletion. They raise StorageFull, StorageUnavailable, LogFull,
+    LogUnavailable, Contended.
     """
 
     def __init__(self, recordings: Recordings, blobs: BlobStore, *, settling: KeyedLocks, clock: Clock) -> None:
@@ -56,7 +57,7 @@ class Erasing:
         The event comes last: it makes the recording forget which blobs these were.
         """
         try:
-            recording = await self._recordings.find(recording_id)
+            recording = await self._recordings.newest(recording_id)
             if not recording.superseded_until(until):
                 return 0
             erased = await self._erase_unused(recording_id, await self._superseded(recording_id, recording, until))
@@ -86,7 +87,7 @@ class Erasing:
             async with AsyncExitStack() as settling:
                 for key in some:
                     await settling.enter_async_context(self._settling.of(key))
-                in_use = (await self._recordings.find(recording_id)).blobs_in_use()
+                in_use = (await self._recordings.newest(recording_id)).blobs_in_use()
                 unused = [key for key in some if key not in in_use]
                 await self._blobs.erase_keys(unused)
                 erased += len(unused)

@@ -175,7 +175,7 @@ class NoteOrdering:
     async def _execute(self, order_id: UUID, command: OrderNote, *, after: StagedBytes | None = None) -> NoteOrder:
         """Raises: RecordingNotFound, also when the recording was deleted meanwhile: what was stored goes with it."""
         order = await self._orders.execute(order_id, command, trace_id=trace_id.get(), after=after)
-        await self._recordings.find(command.recording_id)
+        await self._recordings.newest(command.recording_id)
         return order
 
 

@@ -4,6 +4,7 @@ Bytes come first, their event second, and one commit makes both durable; a refus
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -362,7 +363,10 @@ class Uploads:
                 if blob is None:
                     room.take(len(arrived.content))
                     blob = await self._put(recording_id, arrived)
-                command = replace(command, md5=blob.md5)
+                md5 = blob.md5
+            else:  # what another process has appended since makes this a further chunk, of the same bytes
+                md5 = await asyncio.to_thread(_md5_of, arrived.content)
+            command = replace(command, md5=md5)
             outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get())
         except RecordingError:
             await self._discard_appended(recording_id, command.blob_key)
@@ -443,6 +447,10 @@ class Uploads:
 
 _NOT_TAKEN = "0" * 32
 """In place of the MD5, which is computed while bytes are stored; no decision depends on it."""
+
+
+def _md5_of(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 class _NotingTheBeginning:

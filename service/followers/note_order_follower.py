@@ -89,10 +89,10 @@ class NoteOrderFollower:
         if not isinstance(ordered, NoteOrdered):
             return
         try:
-            await self._recordings.find(ordered.recording_id)
+            await self._recordings.newest(ordered.recording_id)
             await self._settle(recorded, ordered)
             # What was stored before this is erased with the recording if it is deleted after this.
-            await self._recordings.find(ordered.recording_id)
+            await self._recordings.newest(ordered.recording_id)
         except RecordingNotFound:
             await self._on_gone(ordered.recording_id)
 
@@ -117,12 +117,12 @@ class NoteOrderFollower:
             except OUT_OF_SERVICE:
                 raise
             except OrderCannotBeWritten as error:
-                await self._recordings.find(ordered.recording_id)  # if it is deleted, nothing is to be noted
+                await self._recordings.newest(ordered.recording_id)  # if it is deleted, nothing is to be noted
                 self._count("failed")
                 logger.info("note order failed for good", extra={**_about(recorded), "reason": error.reason})
                 return self._failure(error.reason, str(error), attempt)
             except Exception as error:
-                await self._recordings.find(ordered.recording_id)  # what it was to be written from may be erased
+                await self._recordings.newest(ordered.recording_id)  # what it was to be written from may be erased
                 self._count("broken")
                 logger.exception("note order broke", extra={**_about(recorded), "attempt": attempt})
                 delay = next(delays, None)

@@ -45,7 +45,7 @@ class WritableSegment:
 
     def __init__(self, directory: Path, *, step_bytes: int) -> None:
         """Make a new one. Disk space is allocated `step_bytes` at a time, ahead of what is written."""
-        self.id = secrets.randbits(_RANDOM_BITS)
+        self.id, self.descriptor = _made_and_locked(directory)
         self.path = segment_path(directory, self.id)
         self.end = self.synced_end = len(FILE_HEADER)
         self.failure: OSError | None = None
@@ -54,9 +54,7 @@ class WritableSegment:
         self._reserved_end = 0
         self._appending = threading.Lock()
         self._syncing = threading.Lock()
-        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
             self._reserve(self.end)
             _write_all(self.descriptor, [FILE_HEADER], 0)
             os.fsync(self.descriptor)
@@ -135,6 +133,21 @@ class WritableSegment:
             descriptor, self.descriptor = self.descriptor, -1
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _made_and_locked(directory: Path) -> tuple[int, int]:
+    """The id and the descriptor of a new, empty segment.
+
+    A recovery that found it before it was locked has removed it: nobody would find what is written there.
+    """
+    while True:
+        segment = secrets.randbits(_RANDOM_BITS)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(segment_path(directory, segment), flags, FILE_MODE)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return segment, descriptor
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, buffers: Iterable[bytes], offset: int) -> None:

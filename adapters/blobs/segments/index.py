@@ -2,7 +2,8 @@
 
 It holds nothing that the segments do not: if lost, it is rebuilt by reading them. What it adds is what is *no longer*
 there: a blob is deleted by one transaction here, which also notes its bytes, and these are then erased in the file; a
-crash in between leaves the note.
+crash in between leaves the note. If its record is not here yet, because another process has just written it, it is
+noted as forgotten, and that process does not add it.
 """
 
 import sqlite3
@@ -23,6 +24,9 @@ _SCHEMA = """
     );
     CREATE TABLE IF NOT EXISTS erasures (
         segment INTEGER NOT NULL, offset INTEGER NOT NULL, end INTEGER NOT NULL, PRIMARY KEY (segment, offset)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS forgotten (
+        segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)
     ) WITHOUT ROWID;
 """
 
@@ -115,9 +119,14 @@ class SegmentIndex:
         """Index records of a segment, which is then known up to `indexed_end`.
 
         A key that is already here keeps its place; the second copy of its bytes is noted to be erased. A moved one
-        gets its new place and its old bytes are noted to be erased, unless it has been deleted meanwhile.
+        gets its new place and its old bytes are noted to be erased, unless it has been deleted meanwhile. Records that
+        were forgotten before they came here stay so, and those that have come before change nothing.
         """
         with self._file.writing() as writer:
+            begin = _indexed_end(writer, segment)
+            forgotten = _forgotten(writer, segment)
+            placed = [(key, at) for key, at in placed if at.offset >= begin and at.offset not in forgotten]
+            moved = [move for move in moved if move.after.offset >= begin]
             writer.execute(
                 "INSERT INTO segments VALUES (?1,?2,?3,0,0) "
                 "ON CONFLICT (id) DO UPDATE SET indexed_end=?2, is_sealed=?3",
@@ -129,8 +138,11 @@ class SegmentIndex:
             no_longer_needed = [*copies, *(_move(writer, move) for move in moved)]
             writer.executemany("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", map(_erasure, no_longer_needed))
 
-    def drop(self, keys: Sequence[str]) -> None:
-        """Forget these keys, and note that their bytes are to be erased."""
+    def drop(self, keys: Sequence[str], *, unindexed: Sequence[Place] = ()) -> None:
+        """Forget these keys, and note that their bytes are to be erased.
+
+        `unindexed`: where their records lie in segments of other processes that may not have added them yet.
+        """
         with self._file.writing() as writer:
             for key in keys:
                 row = writer.execute(
@@ -140,6 +152,36 @@ class SegmentIndex:
                     place = _place(key, *row)
                     writer.execute("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", _erasure(place))
                     _count(writer, place.segment, [place], -1)
+            still = [place for place in unindexed if place.offset >= _indexed_end(writer, place.segment)]
+            writer.executemany(
+                "INSERT OR IGNORE INTO forgotten VALUES (?,?)", [(place.segment, place.offset) for place in still]
+            )
+            writer.executemany("INSERT OR IGNORE INTO erasures VALUES (?,?,?)", map(_erasure, still))
+
+    def forgotten(self) -> set[tuple[int, int]]:
+        """Segment and offset of every record that was forgotten before it was here."""
+        with self._file.reading() as reader:
+            return set(reader.execute("SELECT segment, offset FROM forgotten"))
+
+    def is_forgotten(self, place: Place) -> bool:
+        with self._file.reading() as reader:
+            found = reader.execute(
+                "SELECT 1 FROM forgotten WHERE segment=? AND offset=?", (place.segment, place.offset)
+            ).fetchone()
+        return found is not None
+
+    def strike_forgotten(self, segment: int) -> None:
+        """Strike out what was noted as forgotten, as far as the segment is known here.
+
+        Only when its writer looks for none of these records outside of the index any more: it would find them again.
+        """
+        with self._file.reading() as reader:
+            has_any = reader.execute("SELECT 1 FROM forgotten WHERE segment=? LIMIT 1", (segment,)).fetchone()
+        if has_any:
+            with self._file.writing() as writer:
+                writer.execute(
+                    "DELETE FROM forgotten WHERE segment=? AND offset<?", (segment, _indexed_end(writer, segment))
+                )
 
     def erased(self, erasures: Sequence[Erasure]) -> None:
         """Strike out these notes: it is done."""
@@ -152,6 +194,7 @@ class SegmentIndex:
         """The segment's file is gone."""
         with self._file.writing() as writer:
             writer.execute("DELETE FROM erasures WHERE segment=?", (segment,))
+            writer.execute("DELETE FROM forgotten WHERE segment=?", (segment,))
             writer.execute("DELETE FROM segments WHERE id=?", (segment,))
 
     def give_back(self) -> None:
@@ -164,6 +207,15 @@ class SegmentIndex:
 
 def _place(key: str, segment: int, offset: int, size_bytes: int) -> Place:
     return Place(segment, offset, offset + HEADER_BYTES + len(key), size_bytes)
+
+
+def _indexed_end(writer: sqlite3.Connection, segment: int) -> int:
+    found = writer.execute("SELECT indexed_end FROM segments WHERE id=?", (segment,)).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def _forgotten(writer: sqlite3.Connection, segment: int) -> set[int]:
+    return {offset for (offset,) in writer.execute("SELECT offset FROM forgotten WHERE segment=?", (segment,))}
 
 
 def _insert(writer: sqlite3.Connection, placed: Sequence[tuple[str, Place]]) -> list[Place]:

@@ -45,6 +45,7 @@ def _recover_one(directory: Path, index: SegmentIndex, segment: int, indexed_end
         os.ftruncate(descriptor, end)
         os.fsync(descriptor)
         index.add(segment, [], indexed_end=end, sealed=True)
+        index.strike_forgotten(segment)
         return is_torn
     finally:
         os.close(descriptor)

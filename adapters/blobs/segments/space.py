@@ -4,11 +4,12 @@ Every step is noted in the index before it is done and struck out afterwards, so
 repeated, never bytes that nobody knows of.
 """
 
+import fcntl
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,21 @@ class SegmentSpace:
         self._segment_bytes = segment_bytes
         self._damaged: set[int] = set()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block during which no other opening erases or compacts.
+
+        Otherwise one could be copying what another erases. A process that is killed in the block has left it; for one
+        that hangs in it the others wait.
+        """
+        with storage_errors():
+            lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(lock)
+
     def erase_noted(self) -> None:
         """Really remove the bytes of every noted erasure; durable on return."""
         with storage_errors():
@@ -92,7 +108,7 @@ class SegmentSpace:
 
     def compact(self) -> None:
         """Remove sealed segments without live blobs, and move the live blobs out of those that have few."""
-        with storage_errors():
+        with storage_errors(), self.alone():
             self._remove_dead()
             candidates = self._worth_compacting()
             for segment in candidates:

@@ -37,9 +37,9 @@ from adapters.durable_files import Directories
 
 
 class SegmentBlobStore:
-    """Blobs under one directory. Any number of processes may use it; each writes to its own segments.
+    """Blobs under one directory. Any number of processes may use it and delete; each writes to its own segments.
 
-    One of them owns the store: it calls `recover`, and only it deletes.
+    One of them owns the store: it calls `recover`, before the others store anything.
     """
 
     def __init__(
@@ -138,7 +138,12 @@ class SegmentBlobStore:
 
     def _place(self, key: str) -> Place | None:
         """Where the key is in a segment; None if it is in none."""
-        return self._writer.find(key) or self._index.find(key) or self._tails.find(key, besides=self._writer.segments)
+        return (
+            self._writer.find(key)
+            or self._index.find(key)
+            or self._tails.find(key, besides=self._writer.segments)
+            or self._index.find(key)  # if another process added it to the index after the first look there
+        )
 
     def _open(self, key: str) -> BlobInSegment | None:
         """Opened where it is. Looks again if its segment was compacted between looking and opening."""
@@ -179,10 +184,11 @@ class SegmentBlobStore:
         await asyncio.shield(loop.run_in_executor(self._background, self._erase_now, keys))
 
     def _erase_now(self, keys: Sequence[str]) -> None:
-        self._writer.sync()
-        self._writer.index_durable()
-        self._index.drop(keys)
-        self._space.erase_noted()
+        with self._space.alone():
+            self._writer.sync()
+            self._writer.index_durable()
+            self._index.drop(keys, unindexed=self._tails.places(keys, besides=self._writer.segments))
+            self._space.erase_noted()
         self._in_background(self._space.compact)
 
     def keys(self, prefix: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@ Read if a key is not found otherwise. Only headers are read: whoever asks for a 
 
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from adapters.blobs.storage_errors import storage_errors
 
 
 class _Tail:
+    """What was read of a segment from where the index ended, `start`, to `end`."""
+
     def __init__(self) -> None:
-        self.end = 0
+        self.start = self.end = 0
         self.places: dict[str, Place] = {}
 
 
@@ -28,20 +30,36 @@ class SegmentTails:
         self._directory = directory
         self._index = index
         self._tails: dict[int, _Tail] = {}
+        self._forgotten: set[tuple[int, int]] = set()
         self._reading = threading.Lock()
 
     def find(self, key: str, *, besides: Collection[int]) -> Place | None:
         """Where the key is, in the tail of any segment except these."""
         with self._reading:
             self._read(besides)
-            return next((tail.places[key] for tail in self._tails.values() if key in tail.places), None)
+            return next(self._places(key), None)
+
+    def places(self, keys: Collection[str], *, besides: Collection[int]) -> list[Place]:
+        """Every place where one of the keys is: several processes may have written the same one."""
+        with self._reading:
+            self._read(besides)
+            return [place for key in keys for place in self._places(key)]
 
     def keys(self, beginning: str, *, besides: Collection[int]) -> list[str]:
         with self._reading:
             self._read(besides)
-            return [key for tail in self._tails.values() for key in tail.places if key.startswith(beginning)]
+            known = {key for tail in self._tails.values() for key in tail.places if key.startswith(beginning)}
+            return [key for key in known if any(self._places(key))]
+
+    def _places(self, key: str) -> Iterator[Place]:
+        for tail in self._tails.values():
+            place = tail.places.get(key)
+            if place is not None and (place.segment, place.offset) not in self._forgotten:
+                yield place
 
     def _read(self, besides: Collection[int]) -> None:
+        # Before how far the index has come: what is struck out of this meanwhile is no longer in a tail then.
+        self._forgotten = self._index.forgotten()
         with storage_errors():
             present = set(segments_in(self._directory)).difference(besides)
             known = {standing.id: standing for standing in self._index.segments()} if present else {}
@@ -53,8 +71,9 @@ class SegmentTails:
 
     def _read_on(self, segment: int, indexed_end: int) -> None:
         tail = self._tails.setdefault(segment, _Tail())
-        if indexed_end > tail.end:
-            tail.end, tail.places = indexed_end, {}
+        if indexed_end > tail.start:
+            tail.start, tail.end = indexed_end, max(indexed_end, tail.end)
+            tail.places = {key: place for key, place in tail.places.items() if place.offset >= indexed_end}
         with suppress(FileNotFoundError):
             descriptor = os.open(segment_path(self._directory, segment), os.O_RDONLY | os.O_CLOEXEC)
             try:

@@ -1,6 +1,7 @@
 """Puts staged bodies into the open segment: all that wait are appended with one write and share one fdatasync.
 
-What is durable goes into the index in the background; until then its keys are found here.
+What is durable goes into the index in the background; until then its keys are found here, unless another process has
+deleted them, which the index knows.
 """
 
 import threading
@@ -86,12 +87,18 @@ class SegmentWriter:
 
     def find(self, key: str) -> Place | None:
         """Where a key lies that may be missing from the index, durable or not."""
-        entry = self._tail.get(key)
-        return None if entry is None or entry.is_lost else entry.place
+        entry = self._known(key)
+        return None if entry is None else entry.place
 
     def keys(self, beginning: str) -> list[str]:
         with self._indexing:
-            return [key for key, entry in list(self._tail.items()) if key.startswith(beginning) and not entry.is_lost]
+            beginning_so = [entry for key, entry in list(self._tail.items()) if key.startswith(beginning)]
+            forgotten = self._index.forgotten() if beginning_so else set()
+            return [
+                entry.key
+                for entry in beginning_so
+                if not entry.is_lost and (entry.place.segment, entry.place.offset) not in forgotten
+            ]
 
     def make_durable(self, bodies: Sequence[StagedBody]) -> list[BlobFailure | None]:
         """Append these bodies, except those already there, and sync once. Returns each body's failure, or None."""
@@ -115,13 +122,15 @@ class SegmentWriter:
             for body in bodies
             if body.blob.key not in known and body.blob.key not in indexed
         }
-        for entry in self._append(list(new.values())):
-            self._tail[entry.key] = known[entry.key] = entry
+        known |= {entry.key: entry for entry in self._append(list(new.values()))}
         return [known.get(body.blob.key) for body in bodies]
 
     def _known(self, key: str) -> _Entry | None:
         entry = self._tail.get(key)
-        return None if entry is None or entry.is_lost else entry
+        if entry is None or entry.is_lost or self._index.is_forgotten(entry.place):
+            return None
+        # One that was indexed since may have been forgotten and struck out before the index was asked.
+        return entry if self._tail.get(key) is entry else None
 
     def copy(self, copied: Sequence[Copied]) -> None:
         """Append blobs copied from elsewhere; they are indexed here once durable. Raises: as `put`."""
@@ -148,7 +157,9 @@ class SegmentWriter:
             _Entry(key, _place(own.segment, key, size_bytes, end), own.segment, before[position] if before else None)
             for position, ((key, _, size_bytes), end) in enumerate(zip(bodies, ends, strict=True))
         ]
-        own.entries.extend(entries)
+        if before is None:
+            self._tail |= {entry.key: entry for entry in entries}
+        own.entries.extend(entries)  # not before they are in the tail, which they leave when they are indexed
         self._unindexed += len(entries)
         if own.segment.end >= self._segment_bytes:
             own.segment.is_retired = True
@@ -201,6 +212,8 @@ class SegmentWriter:
         durable: list[_Entry] = []
         while own.entries and own.entries[0].place.end <= reached:
             durable.append(own.entries.popleft())
+        if not durable and not seals:
+            return  # what is synced beyond the entries is about to get its own
         try:
             if seals:
                 with storage_errors():
@@ -209,7 +222,7 @@ class SegmentWriter:
                 segment.id,
                 [(each.key, each.place) for each in durable if each.before is None],
                 moved=[Move(each.key, each.before, each.place) for each in durable if each.before is not None],
-                indexed_end=durable[-1].place.end if durable and not seals else reached,
+                indexed_end=reached if seals else durable[-1].place.end,
                 sealed=seals,
             )
         except BaseException:
@@ -219,6 +232,7 @@ class SegmentWriter:
         for entry in finished:
             if self._tail.get(entry.key) is entry:
                 del self._tail[entry.key]
+        self._index.strike_forgotten(segment.id)
         if seals:
             self._own.remove(own)
             segment.close()

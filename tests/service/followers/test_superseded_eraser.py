@@ -46,11 +46,19 @@ class Rig:
         self.blobs = SegmentBlobStore(tmp_path / "blobs")
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.now = at(1)
-        self.recordings, settling, clock = Recordings(self.log), KeyedLocks(), lambda: self.now
+        self.recordings, self.settling = Recordings(self.log), KeyedLocks()
         self.uploads = Uploads(
-            self.recordings, self.blobs, quotas=NO_QUOTAS, clock=clock, metrics=Metrics(), settling=settling
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=self.clock,
+            metrics=Metrics(),
+            settling=self.settling,
         )
-        self.erasing = Erasing(self.recordings, self.blobs, settling=settling, clock=clock)
+        self.erasing = Erasing(self.recordings, self.blobs, settling=self.settling, clock=self.clock)
+
+    def clock(self):
+        return self.now
 
     async def opened(self):
         its_id = uuid4()
@@ -117,6 +125,26 @@ async def test_replaced_chunks_are_erased_together_and_in_one_event(rig):
     assert not any(noise(1_000, number)[:200] in on_disk for number in range(49))
     recording = await rig.recordings.find(its_id)
     assert (recording.kept_bytes, len(recording.superseded)) == (1_000, 0)
+
+
+async def test_what_another_process_replaced_is_erased_and_what_it_stored_again_stays(rig):
+    other_log = EventLog(SQLiteLogRecorder(rig.folder / "log.sqlite3"))
+    other = Uploads(
+        Recordings(other_log), rig.blobs, quotas=NO_QUOTAS, clock=rig.clock, metrics=Metrics(), settling=rig.settling
+    )
+    replaced, again = await rig.opened(), await rig.opened()
+    for its_id, bodies in ((replaced, [b"first"]), (again, [b"first", b"second"])):
+        for body in bodies:
+            await rig.store(its_id, body)
+    newest = {
+        its_id: (await other.store_chunk(its_id, 1, streamed([body]))).key
+        for its_id, body in ((replaced, b"second"), (again, b"first"))
+    }
+    rig.now += RETENTION
+    await rig.log.refresh_head()
+    await rig.erase_all_that_is_due()
+    assert {its_id: rig.keys(its_id) for its_id in newest} == {its_id: {key} for its_id, key in newest.items()}
+    await other_log.close()
 
 
 async def test_what_was_superseded_later_stays_until_its_own_time(rig):

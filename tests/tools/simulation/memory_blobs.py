@@ -122,8 +122,8 @@ class MemoryBlobStore:
         if start < 0 or (length is not None and length < 0):
             raise ValueError("a range has no negative start or length")
         with await asyncio.to_thread(self.open, key) as reader:
+            left = reader.seek(0, 2) if length is None else length  # also if it was deleted since it was opened
             reader.seek(start)
-            left = len(self._bodies.get(key, b"")) if length is None else length
             while left and (block := reader.read(min(left, 65_536))):
                 left -= len(block)
                 yield block

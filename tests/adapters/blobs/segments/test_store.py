@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from adapters.blobs.port import BlobFailure, BlobNotFound, StorageFull, StorageUnavailable
 from adapters.blobs.segments import gathering
-from adapters.blobs.segments.file import segments_in
+from adapters.blobs.segments.file import WritableSegment, segments_in
 from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.blobs.segments.writer import StagedBody
 from tests.adapters.blobs.contract import PREFIX, BlobStoreContract, described, noise, run, streamed, whole
@@ -252,6 +253,44 @@ async def test_a_segment_with_little_left_is_compacted_and_removed(
     assert small_segments.usage().live_bytes < 6_000
     await small_segments.erase("kept/")
     assert not is_anywhere(root, noise(5_000, 99)[:1000])
+
+
+async def test_what_the_background_indexed_before_its_put_returned_can_be_erased_and_stored_again(
+    small_segments: SegmentBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = small_segments._writer
+    monkeypatch.setattr(writer, "_on_unindexed", writer.index_durable)  # the background thread, at its quickest
+    bodies = [noise(20_000, number) for number in range(4)]
+    keys = await stored(small_segments, PREFIX, *bodies)
+    assert writer.segments == []
+    await small_segments.delete(keys[3])
+    assert sorted(small_segments.keys()) == sorted(keys[:3])
+    assert await stored(small_segments, PREFIX, bodies[3]) == [keys[3]]
+    assert await whole(small_segments, keys[3]) == bodies[3]
+
+
+async def test_what_the_background_synced_before_it_was_noted_is_found_after_a_crash(
+    store: SegmentBlobStore, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = await stored(store, PREFIX, b"makes the segment")
+    store._writer.index_durable()
+    (own,) = store._writer._own
+
+    def append(buffers: Any, size_bytes: int, append: Any = own.segment.append) -> int:
+        offset: int = append(buffers, size_bytes)
+        store._writer.sync()
+        store._writer.index_durable()
+        return offset
+
+    with monkeypatch.context() as quick:
+        quick.setattr(WritableSegment, "append", lambda _, *arguments: append(*arguments))
+        (second,) = await stored(store, PREFIX, b"acknowledged")
+    shutil.copytree(root, tmp_path / "after the crash")
+    again = SegmentBlobStore(tmp_path / "after the crash")
+    again.recover()
+    assert sorted(again.keys()) == sorted([first, second])
+    assert await whole(again, second) == b"acknowledged"
+    await again.close()
 
 
 STEPS = """
