@@ -238,11 +238,10 @@ async def test_kafka_gets_every_event_once_across_the_move(old, new, kafka):
     await new.start()
     api = Api(new.url, old.credentials["api_key"], old.credentials["end_user_id"])
     await api.ended(await upload(api, [b"nor that"]))
+    log = events_of(new)
     async with asyncio.timeout(60):
-        while len(seen := await asyncio.to_thread(read_committed, kafka.bootstrap_servers, topic)) < len(
-            events_of(new)
-        ):
+        while len(seen := await asyncio.to_thread(read_committed, kafka.bootstrap_servers, topic)) < len(log):
             await asyncio.sleep(0.05)
     assert sorted((one.log_position, one.id) for one in seen) == [
-        (event.id, f"{event.originator_id}/{event.originator_version}") for event in events_of(new)
+        (event.id, f"{event.originator_id}/{event.originator_version}") for event in log
     ]
