@@ -15,6 +15,9 @@ from adapters.durable_files import FILE_MODE, sync_directory
 from adapters.private_files import write_private_file
 from adapters.sqlite_file import LOCK_TIMEOUT_SECONDS
 
+MARKER = "copied-from"
+"""In the new directory: the identity of the log that is copied there, and the URL of where its blobs go."""
+
 MADE_ANEW = frozenset({"views.sqlite3", "note_orders.sqlite3"})
 _OF_NO_USE = (".unfinished", ".moved", ".rebuild", "-wal", "-shm")
 
@@ -24,12 +27,12 @@ class FilesDiffer(Exception):
 
 
 def files_to_copy(data_dir: Path, *, besides: Path) -> list[Path]:
-    """Those of a data directory, in order. `besides`: the log's file."""
-    left_out = {"lock", besides.name} if besides.parent.resolve() == data_dir.resolve() else {"lock"}
+    """Those of a data directory, in order. `besides`: the log's file, in that directory."""
+    left_out = {"lock", MARKER, besides.name} | MADE_ANEW
     return sorted(
         path
         for path in data_dir.iterdir()
-        if path.is_file() and path.name not in left_out | MADE_ANEW and not path.name.endswith(_OF_NO_USE)
+        if path.is_file() and path.name not in left_out and not path.name.endswith(_OF_NO_USE)
     )
 
 

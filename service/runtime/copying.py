@@ -20,8 +20,9 @@ from adapters.event_log.log_file import LogFile
 from adapters.event_log.opening import open_copy
 from adapters.event_log.port import CopyRecorder
 from adapters.event_log.url import is_postgres, place_of
+from adapters.private_files import write_private_file
 from service.runtime.copied_blobs import CopiedBlobs, SameBlobs, compare_blobs, copy_blobs, read_back
-from service.runtime.copied_files import MADE_ANEW, copy_file, files_to_copy
+from service.runtime.copied_files import MADE_ANEW, MARKER, copy_file, files_to_copy
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.settings import LOG_FILE, Settings
 
@@ -74,8 +75,8 @@ def copy_service(source: Source, settings: Settings, *, is_last: bool, reads_bac
     Raises: CopyRefused; BlobsDiffer; FilesDiffer; DataDirInUse, DatabaseInUse; ServerAway; LogUnavailable; BlobFailure;
     OSError; sqlite3.Error.
     """
-    if source.data_dir.resolve() == settings.data_dir.resolve():
-        raise CopyRefused("TAPEDECK_DATA_DIR is the source itself; set it to a new directory.")
+    if settings.data_dir.resolve().is_relative_to(source.data_dir.resolve()):
+        raise CopyRefused("TAPEDECK_DATA_DIR is the source itself, or in it; set it to a new directory.")
     with ExitStack() as held:
         if is_last:
             held.enter_context(_stopped(source.data_dir))
@@ -129,14 +130,17 @@ class _Copying:
         self._tell = tell
 
     def run(self, *, is_last: bool, reads_back: bool) -> Pass:
-        is_begun = log_copying.is_begun(self._log, self._copy)
-        self._check_unused(is_begun=is_begun)
+        # As `MARKER` has it, once a pass has begun: which log is copied here, and where to its blobs go.
+        wanted = [self._log.identity, self._settings.blob_store_url]
+        found = _marker_in(self._settings.data_dir) if log_copying.is_begun(self._log, self._copy) else []
+        self._check_unused(is_begun=found[:1] == wanted[:1])
         with asyncio.Runner() as runner, ExitStack() as held:
             stores = None
             if self._source.blobs_url != self._settings.blob_store_url:
                 stores = self._open_stores(runner, held)
-                _check_empty(stores[1], is_begun=is_begun)
+                _check_empty(stores[1], is_begun=found == wanted)
             log_copying.begin(self._log, self._copy)
+            write_private_file(self._settings.data_dir / MARKER, "\n".join(wanted).encode())
             events = self._copy_events()
             blobs = (
                 None if stores is None else runner.run(copy_blobs(*stores, lambda count: self._tell("blobs", count)))
@@ -192,6 +196,12 @@ class _Copying:
             copy_file(path, self._settings.data_dir)
             self._tell("files", number)
         return Same(log_copying.compare(self._log, self._copy), same_blobs, [path.name for path in files])
+
+
+def _marker_in(data_dir: Path) -> list[str]:
+    """What `MARKER` says; nothing in a directory that no pass has begun to copy to."""
+    marker = data_dir / MARKER
+    return marker.read_text().splitlines() if marker.exists() else []
 
 
 def _check_empty(store: BlobStore, *, is_begun: bool) -> None:

@@ -152,7 +152,8 @@ def test_a_copy_that_a_service_has_used_is_left_alone(old, new):
 
 
 def test_a_directory_or_a_store_with_something_in_it_is_left_alone(old, new, tmp_path):
-    assert refused(old, old) == "TAPEDECK_DATA_DIR is the source itself; set it to a new directory."
+    for inside in (old, old / "new"):
+        assert refused(old, inside) == "TAPEDECK_DATA_DIR is the source itself, or in it; set it to a new directory."
     new.mkdir()
     (new / "keys.sqlite3").touch()
     assert refused(old, new) == (f"{new} is not new: it has keys.sqlite3; set TAPEDECK_DATA_DIR to a new directory.")
@@ -161,6 +162,30 @@ def test_a_directory_or_a_store_with_something_in_it_is_left_alone(old, new, tmp
     elsewhere = f"segments://{tmp_path}/other/blobs"
     assert refused(old, new, BLOB_URL=elsewhere) == "The destination has blobs already; it must be empty."
     assert list(content(tmp_path / "other")) == kept
+
+
+def test_once_begun_another_directory_or_store_with_something_in_it_is_still_left_alone(old, new, tmp_path, database):
+    """What has no place in the copy would be erased there, and keys in files replaced."""
+    assert copy(old, new, DATABASE_URL=database)[0] == 0
+    other = tmp_path / "other"
+    kept = put(other, b"somebody else's")
+    assert refused(old, other, DATABASE_URL=database) == "The destination has blobs already; it must be empty."
+    said = refused(old, new, DATABASE_URL=database, BLOB_URL=f"segments://{other}/blobs")
+    assert said == "The destination has blobs already; it must be empty."
+    (other / "signing.key").write_bytes(bytes(32))
+    assert refused(old, other, DATABASE_URL=database) == (
+        f"{other} is not new: it has signing.key; set TAPEDECK_DATA_DIR to a new directory."
+    )
+    assert list(content(other)) == kept
+    assert refused(old, new).startswith(f"{new} is not new: it has copied-from;")
+    assert copy(old, new, "--last", DATABASE_URL=database)[0] == 0
+
+
+def test_the_copy_of_a_copy_is_one_too(old, new, tmp_path):
+    assert copy(old, new, "--last")[0] == 0
+    assert copy(new, tmp_path / "newer", "--last")[0] == 0
+    assert copy(new, tmp_path / "newer", "--last")[0] == 0
+    assert content(tmp_path / "newer") == content(old)
 
 
 def test_the_copy_of_one_service_does_not_become_that_of_another(old, new, tmp_path):
