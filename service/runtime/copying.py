@@ -154,7 +154,7 @@ class _Copying:
     def _check_unused(self, *, is_begun: bool) -> None:
         """Raises: CopyRefused."""
         data_dir = self._settings.data_dir
-        ours = {"lock", "blobs", "bucket", LOG_FILE, f"{LOG_FILE}-wal", f"{LOG_FILE}-shm"}
+        ours = {"lock", "blobs", "bucket", LOG_FILE, f"{LOG_FILE}-wal", f"{LOG_FILE}-shm", f"{MARKER}.unfinished"}
         others = sorted(path.name for path in data_dir.iterdir() if path.name not in ours)
         if not is_begun and others:
             raise CopyRefused(f"{data_dir} is not new: it has {others[0]}; set TAPEDECK_DATA_DIR to a new directory.")
