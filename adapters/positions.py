@@ -9,13 +9,18 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from adapters.database.log_identity import is_of_log
+from adapters.database.log_identity import MADE_FROM, is_of_log
 from adapters.database.opening import open_database
 from adapters.database.port import Place
 from adapters.sqlite_file import DatabaseUnavailable
 
 SECONDS_BETWEEN_WRITES = 1.0
 """Followers that move with every commit would otherwise cost a transaction each time, on the event loop."""
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS positions (follower TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
+    MADE_FROM,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +32,7 @@ class PositionStore:
     def __init__(self, place: Place) -> None:
         """Raises: DatabaseFull; DatabaseUnavailable; sqlite3.Error; OSError."""
         self._database = open_database(place, durable=False)
-        with self._database.writing() as tables:
-            tables.execute(
-                "CREATE TABLE IF NOT EXISTS positions (follower TEXT PRIMARY KEY, position INTEGER NOT NULL) "
-                "WITHOUT ROWID"
-            )
+        self._database.prepare((_SCHEMA,))
         self._known = self._stored()
         self._unwritten: dict[str, int] = {}
         self._lock = threading.Lock()

@@ -45,6 +45,7 @@ LONGEST_FIRST = (
     "end_to_end/test_memory.py",
     "end_to_end/test_suspect_chunks.py",
     "end_to_end/test_postgres.py",
+    "end_to_end/test_copy.py",
     "domain/test_life_table.py",
     "service/dialects/bota/test_webhooks.py",
     "guides/test_benches.py",

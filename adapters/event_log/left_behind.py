@@ -22,9 +22,10 @@ def check_no_log_left_behind(path: Path, url: str) -> None:
         raise ValueError(f"{path} may be this service's event log, and cannot be read: {error}") from error
     if has_events:
         raise ValueError(
-            f"{path} is an event log with events, and cannot be moved to {place_of(url)}: unset TAPEDECK_DATABASE_URL "
-            "to go on with it, set TAPEDECK_DATA_DIR to a new directory to begin anew in PostgreSQL, or, if all its "
-            "recordings are in PostgreSQL already, move the file away"
+            f"{path} is an event log with events, and not moved to {place_of(url)} by a start: set TAPEDECK_DATA_DIR "
+            f"to a new directory and run `tapedeck copy --from {path.parent}` to take all of it there, unset "
+            "TAPEDECK_DATABASE_URL to go on with it, or, if all its recordings are in PostgreSQL already, move the "
+            "file away"
         )
 
 

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from adapters.event_log.port import LogRecorder, LogUnavailable
+from adapters.event_log.port import COPY_OF, CopyRecorder, LogUnavailable
 from adapters.event_log.snapshots import SnapshotStore
 from adapters.event_log.sqlite import SQLiteLogRecorder, SQLiteSnapshotRecorder
 from adapters.event_log.url import is_postgres, place_of, sqlite_path
@@ -16,7 +16,7 @@ from adapters.private_files import make_private_directory
 class OpenedLog:
     """A log's store, and the store of the snapshots of its streams."""
 
-    recorder: LogRecorder
+    recorder: CopyRecorder
     snapshots: SnapshotStore
 
     def close(self) -> None:
@@ -37,10 +37,26 @@ class NoEventLog(Exception):
 def open_log(url: str, *, must_exist: bool = False) -> OpenedLog:
     """The log that the URL names; if there is none, it is created: a file with a private directory around it.
 
-    Raises: NoEventLog instead, if it `must_exist`; LogUnavailable, OSError; ValueError for a URL of another kind.
+    Raises: NoEventLog instead, if it `must_exist`; LogUnavailable, also for the unfinished copy of another log;
+    OSError; ValueError for a URL of another kind.
     """
     if must_exist:
         require_log(url)
+    log = _opened(url)
+    if log.recorder.identity.startswith(COPY_OF):
+        log.close()
+        raise LogUnavailable(
+            f"The event log at {place_of(url)} is a copy that is not complete: run `tapedeck copy --last` first."
+        )
+    return log
+
+
+def open_copy(url: str) -> CopyRecorder:
+    """The log that the URL names, created if there is none, also if it is an unfinished copy. Raises: as `open_log`."""
+    return _opened(url).recorder
+
+
+def _opened(url: str) -> OpenedLog:
     if is_postgres(url):
         from adapters.event_log import postgres  # noqa: PLC0415 - the embedded profile does without its import
 

@@ -82,3 +82,15 @@ class LogRecorder(Protocol):
     def close(self) -> None:
         """Release the store. Nothing is heard any more once this returns."""
         ...
+
+
+COPY_OF = "copy of "
+"""How the identity of an unfinished copy begins; the other log's follows."""
+
+
+class CopyRecorder(LogRecorder, Protocol):
+    """One that can be made a copy of another log."""
+
+    def set_identity(self, identity: str) -> None:
+        """From now on the log has this name, durably. Raises: LogFull, LogUnavailable."""
+        ...

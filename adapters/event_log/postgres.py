@@ -108,6 +108,11 @@ class PostgresLogRecorder:
         (position,) = self._run(lambda connection: _only_row(connection, HEAD))
         return cast("int | None", position)
 
+    def set_identity(self, identity: str) -> None:
+        """See `CopyRecorder.set_identity`."""
+        self._run(lambda connection: connection.execute("UPDATE tapedeck.log_identity SET id = %s", [identity]).close())
+        self.identity = identity
+
     def listen(self, heard: Heard) -> None:
         """See `LogRecorder.listen`: by LISTEN, on a connection and in a thread of its own."""
         if self._listener is not None:

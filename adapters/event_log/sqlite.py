@@ -44,6 +44,12 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 cursor.execute("SELECT id FROM log_identity")
                 self.identity: str = cursor.fetchone()[0]
 
+    def set_identity(self, identity: str) -> None:
+        """See `CopyRecorder.set_identity`."""
+        with _errors_named(), self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("UPDATE log_identity SET id=?", (identity,))
+        self.identity = identity
+
     def construct_create_table_statements(self) -> list[str]:
         """The library's table with an explicit integer key.
 

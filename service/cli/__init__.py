@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "keys": ("service.cli.keys", "keys", "Create, list and revoke API keys and device tokens."),
     "quotas": ("service.cli.quotas", "quotas", "Show what projects use and may have; set quotas for one project."),
     "blobs": ("service.cli.blobs", "blobs", "Check the stored bytes against the log; show their size."),
+    "copy": ("service.cli.copy", "copy", "Take a service to PostgreSQL, a bucket, or another disk."),
     "rebuild": ("service.cli.rebuild", "rebuild", "Rebuild a read model from the log."),
     "demo": ("service.cli.demo", "demo", "Start a temporary service, upload the speech sample, show what happens."),
 }

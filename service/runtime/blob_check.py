@@ -29,6 +29,7 @@ from domain.events import (
     Stitched,
 )
 from domain.recording import fold
+from service.runtime.key_set import KeySet
 from service.runtime.settings import Settings
 
 _BLOCK_BYTES = 512 * 1024
@@ -48,12 +49,12 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
     store = open_store(settings.blob_store_url)
     try:
         yield from _of_the_store(settings, store)
-        spoken_of = _Keys()
+        spoken_of = KeySet()
         count = size_bytes = 0
         for key, sha256, may_be_gone in _spoken_of(EventReader(log.recorder)):
             spoken_of.add(key)
             try:
-                actual, length = _digest(store, key)
+                actual, length = digest_of(store, key)
             except BlobNotFound:
                 if not may_be_gone:
                     yield Finding(f"{key} is missing.", is_loss=True)
@@ -84,23 +85,6 @@ def _of_the_store(settings: Settings, store: BlobStore) -> Iterator[Finding]:
         yield from (Finding(each.sentence, is_loss=each.is_loss) for each in store.differences())
     elif (directory := _segments(settings)) is not None:
         yield from (Finding(each, is_loss=True) for each in check_segments(directory))
-
-
-class _Keys:
-    """A set of keys, 16 bytes each: a million of them must fit."""
-
-    def __init__(self) -> None:
-        self._digests: set[bytes] = set()
-
-    def add(self, key: str) -> None:
-        self._digests.add(_short(key))
-
-    def __contains__(self, key: str) -> bool:
-        return _short(key) in self._digests
-
-
-def _short(key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
 def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
@@ -163,7 +147,8 @@ def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:
         position = events[-1].position
 
 
-def _digest(store: BlobStore, key: str) -> tuple[str, int]:
+def digest_of(store: BlobStore, key: str) -> tuple[str, int]:
+    """The SHA-256, in hex, and the size in bytes of what is stored. Raises: BlobNotFound, StorageUnavailable."""
     digest, length = hashlib.sha256(), 0
     with store.open(key) as reader:
         while block := reader.read(_BLOCK_BYTES):

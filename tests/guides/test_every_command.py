@@ -51,6 +51,7 @@ TAPEDECK = {
     "test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucket_over",
     "blobs usage": "tests/service/cli/test_blobs.py::test_usage_says_what_is_live_and_what_is_dead",
     "consume": "tests/guides/test_messages.py::test_the_command_that_follows_the_topic_prints_one_line_per_event",
+    "copy": "tests/guides/test_runtime.py::test_a_service_is_copied_as_the_guide_says",
     "demo": CI,
     "download": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",
     "events": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",

@@ -81,6 +81,20 @@ async def test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_i
     assert await own_service.api().get(recording) == before
 
 
+@pytest.mark.slow
+def test_a_service_is_copied_as_the_guide_says(tmp_path, database):
+    open_log(f"sqlite:///{tmp_path}/data/tapedeck.sqlite3").close()
+    folder = checkout(tmp_path, tmp_path / "data")
+    script = block("service/runtime/README.md", "Moving house", "sh")
+    said = run(script, folder, TAPEDECK_DATABASE_URL=database).stdout
+    assert "This was a pass. For the last one, stop the service on .data and add --last.\n" in said
+    assert said.endswith(
+        f"The copy is complete. Start the service with these settings, TAPEDECK_DATA_DIR={folder}/.data-new, and never "
+        "again on .data.\n"
+    )
+    open_log(database, must_exist=True).close()
+
+
 def test_a_view_that_can_be_rebuilt_is_named_as_it_is():
     assert isinstance(main, Group)
     (view,) = main.get_command(None, "rebuild").params

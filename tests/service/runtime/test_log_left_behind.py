@@ -24,10 +24,10 @@ def test_a_directory_with_a_log_in_a_file_is_refused_beside_postgresql(tmp_path,
     with pytest.raises(BadSettings) as refused:
         load_settings(data_dir=tmp_path, database_url=URL)
     assert str(refused.value) == (
-        f"{tmp_path}/tapedeck.sqlite3 is an event log with events, and cannot be moved to "
-        "postgresql://db.example/tapedeck: unset TAPEDECK_DATABASE_URL to go on with it, set TAPEDECK_DATA_DIR to a "
-        "new directory to begin anew in PostgreSQL, or, if all its recordings are in PostgreSQL already, move the "
-        "file away."
+        f"{tmp_path}/tapedeck.sqlite3 is an event log with events, and not moved to postgresql://db.example/tapedeck "
+        "by a start: set TAPEDECK_DATA_DIR to a new directory and run "
+        f"`tapedeck copy --from {tmp_path}` to take all of it there, unset TAPEDECK_DATABASE_URL to go on with it, or, "
+        "if all its recordings are in PostgreSQL already, move the file away."
     )
     assert load_settings(data_dir=tmp_path).log_url == f"sqlite:///{tmp_path}/tapedeck.sqlite3"
 
