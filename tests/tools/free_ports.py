@@ -7,13 +7,13 @@ have given an automatically assigned port to somebody else.
 import fcntl
 import os
 import socket
-import tempfile
 from functools import cache
 from itertools import count
-from pathlib import Path
 
 FIRST, PER_PROCESS, PROCESSES = 12_000, 2_000, 10
 """Below 32768, where most systems begin to assign ports. Each process has its own ports, whoever started it."""
+
+LOCKS = "/tmp/tapedeck-ports"  # noqa: S108 - one place for all, whatever their TMPDIR: they have the ports in common
 
 _next = count(os.getpid())
 
@@ -36,7 +36,7 @@ def _its_number() -> int:
     """Which of the machine's ranges is this process's as long as it lives."""
     for number in range(PROCESSES):
         try:
-            lock = os.open(Path(tempfile.gettempdir(), f"tapedeck-ports-{number}"), os.O_RDWR | os.O_CREAT, 0o666)
+            lock = os.open(f"{LOCKS}-{number}", os.O_RDWR | os.O_CREAT, 0o666)
         except PermissionError:  # another user's
             continue
         try:
