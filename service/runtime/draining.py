@@ -1,6 +1,7 @@
 """Stopping unnoticed by clients: first the service says that it is not ready, and only later refuses connections."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -12,6 +13,7 @@ class Drain:
 
     def __init__(self) -> None:
         self._has_begun = False
+        self._told: list[Callable[[], None]] = []
         self._under_way = 0
         self._none_under_way = asyncio.Event()
         self._none_under_way.set()
@@ -23,6 +25,12 @@ class Drain:
     def begin(self) -> None:
         """From now on `/readyz` answers 503, and each answer ends its connection."""
         self._has_begun = True
+        for tell in self._told:
+            tell()
+
+    def when_begun(self, tell: Callable[[], None]) -> None:
+        """Call this, too, once the service is about to stop."""
+        self._told.append(tell)
 
     async def end_connection(self, _: web.Request, response: web.StreamResponse) -> None:
         """Signal handler: a client that keeps its connection would otherwise lose it between two requests, and could
