@@ -30,7 +30,9 @@ def written() -> bytes:
     names = [name for name in fields if name not in CHARTS_OWN]
     settings = {_variable(name): _rule(fields[name]) for name in names if not is_secret(name)}
     schema["properties"]["settings"]["properties"] = settings | {name: {"type": "string"} for name in VARIABLES}
-    in_secrets = [*map(_variable, names), *SECRET_VARIABLES]
+    # No numbers: the chart must know how long a stop may take. Nor the address, which it must know, too.
+    texts = [name for name in names if _rule(fields[name])["type"] == "string" and name != "public_url"]
+    in_secrets = [*map(_variable, texts), *SECRET_VARIABLES]
     schema["properties"]["secrets"]["properties"] = {name: {"$ref": "#/definitions/in_secret"} for name in in_secrets}
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2) + b"\n"
 

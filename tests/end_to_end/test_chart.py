@@ -76,6 +76,14 @@ def test_what_kubernetes_would_refuse_is_refused_here():
         ({"settings": {"TAPEDECK_LOG_LEVEL": "LOUD"}}, "value must be one of 'DEBUG', 'INFO', 'WARNING', 'ERROR'"),
         ({"settings": {"TAPEDECK_DATABASE_URL": "x"}}, "additional properties 'TAPEDECK_DATABASE_URL' not allowed"),
         ({"settings": {"TAPEDECK_PORT": 80}}, "additional properties 'TAPEDECK_PORT' not allowed"),
+        (
+            {"secrets": {"TAPEDECK_STOP_SECONDS": {"secret": "a", "key": "b"}}},
+            "additional properties 'TAPEDECK_STOP_SECONDS' not allowed",
+        ),
+        (
+            {"secrets": {"TAPEDECK_PUBLIC_URL": {"secret": "a", "key": "b"}}},
+            "additional properties 'TAPEDECK_PUBLIC_URL' not allowed",
+        ),
         ({"secrets": {"TAPEDECK_DATABASE_URL": "x"}}, "at '/secrets/TAPEDECK_DATABASE_URL': got string, want object"),
         ({"secrets": {"TAPEDECK_DATABASE_URL": {"secret": "a"}}}, "missing property 'key'"),
         ({"files": [{"path": "/etc/tapedeck/a"}]}, "at '/files/0': 'oneOf' failed"),

@@ -22,7 +22,10 @@ from tests.end_to_end.rendered_chart import (
     pod_of,
 )
 from tests.places import REPOSITORY
-from tests.tools.helm import CHART, helm, objects
+from tests.tools.helm import CHART, helm, objects, understood
+
+LONGEST_RELEASE_NAME, LONGEST_SERVICE_NAME = 53, 63
+"""Helm's limit, and Kubernetes'."""
 
 
 def test_there_is_one_pod_which_runs_as_the_user_of_the_image_and_has_its_ports_and_its_volume():
@@ -57,6 +60,12 @@ def test_what_selects_pods_and_ports_selects_those_of_the_one_pod():
     for service in services:
         assert [ports[port["targetPort"]] for port in service["ports"]] == [port["port"] for port in service["ports"]]
     assert pod_of(rendered)["serviceAccountName"] == one("ServiceAccount", rendered)["metadata"]["name"]
+
+
+def test_the_longest_name_of_a_release_makes_no_name_that_is_too_long():
+    ran = helm("template", "r" * LONGEST_RELEASE_NAME, str(CHART), "--values", "-", values=EXPOSED)
+    names = [each["metadata"]["name"] for each in understood(ran.stdout)]
+    assert max(map(len, names)) == LONGEST_SERVICE_NAME
 
 
 def test_what_kubernetes_would_add_to_the_environment_by_itself_is_kept_out():

@@ -1,9 +1,7 @@
+{{- /* With "-operations" behind it, it is as long as a Service's name may be. */ -}}
 {{- define "tapedeck.name" -}}
-{{- if contains "tapedeck" .Release.Name -}}
-{{- .Release.Name -}}
-{{- else -}}
-{{- printf "%s-tapedeck" .Release.Name -}}
-{{- end -}}
+{{- $name := ternary .Release.Name (printf "%s-tapedeck" .Release.Name) (contains "tapedeck" .Release.Name) -}}
+{{- $name | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- /* Of the Service that only the pod's name and the metrics need. */ -}}
