@@ -26,7 +26,7 @@ from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.free_ports import free_port
 
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
-START_SECONDS = 60
+START_SECONDS = 240
 API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
 """Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
 
