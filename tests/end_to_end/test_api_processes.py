@@ -17,6 +17,8 @@ from adapters.quotas import Quota, QuotaStore
 from tests.end_to_end.profile import key_store_of, of_files
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
+pytestmark = of_files  # with PostgreSQL there is one process
+
 PROCESSES = 3
 SETTINGS = {"API_PROCESSES": str(PROCESSES), "MAX_CHUNKS": "100000"}
 CLIENTS = 8
@@ -139,7 +141,6 @@ async def test_a_body_that_is_asked_for_is_sent_once_whatever_becomes_of_the_req
             assert answer.status == status, await answer.text()
 
 
-@of_files
 async def test_a_project_gets_its_bytes_and_no_more(service):
     project_id = f"proj_{token_hex(8)}"
     quotas = QuotaStore(service.data_dir / "quotas.sqlite3")
