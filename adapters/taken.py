@@ -3,6 +3,9 @@ in SQLite or PostgreSQL.
 
 Every process writes down all that it has itself, whenever that has changed, and reads what the others have: both in one
 transaction, so that no two decide at once. Writing the same again changes nothing.
+
+That does not wait for the disk. If PostgreSQL crashes, what was written last is lost, and with it all that came of it
+before the crash: its log keeps the order. Only its own process then counts what it had taken in the last second before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +88,7 @@ class TakenStore:
     @contextmanager
     def deciding(self) -> Iterator["Deciding"]:
         """A block that no other process is in meanwhile. What it writes is there for all of them after it."""
-        with self._database.writing() as tables:
+        with self._database.writing(lasting=False) as tables:
             yield Deciding(tables, self._holder)
 
     @contextmanager

@@ -31,7 +31,7 @@ async def within_room(room: Room, content: Content, *, stored: Callable[[], Awai
 
     Raises: QuotaReached, also when the body is read, or checked.
     """
-    if not await room.is_limited():
+    if await room.limit() is None:
         return content
     if content.announced_bytes is not None:
         return await _announced(room, content, content.announced_bytes, stored)

@@ -133,21 +133,20 @@ class Quotas:
 
     async def check_room(self, project_id: str, size_bytes: int) -> None:
         """Raises: QuotaReached, if so many bytes more could not be stored now."""
-        await self._take_bytes(project_id, size_bytes, 0)
-
-    async def take_room(self, project_id: str, size_bytes: int) -> int:
-        """How many bytes were taken: none where there is no limit. Raises: QuotaReached; then nothing is."""
-        return await self._take_bytes(project_id, size_bytes, size_bytes)
-
-    async def _take_bytes(self, project_id: str, size_bytes: int, amount: int) -> int:
         most = await self.most(project_id, Quota.BYTES)
-        if most is None:
-            return 0
+        if most is not None:
+            await self._take_bytes(project_id, size_bytes, 0, most)
+
+    async def take_room(self, room: "Room", size_bytes: int, most: int) -> None:
+        """Raises: QuotaReached; then nothing is taken."""
+        await self._take_bytes(room.project_id, size_bytes, size_bytes, most)
+        room.taken_bytes += size_bytes
+
+    async def _take_bytes(self, project_id: str, size_bytes: int, amount: int, most: int) -> None:
         full_at = most + most // FINISHING_SHARE - size_bytes + 1
         refusal: Refusal | None = await self._takes.take(project_id, [Ask(Quota.BYTES, amount, full_at)])
         if refusal is not None:
             raise reached(Quota.BYTES, used=refusal.used + size_bytes, most=most)
-        return amount
 
     def give_back(self, room: "Room") -> None:
         """What became of it is in the log by now."""
@@ -165,6 +164,8 @@ class Room:
         self._quotas = quotas
         self.project_id = project_id
         self.taken_bytes = 0
+        self._most: int | None = None
+        self._is_asked = False
 
     def __enter__(self) -> Self:
         return self
@@ -172,13 +173,18 @@ class Room:
     def __exit__(self, *_: object) -> None:
         self._quotas.give_back(self)
 
-    async def is_limited(self) -> bool:
-        return await self._quotas.most(self.project_id, Quota.BYTES) is not None
+    async def limit(self) -> int | None:
+        """The project's quota, as it was when this request first asked."""
+        if not self._is_asked:
+            self._most = await self._quotas.most(self.project_id, Quota.BYTES)
+            self._is_asked = True
+        return self._most
 
     async def take(self, size_bytes: int) -> None:
         """Take room for so many bytes more. Raises: QuotaReached; then nothing more is taken."""
-        taken_bytes = await self._quotas.take_room(self.project_id, size_bytes)
-        self.taken_bytes += taken_bytes
+        most = await self.limit()
+        if most is not None:
+            await self._quotas.take_room(self, size_bytes, most)
 
     async def as_it_grows(self, body: AsyncIterable[bytes], *, beyond: int = 0) -> AsyncIterator[bytes]:
         """The same bytes; room is taken for those after the first `beyond`. Raises: QuotaReached; what `body` does."""

@@ -20,8 +20,12 @@ from adapters.usage import UsageAt
 from service.application.gathering import Gathering
 from service.application.taking import Ask, Held, Log, Refusal, used_of
 
+TELL_SECONDS = 0.1
+"""After how long the others are told what was given back. Mostly the next request that takes something tells them
+before."""
+
 SECONDS_BETWEEN_TRIES = 1.0
-"""After the others could not be told what was given back."""
+"""After they could not be told."""
 
 
 class UsageOfEach(Protocol):
@@ -71,6 +75,7 @@ class TakesTogether:
             self._telling = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
+        await asyncio.sleep(TELL_SECONDS)
         while self._untold:
             try:
                 await self._deciding.of(_TELL)
@@ -81,13 +86,15 @@ class TakesTogether:
         """One call at a time, and this process's requests only give back meanwhile: too much is counted, not too
         little."""
         asked = {share for request in requests for share in request.shares}
-        told = self._untold | {share for request in requests for share in request.takes}
-        self._untold = set()
+        told = {share for request in requests for share in request.takes}
+        if told or _TELL in requests:
+            told, self._untold = told | self._untold, set()
         copies = {share: self._held[share].copy() if share in self._held else Held() for share in asked | told}
         try:
             decided = await in_database_thread(_decide, self._store, self._usage, requests, copies, told)
         except BaseException:
-            self._tell_soon(told)  # it may have been written
+            if told:
+                self._tell_soon(told)  # it may have been written
             raise
         for request, refusal in zip(requests, decided.refusals, strict=True):
             if refusal is None:
@@ -131,7 +138,7 @@ class _Request:
 
 
 _TELL = _Request("", ())
-"""Asks for nothing."""
+"""Asks for nothing, but to tell the others, and to tidy up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +159,12 @@ def _decide(
         known = dict(zip(project_ids, usage.of_each(project_ids), strict=True))
         refusals = [_decide_one(request, known, others, own) for request in requests]
         if told:
+            position = known[project_ids[0]].position if known else usage.position()
+            for share in told:
+                own[share].forget_up_to(position)
             table.write({share: own[share].told() for share in told})
-            table.forget(usage.position())
+            if _TELL in requests:
+                table.forget(position)
     return _Decided(refusals, {project_id: at.position for project_id, at in known.items()})
 
 

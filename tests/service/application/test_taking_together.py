@@ -179,9 +179,11 @@ async def test_a_process_that_has_nothing_left_has_no_rows(process, world):
     world.catch_up(recordings=20)
     assert await other.take(most=10**6, quota=Quota.SESSIONS) is None
     other.ends(Quota.SESSIONS)
-    await one.has_told()
     await other.has_told()
-    world.catch_up(recordings=20, sessions=1)
     assert await one.take(most=21) is None
-    with one.store.looking() as table:
-        assert table.by_others([PROJECT]) == {}
+    one.ends()
+    world.catch_up(recordings=21, sessions=1)
+    await one.has_told()
+    for each in (one, other):
+        with each.store.looking() as table:
+            assert table.by_others([PROJECT]) == {}
