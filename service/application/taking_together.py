@@ -3,8 +3,10 @@
 What this guarantees: a process lets a request in while it holds the lock of `TakenStore`, and counts then what the view
 shows, what itself has taken, and what the others have written down. Each writes what it takes before the lock is free.
 So all of them together let in no more than one process would. What is given back, the others hear of a moment later,
-and may refuse meanwhile what would have fitted. What a process had that was killed counts until the next one of
-its name starts, and then until the view shows what became of it.
+and may refuse meanwhile what would have fitted. What a process had that was killed counts until the next one of its
+name starts, and then until the view shows what became of it.
+
+It is not about webhooks, end users and devices: they are counted by the one thread of a process that registers them.
 """
 
 import asyncio

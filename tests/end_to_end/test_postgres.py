@@ -98,6 +98,8 @@ async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_k
         await asyncio.sleep(0.1)
     refused = await api.call("GET", f"/v1/recordings/{recording['id']}")
     assert (refused.status, "Retry-After" in refused.headers) == (503, True)
+    metrics = await api.call("GET", "/metrics")
+    assert (metrics.status, b"\ntapedeck_project_bytes{" in metrics.body) == (200, False)
     own_postgres.start()
     while (listed := await api.call("GET", "/v1/recordings")).status == 503:
         await asyncio.sleep(0.1)
