@@ -1,11 +1,11 @@
 """The tables of the view of what projects use, and how a batch of events is folded into them."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from adapters.database.port import Tables
 from adapters.event_log.mapper import RecordedEvent
 from domain.events import (
     AmbientSessionEvent,
@@ -28,11 +28,19 @@ TABLES = {
 }
 
 
+def _replacing(key: str, *columns: str) -> str:
+    return f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in columns)}"
+
+
+_REPLACING_ORDER = _replacing("order_id", "project_id", "recording_id", "kept_bytes", "is_waiting")
+_REPLACING_RECORDING = _replacing("recording_id", "project_id", "kept_bytes", "is_open")
+
+
 class Folding:
     """Folds one batch of events: one read and one write for each recording and project that they touch."""
 
-    def __init__(self, connection: sqlite3.Connection, suffix: str) -> None:
-        self._connection = connection
+    def __init__(self, tables: Tables, suffix: str) -> None:
+        self._tables = tables
         self._projects = f"project_usage{suffix}"
         self._recordings = f"recording_usage{suffix}"
         self._orders = f"order_usage{suffix}"
@@ -60,7 +68,7 @@ class Folding:
 
     def _recording(self, recording_id: UUID) -> RecordingUsage | None:
         query = f"SELECT project_id, kept_bytes, is_open FROM {self._recordings} WHERE recording_id=?"  # noqa: S608
-        row = self._connection.execute(query, (recording_id.bytes,)).fetchone()
+        row = self._tables.execute(query, (recording_id.bytes,)).fetchone()
         return None if row is None else RecordingUsage(row[0], row[1], bool(row[2]))
 
     def _fold_order(self, order_id: UUID, event: NoteOrderEvent) -> None:
@@ -70,12 +78,12 @@ class Folding:
             return
         self._count_order(before, -1)
         self._count_order(after, +1)
-        row = (order_id.bytes, after.tenant_id, after.recording_id.bytes, after.kept_bytes, after.is_waiting)
-        self._connection.execute(f"INSERT OR REPLACE INTO {self._orders} VALUES (?,?,?,?,?)", row)  # noqa: S608
+        row = (order_id.bytes, after.tenant_id, after.recording_id.bytes, after.kept_bytes, int(after.is_waiting))
+        self._tables.execute(f"INSERT INTO {self._orders} VALUES (?,?,?,?,?) {_REPLACING_ORDER}", row)  # noqa: S608
 
     def _order(self, order_id: UUID) -> OrderUsage | None:
         query = f"SELECT project_id, recording_id, kept_bytes, is_waiting FROM {self._orders} WHERE order_id=?"  # noqa: S608
-        row = self._connection.execute(query, (order_id.bytes,)).fetchone()
+        row = self._tables.execute(query, (order_id.bytes,)).fetchone()
         return None if row is None else _order_of(row)
 
     def _is_there(self, recording_id: UUID) -> bool:
@@ -85,7 +93,7 @@ class Folding:
         return self._recording(recording_id) is not None
 
     def _forget_orders(self, recording_id: UUID) -> None:
-        gone = self._connection.execute(
+        gone = self._tables.execute(
             f"DELETE FROM {self._orders} WHERE recording_id=? "  # noqa: S608
             "RETURNING project_id, recording_id, kept_bytes, is_waiting",
             (recording_id.bytes,),
@@ -97,11 +105,11 @@ class Folding:
         """What an update changes is kept beside what it was before, so each counts as much as an opening."""
         if type(event) is AmbientSessionOpened:
             row = (session_id.bytes, event.tenant_id)
-            self._connection.execute(f"INSERT OR IGNORE INTO {self._sessions} VALUES (?,?)", row)  # noqa: S608
+            self._tables.execute(f"INSERT INTO {self._sessions} VALUES (?,?) ON CONFLICT DO NOTHING", row)  # noqa: S608
             self._change(event.tenant_id, +1, sessions=1)
         elif type(event) is AmbientSessionUpdated:
             query = f"SELECT project_id FROM {self._sessions} WHERE session_id=?"  # noqa: S608
-            if (row := self._connection.execute(query, (session_id.bytes,)).fetchone()) is not None:
+            if (row := self._tables.execute(query, (session_id.bytes,)).fetchone()) is not None:
                 self._change(row[0], +1, sessions=1)
 
     def _count_order(self, usage: OrderUsage | None, sign: int) -> None:
@@ -126,13 +134,14 @@ class Folding:
             if after is None:
                 gone.append((recording_id.bytes,))
             else:
-                kept.append((recording_id.bytes, after.tenant_id, after.kept_bytes, after.is_open))
-        execute = self._connection.executemany
+                kept.append((recording_id.bytes, after.tenant_id, after.kept_bytes, int(after.is_open)))
+        execute = self._tables.executemany
         execute(f"DELETE FROM {self._recordings} WHERE recording_id=?", gone)  # noqa: S608
-        execute(f"INSERT OR REPLACE INTO {self._recordings} VALUES (?,?,?,?)", kept)  # noqa: S608
-        adding = ", ".join(f"{name}={name}+excluded.{name}" for name in COUNTS)
+        execute(f"INSERT INTO {self._recordings} VALUES (?,?,?,?) {_REPLACING_RECORDING}", kept)  # noqa: S608
+        adding = ", ".join(f"{name}={self._projects}.{name}+excluded.{name}" for name in COUNTS)
         execute(
-            f"INSERT INTO {self._projects} VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET {adding}",  # noqa: S608
+            f"INSERT INTO {self._projects} VALUES (?,?,?,?,?,?) "  # noqa: S608
+            f"ON CONFLICT (project_id) DO UPDATE SET {adding}",
             [(project_id, *change) for project_id, change in self._changes.items() if any(change)],
         )
 

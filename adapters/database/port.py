@@ -57,11 +57,12 @@ class Database(Protocol):
         """For statements that change nothing. Each sees what was committed before it."""
         ...
 
-    def writing(self, *, patient: bool = False) -> AbstractContextManager[Tables]:
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> AbstractContextManager[Tables]:
         """A transaction of the only writer, so that what it reads stays true until it commits.
 
         What it has written is durable after the block, unless the database was opened otherwise. Nothing of it is
-        there if the block raises. `patient`: a statement may take as long as it needs.
+        there if the block raises. `patient`: a statement may take as long as it needs. Not `lasting`: a crash of the
+        server may take it away; but not if anything stays of what was written later, to any table of that server.
         """
         ...
 

@@ -82,8 +82,10 @@ class PostgresDatabase:
             yield _Anywhere(self._connections)
 
     @contextmanager
-    def writing(self, *, patient: bool = False) -> Iterator[Tables]:
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> Iterator[Tables]:
         begin = f"BEGIN; SELECT pg_advisory_xact_lock({_WRITERS}, {self._lock})"
+        if not lasting:
+            begin += "; SET LOCAL synchronous_commit TO off"
         with self._errors_named(), self._connections.transaction(begin) as connection:
             patience = connection.answer_seconds
             if patient:

@@ -37,7 +37,8 @@ class SqliteDatabase:
         return self._to_read
 
     @contextmanager
-    def writing(self, *, patient: bool = False) -> Iterator[Tables]:  # noqa: ARG002 - nothing here gives up
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> Iterator[Tables]:  # noqa: ARG002
+        """Nothing here gives up; what lasts is said when the file is opened."""
         with self._writing, errors_named(self._name), writing(self._writer):
             yield self._writer
 

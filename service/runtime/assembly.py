@@ -39,6 +39,7 @@ from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
+from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
@@ -126,6 +127,7 @@ class RunningService:
     note_order_view: NoteOrderView
     search_follower: SearchFollower
     usage_view: Projector
+    project_metrics: ProjectMetrics
     delivery: WebhookDelivery
     publisher: "Publisher | None"
     metrics: Metrics
@@ -258,6 +260,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             note_order_view=note_order_view,
             search_follower=search_follower,
             usage_view=opened_quotas.view,
+            project_metrics=opened_quotas.shown,
             delivery=delivery,
             publisher=publisher,
             metrics=metrics,

@@ -37,6 +37,23 @@ def answers_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.answers_path)
 
 
+def usage_place(settings: ServiceSettings) -> Place:
+    """That of what projects use."""
+    return _place(settings, settings.usage_path)
+
+
+def quotas_place(settings: ServiceSettings) -> Place:
+    """That of quotas that are set for single projects."""
+    return _place(settings, settings.quotas_path)
+
+
+def taken_place(settings: ServiceSettings) -> Place | None:
+    """That of what processes have taken of quotas. None in the embedded profile: one process has that in its memory."""
+    if not is_postgres(settings.log_url):
+        return None
+    return PostgresPlace(settings.log_url, "tapedeck_taken")
+
+
 def _place(settings: ServiceSettings, path: Path) -> Place:
     """The file; or the schema that is called like the file, where the log is in PostgreSQL."""
     if not is_postgres(settings.log_url):

@@ -15,6 +15,7 @@ from adapters.database import moving
 from adapters.database.port import PostgresPlace
 from adapters.database.postgres import PostgresDatabase
 from adapters.keys import KeyKind, KeyStore
+from adapters.quotas import Quota, QuotaStore
 from adapters.webhooks.deliveries import Endpoint, Message
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
@@ -86,6 +87,18 @@ def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_i
     assert [path.name for path in file.parent.glob("store.sqlite3*")] == ["store.sqlite3.moved"]
     with closing(sqlite3.connect(file.with_name("store.sqlite3.moved"))) as moved:
         assert moved.execute("SELECT count(*) FROM keys").fetchone() == (1,)
+
+
+def test_moved_quotas_are_in_force(file, new_place):
+    before = QuotaStore(file)
+    before.set_for("proj_1", Quota.BYTES, 5)
+    before.set_for("proj_2", Quota.DEVICES, None)
+    before.close()
+    moved = QuotaStore(new_place)
+    assert moved.all() == {"proj_1": {Quota.BYTES: 5}, "proj_2": {Quota.DEVICES: None}}
+    moved.set_for("proj_1", Quota.BYTES, 6)
+    moved.close()
+    assert not file.exists()
 
 
 def test_moved_deliveries_go_on_and_new_ones_come_after_them(tmp_path, file, new_place):
