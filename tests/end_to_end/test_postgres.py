@@ -103,7 +103,6 @@ async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_k
     assert len((await api.call("GET", "/v1/webhooks")).json["data"]) == 1
     assert sorted(path.name for path in service.data_dir.glob("*.sqlite3")) == [
         "quotas.sqlite3",
-        "search.sqlite3",
         "usage.sqlite3",
     ]
 
