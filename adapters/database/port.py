@@ -66,6 +66,13 @@ class Database(Protocol):
         """
         ...
 
+    def at_one_moment(self, guard: str) -> AbstractContextManager[Tables]:
+        """For statements that change nothing and all see the same moment.
+
+        `guard`: a table. Who drops others that may be read here locks it first, where a table can be locked.
+        """
+        ...
+
     def one_rebuild(self) -> AbstractContextManager[None]:
         """A block that runs once at a time, in all processes. Raises: RebuildRunning."""
         ...
@@ -73,6 +80,11 @@ class Database(Protocol):
     def scrub(self) -> None:
         """No bytes of deleted rows are in the tables once this has returned. Raises: DatabaseUnavailable, also while
         another process reads a file."""
+        ...
+
+    def empty_log(self) -> bool:
+        """Whether nothing of what was deleted is in a file's write-ahead log any more: not if another process reads it
+        now. A server's is its administrator's."""
         ...
 
     def give_back(self) -> None:
@@ -86,6 +98,10 @@ class Database(Protocol):
 
 class ServerAway(DatabaseUnavailable):
     """The server could not be reached, or is ending. All that is in it waits until it is back."""
+
+
+class HeldUp(DatabaseUnavailable):
+    """A lock that someone else holds was waited for in vain."""
 
 
 class DatabaseInUse(Exception):

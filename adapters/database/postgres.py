@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from adapters.database.moving import copy_rows
-from adapters.database.port import PostgresPlace, Rows, ServerAway, Tables, Values
+from adapters.database.port import HeldUp, PostgresPlace, Rows, ServerAway, Tables, Values
 from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
 from adapters.postgres.schema import bring_up_to_date
 from adapters.rebuilding import RebuildRunning
@@ -96,6 +96,13 @@ class PostgresDatabase:
                 connection.answer_seconds = patience
 
     @contextmanager
+    def at_one_moment(self, guard: str) -> Iterator[Tables]:
+        """What is seen is settled by the first statement after the lock: a table that was dropped is then not named."""
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {guard} IN ACCESS SHARE MODE"
+        with self._errors_named(), self._connections.transaction(begin) as connection:
+            yield _InTransaction(connection)
+
+    @contextmanager
     def one_rebuild(self) -> Iterator[None]:
         """The lock ends with its connection."""
         with self._errors_named():
@@ -114,6 +121,10 @@ class PostgresDatabase:
             found = own.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
             for (table,) in found:
                 own.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(table)))
+
+    def empty_log(self) -> bool:
+        """The server's has copies until it is written over."""
+        return True
 
     def give_back(self) -> None:
         """PostgreSQL does so by itself."""
@@ -142,6 +153,8 @@ def _errors_named(place: PostgresPlace) -> Iterator[None]:
         yield
     except psycopg.errors.DiskFull as error:
         raise DatabaseFull(f"{name} has no room to grow.") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise HeldUp(f"{name} cannot be used: {reason(error)}.") from error
     except psycopg.Error as error:
         kind = ServerAway if is_away(error) else DatabaseUnavailable
         raise kind(f"{name} cannot be used: {reason(error)}.") from error

@@ -42,6 +42,15 @@ class SqliteDatabase:
         with self._writing, errors_named(self._name), writing(self._writer):
             yield self._writer
 
+    @contextmanager
+    def at_one_moment(self, guard: str) -> Iterator[Tables]:  # noqa: ARG002 - a reader sees also what is dropped
+        with self._to_read as reader:
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                reader.execute("COMMIT")
+
     def one_rebuild(self) -> AbstractContextManager[None]:
         return one_rebuild(self._path)
 
@@ -54,6 +63,11 @@ class SqliteDatabase:
             (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_busy:
             raise DatabaseUnavailable(f"{self._name} is being read by another process, and cannot be erased from.")
+
+    def empty_log(self) -> bool:
+        with self._writing, errors_named(self._name):
+            (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
 
     def give_back(self) -> None:
         with self._writing, errors_named(self._name):

@@ -84,6 +84,7 @@ from service.runtime.places import (
     keys_place,
     note_orders_place,
     positions_place,
+    search_place,
     views_place,
     webhooks_place,
 )
@@ -292,7 +293,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(positions.close)
     note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
-    search_index = SearchIndex(settings.search_index_path)
+    search_index = SearchIndex(search_place(settings))
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)

@@ -20,6 +20,11 @@ def note_orders_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.note_orders_path)
 
 
+def search_place(settings: ServiceSettings) -> Place:
+    """The search index's."""
+    return _place(settings, settings.search_index_path)
+
+
 def keys_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.keys_path)
 
