@@ -5,10 +5,12 @@ So each event takes effect exactly once. The view can always be rebuilt from the
 not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adapters.database.log_identity import is_of_log
+from adapters.database.log_identity import MADE_FROM, is_of_log
+from adapters.database.moving import HAS_ROWS, copy_table, table_names
 from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
@@ -59,6 +61,7 @@ class UsageStore:
             row = tables.execute("SELECT schema FROM reflects").fetchone()
             if row is None or row[0] != SCHEMA_VERSION:
                 _begin_anew(tables)
+        self._database.take_over(_copy)
 
     @property
     def answers_at_once(self) -> bool:
@@ -155,6 +158,23 @@ def _begin_anew(tables: Tables) -> None:
     _create_indexes(tables)
     tables.execute("DELETE FROM reflects")
     tables.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
+
+
+def _copy(file: sqlite3.Connection, tables: Tables) -> str | None:
+    """So that quotas hold from the first request on, before all of the log has been read again."""
+    names = table_names(file)
+    found = file.execute("SELECT position, schema FROM reflects").fetchone() if "reflects" in names else None
+    if found is None or found[1] != SCHEMA_VERSION:
+        return "it is made anew from the log"
+    if _position(tables):
+        return HAS_ROWS
+    tables.execute(MADE_FROM)
+    tables.execute("DELETE FROM made_from")
+    for name in (*TABLES, "made_from"):
+        if name in names:
+            copy_table(file, name, tables)
+    _set_position(tables, found[0])
+    return None
 
 
 def _create_tables(tables: Tables, suffix: str) -> None:

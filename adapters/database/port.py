@@ -4,7 +4,8 @@ Statements have `?` for each value, and tables are made of TEXT, INTEGER and BLO
 calls them. Neither `INSERT OR …` nor functions that only one of them has; rows are replaced by `ON CONFLICT DO UPDATE`.
 """
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,10 @@ class Tables(Protocol):
     def executemany(self, statement: str, rows: Sequence[Values], /) -> object: ...
 
 
+Copy = Callable[[sqlite3.Connection, Tables], str | None]
+"""Copies what is in a file into the tables of a server. Returns why it did not; None if it did."""
+
+
 class Database(Protocol):
     """For any thread. Raises: DatabaseFull; DatabaseUnavailable."""
 
@@ -46,11 +51,16 @@ class Database(Protocol):
         ...
 
     def prepare(self, versions: Sequence[Sequence[str]]) -> None:
-        """Create the tables of a new database, or bring those of an older version up to date.
+        """Create the tables of a new database, or bring those of an older version up to date. A server takes over the
+        rows of the file that the store was in before.
 
         `versions`: the statements that lead to each version of the schema, from the one before. Versions are only added
         to. Raises: DatabaseTooNew, for a file.
         """
+        ...
+
+    def take_over(self, copy: Copy) -> None:
+        """For a store that makes its tables by itself: a server takes over what was in a file before, once."""
         ...
 
     def reading(self) -> AbstractContextManager[Tables]:

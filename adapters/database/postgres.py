@@ -15,8 +15,8 @@ from zlib import crc32
 import psycopg
 from psycopg import sql
 
-from adapters.database.moving import copy_rows
-from adapters.database.port import HeldUp, PostgresPlace, Rows, ServerAway, Tables, Values
+from adapters.database.moving import copied, copy_rows
+from adapters.database.port import Copy, HeldUp, PostgresPlace, Rows, ServerAway, Tables, Values
 from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
 from adapters.postgres.schema import bring_up_to_date
 from adapters.rebuilding import RebuildRunning
@@ -47,11 +47,14 @@ class PostgresDatabase:
     def prepare(self, versions: Sequence[Sequence[str]]) -> None:
         """A newer version can be used, too; see `adapters.postgres.schema`."""
         self._bring_up_to_date(versions)
+        self.take_over(copy_rows)
+
+    def take_over(self, copy: Copy) -> None:
         before = self._place.before
         if before is not None and before.exists():
-            self._move(before)
+            self._move(before, copy)
 
-    def _move(self, before: Path) -> None:
+    def _move(self, before: Path, copy: Copy) -> None:
         """One process that starts does so, and the others wait. While one of them had the file open, it could not be
         renamed: SQLite would make a new write-ahead log beside the old name.
         """
@@ -62,13 +65,13 @@ class PostgresDatabase:
             if not before.exists():  # another process was faster
                 return
             with self.writing(patient=True) as tables:
-                has_copied = copy_rows(before, tables)
+                why_not = copied(before, tables, copy)
             before.rename(before.with_name(f"{before.name}.moved"))
         about = {"file": str(before), "schema": self._place.schema}
-        if has_copied:
+        if why_not is None:
             logger.info("moved into PostgreSQL", extra=about)
         else:
-            logger.warning("renamed without being moved: PostgreSQL has rows already", extra=about)
+            logger.warning("renamed without being moved", extra=about | {"because": why_not})
 
     def _bring_up_to_date(self, versions: Sequence[Sequence[str]]) -> None:
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from adapters.database.port import Tables
+from adapters.database.port import Copy, Tables
 from adapters.rebuilding import one_rebuild
 from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, give_back, named, prepare_schema, writing
 
@@ -32,6 +32,9 @@ class SqliteDatabase:
     def prepare(self, versions: Sequence[Sequence[str]]) -> None:
         with self._writing:
             prepare_schema(self._writer, self._path, versions)
+
+    def take_over(self, copy: Copy) -> None:
+        """A file is where it was before."""
 
     def reading(self) -> "_Reading":
         return self._to_read

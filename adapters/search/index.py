@@ -14,8 +14,9 @@ from uuid import UUID
 
 from adapters.database import port
 from adapters.database.log_identity import is_of_log
+from adapters.database.moving import remove
 from adapters.database.opening import open_database
-from adapters.database.port import HeldUp, Place
+from adapters.database.port import HeldUp, Place, PostgresPlace
 from adapters.rebuilding import PositionMoved
 from adapters.search.bitmaps import Bitmaps
 from adapters.search.digests import KEY_BYTES, Digests, Owner
@@ -104,6 +105,8 @@ class SearchIndex:
             elif state.schema != SCHEMA_VERSION:
                 self._generation(tables, state.generation).drop()
                 self._begin_anew(tables, generation=state.generation + 1)
+        if isinstance(place, PostgresPlace) and place.before is not None:
+            remove(place.before)  # it is made anew here; what is deleted from now on would stay in the file
 
     def _begin_anew(self, tables: port.Tables, *, generation: int) -> None:
         tables.execute(f"DELETE FROM {STATE}")  # noqa: S608
