@@ -1,7 +1,7 @@
 """The tables of the view of what projects use, and how a batch of events is folded into them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +50,7 @@ class Folding:
         self._touched: dict[UUID, RecordingUsage | None] = {}
 
     def fold(self, events: Sequence[RecordedEvent]) -> None:
+        self._read_recordings({one.stream_id for one in events if isinstance(one.event, RecordingEvent)})
         for recorded in events:
             if isinstance(recorded.event, RecordingEvent):
                 self._fold_recording(recorded.stream_id, recorded.event)
@@ -59,17 +60,23 @@ class Folding:
                 self._fold_session(recorded.stream_id, recorded.event)
         self._write()
 
+    def _read_recordings(self, recording_ids: Set[UUID]) -> None:
+        """All at once, since each look-up in a server is a round trip."""
+        marks = ",".join("?" * len(recording_ids))
+        query = (
+            f"SELECT recording_id, project_id, kept_bytes, is_open FROM {self._recordings} "  # noqa: S608
+            f"WHERE recording_id IN ({marks})"
+        )
+        keys = [recording_id.bytes for recording_id in recording_ids]
+        rows = self._tables.execute(query, keys).fetchall() if keys else []
+        found = {UUID(bytes=row[0]): RecordingUsage(row[1], row[2], bool(row[3])) for row in rows}
+        self._read = {recording_id: found.get(recording_id) for recording_id in recording_ids}
+        self._touched = dict(self._read)
+
     def _fold_recording(self, recording_id: UUID, event: RecordingEvent) -> None:
-        if recording_id not in self._touched:
-            self._read[recording_id] = self._touched[recording_id] = self._recording(recording_id)
         self._touched[recording_id] = evolve_recording_usage(self._touched[recording_id], event)
         if type(event) is RecordingDeleted:
             self._forget_orders(recording_id)
-
-    def _recording(self, recording_id: UUID) -> RecordingUsage | None:
-        query = f"SELECT project_id, kept_bytes, is_open FROM {self._recordings} WHERE recording_id=?"  # noqa: S608
-        row = self._tables.execute(query, (recording_id.bytes,)).fetchone()
-        return None if row is None else RecordingUsage(row[0], row[1], bool(row[2]))
 
     def _fold_order(self, order_id: UUID, event: NoteOrderEvent) -> None:
         before = self._order(order_id)
@@ -90,7 +97,8 @@ class Folding:
         """An order may come into the log just after its recording was deleted: nothing is kept of it."""
         if recording_id in self._touched:
             return self._touched[recording_id] is not None
-        return self._recording(recording_id) is not None
+        query = f"SELECT 1 FROM {self._recordings} WHERE recording_id=?"  # noqa: S608
+        return self._tables.execute(query, (recording_id.bytes,)).fetchone() is not None
 
     def _forget_orders(self, recording_id: UUID) -> None:
         gone = self._tables.execute(

@@ -173,8 +173,12 @@ class _InTransaction:
         return _done(self._connection, statement, values)
 
     def executemany(self, statement: str, rows: Sequence[Values]) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(in_postgres(statement), [_stored(row) for row in rows])
+        """Asks the server only if there is something to be done."""
+        if len(rows) > 1:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(in_postgres(statement), [_stored(row) for row in rows])
+        elif rows:
+            self.execute(statement, rows[0])
 
 
 class _Anywhere:

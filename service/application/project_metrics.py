@@ -58,6 +58,7 @@ class ProjectMetrics(Collector):
         """There are no series if the database gives no answer within `ANSWER_SECONDS`."""
         if self._looking is None or self._looking.done():  # else an earlier look is still waiting for its answer
             self._looking = asyncio.ensure_future(looked_up(self._usage, self._look))
+            self._looking.add_done_callback(_notice)
         await asyncio.wait([self._looking], timeout=ANSWER_SECONDS)
         self._found = []
         if self._looking.done():
@@ -79,6 +80,12 @@ class ProjectMetrics(Collector):
                     most.add_metric([project.id], limit)
             yield used
             yield most
+
+
+def _notice(looking: "asyncio.Future[list[_Project]]") -> None:
+    """Its error is no line in the log also if nobody waits for it any more."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,15 @@ So all of them together let in no more than one process would. What is given bac
 and may refuse meanwhile what would have fitted. What a process had that was killed counts until the next one of its
 name starts, and then until the view shows what became of it.
 
+A process that is the only one needs no table, and has what it has taken in its memory. After it was killed, the next
+one waits until the view shows what came of that.
+
 It is not about webhooks, end users and devices: they are counted by the one thread of a process that registers them.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +33,13 @@ before."""
 SECONDS_BETWEEN_TRIES = 1.0
 """After they could not be told."""
 
+VIEW_SECONDS = 10.0
+"""How long the first requests wait for the view. While it is made anew, it takes longer: what it has not read yet does
+not count then."""
+
+SECONDS_BETWEEN_LOOKS = 0.02
+"""At a view that is waited for."""
+
 
 class UsageOfEach(Protocol):
     """Follows the log. Blocking."""
@@ -45,12 +56,14 @@ class UsageOfEach(Protocol):
 class TakesTogether:
     """The requests that wait at the same time are decided in one transaction, in the order in which they came."""
 
-    def __init__(self, store: TakenStore, usage: UsageOfEach, *, log: Log) -> None:
-        """Raises: DatabaseFull; DatabaseUnavailable."""
+    def __init__(self, store: TakenStore | None, usage: UsageOfEach, *, log: Log) -> None:
+        """`store`: None if no other process takes anything. Raises: DatabaseFull; DatabaseUnavailable."""
         self._store = store
         self._usage = usage
         self._log = log
-        self._held = {share: Held(taken) for share, taken in store.left_behind(log.head).items()}
+        self._unseen_until: int | None = None if store else log.head
+        left_behind = store.left_behind(log.head) if store else {}
+        self._held = {share: Held(taken) for share, taken in left_behind.items()}
         self._untold: set[Share] = set()
         self._telling: asyncio.Task[None] | None = None
         self._deciding = Gathering(self._decide)
@@ -72,6 +85,8 @@ class TakesTogether:
         self._tell_soon({share})
 
     def _tell_soon(self, shares: set[Share]) -> None:
+        if self._store is None:
+            return
         self._untold |= shares
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._tell())
@@ -87,10 +102,9 @@ class TakesTogether:
     async def _decide(self, requests: Sequence["_Request"]) -> Sequence[Refusal | None]:
         """One call at a time, and this process's requests only give back meanwhile: too much is counted, not too
         little."""
+        await self._see_what_was_left()
         asked = {share for request in requests for share in request.shares}
-        told = {share for request in requests for share in request.takes}
-        if told or _TELL in requests:
-            told, self._untold = told | self._untold, set()
+        told = self._to_be_told(requests)
         copies = {share: self._held[share].copy() if share in self._held else Held() for share in asked | told}
         try:
             decided = await in_database_thread(_decide, self._store, self._usage, requests, copies, told)
@@ -106,6 +120,26 @@ class TakesTogether:
             if not self._held[share].taken:
                 del self._held[share]
         return decided.refusals
+
+    async def _see_what_was_left(self) -> None:
+        """Once: until the view is where the log was at the start, or has had time to get there."""
+        if self._unseen_until is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(VIEW_SECONDS):
+                while True:
+                    if await in_database_thread(self._usage.position) >= self._unseen_until:
+                        break
+                    await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        self._unseen_until = None
+
+    def _to_be_told(self, requests: Sequence["_Request"]) -> set[Share]:
+        if self._store is None:
+            return set()
+        told = {share for request in requests for share in request.takes}
+        if told or _TELL in requests:
+            told, self._untold = told | self._untold, set()
+        return told
 
     def _take(self, request: "_Request") -> None:
         if request.is_gone:
@@ -152,10 +186,17 @@ class _Decided:
 
 
 def _decide(
-    store: TakenStore, usage: UsageOfEach, requests: Sequence[_Request], own: Mapping[Share, Held], told: set[Share]
+    store: TakenStore | None,
+    usage: UsageOfEach,
+    requests: Sequence[_Request],
+    own: Mapping[Share, Held],
+    told: set[Share],
 ) -> _Decided:
     """`own`: what the process has of all that is asked for or `told`; changed here, but not shared. Blocking."""
     project_ids = list({request.project_id for request in requests if request.asks})
+    if store is None:
+        known = dict(zip(project_ids, usage.of_each(project_ids), strict=True))
+        return _Decided([_decide_one(request, known, {}, own) for request in requests], _positions(known))
     with store.deciding() if told else store.looking() as table:
         others = table.by_others(project_ids)
         known = dict(zip(project_ids, usage.of_each(project_ids), strict=True))
@@ -167,7 +208,11 @@ def _decide(
             table.write({share: own[share].told() for share in told})
             if _TELL in requests:
                 table.forget(position)
-    return _Decided(refusals, {project_id: at.position for project_id, at in known.items()})
+    return _Decided(refusals, _positions(known))
+
+
+def _positions(known: Mapping[str, UsageAt]) -> Mapping[str, int]:
+    return {project_id: at.position for project_id, at in known.items()}
 
 
 def _decide_one(

@@ -52,10 +52,8 @@ def quotas_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.quotas_path)
 
 
-def taken_place(settings: ServiceSettings) -> Place | None:
-    """That of what processes have taken of quotas. None in the embedded profile: one process has that in its memory."""
-    if not is_postgres(settings.log_url):
-        return None
+def taken_place(settings: ServiceSettings) -> Place:
+    """That of what several processes have taken of quotas, with a log in PostgreSQL."""
     return PostgresPlace(settings.log_url, "tapedeck_taken")
 
 

@@ -17,9 +17,6 @@ from service.followers.projector import Projector
 from service.runtime.places import quotas_place, taken_place, usage_place
 from service.runtime.settings import Settings
 
-PROCESS = "service"
-"""What takes from quotas is called so: the one process of a service."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenQuotas:
@@ -30,26 +27,34 @@ class OpenQuotas:
     shown: ProjectMetrics
 
 
-def open_quotas(opened: AsyncExitStack, settings: Settings, log: EventLog, *, metrics: Metrics) -> OpenQuotas:
-    """Closed with `opened`. Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
+def open_quotas(
+    opened: AsyncExitStack, settings: Settings, log: EventLog, *, metrics: Metrics, holder: str | None = None
+) -> OpenQuotas:
+    """Closed with `opened`. `holder`: the process's name, if others take from the same quotas; then the log must be in
+    PostgreSQL.
+
+    Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
     usage = UsageStore(usage_place(settings))
     opened.callback(usage.close)
     usage.use_for(log.identity, log.head)
     own = QuotaStore(quotas_place(settings))
     opened.callback(own.close)
-    quotas = Quotas(settings.quotas, OwnQuotas(own), _open_takes(opened, settings, log, usage))
+    quotas = Quotas(settings.quotas, OwnQuotas(own), _open_takes(opened, settings, log, usage, holder))
     shown = ProjectMetrics(usage, own, quotas)
     metrics.registry.register(shown)
     return OpenQuotas(quotas, Projector("usage", log, usage), shown)
 
 
-def _open_takes(opened: AsyncExitStack, settings: Settings, log: EventLog, usage: UsageStore) -> Takes:
-    place = taken_place(settings)
-    if place is None:
+def _open_takes(
+    opened: AsyncExitStack, settings: Settings, log: EventLog, usage: UsageStore, holder: str | None
+) -> Takes:
+    if usage.answers_at_once:
         return TakesHere(usage, log=log)
-    store = TakenStore(place, holder=PROCESS)
-    opened.callback(store.close)
-    store.use_for(log.identity)
+    store = None
+    if holder is not None:
+        store = TakenStore(taken_place(settings), holder=holder)
+        opened.callback(store.close)
+        store.use_for(log.identity)
     takes = TakesTogether(store, usage, log=log)
     opened.push_async_callback(takes.close)
     return takes

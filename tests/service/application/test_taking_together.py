@@ -10,6 +10,7 @@ from adapters.quotas import Quota
 from adapters.sqlite_file import DatabaseUnavailable
 from adapters.taken import TakenStore
 from adapters.usage import Usage, UsageAt
+from service.application import taking_together
 from service.application.taking import Ask, Refusal
 from service.application.taking_together import TakesTogether
 
@@ -22,6 +23,8 @@ class World:
     def __init__(self):
         self.head = 0
         self.usage = UsageAt(Usage(), 0)
+        self.was_asked = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def catch_up(self, **used):
         self.usage = UsageAt(Usage(**used), self.head)
@@ -30,6 +33,7 @@ class World:
         return [self.usage for _ in project_ids]
 
     def position(self):
+        self._loop.call_soon_threadsafe(self.was_asked.set)
         return self.usage.position
 
 
@@ -55,7 +59,7 @@ class Process:
 
 
 @pytest.fixture
-def world():
+async def world():
     return World()
 
 
@@ -108,6 +112,48 @@ async def test_what_the_view_does_not_show_yet_counts_for_all_and_counts_once_wh
     assert await other.take(most=3) is None
 
 
+@pytest.fixture
+def alone(world):
+    """Starts a process that is the only one."""
+    return partial(Process, world, None)
+
+
+async def test_one_process_alone_has_in_its_memory_what_it_has_taken(alone, world):
+    process = alone()
+    answers = await asyncio.gather(*(process.take(most=10) for _ in range(20)))
+    assert answers.count(None) == 10
+    assert answers.count(Refusal(Quota.RECORDINGS, used=10)) == 10
+    process.ends()
+    assert await process.take(most=10) == Refusal(Quota.RECORDINGS, used=10)
+    world.catch_up()  # nothing came of it
+    assert await process.take(most=10) is None
+    leaving = asyncio.create_task(process.take(most=11))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    await until_free(process, most=11)
+    await process.takes.close()
+
+
+async def test_one_process_alone_waits_until_the_view_shows_what_was_left_by_one_that_was_killed(alone, world):
+    world.head = 3
+    process = alone()
+    taking = asyncio.create_task(process.take(most=1))
+    world.head = 4  # what came since is its own
+    await world.was_asked.wait()
+    assert not taking.done()
+    world.usage = UsageAt(Usage(recordings=1), 3)
+    assert await taking == Refusal(Quota.RECORDINGS, used=1)
+
+
+async def test_it_does_not_wait_long_for_a_view_that_is_being_made(alone, world, monkeypatch):
+    monkeypatch.setattr(taking_together, "VIEW_SECONDS", 0.05)
+    world.head = 3
+    process = alone()
+    assert await process.take(most=1) is None
+    assert await process.take(most=1) == Refusal(Quota.RECORDINGS, used=1)
+
+
 async def test_all_that_a_request_asks_for_is_taken_or_nothing(process):
     one, other = process("one"), process("other")
     asks = [Ask(Quota.RECORDINGS, 1, full_at=9), Ask(Quota.OPEN_RECORDINGS, 1, full_at=0)]
@@ -143,10 +189,10 @@ async def test_what_a_request_had_that_went_away_is_given_back_whenever_it_goes(
         await until_free(other)
 
 
-async def until_free(process):
+async def until_free(process, most=1):
     """The database may be deciding just now for a request that has gone."""
     async with asyncio.timeout(30):
-        while await process.take(most=1, amount=0) is not None:
+        while await process.take(most=most, amount=0) is not None:
             await process.has_told()
 
 
