@@ -32,7 +32,7 @@ def service(data_dir, **settings):
     return running_service(data_dir, TurnedClock(), **settings)
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 def either(request):
     """Settings with which the index is in a file, or in PostgreSQL."""
     return {} if request.param == "SQLite" else {"database_url": request.getfixturevalue("database")}
@@ -132,6 +132,7 @@ async def test_an_index_rebuilt_by_the_command_finds_what_it_found_before(data_d
         assert (await found(running, "rash"), await found(running, "more")) == (0, 1)
 
 
+@pytest.mark.slow
 async def test_in_postgresql_the_index_is_made_anew_and_the_file_that_it_was_in_is_removed(data_dir, database):
     async with service(data_dir) as running:
         await Spoken(running.stores, "proj_1").recording("one rash")
