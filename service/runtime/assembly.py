@@ -40,6 +40,7 @@ from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
+from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
@@ -85,6 +86,7 @@ from service.runtime.places import (
     keys_place,
     note_orders_place,
     positions_place,
+    search_place,
     views_place,
     webhooks_place,
 )
@@ -128,6 +130,7 @@ class RunningService:
     note_order_view: NoteOrderView
     search_follower: SearchFollower
     usage_view: Projector
+    project_metrics: ProjectMetrics
     delivery: WebhookDelivery
     publisher: "Publisher | None"
     metrics: Metrics
@@ -262,6 +265,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             note_order_view=note_order_view,
             search_follower=search_follower,
             usage_view=opened_quotas.view,
+            project_metrics=opened_quotas.shown,
             delivery=delivery,
             publisher=publisher,
             metrics=metrics,
@@ -293,7 +297,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(positions.close)
     note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
-    search_index = SearchIndex(settings.search_index_path)
+    search_index = SearchIndex(search_place(settings))
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)

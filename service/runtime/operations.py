@@ -46,4 +46,5 @@ class Operations:
         metrics.held_bytes.set(service.parts.limits.held.held_bytes)
         for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
+        await service.project_metrics.look()
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
