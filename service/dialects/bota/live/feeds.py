@@ -1,0 +1,109 @@
+"""What is known of the recordings that somebody listens to: read once, whoever and however many listen."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager, suppress
+from uuid import UUID
+
+from adapters.blobs.port import StorageUnavailable
+from adapters.event_log.port import LogUnavailable
+from adapters.sqlite_file import DatabaseUnavailable
+from domain.errors import RecordingNotFound
+from domain.recording import Recording
+from service.application.progress import Changes, Pace, progress_of
+from service.application.queries import Queries
+from service.dialects.bota.live.told import End, Line, deleted_end, end_of, lines, progress_data
+from service.dialects.bota.strict_transcripts import strict
+
+MOST_OFTEN_SECONDS = 0.25
+"""There is news of a recording at most so often, however many chunks arrive."""
+
+LARGE_TRANSCRIPT_BYTES = 1024 * 1024
+"""Of a larger one, hours of speech, listeners are told only where to get it: what they are told is in memory."""
+
+logger = logging.getLogger(__name__)
+
+
+class Feed:
+    """One recording, for all who listen to it.
+
+    `lines`: what was said so far; it only grows, and is another list once some of it was withdrawn. `has_stopped`:
+    there is no more news, because `end` is known, or because the log or the blobs cannot be read.
+    """
+
+    def __init__(self, recording_id: UUID) -> None:
+        self.recording_id = recording_id
+        self.lines: list[Line] = []
+        self.progress: bytes | None = None
+        self.end: End | None = None
+        self.has_stopped = False
+        self.listeners = 0
+        self._grown = asyncio.Event()
+        self._told_of: tuple[str, ...] = ()
+
+    async def news(self) -> None:
+        """Return after the next news."""
+        await self._grown.wait()
+
+    def tell(self) -> None:
+        """Wake all who wait for news."""
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def follow(self, changes: Changes, queries: Queries, pace: Pace) -> None:
+        """Until the end, or until cancelled."""
+        try:
+            async with aclosing(changes.changes(self.recording_id)) as found:
+                async for recording in found:
+                    with suppress(RecordingNotFound):  # what was said is erased; what erased it is the next news
+                        await self._take(recording, queries, pace)
+                    self.tell()
+                    if self.end is not None:
+                        return
+                    await asyncio.sleep(MOST_OFTEN_SECONDS)
+        except RecordingNotFound:
+            self.end = deleted_end(self.recording_id)
+        except (LogUnavailable, DatabaseUnavailable, StorageUnavailable) as error:
+            logger.warning("listeners are told to come back", extra={"because": str(error)})
+        finally:
+            self.has_stopped = True
+            self.tell()
+
+    async def _take(self, recording: Recording, queries: Queries, pace: Pace) -> None:
+        """Raises: RecordingNotFound, if what was said has been erased since; StorageUnavailable."""
+        transcribed = recording.transcribed
+        if transcribed is not None and transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
+            transcript = await asyncio.to_thread(strict, await queries.transcript(transcribed))
+            self.lines = await asyncio.to_thread(lambda: list(lines(transcript.segments, after=[])))
+        self.progress = progress_data(recording, progress_of(recording, pace))
+        self.end = end_of(self.recording_id, recording)
+
+
+class Feeds:
+    """The feeds of all recordings that somebody listens to. Used from one event loop."""
+
+    def __init__(self, changes: Changes, queries: Queries, pace: Pace) -> None:
+        self._changes = changes
+        self._queries = queries
+        self._pace = pace
+        self._feeds: dict[UUID, tuple[Feed, asyncio.Task[None]]] = {}
+
+    @contextmanager
+    def of(self, recording_id: UUID) -> Iterator[Feed]:
+        """The recording's feed, which is kept for as long as anybody listens, and no longer than it has news."""
+        found = self._feeds.get(recording_id)
+        if found is None or found[0].has_stopped:
+            feed = Feed(recording_id)
+            task = asyncio.create_task(feed.follow(self._changes, self._queries, self._pace), name="live feed")
+            found = self._feeds[recording_id] = feed, task
+        feed, task = found
+        feed.listeners += 1
+        try:
+            yield feed
+        finally:
+            feed.listeners -= 1
+            if not feed.listeners:
+                task.cancel()
+                if self._feeds.get(recording_id) == found:
+                    del self._feeds[recording_id]
