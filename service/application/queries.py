@@ -60,6 +60,10 @@ class Queries:
         """The recording itself, with all its chunks. Raises: RecordingNotFound."""
         return await self._recordings.find(recording_id)
 
+    async def newest(self, recording_id: UUID) -> Recording:
+        """The same, with all that any process has committed before this call. Raises: RecordingNotFound."""
+        return await self._recordings.newest(recording_id)
+
     async def summary(self, recording_id: UUID) -> RecordingSummary:
         """The recording's row in the view. Raises: RecordingNotFound; ViewBehind."""
         await self._catch_up()
