@@ -32,6 +32,11 @@ class EngineSpec:
         """Whether a worker process only waits for its answer, so that nothing is gained when that process is paused."""
         return self.kind == "openai"
 
+    @property
+    def hears_parts(self) -> bool:
+        """Whether the engine is one that hears the parts of a recording one by one: it `HearsParts`."""
+        return self.kind == "faster-whisper"
+
 
 @cache
 def build_engine(spec: EngineSpec) -> SpeechEngine:

@@ -48,6 +48,11 @@ class Turns:
         self._next_look: asyncio.TimerHandle | None = None
 
     @property
+    def count(self) -> int:
+        """How many places there are for short work."""
+        return self._most_short
+
+    @property
     def most_begun(self) -> int:
         """How much work is under way at once at most, with what is paused."""
         return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE

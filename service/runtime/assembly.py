@@ -221,7 +221,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        stage_parts = stage_parts_of(settings, workers, blobs=stores.blobs, clock=clock, random=random)
+        stage_parts = stage_parts_of(
+            settings, workers, recordings=stores.recordings, blobs=stores.blobs, clock=clock, random=random
+        )
         webhook_follower = WebhookFollower(
             stores.webhooks,
             stores.webhooks_thread,

@@ -10,6 +10,7 @@ from adapters.speech.opening import EngineSpec, preload
 from adapters.worker_processes import WorkerProcesses
 from service.application.clock import Clock
 from service.application.live_recognition import LiveRecognition
+from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.turns import Turns
@@ -63,9 +64,10 @@ def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:
 
 
 def stage_parts_of(
-    settings: Settings, workers: Workers, *, blobs: BlobStore, clock: Clock, random: Random
+    settings: Settings, workers: Workers, *, recordings: Recordings, blobs: BlobStore, clock: Clock, random: Random
 ) -> StageParts:
     return StageParts(
+        recordings=recordings,
         blobs=blobs,
         blob_store_url=settings.blob_store_url,
         scratch_dir=empty_scratch_dir(settings.data_dir),
