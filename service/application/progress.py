@@ -24,8 +24,9 @@ class Changes(Protocol):
 class Pace(Protocol):
     """How long recognition takes here, as it was measured."""
 
-    def ready_at(self, begun_at: datetime, audio_ms: int) -> datetime | None:
-        """When so much audio will be recognized, whose turn was at `begun_at`; None if that cannot be known."""
+    def ready_at(self, stitched_at: datetime, audio_ms: int) -> datetime | None:
+        """When so much audio will be recognized, which was left to be when it was stitched; None if that cannot be
+        known."""
         ...
 
 
@@ -60,7 +61,7 @@ def _recognized_ms(recording: Recording) -> int | None:
     """Of bare samples each chunk is recognized by itself, for an answer of its own: that is no part of the whole."""
     if recording.transcribed is not None:
         return recording.transcribed.duration_ms
-    return None if recording.opened.kind is RecordingKind.SAMPLES else 0
+    return None if recording.opened.kind is RecordingKind.SAMPLES else recording.heard_ms
 
 
 def _ready_at(recording: Recording, pace: Pace) -> datetime | None:
@@ -68,4 +69,6 @@ def _ready_at(recording: Recording, pace: Pace) -> datetime | None:
     stitched = recording.stitched
     if stitched is None or recording.phase is not Phase.TRANSCRIBING or recording.restarts:
         return None
-    return pace.ready_at(stitched.at, stitched.duration_ms)
+    before = [part for part in recording.heard_from_the_start() if part.at <= stitched.at]
+    heard_ms = before[-1].start_ms + before[-1].duration_ms if before else 0
+    return pace.ready_at(stitched.at, stitched.duration_ms - heard_ms)

@@ -10,6 +10,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import Failed, Stage, Stitched, Transcribed
 from service.followers.pace import PaceFollower
+from tests.domain.histories import part_heard
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DIGEST = "0" * 64
@@ -34,10 +35,10 @@ def transcribed(at, audio_ms):
     return Transcribed(at=at, duration_ms=audio_ms, **blob, **how)
 
 
-def measure(pace, *, audio_ms, seconds, ended=NOW, in_between=()):
+def measure(pace, *, audio_ms, seconds, ended=NOW, before=(), in_between=()):
     its_id = uuid4()
-    events = (stitched(ended - timedelta(seconds=seconds), audio_ms), *in_between, transcribed(ended, audio_ms))
-    for version, event in enumerate(events, 1):
+    work = (stitched(ended - timedelta(seconds=seconds), audio_ms), *in_between, transcribed(ended, audio_ms))
+    for version, event in enumerate((*before, *work), 1):
         pace.measure(RecordedEvent(0, its_id, version, event, None))
 
 
@@ -74,6 +75,13 @@ async def test_a_moment_that_has_passed_is_not_told(pace):
     for _ in range(3):
         measure(pace, audio_ms=60_000, seconds=6)
     assert in_seconds(pace, 60_000, NOW - timedelta(seconds=7)) is None
+
+
+async def test_what_was_heard_while_it_was_uploaded_took_no_time_afterwards(pace):
+    for _ in range(3):
+        measure(pace, audio_ms=110_000, seconds=3, before=(part_heard(1, 1), part_heard(2, 2)))  # 50 s each
+    assert in_seconds(pace, 10_000) == 3
+    assert in_seconds(pace, 110_000) is None
 
 
 async def test_what_failed_meanwhile_is_no_measure(pace):

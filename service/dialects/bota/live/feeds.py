@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from itertools import takewhile
 from uuid import UUID
 
 from adapters.blobs.port import StorageUnavailable
 from adapters.event_log.port import LogUnavailable
+from adapters.speech.settled import SettledSpeech
 from adapters.sqlite_file import DatabaseUnavailable
 from domain.errors import RecordingNotFound
+from domain.events import PartHeard
 from domain.recording import Recording
 from service.application.progress import Changes, Pace, progress_of
 from service.application.queries import Queries
 from service.dialects.bota.live.told import End, Line, deleted_end, end_of, lines, progress_data
-from service.dialects.bota.strict_transcripts import strict
+from service.dialects.bota.strict_transcripts import strict, strict_segments
 
 MOST_OFTEN_SECONDS = 0.25
 """There is news of a recording at most so often, however many chunks arrive."""
@@ -40,7 +43,8 @@ class Feed:
         self.has_stopped = False
         self.listeners = 0
         self._grown = asyncio.Event()
-        self._told_of: tuple[str, ...] = ()
+        self._heard: list[str] = []
+        self._speech: SettledSpeech | None = None
 
     async def news(self) -> None:
         """Return after the next news."""
@@ -73,11 +77,33 @@ class Feed:
     async def _take(self, recording: Recording, queries: Queries, pace: Pace) -> None:
         """Raises: RecordingNotFound, if what was said has been erased since; StorageUnavailable."""
         transcribed = recording.transcribed
-        if transcribed is not None and transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
-            transcript = await asyncio.to_thread(strict, await queries.transcript(transcribed))
-            self.lines = await asyncio.to_thread(lambda: list(lines(transcript.segments, after=[])))
+        if transcribed is None:
+            await self._hear(_in_one_language(recording.heard_from_the_start()), queries)
+        elif transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
+            transcript = await queries.transcript(transcribed)
+            self.lines = await asyncio.to_thread(lambda: list(lines(strict(transcript).segments, after=[])))
         self.progress = progress_data(recording, progress_of(recording, pace))
         self.end = end_of(self.recording_id, recording)
+
+    async def _hear(self, parts: list[PartHeard], queries: Queries) -> None:
+        """What is settled by the parts that were not heard of before; all of it anew if some of those are void.
+
+        Raises: as `_take`.
+        """
+        heard, speech, told = self._heard, self._speech, self.lines
+        if speech is None or [part.sha256 for part in parts[: len(heard)]] != heard:
+            heard, speech, told = [], SettledSpeech(parts[0].language if parts else ""), []
+        for part in parts[len(heard) :]:
+            segments = speech.add(await queries.heard_part(part))
+            told += lines(strict_segments(segments), after=told)
+            heard.append(part.sha256)
+        self._heard, self._speech, self.lines = heard, speech, told
+
+
+def _in_one_language(parts: Iterable[PartHeard]) -> list[PartHeard]:
+    """The first parts, up to one in another language: that is being heard anew."""
+    found = list(parts)
+    return list(takewhile(lambda part: part.language == found[0].language, found))
 
 
 class Feeds:

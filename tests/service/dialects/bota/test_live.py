@@ -1,9 +1,16 @@
 """Listening to a recording: what is said and how far it has come, over real HTTP."""
 
 import asyncio
+import hashlib
+from uuid import UUID
 
 import pytest
 
+from adapters.speech.parts import HeardPart
+from adapters.speech.transcript import TranscriptWord
+from domain.commands import RecordPartHeard
+from service.application.blob_names import blob_prefix
+from service.application.clock import utc_now
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.listening import listening
 from tests.end_to_end.service_process import short_speech, slices
@@ -72,6 +79,101 @@ async def test_a_listener_is_told_how_far_a_recording_has_come_then_what_was_sai
             "duration_ms": transcription["duration_ms"],
             "url": f"/v1/transcriptions/{transcription['id']}",
         }
+
+
+async def hear(running, recording, number, last_chunk, *texts):
+    """Note what is said in a part, a second for each word, as whoever recognizes parts does."""
+    stores, its_id = running.stores, UUID(recording["id"].removeprefix("rec_"))
+    begins = 10.0 * (number - 1)
+    words = [
+        TranscriptWord(start=begins + at, end=begins + at + 0.9, text=text, confidence=0.5)
+        for at, text in enumerate(texts)
+    ]
+    heard = HeardPart(
+        start_sample=160_000 * (number - 1),
+        samples=160_000,
+        sha256=hashlib.sha256(" ".join(texts).encode()).hexdigest(),
+        heard_by="x",
+        words=tuple(words),
+        unrecognized=(),
+    )
+    blob = stores.blobs.put_bytes(blob_prefix(its_id, "part"), heard.to_json())
+    command = RecordPartHeard(
+        at=utc_now(),
+        number=number,
+        last_chunk=last_chunk,
+        start_ms=heard.start_ms,
+        duration_ms=heard.end_ms - heard.start_ms,
+        sound_sha256=heard.sha256,
+        blob_key=blob.key,
+        size_bytes=blob.size_bytes,
+        sha256=blob.sha256,
+        language="en",
+        engine="x",
+        word_count=len(words),
+        replacements=(await stores.recordings.find(its_id)).replacements,
+    )
+    await stores.recordings.execute(its_id, command)
+
+
+async def told_until(heard, *texts):
+    """Listen until what is said is this, and all of it is told of in the progress, too."""
+    while [segment["text"] for segment in heard.segments] != list(texts):
+        assert await heard.next() is not None
+    return (await heard.until("progress")).data
+
+
+async def test_what_is_said_is_told_part_by_part_while_chunks_arrive_and_never_changes(running, api):
+    recording = await api.create()
+    for number in (1, 2):
+        await api.put(recording, number, b"not heard here")
+    async with listening(api, recording) as heard:
+        await hear(running, recording, 1, 1, "Good", "morning.", "How", "are")
+        assert (await told_until(heard, "Good morning."))["recognized_ms"] == 10_000
+        await hear(running, recording, 2, 2, "you?", "Fine.")
+        # A pause of some seconds ends a sentence, too.
+        assert (await told_until(heard, "Good morning.", "How are", "you?", "Fine."))["recognized_ms"] == 20_000
+    assert heard.segments[0] == {"index": 0, "start": 0.0, "end": 1.9, "text": "Good morning.", "confidence": 0.5}
+    assert (await api.get(recording))["progress"] == {"recognized_ms": 20_000}
+    async with listening(api, recording) as late, listening(api, recording, heard, query="?follow=false") as again:
+        await told_until(late, "Good morning.", "How are", "you?", "Fine.")
+        assert [one.event for one in await again.rest()] == ["progress"]
+    assert late.segments == heard.segments
+
+
+async def test_what_rests_on_a_chunk_that_is_replaced_is_withdrawn_and_what_does_not_stays(running, api):
+    recording = await api.create()
+    for number in (1, 2):
+        await api.put(recording, number, b"not heard here")
+    await hear(running, recording, 1, 1, "One.", "Two.")
+    await hear(running, recording, 2, 2, "Three.")
+    async with listening(api, recording) as away:
+        await told_until(away, "One.", "Two.", "Three.")
+    async with listening(api, recording) as heard:
+        await told_until(heard, "One.", "Two.", "Three.")
+        await api.put(recording, 2, b"others")
+        assert (await heard.until("withdrawn")).data == {"from_index": 2}
+        await hear(running, recording, 2, 2, "Four.")
+        await told_until(heard, "One.", "Two.", "Four.")
+        last_id = heard.last_id
+    async with listening(api, recording, away, query="?follow=false") as back:
+        assert (await back.next()).data == {"from_index": 0}
+        await back.rest()
+        assert (back.segments, back.last_id) == (heard.segments, last_id)
+
+
+@pytest.mark.slow
+async def test_a_recording_that_is_worked_on_says_how_far_it_has_come(api):
+    """Its words take at least as long as it takes to ask a few times: the engine is started for them."""
+    recording = await api.upload([short_speech()], codec="wav")
+    assert "progress" not in await api.get(recording)
+    await api.finalize(recording, 1)
+    seen = {}
+    while (found := await api.get(recording))["status"] != "completed":
+        seen.setdefault(found["status"], found)
+    assert seen["processing"]["progress"] == {"audio_ms": found["duration_ms"], "recognized_ms": 0}
+    assert "progress" not in found
+    assert "progress" not in (await api.call("GET", "/v1/recordings")).json["data"][0]
 
 
 @pytest.mark.slow
