@@ -13,11 +13,8 @@ from domain.recording import Phase, Recording
 class Changes(Protocol):
     """Tells of what happens to recordings."""
 
-    def changes(self, recording_id: UUID) -> AsyncGenerator[Recording]:
-        """The recording as it is, and again each time after something happened to it.
-
-        Raises: RecordingNotFound, also once it is deleted; LogUnavailable.
-        """
+    def changes(self, recording_id: UUID) -> AsyncGenerator[None]:
+        """Yields at once, and again each time after something happened to the recording."""
         ...
 
 

@@ -40,26 +40,20 @@ class Waker:
         """
         with self._woken_by(recording_id) as woken:
             while True:
-                recording = await self._newest_heard_of(recording_id)
+                version = self._versions.get(recording_id, 0)
+                recording = await self._recordings.find(recording_id, at_least=version)
                 if reached(recording):
                     return recording
                 await woken.wait()
                 woken.clear()
 
-    async def changes(self, recording_id: UUID) -> AsyncGenerator[Recording]:
-        """The recording as it is, whichever process wrote it, and again each time after something happened to it.
-
-        Raises: RecordingNotFound, also once it is deleted; LogUnavailable.
-        """
+    async def changes(self, recording_id: UUID) -> AsyncGenerator[None]:
+        """Yields at once, and again each time after something happened to the recording."""
         with self._woken_by(recording_id) as woken:
-            yield await self._recordings.newest(recording_id)
             while True:
+                yield
                 await woken.wait()
                 woken.clear()
-                yield await self._newest_heard_of(recording_id)
-
-    async def _newest_heard_of(self, recording_id: UUID) -> Recording:
-        return await self._recordings.find(recording_id, at_least=self._versions.get(recording_id, 0))
 
     @contextmanager
     def _woken_by(self, recording_id: UUID) -> Iterator[asyncio.Event]:

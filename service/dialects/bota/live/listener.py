@@ -16,17 +16,18 @@ class Listener:
         self._follows = follows
         self._lines: list[Line] | None = None
         self._progress: bytes | None = None
+        self._has_looked = False
         self._has_ended = False
 
     async def has_all(self) -> bool:
         """Whether the listener was told the end, and that still is the end."""
-        await self._something_known()
+        await self._look()
         end = self._feed.end
         return end is not None and end.mark is not None and end.mark == self._place.end
 
     async def next(self) -> Sequence[ServerSentEvent]:
         """See `Source.next`."""
-        await self._something_known()
+        await self._look()
         while not self._has_ended and not (self._feed.has_stopped and self._feed.end is None):
             self._has_ended = self._feed.end is not None or not self._follows
             if events := self._news():
@@ -35,9 +36,11 @@ class Listener:
                 await self._feed.news()
         return ()
 
-    async def _something_known(self) -> None:
-        while self._feed.progress is None and not self._feed.has_stopped:
-            await self._feed.news()
+    async def _look(self) -> None:
+        """Once: a feed that others have listened to may not know yet what was answered before the listener came."""
+        if not self._has_looked:
+            await self._feed.look()
+            self._has_looked = True
 
     def _news(self) -> list[ServerSentEvent]:
         """What the listener was not told yet; now it is."""

@@ -231,6 +231,16 @@ async def test_what_there_is_now_can_be_had_without_waiting(api):
         assert [one.event for one in await heard.rest()] == ["progress"]
 
 
+async def test_who_joins_another_listener_is_told_of_all_that_was_answered_before(api):
+    recording = await api.create()
+    async with listening(api, recording) as heard:
+        await heard.until("progress")
+        for number in range(1, 6):
+            await api.put(recording, number, b"1")
+            async with listening(api, recording, query="?follow=false") as joined:
+                assert (await joined.until("progress")).data["chunks_stored"] == number
+
+
 @pytest.mark.parametrize("its_id", ["1", "1-2", "x-000000000000", "1-00000000000g", "1-000000000000-1", "\xff"])
 async def test_what_is_no_id_of_an_event_is_refused(api, its_id):
     recording = await api.create()
