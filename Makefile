@@ -77,8 +77,9 @@ kafka: .venv/installed ## run a real Apache Kafka on port 9092 until Ctrl-C; nee
 soak-kafka: .venv/installed ## run the Kafka tests at full size: 50 kills, 5 broker restarts, two minutes without Kafka
 	@CI=true KAFKA_SOAK=full $(BIN)/python -m pytest tests/end_to_end/test_kafka.py -s $(ARGS)
 
-schemas: .venv/installed ## generate schemas/ and the diagram in domain/README.md from the code
+schemas: .venv/installed ## generate schemas/, the diagram in domain/README.md and the chart's settings from the code
 	@$(BIN)/python -m service.generators
+	@$(BIN)/python -m service.runtime.chart_schema
 
 soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receivers and a kill -9 in the middle
 	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
@@ -99,7 +100,7 @@ lock: .venv/installed ## update requirements.lock to the newest dependencies
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
 clean: ## remove what the targets created, but never .data
-	rm -rf .venv .bench-words .kafka .promql .s3 .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .bench-words .helm .kafka .promql .s3 .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -16,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from service.runtime.settings import load_settings
+from tests.end_to_end.containerfile import CONTAINERFILE, instructions, instructions_of_the_image
 from tests.left_out import needed, skip_outside_ci
 from tests.places import REPOSITORY
 from tests.tools.free_ports import free_port
@@ -23,7 +24,6 @@ from tests.tools.free_ports import free_port
 DEPLOY = REPOSITORY / "service/runtime/deploy"
 UNIT = DEPLOY / "systemd/tapedeck.service"
 COMPOSE = DEPLOY / "compose/compose.yaml"
-CONTAINERFILE = DEPLOY / "compose/Containerfile"
 MOST_EXPOSED = 20
 """On systemd's scale from 0, a program that can do nothing, to 100."""
 
@@ -96,26 +96,6 @@ def test_compose_takes_the_file_and_the_service_takes_the_settings_in_it(monkeyp
     assert all(":" in image.rpartition("/")[2] for name in ("postgres", "kafka") if (image := services[name]["image"]))
     assert (REPOSITORY / DEPLOY / "compose" / service["build"]["context"]).resolve() == REPOSITORY
     assert REPOSITORY / service["build"]["dockerfile"] == CONTAINERFILE
-
-
-def instructions():
-    """Of each stage: keyword and the rest, lines that go on put together."""
-    text = re.sub(r"^#.*\n", "", CONTAINERFILE.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
-    stages = []
-    for keyword, rest in (line.split(maxsplit=1) for line in text.splitlines() if line):
-        if keyword == "FROM":
-            stages.append([])
-        stages[-1].append((keyword, " ".join(rest.split())))
-    return stages
-
-
-def instructions_of_the_image():
-    _, last = instructions()
-    found = dict(last)
-    pairs = dict(pair.split("=", 1) for pair in found["ENV"].split())
-    found["ENV"] = {name: value for name, value in pairs.items() if name.startswith("TAPEDECK_")}
-    found["PATH"] = pairs["PATH"]
-    return found
 
 
 def test_the_image_runs_as_a_user_without_rights_and_is_given_no_secret():

@@ -77,7 +77,18 @@ async def test_a_resumed_download_starts_over_when_the_file_is_another(api, stor
     assert (answer.status, len(answer.body)) == (200, len(short_speech()))
     etag = (await download(api, stored)).headers["ETag"]
     assert (await download(api, stored, Range="bytes=100-", **{"If-Range": etag})).status == 206
-    assert (await download(api, stored, **{"If-None-Match": etag})).status == 304
+
+
+@pytest.mark.parametrize("known", ["{}", "W/{}", '"another", {}', "*"])
+async def test_a_file_that_the_client_has_is_not_sent_again(api, stored, known):
+    etag = (await download(api, stored)).headers["ETag"]
+    assert (await download(api, stored, **{"If-None-Match": known.format(etag)})).status == 304
+
+
+async def test_a_file_that_the_client_does_not_have_is_sent(api, stored):
+    etag = (await download(api, stored)).headers["ETag"]
+    for known in ('"another"', etag.strip('"'), '"an' + etag[1:]):
+        assert (await download(api, stored, **{"If-None-Match": known})).status == 200
 
 
 async def test_a_download_url_is_good_for_its_own_recording_alone(api, stored):

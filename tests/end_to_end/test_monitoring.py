@@ -17,7 +17,7 @@ from tests.service.dialects.bota.webhook_receiver import Receiver
 from tests.tools.free_ports import free_port
 from tests.tools.promql import read
 
-MONITORING = REPOSITORY / "service/runtime/deploy/monitoring"
+MONITORING = REPOSITORY / "service/runtime/deploy/chart/monitoring"
 RULES = MONITORING / "alerts.yaml"
 BOARD = json.loads((MONITORING / "board.json").read_text())
 BY_PROMETHEUS = {"job": {"tapedeck"}, "instance": {"127.0.0.1:8080"}}

@@ -100,7 +100,7 @@ async def serve_bytes(request: web.Request, read: ReadBlob, served: ServedBytes)
         "Cache-Control": "private, no-transform",
         "X-Content-Type-Options": "nosniff",
     }
-    if etag in request.headers.get("If-None-Match", ""):
+    if any(known.value in (served.etag, "*") for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     asked = request.headers.get("Range") if request.headers.get("If-Range", etag) == etag else None
     try:

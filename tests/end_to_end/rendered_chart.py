@@ -1,0 +1,87 @@
+"""Values that the chart for Kubernetes is rendered with in the tests, and the parts of what comes of it."""
+
+import pytest
+
+from service.runtime.settings import load_settings
+
+CLOSING_SECONDS = 30
+"""What a stop takes beyond its settings."""
+
+PEERS = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+IN_SECRETS = {
+    "TAPEDECK_DATABASE_URL": {"secret": "tapedeck-database", "key": "url"},
+    "AWS_ACCESS_KEY_ID": {"secret": "tapedeck-bucket", "key": "id"},
+    "AWS_SECRET_ACCESS_KEY": {"secret": "tapedeck-bucket", "key": "secret"},
+}
+SCALED_OUT = {
+    "settings": {
+        "TAPEDECK_BLOB_URL": "s3://recordings/tapes?endpoint=https://bucket.example.com",
+        "TAPEDECK_MAX_CHUNK_BYTES": 1_073_741_824,
+        "TAPEDECK_TRANSCRIBE_HOURS": 0.5,
+        "TAPEDECK_AMBIENT_SESSION_REQUIRED": False,
+        "TAPEDECK_KAFKA_BOOTSTRAP_SERVERS": "kafka-0.example.com:9093,kafka-1.example.com:9093",
+        "TAPEDECK_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "TAPEDECK_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "TAPEDECK_KAFKA_SASL_USERNAME": "tapedeck",
+        "TAPEDECK_KAFKA_SSL_CA": "/etc/tapedeck/kafka/ca.pem",
+        "TAPEDECK_ALLOW_LIST": "/etc/tapedeck/dragon/allow-list.toml",
+        "AWS_REGION": "us-east-1",
+    },
+    "secrets": IN_SECRETS | {"TAPEDECK_KAFKA_SASL_PASSWORD": {"secret": "tapedeck-kafka", "key": "password"}},
+    "files": [
+        {"path": "/etc/tapedeck/kafka", "secret": "tapedeck-kafka-tls"},
+        {"path": "/etc/tapedeck/dragon", "configMap": "tapedeck-allow-list"},
+    ],
+    "persistence": {"storageClass": "fast", "accessMode": "ReadWriteOncePod", "size": "20Gi"},
+    "serviceAccount": {"annotations": {"example.com/role": "recordings"}},
+}
+EXPOSED = {
+    "ingress": {"enabled": True, "host": "tapedeck.example.com", "className": "nginx", "tlsSecret": "tapedeck-tls"}
+}
+WATCHED = {
+    "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "board")},
+    "networkPolicy": {"clients": PEERS, "monitoring": PEERS, "egress": [{"to": PEERS, "ports": [{"port": 53}]}]},
+}
+PLACED = {
+    "imagePullSecrets": [{"name": "images"}],
+    "podAnnotations": {"example.com/a": "b"},
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "only", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "high",
+    "networkPolicy": {"enabled": False},
+}
+EVERY_SET = pytest.mark.parametrize(
+    "values", [{}, SCALED_OUT, EXPOSED, WATCHED, PLACED, SCALED_OUT | EXPOSED | WATCHED]
+)
+
+
+def one(kind, rendered, ending=""):
+    (found,) = [each for each in rendered if each["kind"] == kind and each["metadata"]["name"].endswith(ending)]
+    return found
+
+
+def pod_of(rendered):
+    return one("StatefulSet", rendered)["spec"]["template"]["spec"]
+
+
+def container_of(rendered):
+    (container,) = pod_of(rendered)["containers"]
+    return container
+
+
+def environment_of(rendered, secrets=None):
+    """What the container gets. `secrets`: the values of keys, by the names of variables."""
+    variables = {each["name"]: each for each in container_of(rendered)["env"]}
+    assert len(variables) == len(container_of(rendered)["env"])
+    return {name: each.get("value") or (secrets or {}).get(name, "") for name, each in variables.items()}
+
+
+def loaded(monkeypatch, environment):
+    """The settings that an environment gives. Each name that begins as theirs must be one of them."""
+    its_own = {name: value for name, value in environment.items() if name.startswith("TAPEDECK_")}
+    for name, value in its_own.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert {name.removeprefix("TAPEDECK_").lower() for name in its_own} <= set(type(settings).model_fields)
+    return settings

@@ -1,0 +1,150 @@
+"""What the chart for Kubernetes makes: one pod as the image wants it, and who reaches it."""
+
+import json
+import math
+import re
+import tarfile
+import tomllib
+
+import yaml
+
+from tests.end_to_end.containerfile import instructions_of_the_image
+from tests.end_to_end.rendered_chart import (
+    CLOSING_SECONDS,
+    EXPOSED,
+    PEERS,
+    SCALED_OUT,
+    WATCHED,
+    container_of,
+    environment_of,
+    loaded,
+    one,
+    pod_of,
+)
+from tests.places import REPOSITORY
+from tests.tools.helm import CHART, helm, objects, understood
+
+LONGEST_RELEASE_NAME, LONGEST_SERVICE_NAME = 53, 63
+"""Helm's limit, and Kubernetes'."""
+
+
+def test_there_is_one_pod_which_runs_as_the_user_of_the_image_and_has_its_ports_and_its_volume():
+    rendered, image = objects({}), instructions_of_the_image()
+    stateful, pod, container = one("StatefulSet", rendered)["spec"], pod_of(rendered), container_of(rendered)
+    assert stateful["replicas"] == 1
+    user, group = map(int, image["USER"].split(":"))
+    its = pod["securityContext"]
+    assert (its["runAsUser"], its["runAsGroup"], its["fsGroup"]) == (user, group, group)
+    assert [str(port["containerPort"]) for port in container["ports"]] == image["EXPOSE"].split()
+    assert "command" not in container
+    assert "args" not in container
+    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    assert mounts[image["VOLUME"]] == stateful["volumeClaimTemplates"][0]["metadata"]["name"]
+    assert environment_of(rendered)["TAPEDECK_DATA_DIR"] == image["ENV"]["TAPEDECK_DATA_DIR"]
+    assert set(image["ENV"].items()) <= set(environment_of(rendered).items())
+    assert one("Service", rendered, "operations")["metadata"]["name"] == stateful["serviceName"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert container["image"] == f"tapedeck:{project['version']}"
+
+
+def test_what_selects_pods_and_ports_selects_those_of_the_one_pod():
+    rendered = objects(EXPOSED)
+    stateful = one("StatefulSet", rendered)["spec"]
+    services = [each["spec"] for each in rendered if each["kind"] == "Service"]
+    policy = one("NetworkPolicy", rendered)["spec"]
+    matched = [stateful["selector"]["matchLabels"], policy["podSelector"]["matchLabels"]]
+    for selector in [*matched, *(service["selector"] for service in services)]:
+        assert selector
+        assert selector.items() <= stateful["template"]["metadata"]["labels"].items()
+    ports = {port["name"]: port["containerPort"] for port in container_of(rendered)["ports"]}
+    for service in services:
+        assert [ports[port["targetPort"]] for port in service["ports"]] == [port["port"] for port in service["ports"]]
+    assert pod_of(rendered)["serviceAccountName"] == one("ServiceAccount", rendered)["metadata"]["name"]
+
+
+def test_the_longest_name_of_a_release_makes_no_name_that_is_too_long():
+    ran = helm("template", "r" * LONGEST_RELEASE_NAME, str(CHART), "--values", "-", values=EXPOSED)
+    names = [each["metadata"]["name"] for each in understood(ran.stdout)]
+    assert max(map(len, names)) == LONGEST_SERVICE_NAME
+
+
+def test_what_kubernetes_would_add_to_the_environment_by_itself_is_kept_out():
+    """A Service called tapedeck gives pods a TAPEDECK_PORT, which is an address."""
+    pod = pod_of(objects({}))
+    assert pod["enableServiceLinks"] is False
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_a_secret_is_named_and_its_value_is_nowhere():
+    rendered = objects(SCALED_OUT)
+    referred = {
+        each["name"]: each["valueFrom"]["secretKeyRef"] for each in container_of(rendered)["env"] if "valueFrom" in each
+    }
+    assert referred == {name: {"name": at["secret"], "key": at["key"]} for name, at in SCALED_OUT["secrets"].items()}
+    volumes = [each for each in pod_of(rendered)["volumes"] if each["name"].startswith("files-")]
+    assert volumes == [
+        {"name": "files-0", "secret": {"secretName": "tapedeck-kafka-tls", "defaultMode": 0o440}},
+        {"name": "files-1", "configMap": {"name": "tapedeck-allow-list", "defaultMode": 0o440}},
+    ]
+    assert all(
+        mount["readOnly"] for mount in container_of(rendered)["volumeMounts"] if mount["name"].startswith("files-")
+    )
+
+
+def test_the_memory_is_enough_for_one_worker_and_what_is_held(monkeypatch):
+    """With one worker there are four processes: see "Memory of the worker processes" in the operations guide."""
+    rendered = objects({})
+    settings = loaded(monkeypatch, environment_of(rendered))
+    assert settings.worker_count == 1
+    limit = container_of(rendered)["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) << 30 > 4 * settings.worker_memory_bytes + 2 * settings.held_bytes
+
+
+def test_a_stop_may_take_as_long_as_the_settings_say_also_if_they_are_unset(monkeypatch):
+    for drain, stop in ((0.5, 3_600), (None, None)):
+        rendered = objects({"settings": {"TAPEDECK_DRAIN_SECONDS": drain, "TAPEDECK_STOP_SECONDS": stop}})
+        with monkeypatch.context() as alone:
+            settings = loaded(alone, environment_of(rendered))
+        longest = math.ceil(settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS)
+        assert longest <= pod_of(rendered)["terminationGracePeriodSeconds"] <= longest + 20
+
+
+def test_the_rules_and_the_board_are_the_files_that_others_use_and_the_job_is_called_as_in_the_rules(tmp_path):
+    rendered = objects(WATCHED)
+    rules = CHART / "monitoring/alerts.yaml"
+    assert one("PrometheusRule", rendered)["spec"] == yaml.safe_load(rules.read_text())
+    board = CHART / "monitoring/board.json"
+    assert json.loads(one("ConfigMap", rendered)["data"]["tapedeck.json"]) == json.loads(board.read_text())
+    monitor, service = one("ServiceMonitor", rendered)["spec"], one("Service", rendered, "operations")
+    labels = service["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    others = one("Service", rendered, "tapedeck")["metadata"]["labels"]
+    assert not monitor["selector"]["matchLabels"].items() <= others.items()
+    (job,) = set(re.findall(r'job="(\w+)"', rules.read_text()))
+    assert labels[monitor["jobLabel"]] == job
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    packed = helm("package", str(CHART), "--destination", str(tmp_path))
+    assert packed.returncode == 0, packed.stderr
+    with tarfile.open(next(tmp_path.glob("*.tgz"))) as package:
+        assert package.extractfile("tapedeck/monitoring/alerts.yaml").read() == rules.read_bytes()
+
+
+def test_an_ingress_passes_bodies_on_as_they_arrive_and_waits_as_long_as_the_service(monkeypatch):
+    rendered = objects(EXPOSED)
+    settings = loaded(monkeypatch, environment_of(rendered))
+    ingress = one("Ingress", rendered)
+    set_to = {name.rpartition("/")[2]: value for name, value in ingress["metadata"]["annotations"].items()}
+    assert set_to["proxy-request-buffering"] == set_to["proxy-buffering"] == "off"
+    assert set_to["proxy-body-size"] == "0"
+    assert min(int(set_to["proxy-read-timeout"]), int(set_to["proxy-send-timeout"])) > settings.chunk_seconds
+    assert ingress["spec"]["tls"] == [{"hosts": ["tapedeck.example.com"], "secretName": "tapedeck-tls"}]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "tapedeck", "port": {"name": "http"}}
+
+
+def test_nobody_reaches_the_operations_port_unless_they_are_named():
+    (only,) = one("NetworkPolicy", objects({}))["spec"]["ingress"]
+    assert only == {"ports": [{"port": "http"}]}
+    spec = one("NetworkPolicy", objects(WATCHED))["spec"]
+    assert spec["ingress"][1] == {"ports": [{"port": "operations"}], "from": PEERS}
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
