@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ from service.dialects.http.signed_urls import UrlSigner
 from service.dialects.registry import DIALECTS
 from service.followers.deletion import Deletion
 from service.followers.expirer import Expirer
+from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
 from service.followers.pace import PaceFollower
@@ -90,7 +92,7 @@ from service.runtime.places import (
 )
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
-from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
+from service.runtime.stage_work import listening_process, live_recognition, open_workers, stage_parts_of
 
 if TYPE_CHECKING:
     from service.followers.publisher import Publisher
@@ -371,6 +373,15 @@ def _followers(
             metrics=metrics,
         )
         yield follower.name, follower.run
+    if settings.listened_count and stage_parts.engine.hears_parts:
+        head_start = HeadStart(
+            settings.listened_count,
+            partial(listening_process, settings),
+            stage_parts,
+            log=log,
+            recordings=stores.recordings,
+        )
+        yield head_start.name, head_start.run
     order_follower = NoteOrderFollower(
         OrderWriting(
             blobs,

@@ -107,6 +107,15 @@ class ServiceSettings(QuotaSettings):
             description="recordings that are worked on at once, each in a process; if unset, one fewer than cores",
         ),
     ] = None
+    listened_recordings: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=1_000,
+            description="recordings that are recognized while they still arrive, each with one more process; if unset, "
+            "two for each worker; 0 for none",
+        ),
+    ] = None
     max_recording_hours: Annotated[
         float, Field(gt=0, le=1_000, description="longest recording, in hours; a longer one fails when it is stitched")
     ] = 24
@@ -330,6 +339,10 @@ class ServiceSettings(QuotaSettings):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def listened_count(self) -> int:
+        return 2 * self.worker_count if self.listened_recordings is None else self.listened_recordings
 
     @property
     def note_limit(self) -> timedelta:

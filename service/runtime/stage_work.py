@@ -52,6 +52,16 @@ def _prepare(engine: EngineSpec, blob_store_url: str) -> None:
     preload(engine)
 
 
+def listening_process(settings: Settings) -> WorkerProcesses:
+    """One that decodes a recording while it arrives; it is not started yet, and has no speech model."""
+    return WorkerProcesses(
+        1,
+        initializer=open_ahead,
+        initargs=(settings.blob_store_url,),
+        job_memory_bytes=settings.worker_memory_bytes,
+    )
+
+
 def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:
     return LiveRecognition(
         workers.turns,
