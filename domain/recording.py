@@ -4,7 +4,7 @@ The state's facts are the events themselves, so evolving only replaces the newes
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -172,15 +172,19 @@ class Recording:
         is_there = file is not None and file.blob_key is not None and file.has_expected_size
         return is_there and self.opened.kind is RecordingKind.WHOLE_FILE and self._has_all_chunks(1)
 
-    @property
-    def heard_ms(self) -> int:
-        """How much of its sound, from the start, was heard part by part. Walks the parts."""
+    def heard_from_the_start(self) -> Iterator[PartHeard]:
+        """The parts of its sound that were heard, up to the first one that was not."""
         heard_ms = 0
         for part in self.heard.in_order():
             if part.start_ms > heard_ms + _ROUNDED_MS:
-                break
+                return
             heard_ms = part.start_ms + part.duration_ms
-        return heard_ms
+            yield part
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of its sound, from the start, was heard part by part. Walks the parts."""
+        return max((part.start_ms + part.duration_ms for part in self.heard_from_the_start()), default=0)
 
     @property
     def keeps_chunks(self) -> bool:

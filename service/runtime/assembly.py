@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -56,6 +56,7 @@ from service.dialects.bota.rendering import recording_status
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.webhook_messages import messages_of, messages_of_order
 from service.dialects.dorsum.settings import DorsumSettings
+from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
@@ -65,6 +66,7 @@ from service.followers.expirer import Expirer
 from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
+from service.followers.pace import PaceFollower
 from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
@@ -134,7 +136,7 @@ class RunningService:
     delivery: WebhookDelivery
     publisher: "Publisher | None"
     metrics: Metrics
-    drain: Drain = field(default_factory=Drain)
+    drain: Drain
 
 
 @asynccontextmanager
@@ -159,6 +161,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
         )
         waker = Waker(stores.log, stores.recordings)
+        pace = PaceFollower(stores.log, clock=clock)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
@@ -194,6 +197,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         parts = Parts(
             uploads=uploads,
             queries=queries,
+            changes=waker,
+            pace=pace,
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
@@ -213,6 +218,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
+            event_streams=EventStreams(settings.event_listeners, random=random),
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
@@ -233,7 +239,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
-        followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
+        followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
@@ -269,6 +275,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             delivery=delivery,
             publisher=publisher,
             metrics=metrics,
+            drain=Drain(on_begin=parts.event_streams.end),
         )
 
 

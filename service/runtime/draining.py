@@ -1,6 +1,7 @@
 """Stopping unnoticed by clients: first the service says that it is not ready, and only later refuses connections."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -8,9 +9,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 
 class Drain:
-    """Whether the service is about to stop. Used from one event loop."""
+    """Whether the service is about to stop. `on_begin` ends what would go on without end. Used from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_begin: Callable[[], None] | None = None) -> None:
+        self._on_begin = on_begin
         self._has_begun = False
         self._under_way = 0
         self._none_under_way = asyncio.Event()
@@ -23,6 +25,8 @@ class Drain:
     def begin(self) -> None:
         """From now on `/readyz` answers 503, and each answer ends its connection."""
         self._has_begun = True
+        if self._on_begin is not None:
+            self._on_begin()
 
     async def end_connection(self, _: web.Request, response: web.StreamResponse) -> None:
         """Signal handler: a client that keeps its connection would otherwise lose it between two requests, and could
