@@ -35,11 +35,8 @@ class Row:
     name: str
     condition: str
     voices: int
+    words: int
     right: float
-
-    @property
-    def is_met(self) -> bool:
-        return self.right >= (LEAST_RIGHT if self.voices > 1 else 1 - MOST_SPLIT)
 
 
 def rows(sets: dict[str, Sequence[Clip]], place: Place) -> Iterator[Row]:
@@ -53,7 +50,7 @@ def rows(sets: dict[str, Sequence[Clip]], place: Place) -> Iterator[Row]:
             transcript = engine.transcribe(lambda path=recording: path.open("rb"), language=LANGUAGE)
             turns = turns_of(clip)
             right = share_right(turns, transcript) if turns else share_of_one(transcript)
-            yield Row(clip.name, condition, 2 if turns else 1, right)
+            yield Row(clip.name, condition, 2 if turns else 1, transcript.word_count, right)
 
 
 def turns_of(clip: Clip) -> list[tuple[str, list[str]]]:
