@@ -11,6 +11,8 @@ from adapters.speech.parts import HeardPart, parts_of, words_in
 from adapters.speech.port import OpenAudio, code_of
 from adapters.speech.sentences import sentences
 from adapters.speech.transcript import Transcript, TranscriptSegment
+from adapters.speech.turns import with_speakers
+from adapters.speech.voice_encoder import WEIGHTS_SHA256, VoiceEncoder
 from adapters.speech.voices import voices_of
 from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES
 from adapters.speech.whisper_model import ENGINE, load_model, model_folder, model_identity, model_languages
@@ -25,50 +27,65 @@ class FasterWhisperEngine:
 
     name = ENGINE
 
-    def __init__(self, model_path: str | None = None) -> None:
+    def __init__(self, model_path: str | None = None, *, tells_speakers: bool = True) -> None:
         """`model_path`: a folder with a Whisper model for CTranslate2; None for the installed English one.
 
-        Raises: EngineUnavailable when it is missing.
+        `tells_speakers`: whether speakers who share a channel are told apart. Raises: EngineUnavailable when the model
+        is missing.
         """
         self._model_path = model_path
+        self._tells_speakers = tells_speakers
         folder = model_folder(model_path)
         self.languages = ("en",) if model_path is None else model_languages(folder)
 
     def load(self) -> None:
         """Load the model now. Raises: EngineUnavailable."""
-        _ = self._model
+        _ = self._model, self._encoder
 
     def transcribe(self, open_audio: OpenAudio, *, language: str) -> Transcript:
-        """A segment for each sentence or breath, with its words, and its speaker where each has a channel of their own.
+        """A segment for each sentence or breath of one speaker, with its words, and its speaker where that is known.
 
         See `SpeechEngine` for what it raises.
         """
         heard_by = self.heard_by(language)
         voices = voices_of(open_audio)
-        heard = [[self._hear(part, language, heard_by) for part in parts_of(each.blocks())] for each in voices.voices]
+        if len(voices.voices) == 1:
+            parts = [self._hear(part, heard_by, language) for part in parts_of(voices.voices[0].blocks())]
+            return self.transcript_of(parts, language=language)
+        heard = [
+            [self._hear(part, heard_by, language, share_channel=False) for part in parts_of(each.blocks())]
+            for each in voices.voices
+        ]
         return self._transcript(voices.named([self._segments(parts, language) for parts in heard]), heard, language)
 
     def heard_by(self, language: str) -> str:
         """What `HeardPart` calls who heard it. Raises: UnsupportedLanguage, EngineUnavailable."""
-        return f"{self.name} {self._identity} {self._code(language)}"
+        listens = f" speakers {WEIGHTS_SHA256[:12]}" if self._tells_speakers else ""
+        return f"{self.name} {self._identity} {self._code(language)}{listens}"
 
     def hear(self, part: Span, *, language: str) -> HeardPart:
         """What is said in one part of a recording whose voices share its sound. Raises: as `transcribe`."""
-        return self._hear(part, language, self.heard_by(language))
+        return self._hear(part, self.heard_by(language), language)
 
     def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
         """The transcript of a recording whose parts, in order, are all these: the same as that of the whole.
 
         Raises: UnsupportedLanguage, EngineUnavailable.
         """
-        return self._transcript(self._segments(parts, language), [parts], language)
+        prints = [one for part in parts for one in part.voiceprints]
+        between_words = self._between_words(language)
+        segments = with_speakers(self._segments(parts, language), prints, between_words=between_words)
+        return self._transcript(segments, [parts], language)
 
-    def _hear(self, part: Span, language: str, heard_by: str) -> HeardPart:
-        return hear_part(self._model, part, code=self._code(language), heard_by=heard_by)
+    def _hear(self, part: Span, heard_by: str, language: str, *, share_channel: bool = True) -> HeardPart:
+        encoder = self._encoder if share_channel else None
+        return hear_part(self._model, part, code=self._code(language), heard_by=heard_by, encoder=encoder)
 
     def _segments(self, parts: Sequence[HeardPart], language: str) -> list[TranscriptSegment]:
-        between_words = "" if self._code(language) in LANGUAGES_WITHOUT_SPACES else " "
-        return sentences(words_in(parts), between_words=between_words)
+        return sentences(words_in(parts), between_words=self._between_words(language))
+
+    def _between_words(self, language: str) -> str:
+        return "" if self._code(language) in LANGUAGES_WITHOUT_SPACES else " "
 
     def _transcript(
         self, segments: list[TranscriptSegment], voices: Sequence[Sequence[HeardPart]], language: str
@@ -89,6 +106,10 @@ class FasterWhisperEngine:
     @cached_property
     def _identity(self) -> str:
         return model_identity(model_folder(self._model_path))
+
+    @cached_property
+    def _encoder(self) -> VoiceEncoder | None:
+        return VoiceEncoder.installed() if self._tells_speakers else None
 
     @cached_property
     def _model(self) -> "WindowModel":

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.audio.decoding import SAMPLE_RATE, Samples
 from adapters.speech.cutting import Span, pieces
 from adapters.speech.transcript import TranscriptWord, UnrecognizedSound
+from adapters.speech.voiceprint import Voiceprint
 
 LONGEST_PART_SECONDS = 60
 """A part is cut where it is quietest in its last 40 %."""
@@ -33,8 +34,8 @@ def digest_of(part: Span) -> str:
 class HeardPart(BaseModel):
     """What was heard in one part. `sha256`: of its samples.
 
-    `heard_by` names the engine, its model and its language: equal samples at the same place, heard by the same, give
-    equal words. Times are seconds from the recording's start.
+    `heard_by` names the engine, its model and its language, and whether it listens for speakers: equal samples at the
+    same place, heard by the same, give equal words and voiceprints. Times are seconds from the recording's start.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -45,6 +46,7 @@ class HeardPart(BaseModel):
     heard_by: str
     words: tuple[TranscriptWord, ...]
     unrecognized: tuple[UnrecognizedSound, ...]
+    voiceprints: tuple[Voiceprint, ...] = ()
 
     @classmethod
     def from_json(cls, stored: bytes) -> Self:

@@ -9,6 +9,8 @@ from adapters.speech.joined_speech import JoinedSpeech, Speech, filled
 from adapters.speech.parts import HeardPart, digest_of
 from adapters.speech.transcript import TranscriptWord, UnrecognizedSound
 from adapters.speech.voice_activity import Stretch, find_speech
+from adapters.speech.voice_encoder import VoiceEncoder
+from adapters.speech.voiceprints import voiceprints
 from adapters.speech.whisper_decoding import decode
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ _WINDOW_SAMPLES = 28 * SAMPLE_RATE
 """Whisper processes half a minute in one go, and takes just as long for less."""
 
 
-def hear_part(model: "WindowModel", part: Span, *, code: str, heard_by: str) -> HeardPart:
-    """`code`: the language's, such as "en". `heard_by`: as the result says it."""
+def hear_part(model: "WindowModel", part: Span, *, code: str, heard_by: str, encoder: VoiceEncoder | None) -> HeardPart:
+    """`code`: the language's, such as "en". `heard_by`: as the result says it. `encoder`: None to hear no speakers."""
     words: list[TranscriptWord] = []
     unrecognized: list[UnrecognizedSound] = []
 
@@ -29,8 +31,9 @@ def hear_part(model: "WindowModel", part: Span, *, code: str, heard_by: str) -> 
         unrecognized.extend(found.unrecognized)
         return found.rest
 
+    speech = list(_speech(part, unrecognized))
     joined = JoinedSpeech()
-    for stretch in _speech(part, unrecognized):
+    for stretch in speech:
         left: Speech | None = stretch
         while left is not None:
             joined, left = filled(joined, left, longest_samples=_WINDOW_SAMPLES)
@@ -45,6 +48,7 @@ def hear_part(model: "WindowModel", part: Span, *, code: str, heard_by: str) -> 
         heard_by=heard_by,
         words=tuple(words),
         unrecognized=tuple(unrecognized),
+        voiceprints=() if encoder is None else tuple(voiceprints(encoder, speech)),
     )
 
 

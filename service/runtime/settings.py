@@ -98,6 +98,13 @@ class ServiceSettings(QuotaSettings):
         str | None, Field(description="openai: base URL of any endpoint that speaks OpenAI's protocol")
     ] = None
     transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
+    tell_speakers: Annotated[
+        bool,
+        Field(
+            description="faster-whisper: whether speakers who share a channel are told apart; who has a channel alone "
+            "always is"
+        ),
+    ] = True
     language: Annotated[LanguageTag, Field(description="spoken language, such as en, en-US or es-419")] = "en"
     workers: Annotated[
         int | None,
