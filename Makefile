@@ -25,7 +25,7 @@ test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/
 test-slow: .venv/installed ## run the tests that take more than four seconds each: kills, restarts, hours of sound
 	@$(PYTEST) -m slow $(ARGS)
 
-IN_POSTGRESQL := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search_deletion whole_file
+IN_POSTGRESQL := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search search_deletion whole_file
 test-postgresql: .venv/installed ## run end-to-end tests again, with a PostgreSQL database for each service; ARGS="-m slow tests/end_to_end" for others
 	@TEST_PROFILE=postgresql $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_POSTGRESQL:%=tests/end_to_end/test_%.py))
 

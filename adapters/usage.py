@@ -1,21 +1,20 @@
-"""Keeps in SQLite what each project takes up of its quotas: rows and the log position that they reflect change in one
-transaction.
+"""Keeps what each project takes up of its quotas, in SQLite or PostgreSQL: rows and the log position that they reflect
+change in one transaction.
 
-So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit does not wait
-until it is on disk, and a file with another schema version is emptied and filled from the log again.
+So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit to a file does
+not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
 """
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from adapters.database.log_identity import is_of_log
+from adapters.database.log_identity import MADE_FROM, is_of_log
+from adapters.database.moving import HAS_ROWS, copy_table, table_names
+from adapters.database.opening import open_database
+from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved, one_rebuild
-from adapters.sqlite_file import connect, errors_named, writing
+from adapters.rebuilding import PositionMoved
 from adapters.usage_folding import COUNTS, TABLES, Folding
 
 SCHEMA_VERSION = 3
@@ -51,52 +50,56 @@ class UsageStore:
     """The usage of all projects. Blocking: write in a thread; `of` and `largest` are quick look-ups.
 
     Several processes may write: each says which position it continues from, and only one of them can be right.
+    Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer = connect(path, durable=False)
-        self._reader = connect(path, durable=False)
-        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
-        self._writing, self._reading = threading.Lock(), threading.Lock()
-        with self._transaction():
-            self._writer.execute(
-                "CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)"
-            )
-            row = self._writer.execute("SELECT schema FROM reflects").fetchone()
+    def __init__(self, place: Place) -> None:
+        """Raises: also sqlite3.Error; OSError."""
+        self._database = open_database(place, durable=False)
+        with self._database.writing(patient=True) as tables:
+            tables.execute("CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)")
+            row = tables.execute("SELECT schema FROM reflects").fetchone()
             if row is None or row[0] != SCHEMA_VERSION:
-                self._begin_anew()
+                _begin_anew(tables)
+        self._database.take_over(_copy)
 
-    def _begin_anew(self) -> None:
-        for suffix in (_NEXT, _LIVE):
-            _drop_tables(self._writer, suffix)
-        _create_tables(self._writer, _LIVE)
-        _create_indexes(self._writer)
-        self._writer.execute("DELETE FROM reflects")
-        self._writer.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an event loop may look something up."""
+        return self._database.answers_at_once
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
-        with self._transaction():
-            if not is_of_log(self._writer, log_identity) or _position(self._writer) > head:
-                self._begin_anew()
+        with self._database.writing(patient=True) as tables:
+            if not is_of_log(tables, log_identity) or _position(tables) > head:
+                _begin_anew(tables)
 
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""
-        with self._reading:
-            return _position(self._reader)
+        with self._database.reading() as tables:
+            return _position(tables)
 
     def of(self, project_id: str) -> UsageAt:
-        """What the project takes up; nothing if none of its events is known. Raises: DatabaseUnavailable."""
-        with self._reading, errors_named("The view of what projects use"):
-            row = self._reader.execute(_OF_ONE, (project_id,)).fetchone()
-        position, *counts = row
+        """What the project takes up; nothing if none of its events is known."""
+        with self._database.reading() as tables:
+            position, *counts = tables.execute(_OF_ONE, (project_id,)).fetchone()
         return UsageAt(Usage(*(count or 0 for count in counts)), position)
+
+    def of_each(self, project_ids: Sequence[str]) -> list[UsageAt]:
+        """The same of several projects, in their order, at one position."""
+        if not project_ids:
+            return []
+        marks = ",".join("?" * len(project_ids))
+        with self._database.reading() as tables:
+            rows = tables.execute(f"{_OF_EACH} IN ({marks})", project_ids).fetchall()
+        position = rows[0][0]
+        known = {project_id: Usage(*counts) for _, project_id, *counts in rows if project_id is not None}
+        return [UsageAt(known.get(project_id, Usage()), position) for project_id in project_ids]
 
     def largest(self, limit: int) -> list[tuple[str, Usage]]:
         """The projects that keep most bytes, the largest first."""
-        with self._reading:
-            rows = self._reader.execute(_LARGEST, (limit,)).fetchall()
+        with self._database.reading() as tables:
+            rows = tables.execute(_LARGEST, (limit,)).fetchall()
         return [(project_id, Usage(*counts)) for project_id, *counts in rows]
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
@@ -104,75 +107,95 @@ class UsageStore:
 
         Raises: PositionMoved when the view is not at `after`; then nothing is written.
         """
-        with self._transaction():
-            if _position(self._writer) != after:
+        with self._database.writing() as tables:
+            if _position(tables) != after:
                 raise PositionMoved
-            Folding(self._writer, _LIVE).fold(events)
-            _set_position(self._writer, events[-1].position)
+            Folding(tables, _LIVE).fold(events)
+            _set_position(tables, events[-1].position)
 
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; the old rows are in use until the new ones are complete.
 
         Returns: the position that it then reflects. Raises: RebuildRunning.
         """
-        with one_rebuild(self._path):
+        with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
-        with self._transaction():
-            _drop_tables(self._writer, _NEXT)
-            _create_tables(self._writer, _NEXT)
+        with self._database.writing(patient=True) as tables:
+            _drop_tables(tables, _NEXT)
+            _create_tables(tables, _NEXT)
         position = 0
         while events := read(position):
-            with self._transaction():
-                Folding(self._writer, _NEXT).fold(events)
+            with self._database.writing() as tables:
+                Folding(tables, _NEXT).fold(events)
             position = events[-1].position
-        with self._transaction():  # what was recorded meanwhile, while every other writer of the view waits
+        with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
             while events := read(position):
-                Folding(self._writer, _NEXT).fold(events)
+                Folding(tables, _NEXT).fold(events)
                 position = events[-1].position
-            _drop_tables(self._writer, _LIVE)
+            _drop_tables(tables, _LIVE)
             for table in TABLES:
-                self._writer.execute(f"ALTER TABLE {table}{_NEXT} RENAME TO {table}")
-            _create_indexes(self._writer)
-            _set_position(self._writer, position)
+                tables.execute(f"ALTER TABLE {table}{_NEXT} RENAME TO {table}")
+            _create_indexes(tables)
+            _set_position(tables, position)
         return position
 
     def close(self) -> None:
         """Wait for current reads and writes, then close the file."""
-        with self._writing, self._reading:
-            self._reader.close()
-            self._writer.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing, writing(self._writer):
-            yield
+        self._database.close()
 
 
 _OF_ONE = f"SELECT position, {', '.join(COUNTS)} FROM reflects LEFT JOIN project_usage ON project_id=?"  # noqa: S608
+_OF_EACH = f"SELECT position, project_id, {', '.join(COUNTS)} FROM reflects LEFT JOIN project_usage ON project_id"  # noqa: S608
 _LARGEST = f"SELECT project_id, {', '.join(COUNTS)} FROM project_usage ORDER BY kept_bytes DESC LIMIT ?"  # noqa: S608
 
 
-def _create_tables(connection: sqlite3.Connection, suffix: str) -> None:
+def _begin_anew(tables: Tables) -> None:
+    for suffix in (_NEXT, _LIVE):
+        _drop_tables(tables, suffix)
+    _create_tables(tables, _LIVE)
+    _create_indexes(tables)
+    tables.execute("DELETE FROM reflects")
+    tables.execute("INSERT INTO reflects VALUES (0, ?)", (SCHEMA_VERSION,))
+
+
+def _copy(file: sqlite3.Connection, tables: Tables) -> str | None:
+    """So that quotas hold from the first request on, before all of the log has been read again."""
+    names = table_names(file)
+    found = file.execute("SELECT position, schema FROM reflects").fetchone() if "reflects" in names else None
+    if found is None or found[1] != SCHEMA_VERSION:
+        return "it is made anew from the log"
+    if _position(tables):
+        return HAS_ROWS
+    tables.execute(MADE_FROM)
+    tables.execute("DELETE FROM made_from")
+    for name in (*TABLES, "made_from"):
+        if name in names:
+            copy_table(file, name, tables)
+    _set_position(tables, found[0])
+    return None
+
+
+def _create_tables(tables: Tables, suffix: str) -> None:
     for table, columns in TABLES.items():
-        connection.execute(f"CREATE TABLE {table}{suffix} ({columns}) WITHOUT ROWID")
+        tables.execute(f"CREATE TABLE {table}{suffix} ({columns}) WITHOUT ROWID")
 
 
-def _drop_tables(connection: sqlite3.Connection, suffix: str) -> None:
+def _drop_tables(tables: Tables, suffix: str) -> None:
     for table in TABLES:
-        connection.execute(f"DROP TABLE IF EXISTS {table}{suffix}")
+        tables.execute(f"DROP TABLE IF EXISTS {table}{suffix}")
 
 
-def _create_indexes(connection: sqlite3.Connection) -> None:
+def _create_indexes(tables: Tables) -> None:
     """`largest` reads the first; a deleted recording's orders are found by the second."""
-    connection.execute("CREATE INDEX usage_by_bytes ON project_usage (kept_bytes)")
-    connection.execute("CREATE INDEX order_usage_by_recording ON order_usage (recording_id)")
+    tables.execute("CREATE INDEX usage_by_bytes ON project_usage (kept_bytes)")
+    tables.execute("CREATE INDEX order_usage_by_recording ON order_usage (recording_id)")
 
 
-def _position(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT position FROM reflects").fetchone()[0])
+def _position(tables: Tables) -> int:
+    return int(tables.execute("SELECT position FROM reflects").fetchone()[0])
 
 
-def _set_position(connection: sqlite3.Connection, position: int) -> None:
-    connection.execute("UPDATE reflects SET position=?", (position,))
+def _set_position(tables: Tables, position: int) -> None:
+    tables.execute("UPDATE reflects SET position=?", (position,))

@@ -103,6 +103,24 @@ class RecordChunkTranscribed(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPartHeard(Command):
+    """The fields are those of `PartHeard`. `replacements`: the recording's, when the chunks were read."""
+
+    number: int
+    last_chunk: int
+    start_ms: int
+    duration_ms: int
+    sound_sha256: str
+    blob_key: str
+    size_bytes: int
+    sha256: str
+    language: str
+    engine: str
+    word_count: int
+    replacements: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalizeRecording(Command):
     total_chunks: int
     final_duration_ms: int | None = None

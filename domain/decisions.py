@@ -20,6 +20,7 @@ from domain.commands import (
     OpenRecording,
     RecordChunkTranscribed,
     RecordFailure,
+    RecordPartHeard,
     RequestTranscription,
     RetryRecording,
     StoreChunk,
@@ -55,6 +56,7 @@ from domain.events import (
     FinalizePolicy,
     FinalizeRequested,
     NoteEdited,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
@@ -302,6 +304,23 @@ def record_chunk_transcribed(recording: Recording, command: RecordChunkTranscrib
     if chunk is None or chunk.blob_key is None or chunk.sha256 != command.chunk_sha256:
         raise ChunkNotStored(command.number)
     return [] if recording.words_of(chunk) is not None else [ChunkTranscribed(**_facts(command))]
+
+
+def record_part_heard(recording: Recording, command: RecordPartHeard) -> Events:
+    """Note, once, what a part of the sound says; not if other bytes have come since for any of the chunks.
+
+    Raises: ChunkNotStored when the last chunk that it rests on is not there.
+    """
+    if recording.replacements != command.replacements:
+        return []
+    if command.last_chunk not in recording.chunks:
+        raise ChunkNotStored(command.last_chunk)
+    known = recording.heard.get(command.number)
+    if known is not None and known.blob_key == command.blob_key:
+        return []
+    facts = _facts(command)
+    del facts["replacements"]
+    return [PartHeard(**facts)]
 
 
 def finalize(recording: Recording, command: FinalizeRecording) -> Events:

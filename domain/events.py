@@ -203,6 +203,27 @@ class ChunkTranscribed(Event):
     duration_ms: Count
 
 
+class PartHeard(Event):
+    """What is said in part `number` of the recording's sound is known, perhaps while chunks still arrive.
+
+    Parts are consecutive, from 1 on: this one begins `start_ms` after the recording's start, and lasts `duration_ms`.
+    It rests on the chunks from 1 to `last_chunk`, so other bytes for one of them make it void. A later event for the
+    same part replaces this one. `sound_sha256`: of the samples that were heard.
+    """
+
+    number: Positive
+    last_chunk: Positive
+    start_ms: Count
+    duration_ms: Positive
+    sound_sha256: Sha256
+    blob_key: BlobKey
+    size_bytes: Count
+    sha256: Sha256
+    language: str
+    engine: str
+    word_count: Count
+
+
 class FinalizeRequested(Event):
     """How many chunks there are was declared. The answer, then and later, is computed from this event.
 
@@ -470,6 +491,7 @@ RecordingEvent = (
     RecordingOpened
     | ChunkStored
     | ChunkTranscribed
+    | PartHeard
     | FinalizeRequested
     | Stitched
     | Transcribed
@@ -497,6 +519,7 @@ RECORDING_EVENT_TYPES: dict[str, type[RecordingEvent]] = {
         RecordingOpened,
         ChunkStored,
         ChunkTranscribed,
+        PartHeard,
         FinalizeRequested,
         Stitched,
         Transcribed,

@@ -22,6 +22,7 @@ from domain.commands import (
     RecordChunkTranscribed,
     RecordFailure,
     RecordNote,
+    RecordPartHeard,
     RecordStitched,
     RecordTranscribed,
     RequestTranscription,
@@ -37,6 +38,7 @@ from domain.events import (
     FinalizeRequested,
     NoteEdited,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
@@ -86,6 +88,7 @@ COMMANDS: tuple[type[Command], ...] = (
     StoreChunk,
     AppendChunk,
     RecordChunkTranscribed,
+    RecordPartHeard,
     FinalizeRecording,
     RecordStitched,
     RecordTranscribed,
@@ -143,9 +146,14 @@ def _erase_in(phase: Phase) -> Mapping[type[Command], Rule]:
     return {EraseContent: Rule(do.erase_content, (To(ContentErased, (phase,)), Nothing))}
 
 
-def _hear_in(phase: Phase) -> Rule:
-    """Single chunks may be transcribed until the whole recording has been."""
-    return Rule(do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored))
+def _hear_in(phase: Phase) -> Mapping[type[Command], Rule]:
+    """Single chunks, and parts of the sound, may be transcribed until the whole recording has been."""
+    return {
+        RecordChunkTranscribed: Rule(
+            do.record_chunk_transcribed, (To(ChunkTranscribed, (phase,)), Nothing, errors.ChunkNotStored)
+        ),
+        RecordPartHeard: Rule(do.record_part_heard, (To(PartHeard, (phase,)), Nothing, errors.ChunkNotStored)),
+    }
 
 
 # Applies in every phase after opening, unless the phase says otherwise below.
@@ -154,6 +162,7 @@ _OPENED: Mapping[type[Command], Rule] = {
     StoreChunk: _KEEP_CHUNK,
     AppendChunk: _APPEND_NOTHING,
     RecordChunkTranscribed: Rule(do.leave_as_it_is, (Nothing,)),
+    RecordPartHeard: Rule(do.leave_as_it_is, (Nothing,)),
     FinalizeRecording: _FINALIZE_AGAIN,
     RecordStitched: _NOT_DUE,
     RecordTranscribed: _NOT_DUE,
@@ -200,7 +209,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
             ),
         ),
         **_request_in(Phase.OPEN),
-        RecordChunkTranscribed: _hear_in(Phase.OPEN),
+        **_hear_in(Phase.OPEN),
         FinalizeRecording: Rule(
             do.finalize,
             (
@@ -230,14 +239,14 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
             ),
         ),
         **_request_in(Phase.AWAITING_CHUNKS),
-        RecordChunkTranscribed: _hear_in(Phase.AWAITING_CHUNKS),
+        **_hear_in(Phase.AWAITING_CHUNKS),
         ExpireRecording: _EXPIRE,
     },
     Phase.STITCHING: {
         **_OPENED,
         **_erase_in(Phase.STITCHING),
         **_request_in(Phase.STITCHING),
-        RecordChunkTranscribed: _hear_in(Phase.STITCHING),
+        **_hear_in(Phase.STITCHING),
         RecordStitched: Rule(do.end_stage, (To(Stitched, (Phase.TRANSCRIBING,)), errors.StageNotDue)),
         RecordFailure: _FAIL_FIRST_STAGE,
     },
@@ -246,7 +255,7 @@ LIFE: Mapping[Phase, Mapping[type[Command], Rule]] = {
         **_erase_in(Phase.TRANSCRIBING),
         **_mend_in(Phase.TRANSCRIBING),
         **_request_in(Phase.TRANSCRIBING),
-        RecordChunkTranscribed: _hear_in(Phase.TRANSCRIBING),
+        **_hear_in(Phase.TRANSCRIBING),
         RecordStitched: _ENDED,
         RecordTranscribed: Rule(
             do.end_stage, (To(Transcribed, (Phase.COMPLETED, Phase.WRITING_NOTE)), errors.StageNotDue)

@@ -4,7 +4,7 @@ The state's facts are the events themselves, so evolving only replaces the newes
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,7 @@ from domain.events import (
     FinalizeRequested,
     NoteEdited,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingKind,
@@ -84,6 +85,8 @@ class Recording:
     `replacements`: how often other bytes came for a chunk that had some. `restarts`: how often work on the recording
     was asked for again, by a retry or for another language.
 
+    `heard`: the parts of its sound of which the words are known, by number, until all are in the transcript.
+
     `edits`: those of the note that there is now, by number. `edit_count`: of all notes that there were.
     """
 
@@ -106,6 +109,7 @@ class Recording:
     restarts: int = 0
     edits: ChunkTable[NoteEdited] = field(default_factory=ChunkTable)
     edit_count: int = 0
+    heard: ChunkTable[PartHeard] = field(default_factory=ChunkTable)
 
     @property
     def phase(self) -> Phase:
@@ -168,6 +172,20 @@ class Recording:
         is_there = file is not None and file.blob_key is not None and file.has_expected_size
         return is_there and self.opened.kind is RecordingKind.WHOLE_FILE and self._has_all_chunks(1)
 
+    def heard_from_the_start(self) -> Iterator[PartHeard]:
+        """The parts of its sound that were heard, up to the first one that was not."""
+        heard_ms = 0
+        for part in self.heard.in_order():
+            if part.start_ms > heard_ms + _ROUNDED_MS:
+                return
+            heard_ms = part.start_ms + part.duration_ms
+            yield part
+
+    @property
+    def heard_ms(self) -> int:
+        """How much of its sound, from the start, was heard part by part. Walks the parts."""
+        return max((part.start_ms + part.duration_ms for part in self.heard_from_the_start()), default=0)
+
     @property
     def keeps_chunks(self) -> bool:
         """Whether the bytes of its chunks are to be kept. Once they are erased, none come back."""
@@ -178,14 +196,14 @@ class Recording:
         """The bytes of all blobs that its events brought and that are not erased; equal ones count each time."""
         made = sum(event.size_bytes for event in (self.stitched, self.transcribed, self.note) if event is not None)
         chunks = self.chunks.size_bytes if self.keeps_chunks else 0
-        made += self.edits.size_bytes
+        made += self.edits.size_bytes + self.heard.size_bytes
         return chunks + self.transcribed_chunks.size_bytes + made + self.superseded.size_bytes
 
     def blobs_in_use(self) -> set[str]:
         """The keys of all blobs that its current facts refer to and that are not erased. Walks all chunks."""
         made = (self.stitched, self.transcribed, self.note)
         chunks = self.chunks.values() if self.keeps_chunks else ()
-        several = (*chunks, *self.transcribed_chunks.values(), *self.edits.values())
+        several = (*chunks, *self.transcribed_chunks.values(), *self.heard.values(), *self.edits.values())
         keys = {event.blob_key for event in (*several, *made) if event is not None}
         details_key = None if self.erased is ErasedPart.EVERYTHING else self.opened.details_key
         return {key for key in (*keys, details_key) if key is not None}
@@ -235,6 +253,10 @@ class Recording:
         """The known words of these bytes alone."""
         words = self.transcribed_chunks.get(chunk.number)
         return words if words is not None and words.chunk_sha256 == chunk.sha256 else None
+
+
+_ROUNDED_MS = 1
+"""A part begins where the one before it ends, each to the nearest millisecond."""
 
 
 def version_of_note(event: NoteEdited | NoteWritten) -> str:
@@ -295,18 +317,28 @@ def _chunk_stored(recording: Recording, event: ChunkStored) -> Recording:
         recording.restarts,
         recording.edits,
         recording.edit_count,
+        recording.heard,
     )
 
 
 def _without_the_replaced(recording: Recording, event: ChunkStored) -> Recording:
     before = recording.chunks[event.number]
-    if before.blob_key is None:
+    if before.blob_key is None and event.blob_key is None:
         return recording
-    superseded = _superseding(recording.superseded, (before,), event.at)
-    return replace(recording, superseded=superseded, replacements=recording.replacements + 1)
+    void = [part for part in recording.heard.values() if part.last_chunk >= event.number]
+    heard = _without(recording.heard, void)
+    if before.blob_key is None:
+        return replace(recording, heard=heard, superseded=_superseding(recording.superseded, void, event.at))
+    superseded = _superseding(recording.superseded, (before, *void), event.at)
+    return replace(recording, superseded=superseded, replacements=recording.replacements + 1, heard=heard)
 
 
-_WithBlob = ChunkStored | ChunkTranscribed | Stitched | Transcribed | NoteWritten | NoteEdited
+def _without(heard: ChunkTable[PartHeard], void: list[PartHeard]) -> ChunkTable[PartHeard]:
+    """Void parts are the last ones: each rests on no fewer chunks than the part before it."""
+    return ChunkTable.of(part for part in heard.values() if part not in void) if void else heard
+
+
+_WithBlob = ChunkStored | ChunkTranscribed | PartHeard | Stitched | Transcribed | NoteWritten | NoteEdited
 
 
 def _superseding(
@@ -335,6 +367,15 @@ def _chunk_transcribed(recording: Recording, event: ChunkTranscribed) -> Recordi
     )
 
 
+def _part_heard(recording: Recording, event: PartHeard) -> Recording:
+    before = recording.heard.get(event.number)
+    return replace(
+        recording,
+        heard=recording.heard.with_chunk(event),
+        superseded=_superseding(recording.superseded, (before,), event.at),
+    )
+
+
 def _finalize_requested(recording: Recording, event: FinalizeRequested) -> Recording:
     return replace(recording, finalized=event, checksum_md5=event.checksum_md5)
 
@@ -344,7 +385,8 @@ def _stitched(recording: Recording, event: Stitched) -> Recording:
 
 
 def _transcribed(recording: Recording, event: Transcribed) -> Recording:
-    return replace(recording, transcribed=event)
+    superseded = _superseding(recording.superseded, recording.heard.in_order(), event.at)
+    return replace(recording, transcribed=event, heard=ChunkTable(), superseded=superseded)
 
 
 def _note_written(recording: Recording, event: NoteWritten) -> Recording:
@@ -397,12 +439,15 @@ def _content_erased(recording: Recording, event: ContentErased) -> Recording:
     if event.part is ErasedPart.CHUNKS:
         return replace(recording, erased=event.part)
     nothing: ChunkTable[Superseded] = ChunkTable()
-    return replace(recording, erased=event.part, superseded=nothing, transcribed_chunks=ChunkTable())
+    none_heard: dict[str, Any] = {"transcribed_chunks": ChunkTable(), "heard": ChunkTable()}
+    return replace(recording, erased=event.part, superseded=nothing, **none_heard)
 
 
 def _deleted(recording: Recording, event: RecordingDeleted) -> Recording:
     """Its chunks are gone: one that had many costs no more to remember than another."""
-    nothing: dict[str, Any] = dict.fromkeys(("chunks", "transcribed_chunks", "superseded", "edits"), ChunkTable())
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("chunks", "transcribed_chunks", "heard", "superseded", "edits"), ChunkTable()
+    )
     return replace(recording, deleted=event, **nothing)
 
 
@@ -410,6 +455,7 @@ _EVOLUTIONS: dict[type[RecordingEvent], Callable[[Any, Any], Recording]] = {
     RecordingOpened: _opened,
     ChunkStored: _chunk_stored,
     ChunkTranscribed: _chunk_transcribed,
+    PartHeard: _part_heard,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,

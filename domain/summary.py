@@ -21,6 +21,7 @@ from domain.events import (
     FinalizeRequested,
     NoteEdited,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingKind,
@@ -151,6 +152,10 @@ def _chunk_transcribed(_: RecordingSummary, __: ChunkTranscribed) -> dict[str, A
     return {}
 
 
+def _part_heard(_: RecordingSummary, __: PartHeard) -> dict[str, Any]:
+    return {}
+
+
 def _finalize_requested(_: RecordingSummary, event: FinalizeRequested) -> dict[str, Any]:
     return {
         "standing": Standing.FINALIZED,
@@ -214,6 +219,7 @@ def _deleted(_: RecordingSummary, __: RecordingDeleted) -> dict[str, Any]:
 _CHANGES: dict[type[RecordingEvent], Callable[[RecordingSummary, Any], dict[str, Any]]] = {
     ChunkStored: _chunk_stored,
     ChunkTranscribed: _chunk_transcribed,
+    PartHeard: _part_heard,
     FinalizeRequested: _finalize_requested,
     Stitched: _stitched,
     Transcribed: _transcribed,

@@ -17,6 +17,7 @@ from domain.events import (
     NoteOrderFailed,
     NoteOrderFulfilled,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
@@ -68,7 +69,7 @@ def evolve_order_usage(usage: OrderUsage | None, event: NoteOrderEvent) -> Order
     return replace(usage, is_waiting=False) if type(event) is NoteOrderFailed else usage
 
 
-_Stored = ChunkStored | ChunkTranscribed | Transcribed | NoteWritten | NoteEdited
+_Stored = ChunkStored | ChunkTranscribed | PartHeard | Transcribed | NoteWritten | NoteEdited
 
 
 def _stored(usage: RecordingUsage, event: _Stored) -> RecordingUsage:
@@ -98,6 +99,7 @@ def _deleted(_: RecordingUsage, __: RecordingDeleted) -> None:
 _CHANGES: dict[type[RecordingEvent], Callable[[RecordingUsage, Any], RecordingUsage | None]] = {
     ChunkStored: _stored,
     ChunkTranscribed: _stored,
+    PartHeard: _stored,
     FinalizeRequested: _finalized,
     Stitched: _stitched,
     Transcribed: _stored,

@@ -206,11 +206,11 @@ def file_blocks(
         for index, channels in widths.items():
             track = stack.enter_context(track_of(file, index))
             blocks = track_blocks(played(track), rate=rate, sample_format=sample_format)
-            tracks.append(even_blocks(_spread_all(blocks, channels), block_samples))
+            tracks.append(even_blocks(spread_all(blocks, channels), block_samples))
         yield from beside(tracks, list(widths.values()))
 
 
-def _spread_all(blocks: Iterable[Block], channels: int) -> Iterator[Block]:
+def spread_all(blocks: Iterable[Block], channels: int) -> Iterator[Block]:
     return (spread(block, channels) for block in blocks)
 
 

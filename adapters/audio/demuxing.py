@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import av
 import av.logging
@@ -225,6 +226,23 @@ def track_of(file: WholeFile, index: int) -> Iterator[Track]:
         yield Track(run, container, stream, _origin(file, container), declares_padding=file.container is Container.MP4)
 
 
+@contextmanager
+def arriving_track(reader: Any, kind: Container) -> Iterator[Track | None]:
+    """The sound track of a file that is read as it comes; None unless there is just one. `reader` only has `read`.
+
+    Raises: NotAudio for a damaged file, UnsupportedAudio for one without sound.
+    """
+    run = ChunkRun(())
+    with _opened_reader(reader, kind, None) as container:
+        sounding = list(container.streams.audio)
+        if len(sounding) != 1 or sounding[0].codec_context is None or sounding[0].rate not in _BELIEVABLE_RATES:
+            yield None
+            return
+        sounding[0].codec_context.thread_count = 1
+        origin = _origin(WholeFile(kind, run), container)
+        yield Track(run, container, sounding[0], origin, declares_padding=kind is Container.MP4)
+
+
 def _origin(file: WholeFile, container: InputContainer) -> int | None:
     if file.container in _CLOCKS_FROM_ZERO:
         return 0
@@ -240,13 +258,17 @@ def _origin(file: WholeFile, container: InputContainer) -> int | None:
 
 @contextmanager
 def _opened(run: ChunkRun, kind: Container) -> Iterator[InputContainer]:
-    number = run.first_number
+    with run.open() as reader, _opened_reader(reader, kind, run.first_number) as container:
+        yield container
+
+
+@contextmanager
+def _opened_reader(reader: Any, kind: Container, number: int | None) -> Iterator[InputContainer]:
     limit_allocations()
-    with run.open() as reader:
-        try:
-            with av.open(reader, "r", format=kind.demuxer, metadata_errors="replace") as container:
-                yield container
-        except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
-            raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
-        except av.FFmpegError as error:
-            raise NotAudio(chunk_number=number, detail="is damaged: its sound cannot be read") from error
+    try:
+        with av.open(reader, "r", format=kind.demuxer, metadata_errors="replace") as container:
+            yield container
+    except (av.DecoderNotFoundError, av.PatchWelcomeError) as error:
+        raise UnsupportedAudio(chunk_number=number, detail="has sound in a codec that cannot be decoded") from error
+    except av.FFmpegError as error:
+        raise NotAudio(chunk_number=number, detail="is damaged: its sound cannot be read") from error

@@ -4,7 +4,8 @@ Statements have `?` for each value, and tables are made of TEXT, INTEGER and BLO
 calls them. Neither `INSERT OR …` nor functions that only one of them has; rows are replaced by `ON CONFLICT DO UPDATE`.
 """
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,10 @@ class Tables(Protocol):
     def executemany(self, statement: str, rows: Sequence[Values], /) -> object: ...
 
 
+Copy = Callable[[sqlite3.Connection, Tables], str | None]
+"""Copies what is in a file into the tables of a server. Returns why it did not; None if it did."""
+
+
 class Database(Protocol):
     """For any thread. Raises: DatabaseFull; DatabaseUnavailable."""
 
@@ -46,22 +51,35 @@ class Database(Protocol):
         ...
 
     def prepare(self, versions: Sequence[Sequence[str]]) -> None:
-        """Create the tables of a new database, or bring those of an older version up to date.
+        """Create the tables of a new database, or bring those of an older version up to date. A server takes over the
+        rows of the file that the store was in before.
 
         `versions`: the statements that lead to each version of the schema, from the one before. Versions are only added
         to. Raises: DatabaseTooNew, for a file.
         """
         ...
 
+    def take_over(self, copy: Copy) -> None:
+        """For a store that makes its tables by itself: a server takes over what was in a file before, once."""
+        ...
+
     def reading(self) -> AbstractContextManager[Tables]:
         """For statements that change nothing. Each sees what was committed before it."""
         ...
 
-    def writing(self, *, patient: bool = False) -> AbstractContextManager[Tables]:
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> AbstractContextManager[Tables]:
         """A transaction of the only writer, so that what it reads stays true until it commits.
 
         What it has written is durable after the block, unless the database was opened otherwise. Nothing of it is
-        there if the block raises. `patient`: a statement may take as long as it needs.
+        there if the block raises. `patient`: a statement may take as long as it needs. Not `lasting`: a crash of the
+        server may take it away; but not if anything stays of what was written later, to any table of that server.
+        """
+        ...
+
+    def at_one_moment(self, guard: str) -> AbstractContextManager[Tables]:
+        """For statements that change nothing and all see the same moment.
+
+        `guard`: a table. Who drops others that may be read here locks it first, where a table can be locked.
         """
         ...
 
@@ -72,6 +90,11 @@ class Database(Protocol):
     def scrub(self) -> None:
         """No bytes of deleted rows are in the tables once this has returned. Raises: DatabaseUnavailable, also while
         another process reads a file."""
+        ...
+
+    def empty_log(self) -> bool:
+        """Whether nothing of what was deleted is in a file's write-ahead log any more: not if another process reads it
+        now. A server's is its administrator's."""
         ...
 
     def give_back(self) -> None:
@@ -85,6 +108,10 @@ class Database(Protocol):
 
 class ServerAway(DatabaseUnavailable):
     """The server could not be reached, or is ending. All that is in it waits until it is back."""
+
+
+class HeldUp(DatabaseUnavailable):
+    """A lock that someone else holds was waited for in vain."""
 
 
 class DatabaseInUse(Exception):

@@ -15,8 +15,8 @@ from zlib import crc32
 import psycopg
 from psycopg import sql
 
-from adapters.database.moving import copy_rows
-from adapters.database.port import PostgresPlace, Rows, ServerAway, Tables, Values
+from adapters.database.moving import copied, copy_rows
+from adapters.database.port import Copy, HeldUp, PostgresPlace, Rows, ServerAway, Tables, Values
 from adapters.postgres.connections import Connection, Connections, connect, is_away, reason
 from adapters.postgres.schema import bring_up_to_date
 from adapters.rebuilding import RebuildRunning
@@ -47,11 +47,14 @@ class PostgresDatabase:
     def prepare(self, versions: Sequence[Sequence[str]]) -> None:
         """A newer version can be used, too; see `adapters.postgres.schema`."""
         self._bring_up_to_date(versions)
+        self.take_over(copy_rows)
+
+    def take_over(self, copy: Copy) -> None:
         before = self._place.before
         if before is not None and before.exists():
-            self._move(before)
+            self._move(before, copy)
 
-    def _move(self, before: Path) -> None:
+    def _move(self, before: Path, copy: Copy) -> None:
         """One process that starts does so, and the others wait. While one of them had the file open, it could not be
         renamed: SQLite would make a new write-ahead log beside the old name.
         """
@@ -62,13 +65,13 @@ class PostgresDatabase:
             if not before.exists():  # another process was faster
                 return
             with self.writing(patient=True) as tables:
-                has_copied = copy_rows(before, tables)
+                why_not = copied(before, tables, copy)
             before.rename(before.with_name(f"{before.name}.moved"))
         about = {"file": str(before), "schema": self._place.schema}
-        if has_copied:
+        if why_not is None:
             logger.info("moved into PostgreSQL", extra=about)
         else:
-            logger.warning("renamed without being moved: PostgreSQL has rows already", extra=about)
+            logger.warning("renamed without being moved", extra=about | {"because": why_not})
 
     def _bring_up_to_date(self, versions: Sequence[Sequence[str]]) -> None:
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]
@@ -82,8 +85,10 @@ class PostgresDatabase:
             yield _Anywhere(self._connections)
 
     @contextmanager
-    def writing(self, *, patient: bool = False) -> Iterator[Tables]:
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> Iterator[Tables]:
         begin = f"BEGIN; SELECT pg_advisory_xact_lock({_WRITERS}, {self._lock})"
+        if not lasting:
+            begin += "; SET LOCAL synchronous_commit TO off"
         with self._errors_named(), self._connections.transaction(begin) as connection:
             patience = connection.answer_seconds
             if patient:
@@ -92,6 +97,13 @@ class PostgresDatabase:
                 yield _InTransaction(connection)
             finally:
                 connection.answer_seconds = patience
+
+    @contextmanager
+    def at_one_moment(self, guard: str) -> Iterator[Tables]:
+        """What is seen is settled by the first statement after the lock: a table that was dropped is then not named."""
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {guard} IN ACCESS SHARE MODE"
+        with self._errors_named(), self._connections.transaction(begin) as connection:
+            yield _InTransaction(connection)
 
     @contextmanager
     def one_rebuild(self) -> Iterator[None]:
@@ -112,6 +124,10 @@ class PostgresDatabase:
             found = own.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
             for (table,) in found:
                 own.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(table)))
+
+    def empty_log(self) -> bool:
+        """The server's has copies until it is written over."""
+        return True
 
     def give_back(self) -> None:
         """PostgreSQL does so by itself."""
@@ -140,6 +156,8 @@ def _errors_named(place: PostgresPlace) -> Iterator[None]:
         yield
     except psycopg.errors.DiskFull as error:
         raise DatabaseFull(f"{name} has no room to grow.") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise HeldUp(f"{name} cannot be used: {reason(error)}.") from error
     except psycopg.Error as error:
         kind = ServerAway if is_away(error) else DatabaseUnavailable
         raise kind(f"{name} cannot be used: {reason(error)}.") from error
@@ -155,8 +173,12 @@ class _InTransaction:
         return _done(self._connection, statement, values)
 
     def executemany(self, statement: str, rows: Sequence[Values]) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(in_postgres(statement), [_stored(row) for row in rows])
+        """Asks the server only if there is something to be done."""
+        if len(rows) > 1:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(in_postgres(statement), [_stored(row) for row in rows])
+        elif rows:
+            self.execute(statement, rows[0])
 
 
 class _Anywhere:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from adapters.database.port import Tables
+from adapters.database.port import Copy, Tables
 from adapters.rebuilding import one_rebuild
 from adapters.sqlite_file import DatabaseUnavailable, connect, errors_named, give_back, named, prepare_schema, writing
 
@@ -33,13 +33,26 @@ class SqliteDatabase:
         with self._writing:
             prepare_schema(self._writer, self._path, versions)
 
+    def take_over(self, copy: Copy) -> None:
+        """A file is where it was before."""
+
     def reading(self) -> "_Reading":
         return self._to_read
 
     @contextmanager
-    def writing(self, *, patient: bool = False) -> Iterator[Tables]:  # noqa: ARG002 - nothing here gives up
+    def writing(self, *, patient: bool = False, lasting: bool = True) -> Iterator[Tables]:  # noqa: ARG002
+        """Nothing here gives up; what lasts is said when the file is opened."""
         with self._writing, errors_named(self._name), writing(self._writer):
             yield self._writer
+
+    @contextmanager
+    def at_one_moment(self, guard: str) -> Iterator[Tables]:  # noqa: ARG002 - a reader sees also what is dropped
+        with self._to_read as reader:
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                reader.execute("COMMIT")
 
     def one_rebuild(self) -> AbstractContextManager[None]:
         return one_rebuild(self._path)
@@ -53,6 +66,11 @@ class SqliteDatabase:
             (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_busy:
             raise DatabaseUnavailable(f"{self._name} is being read by another process, and cannot be erased from.")
+
+    def empty_log(self) -> bool:
+        with self._writing, errors_named(self._name):
+            (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
 
     def give_back(self) -> None:
         with self._writing, errors_named(self._name):

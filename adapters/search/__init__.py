@@ -1,1 +1,1 @@
-"""The full-text index over transcripts, in SQLite's FTS5. It knows words by keyed digests only, and keeps no text."""
+"""A search index over transcripts, in SQLite or PostgreSQL. It knows words by keyed digests only; it keeps no text."""

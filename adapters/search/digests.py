@@ -38,8 +38,3 @@ class Digests:
         digest = blake2b(word.encode(), key=self.owner_key, digest_size=DIGEST_BYTES).digest()
         self._known[word] = digest
         return digest
-
-
-def terms(joined_digests: bytes) -> str:
-    """Digests one after another, as the text that FTS5 indexes or is asked for."""
-    return joined_digests.hex(" ", DIGEST_BYTES)

@@ -1,25 +1,33 @@
-"""The search index over transcripts in one SQLite file: what it holds and the log position it reflects change together.
+"""The search index over transcripts in SQLite or PostgreSQL: what it holds and the log position that it reflects change
+together.
 
-Like the status view it can always be rebuilt from the log; therefore a commit does not wait until it is on disk, and a
-file with another schema version is filled from the log again.
+Like the status view it can always be rebuilt from the log; therefore a commit to a file does not wait until it is on
+disk, and an index with another schema version is filled from the log again.
 """
 
+import logging
 import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from adapters.database import port
 from adapters.database.log_identity import is_of_log
-from adapters.rebuilding import PositionMoved, one_rebuild
+from adapters.database.moving import remove
+from adapters.database.opening import open_database
+from adapters.database.port import HeldUp, Place, PostgresPlace
+from adapters.rebuilding import PositionMoved
+from adapters.search.bitmaps import Bitmaps
 from adapters.search.digests import KEY_BYTES, Digests, Owner
+from adapters.search.engine import STATE, Engine
+from adapters.search.fts5 import Fts5
 from adapters.search.ranking import scores
 from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
-from adapters.sqlite_file import connect, give_back, writing
+from adapters.sqlite_file import DatabaseUnavailable
+
+logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 2
 """Increase this with every change to the tables, to words, digests or passages."""
@@ -76,109 +84,135 @@ class Match:
 
 
 class SearchIndex:
-    """Blocking: for threads. Several processes may write, each saying from which position it continues."""
+    """Blocking: for threads. Several processes may write, each saying from which position it continues.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer = connect(path, durable=False)
-        self._writer.execute("PRAGMA secure_delete=ON")
-        self._reader = connect(path, durable=False)
-        # Held while a connection is used: a call in a thread runs on when its caller is gone, and closing waits for it.
-        self._writing, self._reading = threading.Lock(), threading.Lock()
-        self._may_have_old_pages = True  # in the write-ahead log, if a process was killed just after erasing
-        with self._transaction():
-            self._writer.execute(
-                "CREATE TABLE IF NOT EXISTS search_state (schema INTEGER NOT NULL, key BLOB NOT NULL, "
+    Raises: DatabaseFull; DatabaseUnavailable.
+    """
+
+    def __init__(self, place: Place) -> None:
+        """Raises: also sqlite3.Error; OSError."""
+        self._engine: Callable[[port.Tables], Engine] = Fts5 if isinstance(place, Path) else Bitmaps
+        self._database = open_database(place, durable=False, erases=True)
+        self._may_have_old_pages = True  # in a write-ahead log, if a process was killed just after erasing
+        with self._database.writing(patient=True) as tables:
+            tables.execute(
+                f"CREATE TABLE IF NOT EXISTS {STATE} (schema INTEGER NOT NULL, key BLOB NOT NULL, "
                 "generation INTEGER NOT NULL, position INTEGER NOT NULL)"
             )
-            state = _state_if_any(self._writer)
+            state = _state_if_any(tables)
             if state is None:
-                self._begin_anew(generation=1)
+                self._begin_anew(tables, generation=1)
             elif state.schema != SCHEMA_VERSION:
-                Tables(self._writer, state.generation).drop()
-                self._begin_anew(generation=state.generation + 1)
+                self._generation(tables, state.generation).drop()
+                self._begin_anew(tables, generation=state.generation + 1)
+        if isinstance(place, PostgresPlace) and place.before is not None:
+            remove(place.before)  # it is made anew here; what is deleted from now on would stay in the file
 
-    def _begin_anew(self, *, generation: int) -> None:
-        self._writer.execute("DELETE FROM search_state")
-        self._writer.execute(
-            "INSERT INTO search_state VALUES (?, ?, ?, 0)", (SCHEMA_VERSION, os.urandom(KEY_BYTES), generation)
+    def _begin_anew(self, tables: port.Tables, *, generation: int) -> None:
+        tables.execute(f"DELETE FROM {STATE}")  # noqa: S608
+        tables.execute(
+            f"INSERT INTO {STATE} VALUES (?, ?, ?, 0)",  # noqa: S608
+            (SCHEMA_VERSION, os.urandom(KEY_BYTES), generation),
         )
-        tables = Tables(self._writer, generation)
-        tables.drop()  # those of a rebuild that was cut off
-        tables.create()
+        fresh = self._generation(tables, generation)
+        fresh.drop()  # those of a rebuild that was cut off
+        fresh.create()
 
     def use_for(self, log_identity: str, head: int) -> None:
         """Start over when the index is of another log, or of a later state of this one, as after a restore."""
-        with self._transaction():
-            state = _state(self._writer)
-            is_of_it = is_of_log(self._writer, log_identity) and state.position <= head
+        with self._database.writing(patient=True) as tables:
+            state = _state(tables)
+            is_of_it = is_of_log(tables, log_identity) and state.position <= head
             if state.position and not is_of_it:
-                Tables(self._writer, state.generation).drop()
-                self._begin_anew(generation=state.generation + 1)
+                self._generation(tables, state.generation).drop()
+                self._begin_anew(tables, generation=state.generation + 1)
 
     def give_back(self) -> None:
-        """Let the file shrink by what removed passages have left of it."""
-        with self._writing:
-            give_back(self._writer)
+        """Get rid of what `erase_some` had to leave, and let a file shrink by what removed passages have left of it."""
+        while self._copy_some():
+            pass
+        self._empty_log()
+        self._database.give_back()
 
     def position(self) -> int:
         """The position of the last event that the index reflects; 0 for an empty one."""
-        with self._reading:
-            return _state(self._reader).position
+        with self._database.reading() as tables:
+            return _state(tables).position
 
     def apply(self, changes: Changes, *, after: int) -> None:
         """Take in what the events between `after` and the changes' position mean.
 
         Raises: PositionMoved when the index is not at `after`; then nothing is written.
         """
-        with self._transaction():
-            state = _state(self._writer)
+        with self._database.writing() as tables:
+            state = _state(tables)
             if state.position != after:
                 raise PositionMoved
-            _write(Tables(self._writer, state.generation), state.key, changes.changes)
-            self._writer.execute("UPDATE search_state SET position=?", (changes.position,))
+            _write(self._generation(tables, state.generation), state.key, changes.changes)
+            tables.execute(f"UPDATE {STATE} SET position=?", (changes.position,))  # noqa: S608
 
     def erase_some(self) -> bool:
-        """Get rid of a part of what removed passages left in the file. Returns whether more is left."""
-        with self._transaction():
-            tables = Tables(self._writer, _state(self._writer).generation)
-            if tables.is_due():
-                tables.copy_some()
+        """Get rid of a part of what removed passages left in the database's files. Returns whether to go on.
+
+        While someone else reads it all in PostgreSQL, such as a backup, nothing of it can be dropped, and searches must
+        not wait for that to end: it is left to `give_back`, or to the next time.
+        """
+        return self._copy_some() or not self._empty_log()
+
+    def _copy_some(self) -> bool:
+        """Whether more can be copied now."""
+        try:
+            with self._database.writing() as tables:
+                current = self._generation(tables, _state(tables).generation)
+                if not current.is_due():
+                    return False
+                current.copy_some()
+                is_due = current.is_due()
+        except HeldUp as error:
+            logger.warning("what was removed from the search index is erased later", extra={"because": str(error)})
+            return False
+        self._may_have_old_pages = True
+        return is_due
+
+    def _empty_log(self) -> bool:
+        """Whether it has nothing of what was removed any more. What is removed meanwhile is noted again."""
+        if not self._may_have_old_pages:
+            return True
+        self._may_have_old_pages = is_empty = False
+        try:
+            is_empty = self._database.empty_log()
+        finally:
+            if not is_empty:
                 self._may_have_old_pages = True
-                if tables.is_due():
-                    return True
-        if self._may_have_old_pages:
-            with self._writing:
-                (is_busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._may_have_old_pages = bool(is_busy)
-        return self._may_have_old_pages
+        return is_empty
 
     def rebuild(self, read: ReadChanges) -> int:
         """Rebuild the index from the log's first event; searches see the old one until the new one is complete.
 
         Returns: the position that it then reflects. Raises: RebuildRunning.
         """
-        with one_rebuild(self._path):
+        with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadChanges) -> int:
-        with self._transaction():
-            state = _state(self._writer)
-            fresh = Tables(self._writer, state.generation + 1)
+        with self._database.writing(patient=True) as tables:
+            state = _state(tables)
+            fresh = self._generation(tables, state.generation + 1)
             fresh.drop()  # those of a rebuild that was cut off
             fresh.create()
         position = 0
         while found := read(position):
-            with self._transaction():
-                _write(fresh, state.key, found.changes)
+            with self._database.writing() as tables:
+                _write(self._generation(tables, state.generation + 1), state.key, found.changes)
             position = found.position
-        with self._transaction():  # what was recorded meanwhile, while every other writer of the index waits
+        with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
+            fresh = self._generation(tables, state.generation + 1)
             while found := read(position):
                 _write(fresh, state.key, found.changes)
                 position = found.position
-            self._writer.execute("UPDATE search_state SET generation=generation+1, position=?", (position,))
-            Tables(self._writer, state.generation).drop()
-            self._may_have_old_pages = True
+            tables.execute(f"UPDATE {STATE} SET generation=generation+1, position=?", (position,))  # noqa: S608
+            self._generation(tables, state.generation).drop()
+        self._may_have_old_pages = True
         return position
 
     def search(self, owner: Owner, query: str, *, recording_ids: Sequence[UUID] | None = None) -> list[Match]:
@@ -189,24 +223,21 @@ class SearchIndex:
         words = asked_words(query)[:MOST_WORDS]
         if not words:
             return []
-        with self._reading, _one_state(self._reader) as state:
-            tables, owner_key = Tables(self._reader, state.generation), owner.key(state.key)
+        with self._database.at_one_moment(STATE) as tables:  # also when a rebuild ends meanwhile
+            state = _state(tables)
+            current, owner_key = self._generation(tables, state.generation), owner.key(state.key)
             asked = Digests(owner_key).of(words)
             if recording_ids is None:
-                rows, found = _candidates(tables, owner_key, asked)
+                rows, found = _candidates(current, owner_key, asked)
                 return _best(asked, rows, found)
-            return _best(asked, [row for recording_id in recording_ids for row in tables.rows_of(recording_id)])
+            return _best(asked, [row for recording_id in recording_ids for row in current.rows_of(recording_id)])
+
+    def _generation(self, tables: port.Tables, number: int) -> Tables:
+        return Tables(tables, self._engine(tables), number)
 
     def close(self) -> None:
-        """Wait for current reads and writes, then close the file."""
-        with self._writing, self._reading:
-            self._reader.close()
-            self._writer.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._writing, writing(self._writer):
-            yield
+        """Wait for current reads and writes, then close the database."""
+        self._database.close()
 
 
 def _write(tables: Tables, key: bytes, changes: Sequence[Change]) -> None:
@@ -221,7 +252,7 @@ def _write(tables: Tables, key: bytes, changes: Sequence[Change]) -> None:
 
 def _candidates(tables: Tables, owner_key: bytes, asked: Sequence[bytes]) -> tuple[list[Row], list[int]]:
     """Passages that promise most by the words they are known to have, and how many passages have each word."""
-    having = [tables.newest(owner_key, digest, NEWEST) for digest in asked]
+    having = tables.newest(owner_key, asked, NEWEST)
     promise: dict[int, float] = {}
     for numbers in having:
         for number in numbers:
@@ -244,23 +275,13 @@ class _State:
     position: int
 
 
-def _state_if_any(connection: sqlite3.Connection) -> _State | None:
-    row = connection.execute("SELECT schema, key, generation, position FROM search_state").fetchone()
+def _state_if_any(tables: port.Tables) -> _State | None:
+    row = tables.execute(f"SELECT schema, key, generation, position FROM {STATE}").fetchone()  # noqa: S608
     return None if row is None else _State(*row)
 
 
-def _state(connection: sqlite3.Connection) -> _State:
-    state = _state_if_any(connection)
+def _state(tables: port.Tables) -> _State:
+    state = _state_if_any(tables)
     if state is None:
-        raise sqlite3.DatabaseError("the search index has lost its state")
+        raise DatabaseUnavailable("The search index has lost its state.")
     return state
-
-
-@contextmanager
-def _one_state(connection: sqlite3.Connection) -> Iterator[_State]:
-    """Everything read in this block is of the same moment, also when a rebuild ends meanwhile."""
-    connection.execute("BEGIN")
-    try:
-        yield _state(connection)
-    finally:
-        connection.execute("COMMIT")

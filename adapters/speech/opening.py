@@ -17,11 +17,13 @@ class EngineSpec:
     """Which engine, and where it is: small and picklable, so that each worker process builds its own.
 
     `model` is a folder for faster-whisper (None: the installed model) and a model's name for an endpoint.
+    `tells_speakers`: whether faster-whisper tells speakers who share a channel apart; an endpoint never does.
     `largest_upload_bytes` and `timeout_seconds` (for one request) are for an endpoint only.
     """
 
     kind: EngineKind = "faster-whisper"
     model: str | None = None
+    tells_speakers: bool = True
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     largest_upload_bytes: int = 25_000_000
@@ -31,6 +33,11 @@ class EngineSpec:
     def works_elsewhere(self) -> bool:
         """Whether a worker process only waits for its answer, so that nothing is gained when that process is paused."""
         return self.kind == "openai"
+
+    @property
+    def hears_parts(self) -> bool:
+        """Whether the engine is one that hears the parts of a recording one by one: it `HearsParts`."""
+        return self.kind == "faster-whisper"
 
 
 @cache
@@ -42,7 +49,7 @@ def build_engine(spec: EngineSpec) -> SpeechEngine:
     """
     match spec.kind:
         case "faster-whisper":
-            return FasterWhisperEngine(spec.model or None)
+            return FasterWhisperEngine(spec.model or None, tells_speakers=spec.tells_speakers)
         case "openai":
             # Imported here: aiohttp costs each worker process a quarter of a second at its start, and 8 MiB.
             from adapters.speech.openai_engine import OpenAIEngine  # noqa: PLC0415

@@ -1,8 +1,10 @@
 """The port to speech engines: what turns a recording into a transcript, and how it reports that it cannot."""
 
-from collections.abc import Callable, Iterable
-from typing import BinaryIO, ClassVar, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
+from adapters.speech.cutting import Span
+from adapters.speech.parts import HeardPart
 from adapters.speech.transcript import Transcript
 from domain.languages import primary_language
 
@@ -30,6 +32,23 @@ class SpeechEngine(Protocol):
         Raises: UnsupportedLanguage, EngineRefused, AudioError (trying again cannot help); EngineUnavailable, OSError
         (it can).
         """
+
+
+@runtime_checkable
+class HearsParts(SpeechEngine, Protocol):
+    """Also hears the parts of a recording one by one, in any order; what it hears in all of them is the transcript.
+
+    All methods raise what `transcribe` raises, but for AudioError.
+    """
+
+    def heard_by(self, language: str) -> str:
+        """Names it, its model and its language in a `HeardPart`."""
+
+    def hear(self, part: Span, *, language: str) -> HeardPart:
+        """What is said in one of the `parts_of` a recording's mixed sound."""
+
+    def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
+        """Of all parts of a recording, in order: the same as `transcribe` gives if its speakers share their sound."""
 
 
 class SpeechError(Exception):

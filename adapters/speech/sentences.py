@@ -1,6 +1,6 @@
 """Groups timed words into segments: one for each sentence, or for what was said in one breath."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from adapters.speech.transcript import TranscriptSegment, TranscriptWord, segment_of
@@ -17,7 +17,7 @@ _ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs.", 
 
 def sentences(words: Iterable[TranscriptWord], *, between_words: str = " ") -> list[TranscriptSegment]:
     """Segments in order; they do not overlap unless the words do. A segment's confidence comes from its words."""
-    made = (_segment(group, between_words) for group in _groups(list(words)))
+    made = (segment_of_words(group, between_words=between_words) for group in _groups(list(words)))
     return [segment for segment in made if segment is not None]
 
 
@@ -36,8 +36,7 @@ def _parts(group: list[TranscriptWord], before: TranscriptWord, word: Transcript
     if word.start - before.end >= BREATH_SECONDS or ends_sentence(before.text):
         return True
     seconds = word.end - group[0].start
-    clause_ends = before.text.rstrip(_QUOTES).endswith(_CLAUSE_ENDS)
-    return seconds > _LONGEST_SECONDS or (clause_ends and seconds > _LONGEST_SECONDS / 2)
+    return seconds > _LONGEST_SECONDS or (ends_clause(before.text) and seconds > _LONGEST_SECONDS / 2)
 
 
 def ends_sentence(text: str) -> bool:
@@ -49,12 +48,20 @@ def ends_sentence(text: str) -> bool:
     return bare.lower() not in _ABBREVIATIONS and not is_initial
 
 
-def _segment(words: list[TranscriptWord], between_words: str) -> TranscriptSegment | None:
+def ends_clause(text: str) -> bool:
+    return text.rstrip(_QUOTES).endswith(_CLAUSE_ENDS)
+
+
+def segment_of_words(
+    words: Sequence[TranscriptWord], *, between_words: str = " ", speaker: str | None = None
+) -> TranscriptSegment | None:
+    """A segment of these words, at least one; its confidence is their mean."""
     sure = [word.confidence for word in words if word.confidence is not None]
     return segment_of(
         start=words[0].start,
         end=words[-1].end,
         text=between_words.join(word.text for word in words),
         confidence=sum(sure) / len(sure) if sure else None,
+        speaker=speaker,
         words=tuple(words),
     )

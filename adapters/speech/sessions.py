@@ -42,10 +42,15 @@ class _Window:
 
 
 def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -> Transcript:
-    """The transcript of bare samples. No samples give a transcript without words. Raises: what the engine raises."""
+    """The transcript of bare samples. No samples give a transcript without words. Raises: what the engine raises.
+
+    It names no speakers: who is S1 in one chunk may be S2 in the next.
+    """
     if not samples:
         return Transcript.of_segments([], language=language, engine=engine.name, provider=None, duration_ms=0)
-    return engine.transcribe(lambda: pcm_file(samples), language=language)
+    transcript = engine.transcribe(lambda: pcm_file(samples), language=language)
+    unnamed = tuple(segment.model_copy(update={"speaker": None}) for segment in transcript.segments)
+    return transcript.model_copy(update={"segments": unnamed})
 
 
 def transcribe_session(

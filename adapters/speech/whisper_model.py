@@ -6,6 +6,7 @@ is the licence of the weights.
 """
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -65,6 +66,27 @@ def model_languages(folder: Path) -> tuple[str, ...]:
     if len(tokens) < _MULTILINGUAL_TOKENS:
         return ("en",)
     return tuple(found[1] for token in tokens if (found := _LANGUAGE_TOKEN.fullmatch(token)))
+
+
+def model_identity(folder: Path) -> str:
+    """Names the model in `folder` and the libraries that run it: with the same ones, the same sound has the same words.
+
+    It is of the files' sizes and times, which change when others take their place; their contents may be gigabytes.
+    Raises: EngineUnavailable.
+    """
+    try:
+        files = [(each.name, each.stat()) for each in sorted(folder.iterdir())]
+    except OSError as error:
+        raise EngineUnavailable(ENGINE, f"the model folder {folder} cannot be read: {error}") from error
+    facts = [[name, status.st_size, status.st_mtime_ns] for name, status in files]
+    libraries = [importlib.metadata.version(name) for name in _LIBRARIES]
+    return hashlib.sha256(json.dumps([facts, libraries, _HEARING]).encode()).hexdigest()[:16]
+
+
+_LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime", "numpy")
+
+_HEARING = 1
+"""To be raised when the same model is given other sound, or asked or judged in another way."""
 
 
 def _tokens(path: Path) -> list[str]:

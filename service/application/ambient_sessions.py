@@ -116,7 +116,7 @@ class SessionAnnouncements:
             details_key=None if details is None else _key_of(session_id, details),
         )
         try:
-            with self._quotas.taking(tenant_id, Quota.SESSIONS):
+            async with self._quotas.taking(tenant_id, Quota.SESSIONS):
                 return await self._announce(session_id, command, details)
         except QuotaReached:
             session = await self._sessions.find_any(session_id)

@@ -23,7 +23,7 @@ def made_prefix(recording_id: UUID, kind: str, edition: int) -> str:
     return blob_prefix(recording_id, f"{kind}-{edition}" if edition else kind)
 
 
-MADE = ("audio", "transcript", "note")
+MADE = ("audio", "part", "transcript", "note")
 """The kinds of blobs that stages make."""
 
 _MADE_KEY = re.compile(rf"recordings/[0-9a-f]{{32}}/(?:{'|'.join(MADE)})-(?:(?P<edition>[0-9]+)-)?[0-9a-f]{{64}}")

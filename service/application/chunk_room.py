@@ -1,7 +1,6 @@
 """How a chunk takes room in its project's quota of bytes: before it is read, or as it comes."""
 
 from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from adapters.blobs.port import StoredBlob
@@ -32,28 +31,42 @@ async def within_room(room: Room, content: Content, *, stored: Callable[[], Awai
 
     Raises: QuotaReached, also when the body is read, or checked.
     """
-    announced_bytes = content.announced_bytes
-    if not room.is_limited:
+    if await room.limit() is None:
         return content
-    if announced_bytes is not None:
-        with suppress(QuotaReached):
-            room.take(announced_bytes)
-            return content
+    if content.announced_bytes is not None:
+        return await _announced(room, content, content.announced_bytes, stored)
     known = await stored()
-    if known is None or announced_bytes not in (None, known.size_bytes):
-        room.take(announced_bytes or 0)
-        return replace(content, body=room.as_it_grows(content.body, beyond=announced_bytes or 0))
-    body = room.as_it_grows(content.body, beyond=known.size_bytes)
-    return replace(content, body=body, check=_same_or_room(known, room, content.check))
+    known_bytes = 0 if known is None else known.size_bytes
+    growing = replace(content, body=room.as_it_grows(content.body, beyond=known_bytes))
+    try:
+        await room.take(known_bytes)
+    except QuotaReached as refusal:
+        if known is None:
+            raise
+        return replace(growing, check=_same_or(refusal, known, content.check))
+    return growing
 
 
-def _same_or_room(known: ChunkStored, room: Room, check: Check | None) -> Check:
-    """Bytes that are not the known ones need room, too."""
+async def _announced(
+    room: Room, content: Content, size_bytes: int, stored: Callable[[], Awaitable[ChunkStored | None]]
+) -> Content:
+    try:
+        await room.take(size_bytes)
+    except QuotaReached as refusal:
+        known = await stored()
+        if known is None or known.size_bytes != size_bytes:
+            raise
+        return replace(content, check=_same_or(refusal, known, content.check))
+    return content
+
+
+def _same_or(refusal: QuotaReached, known: ChunkStored, check: Check | None) -> Check:
+    """Bytes that are not the known ones would have needed room, too."""
 
     def check_both(blob: StoredBlob) -> None:
         if check is not None:
             check(blob)
         if blob.sha256 != known.sha256:
-            room.take(blob.size_bytes)
+            raise refusal
 
     return check_both

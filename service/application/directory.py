@@ -150,7 +150,7 @@ class EndUsers:
 
     async def register(self, end_user_id: str, project_id: str, facts: Changes) -> EndUser:
         """The new end user; registered already under this id, as they are. Raises: ExternalIdTaken; QuotaReached."""
-        most = self._quotas.most(project_id, Quota.END_USERS)
+        most = await self._quotas.most(project_id, Quota.END_USERS)
         return await self._thread.run(self._register, end_user_id, project_id, facts, most)
 
     def _register(self, end_user_id: str, project_id: str, facts: Changes, most: int | None) -> EndUser:
@@ -232,7 +232,7 @@ class Devices:
 
     async def register(self, device_id: str, project_id: str, serial_number: str, facts: Changes) -> Device:
         """The new device; or the project's device with this serial number, as it is. Raises: QuotaReached."""
-        most = self._quotas.most(project_id, Quota.DEVICES)
+        most = await self._quotas.most(project_id, Quota.DEVICES)
         return await self._thread.run(self._register, device_id, project_id, serial_number, facts, most)
 
     def _register(
@@ -273,7 +273,7 @@ class Devices:
 
         Raises: DeviceNotFound; DeviceBoundToAnother; QuotaReached.
         """
-        most = self._quotas.most(project_id, Quota.END_USERS)
+        most = await self._quotas.most(project_id, Quota.END_USERS)
         return await self._thread.run(self._bind, project_id, device_id, end_user_id, most)
 
     def _bind(self, project_id: str, device_id: str, end_user_id: str, most: int | None) -> Bound:

@@ -156,7 +156,7 @@ class Notes:
         )
         with self._quotas.room(recording.opened.tenant_id) as room:
             if decide(recording, command):
-                room.take(len(body))
+                await room.take(len(body))
             edited = await self._store(recording_id, command, prefix, body)
         if edited.last_edit is None:
             raise AssertionError("an accepted edit is in its recording")

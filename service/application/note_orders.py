@@ -140,7 +140,7 @@ class NoteOrdering:
             )
 
         try:
-            with self._quotas.taking(tenant_id, Quota.WAITING_NOTES):
+            async with self._quotas.taking(tenant_id, Quota.WAITING_NOTES):
                 return await self._order(order_id, recording_id, prompt, command)
         except QuotaReached:
             if not await self._is_known(order_id):

@@ -24,6 +24,7 @@ class Urgency(Enum):
     LIVE = "live"
     SHORT = "short"
     LONG = "long"
+    AHEAD = "ahead"
 
 
 class Pausable(Protocol):
@@ -55,6 +56,10 @@ class Turn:
     @property
     def is_long(self) -> bool:
         return self.urgency is Urgency.LONG
+
+    @property
+    def is_ahead(self) -> bool:
+        return self.urgency is Urgency.AHEAD
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""

@@ -11,11 +11,12 @@ from adapters.blobs.port import BlobNotFound, BlobStore
 from adapters.database.looking_up import looked_up
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
+from adapters.speech.parts import HeardPart
 from adapters.speech.transcript import Transcript
 from adapters.summaries import SummaryStore
 from adapters.summary_pages import Page, PageQuery
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, Transcribed
+from domain.events import ChunkStored, PartHeard, Transcribed
 from domain.recording import Recording
 from domain.summary import RecordingSummary, Standing
 from service.application.recordings import Recordings
@@ -60,6 +61,10 @@ class Queries:
         """The recording itself, with all its chunks. Raises: RecordingNotFound."""
         return await self._recordings.find(recording_id)
 
+    async def newest(self, recording_id: UUID) -> Recording:
+        """The same, with all that any process has committed before this call. Raises: RecordingNotFound."""
+        return await self._recordings.newest(recording_id)
+
     async def summary(self, recording_id: UUID) -> RecordingSummary:
         """The recording's row in the view. Raises: RecordingNotFound; ViewBehind."""
         await self._catch_up()
@@ -100,6 +105,13 @@ class Queries:
         """Raises: RecordingNotFound if it was erased meanwhile."""
         try:
             return await transcript_of(self._blobs, transcribed.blob_key)
+        except BlobNotFound:
+            raise RecordingNotFound from None
+
+    async def heard_part(self, part: PartHeard) -> HeardPart:
+        """Raises: RecordingNotFound if it was erased meanwhile."""
+        try:
+            return HeardPart.from_json(await content_of(self._blobs, part.blob_key))
         except BlobNotFound:
             raise RecordingNotFound from None
 

@@ -1,19 +1,16 @@
 """What each project may have at most: bytes kept, recordings, notes waiting, sessions, webhooks, end users,
 devices.
 
-What a project has is known from the log (`adapters.usage`), a moment late. So a request takes what it will need when it
-is let in, and gives it back only once the view shows what came of it: many requests at once get no more than the same
-requests one after another.
+A request takes what it will need when it is let in, and gives it back only once the view of usage shows what came of it
+(`service.application.taking`): many requests at once get no more than the same requests one after another.
 """
 
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol, Self
 
 from adapters.quotas import Most, Quota
-from adapters.usage import Usage, UsageAt
-from service.application.this_turn import ThisTurn
+from service.application.taking import Ask, Refusal, Takes
 
 FINISHING_SHARE = 10
 """An open recording may go on beyond the quota of bytes by this part of it, a tenth: a visit that is being recorded is
@@ -70,23 +67,10 @@ _SENTENCES: Mapping[Quota, str] = {
 }
 
 
-class UsageView(Protocol):
-    """Follows the log."""
-
-    def of(self, project_id: str) -> UsageAt: ...
-
-
 class SetQuotas(Protocol):
     """Knows the quotas that are set for single projects."""
 
-    def of(self, project_id: str) -> Most: ...
-
-
-class Log(Protocol):
-    @property
-    def head(self) -> int:
-        """The position of the last event."""
-        ...
+    async def of(self, project_id: str) -> Most: ...
 
 
 class Quotas:
@@ -95,86 +79,82 @@ class Quotas:
     All methods may raise DatabaseFull, DatabaseUnavailable.
     """
 
-    def __init__(self, most: Most, own: SetQuotas, usage: UsageView, *, log: Log) -> None:
+    def __init__(self, most: Most, own: SetQuotas, takes: Takes) -> None:
         self._most = most
-        self._own = ThisTurn(own.of)
-        self._usage = usage
-        self._log = log
-        self._held: dict[tuple[str, Quota], _Held] = {}
+        self._own = own
+        self._takes = takes
 
-    def most(self, project_id: str, quota: Quota) -> int | None:
+    async def most(self, project_id: str, quota: Quota) -> int | None:
         """The most that the project may have; None: no limit."""
-        own = self._own.of(project_id)
+        return self.most_of(await self._own.of(project_id), quota)
+
+    def most_of(self, own: Most, quota: Quota) -> int | None:
+        """The same of a project with these quotas of its own."""
         return own[quota] if quota in own else self._most.get(quota)
 
-    def check_opening(self, project_id: str) -> None:
+    async def check_opening(self, project_id: str) -> None:
         """Raises: QuotaReached, if no recording could be opened now."""
-        for quota in (Quota.BYTES, Quota.RECORDINGS, Quota.OPEN_RECORDINGS):
-            self._check(project_id, quota)
+        await self._take(project_id, dict.fromkeys(_OF_OPENING, 0))
 
-    @contextmanager
-    def opening(self, project_id: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def opening(self, project_id: str) -> AsyncIterator[None]:
         """A block that opens a recording. Raises: QuotaReached."""
-        self._check(project_id, Quota.BYTES)
-        with self.taking(project_id, Quota.RECORDINGS), self.taking(project_id, Quota.OPEN_RECORDINGS):
+        async with self._taken(project_id, _OF_OPENING):
             yield
 
-    @contextmanager
-    def taking(self, project_id: str, quota: Quota) -> Iterator[None]:
+    @asynccontextmanager
+    async def taking(self, project_id: str, quota: Quota) -> AsyncIterator[None]:
         """A block that adds one to what the project has. Raises: QuotaReached."""
-        if not self._check(project_id, quota):
+        async with self._taken(project_id, {quota: 1}):
             yield
-            return
-        held = self._held.setdefault((project_id, quota), _Held())
-        held.taken += 1
+
+    @asynccontextmanager
+    async def _taken(self, project_id: str, amounts: Mapping[Quota, int]) -> AsyncIterator[None]:
+        taken = await self._take(project_id, amounts)
         try:
             yield
         finally:
-            held.give_back(1, known_at=self._log.head)
+            for ask in taken:
+                self._takes.give_back(project_id, ask.quota, ask.amount)
 
-    def _check(self, project_id: str, quota: Quota) -> bool:
-        """Whether there is a limit at all. Raises: QuotaReached."""
-        most = self.most(project_id, quota)
-        if most is not None and (used := self._used(project_id, quota)) >= most:
-            raise reached(quota, used=used, most=most)
-        return most is not None
+    async def _take(self, project_id: str, amounts: Mapping[Quota, int]) -> list[Ask]:
+        """What was taken: of those that have a limit. Raises: QuotaReached, if there is as much as there may be."""
+        own = await self._own.of(project_id)
+        limits = {quota: most for quota in amounts if (most := self.most_of(own, quota)) is not None}
+        asks = [Ask(quota, amounts[quota], full_at=most) for quota, most in limits.items()]
+        refusal = await self._takes.take(project_id, asks) if asks else None
+        if refusal is not None:
+            raise reached(refusal.quota, used=refusal.used, most=limits[refusal.quota])
+        return [ask for ask in asks if ask.amount]
 
     def room(self, project_id: str) -> "Room":
         """For a block that stores bytes of a recording that is open; it takes what it stores from the room."""
         return Room(self, project_id)
 
-    def check_room(self, project_id: str, size_bytes: int) -> bool:
-        """Whether there is a limit at all. Raises: QuotaReached, if so many bytes more could not be stored now."""
-        most = self.most(project_id, Quota.BYTES)
-        if most is None:
-            return False
-        used = self._used(project_id, Quota.BYTES) + size_bytes
-        if used > most + most // FINISHING_SHARE:
-            raise reached(Quota.BYTES, used=used, most=most)
-        return True
+    async def check_room(self, project_id: str, size_bytes: int) -> None:
+        """Raises: QuotaReached, if so many bytes more could not be stored now."""
+        most = await self.most(project_id, Quota.BYTES)
+        if most is not None:
+            await self._take_bytes(project_id, size_bytes, 0, most)
 
-    def take_room(self, room: "Room", size_bytes: int) -> None:
-        """Raises: QuotaReached; then nothing more is taken."""
-        if self.check_room(room.project_id, size_bytes):
-            room.held = self._held.setdefault((room.project_id, Quota.BYTES), _Held())
-            room.held.taken += size_bytes
-            room.taken_bytes += size_bytes
+    async def take_room(self, room: "Room", size_bytes: int, most: int) -> None:
+        """Raises: QuotaReached; then nothing is taken."""
+        await self._take_bytes(room.project_id, size_bytes, size_bytes, most)
+        room.taken_bytes += size_bytes
+
+    async def _take_bytes(self, project_id: str, size_bytes: int, amount: int, most: int) -> None:
+        full_at = most + most // FINISHING_SHARE - size_bytes + 1
+        refusal: Refusal | None = await self._takes.take(project_id, [Ask(Quota.BYTES, amount, full_at)])
+        if refusal is not None:
+            raise reached(Quota.BYTES, used=refusal.used + size_bytes, most=most)
 
     def give_back(self, room: "Room") -> None:
         """What became of it is in the log by now."""
-        if room.held is not None:
-            room.held.give_back(room.taken_bytes, known_at=self._log.head)
+        if room.taken_bytes:
+            self._takes.give_back(room.project_id, Quota.BYTES, room.taken_bytes)
 
-    def _used(self, project_id: str, quota: Quota) -> int:
-        """What the view knows, and what was taken by those whose events it does not know yet."""
-        known = self._usage.of(project_id)
-        held = self._held.get((project_id, quota))
-        if held is None:
-            return used_of(known.usage, quota)
-        held.forget_up_to(known.position)
-        if not held.taken:
-            del self._held[project_id, quota]
-        return used_of(known.usage, quota) + held.taken
+
+_OF_OPENING = {Quota.BYTES: 0, Quota.RECORDINGS: 1, Quota.OPEN_RECORDINGS: 1}
 
 
 class Room:
@@ -183,8 +163,9 @@ class Room:
     def __init__(self, quotas: Quotas, project_id: str) -> None:
         self._quotas = quotas
         self.project_id = project_id
-        self.held: _Held | None = None
         self.taken_bytes = 0
+        self._most: int | None = None
+        self._is_asked = False
 
     def __enter__(self) -> Self:
         return self
@@ -192,13 +173,18 @@ class Room:
     def __exit__(self, *_: object) -> None:
         self._quotas.give_back(self)
 
-    @property
-    def is_limited(self) -> bool:
-        return self._quotas.most(self.project_id, Quota.BYTES) is not None
+    async def limit(self) -> int | None:
+        """The project's quota, as it was when this request first asked."""
+        if not self._is_asked:
+            self._most = await self._quotas.most(self.project_id, Quota.BYTES)
+            self._is_asked = True
+        return self._most
 
-    def take(self, size_bytes: int) -> None:
-        """Take room for so many bytes more. Raises: QuotaReached."""
-        self._quotas.take_room(self, size_bytes)
+    async def take(self, size_bytes: int) -> None:
+        """Take room for so many bytes more. Raises: QuotaReached; then nothing more is taken."""
+        most = await self.limit()
+        if most is not None:
+            await self._quotas.take_room(self, size_bytes, most)
 
     async def as_it_grows(self, body: AsyncIterable[bytes], *, beyond: int = 0) -> AsyncIterator[bytes]:
         """The same bytes; room is taken for those after the first `beyond`. Raises: QuotaReached; what `body` does."""
@@ -206,43 +192,6 @@ class Room:
         async for piece in body:
             passed += len(piece)
             if passed > beyond:
-                self.take(passed - beyond)
+                await self.take(passed - beyond)
                 beyond = passed
             yield piece
-
-
-class _Held:
-    """What is taken and not in the view. `leaving`: what is given back once the view has come to a log position."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.leaving: deque[tuple[int, int]] = deque()
-
-    def give_back(self, amount: int, *, known_at: int) -> None:
-        """What came of it is in the log up to `known_at`, if anything did."""
-        if self.leaving and (self.leaving[-1][0] == known_at or len(self.leaving) >= _MOST_LEAVING):
-            amount += self.leaving.pop()[1]
-        self.leaving.append((known_at, amount))
-
-    def forget_up_to(self, position: int) -> None:
-        while self.leaving and self.leaving[0][0] <= position:
-            self.taken -= self.leaving.popleft()[1]
-
-
-_MOST_LEAVING = 1_000
-"""Further ones are given back together, so that a view that stands still costs no memory."""
-
-
-COUNTED = _KEPT | _PASSING | {Quota.SESSIONS}
-"""The quotas of what is counted from the log."""
-
-
-def used_of(usage: Usage, quota: Quota) -> int:
-    """What of a quota is used, of those that are `COUNTED`."""
-    return {
-        Quota.BYTES: usage.kept_bytes,
-        Quota.OPEN_RECORDINGS: usage.open_recordings,
-        Quota.RECORDINGS: usage.recordings,
-        Quota.WAITING_NOTES: usage.waiting_notes,
-        Quota.SESSIONS: usage.sessions,
-    }[quota]

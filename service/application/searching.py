@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.blobs.port import BlobNotFound, BlobStore
+from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
 from adapters.search.digests import Owner
 from adapters.search.index import Match, SearchIndex
@@ -56,11 +57,11 @@ class TranscriptSearch:
     async def search(self, query: SearchQuery) -> list[Found]:
         """What was transcribed before this call is found, what was deleted before it is not.
 
-        Raises: ViewBehind; LogUnavailable; StorageUnavailable.
+        Raises: ViewBehind; LogUnavailable; StorageUnavailable; DatabaseUnavailable.
         """
         await self._catch_up()
         owner = Owner(query.project_id, query.end_user_id)
-        matches = await asyncio.to_thread(self._index.search, owner, query.text, recording_ids=query.recording_ids)
+        matches = await in_database_thread(self._index.search, owner, query.text, recording_ids=query.recording_ids)
         found: list[Found] = []
         while matches and len(found) < query.limit:  # a second time only if some are gone
             found += await self._read(matches[: query.limit], owner)

@@ -17,6 +17,7 @@ from domain.events import RecordingKind
 from domain.recording import Recording
 from service.application.clock import Clock
 from service.application.project_turns import Turn, Urgency
+from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.turns import Turns
 
@@ -86,6 +87,7 @@ class StageParts:
     work on one recording.
     """
 
+    recordings: Recordings
     blobs: BlobStore
     blob_store_url: str
     scratch_dir: Path

@@ -3,11 +3,7 @@
 An order and its result cross a process boundary, so they are plain values.
 """
 
-import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -24,6 +20,7 @@ from domain.events import MOST_DAMAGE, Damage, RecordingKind
 from domain.recording import Recording
 from domain.sample_scales import chunks_of_float_units
 from service.application.blob_names import made_prefix
+from service.application.scratch import own_scratch
 from service.application.stage_parts import Effort, Permit, StageParts
 from service.application.worker_store import store_at
 
@@ -79,7 +76,7 @@ class Stitching:
     async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
         float_units = chunks_of_float_units(chunks)
-        async with _scratch(parts.scratch_dir) as scratch:
+        async with own_scratch(parts.scratch_dir) as scratch:
             order = StitchOrder(
                 blob_store_url=parts.blob_store_url,
                 scratch_dir=scratch,
@@ -105,18 +102,6 @@ class Stitching:
             chunks_md5=stitched.chunks_md5,
             damage=tuple(map(_recorded, stitched.damage[:MOST_DAMAGE])),
         )
-
-
-@asynccontextmanager
-async def _scratch(folder: Path) -> AsyncIterator[Path]:
-    """A directory for one worker. It is removed from outside: a worker that is killed, which deletions and limits do,
-    removes nothing, and what it copied of a recording must not stay."""
-    with storage_errors():
-        scratch = Path(tempfile.mkdtemp(dir=folder))
-    try:
-        yield scratch
-    finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
 def _recorded(found: audio.Damage) -> Damage:

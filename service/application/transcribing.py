@@ -15,12 +15,17 @@ from domain.events import ChunkTranscribed, RecordingKind
 from domain.languages import primary_language
 from domain.recording import Recording
 from service.application.blob_names import made_prefix
+from service.application.hearing_parts import PartsOfRecording, Wanted
+from service.application.scratch import own_scratch
 from service.application.session_speech import SessionOrder, StoredWords, transcribe_stitched_session
 from service.application.stage_parts import Effort, Permit, StageParts
 from service.application.worker_store import store_at
 
 LONG = timedelta(minutes=10)
 """The embedded engine needs a tenth of the audio's duration on a free core, so longer audio takes long."""
+
+WORTH_PARTS = timedelta(minutes=2)
+"""A recording as long as this is recognized part by part, on all workers."""
 
 LEAST_LIMIT = timedelta(minutes=10)
 """Three times the audio's duration is added to this, up to the limit that the settings say."""
@@ -81,8 +86,7 @@ class Transcribing:
             session = SessionOrder(chunks=_words_stored(recording, language), **common)
             blob, transcript = await in_worker(transcribe_stitched_session, session, permit)
         else:
-            function = transcribe_blob if recording.chunks_to_stitch() else transcribe_nothing
-            blob, transcript = await in_worker(function, TranscribeOrder(**common), permit)
+            blob, transcript = await self._of_audio(recording_id, recording, permit, TranscribeOrder(**common))
         return RecordTranscribed(
             at=parts.clock(),
             blob_key=blob.key,
@@ -96,6 +100,25 @@ class Transcribing:
             confidence=transcript.confidence,
             duration_ms=transcript.duration_ms,
         )
+
+    async def _of_audio(
+        self, recording_id: UUID, recording: Recording, permit: Permit, order: TranscribeOrder
+    ) -> tuple[StoredBlob, Transcript]:
+        parts = self._parts
+        function = transcribe_blob if recording.chunks_to_stitch() else transcribe_nothing
+        if self._is_heard_by_parts(recording):
+            wanted = Wanted(recording_id, recording, order.audio_key, order.language)
+            async with own_scratch(parts.scratch_dir) as scratch:
+                heard = await PartsOfRecording(parts, wanted, permit, scratch).transcript()
+            if heard is not None:
+                return heard
+        return await parts.in_worker(function, order, permit, can_be_paused=not parts.engine.works_elsewhere)
+
+    def _is_heard_by_parts(self, recording: Recording) -> bool:
+        """Not a short one of which nothing is known: finding its parts first would only delay its words."""
+        duration_ms = recording.stitched.duration_ms if recording.stitched is not None else 0
+        is_worth_it = bool(recording.heard) or timedelta(milliseconds=duration_ms) >= WORTH_PARTS
+        return self._parts.engine.hears_parts and is_worth_it and bool(recording.chunks_to_stitch())
 
 
 def _words_stored(recording: Recording, language: str) -> list[StoredWords]:

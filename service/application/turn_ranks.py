@@ -26,12 +26,14 @@ class Rank:
         self._is_later = turn.is_long and now - turn.since < PATIENCE.total_seconds()
 
     @property
-    def key(self) -> tuple[bool, bool, float, float]:
+    def key(self) -> tuple[bool, bool, bool, float, float]:
         """Of those that wait, the least is next. Who waits anew must have used clearly less than who has begun."""
         favours = self.turn.has_begun + self.turn.is_live
-        return not self.is_starved, self._is_later, self.used / HEAVIER**favours, self.turn.since
+        return not self.is_starved, self.turn.is_ahead, self._is_later, self.used / HEAVIER**favours, self.turn.since
 
     def may_pause(self, active: "Rank") -> bool:
+        if self.turn.is_ahead or active.turn.is_ahead:
+            return active.turn.is_ahead and not self.turn.is_ahead
         if self.is_starved or active.is_starved:
             return self.is_starved and not active.is_starved
         if self.turn.is_live and not active.turn.is_live:
@@ -46,11 +48,12 @@ def _was_starved(turn: Turn, now: float) -> bool:
 
 
 class UnderWay:
-    """What is active, and how many are paused, now."""
+    """What is active, and how many are paused, now; work ahead is counted by itself, whether it is active or paused."""
 
     def __init__(self, projects: Iterable[ProjectTurns], now: float) -> None:
         begun = [(its, turn) for its in projects for turn in its.begun]
         active = (Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
         self.now = now
-        self.heaviest_first = sorted(active, key=lambda rank: rank.used, reverse=True)
-        self.paused = len(begun) - len(self.heaviest_first)
+        self.heaviest_first = sorted(active, key=lambda rank: (rank.turn.is_ahead, rank.used), reverse=True)
+        self.ahead = sum(turn.is_ahead for _, turn in begun)
+        self.paused = sum(turn.active_since is None and not turn.is_ahead for _, turn in begun)

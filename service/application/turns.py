@@ -10,6 +10,7 @@
 - Short work never waits for long work that waits. Long work never takes the last place: of several places one is for
   short work only; where there is one place, long work has a second one to itself. Long work that has waited for
   `PATIENCE` counts as short, so that it gets its turn however much short work comes.
+- Work ahead, which nobody waits for yet, is done only while no other work waits, and stands still for any other.
 - Within a project, the first to come is the first to be served.
 """
 
@@ -42,15 +43,21 @@ class Turns:
         self._most_short = count
         self._most_long = max(1, count - 1)
         self._most_paused = count
+        self._most_ahead = count
         self._places = max(2, count)
         self._clock = clock
         self._projects: defaultdict[str, ProjectTurns] = defaultdict(ProjectTurns)
         self._next_look: asyncio.TimerHandle | None = None
 
     @property
+    def count(self) -> int:
+        """How many places there are for short work."""
+        return self._most_short
+
+    @property
     def most_begun(self) -> int:
         """How much work is under way at once at most, with what is paused."""
-        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE
+        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE + self._most_ahead
 
     @asynccontextmanager
     async def turn(self, project: str, urgency: Urgency = Urgency.SHORT) -> AsyncIterator[Turn]:
@@ -101,6 +108,8 @@ class Turns:
 
     def _may_take_a_place(self, turn: Turn, under_way: UnderWay) -> bool:
         """Who was paused for live work goes on before others begin, so that the next live work can pause somebody."""
+        if turn.is_ahead and not turn.has_begun and under_way.ahead >= self._most_ahead:
+            return False
         goes_first = turn.has_begun or turn.is_live
         return (goes_first or under_way.paused <= self._most_paused) and self._has_place(turn, under_way)
 
@@ -114,11 +123,13 @@ class Turns:
 
         What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
         """
-        most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
-        if under_way.paused + (not rank.turn.has_begun) > most:
+        if rank.turn.is_ahead:
             return False
+        most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
+        is_room = under_way.paused + (not rank.turn.has_begun) <= most
         return any(
-            rank.may_pause(other)
+            (is_room or other.turn.is_ahead)
+            and rank.may_pause(other)
             and self._has_place(rank.turn, under_way, without=other.turn)
             and other.turn.has_run_enough(under_way.now)
             and other.its.pause(other.turn, under_way.now)

@@ -123,7 +123,7 @@ class Uploads:
         storing raises.
         """
         try:
-            with self._quotas.opening(announced.tenant_id):
+            async with self._quotas.opening(announced.tenant_id):
                 return await self._open(announced)
         except QuotaReached:
             if await self.find(announced.recording_id) is None:
@@ -254,7 +254,7 @@ class Uploads:
     async def _check_may_begin(self, opening: Announcement) -> None:
         """Raises: QuotaReached for a recording that is not open and could not be opened."""
         try:
-            self._quotas.check_opening(opening.tenant_id)
+            await self._quotas.check_opening(opening.tenant_id)
         except QuotaReached:
             if await self.find(opening.recording_id) is None:
                 raise
@@ -328,9 +328,9 @@ class Uploads:
         if not await self._holds(recording_id, has_it):
             await discard(self._blobs, staged)
 
-    def check_room(self, tenant_id: str, size_bytes: int) -> None:
+    async def check_room(self, tenant_id: str, size_bytes: int) -> None:
         """Raises: QuotaReached, if so many bytes of an open recording could not be stored now."""
-        self._quotas.check_room(tenant_id, size_bytes)
+        await self._quotas.check_room(tenant_id, size_bytes)
 
     async def store_metadata(self, recording_id: UUID, number: int) -> Recording:
         """Record a chunk that has no bytes, or none yet. Raises: a RecordingError; what storing raises."""
@@ -367,7 +367,7 @@ class Uploads:
         try:
             if any(type(event) is ChunkStored for event in decide(recording, command)):
                 if blob is None:
-                    room.take(len(arrived.content))
+                    await room.take(len(arrived.content))
                     blob = await self._put(recording_id, arrived)
                 md5 = blob.md5
             else:  # what another process has appended since makes this a further chunk, of the same bytes
@@ -391,7 +391,7 @@ class Uploads:
         recording_id = announced.recording_id
         if (recording := await self.find(recording_id)) is not None:
             return recording, None
-        room.take(len(arrived.content))
+        await room.take(len(arrived.content))
         opening = asyncio.create_task(self._open_first(announced))
         blob = await self._put(recording_id, arrived)
         try:

@@ -81,7 +81,8 @@ class Webhooks:
             after_position=await self._log.newest_head(),
         )
         secret = new_secret()
-        await self._thread.run(self._add, endpoint, secret, self._quotas.most(project_id, Quota.WEBHOOKS))
+        most = await self._quotas.most(project_id, Quota.WEBHOOKS)
+        await self._thread.run(self._add, endpoint, secret, most)
         self._delivering.endpoints_changed()
         return endpoint, secret
 

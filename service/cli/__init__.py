@@ -10,6 +10,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "upload": ("service.cli.upload", "upload", "Upload a recording in chunks and print its transcript."),
     "show": ("service.cli.show", "show", "Show a recording's state."),
     "transcript": ("service.cli.show", "transcript", "Print a recording's transcript, or write it as subtitles."),
+    "live": ("service.cli.live", "live", "Print what is said in a recording while it is recognized."),
     "events": ("service.cli.events", "events", "Print a recording's history, one line per event."),
     "retry": ("service.cli.retry", "retry", "Let a failed recording continue from where it failed."),
     "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),

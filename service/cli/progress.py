@@ -12,8 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from domain.events import Stage
 from service.application.retry import RetryPolicy
 from service.cli import wording
-from service.cli.show import print_transcript
-from service.client import Recording, RecordingsClient
+from service.cli.show import print_transcript, progress_words
+from service.client import RecognitionProgress, Recording, RecordingsClient
 from service.client.slices import CutFile, Slice
 from service.client.upload import settled
 
@@ -75,7 +75,7 @@ def _stages(*, quiet: bool) -> Iterator[Callable[[Recording], None]]:
     else:
         with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_stderr(), transient=True) as spinner:
             task = spinner.add_task("finalized", total=None)
-            yield lambda recording: spinner.update(task, description=_stage(recording))
+            yield lambda recording: spinner.update(task, description=_stage_and_progress(recording))
 
 
 def _stage(recording: Recording) -> str:
@@ -86,16 +86,28 @@ def _stage(recording: Recording) -> str:
     return (Stage.STITCH if recording.content_sha256 is None else Stage.TRANSCRIBE).doing
 
 
+def _stage_and_progress(recording: Recording) -> str:
+    how_far = progress_words(recording.progress) if recording.progress is not None else ""
+    return f"{_stage(recording)}: {how_far}" if how_far else _stage(recording)
+
+
 class _Stages:
-    """Prints each stage once."""
+    """Prints each stage once, and again for each quarter of it that is done."""
 
     def __init__(self) -> None:
-        self._said = ""
+        self._said: tuple[str, float] = ("", 0.0)
 
     def tell(self, recording: Recording) -> None:
-        if (stage := _stage(recording)) != self._said:
-            self._said = stage
-            say(stage)
+        reached = _stage(recording), _quarter(recording.progress)
+        if reached != self._said:
+            self._said = reached
+            say(_stage_and_progress(recording))
+
+
+def _quarter(progress: RecognitionProgress | None) -> float:
+    if progress is None or not progress.audio_ms or progress.recognized_ms is None:
+        return 0.0
+    return progress.recognized_ms / progress.audio_ms // _PLAIN_STEP
 
 
 class _Quarters:

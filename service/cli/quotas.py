@@ -1,4 +1,4 @@
-"""`tapedeck quotas`: what projects use and may have, in the data directory named in the settings.
+"""`tapedeck quotas`: what projects use and may have, in the data directory or the database named in the settings.
 
 It works while the service runs: what is set here is in force from the next request on.
 """
@@ -15,10 +15,10 @@ from adapters.quotas import Quota, QuotaStore
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.usage import UsageStore
 from adapters.webhooks.store import endpoint_count
-from service.application.quotas import COUNTED, used_of
+from service.application.taking import COUNTED, used_of
 from service.cli.ids import ProjectName, project_named
 from service.cli.own_log import needing_a_log
-from service.runtime.places import directory_place, webhooks_place
+from service.runtime.places import directory_place, quotas_place, usage_place, webhooks_place
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 PROJECTS_SHOWN = 100
@@ -133,9 +133,9 @@ def _opened() -> Iterator[_Opened]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as opened:
         try:
-            usage = UsageStore(settings.usage_path)
+            usage = UsageStore(usage_place(settings))
             opened.callback(usage.close)
-            own = QuotaStore(settings.quotas_path)
+            own = QuotaStore(quotas_place(settings))
             opened.callback(own.close)
             yield _Opened(settings, usage, own)
         except (OSError, sqlite3.Error, DatabaseUnavailable, DatabaseTooNew) as error:

@@ -44,8 +44,9 @@ def _search(settings: Settings, events: "EventReader") -> int:
 
 def _usage(settings: Settings, events: "EventReader") -> int:
     from adapters.usage import UsageStore  # noqa: PLC0415
+    from service.runtime.places import usage_place  # noqa: PLC0415
 
-    usage = UsageStore(settings.usage_path)
+    usage = UsageStore(usage_place(settings))
     try:
         return usage.rebuild(events.after)
     finally:

@@ -13,7 +13,7 @@ from domain.events import Stage
 from service.cli import wording
 from service.cli.connection import Connection, connected, run
 from service.cli.naming import service_id
-from service.client import ClientFailure, Recording, RecordingsClient
+from service.client import ClientFailure, RecognitionProgress, Recording, RecordingsClient
 
 READ_PATIENCE_SECONDS = 10
 FORMATS = ("txt", "srt", "vtt", "json")
@@ -81,6 +81,18 @@ def failure_sentence(recording: Recording) -> str:
     doing = _doing(failure.stage) if failure.stage else None
     why = failure.message or failure.reason or recording.status
     return f"{recording.id} failed{f' while {doing}' if doing else ''}: {why.rstrip('.')}."
+
+
+def progress_words(progress: RecognitionProgress) -> str:
+    """Say how much of the audio is recognized, and when the transcript will be ready, as far as the service knows."""
+    words = []
+    if progress.recognized_ms is not None:
+        heard = wording.duration(progress.recognized_ms) if progress.recognized_ms else "nothing"
+        of = "" if progress.audio_ms is None else f" of {wording.duration(progress.audio_ms)}"
+        words.append(f"{heard}{of} recognized")
+    if progress.ready_at is not None:
+        words.append(f"ready about {wording.local_time(progress.ready_at)[11:19]}")
+    return ", ".join(words)
 
 
 def _doing(stage: str) -> str:
@@ -156,6 +168,7 @@ def _table(recording: Recording) -> Table:
         "audio": _audio(recording),
         "sha256": recording.content_sha256,
         "transcription": recording.transcription_status,
+        "progress": recording.progress and progress_words(recording.progress),
         "transcript": recording.transcription_id,
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -163,7 +176,7 @@ def _table(recording: Recording) -> Table:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text(_printable(str(value))))
+            table.add_row(name, Text(printable(str(value))))
     return table
 
 
@@ -171,8 +184,8 @@ def _suspects(recording: Recording) -> str:
     return ", ".join(f"chunk {suspect.number} looks like {suspect.looks_like}" for suspect in recording.suspect_chunks)
 
 
-def _printable(text: str) -> str:
-    """Without what would control the terminal: a recording's name is whatever its client sent."""
+def printable(text: str) -> str:
+    """The text without what would control the terminal: a recording's name is whatever its client sent."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

@@ -9,6 +9,7 @@ import click
 
 from service.cli import audio_file
 from service.cli.connection import Connection, connected, run
+from service.cli.live import follow
 from service.cli.progress import say, upload_progress, wait_and_print
 from service.client import CannotResume, RecordingsClient
 from service.client.slices import DEFAULT_CHUNK_BYTES, CutFile, cut, cut_like, missing_from
@@ -40,6 +41,7 @@ class Order:
     name: str | None = None
     seconds: float | None = None
     wait: bool = True
+    follow: bool = False
     quiet: bool = False
 
 
@@ -72,6 +74,7 @@ class Order:
 )
 @click.option("--resume", "recording_id", metavar="rec_ID", help="Continue an interrupted upload.")
 @click.option("--no-wait", is_flag=True, help="Print the recording's id and do not wait for the transcript.")
+@click.option("--follow", is_flag=True, help="Print what is said as soon as it is recognized, also while uploading.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @connected(patience_seconds=120)
 def upload(
@@ -86,12 +89,15 @@ def upload(
     seconds: float | None,
     recording_id: str | None,
     no_wait: bool,
+    follow: bool,
     quiet: bool,
 ) -> None:
     """Upload FILE in chunks and print its transcript.
 
     Progress goes to stderr, the transcript to stdout. The service may be restarted meanwhile.
     """
+    if no_wait and follow:
+        raise click.UsageError("--no-wait and --follow exclude each other.")
     order = Order(
         path=file,
         end_user_id=end_user_id or connection.end_user_id,
@@ -101,6 +107,7 @@ def upload(
         name=name,
         seconds=seconds,
         wait=not no_wait,
+        follow=follow,
         quiet=quiet,
     )
     job = UploadJob(connection, order, recording_id)
@@ -115,6 +122,7 @@ class UploadJob:
         self._order = order
         self.recording_id = recording_id
         self._is_finalized = False
+        self._following: asyncio.Task[None] | None = None
 
     def advice(self) -> str | None:
         """Say how to continue after it was stopped, or failed, in the middle."""
@@ -126,11 +134,18 @@ class UploadJob:
 
     async def work(self) -> None:
         """Upload, and wait if asked to. Raises: ClientFailure, OSError."""
-        recording_id = await self.upload()
-        if self._order.wait:
-            await self.wait(recording_id)
-        else:
-            click.echo(recording_id)
+        try:
+            recording_id = await self.upload()
+            if self._following is not None:
+                await self._following
+            elif self._order.wait:
+                await self.wait(recording_id)
+            else:
+                click.echo(recording_id)
+        finally:
+            if self._following is not None:
+                self._following.cancel()
+                await asyncio.gather(self._following, return_exceptions=True)
 
     async def upload(self) -> str:
         """Upload everything that the service does not have yet, finalize, and return the recording's id.
@@ -144,6 +159,15 @@ class UploadJob:
                 recording_id = await self._upload_rest(client, self.recording_id)
         self._is_finalized = True
         return recording_id
+
+    def _begin_to_follow(self, recording_id: str) -> None:
+        if self._order.follow:
+            self._following = asyncio.create_task(self._follow(recording_id))
+
+    async def _follow(self, recording_id: str) -> None:
+        """Over a connection of its own: uploads must not wait for it."""
+        async with self._connection.client() as client:
+            await follow(client, recording_id, quiet=self._order.quiet)
 
     async def wait(self, recording_id: str) -> str:
         """Wait for the transcript, print it and return it. Raises: ClientFailure."""
@@ -164,6 +188,7 @@ class UploadJob:
         )
         self.recording_id = created.id
         say(f"recording {created.id}", quiet=order.quiet)
+        self._begin_to_follow(created.id)
         if len(file.slices) > created.max_chunks:
             file = await asyncio.to_thread(cut, order.path, order.chunk_bytes, created.max_chunks)
         await self._send(client, created.id, created.chunk_upload_url_template, file, held=[], length_ms=length_ms)
@@ -176,6 +201,7 @@ class UploadJob:
         missing = missing_from(file, listing.data)
         if missing is None:
             raise CannotResume(f"{recording_id} has chunks from another file, not {order.path}.")
+        self._begin_to_follow(recording_id)
         if listing.status == "streaming":
             held = [piece.number for piece in file.slices if piece not in missing]
             say(f"recording {recording_id}: {len(held)} of {len(file.slices)} chunks are stored", quiet=order.quiet)

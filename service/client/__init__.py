@@ -1,6 +1,15 @@
 """A patient client of tapedeck's recordings API, as the command line uses it."""
 
-from service.client.answers import Chunk, ChunkListing, DownloadLink, Failure, HistoryEntry, Recording, Transcription
+from service.client.answers import (
+    Chunk,
+    ChunkListing,
+    DownloadLink,
+    Failure,
+    HistoryEntry,
+    RecognitionProgress,
+    Recording,
+    Transcription,
+)
 from service.client.api import RecordingsClient
 from service.client.errors import (
     ApiError,
@@ -23,6 +32,7 @@ __all__ = [
     "Failure",
     "FileChanged",
     "HistoryEntry",
+    "RecognitionProgress",
     "Recording",
     "RecordingsClient",
     "Transcription",

@@ -42,6 +42,14 @@ class SuspectChunk(Answer):
     looks_like: str
 
 
+class RecognitionProgress(Answer):
+    """How far recognition has come; what the service does not know is None."""
+
+    audio_ms: int | None = None
+    recognized_ms: int | None = None
+    ready_at: datetime | None = None
+
+
 class Recording(Answer):
     """A recording's state."""
 
@@ -57,6 +65,7 @@ class Recording(Answer):
     content_sha256: str | None = None
     started_at: datetime | None = None
     failure: Failure | None = None
+    progress: RecognitionProgress | None = None
     damage: list[Damage] = Field(default_factory=list)
     suspect_chunks: list[SuspectChunk] = Field(default_factory=list)
 

@@ -202,6 +202,13 @@ class RecordingsClient:
             yield response
 
     @asynccontextmanager
+    async def live(self, recording_id: str, last_event_id: str | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Listen to a recording, once; the caller reads the events. Raises: as `stream`."""
+        headers = self._authorization | ({"Last-Event-ID": last_event_id} if last_event_id is not None else {})
+        async with self.stream(f"{self._base}/v1/recordings/{recording_id}/live", headers) as response:
+            yield response
+
+    @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """GET an address, signed unless `headers` say who asks, once; the caller reads the body.
 

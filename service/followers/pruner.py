@@ -19,7 +19,7 @@ class GivesBack(Protocol):
     """A file out of which things are removed."""
 
     def give_back(self) -> None:
-        """Let the file shrink. Blocking: for threads. Raises: sqlite3.Error."""
+        """Let the file shrink. Blocking: for threads. Raises: DatabaseUnavailable; sqlite3.Error."""
         ...
 
 

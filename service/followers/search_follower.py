@@ -1,7 +1,6 @@
 """Keeps the search index in step with the log, and lets a search wait until the index includes a write."""
 
-import asyncio
-
+from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
 from adapters.rebuilding import PositionMoved
 from adapters.search.index import Changes, SearchIndex
@@ -30,7 +29,7 @@ class SearchFollower:
         return self._progress.position
 
     async def run(self) -> None:
-        """Follow the log until cancelled. Raises: StorageUnavailable; if run again, it goes on."""
+        """Follow the log until cancelled. Raises: StorageUnavailable, DatabaseUnavailable; if run again, it goes on."""
         while True:
             try:
                 await self._follow()
@@ -39,7 +38,7 @@ class SearchFollower:
 
     async def _follow(self) -> None:
         """Raises: PositionMoved."""
-        written = await asyncio.to_thread(self._index.position)
+        written = await in_database_thread(self._index.position)
         self._progress.move_to(written)
         await self._erase_while_idle()
         async for events in self._log.follow(after=self.position, limit=EVENTS_AT_ONCE):
@@ -51,14 +50,14 @@ class SearchFollower:
                 await self._erase_while_idle()
 
     async def _write(self, found: Changes, *, after: int) -> int:
-        await asyncio.to_thread(self._index.apply, found, after=after)
+        await in_database_thread(self._index.apply, found, after=after)
         return found.position
 
     async def _erase_while_idle(self) -> None:
         """A step at least, so that it comes to an end also when the log never stops growing."""
         self._has_to_erase = True
         while self._has_to_erase:
-            self._has_to_erase = await asyncio.to_thread(self._index.erase_some)
+            self._has_to_erase = await in_database_thread(self._index.erase_some)
             if self._log.head > self.position:
                 return
 

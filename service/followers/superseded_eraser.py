@@ -1,4 +1,5 @@
-"""Erases superseded bytes: replaced chunks, and what was made of them or in another language than the one now wanted.
+"""Erases superseded bytes: replaced chunks, what was made of them or in another language than the one now wanted, and
+what was heard part by part once all of it is in the transcript.
 
 They are kept for the retention, since work that began before may still read them: a note that was ordered of the
 transcript, a download under way.
@@ -13,7 +14,15 @@ from uuid import UUID
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
-from domain.events import ChunkStored, LoggedEvent, RetryRequested, Stage, TranscriptionRequested
+from domain.events import (
+    ChunkStored,
+    LoggedEvent,
+    PartHeard,
+    RetryRequested,
+    Stage,
+    Transcribed,
+    TranscriptionRequested,
+)
 from service.application.clock import Clock, kept_for
 from service.application.erasing import Erasing
 from service.application.trace import trace_id
@@ -83,7 +92,7 @@ class SupersededEraser:
 
 def _may_supersede(event: LoggedEvent) -> bool:
     match event:
-        case ChunkStored():
+        case ChunkStored() | PartHeard() | Transcribed():
             return True
         case RetryRequested(stage=stage):
             return stage is Stage.STITCH

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
@@ -37,9 +38,7 @@ class Waker:
 
         Raises: RecordingNotFound; LogUnavailable.
         """
-        woken = asyncio.Event()
-        self._waiting[recording_id].add(woken)
-        try:
+        with self._woken_by(recording_id) as woken:
             while True:
                 version = self._versions.get(recording_id, 0)
                 recording = await self._recordings.find(recording_id, at_least=version)
@@ -47,6 +46,22 @@ class Waker:
                     return recording
                 await woken.wait()
                 woken.clear()
+
+    async def changes(self, recording_id: UUID) -> AsyncGenerator[None]:
+        """Yields at once, and again each time after something happened to the recording."""
+        with self._woken_by(recording_id) as woken:
+            while True:
+                yield
+                await woken.wait()
+                woken.clear()
+
+    @contextmanager
+    def _woken_by(self, recording_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something happens to the recording."""
+        woken = asyncio.Event()
+        self._waiting[recording_id].add(woken)
+        try:
+            yield woken
         finally:
             self._waiting[recording_id].discard(woken)
             if not self._waiting[recording_id]:

@@ -227,6 +227,16 @@ _ALL = (
         chunk_sha256=_Told("of the bytes that were heard"),
     ),
     public_form(
+        events.PartHeard,
+        "tapedeck.recording.part_heard.v1",
+        "What is said in part `number` of the recording is known, perhaps before the recording is whole. A later "
+        "message for the same number replaces this one, and other bytes for one of the chunks up to `last_chunk` make "
+        "it void.",
+        last_chunk=_Told("it rests on the chunks up to this one"),
+        start_ms=_Told("when the part begins, from the recording's start"),
+        sound_sha256=_Told("of the samples that were heard"),
+    ),
+    public_form(
         events.FinalizeRequested,
         "tapedeck.recording.finalize_requested.v1",
         "How many chunks there are was declared; with the policy `reconcile`, some may come later.",

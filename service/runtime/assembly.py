@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
+from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
@@ -55,14 +57,17 @@ from service.dialects.bota.rendering import recording_status
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.webhook_messages import messages_of, messages_of_order
 from service.dialects.dorsum.settings import DorsumSettings
+from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
 from service.dialects.registry import DIALECTS
 from service.followers.deletion import Deletion
 from service.followers.expirer import Expirer
+from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
 from service.followers.note_order_view import NoteOrderView
+from service.followers.pace import PaceFollower
 from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
@@ -85,12 +90,13 @@ from service.runtime.places import (
     keys_place,
     note_orders_place,
     positions_place,
+    search_place,
     views_place,
     webhooks_place,
 )
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
-from service.runtime.stage_work import live_recognition, open_workers, stage_parts_of
+from service.runtime.stage_work import listening_process, live_recognition, open_workers, stage_parts_of
 
 if TYPE_CHECKING:
     from service.followers.publisher import Publisher
@@ -128,11 +134,12 @@ class RunningService:
     note_order_view: NoteOrderView
     search_follower: SearchFollower
     usage_view: Projector
+    project_metrics: ProjectMetrics
     delivery: WebhookDelivery
     publisher: "Publisher | None"
     metrics: Metrics
+    drain: Drain
     other_processes: OtherProcesses = field(default_factory=OtherProcesses)
-    drain: Drain = field(default_factory=Drain)
 
 
 @asynccontextmanager
@@ -157,6 +164,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
         )
         waker = Waker(stores.log, stores.recordings)
+        pace = PaceFollower(stores.log, clock=clock)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
@@ -192,6 +200,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         parts = Parts(
             uploads=uploads,
             queries=queries,
+            changes=waker,
+            pace=pace,
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
@@ -211,6 +221,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
+            event_streams=EventStreams(settings.event_listeners, random=random),
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
@@ -218,7 +229,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             new_id=_new_id,
         )
 
-        stage_parts = stage_parts_of(settings, workers, blobs=stores.blobs, clock=clock, random=random)
+        stage_parts = stage_parts_of(
+            settings, workers, recordings=stores.recordings, blobs=stores.blobs, clock=clock, random=random
+        )
         webhook_follower = WebhookFollower(
             stores.webhooks,
             stores.webhooks_thread,
@@ -229,7 +242,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
-        followers = [(each.name, each.run) for each in (*views, waker, webhook_follower, delivery)]
+        followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
@@ -254,6 +267,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         supervision = Supervision(stores.log, random)
         tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
+        drain = Drain()
+        drain.when_begun(parts.event_streams.end)
         yield RunningService(
             parts=parts,
             stores=stores,
@@ -261,9 +276,11 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             note_order_view=note_order_view,
             search_follower=search_follower,
             usage_view=opened_quotas.view,
+            project_metrics=opened_quotas.shown,
             delivery=delivery,
             publisher=publisher,
             metrics=metrics,
+            drain=drain,
         )
 
 
@@ -302,7 +319,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(positions.close)
     note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
-    search_index = SearchIndex(settings.search_index_path)
+    search_index = SearchIndex(search_place(settings))
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
@@ -375,6 +392,15 @@ def _followers(
             metrics=metrics,
         )
         yield follower.name, follower.run
+    if settings.listened_count and stage_parts.engine.hears_parts:
+        head_start = HeadStart(
+            settings.listened_count,
+            partial(listening_process, settings),
+            stage_parts,
+            log=log,
+            recordings=stores.recordings,
+        )
+        yield head_start.name, head_start.run
     order_follower = NoteOrderFollower(
         OrderWriting(
             blobs,

@@ -1,7 +1,8 @@
 """Copies what else is in the data directory of a service that is stopped: the stores' files, and the keys in files.
 
 Files with tables are moved into PostgreSQL by the first start on the copy, as at any start; see
-`adapters.database.moving`. The status view and the list of ordered notes are left to be made anew from the log.
+`adapters.database.moving`. The status view and the list of ordered notes are left to be made anew from the log, and so
+is the search index in PostgreSQL.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ MARKER = "copied-from"
 """In the new directory: the identity of the log that is copied there, and the URL of where its blobs go."""
 
 MADE_ANEW = frozenset({"views.sqlite3", "note_orders.sqlite3"})
+MADE_ANEW_IN_POSTGRES = MADE_ANEW | {"search.sqlite3"}
 _OF_NO_USE = (".unfinished", ".moved", ".rebuild", "-wal", "-shm")
 
 
@@ -26,9 +28,9 @@ class FilesDiffer(Exception):
     """A file's copy is not what the file is. `str()` is one sentence."""
 
 
-def files_to_copy(data_dir: Path, *, besides: Path) -> list[Path]:
+def files_to_copy(data_dir: Path, *, besides: Path, made_anew: frozenset[str]) -> list[Path]:
     """Those of a data directory, in order. `besides`: the log's file, in that directory."""
-    left_out = {"lock", MARKER, besides.name} | MADE_ANEW
+    left_out = {"lock", MARKER, besides.name} | made_anew
     return sorted(
         path
         for path in data_dir.iterdir()

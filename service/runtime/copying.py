@@ -22,7 +22,7 @@ from adapters.event_log.port import CopyRecorder
 from adapters.event_log.url import is_postgres, place_of
 from adapters.private_files import write_private_file
 from service.runtime.copied_blobs import CopiedBlobs, SameBlobs, compare_blobs, copy_blobs, read_back
-from service.runtime.copied_files import MADE_ANEW, MARKER, copy_file, files_to_copy
+from service.runtime.copied_files import MADE_ANEW, MADE_ANEW_IN_POSTGRES, MARKER, copy_file, files_to_copy
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.settings import LOG_FILE, Settings
 
@@ -191,7 +191,8 @@ class _Copying:
                 "`tapedeck blobs check` on it names them all."
             )
         same_blobs = None if stores is None else runner.run(compare_blobs(*stores))
-        files = files_to_copy(self._source.data_dir, besides=self._source.log)
+        made_anew = MADE_ANEW_IN_POSTGRES if is_postgres(self._settings.log_url) else MADE_ANEW
+        files = files_to_copy(self._source.data_dir, besides=self._source.log, made_anew=made_anew)
         for number, path in enumerate(files, 1):
             copy_file(path, self._settings.data_dir)
             self._tell("files", number)

@@ -25,6 +25,7 @@ def engine_of(settings: ServiceSettings) -> EngineSpec:
     return EngineSpec(
         kind=settings.transcriber,
         model=settings.transcriber_model,
+        tells_speakers=settings.tell_speakers,
         base_url=settings.transcriber_url,
         api_key=api_key.get_secret_value() if api_key else None,
     )

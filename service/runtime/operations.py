@@ -47,5 +47,6 @@ class Operations:
         metrics.held_bytes.set(service.parts.limits.held.held_bytes)
         for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
+        await service.project_metrics.look()
         all_counts = Together(metrics.registry, await service.other_processes.counts())
         return web.Response(body=generate_latest(all_counts), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -20,6 +20,11 @@ def note_orders_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.note_orders_path)
 
 
+def search_place(settings: ServiceSettings) -> Place:
+    """The search index's."""
+    return _place(settings, settings.search_index_path)
+
+
 def keys_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.keys_path)
 
@@ -35,6 +40,21 @@ def directory_place(settings: ServiceSettings) -> Place:
 def answers_place(settings: ServiceSettings) -> Place:
     """That of first answers to named requests."""
     return _place(settings, settings.answers_path)
+
+
+def usage_place(settings: ServiceSettings) -> Place:
+    """That of what projects use."""
+    return _place(settings, settings.usage_path)
+
+
+def quotas_place(settings: ServiceSettings) -> Place:
+    """That of quotas that are set for single projects."""
+    return _place(settings, settings.quotas_path)
+
+
+def taken_place(settings: ServiceSettings) -> Place:
+    """That of what several processes have taken of quotas, with a log in PostgreSQL."""
+    return PostgresPlace(settings.log_url, "tapedeck_taken")
 
 
 def _place(settings: ServiceSettings, path: Path) -> Place:

@@ -9,16 +9,17 @@ from adapters.event_log.reader import EventReader
 from adapters.search.index import Changes, SearchIndex
 from domain.events import LoggedEvent
 from service.application.search_changes import EVENTS_AT_ONCE, SearchChanges
+from service.runtime.places import search_place
 from service.runtime.settings import Settings
 
 
 def rebuild_search(settings: Settings, events: EventReader) -> int:
-    """Returns the position of the last event in it. Raises: RebuildRunning; what log, blobs and SQLite raise."""
+    """Returns the position of the last event in it. Raises: RebuildRunning; what log, blobs and the index raise."""
 
     async def first_events(recording_ids: Collection[UUID]) -> Mapping[UUID, LoggedEvent]:
         return events.first_events(recording_ids)
 
-    index = SearchIndex(settings.search_index_path)
+    index = SearchIndex(search_place(settings))
     try:
         with asyncio.Runner() as runner:
             blobs = open_store(settings.blob_store_url)

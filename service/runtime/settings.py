@@ -111,6 +111,13 @@ class ServiceSettings(QuotaSettings):
         str | None, Field(description="openai: base URL of any endpoint that speaks OpenAI's protocol")
     ] = None
     transcriber_api_key: Annotated[SecretStr | None, Field(description="openai: the endpoint's key")] = None
+    tell_speakers: Annotated[
+        bool,
+        Field(
+            description="faster-whisper: whether speakers who share a channel are told apart; who has a channel alone "
+            "always is"
+        ),
+    ] = True
     language: Annotated[LanguageTag, Field(description="spoken language, such as en, en-US or es-419")] = "en"
     workers: Annotated[
         int | None,
@@ -118,6 +125,15 @@ class ServiceSettings(QuotaSettings):
             ge=1,
             le=256,
             description="recordings that are worked on at once, each in a process; if unset, one fewer than cores",
+        ),
+    ] = None
+    listened_recordings: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=1_000,
+            description="recordings that are recognized while they still arrive, each with one more process; if unset, "
+            "two for each worker; 0 for none",
         ),
     ] = None
     max_recording_hours: Annotated[
@@ -370,6 +386,10 @@ class ServiceSettings(QuotaSettings):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+    @property
+    def listened_count(self) -> int:
+        return 2 * self.worker_count if self.listened_recordings is None else self.listened_recordings
 
     @property
     def note_limit(self) -> timedelta:

@@ -10,6 +10,7 @@ from adapters.speech.opening import EngineSpec, preload
 from adapters.worker_processes import WorkerProcesses
 from service.application.clock import Clock
 from service.application.live_recognition import LiveRecognition
+from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
 from service.application.turns import Turns
@@ -51,6 +52,16 @@ def _prepare(engine: EngineSpec, blob_store_url: str) -> None:
     preload(engine)
 
 
+def listening_process(settings: Settings) -> WorkerProcesses:
+    """One that decodes a recording while it arrives; it is not started yet, and has no speech model."""
+    return WorkerProcesses(
+        1,
+        initializer=open_ahead,
+        initargs=(settings.blob_store_url,),
+        job_memory_bytes=settings.worker_memory_bytes,
+    )
+
+
 def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:
     return LiveRecognition(
         workers.turns,
@@ -63,9 +74,10 @@ def live_recognition(settings: Settings, workers: Workers) -> LiveRecognition:
 
 
 def stage_parts_of(
-    settings: Settings, workers: Workers, *, blobs: BlobStore, clock: Clock, random: Random
+    settings: Settings, workers: Workers, *, recordings: Recordings, blobs: BlobStore, clock: Clock, random: Random
 ) -> StageParts:
     return StageParts(
+        recordings=recordings,
         blobs=blobs,
         blob_store_url=settings.blob_store_url,
         scratch_dir=empty_scratch_dir(settings.data_dir),

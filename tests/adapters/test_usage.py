@@ -1,6 +1,5 @@
 """The view of what projects use: it counts every event once, whatever comes together, and is made anew from the log."""
 
-import sqlite3
 from collections import Counter
 from random import Random
 from uuid import UUID, uuid4
@@ -8,10 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 from click.testing import CliRunner
 
+from adapters.database.opening import open_database
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from adapters.rebuilding import PositionMoved, RebuildRunning, one_rebuild
+from adapters.rebuilding import PositionMoved, RebuildRunning
 from adapters.usage import Usage, UsageAt, UsageStore
 from service.cli.rebuild import rebuild
 from tests.domain.histories import (
@@ -56,8 +56,8 @@ def told():
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = UsageStore(tmp_path / "usage.sqlite3")
+def store(place):
+    store = UsageStore(place)
     yield store
     store.close()
 
@@ -101,7 +101,7 @@ def test_a_deleted_recording_counts_nothing_with_all_the_notes_that_were_ordered
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_does_not_matter_how_many_events_are_folded_together(tmp_path, told, seed):
+def test_it_does_not_matter_how_many_events_are_folded_together(store, told, seed):
     chance = Random(seed)
     recordings = [told.tell(uuid4(), opened(tenant_id=f"proj_{number % 2}")) for number in range(6)]
     orders: list[UUID] = []
@@ -118,19 +118,17 @@ def test_it_does_not_matter_how_many_events_are_folded_together(tmp_path, told, 
             told.tell(recordings.pop(recordings.index(its_id)), deleted())
         elif not isinstance(what, str):
             told.tell(its_id, what)
-    stores = {limit: UsageStore(tmp_path / f"{limit}.sqlite3") for limit in (1, 7, 1_000)}
-    for limit, store in stores.items():
+    usages = set()
+    for limit in (1, 7, 1_000):
+        store.use_for(f"log {limit}", 0)  # begins anew
         apply(store, told, limit)
-    usages = {tuple(store.of(f"proj_{number}").usage for number in range(2)) for store in stores.values()}
-    assert len(usages) == 1
+        usages.add((used(store, "proj_0"), used(store, "proj_1")))
+        for its_id in recordings:
+            store.apply([RecordedEvent(store.position() + 1, its_id, 99, deleted(), None)], after=store.position())
+        assert (used(store, "proj_0"), used(store, "proj_1")) == (NOTHING, NOTHING)
     ((first, second),) = usages
     assert first.recordings + second.recordings == len(recordings)
     assert min(first.kept_bytes, second.kept_bytes) >= 0
-    for store in stores.values():
-        for its_id in recordings:
-            store.apply([RecordedEvent(store.position() + 1, its_id, 99, deleted(), None)], after=store.position())
-        assert [store.of(f"proj_{number}").usage for number in range(2)] == [NOTHING, NOTHING]
-        store.close()
 
 
 def test_every_announcement_of_a_session_counts_that_says_something_new(store, told):
@@ -150,7 +148,7 @@ def test_only_one_who_knows_where_the_view_stands_can_move_it(store, told):
     assert used(store).recordings == 1
 
 
-def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(store, told, tmp_path):
+def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(store, told, place):
     its_id = told.tell(uuid4(), opened(), chunk(1))
     told.tell(uuid4(), note_ordered(recording_id=its_id), note_order_fulfilled())
     told.tell(uuid4(), opened())
@@ -158,14 +156,16 @@ def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(stor
     before = store.of("proj_1")
     assert store.rebuild(told.read) == len(told.events) == store.position()
     assert store.of("proj_1") == before
-    with one_rebuild(tmp_path / "usage.sqlite3"), pytest.raises(RebuildRunning):
+    other = open_database(place, durable=False)
+    with other.one_rebuild(), pytest.raises(RebuildRunning):
         store.rebuild(told.read)
+    other.close()
     told.tell(its_id, deleted())
     apply(store, told)
     assert used(store) == Usage(open_recordings=1, recordings=1)
 
 
-def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, tmp_path):
+def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, place, tables_of):
     told.tell(uuid4(), opened())
     store.use_for("this log", 0)
     apply(store, told)
@@ -175,9 +175,9 @@ def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store
         store.use_for(identity, head)
         assert store.of("proj_1") == UsageAt(NOTHING, 0)
         apply(store, told)
-    with sqlite3.connect(tmp_path / "usage.sqlite3") as older:
+    with tables_of(place) as older:
         older.execute("UPDATE reflects SET schema=0")
-    again = UsageStore(tmp_path / "usage.sqlite3")
+    again = UsageStore(place)
     assert again.position() == 0
     again.close()
 

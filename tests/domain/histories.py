@@ -26,6 +26,7 @@ from domain.events import (
     NoteOrderFulfilled,
     NoteTemplate,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingKind,
@@ -184,6 +185,33 @@ def chunk_transcribed(number: int, body: bytes | None = None) -> ChunkTranscribe
 
 def record_chunk_transcribed(number: int, body: bytes | None = None) -> commands.RecordChunkTranscribed:
     return commands.RecordChunkTranscribed(**heard_facts(number, body))
+
+
+def part_facts(number: int, last_chunk: int, sound: str = "a") -> dict[str, Any]:
+    return {
+        "at": at(1.5),
+        "number": number,
+        "last_chunk": last_chunk,
+        "start_ms": (number - 1) * 50_000,
+        "duration_ms": 50_000,
+        "sound_sha256": sound * 64,
+        "blob_key": f"part-{number}-{sound}",
+        "size_bytes": 70,
+        "sha256": "f" * 64,
+        "language": "en",
+        "engine": "faster-whisper",
+        "word_count": 3,
+    }
+
+
+def part_heard(number: int, last_chunk: int, sound: str = "a") -> PartHeard:
+    return PartHeard(**part_facts(number, last_chunk, sound))
+
+
+def record_part_heard(
+    number: int, last_chunk: int, sound: str = "a", *, replacements: int = 0
+) -> commands.RecordPartHeard:
+    return commands.RecordPartHeard(**part_facts(number, last_chunk, sound), replacements=replacements)
 
 
 def finalized(

@@ -65,6 +65,7 @@ from tests.domain.histories import (
     edit_note,
     failure_facts,
     heard_facts,
+    part_facts,
 )
 
 LARGEST_COUNT = 2**63 - 1
@@ -257,6 +258,10 @@ def hear_body(number: int, body: bytes) -> ask.RecordChunkTranscribed:
     return ask.RecordChunkTranscribed(**facts)
 
 
+def hear_part(number: int, last_chunk: int, sound: str, replacements: int = 0) -> ask.RecordPartHeard:
+    return ask.RecordPartHeard(**part_facts(number, last_chunk, sound) | {"at": START}, replacements=replacements)
+
+
 def declare(total: int, duration_ms: int | None = None, md5: str | None = None) -> ask.FinalizeRecording:
     return ask.FinalizeRecording(at=START, total_chunks=total, final_duration_ms=duration_ms, checksum_md5=md5)
 
@@ -331,6 +336,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(store_body, NUMBERS, PARTS, SIZES),
     st.builds(append_body, st.sampled_from(BODIES), REQUESTS, st.booleans(), st.booleans()),
     st.builds(hear_body, NUMBERS, st.sampled_from(BODIES)),
+    st.builds(hear_part, st.integers(1, 3), st.integers(1, 3), st.sampled_from("abc"), st.integers(0, 2)),
     st.builds(declare, NUMBERS, st.sampled_from([None, 0, 9_000, LARGEST_COUNT]), st.sampled_from([None, "e" * 32])),
     *ENDS.values(),
     FAILURES,
@@ -379,6 +385,9 @@ def _next_of_the_upload(draw: st.DrawFn, recording: Recording, choice: int) -> C
     unheard = [chunk for chunk in recording.chunks.values() if recording.words_of(chunk) is None]
     if unheard and choice % 5 == 0:
         return replace(hear_body(unheard[0].number, b""), chunk_sha256=unheard[0].sha256)
+    if recording.chunks and choice % 7 == 3:
+        number = len(recording.heard) + 1
+        return hear_part(number, recording.chunks.highest, draw(st.sampled_from("abc")), recording.replacements)
     if missing:
         return store_body(missing[choice % len(missing)], draw(PARTS), draw(SIZES))
     if hollow:

@@ -45,6 +45,8 @@ class NaiveDeck:
             "fits": set(),
             "requests": {},
             "heard": {},
+            "parts": {},
+            "replaced": 0,
             "declared": None,
             "ended": [],
             "failed": None,
@@ -85,7 +87,7 @@ class NaiveDeck:
             recording["mended"] = True
         elif refusal := not_taken_now(recording, asked):
             return refusal
-        note_replaced(recording, number, asked["at"])
+        note_replaced(recording, number, asked["at"], has_bytes=has_bytes)
         chunks[number] = asked["sha256"] if has_bytes else None
         recording["md5"] = asked["md5"]
         note_size(recording, asked)
@@ -136,6 +138,21 @@ class NaiveDeck:
         recording["heard"][number] = sha256
         return "ChunkTranscribed"
 
+    def _RecordPartHeard(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
+        if recording["failed"] or recording["expired"] or "transcribe" in recording["ended"]:
+            return NOTHING
+        if asked["replacements"] != recording["replaced"]:
+            return NOTHING
+        if asked["last_chunk"] not in recording["chunks"]:
+            return "ChunkNotStored"
+        number, parts = asked["number"], recording["parts"]
+        if number in parts and parts[number][0] == asked["blob_key"]:
+            return NOTHING
+        if number in parts:
+            recording["superseded"].append(asked["at"])
+        parts[number] = (asked["blob_key"], asked["last_chunk"])
+        return "PartHeard"
+
     def _FinalizeRecording(self, recording: dict[str, Any], asked: dict[str, Any]) -> str:  # noqa: N802
         declared = [asked["total_chunks"], asked["final_duration_ms"], asked["checksum_md5"]]
         total = declared[0]
@@ -169,6 +186,8 @@ class NaiveDeck:
             recording["damaged"] = [damage.chunk_number for damage in asked["damage"]]
         if stage == "transcribe":
             recording["heard_in"] = asked["language"]
+            recording["superseded"] += [asked["at"]] * len(recording["parts"])
+            recording["parts"] = {}
         if stage == "note":
             recording["note_version"] = f"0-{asked['sha256']}"
         return event
@@ -252,7 +271,7 @@ class NaiveDeck:
             return NOTHING
         recording["erased"] = True
         if part == "everything":
-            recording["superseded"], recording["heard"] = [], {}
+            recording["superseded"], recording["heard"], recording["parts"] = [], {}, {}
         return "ContentErased"
 
     def _DeleteRecording(self, recording: dict[str, Any], _: dict[str, Any]) -> str:  # noqa: N802
@@ -288,10 +307,16 @@ def not_appended(recording: dict[str, Any], *, is_again: bool) -> str:
     return "AlreadyFinalized" if recording["declared"] else "RecordingExpired"
 
 
-def note_replaced(recording: dict[str, Any], number: int, at: Any) -> None:
-    """Bytes that others take the place of are kept for a while."""
+def note_replaced(recording: dict[str, Any], number: int, at: Any, *, has_bytes: bool) -> None:
+    """Bytes that others take the place of are kept for a while, and so is what was heard in them."""
     if recording["chunks"].get(number) is not None:
         recording["superseded"].append(at)
+        recording["replaced"] += 1
+    if number in recording["chunks"] and has_bytes:
+        void = [part for part, (_, last_chunk) in recording["parts"].items() if last_chunk >= number]
+        for part in void:
+            recording["superseded"].append(at)
+            del recording["parts"][part]
 
 
 def fits(asked: dict[str, Any]) -> bool:

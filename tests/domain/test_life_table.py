@@ -34,6 +34,7 @@ from tests.domain.histories import (
     record_chunk_transcribed,
     record_failure,
     record_note,
+    record_part_heard,
     record_stitched,
     record_transcribed,
     request_transcription,
@@ -105,6 +106,7 @@ def _alphabet() -> Iterator[Command]:
     yield append_chunk(b"another", is_named=True)
     yield append_chunk(b"one", request="c", minutes=LATE)
     yield record_chunk_transcribed(1, b"one")
+    yield from (record_part_heard(1, 1), record_part_heard(1, 3))
     yield finalize(1, md5="d" * 32)
     yield from (record_failure(stage) for stage in Stage)
     yield record_stitched(damaged(1))

@@ -39,7 +39,7 @@ def test_a_chunk_changes_the_chunks_and_leaves_every_other_field_as_it_is():
     """Its evolution is written out field by field, where a field that was added later could be forgotten."""
     whole = given(opened(), chunk(1), chunk_transcribed(1), finalized(2), stitched(), transcribed(), note_written())
     whole = replace(whole, is_mended=True, edition=3, checksum_md5="e" * 32, replacements=2, restarts=4, edit_count=1)
-    for name in ("failed", "deleted", "requested", "superseded", "erased", "edits"):
+    for name in ("failed", "deleted", "requested", "superseded", "erased", "edits", "heard"):
         whole = replace(whole, **{name: object()})
     others = [field.name for field in fields(whole) if field.name != "chunks"]
     assert all(getattr(whole, name) is not None for name in others)

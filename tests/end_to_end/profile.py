@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from adapters.keys import KeyStore
+from adapters.quotas import QuotaStore
 from service.application.clock import utc_now
-from service.runtime.places import keys_place
+from service.runtime.places import keys_place, quotas_place
 from service.runtime.settings import ServiceSettings
 from tests.end_to_end.service_process import ServiceProcess
 from tests.tools.postgres.server import PostgresServer
@@ -38,5 +39,13 @@ def databases_of(server: PostgresServer) -> Iterator[None]:
 
 def key_store_of(service: ServiceProcess) -> KeyStore:
     """The keys of a service that may be running, as `tapedeck keys` opens them."""
-    settings = ServiceSettings(data_dir=service.data_dir, database_url=service.settings.get("DATABASE_URL"))
-    return KeyStore(keys_place(settings), clock=utc_now)
+    return KeyStore(keys_place(_settings(service)), clock=utc_now)
+
+
+def quota_store_of(service: ServiceProcess) -> QuotaStore:
+    """The quotas of its projects, as `tapedeck quotas` opens them."""
+    return QuotaStore(quotas_place(_settings(service)))
+
+
+def _settings(service: ServiceProcess) -> ServiceSettings:
+    return ServiceSettings(data_dir=service.data_dir, database_url=service.settings.get("DATABASE_URL"))

@@ -189,7 +189,7 @@ class Api:
         url = path if path.startswith("http") else self.url + path
         sent = body if body is None or isinstance(body, bytes | AsyncIterable) else json.dumps(body).encode()
         sent = io.BytesIO(sent) if isinstance(sent, bytes) else sent
-        authorization = {"Authorization": f"Bearer {self._token}"} if key else {}
+        authorization = self.authorization if key else {}
         async with (
             aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session,
             session.request(
@@ -197,6 +197,11 @@ class Api:
             ) as answer,
         ):
             return Answer(answer.status, await answer.read(), answer.headers.copy())
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that has the key."""
+        return {"Authorization": f"Bearer {self._token}"}
 
     async def create(self, **fields: Any) -> dict[str, Any]:
         asked = {"streaming": True, "end_user_id": self._end_user_id, "codec": "opus"} | fields

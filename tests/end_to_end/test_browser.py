@@ -165,6 +165,19 @@ async def heard(service):
     return recording
 
 
+async def test_a_page_listens_to_a_recording_while_chunks_arrive_and_finds_its_place_again(service, api, heard, page):
+    settings, recording = of_bota(service), await api.create()
+    first = await run(page, "bota.listen", settings, recording["id"], "progress")
+    assert [event["data"]["chunks_stored"] for event in first["events"]] == [0]
+    await api.put(recording, 1, b"1")
+    again = await run(page, "bota.listen", settings, recording["id"], "progress", first["events"][-1]["id"])
+    assert [event["data"]["chunks_stored"] for event in again["events"]] == [1]
+    whole = (await run(page, "bota.listen", settings, heard["id"], None))["events"]
+    assert words(" ".join(one["data"]["text"] for one in whole if one["event"] == "segment")) >= {"good", "morning"}
+    assert whole[-1]["event"] == "transcript"
+    assert (await run(page, "bota.listen", settings, heard["id"], None, whole[-1]["id"]))["status"] == 204
+
+
 @pytest.mark.parametrize("host", ["localhost", FOREIGN_HOST])
 async def test_a_download_can_be_fetched_in_parts_from_any_page(api, heard, browser, pages, host):
     url = (await api.get(heard, "/download-url"))["download_url"]

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from adapters.keys import KeyKind
-from adapters.quotas import Quota, QuotaStore
-from tests.end_to_end.profile import key_store_of
+from adapters.quotas import Quota
+from tests.end_to_end.profile import key_store_of, quota_store_of
 from tests.end_to_end.service_process import Api
 
 UPLOADERS = 16
@@ -26,7 +26,7 @@ def keys(service):
 
 @pytest.fixture
 def quotas(service):
-    quotas = QuotaStore(service.data_dir / "quotas.sqlite3")
+    quotas = quota_store_of(service)
     yield quotas
     quotas.close()
 

@@ -186,6 +186,57 @@ def at(new, old, recording):
 
 
 @pytest.mark.slow
+async def test_what_a_project_uses_its_quotas_and_what_was_said_are_known_after_the_move(old, new):
+    del new.settings["BLOB_URL"]
+    api = (await old.start()).api()
+    project_id = old.credentials["project_id"]
+    assert "(of 2, set for this project)" in quotas(old, "set", project_id, "recordings", "2")
+    spoken = await upload(api, slices(short_speech(), 3))
+    words = await api.transcript(spoken)
+    gone = await upload(api, [b"not audio"])
+    assert (await api.call("DELETE", f"/v1/recordings/{gone['id']}")).status == 204
+    assert await found(api, old, words["text"]) == [spoken["id"]]
+    async with asyncio.timeout(60):
+        while " 1 (of 2, set for this project)" not in (
+            uses := await asyncio.to_thread(quotas, old, "show", project_id)
+        ):
+            pass
+    assert old.stop() == 0
+    assert (await copy(old, new, "--last"))[0] == 0
+    assert not (new.data_dir / "search.sqlite3").exists()
+    await new.start()
+    assert quotas(new, "show", project_id) == uses
+    assert {path.name for path in new.data_dir.glob("*.sqlite3*")} >= {"quotas.sqlite3.moved", "usage.sqlite3.moved"}
+    assert list(new.data_dir.glob("*.sqlite3")) == []
+    api = Api(new.url, old.credentials["api_key"], old.credentials["end_user_id"])
+    assert await found(api, old, words["text"]) == [spoken["id"]]
+    await api.create()
+    refused = await api.call("POST", "/v1/recordings", body={"streaming": True, "end_user_id": "eu_1", "codec": "opus"})
+    assert (refused.status, refused.error["quota"]) == (507, "recordings")
+
+
+async def found(api, old, query):
+    """The recordings with these words."""
+    asked = {"query": query, "end_user_id": old.credentials["end_user_id"]}
+    answer = await api.call("POST", "/v1/recordings/search", body=asked)
+    assert answer.status == 200, answer
+    return [one["recording_id"] for one in answer.json["results"]]
+
+
+def quotas(service, *arguments):
+    """What `tapedeck quotas` says."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "service.cli", "quotas", *arguments],
+        env=environment(service),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.slow
 async def test_killed_at_random_moments_it_goes_on_and_in_the_end_all_is_there(old, new):
     chance = random.Random(18)
     api = (await old.start()).api()

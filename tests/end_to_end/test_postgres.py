@@ -5,11 +5,13 @@ import hashlib
 import os
 from contextlib import contextmanager
 
+import aiohttp
 import pytest
 
 from tests.end_to_end.service_process import Api, ServiceProcess, short_speech, slices
 from tests.tools.postgres.server import PostgresServer
 
+MOST = 12
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
 
@@ -98,6 +100,8 @@ async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_k
         await asyncio.sleep(0.1)
     refused = await api.call("GET", f"/v1/recordings/{recording['id']}")
     assert (refused.status, "Retry-After" in refused.headers) == (503, True)
+    metrics = await api.call("GET", "/metrics")
+    assert (metrics.status, b"\ntapedeck_project_bytes{" in metrics.body) == (200, False)
     own_postgres.start()
     while (listed := await api.call("GET", "/v1/recordings")).status == 503:
         await asyncio.sleep(0.1)
@@ -105,11 +109,35 @@ async def test_what_is_made_of_the_log_and_what_is_registered_is_there_after_a_k
     while (webhooks := await api.call("GET", "/v1/webhooks")).status == 503:
         await asyncio.sleep(0.1)
     assert len(webhooks.json["data"]) == 1
-    assert sorted(path.name for path in service.data_dir.glob("*.sqlite3")) == [
-        "quotas.sqlite3",
-        "search.sqlite3",
-        "usage.sqlite3",
-    ]
+    assert list(service.data_dir.glob("*.sqlite3")) == []
+
+
+@pytest.mark.slow
+async def test_a_project_gets_its_quota_and_no_more_if_the_service_is_killed_while_it_takes_it(service):
+    service.settings |= {"QUOTA_RECORDINGS": str(MOST)}
+    api = (await service.start()).api()
+    asked = {"streaming": True, "end_user_id": service.credentials["end_user_id"], "codec": "opus"}
+
+    async def opens() -> bool:
+        answer = await api.call("POST", "/v1/recordings", body=asked)
+        assert (answer.status == 201) or answer.error["quota"] == "recordings", answer
+        return answer.status == 201
+
+    flood = [asyncio.create_task(opens()) for _ in range(3 * MOST)]
+    await asyncio.wait(flood[:3])
+    await service.restart()
+    cut_off = [error for error in await asyncio.gather(*flood, return_exceptions=True) if isinstance(error, Exception)]
+    assert {isinstance(error, aiohttp.ClientError) for error in cut_off} <= {True}
+    async with asyncio.timeout(60):
+        while len(listed := (await api.call("GET", "/v1/recordings")).json["data"]) < MOST:
+            await opens()
+    assert len(listed) == MOST
+    assert not await opens()
+    assert (await api.call("DELETE", f"/v1/recordings/{listed[0]['id']}")).status == 204
+    async with asyncio.timeout(60):
+        while not await opens():
+            pass
+    assert not await opens()
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 
 from adapters.blobs.opening import open_store
-from adapters.quotas import Quota, QuotaStore
+from adapters.quotas import Quota
+from tests.end_to_end.profile import quota_store_of
 from tests.end_to_end.service_process import Api, short_speech, slices
 from tests.tools.abuse.floods import Flood
 
@@ -19,7 +20,7 @@ MOST_BYTES = QUOTA_BYTES * 11 // 10
 def hostile(service, new_key):
     """A project with quotas of its own, set beside the running service, as `tapedeck quotas set` does."""
     project_id = f"proj_{token_hex(8)}"
-    quotas = QuotaStore(service.data_dir / "quotas.sqlite3")
+    quotas = quota_store_of(service)
     quotas.set_for(project_id, Quota.BYTES, QUOTA_BYTES)
     quotas.set_for(project_id, Quota.OPEN_RECORDINGS, 5)
     for quota in (Quota.WEBHOOKS, Quota.END_USERS, Quota.DEVICES):

@@ -28,6 +28,7 @@ TABLE = {
     "POST /v1/recordings/{recording_id}/upload-complete": ("recordings:write", ["device", "upload"]),
     "GET /v1/recordings/{recording_id}/events": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/retry": ("recordings:write", []),
+    "GET /v1/recordings/{recording_id}/live": ("transcriptions:read", []),
     "GET /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/recordings/{recording_id}/download-url": ("recordings:read", []),
     "POST /v1/transcriptions": ("transcriptions:write", []),
@@ -120,6 +121,7 @@ class Things:
         recording = await api.create(streaming=not whole, **facts)
         path = path.replace("{recording_id}", recording["id"])
         path = path.replace("{number}", "1").replace("{section}", "upload")
+        path = f"{path}?follow=false" if path.endswith("/live") else path
         path = path.replace("{session_id}", "6e3c0a52-6a3f-4b0e-9d43-2f4b8c1d7a90")
         if "{device_id}" in path or "{end_user_id}" in path:
             self.new_key("device", project_id=project_id, **facts)  # which is proof that they exist

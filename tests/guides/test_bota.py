@@ -18,9 +18,10 @@ def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     walk = block("service/dialects/bota/README.md", "A recording by hand", "sh")
     search = block("service/dialects/bota/README.md", "Search", "sh")
     summarize = block("service/dialects/bota/README.md", "Summaries", "sh")
-    ran = run(walk + search + summarize, checkout(tmp_path, service.data_dir, whole_sample=True))
+    listen = block("service/dialects/bota/README.md", "Listening", "sh")
+    ran = run(walk + search + summarize + listen, checkout(tmp_path, service.data_dir, whole_sample=True))
     assert ran.stderr == ""
-    finalized, status, transcript, events, same, found, summary = ran.stdout.strip().splitlines()
+    finalized, status, transcript, events, same, found, summary, *heard = ran.stdout.strip().splitlines()
     assert status == "completed"
     assert '"status":"uploaded"' in finalized
     assert word_error_rate(spoken_text(), transcript) <= 0.02
@@ -29,6 +30,9 @@ def test_the_walk_through_runs_as_it_stands(service, tmp_path):
     assert any("headache" in result["chunk_text"] for result in loads(found)["results"])
     assert loads(summary)["status"] == "completed"
     assert loads(summary)["output"]["plan"]
+    assert heard[-2] == "event: transcript"
+    told = [loads(line.removeprefix("data: ")) for line in heard if line.startswith("data: ")]
+    assert " ".join(each["text"] for each in told if "text" in each) == transcript
 
 
 async def test_a_failed_recording_is_mended_as_it_stands(service, tmp_path):

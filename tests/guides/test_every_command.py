@@ -59,6 +59,7 @@ TAPEDECK = {
     "keys create": "tests/guides/test_every_command.py::test_every_way_to_make_a_key_that_is_named_makes_one",
     "keys list": "tests/guides/test_runtime.py::test_a_key_is_made_and_listed",
     "keys revoke": "tests/service/cli/test_keys.py::test_a_key_of_each_kind_is_made_listed_and_revoked_at_once",
+    "live": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",
     "publish": "tests/end_to_end/test_kafka.py::"
     "test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once",
     "rebuild orders": "tests/adapters/test_note_orders.py::"

@@ -34,6 +34,7 @@ class Held:
     damage: list[dict[str, Any]] = field(default_factory=list)
     suspects: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, Any] | None = None
     polls: int = 0
 
     @property
@@ -51,6 +52,8 @@ class RecordingsServer:
     damage_once: set[int] = field(default_factory=set)
     fail_with: dict[str, str] | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
+    live: list[bytes] = field(default_factory=list)
+    last_event_ids: list[str | None] = field(default_factory=list)
     recordings: dict[str, Held] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
     headers_seen: list[dict[str, str]] = field(default_factory=list)
@@ -133,6 +136,7 @@ class RecordingsServer:
         app.router.add_get("/v1/recordings/{id}/chunks", self._chunks)
         app.router.add_get("/v1/recordings/{id}/chunks/{number}", self._chunk)
         app.router.add_get("/v1/recordings/{id}/events", self._events)
+        app.router.add_get("/v1/recordings/{id}/live", self._live)
         app.router.add_get("/v1/recordings/{id}/download-url", self._download_url)
         app.router.add_get("/v1/transcriptions/{id}", self._transcription)
         app.router.add_get("/download/{id}", self._download)
@@ -243,6 +247,7 @@ class RecordingsServer:
             "failure": held.failure,
             **({"damage": held.damage} if held.damage else {}),
             "metadata": held.metadata,
+            **({"progress": held.progress} if held.progress is not None else {}),
             **({"suspect_chunks": held.suspects} if held.suspects else {}),
         }
 
@@ -283,6 +288,16 @@ class RecordingsServer:
             "next_cursor": str(start + 2) if more else None,
         }
         return answered(200, page)
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        """What is to be told over one connection; the last event of a connection that breaks may be cut off."""
+        self.last_event_ids.append(request.headers.get("Last-Event-ID"))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(self.live.pop(0))
+        if self.live and request.transport is not None:
+            request.transport.close()
+        return response
 
     async def _transcription(self, request: web.Request) -> web.Response:
         if form := request.query.get("format"):

@@ -109,6 +109,14 @@ class MediaAnswer(Answer):
     created_at: Time
 
 
+class ProgressAnswer(Answer):
+    """How far recognition has come (D). What is not known is absent: nothing is estimated that was not measured."""
+
+    audio_ms: Annotated[int | None, Field(ge=0), WhereKnown] = None
+    recognized_ms: Annotated[int | None, Field(ge=0), WhereKnown] = None
+    ready_at: Annotated[Time | None, WhereKnown] = None
+
+
 class RecordingAnswer(Answer):
     id: RecordingId
     project_id: str
@@ -144,6 +152,8 @@ class RecordingAnswer(Answer):
     suspect_chunks: SuspectChunks = None
     damage: Annotated[list[DamageAnswer], Field(exclude_if=lambda damage: not damage)] = []
     """(D) Only there if some chunk could not be used."""
+    progress: Annotated[ProgressAnswer | None, WhereKnown] = None
+    """(D) Only there while the recording is worked on, and not in lists."""
 
 
 class StreamingCreatedAnswer(Answer):

@@ -11,6 +11,8 @@ from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
 from service.dialects.bota.health import Health
 from service.dialects.bota.idempotency import Once
+from service.dialects.bota.live.feeds import Feeds
+from service.dialects.bota.live.handlers import Live
 from service.dialects.bota.notes import RecordingNotes
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
@@ -22,6 +24,7 @@ from service.dialects.bota.streaming import Streaming
 from service.dialects.bota.transcriptions import Transcriptions
 from service.dialects.bota.upload_tokens import UploadTokens
 from service.dialects.bota.upload_urls import UploadUrls
+from service.dialects.bota.view import View
 from service.dialects.bota.webhooks import WebhookEndpoints
 from service.dialects.bota.whole_file import WholeFile
 from service.dialects.bota.written_summaries.handlers import Summaries
@@ -57,7 +60,8 @@ def _install(app: web.Application, parts: Parts) -> None:
         ChunkPuts(uploads, urls, limits),
         WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
-        Reading(queries, parts.lifecycle, callers),
+        Reading(queries, parts.lifecycle, callers, parts.pace),
+        Live(Feeds(parts.changes, queries, parts.pace), parts.event_streams, View(queries), callers),
         Downloads(
             queries,
             callers,

@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
+from uuid import UUID
 
 from aiohttp import web
 
 from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
 from domain.events import LoggedEvent
+from domain.summary import Standing
 from service.application.callers import Callers
 from service.application.lifecycle import Lifecycle
+from service.application.progress import Pace, progress_of
 from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import (
     HistoryAnswer,
     HistoryEntryAnswer,
     ListAnswer,
+    ProgressAnswer,
     RecordingAnswer,
 )
 from service.dialects.bota.identifiers import recording_id_of
@@ -34,6 +38,9 @@ from service.dialects.http.json_answers import json_answer, utc_text
 CONTENT_FIELDS = {"blob_key", "details_key"}
 """Fields of an event that say where we keep something: not for outsiders."""
 
+IN_WORK = frozenset({Standing.OPEN, Standing.FINALIZED, Standing.STITCHED})
+"""How a recording stands as long as its words are not all recognized."""
+
 PIECE_RECORDINGS = 5
 """What clients say of each may be a quarter of a megabyte, so that a page is written a few at a time."""
 
@@ -41,8 +48,9 @@ PIECE_RECORDINGS = 5
 class Reading:
     """The handlers."""
 
-    def __init__(self, queries: Queries, lifecycle: Lifecycle, callers: Callers) -> None:
+    def __init__(self, queries: Queries, lifecycle: Lifecycle, callers: Callers, pace: Pace) -> None:
         self._queries = queries
+        self._pace = pace
         self._lifecycle = lifecycle
         self._callers = callers
         self._view = View(queries)
@@ -87,7 +95,19 @@ class Reading:
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
         recording_id = recording_id_of(public_id)
         summary = await self._view.summary(key, recording_id)
-        return json_answer(await self._view.recording_answer(recording_id, summary), status=status)
+        answer = await self._view.recording_answer(recording_id, summary)
+        if summary.standing in IN_WORK:
+            answer = answer.model_copy(update={"progress": await self._progress(recording_id)})
+        return json_answer(answer, status=status)
+
+    async def _progress(self, recording_id: UUID) -> ProgressAnswer | None:
+        """None as long as nothing is known of it, as while a recording that nobody has listened to is uploaded."""
+        progress = progress_of(await self._queries.newest(recording_id), self._pace)
+        if progress.audio_ms is None and not progress.recognized_ms:
+            return None
+        return ProgressAnswer(
+            audio_ms=progress.audio_ms, recognized_ms=progress.recognized_ms, ready_at=utc_text(progress.ready_at)
+        )
 
     async def events(self, request: web.Request) -> web.Response:
         """A page of the history (D), one fact after another, without the fields that only we need to find the

@@ -7,10 +7,13 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
+from service.dialects.bota.live.handlers import LiveRequest
+from service.dialects.bota.live.told import PLACE
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
 from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
+from service.dialects.http.event_streams import LAST_EVENT_ID, MEDIA_TYPE
 from service.dialects.http.operation import RANGE, Bytes, Operation, ReferencePart
 
 _RECORDING = {"recording_id": r"^rec_[A-Za-z0-9]{1,60}$"}
@@ -163,6 +166,18 @@ _RECORDINGS = (
         400,
         404,
         query=paging.HistoryPageRequest,
+        path_patterns=_RECORDING,
+    ),
+    keyed(
+        "GET",
+        "/v1/recordings/{recording_id}/live",
+        "What is said in a recording and how far it has come, as server-sent events while it happens",
+        access.READ_TRANSCRIPTIONS,
+        {200: Bytes(MEDIA_TYPE), 204: None},
+        400,
+        404,
+        query=LiveRequest,
+        headers={LAST_EVENT_ID: {"type": "string", "pattern": PLACE}},
         path_patterns=_RECORDING,
     ),
     keyed(

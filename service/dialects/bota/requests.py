@@ -201,7 +201,7 @@ class TranscribeRecording(BotaRequest):
     """POST /v1/recordings/{id}/transcribe (P). A language that is not said is the one that the service is set to.
 
     `provider` (D): a name to recognize the answer by; `engine` says what recognized. `diarization` (D) is taken, and
-    changes nothing: speakers are told apart where each has a channel.
+    changes nothing: speakers are told apart where their voices or channels allow it.
     """
 
     language: LanguageTag | None = None

@@ -3,7 +3,7 @@ differs. Engines and older transcripts may give anything; what is said and when 
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adapters.speech.text_pieces import pieces_of
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord
@@ -23,13 +23,18 @@ def strict(transcript: Transcript) -> Transcript:
     if all(map(_is_strict, transcript.segments)):
         return transcript
     return Transcript.of_segments(
-        [strict_one for segment in transcript.segments for strict_one in _made_strict(segment)],
+        strict_segments(transcript.segments),
         language=transcript.language,
         engine=transcript.engine,
         provider=transcript.provider,
         duration_ms=transcript.duration_ms,
         unrecognized=transcript.unrecognized,
     ).model_copy(update={"confidence": transcript.confidence})
+
+
+def strict_segments(segments: Iterable[TranscriptSegment]) -> list[TranscriptSegment]:
+    """The segments as clients take them, each by itself."""
+    return [strict_one for segment in segments for strict_one in _made_strict(segment)]
 
 
 def _is_strict(segment: TranscriptSegment) -> bool:

@@ -73,7 +73,9 @@ class WholeFile:
         now = self._clock()
         check_not_expired(recording, now)
         if asked.file_size_bytes is not None and not recording.chunks:
-            self._uploads.check_room(key.project_id, asked.file_size_bytes)  # or it is told before anything is sent
+            await self._uploads.check_room(
+                key.project_id, asked.file_size_bytes
+            )  # or it is told before anything is sent
         until = accepts_until(recording, now, self._window) or (now + self._window).replace(microsecond=0)
         answer = UploadUrlAnswer(
             media_id=public_media_id(recording_id),

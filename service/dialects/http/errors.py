@@ -15,6 +15,7 @@ from service.application.quotas import EntryQuotaReached, KeptQuotaReached, Pass
 from service.application.streams import Contended
 from service.dialects.http.content_codings import DECODED, CodedBodyDamaged, CodingNotDecoded
 from service.dialects.http.cors import OriginNotAllowed
+from service.dialects.http.event_streams import TooManyListeners, TooManyListenersOfOne
 from service.dialects.http.forms import FormNotTaken
 from service.dialects.http.held_bytes import TooMuchHeld
 from service.dialects.http.limits import BodyCutOff, BodyTooLarge, BodyTooSlow
@@ -61,6 +62,8 @@ SHARED_ROWS: Mapping[type[Exception], Row] = {
     BodyTooSlow: Row(408, "request_timeout", CLOSE),
     BodyTooLarge: Row(413, "payload_too_large", CLOSE),
     TooMuchHeld: Row(503, "busy", RETRY_SOON | CLOSE),
+    TooManyListeners: Row(503, "busy", RETRY_IN_A_MINUTE),
+    TooManyListenersOfOne: Row(429, "too_many_listeners", RETRY_IN_A_MINUTE),
     CodingNotDecoded: Row(415, "unsupported_media_type", {"Accept-Encoding": DECODED}),
     FormNotTaken: Row(415, "unsupported_media_type"),
     SignatureRefused: Row(403, "forbidden"),

@@ -15,11 +15,13 @@ from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
+from service.application.progress import Changes, Pace
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
 from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
+from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.settings import HttpSettings
 from service.dialects.http.signed_urls import UrlSigner
@@ -34,6 +36,8 @@ class Parts:
 
     uploads: Uploads
     queries: Queries
+    changes: Changes
+    pace: Pace
     search: TranscriptSearch
     lifecycle: Lifecycle
     transcription_requests: TranscriptionRequests
@@ -47,6 +51,7 @@ class Parts:
     idempotency: Idempotency
     callers: Callers
     limits: Limits
+    event_streams: EventStreams
     signer: UrlSigner
     settings: HttpSettings
     dev_credentials: Mapping[str, Mapping[str, str]]

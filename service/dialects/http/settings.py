@@ -84,6 +84,14 @@ class HttpSettings(BaseSettings):
             "comes when there is no room is asked to try again",
         ),
     ] = 256 * MEBIBYTE
+    event_listeners: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="listeners to streams of events at once; those of one project are at most half of them",
+        ),
+    ] = 1_000
     max_header_bytes: Annotated[int, Field(ge=1024, le=MEBIBYTE, description="longest request line or header")] = (
         16 * 1024
     )

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -14,10 +15,15 @@ import pytest
 from adapters.database import moving
 from adapters.database.port import PostgresPlace
 from adapters.database.postgres import PostgresDatabase
+from adapters.event_log.mapper import RecordedEvent
 from adapters.keys import KeyKind, KeyStore
+from adapters.quotas import Quota, QuotaStore
+from adapters.search.index import SearchIndex
+from adapters.usage import Usage, UsageAt, UsageStore
 from adapters.webhooks.deliveries import Endpoint, Message
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
+from tests.domain.histories import chunk, opened
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 WAITING = """
@@ -51,7 +57,8 @@ def test_keys_are_moved_once_and_those_revoked_later_stay_revoked(file, new_plac
     assert not file.exists()
     again.close()
     (said,) = [each for each in caplog.records if each.levelname == "WARNING"]
-    assert (said.message, said.file) == ("renamed without being moved: PostgreSQL has rows already", str(file))
+    assert (said.message, said.because) == ("renamed without being moved", "PostgreSQL has rows already")
+    assert said.file == str(file)
 
 
 def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_it_moved(file, new_place, monkeypatch):
@@ -86,6 +93,73 @@ def test_of_two_that_start_together_one_moves_the_file_and_the_other_uses_what_i
     assert [path.name for path in file.parent.glob("store.sqlite3*")] == ["store.sqlite3.moved"]
     with closing(sqlite3.connect(file.with_name("store.sqlite3.moved"))) as moved:
         assert moved.execute("SELECT count(*) FROM keys").fetchone() == (1,)
+
+
+def test_moved_quotas_are_in_force(file, new_place):
+    before = QuotaStore(file)
+    before.set_for("proj_1", Quota.BYTES, 5)
+    before.set_for("proj_2", Quota.DEVICES, None)
+    before.close()
+    moved = QuotaStore(new_place)
+    assert moved.all() == {"proj_1": {Quota.BYTES: 5}, "proj_2": {Quota.DEVICES: None}}
+    moved.set_for("proj_1", Quota.BYTES, 6)
+    moved.close()
+    assert not file.exists()
+
+
+def told(*of_each_recording):
+    """The events as a log gives them."""
+    streams = [(uuid4(), events) for events in of_each_recording]
+    each = [(its_id, version, event) for its_id, events in streams for version, event in enumerate(events, 1)]
+    return [RecordedEvent(number, *one, None) for number, one in enumerate(each, 1)]
+
+
+def test_what_projects_used_before_is_counted_from_the_first_request_on(file, new_place):
+    events = told([opened(), chunk(1, b"12345")], [opened()], [opened(tenant_id="proj_2")])
+    before = UsageStore(file)
+    before.use_for("this log", 0)
+    before.apply(events[:3], after=0)
+    before.close()
+    UsageStore(replace(new_place, before=None)).close()  # as when a start was cut off before it moved anything
+    moved = UsageStore(new_place)
+    moved.use_for("this log", 4)
+    assert moved.of("proj_1") == UsageAt(Usage(kept_bytes=5, open_recordings=2, recordings=2), 3)
+    moved.apply(events[3:], after=3)
+    assert [moved.of(project_id).usage.recordings for project_id in ("proj_1", "proj_2")] == [2, 1]
+    moved.close()
+    file.with_name("store.sqlite3.moved").rename(file)  # as if the process had been killed before it was renamed
+    again = UsageStore(new_place)
+    assert again.of("proj_2") == UsageAt(Usage(open_recordings=1, recordings=1), 4)
+    again.use_for("another log", 4)
+    assert again.of("proj_1") == UsageAt(Usage(), 0)
+    again.close()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("version", ["an older version", "one that was killed at its first start"])
+def test_what_another_version_has_counted_is_not_taken_over(file, new_place, version, caplog):
+    before = UsageStore(file)
+    before.apply(told([opened()]), after=0)
+    before.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as older:
+        older.execute("UPDATE reflects SET schema=0" if version == "an older version" else "DROP TABLE reflects")
+    moved = UsageStore(new_place)
+    assert moved.of("proj_1") == UsageAt(Usage(), 0)
+    moved.close()
+    assert not file.exists()
+    assert [each.because for each in caplog.records] == ["it is made anew from the log"]
+
+
+def test_the_search_index_begins_anew_and_of_its_file_nothing_is_left(file, new_place):
+    SearchIndex(file).close()
+    left = [file, file.with_name("store.sqlite3-wal")]  # as after a kill
+    left[1].write_bytes(b"digests")
+    for _ in range(2):
+        index = SearchIndex(new_place)
+        assert index.position() == 0
+        index.close()
+    assert not any(path.exists() for path in left)
+    assert list(file.parent.glob("store.sqlite3*")) == []
 
 
 def test_moved_deliveries_go_on_and_new_ones_come_after_them(tmp_path, file, new_place):

@@ -25,6 +25,7 @@ from tests.domain.histories import (
     note_ordered,
     note_written,
     opened,
+    part_heard,
     retry_requested,
     session_ended,
     session_opened,
@@ -35,7 +36,14 @@ from tests.domain.histories import (
 )
 
 ONE_OF_EACH = [opened(started_at=at(0)), chunk(1), finalized(2, md5="e" * 32), stitched(), transcribed()]
-ONE_OF_EACH += [failed(Stage.STITCH), retry_requested(Stage.STITCH), note_written(), deleted(), chunk_transcribed(1)]
+ONE_OF_EACH += [
+    failed(Stage.STITCH),
+    retry_requested(Stage.STITCH),
+    note_written(),
+    deleted(),
+    chunk_transcribed(1),
+    part_heard(1, 1),
+]
 ONE_OF_EACH += [note_edited(), transcription_requested(), session_opened(), session_updated(), session_ended()]
 ONE_OF_EACH += [content_erased(ErasedPart.SUPERSEDED, 9, until=5)]
 ONE_OF_EACH += [note_ordered(), note_order_begun(), note_order_fulfilled(), note_order_failed()]

@@ -1,21 +1,26 @@
+"""The search index in a file and in PostgreSQL: the same tests over both, and what each leaves of what is forgotten."""
+
 import os
 import random
 import re
-import sqlite3
 import threading
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from hashlib import sha256
-from uuid import UUID, uuid4
+from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.database.port import PostgresPlace
 from adapters.rebuilding import PositionMoved, RebuildRunning
 from adapters.search import index as index_module
 from adapters.search.digests import Digests, Owner
+from adapters.search.fts5 import Fts5
 from adapters.search.index import Changes, Forgotten, Indexed, SearchIndex
-from adapters.search.tables import Tables
 from adapters.search.words import indexed_words
 from tests.files_on_disk import content_below
 
@@ -23,9 +28,14 @@ MINE = Owner("proj_1", "eu_1")
 SPOKEN = ["Penicillin gives me a rash.", "The rash went away after a week.", "See you next week then."]
 
 
+@pytest.fixture(autouse=True)
+def few_tables(monkeypatch):
+    monkeypatch.setattr("adapters.search.tables.SHARDS", 4)
+
+
 @pytest.fixture
-def index(tmp_path):
-    index = SearchIndex(tmp_path / "search.sqlite3")
+def index(place):
+    index = SearchIndex(place)
     yield index
     index.close()
 
@@ -75,18 +85,15 @@ def test_nothing_in_a_query_means_anything_but_its_words(index, query):
     assert set(places(index, query)) == expected
 
 
-@given(st.text())
-@settings(max_examples=200)
-def test_any_query_is_answered(shared_index, text):
-    assert all(0 < match.score <= 1 for match in shared_index.search(MINE, text))
-
-
-@pytest.fixture(scope="module")
-def shared_index(tmp_path_factory):
-    index = SearchIndex(tmp_path_factory.mktemp("search") / "search.sqlite3")
+def test_any_query_is_answered(index):
     put(index, said(*SPOKEN))
-    yield index
-    index.close()
+
+    @given(st.text())
+    @settings(max_examples=200)
+    def is_answered(text):
+        assert all(0 < match.score <= 1 for match in index.search(MINE, text))
+
+    is_answered()
 
 
 def test_only_the_owners_words_are_found_whoever_else_said_the_same(index):
@@ -133,8 +140,18 @@ def test_rows_and_position_move_together(index):
     assert (index.position(), places(index, "two"), places(index, "three")) == (1, [], [])
 
 
-def test_the_index_of_another_log_or_of_a_later_state_of_this_one_is_started_over(tmp_path):
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as index:
+def test_of_two_who_write_from_the_same_position_one_is_refused(index, place):
+    with closing(SearchIndex(place)) as other:
+        position = other.position()
+        put(index, said("one"))
+        with pytest.raises(PositionMoved):
+            other.apply(Changes(position + 1, [said("one")]), after=position)
+        put(other, said("two"))
+        assert (index.position(), places(index, "one"), places(index, "two")) == (2, [0], [0])
+
+
+def test_the_index_of_another_log_or_of_a_later_state_of_this_one_is_started_over(place):
+    with closing(SearchIndex(place)) as index:
         index.use_for("this log", 0)
         put(index, said("one"))
         index.use_for("this log", 1)
@@ -146,17 +163,22 @@ def test_the_index_of_another_log_or_of_a_later_state_of_this_one_is_started_ove
         assert (index.position(), places(index, "one")) == (0, [])
 
 
-def test_an_index_of_another_schema_is_started_over(tmp_path, monkeypatch):
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as index:
+def table_names(index):
+    with index._database.reading() as tables:
+        return index._engine(tables).names()
+
+
+def test_an_index_of_another_schema_is_started_over(place, tables_of, monkeypatch):
+    with closing(SearchIndex(place)) as index:
         put(index, said("one"))
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as index:
+    with closing(SearchIndex(place)) as index:
         assert (index.position(), places(index, "one")) == (1, [0])
-        index._writer.execute("CREATE VIRTUAL TABLE words_1_3 USING fts5 (digests)")  # as schema 1 had them
+    with tables_of(place) as tables:
+        tables.execute("CREATE TABLE words_1_3 (digests TEXT)")  # schema 1 had such a name
     monkeypatch.setattr(index_module, "SCHEMA_VERSION", index_module.SCHEMA_VERSION + 1)
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as index:
+    with closing(SearchIndex(place)) as index:
         assert (index.position(), places(index, "one")) == (0, [])
-        names = [name for (name,) in index._writer.execute("SELECT name FROM sqlite_master")]
-        assert not [name for name in names if re.match(r"[a-z]+_1(_|$)", name)]
+        assert not [name for name in table_names(index) if re.match(r"[a-z]+_1(_|$)", name)]
 
 
 def test_a_rebuild_shows_the_old_index_until_the_new_one_is_whole(index):
@@ -173,8 +195,8 @@ def test_a_rebuild_shows_the_old_index_until_the_new_one_is_whole(index):
     assert (index.position(), places(index, "old"), places(index, "new")) == (3, [], [0])
 
 
-def test_a_rebuild_that_was_cut_off_leaves_the_old_index_and_is_begun_again(tmp_path):
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as index:
+def test_a_rebuild_that_was_cut_off_leaves_the_old_index_and_is_begun_again(place):
+    with closing(SearchIndex(place)) as index:
         put(index, said("the old one"))
         steps = [Changes(1, [said("half of the new one")])]
         with pytest.raises(IndexError):
@@ -189,8 +211,8 @@ def test_a_rebuild_that_was_cut_off_leaves_the_old_index_and_is_begun_again(tmp_
         assert places(index, "after") == [0]
 
 
-def test_two_rebuilds_at_once_are_refused(index, tmp_path):
-    with closing(SearchIndex(tmp_path / "search.sqlite3")) as other:
+def test_two_rebuilds_at_once_are_refused(index, place):
+    with closing(SearchIndex(place)) as other:
 
         def read(_):
             with pytest.raises(RebuildRunning):
@@ -200,78 +222,126 @@ def test_two_rebuilds_at_once_are_refused(index, tmp_path):
 
 
 def test_a_search_beside_a_writer_sees_whole_recordings(index):
-    stop, broken = threading.Event(), []
+    its_ids = [uuid4() for _ in range(30)]
+    with searching(index, "twin") as found:
+        for its_id in its_ids:
+            put(index, said("twin one", "twin two", recording_id=its_id))
+        for its_id in its_ids:
+            put(index, Forgotten(its_id))
+    assert found
+    assert not [one for one in found if len(one) % 2]
+
+
+@pytest.mark.parametrize("place", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)], indirect=True)
+def test_a_search_finds_the_same_while_rebuilds_end_and_what_was_removed_is_erased(index):
+    kept = said("a rash", "and another rash")
+    put(index, kept)
+    with searching(index, "rash") as found:
+        for _ in range(10):
+            assert index.rebuild(lambda after: None if after else Changes(1, [kept])) == 1
+            doomed = said("cough")
+            put(index, doomed)
+            put(index, Forgotten(doomed.recording_id))
+            while index.erase_some():
+                pass
+    assert found
+    assert {tuple(match.place for match in one) for one in found} == {(1, 0)}
+
+
+@contextmanager
+def searching(index, query):
+    """A block beside which one searches; what each search has found. Raises: what a search raises."""
+    stop, found = threading.Event(), []
 
     def search():
         while not stop.is_set():
-            found = len(index.search(MINE, "twin"))
-            if found % 2:
-                broken.append(found)
+            found.append(index.search(MINE, query))
 
-    searching = threading.Thread(target=search)
-    searching.start()
-    its_ids = [uuid4() for _ in range(30)]
-    for its_id in its_ids:
-        put(index, said("twin one", "twin two", recording_id=its_id))
-    for its_id in its_ids:
-        put(index, Forgotten(its_id))
-    stop.set()
-    searching.join()
-    assert broken == []
-
-
-def test_only_its_owner_can_read_the_file(index, tmp_path):
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("search.sqlite3*")} == {0o600}
+    with ThreadPoolExecutor(1) as pool:
+        searches = pool.submit(search)
+        try:
+            yield found
+        finally:
+            stop.set()
+            searches.result()
 
 
 DISTINCT = [f"zq{letter}xylophone{number}" for letter in "abcd" for number in range(20)]
 
 
-def test_no_word_is_ever_in_the_index_not_even_before_it_is_forgotten(index, tmp_path):
-    put(index, said(" ".join(DISTINCT)))
-    assert places(index, DISTINCT[7]) == [0]
-    there = content_below(tmp_path).lower()
-    assert not [word for word in DISTINCT if word.encode() in there or word[4:].encode() in there]
+def test_no_word_is_ever_in_the_index_not_even_before_it_is_forgotten(own_place, content):
+    with closing(SearchIndex(own_place)) as index:
+        put(index, said(" ".join(DISTINCT)))
+        assert places(index, DISTINCT[7]) == [0]
+    there = content().lower()
+    assert not [word for word in DISTINCT[::4] if word.encode() in there or word[4:].encode() in there]
     assert b"proj_1" not in there
     assert b"eu_1" not in there
 
 
-def digests_left(index, folder, words):
-    """How many of the words' digests are in any file, as they are or in the form in which FTS5 keeps a term: without
-    what it has in common with the term before it."""
-    with closing(sqlite3.connect(folder / "search.sqlite3")) as reader:
-        ((key,),) = reader.execute("SELECT key FROM search_state")
-    there = content_below(folder)
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def own_place(request, tmp_path):
+    """A place in a database in which nothing else ever was."""
+    if request.param == "SQLite":
+        return tmp_path / "search.sqlite3"
+    return PostgresPlace(request.getfixturevalue("database"), "tapedeck_search")
+
+
+@pytest.fixture
+def content(request, own_place):
+    """What is in the files that the index is in: of a server, in all of the database's; not in its write-ahead log."""
+    if isinstance(own_place, Path):
+        return lambda: content_below(own_place.parent)
+    server = request.getfixturevalue("postgres")
+
+    def of_the_database():
+        with psycopg.connect(own_place.url, autocommit=True) as administrator:
+            administrator.execute("ANALYZE")
+            administrator.execute("CHECKPOINT")
+            query = "SELECT oid FROM pg_database WHERE datname = current_database()"
+            (oid,) = administrator.execute(query).fetchone()
+        return content_below(server._data / "base" / str(oid))
+
+    return of_the_database
+
+
+def digests_left(index, content, words):
+    """How many of the words' digests are in any file: as they are, or as FTS5 keeps a term, without what it has in
+    common with the term before it, or as PostgreSQL keeps a number.
+    """
+    with index._database.reading() as tables:
+        ((key,),) = tables.execute("SELECT key FROM search_state").fetchall()
+    there = content()
     found = Digests(MINE.key(key)).of(words)
-    return sum(one in there or one.hex()[6:].encode() in there for one in found)
+    forms = [(one, one.hex()[6:].encode() if type(index._engine(tables)) is Fts5 else one[::-1]) for one in found]
+    return sum(any(form in there for form in each) for each in forms)
 
 
-def test_what_was_forgotten_is_erased_and_then_not_even_its_digests_are_left(tmp_path, monkeypatch):
+def test_what_was_forgotten_is_erased_and_then_not_even_its_digests_are_left(own_place, content, monkeypatch):
     monkeypatch.setattr("os.urandom", random.Random(0).randbytes)  # FTS5 could keep less of other digests
-    index = SearchIndex(tmp_path / "search.sqlite3")
+    index = SearchIndex(own_place)
     kept = [f"kept{number}" for number in range(300)]
     doomed = said(*DISTINCT)
     put(index, said(*kept[:150]), doomed, said(*kept[150:]))
     put(index, *(said(f"more{number}", f"{number} and more") for number in range(100)))
+    assert digests_left(index, content, DISTINCT[::4]) == len(DISTINCT[::4])  # so this test can fail
     put(index, Forgotten(doomed.recording_id))
-    assert digests_left(index, tmp_path, DISTINCT) > 0  # so this test can fail
     while index.erase_some():
         pass
     assert index.erase_some() is False
-    assert digests_left(index, tmp_path, DISTINCT) == 0
-    assert digests_left(index, tmp_path, kept) == len(kept)
-    assert all(places(index, word) for word in kept)
+    assert digests_left(index, content, DISTINCT[::2]) == 0
+    assert digests_left(index, content, kept[::10]) == len(kept[::10])
+    assert all(places(index, word) for word in kept[::10])
     index.close()
 
 
 @pytest.mark.parametrize("seed", [0, 47])
-def test_erasing_takes_many_short_steps_and_goes_on_after_a_stop(tmp_path, monkeypatch, seed):
+def test_erasing_takes_many_short_steps_and_goes_on_after_a_stop(own_place, content, monkeypatch, seed):
     """SQLite leaves copies of what it deletes and of what it moves. FTS5's own merging left some with seed 47."""
     monkeypatch.setattr("os.urandom", random.Random(seed).randbytes)
     monkeypatch.setattr("adapters.search.tables.COPIED_PASSAGES", 100)
-    path = tmp_path / "search.sqlite3"
     doomed = [said(*(f"{os.urandom(8).hex()} doomed{n}" for n in range(300))) for _ in range(4)]
-    index = SearchIndex(path)
+    index = SearchIndex(own_place)
     for one in doomed:
         put(index, one, said(*(os.urandom(8).hex() for _ in range(300))))
     put(index, Forgotten(doomed[0].recording_id))
@@ -283,37 +353,46 @@ def test_erasing_takes_many_short_steps_and_goes_on_after_a_stop(tmp_path, monke
             put(index, Forgotten(doomed[steps].recording_id), said("new"))
             more = True
         index.close()
-        index = SearchIndex(path)
+        index = SearchIndex(own_place)
         if not more:
             break
     assert steps > 10
-    assert digests_left(index, tmp_path, [f"doomed{n}" for n in range(300)]) == 0
+    assert digests_left(index, content, [f"doomed{n}" for n in range(0, 300, 3)]) == 0
     assert len(places(index, "new")) == 3
     index.close()
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([None, "a b", "b c", "c", "a a d"])), max_size=30))
-@settings(max_examples=60, deadline=None)
-def test_whatever_is_indexed_forgotten_and_erased_only_the_last_transcript_of_each_is_found(tmp_path_factory, steps):
-    last = {}
-    with (
-        pytest.MonkeyPatch.context() as slowly,
-        closing(SearchIndex(tmp_path_factory.mktemp("search") / "search.sqlite3")) as index,
-    ):
-        slowly.setattr("adapters.search.tables.COPIED_PASSAGES", 1)  # so that most changes meet a half-made copy
-        for number, text in steps:
-            its_id = UUID(int=number)
-            put(index, Forgotten(its_id) if text is None else said(text, recording_id=its_id))
-            last[its_id] = text
-            index.erase_some()
-        for word in "abcd":
-            expected = {its_id for its_id, text in last.items() if text and word in text.split()}
-            assert {match.recording_id for match in index.search(MINE, word)} == expected
-
-
-def test_tables_of_a_dropped_generation_are_gone(index, tmp_path):
+def test_tables_of_a_dropped_generation_are_gone(index):
     assert index.rebuild(lambda _: None) == 0
-    with closing(sqlite3.connect(tmp_path / "search.sqlite3")) as reader:
-        names = [name for (name,) in reader.execute("SELECT name FROM sqlite_master")]
-        Tables(reader, 3).create()  # whose names are free
-    assert not [name for name in names if re.match(r"[a-z]+_1(_|$)", name)]
+    assert not [name for name in table_names(index) if re.match(r"[a-z]+_1(_|$)", name)]
+    with index._database.writing() as tables:
+        index._generation(tables, 3).create()  # whose names are free
+
+
+def test_only_its_owner_can_read_the_file(tmp_path):
+    with closing(SearchIndex(tmp_path / "search.sqlite3")):
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("search.sqlite3*")} == {0o600}
+
+
+def test_while_a_backup_reads_everything_searches_go_on_and_what_was_removed_is_erased_afterwards(database, caplog):
+    doomed = said("penicillin")
+    with closing(SearchIndex(PostgresPlace(database, "tapedeck_search"))) as index:
+        put(index, doomed, said("a rash"))
+        put(index, Forgotten(doomed.recording_id))
+        with psycopg.connect(database) as backup:
+            backup.execute("LOCK TABLE tapedeck_search.search_state IN ACCESS SHARE MODE")
+            while index.erase_some():
+                assert "is erased later" not in caplog.text
+            assert "is erased later" in caplog.text
+            assert places(index, "rash") == [0]
+            put(index, said("another rash"))
+            assert len(places(index, "rash")) == 2
+            assert is_due(index)
+        index.give_back()
+        assert not is_due(index)
+        assert len(places(index, "rash")) == 2
+
+
+def is_due(index):
+    with index._database.reading() as tables:
+        return index._generation(tables, 1).is_due()

@@ -20,6 +20,33 @@ async function json(...given) {
   return JSON.parse(text);
 }
 
+// Listens to a recording until an event of this kind, or to the end. An EventSource cannot send a key.
+export async function listen(settings, id, until, lastEventId) {
+  const response = await fetch(`${settings.url}/v1/recordings/${id}/live`, {
+    headers: {
+      Authorization: `Bearer ${settings.key}`,
+      ...(lastEventId ? { "Last-Event-ID": lastEventId } : {}),
+    },
+  });
+  const events = [];
+  if (response.status !== 200) return { status: response.status, events };
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return { status: 200, events };
+    const blocks = (text + value).split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks.filter((block) => block.includes("data: "))) {
+      const event = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s)));
+      events.push({ ...event, data: JSON.parse(event.data) });
+      if (event.event === until) {
+        await reader.cancel();
+        return { status: 200, events };
+      }
+    }
+  }
+}
+
 // Streams what the microphone hears as WebM/Opus while it is recorded, each piece to the recording's own URL.
 export async function stream(settings, milliseconds) {
   const recording = await json(settings, "POST", "/v1/recordings", {

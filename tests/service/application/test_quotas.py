@@ -1,6 +1,6 @@
 """Quotas among requests at once, while the view that knows what is used is a moment late."""
 
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -14,6 +14,7 @@ from service.application.quotas import (
     Quotas,
     reached,
 )
+from service.application.taking import TakesHere
 
 PROJECT = "proj_1"
 
@@ -25,15 +26,14 @@ class World:
         self.head = 0
         self.usage = UsageAt(Usage(), 0)
         self.own = {}
-        set_by_operator = World.Own(self)
-        limits = {Quota(name): limit for name, limit in most.items()}
-        self.quotas = Quotas(limits, set_by_operator, World.View(self), log=self)
+        self.takes = TakesHere(World.View(self), log=self)
+        self.quotas = Quotas({Quota(name): limit for name, limit in most.items()}, World.Own(self), self.takes)
 
     class Own:
         def __init__(self, world):
             self._world = world
 
-        def of(self, project_id):
+        async def of(self, project_id):
             return self._world.own.get(project_id, {})
 
     class View:
@@ -43,14 +43,14 @@ class World:
         def of(self, project_id):
             return self._world.usage if project_id == PROJECT else UsageAt(Usage(), self._world.usage.position)
 
-    def store(self, size_bytes):
+    async def store(self, size_bytes):
         """One request, whose event the view does not know yet."""
         with self.quotas.room(PROJECT) as room:
-            room.take(size_bytes)
+            await room.take(size_bytes)
             self.head += 1
 
-    def open(self):
-        with self.quotas.opening(PROJECT):
+    async def open(self):
+        async with self.quotas.opening(PROJECT):
             self.head += 1
 
     def catch_up(self, **used):
@@ -62,60 +62,61 @@ async def pieces(*sizes):
         yield bytes(size)
 
 
-def test_what_the_view_does_not_know_yet_counts_and_counts_once_when_it_does():
+async def test_what_the_view_does_not_know_yet_counts_and_counts_once_when_it_does():
     world = World(bytes=100)
-    world.store(60)
+    await world.store(60)
     with pytest.raises(KeptQuotaReached) as refused:
-        world.store(51)
+        await world.store(51)
     assert (refused.value.quota, refused.value.used, refused.value.most) == (Quota.BYTES, 111, 100)
     world.catch_up(kept_bytes=60)
-    world.store(50)
+    await world.store(50)
     world.catch_up(kept_bytes=110)
     with pytest.raises(QuotaReached):
-        world.store(1)
+        await world.store(1)
 
 
-def test_requests_at_once_get_no_more_than_one_after_another():
+async def test_requests_at_once_get_no_more_than_one_after_another():
     world = World(bytes=100, open_recordings=3)
-    with ExitStack() as under_way:
+    async with AsyncExitStack() as under_way:
         for _ in range(3):
-            under_way.enter_context(world.quotas.opening(PROJECT))
+            await under_way.enter_async_context(world.quotas.opening(PROJECT))
         with pytest.raises(PassingQuotaReached):
-            under_way.enter_context(world.quotas.opening(PROJECT))
+            await under_way.enter_async_context(world.quotas.opening(PROJECT))
         rooms = [under_way.enter_context(world.quotas.room(PROJECT)) for _ in range(12)]
         for room in rooms[:11]:
-            room.take(10)
+            await room.take(10)
         with pytest.raises(QuotaReached):
-            rooms[11].take(1)
-        world.quotas.check_room("proj_2", 110)
+            await rooms[11].take(1)
+        await world.quotas.check_room("proj_2", 110)
 
 
-def test_what_a_refused_request_had_taken_is_given_back():
+async def test_what_a_refused_request_had_taken_is_given_back():
     world = World(bytes=100, open_recordings=1)
 
-    def goes_wrong():
-        with world.quotas.opening(PROJECT), world.quotas.room(PROJECT) as room:
-            room.take(110)
-            raise ZeroDivisionError
+    async def goes_wrong():
+        async with world.quotas.opening(PROJECT):
+            with world.quotas.room(PROJECT) as room:
+                await room.take(110)
+                raise ZeroDivisionError
 
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
-            goes_wrong()
-    world.open()
+            await goes_wrong()
+    await world.open()
     with pytest.raises(QuotaReached):
-        world.open()
+        await world.open()
 
 
-def test_at_the_quota_no_recording_begins_and_those_that_have_begun_go_on_for_a_tenth():
+async def test_at_the_quota_no_recording_begins_and_those_that_have_begun_go_on_for_a_tenth():
     world = World(bytes=100)
     world.catch_up(kept_bytes=100)
     with pytest.raises(KeptQuotaReached):
-        world.open()
+        await world.open()
     with pytest.raises(KeptQuotaReached):
-        world.quotas.check_opening(PROJECT)
-    world.store(10)
+        await world.quotas.check_opening(PROJECT)
+    await world.store(10)
     with pytest.raises(KeptQuotaReached):
-        world.store(1)
+        await world.store(1)
 
 
 async def test_a_body_of_unknown_size_takes_room_as_it_grows_and_is_cut_off_where_there_is_none():
@@ -133,27 +134,27 @@ async def test_a_body_of_unknown_size_takes_room_as_it_grows_and_is_cut_off_wher
         assert [len(piece) async for piece in room.as_it_grows(pieces(60, 60), beyond=10)] == [60, 60]
 
 
-def test_a_project_may_have_quotas_of_its_own_that_say_more_or_less_or_no_limit():
+async def test_a_project_may_have_quotas_of_its_own_that_say_more_or_less_or_no_limit():
     world = World(bytes=100, recordings=5)
     world.own[PROJECT] = {Quota.BYTES: None, Quota.RECORDINGS: 0}
-    world.store(10**12)
+    await world.store(10**12)
     with pytest.raises(KeptQuotaReached):
-        world.open()
+        await world.open()
     del world.own[PROJECT][Quota.RECORDINGS]
-    world.open()
-    assert world.quotas.most(PROJECT, Quota.RECORDINGS) == 5
-    assert world.quotas.most(PROJECT, Quota.DEVICES) is None
+    await world.open()
+    assert await world.quotas.most(PROJECT, Quota.RECORDINGS) == 5
+    assert await world.quotas.most(PROJECT, Quota.DEVICES) is None
 
 
-def test_a_view_that_stands_still_costs_no_memory_and_loses_no_count():
+async def test_a_view_that_stands_still_costs_no_memory_and_loses_no_count():
     world = World(bytes=10**9)
     for _ in range(3_000):
-        world.store(1)
-    (held,) = world.quotas._held.values()
+        await world.store(1)
+    (held,) = world.takes._held.values()
     assert (held.taken, len(held.leaving)) == (3_000, 1_000)
     world.catch_up(kept_bytes=3_000)
-    world.quotas.check_room(PROJECT, 0)
-    assert world.quotas._held == {}
+    await world.quotas.check_room(PROJECT, 0)
+    assert world.takes._held == {}
 
 
 @pytest.mark.parametrize("quota", Quota)

@@ -48,6 +48,7 @@ async def blobs(tmp_path):
 
 def parts_with(blobs=None, **changes):
     chosen = {
+        "recordings": None,
         "blobs": blobs,
         "blob_store_url": "",
         "scratch_dir": None,

@@ -395,3 +395,45 @@ async def test_live_speech_that_had_to_wait_keeps_its_place_for_its_patience_and
     assert places.running == {"live"}
     await places.pass_by(1)
     assert places.running == {"light"}
+
+
+async def test_work_ahead_stands_still_for_any_other_work_and_goes_on_when_none_is_left():
+    places = Places(2, can_be_paused=True)
+    for name in ("ahead 1", "ahead 2", "ahead 3"):
+        await places.come(name, "project", Urgency.AHEAD)
+    assert places.running == {"ahead 1", "ahead 2"}
+    await places.pass_by(2)
+    await places.come("short", "project")
+    await places.come("long", "project", Urgency.LONG)
+    assert places.running == {"short", "long"}
+    await places.end("short", after=2)
+    assert places.running == {"long", "ahead 1"}
+    await places.end("ahead 1", after=2)
+    assert places.running == {"long", "ahead 2"}
+    await places.end("long")
+    assert places.running == {"ahead 2", "ahead 3"}
+
+
+async def test_work_that_waits_comes_before_work_ahead_whoever_has_waited_longer():
+    places = Places(2)
+    for name in ("first", "second"):
+        await places.come(name, "one")
+    await places.come("ahead", "another", Urgency.AHEAD)
+    await places.come("third", "one")
+    await places.end("first", after=1_000)
+    assert places.order == ["first", "second", "third"]
+    await places.end("second")
+    assert places.order[-1] == "ahead"
+
+
+async def test_paused_work_ahead_takes_no_room_from_other_work_that_is_to_be_paused():
+    places = Places(2, can_be_paused=True)
+    for name in ("ahead 1", "ahead 2"):
+        await places.come(name, "one", Urgency.AHEAD)
+    await places.pass_by(2)
+    for name in ("heavy 1", "heavy 2"):
+        await places.come(name, "heavy")
+    await places.pass_by(60)
+    await places.come("light", "light")
+    assert "light" in places.running
+    assert len(places.running) == 2

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from adapters.directory.entries import EndUser
 from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
+from adapters.event_log.opening import open_log
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.quotas import Quota, QuotaStore
 from service.cli import main
@@ -42,11 +43,14 @@ def tapedeck(tmp_path, monkeypatch):
     return run
 
 
-async def fill(data_dir):
-    data_dir.mkdir()
-    log = EventLog(SQLiteLogRecorder(data_dir / "tapedeck.sqlite3"))
+async def tell(log):
     await log.append(uuid4(), 0, [opened(), chunk(1, b"12345")], trace_id=None)
     await log.close()
+
+
+async def fill(data_dir):
+    data_dir.mkdir()
+    await tell(EventLog(SQLiteLogRecorder(data_dir / "tapedeck.sqlite3")))
     now = datetime.now(UTC)
     directory = DirectoryTables(data_dir / "directory.sqlite3")
     directory.put_end_user(EndUser(id="eu_1", project_id="proj_1", created_at=now, updated_at=now))
@@ -72,6 +76,18 @@ def test_use_and_limits_are_shown_by_project_and_a_quota_of_its_own_is_set_and_r
     assert tapedeck("quotas", "show", "proj_1")[1] == NEW.replace("1 (of 10000)", "1 (no limit, set for this project)")
     assert tapedeck("quotas", "reset", "proj_1") == (0, "proj_1: the settings are in force.\n")
     assert tapedeck("quotas", "show", "proj_1") == (0, NEW)
+
+
+def test_use_and_quotas_are_in_postgresql_if_the_log_is(tapedeck, tmp_path, monkeypatch, database):
+    monkeypatch.setenv("TAPEDECK_DATABASE_URL", database)
+    asyncio.run(tell(EventLog(open_log(database).recorder)))
+    assert tapedeck("rebuild", "usage") == (0, "usage: rebuilt from 2 events.\n")
+    assert tapedeck("quotas", "set", "proj_1", "bytes", "1000")[0] == 0
+    shown = NEW.replace("5 (no limit)", "5 (of 1000, set for this project)").replace("1 (of 100000)", "0 (of 100000)")
+    assert tapedeck("quotas", "show") == (0, shown)
+    assert tapedeck("quotas", "reset", "proj_1")[0] == 0
+    assert tapedeck("quotas", "show")[1] == NEW.replace("1 (of 100000)", "0 (of 100000)")
+    assert [path.name for path in (tmp_path / "data").glob("*.sqlite3")] == []
 
 
 def test_a_customer_of_dragons_names_its_project(tapedeck, tmp_path):

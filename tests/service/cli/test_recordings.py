@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -47,6 +48,30 @@ def test_show_says_how_a_recording_stands(held: Held):
     shown = tapedeck("show", "rec_1").stdout
     for expected in ("rec_1", "Monday", "completed", "1:02.250", "audio/wav, 13.7 KiB", "txn_1"):
         assert expected in shown
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"),
+    [
+        ({"recognized_ms": 31_000, "audio_ms": 62_000}, "31.00 s of 1:02.000 recognized"),
+        ({"recognized_ms": 0, "audio_ms": 62_000}, "nothing of 1:02.000 recognized"),
+        (
+            {"recognized_ms": 61_000, "ready_at": "2026-03-01T09:02:03.500Z"},
+            "1:01.000 recognized, ready about 10:02:03",
+        ),
+    ],
+)
+def test_show_says_how_far_recognition_has_come(
+    held: Held, monkeypatch: pytest.MonkeyPatch, progress: dict[str, object], shown: str
+):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    held.progress = progress
+    try:
+        assert shown in tapedeck("show", "rec_1").stdout
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_show_can_give_the_services_own_words(held: Held):

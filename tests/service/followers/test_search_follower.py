@@ -1,7 +1,6 @@
 """The search index follows the log, through whatever happens to it."""
 
 import asyncio
-import sqlite3
 import threading
 from contextlib import closing
 from uuid import uuid4
@@ -12,11 +11,11 @@ from click.testing import CliRunner
 from adapters.blobs.port import StorageUnavailable
 from adapters.search.digests import Owner
 from adapters.search.index import SearchIndex
-from adapters.search.tables import Tables
 from domain.events import RecordingDeleted
 from service.application import search_changes
 from service.cli import main
 from service.followers import search_follower
+from service.runtime.places import search_place
 from tests.domain.histories import at, opened
 from tests.service.dialects.bota.spoken import Spoken
 from tests.service.running_service import TurnedClock, running_service
@@ -29,8 +28,14 @@ def data_dir(tmp_path):
     return tmp_path / "data"
 
 
-def service(data_dir):
-    return running_service(data_dir, TurnedClock())
+def service(data_dir, **settings):
+    return running_service(data_dir, TurnedClock(), **settings)
+
+
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def either(request):
+    """Settings with which the index is in a file, or in PostgreSQL."""
+    return {} if request.param == "SQLite" else {"database_url": request.getfixturevalue("database")}
 
 
 async def found(running, query):
@@ -51,21 +56,21 @@ async def erased(index):
 
 
 def _is_due(index):
-    with closing(sqlite3.connect(index._path)) as reader:
-        (generation,) = reader.execute("SELECT generation FROM search_state").fetchone()
-        return Tables(reader, generation).is_due()
+    with index._database.reading() as tables:
+        (generation,) = tables.execute("SELECT generation FROM search_state").fetchone()
+        return index._generation(tables, generation).is_due()
 
 
-async def test_what_was_forgotten_is_erased_by_itself_also_after_a_stop_in_between(data_dir, monkeypatch):
+async def test_what_was_forgotten_is_erased_by_itself_also_after_a_stop_in_between(data_dir, either, monkeypatch):
     with monkeypatch.context() as stopped:
         stopped.setattr(SearchIndex, "erase_some", lambda _: False)
-        async with service(data_dir) as running:
+        async with service(data_dir, **either) as running:
             doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
             assert await found(running, "penicillin") == 1
             await delete(running, doomed)
             assert await found(running, "penicillin") == 0
             assert _is_due(running.stores.search_index)
-    async with service(data_dir) as running:
+    async with service(data_dir, **either) as running:
         await erased(running.stores.search_index)
         doomed = await Spoken(running.stores, "proj_1").recording("penicillin")
         await delete(running, doomed)
@@ -108,23 +113,37 @@ async def test_a_lost_index_is_made_from_the_log_again(data_dir):
         assert await found(running, "rash") == 1
 
 
-async def test_an_index_rebuilt_by_the_command_finds_what_it_found_before(data_dir):
+async def test_an_index_rebuilt_by_the_command_finds_what_it_found_before(data_dir, either):
     """Beside the running service, which then goes on from there."""
-    async with service(data_dir) as running:
+    async with service(data_dir, **either) as running:
         spoken = Spoken(running.stores, "proj_1")
         its_id = await spoken.recording("one rash", "and another")
         await delete(running, await spoken.recording("a rash that is gone"))
         before = await found(running, "rash another")
-        with closing(SearchIndex(running.settings.search_index_path)) as other:
-            other._writer.execute("DELETE FROM recordings_1")
+        with closing(SearchIndex(search_place(running.settings))) as other, other._database.writing() as tables:
+            tables.execute("DELETE FROM recordings_1")
         assert await found(running, "rash another") == 0
 
-        environment = {"TAPEDECK_DATA_DIR": str(data_dir)}
+        environment = {"TAPEDECK_DATA_DIR": str(data_dir), "TAPEDECK_DATABASE_URL": either.get("database_url")}
         rebuilt = await asyncio.to_thread(CliRunner().invoke, main, ["rebuild", "search"], env=environment)
         assert rebuilt.output == f"search: rebuilt from {running.stores.log.head} events.\n"
         assert await found(running, "rash another") == before == 2
         await spoken.heard_again(its_id, "no more of it")
         assert (await found(running, "rash"), await found(running, "more")) == (0, 1)
+
+
+@pytest.mark.slow
+async def test_in_postgresql_the_index_is_made_anew_and_the_file_that_it_was_in_is_removed(data_dir, database):
+    async with service(data_dir) as running:
+        await Spoken(running.stores, "proj_1").recording("one rash")
+        assert await found(running, "rash") == 1
+    for path in data_dir.glob("tapedeck.sqlite3*"):
+        path.unlink()
+    async with service(data_dir, database_url=database) as running:
+        assert await found(running, "rash") == 0
+        await Spoken(running.stores, "proj_1").recording("another rash")
+        assert await found(running, "rash") == 1
+    assert list(data_dir.glob("search.sqlite3*")) == []
 
 
 async def test_events_that_mean_nothing_for_the_index_are_passed_over_without_writing(data_dir, monkeypatch):

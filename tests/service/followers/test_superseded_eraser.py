@@ -71,7 +71,13 @@ class Rig:
     async def made(self, its_id, command, kind, edition=0):
         """A stage has ended, with a blob of its own."""
         blob = await asyncio.to_thread(self.blobs.put_bytes, made_prefix(its_id, kind, edition), b"of %d" % edition)
-        facts = {"blob_key": blob.key, "size_bytes": blob.size_bytes, "sha256": blob.sha256, "edition": edition}
+        facts = {
+            "at": self.now,
+            "blob_key": blob.key,
+            "size_bytes": blob.size_bytes,
+            "sha256": blob.sha256,
+            "edition": edition,
+        }
         await self.recordings.execute(its_id, command(facts))
         return blob.key
 

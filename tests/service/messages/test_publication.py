@@ -43,6 +43,7 @@ EXAMPLES = [
     histories.transcription_requested("es-419", "whisper", is_anew=True),
     histories.content_erased(ErasedPart.SUPERSEDED, 1_100, until=5),
     histories.note_edited(),
+    histories.part_heard(1, 1),
 ]
 ORDER_EXAMPLES = [
     histories.note_ordered(),

@@ -6,12 +6,13 @@
 import asyncio
 import sys
 
-from tests.tools.bench import deciding, lists, replaying, samples, searching, slices, uploading
+from tests.tools.bench import deciding, listening, lists, replaying, samples, searching, slices, uploading
 
 BENCHES = {
     "deciding": deciding.measure,
     "replaying": replaying.measure,
     "uploading": lambda: asyncio.run(uploading.measure()),
+    "listening": lambda: asyncio.run(listening.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),
     "slices": lambda: asyncio.run(slices.measure()),

@@ -3,12 +3,13 @@
 from adapters.quotas import Most
 from adapters.usage import Usage, UsageAt
 from service.application.quotas import Quotas
+from service.application.taking import TakesHere
 
 
 class _Nothing:
     head = 0
 
-    def of(self, _: str) -> Most:
+    async def of(self, _: str) -> Most:
         return {}
 
 
@@ -17,4 +18,4 @@ class _NoUsage:
         return UsageAt(Usage(), 0)
 
 
-NO_QUOTAS = Quotas({}, _Nothing(), _NoUsage(), log=_Nothing())
+NO_QUOTAS = Quotas({}, _Nothing(), TakesHere(_NoUsage(), log=_Nothing()))

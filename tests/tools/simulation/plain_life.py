@@ -12,6 +12,7 @@ from domain.events import (
     FinalizeRequested,
     NoteEdited,
     NoteWritten,
+    PartHeard,
     RecordingDeleted,
     RecordingEvent,
     RecordingKind,
@@ -73,7 +74,7 @@ class PlainLife:
         match event:
             case ChunkStored():
                 self._store_chunk(event)
-            case ChunkTranscribed():
+            case ChunkTranscribed() | PartHeard():
                 self._hear(event)
             case FinalizeRequested():
                 self._finalize(event)
@@ -183,11 +184,14 @@ class PlainLife:
             self._never(was_right and not event.has_expected_size, f"{name} is no longer all that was announced")
         self._chunks[event.number] = event
 
-    def _hear(self, event: ChunkTranscribed) -> None:
+    def _hear(self, event: ChunkTranscribed | PartHeard) -> None:
+        self._never(Stage.TRANSCRIBE in self._done, "something was heard after the whole")
+        if isinstance(event, PartHeard):
+            self._never(event.last_chunk not in self._chunks, "a part rests on a chunk that is not there")
+            return
         chunk = self._chunks.get(event.number)
         self._never(chunk is None or chunk.sha256 != event.chunk_sha256, "other bytes were heard than were stored")
         self._never((event.number, event.chunk_sha256) in self._heard, f"chunk {event.number} was heard twice")
-        self._never(Stage.TRANSCRIBE in self._done, "a chunk was heard after the whole")
         self._heard.add((event.number, event.chunk_sha256))
 
     def _finalize(self, event: FinalizeRequested) -> None:

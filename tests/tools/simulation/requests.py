@@ -85,6 +85,27 @@ class Handlers:
             duration_ms=len(body),
         )
         await process.recordings.execute(self._id, command)
+        await self._hear_part(process, number, body)
+
+    async def _hear_part(self, process: Process, number: int, body: bytes) -> None:
+        """Record what was heard in a part that ends with a chunk; it too has as many bytes."""
+        heard = described(blob_prefix(self._id, f"heard-{number}"), body)
+        command = commands.RecordPartHeard(
+            at=self._world.clock(),
+            number=number,
+            last_chunk=number,
+            start_ms=1_000 * number,
+            duration_ms=1_000,
+            sound_sha256=heard.sha256,
+            blob_key=heard.key,
+            size_bytes=heard.size_bytes,
+            sha256=heard.sha256,
+            language="en",
+            engine="simulated",
+            word_count=1,
+            replacements=(await process.recordings.find(self._id)).replacements,
+        )
+        await process.recordings.execute(self._id, command)
 
     async def put_metadata(self, process: Process, number: int, body: bytes) -> None:
         """Announce a chunk without its bytes: they may come later, or never."""

@@ -15,6 +15,7 @@ from service.dialects.bota.reference import REFERENCE
 from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.dorsum_client import Dorsum, keys_in
+from tests.end_to_end.listening import listening
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
 from tests.service.running_service import Running, TurnedClock, running_service
@@ -179,11 +180,22 @@ async def try_a_streamed_recording(client: Client, user: str) -> None:
     await client.ask("GET /v1/transcriptions/{transcription_id}", {"transcription_id": transcription})
     await client.ask("GET /v1/recordings", query="?limit=1")
     await client.ask("GET /v1/recordings/{recording_id}/events", ids)
+    await try_the_stream_of_events(client, made)
     await client.ask("POST /v1/recordings/search", body={"query": "pain", "end_user_id": user, "limit": 8})
     asked = {"transcription_id": transcription, "template_id": "tmpl_general_notes"}
     summary = {"summary_id": (await client.ask("POST /v1/summaries", body=asked))["id"]}
     await client.ask("GET /v1/summaries")
     await client.ask("GET /v1/summaries/{summary_id}", summary)
+
+
+async def try_the_stream_of_events(client: Client, made: dict[str, Any]) -> None:
+    """Which has no length: clients that want an answer whole do not ask for it."""
+    operation = "GET /v1/recordings/{recording_id}/live"
+    async with listening(client.running.api, made) as heard:
+        assert heard.status == status_wanted(*operation.split())
+        assert "Content-Encoding" not in heard.headers
+        assert [one.event for one in await heard.rest()] == ["progress", "transcript"]
+    client.tried.add(operation)
 
 
 async def try_a_failure(client: Client, user: str) -> None:

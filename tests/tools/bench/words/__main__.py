@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service import sample
-from tests.tools.bench.words import pocketsphinx_venv, report
+from tests.tools.bench.words import pocketsphinx_venv, report, speakers
 from tests.tools.bench.words.clips import Place, measured
 from tests.tools.bench.words.conditions import CLEAN, CONDITIONS, written
 from tests.tools.bench.words.engines import ENGINES, OURS, PLAIN, TODAY
@@ -31,6 +31,7 @@ from tests.tools.bench.words.long import (
 from tests.tools.bench.words.sets import DIALOGUES, SETS, SPEECH_FOLDER, TEXTS, Clip, all_sets
 
 NON_SPEECH = "non-speech"
+SPEAKERS = "speakers"
 _WARM_UP_SAMPLES = 4 * 16_000
 
 
@@ -43,6 +44,7 @@ class Plan:
     conditions: Sequence[str]
     conditions_of: dict[str, Sequence[str]]
     non_speech_engines: Sequence[str]
+    speakers: dict[str, Sequence[Clip]]
     long_seconds: int
     texts: Path | None
 
@@ -54,6 +56,8 @@ def main() -> None:
         place = _place(Path(folder))
         if plan.sets:
             _measure_clips(plan, place)
+        if plan.speakers:
+            report.print_speakers(speakers.rows(plan.speakers, place))
         if plan.non_speech_engines:
             _measure_non_speech(plan, place)
         if plan.long_seconds:
@@ -103,7 +107,7 @@ def _measure_long(plan: Plan, place: Place) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-words ARGS=...", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help=f"recordings, and {TEXTS} with their words")
-    _list_option(parser, "--sets", (*SETS, NON_SPEECH))
+    _list_option(parser, "--sets", (*SETS, SPEAKERS, NON_SPEECH))
     _list_option(parser, "--conditions", CONDITIONS)
     _list_option(parser, "--engines", tuple(ENGINES))
     parser.add_argument("--quick", action="store_true", help="5 minutes instead of half an hour")
@@ -130,7 +134,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     """Pocketsphinx, which is slow, only hears the recordings as they are, unless it is asked for by name."""
     engines = [name for name in options.engines or ENGINES if name != TODAY or _has_pocketsphinx()]
     conditions = options.conditions or CONDITIONS
-    wanted = options.sets or (*SETS, NON_SPEECH)
+    wanted = options.sets or (*SETS, SPEAKERS, NON_SPEECH)
     is_slow = {name: name == TODAY and not options.engines for name in engines}
     sets = _sets(options.folder)
     return Plan(
@@ -139,6 +143,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         conditions=conditions,
         conditions_of={name: [CLEAN] if is_slow[name] else conditions for name in engines},
         non_speech_engines=[name for name in engines if not is_slow[name]] if NON_SPEECH in wanted else [],
+        speakers=sets if SPEAKERS in wanted else {},
         long_seconds=0 if options.no_half_hour else QUICK_SECONDS if options.quick else HALF_HOUR_SECONDS,
         texts=options.texts,
     )

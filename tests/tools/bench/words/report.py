@@ -1,7 +1,7 @@
 """The figures as tables that fit 120 columns."""
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.tools.bench.figures import spread
@@ -11,6 +11,7 @@ from tests.tools.bench.words.engines import OURS, PLAIN
 from tests.tools.bench.words.invented import Invented
 from tests.tools.bench.words.long import QUICK_SECONDS, Long
 from tests.tools.bench.words.scoring import Score, score
+from tests.tools.bench.words.speakers import LEAST_RIGHT, MOST_SPLIT, Row
 from tests.tools.peak_memory import MEBIBYTE
 
 MOST_ERRORS = {"conversations": 0.12, "read": 0.05}
@@ -92,6 +93,23 @@ def print_invented(sounds: Sequence[Invented], engines: Collection[str]) -> None
         cpu = sum(sound.heard[name].cpu_seconds for sound in sounds) / minutes
         target = f"   ({_met(rate <= MOST_INVENTED)}: <= 1)" if name == OURS else ""
         print(f"  {name:<13}{rate:.2f} a minute in all, {cpu:.2f} CPU s for a minute{target}")
+
+
+def print_speakers(rows: Iterable[Row]) -> None:
+    """The share of words with the right speaker: each recording of two voices, and all single voices together."""
+    print(f"\nWords with the right speaker in %\n{'':<28}{'condition':<12}{'right':>6}")
+    single: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.voices > 1:
+            print(
+                f"{row.name:<28}{row.condition:<12}{row.right * 100:>6.1f}  {_met(row.right >= LEAST_RIGHT)}",
+                flush=True,
+            )
+        else:
+            single.setdefault(row.condition, []).append(row)
+    for condition, found in single.items():
+        right = sum(row.right * row.words for row in found) / sum(row.words for row in found)
+        print(f"{'one voice':<28}{condition:<12}{right * 100:>6.1f}  {_met(right >= 1 - MOST_SPLIT)}", flush=True)
 
 
 def print_long(alone: Mapping[str, Long], ratios: Sequence[float], together: Mapping[str, float]) -> None:

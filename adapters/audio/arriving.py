@@ -1,0 +1,88 @@
+"""Decodes a file that is still arriving: the same sound as that of the whole file, as far as it has come.
+
+It is for files that can be read from their start on, with one sound track. Of others, no sound comes; and where the
+whole is read differently, as of a chain of files, what came here is not the whole's sound: whoever uses it compares.
+"""
+
+import io
+from collections import deque
+from collections.abc import Iterator
+from threading import Condition
+
+from adapters.audio.container import container_by_header
+from adapters.audio.decoding import SAMPLE_RATE, Samples, even_blocks, played, spread_all, track_blocks
+from adapters.audio.demuxing import arriving_track
+from adapters.audio.mixing import mixed
+
+_HEAD_BYTES = 1 << 16
+"""So many bytes, or all if there are fewer, tell what file it is."""
+
+
+class ArrivingBytes:
+    """What has come of a file: written by one thread, and read by another, which waits for more."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[bytes] = deque()
+        self._changed = Condition()
+        self._has_ended = False
+        self._is_waited_for = False
+
+    def write(self, block: bytes) -> None:
+        with self._changed:
+            self._blocks.append(block)
+            self._is_waited_for = False
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """No more comes, or none is wanted."""
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
+
+    def wait_until_read(self) -> None:
+        """Until the reader waits for more, or nobody reads any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_ended or self._is_waited_for)
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, as soon as there are any; none at the end."""
+        with self._changed:
+            if not self._blocks:
+                self._is_waited_for = True
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._blocks or self._has_ended)
+            if not self._blocks:
+                return b""
+            block = self._blocks.popleft()
+            if 0 <= size < len(block):
+                self._blocks.appendleft(block[size:])
+            return block if size < 0 else block[:size]
+
+
+def arriving_sound(arriving: ArrivingBytes) -> Iterator[Samples]:
+    """The sound, 16 kHz, mixed to mono blocks, each as soon as its bytes are there; none of a file of no such form.
+
+    Raises: AudioError.
+    """
+    head = b""
+    while len(head) < _HEAD_BYTES and (block := arriving.read(_HEAD_BYTES - len(head))):
+        head += block
+    container = container_by_header(io.BytesIO(head), len(head))
+    if container is None:
+        return
+    with arriving_track(_Behind(head, arriving), container) as track:
+        if track is None:
+            return
+        blocks = track_blocks(played(track), rate=SAMPLE_RATE, sample_format="s16")
+        yield from mixed(even_blocks(spread_all(blocks, track.stream.channels), SAMPLE_RATE))
+
+
+class _Behind:
+    """A head that was read already, and what comes behind it. It cannot seek, and says so by having no such method."""
+
+    def __init__(self, head: bytes, rest: ArrivingBytes) -> None:
+        self._head = io.BytesIO(head)
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        return self._head.read(size) or self._rest.read(size)

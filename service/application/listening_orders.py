@@ -1,0 +1,73 @@
+"""What a listening process does: it decodes one recording, chunk by chunk as they come, and keeps its state in between.
+
+Jobs of one process run one after another. A process that is replaced has lost its state, and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.audio.chunk_bytes import READ_SIZE_BYTES
+from adapters.speech.listening import Listening
+from adapters.speech.parts import digest_of
+from service.application.part_orders import CutPart, write_sound
+from service.application.worker_store import store_at
+
+
+@dataclass(frozen=True, slots=True)
+class ListenOrder:
+    """Further chunks of one recording, in order. `begins`: nothing came before them. `name`: tells recordings apart."""
+
+    blob_store_url: str
+    name: str
+    begins: bool
+    chunk_keys: Sequence[str]
+    parts_before: int
+    scratch_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """`parts`: those that have become whole, each with the index of the order's chunk at which it did."""
+
+    parts: Sequence[tuple[CutPart, int]]
+    has_ended: bool
+
+
+class NotListening(Exception):
+    """The process does not listen to this recording: it has another one's state, or lost its own."""
+
+
+class _State:
+    name: str | None = None
+    listening: Listening | None = None
+
+
+_state = _State()
+
+
+def listen(order: ListenOrder) -> Listened:
+    """In a listening process: decode what has come, and put the sound of whole parts into files.
+
+    Raises: NotListening; BlobNotFound; StorageFull, StorageUnavailable.
+    """
+    listening = _begun(order.name) if order.begins else _state.listening
+    if listening is None or _state.name != order.name:
+        raise NotListening
+    store, parts, number = store_at(order.blob_store_url), [], order.parts_before
+    for index, key in enumerate(order.chunk_keys):
+        with store.open(key) as reader:
+            while not listening.has_ended and (block := reader.read(READ_SIZE_BYTES)):
+                for span in listening.hear(block):
+                    number += 1
+                    sound = write_sound(order.scratch_dir / f"part-{number}", span)
+                    samples = len(span.samples)
+                    parts.append((CutPart(number, span.start_sample, samples, digest_of(span), sound, None), index))
+    return Listened(parts, listening.has_ended)
+
+
+def _begun(name: str) -> Listening:
+    if _state.listening is not None:
+        _state.listening.end()
+    _state.name, _state.listening = name, Listening()
+    return _state.listening

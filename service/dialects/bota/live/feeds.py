@@ -1,0 +1,159 @@
+"""What is known of the recordings that somebody listens to: read once, whoever and however many listen."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from itertools import takewhile
+from uuid import UUID
+
+from adapters.blobs.port import StorageUnavailable
+from adapters.event_log.port import LogUnavailable
+from adapters.speech.settled import SettledSpeech
+from adapters.sqlite_file import DatabaseUnavailable
+from domain.errors import RecordingNotFound
+from domain.events import PartHeard
+from domain.recording import Recording
+from service.application.progress import Changes, Pace, progress_of
+from service.application.queries import Queries
+from service.dialects.bota.live.told import End, Line, deleted_end, end_of, lines, progress_data
+from service.dialects.bota.strict_transcripts import strict, strict_segments
+
+MOST_OFTEN_SECONDS = 0.25
+"""There is news of a recording at most so often, however many chunks arrive."""
+
+LARGE_TRANSCRIPT_BYTES = 1024 * 1024
+"""Of a larger one, hours of speech, listeners are told only where to get it: what they are told is in memory."""
+
+logger = logging.getLogger(__name__)
+
+
+class Feed:
+    """One recording, for all who listen to it.
+
+    `lines`: what was said so far; it only grows, and is another list once some of it was withdrawn. `has_stopped`:
+    there is no more news, because `end` is known, or because the log or the blobs cannot be read.
+    """
+
+    def __init__(self, recording_id: UUID, queries: Queries, pace: Pace) -> None:
+        self.recording_id = recording_id
+        self._queries = queries
+        self._pace = pace
+        self.lines: list[Line] = []
+        self.progress: bytes | None = None
+        self.end: End | None = None
+        self.has_stopped = False
+        self.listeners = 0
+        self._grown = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._looks = 0
+        self._heard: list[str] = []
+        self._speech: SettledSpeech | None = None
+
+    async def news(self) -> None:
+        """Return after the next news."""
+        await self._grown.wait()
+
+    async def follow(self, changes: Changes) -> None:
+        """Until the end, or until cancelled."""
+        try:
+            async with aclosing(changes.changes(self.recording_id)) as wakes:
+                async for _ in wakes:
+                    await self.look()
+                    if self.has_stopped:
+                        return
+                    await asyncio.sleep(MOST_OFTEN_SECONDS)
+        finally:
+            self.has_stopped = True
+            self._tell()
+
+    async def look(self) -> None:
+        """Return once all is known here that any process had committed before this call. Calls at once share a look."""
+        asked = self._looks + 1
+        async with self._looking:
+            if self._looks >= asked or self.has_stopped:
+                return
+            self._looks += 1
+            try:
+                await self._look()
+            except BaseException:
+                self._looks -= 1  # it was none: another caller has to
+                raise
+        self._tell()
+
+    async def _look(self) -> None:
+        try:
+            recording = await self._queries.newest(self.recording_id)
+            with suppress(RecordingNotFound):  # what was said is erased; what erased it is the next news
+                await self._take(recording)
+        except RecordingNotFound:
+            self.end = deleted_end(self.recording_id)
+        except (LogUnavailable, DatabaseUnavailable, StorageUnavailable) as error:
+            logger.warning("listeners are told to come back", extra={"because": str(error)})
+            self.has_stopped = True
+        self.has_stopped = self.has_stopped or self.end is not None
+
+    def _tell(self) -> None:
+        """Wake all who wait for news."""
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def _take(self, recording: Recording) -> None:
+        """Raises: RecordingNotFound, if what was said has been erased since; StorageUnavailable."""
+        transcribed = recording.transcribed
+        if transcribed is None:
+            await self._hear(_in_one_language(recording.heard_from_the_start()))
+        elif transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
+            transcript = await self._queries.transcript(transcribed)
+            self.lines = await asyncio.to_thread(lambda: list(lines(strict(transcript).segments, after=[])))
+        self.progress = progress_data(recording, progress_of(recording, self._pace))
+        self.end = end_of(self.recording_id, recording)
+
+    async def _hear(self, parts: list[PartHeard]) -> None:
+        """What is settled by the parts that were not heard of before; all of it anew if some of those are void.
+
+        Raises: as `_take`.
+        """
+        heard, speech, told = self._heard, self._speech, self.lines
+        if speech is None or [part.sha256 for part in parts[: len(heard)]] != heard:
+            heard, speech, told = [], SettledSpeech(parts[0].language if parts else ""), []
+        for part in parts[len(heard) :]:
+            segments = speech.add(await self._queries.heard_part(part))
+            told += lines(strict_segments(segments), after=told)
+            heard.append(part.sha256)
+        self._heard, self._speech, self.lines = heard, speech, told
+
+
+def _in_one_language(parts: Iterable[PartHeard]) -> list[PartHeard]:
+    """The first parts, up to one in another language: that is being heard anew."""
+    found = list(parts)
+    return list(takewhile(lambda part: part.language == found[0].language, found))
+
+
+class Feeds:
+    """The feeds of all recordings that somebody listens to. Used from one event loop."""
+
+    def __init__(self, changes: Changes, queries: Queries, pace: Pace) -> None:
+        self._changes = changes
+        self._queries = queries
+        self._pace = pace
+        self._feeds: dict[UUID, tuple[Feed, asyncio.Task[None]]] = {}
+
+    @contextmanager
+    def of(self, recording_id: UUID) -> Iterator[Feed]:
+        """The recording's feed, which is kept for as long as anybody listens, and no longer than it has news."""
+        found = self._feeds.get(recording_id)
+        if found is None or found[0].has_stopped:
+            feed = Feed(recording_id, self._queries, self._pace)
+            task = asyncio.create_task(feed.follow(self._changes), name="live feed")
+            found = self._feeds[recording_id] = feed, task
+        feed, task = found
+        feed.listeners += 1
+        try:
+            yield feed
+        finally:
+            feed.listeners -= 1
+            if not feed.listeners:
+                task.cancel()
+                if self._feeds.get(recording_id) == found:
+                    del self._feeds[recording_id]

@@ -1,0 +1,87 @@
+"""A listener to a stream of server-sent events: reads as the standard says (HTML, 9.2.6), and remembers its place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+
+from tests.end_to_end.service_process import Api
+
+SECONDS = 120
+
+
+@dataclass
+class Told:
+    event: str
+    data: Any
+    id: str
+
+
+@dataclass
+class Listening:
+    """`segments`: those that hold, as a client keeps them. `last_id`: from where a new request would go on."""
+
+    status: int
+    headers: Any
+    content: aiohttp.StreamReader
+    last_id: str | None
+    segments: list[dict[str, Any]] = field(default_factory=list)
+
+    async def next(self) -> Told | None:
+        """The next event; None at the end. Raises aiohttp.ClientPayloadError if the connection ends without an end."""
+        event, data, its_id = "message", "", self.last_id
+        async with asyncio.timeout(SECONDS):
+            while line := (await self.content.readline()).decode():
+                name, _, value = line.rstrip("\n").partition(":")
+                value = value.removeprefix(" ")
+                if name == "event":
+                    event = value
+                elif name == "data":
+                    data += value
+                elif name == "id":
+                    its_id = value
+                elif line == "\n" and data:
+                    return self._told(Told(event, orjson.loads(data), its_id))
+        return None
+
+    def _told(self, told: Told) -> Told:
+        self.last_id = told.id
+        if told.event == "segment":
+            assert told.data["index"] == len(self.segments), "a segment is missing, or comes twice"
+            self.segments.append(told.data)
+        if told.event == "withdrawn":
+            assert told.data["from_index"] < len(self.segments)
+            del self.segments[told.data["from_index"] :]
+        return told
+
+    async def until(self, *events: str) -> Told:
+        """The next of these events."""
+        while (told := await self.next()) is not None:
+            if told.event in events:
+                return told
+        raise AssertionError(f"the stream ended without {events}")
+
+    async def rest(self) -> list[Told]:
+        """All there is until the end."""
+        found = []
+        while (told := await self.next()) is not None:
+            found.append(told)
+        return found
+
+
+@asynccontextmanager
+async def listening(
+    api: Api, recording: dict[str, Any], before: Listening | None = None, *, query: str = "", last_id: str | None = None
+) -> AsyncIterator[Listening]:
+    """`before`: what was heard over an earlier connection, which is taken up again."""
+    last_id = before.last_id if before is not None else last_id
+    headers = api.authorization | ({"Last-Event-ID": last_id} if last_id is not None else {})
+    timeout = aiohttp.ClientTimeout(total=None)
+    url = f"{api.url}/v1/recordings/{recording['id']}/live{query}"
+    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url, headers=headers) as answer:
+        held = before.segments if before is not None else []
+        yield Listening(answer.status, answer.headers, answer.content, last_id, held)

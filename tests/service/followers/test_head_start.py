@@ -1,0 +1,258 @@
+"""Recordings are recognized while they arrive, and their words are the same as without it, whatever happens."""
+
+import asyncio
+import hashlib
+import os
+import signal
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
+from adapters.blobs.opening import open_store
+from adapters.event_log.log import EventLog
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.speech.opening import EngineSpec
+from adapters.speech.transcript import Transcript
+from adapters.worker_processes import WorkerProcesses
+from domain.commands import EraseContent, FinalizeRecording
+from domain.events import ErasedPart, PartHeard, RecordingKind
+from service import sample
+from service.application.project_turns import Urgency
+from service.application.recordings import Recordings
+from service.application.stage_parts import Permit
+from service.application.stitching import Stitching
+from service.application.transcribing import TranscribeOrder, Transcribing, transcribe_blob
+from service.application.turns import Turns
+from service.followers.head_start import HeadStart
+from tests.adapters.audio.samples import wav
+from tests.domain.histories import open_recording, store_chunk
+from tests.service.application.test_stage_efforts import HOUR, parts_with
+
+pytestmark = pytest.mark.slow
+
+LANGUAGE = "en"
+
+
+def speech(seconds: int) -> np.ndarray:
+    with sample.audio_file() as path:
+        return np.concatenate(list(pcm_blocks(lambda: path.open("rb"))))[: seconds * SAMPLE_RATE]
+
+
+@pytest.fixture(scope="module")
+def sound() -> bytes:
+    """2 minutes and 10 seconds with speech at the beginning and at the end, as a WAV file."""
+    silence = np.zeros(115 * SAMPLE_RATE, np.int16)
+    return wav(np.concatenate([speech(10), silence, speech(5)]).reshape(1, -1))
+
+
+class Rig:
+    """A service's stores and workers, and one recording that arrives."""
+
+    def __init__(self, tmp_path, most=1):
+        self.folder = tmp_path
+        self.url = f"file://{tmp_path}/blobs"
+        self.blobs = open_store(self.url)
+        self.log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+        self.recordings = Recordings(self.log)
+        self.id = uuid4()
+        (tmp_path / "scratch").mkdir()
+        self.workers = WorkerProcesses(6)
+        self.listening = []
+        self.turns = Turns(2)
+        self.parts = parts_with(
+            self.blobs,
+            recordings=self.recordings,
+            blob_store_url=self.url,
+            scratch_dir=tmp_path / "scratch",
+            workers=self.workers,
+            engine=EngineSpec(),
+            turns=self.turns,
+            language=LANGUAGE,
+        )
+        self.most = most
+        self.running = None
+
+    def start(self):
+        """A follower, as after a start of the service."""
+        follower = HeadStart(self.most, self.new_process, self.parts, log=self.log, recordings=self.recordings)
+        self.running = asyncio.create_task(follower.run())
+
+    async def stop(self):
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+    def new_process(self):
+        self.listening.append(WorkerProcesses(1))
+        return self.listening[-1]
+
+    def kill_listening(self):
+        for pid in frozenset().union(*(each.pids for each in self.listening)):
+            os.kill(pid, signal.SIGKILL)
+
+    async def open(self, **changes):
+        await self.recordings.execute(self.id, replace(open_recording(max_chunks=10_000), **changes))
+
+    async def store(self, number, body):
+        blob = await asyncio.to_thread(self.blobs.put_bytes, f"recordings/{self.id.hex}/chunk", body)
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        facts = {"blob_key": blob.key, "size_bytes": blob.size_bytes, "sha256": blob.sha256, "md5": md5}
+        await self.recordings.execute(self.id, replace(store_chunk(number), **facts))
+
+    async def finish(self, total):
+        """The transcript as the stages make it."""
+        await self.recordings.execute(self.id, FinalizeRecording(at=open_recording().at, total_chunks=total))
+        for stage in (Stitching(self.parts), Transcribing(self.parts)):
+            async with self.turns.turn("project", Urgency.SHORT) as turn:
+                recording = await self.recordings.find(self.id)
+                command = await stage.do(self.id, recording, Permit(HOUR, turn))
+            await self.recordings.execute(self.id, replace(command, edition=recording.edition))
+        with self.blobs.open(command.blob_key) as reader:
+            return Transcript.from_json(reader.read())
+
+    async def whole(self):
+        """The transcript of the stitched audio by one job that knows of no parts."""
+        stitched = (await self.recordings.find(self.id)).stitched
+        order = TranscribeOrder(self.url, stitched.blob_key, EngineSpec(), LANGUAGE, f"recordings/{self.id.hex}/whole")
+        return (await self.workers.run(transcribe_blob, order))[1]
+
+    async def heard(self):
+        return [each.event for each in await self.log.history(self.id) if isinstance(each.event, PartHeard)]
+
+    async def until_heard(self, count):
+        async with asyncio.timeout(120):
+            while len(await self.heard()) < count:
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def rig_in(tmp_path, **how):
+    rig = Rig(tmp_path, **how)
+    rig.start()
+    yield rig
+    await rig.stop()
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert all(not each.pids for each in rig.listening)
+    await rig.workers.close()
+    await rig.recordings.close()
+    await rig.log.close()
+    await rig.blobs.close()
+
+
+def sliced(content, size):
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+async def test_parts_are_heard_before_it_is_complete_and_are_not_heard_again(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(sound, 300_000)
+        for number, chunk in enumerate(chunks, start=1):
+            await rig.store(number, chunk)
+        await rig.until_heard(2)
+        before = await rig.heard()
+        assert [part.number for part in sorted(before, key=lambda part: part.number)] == [1, 2]
+        assert all(1 < part.last_chunk <= len(chunks) for part in before)
+        assert (await rig.recordings.find(rig.id)).heard_ms > 70_000
+        transcript = await rig.finish(len(chunks))
+        assert transcript == await rig.whole()
+        assert "Good morning" in transcript.text
+        assert [part.number for part in (await rig.heard())[2:]] == [3]
+
+
+async def test_what_was_heard_is_erased_some_time_after_all_is_in_the_transcript(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(sound, 300_000)
+        for number, chunk in enumerate(chunks, start=1):
+            await rig.store(number, chunk)
+        await rig.until_heard(2)
+        await rig.finish(len(chunks))
+        recording = await rig.recordings.find(rig.id)
+        parts = {part.blob_key for part in await rig.heard()}
+        assert not parts & recording.blobs_in_use()
+        assert parts == {each.blob_key for each in recording.superseded.values()}
+        until = recording.transcribed.at
+        erase = EraseContent(at=until, part=ErasedPart.SUPERSEDED, superseded_until=until)
+        await rig.recordings.execute(rig.id, erase)
+        assert not (await rig.recordings.find(rig.id)).superseded
+
+
+@settings(
+    max_examples=3,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    size=st.integers(100_000, 2_000_000),
+    order=st.randoms(use_true_random=False),
+    trouble=st.lists(st.sampled_from(["kill", "restart", "replace", "wait"]), min_size=1, max_size=4),
+)
+def test_the_words_are_the_same_whatever_the_order_the_sizes_replacements_and_kills(
+    tmp_path_factory, sound, size, order, trouble
+):
+    async def live():
+        async with rig_in(tmp_path_factory.mktemp("rig")) as rig:
+            await rig.open()
+            numbered = list(enumerate(sliced(sound, size), start=1))
+            late = order.sample(numbered, k=min(2, len(numbered) - 1))
+            await rig.store(1, bytes(len(numbered[0][1])) if "replace" in trouble else numbered[0][1])
+            for what, (number, chunk) in zip(
+                trouble + ["wait"] * len(numbered), [each for each in numbered if each not in late], strict=False
+            ):
+                await rig.store(number, chunk)
+                if what == "kill":
+                    rig.kill_listening()
+                elif what == "restart":
+                    await rig.stop()
+                    rig.start()
+                elif what == "replace":
+                    await rig.store(number, chunk[::-1])
+                    await rig.store(number, chunk)
+                else:
+                    await asyncio.sleep(0.3)
+            for number, chunk in late:
+                await rig.store(number, chunk)
+            transcript = await rig.finish(len(numbered))
+            assert transcript == await rig.whole()
+            assert transcript.text.startswith("Good morning")
+
+    asyncio.run(live())
+
+
+async def test_what_is_no_audio_or_is_too_small_or_is_bare_samples_takes_no_process(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open(kind=RecordingKind.SAMPLES)
+        await rig.store(1, sound)
+        small = Rig.open
+        rig.id = uuid4()
+        await small(rig)
+        await rig.store(1, sound[:100_000])
+        assert rig.listening == []
+        rig.id = uuid4()
+        await rig.open()
+        await rig.store(1, bytes(400_000))
+        await rig.store(2, bytes(400_000))
+        assert await rig.heard() == []
+
+
+async def test_a_recording_beyond_the_places_waits_until_another_is_idle_or_complete(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        await rig.store(1, sound[:400_000])
+        first, rig.id = rig.id, uuid4()
+        await rig.open()
+        await rig.store(1, sound[:4_000_000])
+        await rig.store(2, sound[4_000_000:])
+        await asyncio.sleep(1)
+        assert await rig.heard() == []
+        assert (await rig.finish(2)) == await rig.whole()
+        assert first != rig.id
+        assert len(rig.listening) == 1
