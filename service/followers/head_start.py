@@ -49,7 +49,7 @@ _MOST_REMEMBERED = 10_000
 class HeadStart:
     """One follower. `most`: how many recordings are listened to at once, each by a process of its own.
 
-    `new_process`: makes one that has not started yet.
+    `new_process`: makes one that has not started yet. `position`: how far it has read the log.
     """
 
     name = "head-start"
@@ -73,15 +73,15 @@ class HeadStart:
         self._given_up: dict[UUID, None] = {}
         self._unread_bytes: dict[UUID, int] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._position = log.head
+        self.position = log.head
 
     async def run(self) -> None:
         """Follow the log until cancelled, from where it was when this was made."""
         try:
-            async for events in self._log.follow(after=self._position):
+            async for events in self._log.follow(after=self.position):
                 for recorded in events:
                     await self._see(recorded)
-                self._position = events[-1].position
+                self.position = events[-1].position
         finally:
             for its in list(self._listened.values()):
                 self._let_go(its)
