@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow test-postgresql soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
+.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,10 @@ test-slow: .venv/installed ## run the tests that take more than four seconds eac
 IN_POSTGRESQL := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search search_deletion whole_file
 test-postgresql: .venv/installed ## run end-to-end tests again, with a PostgreSQL database for each service; ARGS="-m slow tests/end_to_end" for others
 	@TEST_PROFILE=postgresql $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_POSTGRESQL:%=tests/end_to_end/test_%.py))
+
+IN_PROCESSES := changed_at_once deletion done_once finalize main_job quotas revoked_keys whole_file
+test-processes: .venv/installed ## run end-to-end tests again, with three API processes for each service; ARGS="-m slow tests/end_to_end" for others
+	@TEST_API_PROCESSES=3 $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_PROCESSES:%=tests/end_to_end/test_%.py))
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; tests must catch each
 	@$(BIN)/python -m tests.tools.simulation.planted_faults $(ARGS)

@@ -29,6 +29,6 @@ def disk_bytes(folder: Path) -> int:
 
 def _contents(folder: Path, pattern: str) -> Iterator[bytes]:
     for path in files_below(folder):
-        if fnmatch(path.name, pattern):
+        if fnmatch(path.name, pattern) and not path.is_socket():
             with suppress(FileNotFoundError):
                 yield path.read_bytes()

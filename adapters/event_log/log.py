@@ -65,7 +65,11 @@ class EventLog:
         on_commit_bytes: BytesObserver | None = None,
         on_commit_seconds: SecondsObserver | None = None,
         on_commit_failed: Callable[[], None] | None = None,
+        on_head: Callable[[int], None] | None = None,
+        is_shared: bool = False,
     ) -> None:
+        """`is_shared`: other processes write to the log. `on_head`: called after each commit with the log's last
+        position, for those who tell them."""
         self._recorder = recorder
         self._reader = EventReader(recorder)
         self._mapper = EventMapper()
@@ -73,6 +77,8 @@ class EventLog:
         self._on_commit_bytes = on_commit_bytes
         self._on_commit_seconds = on_commit_seconds
         self._on_commit_failed = on_commit_failed
+        self._on_head = on_head
+        self._is_shared = is_shared
         self._waiting: deque[_Waiting] = deque()
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
@@ -134,7 +140,7 @@ class EventLog:
                 await self._commit(batch)
         finally:
             self._committing = None
-            self._hear(self._heard_head)
+            self.hear(self._heard_head)
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         chains = _chains(batch)
@@ -161,6 +167,8 @@ class EventLog:
         if self._on_commit_bytes is not None and committed_bytes:
             self._on_commit_bytes(committed_bytes)
         self._head = max(self._head, self._heard_head)
+        if self._on_head is not None and committed:
+            self._on_head(self._head)
         self._wake_soon()
 
     async def _commit_in_thread(self, chains: Sequence[Sequence[_Waiting]]) -> list[int | Exception]:
@@ -214,11 +222,12 @@ class EventLog:
         loop = asyncio.get_running_loop()
 
         def heard(position: int) -> None:
-            loop.call_soon_threadsafe(self._hear, position)
+            loop.call_soon_threadsafe(self.hear, position)
 
         self._recorder.listen(heard)
 
-    def _hear(self, position: int) -> None:
+    def hear(self, position: int) -> None:
+        """Another process has committed an event at this position."""
         self._heard_head = max(self._heard_head, position)
         # During a commit it may be this process's own, which is read from memory once its outcome is here.
         if self._committing is None and self._heard_head > self._head:
@@ -299,6 +308,10 @@ class EventLog:
                 await grown.wait()
         except TimeoutError:
             await self.refresh_head()
+
+    async def newest_head(self) -> int:
+        """The position of the last event, of whatever process may write. Raises: LogUnavailable."""
+        return await self.refresh_head() if self._is_shared else self._head
 
     async def refresh_head(self) -> int:
         """Ask the store for the last position, which another process may have moved. Raises: LogUnavailable."""

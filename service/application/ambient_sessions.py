@@ -40,10 +40,10 @@ SESSIONS: Aggregate[AmbientSession, SessionCommand, AmbientSessionEvent] = Aggre
 
 
 class AmbientSessions:
-    """All sessions, by id. Used from one event loop."""
+    """All sessions, by id. Used from one event loop. `is_shared`: see `Streams`."""
 
-    def __init__(self, log: EventLog, *, remembered: int = REMEMBERED_SESSIONS) -> None:
-        self._streams = Streams(log, SESSIONS, most_held=remembered)
+    def __init__(self, log: EventLog, *, remembered: int = REMEMBERED_SESSIONS, is_shared: bool = False) -> None:
+        self._streams = Streams(log, SESSIONS, most_held=remembered, is_shared=is_shared)
 
     async def execute(
         self, session_id: UUID, command: SessionCommand, *, trace_id: str | None = None
@@ -55,7 +55,7 @@ class AmbientSessions:
         return (await self._streams.execute(session_id, command, trace_id=trace_id)).state
 
     async def find(self, session_id: UUID) -> AmbientSession:
-        """The session, perhaps without what another process has changed since.
+        """The session; unless they are shared, perhaps without what another process has changed since.
 
         Raises: AmbientSessionNotFound; LogFull, LogUnavailable; Contended.
         """

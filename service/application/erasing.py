@@ -13,7 +13,7 @@ from domain.events import ErasedPart
 from domain.recording import Recording
 from service.application.blob_names import MADE, blob_prefix, edition_of, recording_prefix
 from service.application.clock import Clock
-from service.application.keyed_locks import KeyedLocks
+from service.application.keyed_locks import Locks
 from service.application.recordings import Recordings
 from service.application.trace import trace_id
 
@@ -33,7 +33,7 @@ class Erasing:
     LogUnavailable, Contended.
     """
 
-    def __init__(self, recordings: Recordings, blobs: BlobStore, *, settling: KeyedLocks, clock: Clock) -> None:
+    def __init__(self, recordings: Recordings, blobs: BlobStore, *, settling: Locks, clock: Clock) -> None:
         self._recordings = recordings
         self._blobs = blobs
         self._settling = settling

@@ -20,7 +20,7 @@ from domain.life import decide
 from domain.recording import Recording, version_of_note
 from service.application.blob_names import blob_prefix
 from service.application.clock import Clock
-from service.application.keyed_locks import KeyedLocks
+from service.application.keyed_locks import Locks
 from service.application.quotas import Quotas
 from service.application.recordings import Recordings
 from service.application.stored_content import content_of
@@ -79,7 +79,7 @@ class Notes:
     """
 
     def __init__(
-        self, recordings: Recordings, blobs: BlobStore, *, quotas: Quotas, settling: KeyedLocks, clock: Clock
+        self, recordings: Recordings, blobs: BlobStore, *, quotas: Quotas, settling: Locks, clock: Clock
     ) -> None:
         self._recordings = recordings
         self._blobs = blobs

@@ -53,10 +53,10 @@ ORDERS: Aggregate[NoteOrder, NoteOrderCommand, NoteOrderEvent] = Aggregate(
 
 
 class NoteOrders:
-    """All orders, by id. Used from one event loop."""
+    """All orders, by id. Used from one event loop. `is_shared`: see `Streams`."""
 
-    def __init__(self, log: EventLog, *, remembered: int = REMEMBERED_ORDERS) -> None:
-        self._streams = Streams(log, ORDERS, most_held=remembered)
+    def __init__(self, log: EventLog, *, remembered: int = REMEMBERED_ORDERS, is_shared: bool = False) -> None:
+        self._streams = Streams(log, ORDERS, most_held=remembered, is_shared=is_shared)
 
     async def execute(
         self,
@@ -210,7 +210,7 @@ class NoteOrderQueries:
 
     async def _catch_up(self) -> None:
         try:
-            await self._projection.wait_for(self._log.head, seconds=VIEW_SECONDS)
+            await self._projection.wait_for(await self._log.newest_head(), seconds=VIEW_SECONDS)
         except TimeoutError:
             raise ViewBehind("view of ordered notes") from None
 

@@ -93,7 +93,7 @@ class Queries:
 
     async def _catch_up(self) -> None:
         try:
-            await self._projection.wait_for(self._log.head, seconds=VIEW_SECONDS)
+            await self._projection.wait_for(await self._log.newest_head(), seconds=VIEW_SECONDS)
         except TimeoutError:
             raise ViewBehind from None
 

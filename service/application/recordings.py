@@ -33,12 +33,17 @@ RECORDINGS: Aggregate[Recording, Command, RecordingEvent] = Aggregate(
 
 
 class Recordings:
-    """All recordings, by id. Used from one event loop."""
+    """All recordings, by id. Used from one event loop. `is_shared`: see `Streams`."""
 
     def __init__(
-        self, log: EventLog, *, snapshots: Snapshots[Recording] | None = None, hot_chunks: int = HOT_CHUNKS
+        self,
+        log: EventLog,
+        *,
+        snapshots: Snapshots[Recording] | None = None,
+        hot_chunks: int = HOT_CHUNKS,
+        is_shared: bool = False,
     ) -> None:
-        self._streams = Streams(log, RECORDINGS, most_held=hot_chunks, snapshots=snapshots)
+        self._streams = Streams(log, RECORDINGS, most_held=hot_chunks, snapshots=snapshots, is_shared=is_shared)
 
     async def execute(
         self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
@@ -54,8 +59,8 @@ class Recordings:
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
         """The recording with all its events durable, not older than version `at_least`.
 
-        Another process may have written more meanwhile. Raises: RecordingNotFound; LogFull, LogUnavailable;
-        Contended.
+        Unless they are shared, another process may have written more meanwhile. Raises: RecordingNotFound; LogFull,
+        LogUnavailable; Contended.
         """
         recording = await self._streams.find(recording_id, at_least=at_least)
         if recording is None or recording.phase is Phase.DELETED:

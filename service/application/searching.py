@@ -70,7 +70,7 @@ class TranscriptSearch:
 
     async def _catch_up(self) -> None:
         try:
-            await self._projection.wait_for(self._log.head, seconds=VIEW_SECONDS)
+            await self._projection.wait_for(await self._log.newest_head(), seconds=VIEW_SECONDS)
         except TimeoutError:
             raise ViewBehind("search index") from None
 

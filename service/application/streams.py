@@ -28,6 +28,10 @@ DECISIONS_PER_COMMAND = 20
 SNAPSHOT_AFTER = 500
 """A cold stream with more events than this to fold gets a snapshot, so that the next load folds fewer."""
 
+CONTINUED_EVENTS = 100
+"""So many events of other processes are folded onto the state that was in memory; after more, the stream is folded
+anew in a thread."""
+
 S = TypeVar("S")
 C = TypeVar("C")
 E = TypeVar("E", bound=LoggedEvent)
@@ -103,6 +107,7 @@ class Streams(Generic[S, C, E]):
     """All streams of one kind, by id. Used from one event loop.
 
     `most_held`: the weight of all states kept in memory; the least recently used streams are dropped first.
+    `is_shared`: whether other processes write to the log: then every answer is checked against it.
     """
 
     def __init__(
@@ -112,8 +117,10 @@ class Streams(Generic[S, C, E]):
         *,
         most_held: int,
         snapshots: Snapshots[S] | None = None,
+        is_shared: bool = False,
     ) -> None:
         self._log = log
+        self._is_shared = is_shared
         self._aggregate = aggregate
         self._snapshots = snapshots
         self._keeping: set[asyncio.Task[None]] = set()
@@ -131,13 +138,15 @@ class Streams(Generic[S, C, E]):
 
         Raises: a refusal of the domain; LogFull, LogUnavailable; Contended; what `after` raises.
         """
+        known: _Hot[S] | None = None
         for _ in range(DECISIONS_PER_COMMAND):
-            hot = await self._load(stream_id)
+            hot = await self._load(stream_id, after=known)
             if self._hot.get(stream_id.int) is not hot:
                 continue  # dropped while this call was waking up
             try:
                 return await self._decide(stream_id, hot, command, trace_id, after)
             except VersionConflict:
+                known = hot
                 self._forget(stream_id, hot)
             except self._aggregate.refusals:
                 raise
@@ -213,30 +222,36 @@ class Streams(Generic[S, C, E]):
     async def find(self, stream_id: UUID, *, at_least: int = 0) -> S | None:
         """The state with all its events durable, not older than version `at_least`; None if there is no such stream.
 
-        Another process may have written more meanwhile. Raises: LogFull, LogUnavailable; Contended.
+        Unless the streams are shared, another process may have written more meanwhile. Raises: LogFull,
+        LogUnavailable; Contended.
         """
+        return await (self.newest(stream_id) if self._is_shared else self._find(stream_id, at_least))
+
+    async def newest(self, stream_id: UUID) -> S | None:
+        """As `find`, with all that any process has committed before this call. Raises: as `find`."""
+        hot = await self._load(stream_id)
+        newer = await self._log.history(stream_id, after_version=hot.version)
+        return await self._find(stream_id, newer[-1].version if newer else 0)
+
+    async def _find(self, stream_id: UUID, at_least: int) -> S | None:
+        known: _Hot[S] | None = None
         for _ in range(DECISIONS_PER_COMMAND):
             was_known = stream_id.int in self._hot or stream_id.int in self._loading
-            hot = await self._load(stream_id)
+            hot = await self._load(stream_id, after=known)
             if hot.version < at_least or (was_known and self._may_be_old(hot)):
                 self._forget(stream_id, hot)
-                hot = await self._load(stream_id)
+                hot = await self._load(stream_id, after=hot)
             state = hot.state
             try:
                 await _settled(hot.commit)
             except Exception as error:
                 self._forget(stream_id, hot)
                 if isinstance(error, VersionConflict):
+                    known = hot
                     continue
                 raise
             return state
         raise Contended
-
-    async def newest(self, stream_id: UUID) -> S | None:
-        """As `find`, with all that any process has committed before this call. Raises: as `find`."""
-        hot = await self._load(stream_id)
-        newer = await self._log.history(stream_id, after_version=hot.version)
-        return await self.find(stream_id, at_least=newer[-1].version if newer else 0)
 
     def _may_be_old(self, hot: _Hot[S]) -> bool:
         """Whether another process may have written to the stream in a way that matters to a query.
@@ -255,23 +270,23 @@ class Streams(Generic[S, C, E]):
         hot = self._hot.get(stream_id.int)
         return hot.settled if hot is not None and hot.settled_version >= at_least else None
 
-    async def _load(self, stream_id: UUID) -> _Hot[S]:
+    async def _load(self, stream_id: UUID, *, after: _Hot[S] | None = None) -> _Hot[S]:
+        """The stream as it is in memory, or else in the log. `after`: what was in memory and is older than the log."""
         hot = self._hot.get(stream_id.int)
         if hot is not None:
             self._hot.move_to_end(stream_id.int)
             return hot
         loading = self._loading.get(stream_id.int)
         if loading is None:
-            loading = self._loading[stream_id.int] = asyncio.create_task(self._load_cold(stream_id))
+            loading = self._loading[stream_id.int] = asyncio.create_task(self._load_cold(stream_id, after))
         try:
             return await asyncio.shield(loading)
         finally:
             del loading  # its error would hold this frame, and its callers'
 
-    async def _load_cold(self, stream_id: UUID) -> _Hot[S]:
+    async def _load_cold(self, stream_id: UUID, known: _Hot[S] | None) -> _Hot[S]:
         try:
-            begun = await self._newest_snapshot(stream_id)
-            found = await self._log.state(stream_id, self._fold_own, after=begun)
+            begun, found = await self._continued(stream_id, known) or await self._folded(stream_id)
         finally:
             # Here and not in a callback: a caller that comes after this task is done must not get what it loaded.
             del self._loading[stream_id.int]
@@ -282,6 +297,25 @@ class Streams(Generic[S, C, E]):
         self._held += self._aggregate.weight(hot.state)
         self._evict(newest=hot)
         return hot
+
+    async def _continued(self, stream_id: UUID, known: _Hot[S] | None) -> tuple[StateAt[S], StateAt[S]] | None:
+        """What was known to be in the log, and with what other processes have written since; None if that is much.
+
+        Folded here and not in a thread: other states may grow what they share with this one.
+        """
+        if known is None or known.settled is None:
+            return None
+        begun = StateAt(known.settled_version, known.settled)
+        newer = await self._log.history(stream_id, after_version=begun.version, limit=CONTINUED_EVENTS + 1)
+        if len(newer) > CONTINUED_EVENTS:
+            return None
+        state = self._fold_own((recorded.event for recorded in newer), begun.state)
+        return begun, StateAt(begun.version + len(newer), state)
+
+    async def _folded(self, stream_id: UUID) -> tuple[StateAt[S], StateAt[S]]:
+        """The snapshot, and the state that the log has."""
+        begun = await self._newest_snapshot(stream_id)
+        return begun, await self._log.state(stream_id, self._fold_own, after=begun)
 
     async def _newest_snapshot(self, stream_id: UUID) -> StateAt[S]:
         beginning: StateAt[S] = StateAt(0, None)

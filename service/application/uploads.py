@@ -19,14 +19,14 @@ from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StorageUnavaila
 from adapters.event_log.port import LogUnavailable
 from domain import commands
 from domain.decisions import chunk_asked_for
-from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound
+from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound, RecordingTooLarge
 from domain.events import ChunkStored, ErasedPart, FinalizePolicy, RecordingKind, RecordingOpened, SampleScale
 from domain.life import decide
 from domain.recording import Phase, Recording
 from service.application.blob_names import blob_prefix
 from service.application.chunk_room import Check, Content, within_room
 from service.application.clock import Clock
-from service.application.keyed_locks import KeyedLocks
+from service.application.keyed_locks import Locks
 from service.application.metrics import Metrics
 from service.application.quotas import QuotaReached, Quotas, Room
 from service.application.recordings import Recordings
@@ -105,7 +105,7 @@ class Uploads:
         quotas: Quotas,
         clock: Clock,
         metrics: Metrics,
-        settling: KeyedLocks,
+        settling: Locks,
         most_bytes: int | None = None,
     ) -> None:
         self._recordings = recordings
@@ -230,7 +230,7 @@ class Uploads:
         if tenant_id is None:
             tenant_id = opening.tenant_id if opening else (await self.opened(recording_id)).tenant_id
         if announced_bytes is not None:
-            self._check_size(recording_id, number, announced_bytes)
+            await self._check_size(recording_id, number, announced_bytes)
         if opening is not None:
             await self._check_may_begin(opening)
         with self._quotas.room(tenant_id) as room:
@@ -238,10 +238,16 @@ class Uploads:
             content = await within_room(room, asked, stored=lambda: self._stored(recording_id, number))
             return await self._store_chunk(recording_id, number, content, opening, expected_bytes)
 
-    def _check_size(self, recording_id: UUID, number: int, announced_bytes: int) -> None:
+    async def _check_size(self, recording_id: UUID, number: int, announced_bytes: int) -> None:
         """Whether the recording may have so many bytes more, as far as that is known without waiting: the decision has
         the last word. Raises: RecordingTooLarge."""
         known = self._recordings.in_memory(recording_id, at_least=1)
+        try:
+            self._check_room(known, number, announced_bytes)
+        except RecordingTooLarge:  # unless another process has replaced a chunk by a smaller one since
+            self._check_room(await self._recordings.newest(recording_id), number, announced_bytes)
+
+    def _check_room(self, known: Recording | None, number: int, announced_bytes: int) -> None:
         if known is not None and known.phase in (Phase.OPEN, Phase.AWAITING_CHUNKS):
             known.check_room(number, announced_bytes, self._most_bytes)
 

@@ -24,9 +24,8 @@ class Delivering(Protocol):
 
 
 class Log(Protocol):
-    @property
-    def head(self) -> int:
-        """The position of the last event."""
+    async def newest_head(self) -> int:
+        """The position of the last event. Raises: LogUnavailable."""
         ...
 
 
@@ -79,7 +78,7 @@ class Webhooks:
             url=url,
             events=tuple(dict.fromkeys(events)),
             created_at=self._clock(),
-            after_position=self._log.head,
+            after_position=await self._log.newest_head(),
         )
         secret = new_secret()
         most = await self._quotas.most(project_id, Quota.WEBHOOKS)

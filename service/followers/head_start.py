@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
@@ -42,13 +43,13 @@ IDLE = timedelta(minutes=1)
 _CHUNKS_AT_ONCE = 16
 _LISTEN_LIMIT = timedelta(minutes=2)
 _HEAR_LIMIT = timedelta(minutes=10)
-_MOST_GIVEN_UP = 10_000
+_MOST_REMEMBERED = 10_000
 
 
 class HeadStart:
     """One follower. `most`: how many recordings are listened to at once, each by a process of its own.
 
-    `new_process`: makes one that has not started yet.
+    `new_process`: makes one that has not started yet. `position`: how far it has read the log.
     """
 
     name = "head-start"
@@ -70,16 +71,17 @@ class HeadStart:
         self._listened: dict[UUID, _Listened] = {}
         self._free: list[WorkerProcesses] = []
         self._given_up: dict[UUID, None] = {}
+        self._unread_bytes: dict[UUID, int] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._position = log.head
+        self.position = log.head
 
     async def run(self) -> None:
         """Follow the log until cancelled, from where it was when this was made."""
         try:
-            async for events in self._log.follow(after=self._position):
+            async for events in self._log.follow(after=self.position):
                 for recorded in events:
-                    self._see(recorded)
-                self._position = events[-1].position
+                    await self._see(recorded)
+                self.position = events[-1].position
         finally:
             for its in list(self._listened.values()):
                 self._let_go(its)
@@ -88,7 +90,7 @@ class HeadStart:
                 await process.close()
             self._free.clear()
 
-    def _see(self, recorded: RecordedEvent) -> None:
+    async def _see(self, recorded: RecordedEvent) -> None:
         its = self._listened.get(recorded.stream_id)
         if its is not None:
             if _ends(recorded.event):
@@ -96,9 +98,26 @@ class HeadStart:
             else:
                 its.wake(recorded)
         elif type(recorded.event) is ChunkStored and self._most and recorded.stream_id not in self._given_up:
-            recording = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
+            recording = await self._recording_of(recorded, recorded.event.size_bytes)
             if recording is not None and _is_worth_it(recording) and self._makes_room():
                 self._begin(recorded)
+
+    async def _recording_of(self, recorded: RecordedEvent, size_bytes: int) -> Recording | None:
+        """The recording of a chunk; None if that is not known without reading, and it cannot have become large since.
+
+        Of a chunk that another process has stored, nothing is in memory.
+        """
+        known = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
+        if known is not None:
+            return known
+        unread = self._unread_bytes.pop(recorded.stream_id, 0) + size_bytes
+        if unread >= WORTH_BYTES:
+            with suppress(RecordingNotFound):
+                return await self._recordings.find(recorded.stream_id, at_least=recorded.version)
+            return None
+        self._unread_bytes[recorded.stream_id] = unread
+        _forget_oldest(self._unread_bytes)
+        return None
 
     def _makes_room(self) -> bool:
         """Whether there is a place, perhaps that of a recording that gets nothing any more."""
@@ -122,8 +141,7 @@ class HeadStart:
         if self._listened.pop(its.id, None) is None:
             return
         self._given_up[its.id] = None
-        for oldest in list(islice(self._given_up, max(0, len(self._given_up) - _MOST_GIVEN_UP))):
-            del self._given_up[oldest]
+        _forget_oldest(self._given_up)
         ending = asyncio.create_task(self._end(its))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
@@ -133,6 +151,11 @@ class HeadStart:
             its.task.cancel()
             await asyncio.gather(its.task, return_exceptions=True)
         self._free.append(its.process)
+
+
+def _forget_oldest(known: dict[UUID, Any]) -> None:
+    for oldest in list(islice(known, max(0, len(known) - _MOST_REMEMBERED))):
+        del known[oldest]
 
 
 def _ends(event: LoggedEvent) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -22,6 +22,7 @@ from adapters.note_orders import NoteOrderStore
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.search.index import SearchIndex
+from adapters.shared_locks import SharedLocks
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
@@ -34,7 +35,7 @@ from service.application.consultations import Consultations
 from service.application.device_tokens import DeviceTokens
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
-from service.application.keyed_locks import KeyedLocks
+from service.application.keyed_locks import KeyedLocks, Locks
 from service.application.lifecycle import Lifecycle
 from service.application.metrics import Metrics
 from service.application.note_edits import Notes
@@ -75,6 +76,7 @@ from service.followers.supervision import Supervision
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
+from service.runtime.counts import OtherProcesses
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
 from service.runtime.disk_metrics import DiskMetrics
@@ -137,6 +139,7 @@ class RunningService:
     publisher: "Publisher | None"
     metrics: Metrics
     drain: Drain
+    other_processes: OtherProcesses = field(default_factory=OtherProcesses)
 
 
 @asynccontextmanager
@@ -171,7 +174,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
 
         workers = open_workers(opened, settings)
         recognition = live_recognition(settings, workers)
-        settling = KeyedLocks()
+        settling = _settling(opened, settings)
         uploads = Uploads(
             stores.recordings,
             stores.blobs,
@@ -264,6 +267,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         supervision = Supervision(stores.log, random)
         tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
         opened.push_async_callback(_cancel, tasks)
+        drain = Drain()
+        drain.when_begun(parts.event_streams.end)
         yield RunningService(
             parts=parts,
             stores=stores,
@@ -275,8 +280,16 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             delivery=delivery,
             publisher=publisher,
             metrics=metrics,
-            drain=Drain(on_begin=parts.event_streams.end),
+            drain=drain,
         )
+
+
+def _settling(opened: AsyncExitStack, settings: Settings) -> Locks:
+    if settings.api_processes == 1:
+        return KeyedLocks()
+    settling = SharedLocks(settings.settling_path)
+    opened.callback(settling.close)
+    return settling
 
 
 def _new_id() -> str:
@@ -284,6 +297,7 @@ def _new_id() -> str:
 
 
 def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
+    is_shared = settings.api_processes > 1
     blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
     opened.push_async_callback(blobs.close)
     blobs.recover()
@@ -294,6 +308,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         on_commit_bytes=metrics.committed_bytes,
         on_commit_seconds=metrics.commit_seconds.observe,
         on_commit_failed=metrics.commit_failures.inc,
+        is_shared=is_shared,
     )
     opened.push_async_callback(log.close)
     keys = KeyStore(keys_place(settings), clock=clock)
@@ -308,11 +323,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
-    recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots))
+    recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots), is_shared=is_shared)
     opened.push_async_callback(recordings.close)
-    sessions = AmbientSessions(log)
+    sessions = AmbientSessions(log, is_shared=is_shared)
     opened.push_async_callback(sessions.close)
-    note_orders = NoteOrders(log)
+    note_orders = NoteOrders(log, is_shared=is_shared)
     opened.push_async_callback(note_orders.close)
     webhooks = WebhookStore(webhooks_place(settings), sealer_of_secrets(settings.data_dir / "webhooks.key"))
     opened.callback(webhooks.close)

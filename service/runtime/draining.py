@@ -9,11 +9,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 
 class Drain:
-    """Whether the service is about to stop. `on_begin` ends what would go on without end. Used from one event loop."""
+    """Whether the service is about to stop. Used from one event loop."""
 
-    def __init__(self, on_begin: Callable[[], None] | None = None) -> None:
-        self._on_begin = on_begin
+    def __init__(self) -> None:
         self._has_begun = False
+        self._told: list[Callable[[], None]] = []
         self._under_way = 0
         self._none_under_way = asyncio.Event()
         self._none_under_way.set()
@@ -25,8 +25,12 @@ class Drain:
     def begin(self) -> None:
         """From now on `/readyz` answers 503, and each answer ends its connection."""
         self._has_begun = True
-        if self._on_begin is not None:
-            self._on_begin()
+        for tell in self._told:
+            tell()
+
+    def when_begun(self, tell: Callable[[], None]) -> None:
+        """Call this, too, once the service is about to stop."""
+        self._told.append(tell)
 
     async def end_connection(self, _: web.Request, response: web.StreamResponse) -> None:
         """Signal handler: a client that keeps its connection would otherwise lose it between two requests, and could

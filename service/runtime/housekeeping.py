@@ -9,7 +9,7 @@ from adapters.event_log.log import EventLog
 from adapters.positions import PositionStore
 from service.application.clock import Clock
 from service.application.erasing import Erasing
-from service.application.keyed_locks import KeyedLocks
+from service.application.keyed_locks import Locks
 from service.application.recordings import Recordings
 from service.followers.eraser import EXPIRED_RECORDINGS, STITCHED_CHUNKS, Eraser
 from service.followers.superseded_eraser import SupersededEraser
@@ -24,7 +24,7 @@ def erasers(
     log: EventLog,
     recordings: Recordings,
     blobs: BlobStore,
-    settling: KeyedLocks,
+    settling: Locks,
     positions: PositionStore,
     clock: Clock,
 ) -> Iterator[tuple[str, Run]]:

@@ -7,13 +7,18 @@ import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from service.runtime.assembly import RunningService
 from service.runtime.draining import Drain
 from service.runtime.settings import LOOPBACK, Settings
-from service.runtime.web import operations_application, runner
+from service.runtime.web import application, operations_application, runner
+
+HANDED_OVER_AT_ONCE = 4_096
+"""Requests that wait to be taken from API processes; the system may have a lower limit."""
 
 
 class CannotListen(OSError):
@@ -22,30 +27,86 @@ class CannotListen(OSError):
 
 async def listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
     """Open the listeners until `running` ends. Raises: CannotListen; OSError for files of TLS; AllowListUnusable."""
-    tls = _tls(settings)
-    listeners = []
-    if settings.operations_port is not None:
-        place = _Place(
-            settings.operations_host or LOOPBACK,
-            settings.operations_port,
-            "TAPEDECK_OPERATIONS_HOST",
-            "TAPEDECK_OPERATIONS_PORT",
-        )
-        # First, and so the last to close: until then it tells how far the others are.
-        listeners.append((runner(service, operations_application(service)), place))
-    listeners.append((runner(service), _Place(settings.host, settings.port, "TAPEDECK_HOST", "TAPEDECK_PORT")))
-    for server, place in listeners:
-        await server.setup()
-        running.push_async_callback(server.cleanup)
-        site = web.TCPSite(server, place.host, place.port, ssl_context=tls)
-        try:
-            await site.start()
-        except OSError as error:
-            raise CannotListen(place.sentence(error)) from error
-        running.push_async_callback(_let_requests_end, site, service.drain, settings.stop_seconds)
+    await listen_for_operators(service, settings, running)
+    await _listen(service, runner(service), _place_for_clients(settings), settings, running)
 
 
-async def _let_requests_end(site: web.TCPSite, drain: Drain, seconds: float) -> None:
+async def listen_for_operators(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
+    """Open their listener, if the settings want one. It is the first to open, and so the last to close: until then it
+    tells how far the others are. Raises: as `listen`."""
+    if settings.operations_port is None:
+        return
+    place = _Place(
+        settings.operations_host or LOOPBACK,
+        settings.operations_port,
+        "TAPEDECK_OPERATIONS_HOST",
+        "TAPEDECK_OPERATIONS_PORT",
+    )
+    await _listen(service, runner(service, operations_application(service)), place, settings, running)
+
+
+def _place_for_clients(settings: Settings) -> "_Place":
+    return _Place(settings.host, settings.port, "TAPEDECK_HOST", "TAPEDECK_PORT")
+
+
+async def _listen(
+    service: RunningService, server: web.AppRunner, place: "_Place", settings: Settings, running: AsyncExitStack
+) -> None:
+    await server.setup()
+    running.push_async_callback(server.cleanup)
+    site = web.TCPSite(server, place.host, place.port, ssl_context=tls_of(settings))
+    try:
+        await site.start()
+    except OSError as error:
+        raise CannotListen(place.sentence(error)) from error
+    running.push_async_callback(let_requests_end, site, service.drain, settings.stop_seconds)
+
+
+async def listen_for_processes(
+    service: RunningService, taking_over: Middleware, settings: Settings, running: AsyncExitStack
+) -> None:
+    """Take what API processes hand over at a socket in the data directory. Raises: OSError; AllowListUnusable."""
+    app = application(service)
+    app.middlewares.insert(0, taking_over)
+    server = runner(service, app)
+    await server.setup()
+    running.push_async_callback(server.cleanup)
+    site = web.UnixSite(server, settings.handing_over_path, backlog=HANDED_OVER_AT_ONCE)
+    await site.start()
+    running.callback(settings.handing_over_path.unlink, missing_ok=True)
+    running.push_async_callback(let_requests_end, site, service.drain, settings.stop_seconds)
+
+
+def sockets_on_one_port(settings: Settings, count: int) -> list[list[socket.socket]]:
+    """Where clients connect: for each of `count` processes a socket per address of the host. The system spreads the
+    connections over them, and keeps those of a process that is just being replaced. Raises: CannotListen."""
+    place = _place_for_clients(settings)
+    try:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        places = [(family, address) for family, _, _, _, address in found]
+        for family, address in places:  # a port is shared with nobody else
+            _bound(family, address, is_shared=False).close()
+        return [[_bound(family, address, is_shared=True) for family, address in places] for _ in range(count)]
+    except OSError as error:
+        raise CannotListen(place.sentence(error)) from error
+
+
+def _bound(family: int, address: Any, *, is_shared: bool) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+async def let_requests_end(site: web.BaseSite, drain: Drain, seconds: float) -> None:
     """New connections are refused at once."""
     await site.stop()
     await drain.requests_ended(seconds)
@@ -77,7 +138,7 @@ class _Place:
         return f"port {self.port} of {self.host} cannot be listened on: {because}"
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

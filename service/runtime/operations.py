@@ -5,6 +5,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.dialects.http.json_answers import json_answer
 from service.runtime.assembly import RunningService
+from service.runtime.counts import Together
 from service.runtime.readiness import Readiness
 
 
@@ -47,4 +48,5 @@ class Operations:
         for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
         await service.project_metrics.look()
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        all_counts = Together(metrics.registry, await service.other_processes.counts())
+        return web.Response(body=generate_latest(all_counts), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,12 +1,14 @@
 """Opens what keeps to the projects' quotas, and what shows them."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from adapters.event_log.log import EventLog
-from adapters.quotas import QuotaStore
+from adapters.quotas import Most, Quota, QuotaStore
+from adapters.sqlite_file import DatabaseUnavailable
 from adapters.taken import TakenStore
-from adapters.usage import UsageStore
+from adapters.usage import Usage, UsageAt, UsageStore
 from service.application.metrics import Metrics
 from service.application.own_quotas import OwnQuotas
 from service.application.project_metrics import ProjectMetrics
@@ -58,3 +60,33 @@ def _open_takes(
     takes = TakesTogether(store, usage, log=log)
     opened.push_async_callback(takes.close)
     return takes
+
+
+def open_counted(opened: AsyncExitStack, settings: Settings) -> Callable[[str], bool]:
+    """Whether a project may have only so many bytes, or it cannot be known. Raises: as `open_quotas`."""
+    own = QuotaStore(quotas_place(settings))
+    opened.callback(own.close)
+
+    def is_counted(project_id: str) -> bool:
+        try:
+            its_own = own.of(project_id)
+        except DatabaseUnavailable:
+            return True
+        return its_own.get(Quota.BYTES, settings.quotas.get(Quota.BYTES)) is not None
+
+    return is_counted
+
+
+class _NoQuotas:
+    async def of(self, _: str) -> Most:
+        return {}
+
+
+class _NoUsage:
+    def of(self, _: str) -> UsageAt:
+        return UsageAt(Usage(), 0)
+
+
+def no_quotas(log: EventLog) -> Quotas:
+    """For projects that may have any number of bytes."""
+    return Quotas({}, _NoQuotas(), TakesHere(_NoUsage(), log=log))

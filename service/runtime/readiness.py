@@ -69,6 +69,8 @@ class Readiness:
 
     def _its_parts(self) -> Iterator[Part]:
         yield Part("process", True, self._process)
+        if self._settings.api_processes > 1:
+            yield Part("api_processes", True, self._api_processes)
         yield Part("event_log", True, self._event_log)
         yield Part("data_dir", True, self._data_dir)
         yield Part("blob_store", True, self._blob_store)
@@ -99,6 +101,9 @@ class Readiness:
 
     async def _process(self) -> str | None:
         return "The service is about to stop." if self._service.drain.has_begun else None
+
+    async def _api_processes(self) -> str | None:
+        return None if self._service.other_processes.serving() else "No process takes requests; they are being started."
 
     async def _event_log(self) -> str | None:
         try:

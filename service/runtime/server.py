@@ -24,10 +24,9 @@ from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
 from service.runtime.draining import StopSignals
 from service.runtime.listening import listen
 from service.runtime.memory import give_back_what_is_free, settle_allocator
+from service.runtime.processes.parent import ApiProcessFailed, listen_with_processes
 from service.runtime.settings import Settings
-
-SWITCH_SECONDS = 0.001
-"""How long a busy event loop makes the commit thread wait for the interpreter's lock; Python's default is 5 ms."""
+from service.runtime.switching import SWITCH_SECONDS
 
 logger = logging.getLogger("tapedeck")
 
@@ -43,6 +42,7 @@ START_FAILURES = (
     DamagedKey,
     BadDevCredentials,
     AllowListUnusable,
+    ApiProcessFailed,
     DataDirInUse,
     SpeechError,
 )
@@ -65,7 +65,10 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as running:
         with _named_start_failures():
             service = await running.enter_async_context(open_service(settings))
-            await listen(service, settings, running)
+            if settings.api_processes > 1:
+                await listen_with_processes(service, settings, running)
+            else:
+                await listen(service, settings, running)
         _say_how_it_runs(settings)
         settle_collector()
         trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))

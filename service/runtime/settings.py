@@ -1,6 +1,7 @@
 """All settings, from the environment with the prefix TAPEDECK_. `tapedeck serve --help` lists them from here."""
 
 import os
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import Field, SecretStr, ValidationError, create_model, field_vali
 from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.url import check_blob_url, is_bucket
 from adapters.event_log.left_behind import check_no_log_left_behind
-from adapters.event_log.url import check_log_url
+from adapters.event_log.url import check_log_url, is_postgres
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
+from service.dialects.bota.settings import BotaSettings
 from service.dialects.dialect import Dialect
 from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings, web_address
@@ -24,6 +26,9 @@ LOOPBACK = "127.0.0.1"
 
 LOG_FILE = "tapedeck.sqlite3"
 """In DATA_DIR: the event log, unless DATABASE_URL names another place."""
+
+LONGEST_SOCKET_PATH = 107
+"""In bytes, on Linux."""
 
 LONGEST_RETENTION_HOURS = 876_000
 """A hundred years: dates that far from now can be written."""
@@ -51,6 +56,14 @@ class ServiceSettings(QuotaSettings):
     operations_host: Annotated[
         str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
     ] = None
+    api_processes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="processes that take chunks on the one port, beside one that does all else; 1: one does all",
+        ),
+    ] = 1
     drain_seconds: Annotated[
         float,
         Field(
@@ -272,8 +285,25 @@ class ServiceSettings(QuotaSettings):
                 self.kafka.options()
             except BadConnection as error:
                 raise ValueError(as_set(str(error))) from None
+        if self.api_processes > 1:
+            self._check_processes()
         check_no_log_left_behind(self.data_dir / LOG_FILE, self.log_url)
         return self
+
+    def _check_processes(self) -> None:
+        more = "TAPEDECK_API_PROCESSES above 1"
+        if sys.platform != "linux":
+            raise ValueError(f"{more} needs Linux, which spreads connections over processes")
+        if len(os.fsencode(self.handing_over_path)) > LONGEST_SOCKET_PATH:
+            raise ValueError(
+                f"{more} needs a shorter TAPEDECK_DATA_DIR: a socket's path has at most {LONGEST_SOCKET_PATH} bytes"
+            )
+        if is_postgres(self.log_url):
+            raise ValueError(f"{more} cannot be had with TAPEDECK_DATABASE_URL=postgresql://… yet")
+        if is_bucket(self.blob_url or ""):
+            raise ValueError(f"{more} cannot be had with TAPEDECK_BLOB_URL=s3://…: one process writes to a bucket")
+        if isinstance(self, BotaSettings) and self.requests_per_minute is not None:
+            raise ValueError(f"{more} cannot be had with TAPEDECK_REQUESTS_PER_MINUTE: one process counts requests")
 
     @property
     def kafka(self) -> KafkaConnection | None:
@@ -335,6 +365,16 @@ class ServiceSettings(QuotaSettings):
     @property
     def quotas_path(self) -> Path:
         return self.data_dir / "quotas.sqlite3"
+
+    @property
+    def settling_path(self) -> Path:
+        """Locked byte by byte, where several processes store."""
+        return self.data_dir / "settling"
+
+    @property
+    def handing_over_path(self) -> Path:
+        """The socket at which several processes hand requests to one."""
+        return self.data_dir.absolute() / "api.sock"
 
     @property
     def blob_store_url(self) -> str:

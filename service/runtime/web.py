@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from service.dialects.http.api import Api
 from service.dialects.http.cors import Cors
 from service.dialects.http.held_answers import held_answers
-from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS, READ_AHEAD_BYTES
+from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS, READ_AHEAD_BYTES, Limits
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
@@ -26,8 +26,7 @@ logger = logging.getLogger(__name__)
 def application(service: RunningService) -> web.Application:
     """The dialects' routes, and the operators' unless these have a listener of their own. Raises: AllowListUnusable."""
     apis = [dialect.api() for dialect in DIALECTS]
-    of_pages = [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
-    cors = Cors(service.parts.settings.origins, [api.reference for api in apis], of_pages)
+    cors = Cors(service.parts.settings.origins, [api.reference for api in apis], pages_of(apis))
     app = web.Application(
         middlewares=[
             service.drain.counting(),
@@ -49,6 +48,11 @@ def application(service: RunningService) -> web.Application:
     return app
 
 
+def pages_of(apis: Sequence[Api]) -> list[str]:
+    """The paths at which, and below which, browsers' pages may read answers."""
+    return [*(path for api in apis for path in api.paths), DOCUMENT_PATH]
+
+
 def operations_application(service: RunningService) -> web.Application:
     """What operators ask, for a listener that clients cannot reach."""
     app = web.Application(middlewares=[tracing(service.metrics), errors([DIALECTS[0].api()])])
@@ -63,15 +67,20 @@ def _add_operations(app: web.Application, service: RunningService) -> None:
 
 
 def runner(service: RunningService, app: web.Application | None = None) -> web.AppRunner:
-    """An application, or else the service's own, with the server's limits. A handler is not cancelled when its client
-    goes away: it finishes storing what it has begun to store."""
+    """An application, or else the service's own, with the server's limits."""
+    return runner_within(service.parts.limits, app or application(service))
+
+
+def runner_within(limits: Limits, app: web.Application) -> web.AppRunner:
+    """With these limits. A handler is not cancelled when its client goes away: it finishes storing what it has begun to
+    store."""
     return web.AppRunner(
-        app or application(service),
+        app,
         access_log=None,
         keepalive_timeout=KEEPALIVE_SECONDS,
         lingering_time=LINGERING_SECONDS,
-        max_line_size=service.parts.limits.header_bytes,
-        max_field_size=service.parts.limits.header_bytes,
+        max_line_size=limits.header_bytes,
+        max_field_size=limits.header_bytes,
         read_bufsize=READ_AHEAD_BYTES,
         auto_decompress=False,
         shutdown_timeout=CUT_SECONDS,
@@ -83,7 +92,7 @@ def errors(apis: Sequence[Api]) -> Middleware:
 
     @web.middleware
     async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-        api = _api_of(request, apis)
+        api = api_of(request, apis)
         try:
             api.check(request)
             return await handler(request)
@@ -99,7 +108,7 @@ def errors(apis: Sequence[Api]) -> Middleware:
     return answer_errors
 
 
-def _api_of(request: web.Request, apis: Sequence[Api]) -> Api:
+def api_of(request: web.Request, apis: Sequence[Api]) -> Api:
     """The dialect that the request is for; the first dialect if it is for none."""
     for api in apis:
         if api.claims(request):

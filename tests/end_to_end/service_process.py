@@ -26,7 +26,13 @@ from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.free_ports import free_port
 
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
-START_SECONDS = 60
+START_SECONDS = 240
+API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
+"""Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
+
+_NEEDS_ONE = {"DATABASE_URL", "REQUESTS_PER_MINUTE", "BLOB_URL"}
+"""Settings which, or some values of which, cannot be had with several."""
+
 PATIENT = {"DORSUM_SECONDS": "170", "STOP_SECONDS": "10"}
 """Half a minute of speech takes long on a machine with other work; a request that a test leaves unfinished does not
 hold up the service's end for long."""
@@ -64,6 +70,8 @@ class ServiceProcess(TapedeckProcess):
     def __post_init__(self) -> None:
         if self.database_of is not None and "DATABASE_URL" not in self.settings:
             self.settings = self.settings | {"DATABASE_URL": type(self).database_of(self.data_dir)}
+        if API_PROCESSES > 1 and not _NEEDS_ONE & self.settings.keys():
+            self.settings = {"API_PROCESSES": str(API_PROCESSES)} | self.settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = self.data_dir.parent / f"{self.data_dir.name}.log"

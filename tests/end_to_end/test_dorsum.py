@@ -14,7 +14,7 @@ from tests.end_to_end.dorsum_client import (
     stitched_samples,
     stored_chunks,
 )
-from tests.end_to_end.service_process import ServiceProcess
+from tests.end_to_end.service_process import API_PROCESSES, ServiceProcess
 from tests.tools import dialogues
 
 RECEIVED = "Chunk received successfully"
@@ -162,6 +162,16 @@ async def test_a_session_may_be_one_short_chunk_or_no_sound_at_all(service, dors
     assert (nothing["full_transcript"], len(await stitched_samples(service, nothing["task_id"]))) == ("", 0)
 
 
+async def get_no_answer(lost):
+    """Of several processes, one that outlives the killed one for a moment may say that there is none."""
+    try:
+        assert (await lost).status == 503
+    except aiohttp.ClientConnectionError:
+        pass
+    else:
+        assert API_PROCESSES > 1
+
+
 @pytest.mark.slow
 async def test_the_service_may_restart_between_two_chunks_and_in_the_middle_of_one(own_service: ServiceProcess):
     await own_service.start()
@@ -183,8 +193,7 @@ async def test_the_service_may_restart_between_two_chunks_and_in_the_middle_of_o
     while (await dorsum.state()).json["chunks_received"] < 2:
         await asyncio.sleep(0.02)
     own_service.kill()  # while it is being recognized
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await lost
+    await get_no_answer(lost)
     await own_service.start()
     second = await dorsum.send(speech[CHUNK : 2 * CHUNK], previous_transcript=first)
     assert second.json["transcription"]
@@ -194,8 +203,7 @@ async def test_the_service_may_restart_between_two_chunks_and_in_the_middle_of_o
     while (await dorsum.state()).json["task_id"] is None:
         await asyncio.sleep(0.02)
     own_service.kill()
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await lost
+    await get_no_answer(lost)
     await own_service.start()
     final = (await dorsum.send(last, final=True)).json
     samples = await stitched_samples(own_service, final["task_id"])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from adapters.speech.whisper_model import model_folder
-from tests.end_to_end.service_process import Api, ServiceProcess
+from tests.end_to_end.service_process import API_PROCESSES, Api, ServiceProcess
 from tests.tools.free_ports import free_port
 from tests.tools.postgres.server import PASSWORD, PostgresServer
 
@@ -33,7 +33,9 @@ def missing(answer):
 async def test_every_part_is_named(service):
     answer = await readiness(service)
     assert (answer.status, answer.json["status"]) == (200, "ready")
-    assert answer.json["parts"] == dict.fromkeys(("process", "event_log", "data_dir", "blob_store"), READY) | {
+    processes = ("api_processes",) if API_PROCESSES > 1 else ()
+    needed = ("process", *processes, "event_log", "data_dir", "blob_store")
+    assert answer.json["parts"] == dict.fromkeys(needed, READY) | {
         "speech_model": {"state": "ready", "required": False}
     }
 

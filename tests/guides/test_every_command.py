@@ -40,6 +40,7 @@ MAKE = {
     "test_killed_in_the_middle_and_with_two_dead_endpoints_the_others_get_every_delivery",
     "test": CI,
     "test-postgresql": CI,
+    "test-processes": CI,
     "test-slow": CI,
 }
 """Targets of make -> what runs them, the long ones at a small size."""

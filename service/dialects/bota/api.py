@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from service.dialects.bota.chunk_puts import ChunkPuts
 from service.dialects.bota.directory.config import Config
 from service.dialects.bota.directory.devices import DeviceEndpoints
 from service.dialects.bota.directory.end_users import EndUserEndpoints
@@ -28,7 +29,7 @@ from service.dialects.bota.webhooks import WebhookEndpoints
 from service.dialects.bota.whole_file import WholeFile
 from service.dialects.bota.written_summaries.handlers import Summaries
 from service.dialects.http.api import Api
-from service.dialects.http.parts import Parts
+from service.dialects.http.parts import Parts, UploadParts
 
 
 def _install(app: web.Application, parts: Parts) -> None:
@@ -56,6 +57,7 @@ def _install(app: web.Application, parts: Parts) -> None:
             clock=clock,
             new_id=parts.new_id,
         ),
+        ChunkPuts(uploads, urls, limits),
         WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
         Reading(queries, parts.lifecycle, callers, parts.pace),
@@ -85,4 +87,18 @@ def _install(app: web.Application, parts: Parts) -> None:
         handler.add_routes(app.router)
 
 
-API = Api(paths=("/v1/", "/health"), errors=ERRORS, reference=REFERENCE, install=_install)
+def _install_uploads(app: web.Application, parts: UploadParts) -> None:
+    settings, clock = parts.settings.section(BotaSettings), parts.clock
+    urls = UploadUrls(parts.signer, parts.callers, base_url=settings.base_url, clock=clock)
+    app.middlewares.append(rate_limits(parts.callers, per_minute=None, clock=clock))
+    app.on_response_prepare.append(tell_rate)
+    ChunkPuts(parts.uploads, urls, parts.limits).add_routes(app.router)
+
+
+API = Api(
+    paths=("/v1/", "/health"),
+    errors=ERRORS,
+    reference=REFERENCE,
+    install=_install,
+    install_uploads=_install_uploads,
+)

@@ -11,6 +11,7 @@ from service.application.clock import Clock
 from service.dialects.bota import access
 from service.dialects.bota.errors import TooManyRequests, Unauthorized
 from service.dialects.http.rates import Rate, Rates
+from service.dialects.http.remote import remote_of
 
 _NEVER_REFUSED = "/health"
 _RATE = web.RequestKey("rate", Rate)
@@ -36,7 +37,7 @@ async def _caller(request: web.Request, callers: Callers) -> str:
     try:
         return (await access.authenticated(request, callers)).id
     except Unauthorized:
-        return f"from {request.remote}"
+        return f"from {remote_of(request)}"
 
 
 def _seconds_left(rate: Rate, clock: Clock) -> int:

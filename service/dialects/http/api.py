@@ -7,7 +7,7 @@ from aiohttp import web
 
 from service.dialects.http.errors import ErrorTable
 from service.dialects.http.operation import ReferencePart
-from service.dialects.http.parts import Parts
+from service.dialects.http.parts import Parts, UploadParts
 
 
 def _nothing(_: web.Request) -> bool:
@@ -18,13 +18,18 @@ def _accept(_: web.Request) -> None:
     """Every request is accepted."""
 
 
+def _nothing_to_add(_: web.Application, __: UploadParts) -> None:
+    """One process answers all requests."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """What the web application needs from a dialect.
 
     `paths`: the prefixes of its own paths. `claims`: whether a request belongs to it whatever the path. `check`: raises
     one of the dialect's errors for a request of its own that no handler should see. `install`: adds the routes, and
-    whatever else of the dialect's lives as long as the application.
+    whatever else of the dialect's lives as long as the application. `install_uploads`: adds the routes that each of
+    several API processes answers itself; the path of each names the `project_id`. All others are one process's.
     """
 
     paths: tuple[str, ...]
@@ -33,3 +38,4 @@ class Api:
     install: Callable[[web.Application, Parts], None]
     claims: Callable[[web.Request], bool] = _nothing
     check: Callable[[web.Request], None] = _accept
+    install_uploads: Callable[[web.Application, UploadParts], None] = _nothing_to_add

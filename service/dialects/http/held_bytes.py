@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
+from service.dialects.http.remote import remote_of
+
 SLOWEST_BYTES_PER_SECOND = 32 * 1024
 GRACE_SECONDS = 10.0
 """For so long, nothing is called slow."""
@@ -163,7 +165,7 @@ def hold_of(request: web.Request, budget: HeldBytes) -> Hold:
     """What the request holds, which is its caller's, or its address's as long as nobody has said who calls."""
     held: Hold | None = request.get(_HOLD)
     if held is None:
-        held = request[_HOLD] = budget.hold(request.get(CALLER) or f"address {request.remote}")
+        held = request[_HOLD] = budget.hold(request.get(CALLER) or f"address {remote_of(request)}")
     return held
 
 

@@ -57,3 +57,15 @@ class Parts:
     dev_credentials: Mapping[str, Mapping[str, str]]
     clock: Clock
     new_id: NewId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadParts:
+    """What each of several API processes has for the chunks that come to it."""
+
+    uploads: Uploads
+    callers: Callers
+    limits: Limits
+    signer: UrlSigner
+    settings: HttpSettings
+    clock: Clock

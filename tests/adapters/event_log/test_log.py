@@ -363,3 +363,20 @@ async def test_any_state_is_folded_from_a_streams_events_one_at_a_time(log):
     await log.append(stream, 40, [chunk(40), chunk(41)], trace_id=NO_TRACE)
     assert await log.state(stream, count, after=whole) == StateAt(42, 42)
     assert await log.state(uuid4(), count) == StateAt(0, None)
+
+
+async def test_a_shared_log_knows_what_other_processes_have_committed_and_is_told_of_it(tmp_path):
+    heads = []
+    one = EventLog(SQLiteLogRecorder(tmp_path / "shared.sqlite3"), is_shared=True)
+    other = EventLog(SQLiteLogRecorder(tmp_path / "shared.sqlite3"), on_head=heads.append)
+    await other.append(uuid4(), 0, [opened(), chunk(1)], trace_id=None)
+    assert heads == [2]
+    assert (one.head, await one.newest_head()) == (0, 2)
+    following = one.follow(after=2)
+    next_batch = asyncio.create_task(anext(following))
+    await other.append(uuid4(), 0, [opened()], trace_id=None)
+    one.hear(heads[-1])
+    assert [recorded.position for recorded in await next_batch] == [3]
+    await following.aclose()
+    for log in (one, other):
+        await log.close()

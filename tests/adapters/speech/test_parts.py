@@ -39,6 +39,7 @@ def test_the_parts_of_what_has_come_so_far_are_those_of_the_whole_but_for_the_la
     assert whole[: max(0, len(begun) - 1)] == begun[:-1]
 
 
+@pytest.mark.slow
 def test_what_is_heard_in_the_parts_in_any_order_is_what_is_heard_in_the_whole(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(parts, "LONGEST_PART_SECONDS", SHORT)
     engine = FasterWhisperEngine()

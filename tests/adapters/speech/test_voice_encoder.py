@@ -47,6 +47,7 @@ def test_embeddings_are_those_of_the_formulas():
     assert np.allclose(embedded, [plainly_embedded(window.astype(np.float64)) for window in windows], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_window_s_embedding_does_not_depend_on_the_windows_beside_it():
     windows = bands_of_noise(66)
     encoder = VoiceEncoder.installed()

@@ -43,6 +43,7 @@ def test_speech_is_covered_by_windows_of_at_most_a_second_and_a_half(encoder: Vo
     assert np.allclose(lengths, 1, atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_stretch_is_heard_alike_whatever_is_heard_before_it(encoder: VoiceEncoder):
     first, second = Speech(0, buzz(2.0)), Speech(90_000, buzz(3.1))
     together = voiceprints(encoder, [first, second])

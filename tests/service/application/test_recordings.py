@@ -176,6 +176,36 @@ async def test_a_state_older_than_asked_for_is_folded_again(tmp_path, recordings
     await other_log.close()
 
 
+async def test_of_shared_recordings_everyone_finds_what_another_process_has_written(tmp_path, log):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+    await other.execute(its_id, store_chunk(1))
+    assert dict((await recordings.find(its_id)).chunks) == {1: chunk(1)}
+    await other.execute(its_id, delete())
+    with pytest.raises(RecordingNotFound):
+        await recordings.find(its_id)
+    await other_log.close()
+
+
+async def test_what_another_process_adds_to_a_long_history_is_read_without_the_rest(tmp_path, log, recorder):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
+    await recordings.execute(its_id, open_recording())
+    await asyncio.gather(*(recordings.execute(its_id, store_chunk(number)) for number in range(1, 90)))
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(90))
+    select, first_versions = recorder.select_events, []
+    recorder.select_events = lambda its_id, *, gt=None, limit=None: (
+        first_versions.append(gt) or select(its_id, gt=gt, limit=limit)
+    )
+    await recordings.execute(its_id, store_chunk(91))
+    assert (await recordings.find(its_id)).chunks.highest == 91
+    assert min(first_versions) == 90
+    assert len(await events_of(log, its_id)) == 92
+    await other_log.close()
+
+
 async def test_two_processes_writing_as_fast_as_they_can_lose_nothing_and_double_nothing(tmp_path, log, recordings):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())

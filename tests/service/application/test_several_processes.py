@@ -17,7 +17,7 @@ import pytest
 from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from domain.errors import RecordingError
+from domain.errors import RecordingError, RecordingTooLarge
 from domain.events import ChunkStored, FinalizePolicy, FinalizeRequested, RecordingKind
 from service.application.blob_names import blob_prefix
 from service.application.erasing import Erasing
@@ -31,6 +31,7 @@ from tests.domain.histories import at
 from tests.tools.simulation.no_quotas import NO_QUOTAS
 
 PROCESSES = 3
+MOST_BYTES = 1_000_000
 
 
 class Process:
@@ -41,7 +42,13 @@ class Process:
         self.blobs = SegmentBlobStore(folder / "blobs", segment_bytes=64 * 1024)
         self.recordings = Recordings(self.log)
         self.uploads = Uploads(
-            self.recordings, self.blobs, quotas=NO_QUOTAS, clock=clock, metrics=Metrics(), settling=settling
+            self.recordings,
+            self.blobs,
+            quotas=NO_QUOTAS,
+            clock=clock,
+            metrics=Metrics(),
+            settling=settling,
+            most_bytes=MOST_BYTES,
         )
         self.erasing = Erasing(self.recordings, self.blobs, settling=settling, clock=clock)
 
@@ -102,6 +109,18 @@ async def test_a_request_that_is_no_repetition_any_more_brings_a_chunk_with_its_
     appended = await one.uploads.append(opening, arrived(body, "first"))
     assert (appended.chunk.number, appended.chunk.md5) == (3, hashlib.md5(body).hexdigest())
     assert await whole(other.blobs, appended.chunk.blob_key) == body
+
+
+async def test_there_is_room_again_once_another_process_has_replaced_a_large_chunk_by_a_small_one(rig):
+    one, other, _ = rig.processes
+    opening, small = announced(), [noise(1_000, 1)]
+    its_id, large = opening.recording_id, [noise(MOST_BYTES - 10, 1)]
+    await one.uploads.store_chunk(its_id, 1, streamed(large), opening=opening)
+    with pytest.raises(RecordingTooLarge):
+        await one.uploads.store_chunk(its_id, 2, streamed(small), announced_bytes=1_000)
+    await other.uploads.store_chunk(its_id, 1, streamed(small), opening=opening)
+    await one.uploads.store_chunk(its_id, 2, streamed(small), announced_bytes=1_000)
+    assert (await one.recordings.newest(its_id)).chunks.size_bytes == 2_000
 
 
 async def retried(request):

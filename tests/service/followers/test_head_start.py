@@ -80,8 +80,8 @@ class Rig:
 
     def start(self):
         """A follower, as after a start of the service."""
-        follower = HeadStart(self.most, self.new_process, self.parts, log=self.log, recordings=self.recordings)
-        self.running = asyncio.create_task(follower.run())
+        self.follower = HeadStart(self.most, self.new_process, self.parts, log=self.log, recordings=self.recordings)
+        self.running = asyncio.create_task(self.follower.run())
 
     async def stop(self):
         self.running.cancel()
@@ -123,6 +123,11 @@ class Rig:
 
     async def heard(self):
         return [each.event for each in await self.log.history(self.id) if isinstance(each.event, PartHeard)]
+
+    async def until_read(self):
+        async with asyncio.timeout(120):
+            while self.follower.position < self.log.head:
+                await asyncio.sleep(0.01)
 
     async def until_heard(self, count):
         async with asyncio.timeout(120):
@@ -231,15 +236,16 @@ async def test_what_is_no_audio_or_is_too_small_or_is_bare_samples_takes_no_proc
     async with rig_in(tmp_path) as rig:
         await rig.open(kind=RecordingKind.SAMPLES)
         await rig.store(1, sound)
-        small = Rig.open
         rig.id = uuid4()
-        await small(rig)
+        await rig.open()
         await rig.store(1, sound[:100_000])
+        await rig.until_read()
         assert rig.listening == []
         rig.id = uuid4()
         await rig.open()
         await rig.store(1, bytes(400_000))
         await rig.store(2, bytes(400_000))
+        await rig.until_read()
         assert await rig.heard() == []
 
 
@@ -251,8 +257,21 @@ async def test_a_recording_beyond_the_places_waits_until_another_is_idle_or_comp
         await rig.open()
         await rig.store(1, sound[:4_000_000])
         await rig.store(2, sound[4_000_000:])
-        await asyncio.sleep(1)
+        await rig.until_read()
         assert await rig.heard() == []
         assert (await rig.finish(2)) == await rig.whole()
         assert first != rig.id
         assert len(rig.listening) == 1
+
+
+async def test_chunks_that_another_process_stores_are_heard_ahead_too(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        here = rig.recordings
+        rig.recordings = Recordings(rig.log)
+        await rig.open()
+        chunks = sliced(sound, 100_000)
+        for number, chunk in enumerate(chunks, start=1):
+            await rig.store(number, chunk)
+        await rig.until_heard(2)
+        await rig.recordings.close()
+        rig.recordings = here

@@ -1,6 +1,8 @@
 """A log line is one JSON object: what happened, when, for which request, and what its caller says of it."""
 
+import io
 import logging
+import select
 from datetime import UTC, datetime
 
 import orjson
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.application.trace import trace_id
-from service.runtime.logs import JsonLines
+from service.runtime.logs import BufferedLines, JsonLines
 
 CREATED = 1_768_298_400.25
 
@@ -37,6 +39,31 @@ def test_a_line_of_a_request_has_its_trace_id():
         assert line_of(status=200)["trace_id"] == "t-1"
     finally:
         trace_id.reset(token)
+
+
+def test_a_line_of_one_of_several_processes_names_it():
+    record = logging.makeLogRecord({"msg": "request"})
+    assert orjson.loads(JsonLines("api-2").format(record))["process"] == "api-2"
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_lines_are_written_in_groups_that_stay_whole_where_several_processes_write(is_shared):
+    class Stream(io.StringIO):
+        def __init__(self):
+            super().__init__()
+            self.groups = []
+
+        def write(self, text):
+            self.groups.append(text)
+            return super().write(text)
+
+    lines, stream = ["é" * 100 + str(number) for number in range(200)], Stream()
+    handler = BufferedLines(stream, is_shared=is_shared)
+    for line in lines:
+        handler.emit(logging.makeLogRecord({"msg": line, "levelno": logging.INFO}))
+    handler.flush()
+    assert stream.getvalue().splitlines() == lines
+    assert not is_shared or max(len(group.encode()) for group in stream.groups) <= select.PIPE_BUF
 
 
 def test_what_other_handlers_add_to_a_record_is_in_no_line():

@@ -145,3 +145,21 @@ def test_a_database_url_that_cannot_be_used_is_not_shown_since_it_may_have_a_pas
 
 def test_the_settings_as_text_have_no_password():
     assert "secret" not in repr(load_settings(database_url="postgresql://tapedeck:secret@host/log"))
+
+
+@pytest.mark.parametrize(
+    ("others", "because"),
+    [
+        ({"database_url": "postgresql://user:secret@localhost/tapes"}, "TAPEDECK_DATABASE_URL=postgresql://… yet"),
+        ({"blob_url": "s3://tapes/one"}, "one process writes to a bucket"),
+        ({"requests_per_minute": 100}, "one process counts requests"),
+        ({"data_dir": "/" + 100 * "x"}, "a socket's path has at most 107 bytes"),
+    ],
+)
+def test_what_cannot_be_had_with_several_processes_is_refused_in_one_line(others, because):
+    load_settings(api_processes=1, **others)
+    with pytest.raises(BadSettings) as refused:
+        load_settings(api_processes=2, **others)
+    assert "TAPEDECK_API_PROCESSES above 1" in str(refused.value)
+    assert because in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 
 from service.dialects.bota.live.feeds import Feed
-from service.dialects.bota.live.told import Line, Place, segment_event, withdrawn_event
+from service.dialects.bota.live.told import NO_MARK, Line, Place, withdrawn_event
 from service.dialects.http.event_streams import ServerSentEvent
 
 
 class Listener:
-    """Reads a feed. `place`: of the last event that it was told. `follows`: whether to wait for what comes later."""
+    """Reads a feed. `place`: of the last event that it was told. `follows`: whether to wait for what comes later.
+
+    It counts its segments itself: the feed may have what it was told in more of them by now.
+    """
 
     def __init__(self, feed: Feed, place: Place | None, *, follows: bool) -> None:
         self._feed = feed
         self._place = place or Place()
         self._follows = follows
-        self._lines: list[Line] | None = None
+        self._lines: list[Line] = []
+        self._read = 0
         self._progress: bytes | None = None
         self._has_looked = False
         self._has_ended = False
@@ -54,27 +58,32 @@ class Listener:
     def _news_of_its_life(self, progress: bytes) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
         now = self._feed.lines
-        kept = self._kept_of(now)
-        if kept < self._place.count:
-            self._place = _place(now, kept)
+        count, kept = self._kept_of(now)
+        if count < self._place.count:
+            self._place = Place(count, _mark(now, kept))
             events.append(withdrawn_event(self._place))
-        events += [segment_event(line, count) for count, line in enumerate(now[kept:], kept + 1)]
-        self._lines, self._place = now, _place(now, len(now))
+        events += [line.event(number) for number, line in enumerate(now[kept:], count + 1)]
+        self._lines, self._read = now, len(now)
+        self._place = Place(count + len(now) - kept, _mark(now, len(now)))
         if progress != self._progress:
             self._progress = progress
             events.append(ServerSentEvent("progress", progress, str(self._place)))
         return events
 
-    def _kept_of(self, now: list[Line]) -> int:
-        """How many of the segments that the listener has are the same now."""
-        count, before = self._place.count, self._lines
-        if before is now or _place(now, min(count, len(now))).mark == self._place.mark:
-            return count
-        if before is None:
-            return 0
-        marks = zip(before[:count], now, strict=False)
-        return sum(1 for was, line in marks if was.mark == line.mark)
+    def _kept_of(self, now: list[Line]) -> tuple[int, int]:
+        """How many of the segments that the listener has still hold, and in how many of the feed's these are."""
+        before, count = self._lines, self._place.count
+        if before is now or not count:
+            return count, self._read if before is now else 0
+        kept_at = {line.mark: kept for kept, line in enumerate(now, 1)}
+        if self._place.mark in kept_at:
+            return count, kept_at[self._place.mark]
+        for fewer in range(1, min(count, self._read)):
+            mark = before[self._read - fewer - 1].mark
+            if mark in kept_at:
+                return count - fewer, kept_at[mark]
+        return 0, 0
 
 
-def _place(lines: list[Line], count: int) -> Place:
-    return Place(count, lines[count - 1].mark) if count else Place()
+def _mark(lines: list[Line], count: int) -> str:
+    return lines[count - 1].mark if count else NO_MARK

@@ -2,7 +2,8 @@
 
 A segment has a number, its `index`, and is the same as long as it is not withdrawn. An id tells how many segments a
 listener has, and a digest of what is said in them: so whoever answers next, in any process and after any restart, knows
-whether they are still those.
+whether that still holds, and where it ends. It is a digest of the text, not of how that is cut: once all of a recording
+is heard and its speakers are known, a sentence may be cut where another one begins to speak.
 """
 
 import hashlib
@@ -85,10 +86,16 @@ class DeletedTold(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A segment as listeners get it. `mark`: a digest of what was said in it and in all before it."""
+    """A segment as listeners get it. `mark`: a digest of what was said in it and in all before it, but for spaces."""
 
-    data: bytes
+    told: SegmentTold
     mark: str
+    so_far: "hashlib._Hash"
+
+    def event(self, count: int) -> ServerSentEvent:
+        """For a listener who has `count` segments with it."""
+        told = self.told if self.told.index == count - 1 else self.told.model_copy(update={"index": count - 1})
+        return ServerSentEvent("segment", json_bytes(told), str(Place(count, self.mark)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +148,10 @@ def status_of(recording: Recording) -> RecordingStatus:
 
 def lines(segments: Iterable[TranscriptSegment], *, after: list[Line]) -> Iterator[Line]:
     """The segments that follow those of `after`."""
-    mark = after[-1].mark if after else NO_MARK
+    so_far = after[-1].so_far if after else hashlib.sha256()
     for index, segment in enumerate(segments, len(after)):
-        said = f"{mark} {segment.start:.3f} {segment.end:.3f} {segment.text}"
-        mark = _mark(said)
+        so_far = so_far.copy()
+        so_far.update("".join(segment.text.split()).encode())
         told = SegmentTold(
             index=index,
             start=segment.start,
@@ -153,11 +160,7 @@ def lines(segments: Iterable[TranscriptSegment], *, after: list[Line]) -> Iterat
             speaker=segment.speaker,
             confidence=segment.confidence,
         )
-        yield Line(json_bytes(told), mark)
-
-
-def segment_event(line: Line, count: int) -> ServerSentEvent:
-    return ServerSentEvent("segment", line.data, str(Place(count, line.mark)))
+        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far)
 
 
 def withdrawn_event(place: Place) -> ServerSentEvent:

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID, uuid4
 
+from adapters.event_log.port import VersionConflict
 from adapters.speech.transcript import Transcript, TranscriptSegment
 from domain.events import Stage, Stitched, Transcribed
 from service.application.blob_names import blob_prefix
@@ -39,11 +40,16 @@ class Spoken:
 
     async def heard_again(self, its_id: UUID, *texts: str) -> None:
         """Its chunks were replaced, and stitching retried, up to another transcript, if there are texts for it."""
-        version = (await self._stores.log.history(its_id))[-1].version
         history = [retry_requested(Stage.STITCH), stitched_now()]
         if texts:
             history.append(await self._transcribed(its_id, transcript(*texts)))
-        await self._stores.log.append(its_id, version, history, trace_id=None)
+        while True:
+            version = (await self._stores.log.history(its_id))[-1].version
+            try:
+                await self._stores.log.append(its_id, version, history, trace_id=None)
+            except VersionConflict:  # where no transcript was given before, the service's own stage fails meanwhile
+                continue
+            return
 
     async def _transcribed(self, its_id: UUID, spoken: Transcript) -> Transcribed:
         prefix = blob_prefix(its_id, "transcript")

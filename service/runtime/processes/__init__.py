@@ -1,0 +1,1 @@
+"""Several processes that take chunks on one port, and the one that does everything else."""
