@@ -54,6 +54,7 @@ def test_every_quota_is_named():
 
 @pytest.mark.slow
 async def test_a_copy_of_the_data_directory_is_whole_and_the_service_starts_on_it(own_service, tmp_path):
+    own_service.settings |= {"API_PROCESSES": "2"}  # which have files of their own
     api = (await own_service.start()).api()
     recording = await api.upload([b"not audio", b"nor this"])
     assert (await api.finalize(recording, 2)).status == 200
