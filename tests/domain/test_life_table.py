@@ -253,6 +253,7 @@ def test_any_command_sent_again_right_away_yields_no_event():
                 assert type(error) in (errors.RecordingNotFound, errors.NotFailed)  # noqa: PT017 - either is right
 
 
+@pytest.mark.slow
 def test_a_refusal_says_why_in_one_sentence_to_a_person():
     sentences = {str(tried.refusal) for tried in everything() if tried.refusal}
     assert len(sentences) > len(RecordingError.__subclasses__())
@@ -261,6 +262,7 @@ def test_a_refusal_says_why_in_one_sentence_to_a_person():
         assert "None" not in sentence
 
 
+@pytest.mark.slow
 def test_what_has_been_deleted_or_declared_stays_so_and_what_was_stitched_until_it_is_stitched_anew():
     for tried in everything():
         if tried.before is not None:
@@ -273,6 +275,7 @@ def test_what_has_been_deleted_or_declared_stays_so_and_what_was_stitched_until_
                 assert before is None or getattr(tried.after, fact) is before
 
 
+@pytest.mark.slow
 def test_no_work_on_chunks_that_were_replaced_since_is_taken_for_work_on_those_that_replaced_them():
     for tried in everything():
         if isinstance(tried.command, EndStage | RecordFailure) and tried.events:

@@ -10,7 +10,18 @@ from tests.end_to_end.service_process import short_speech
 from tests.guides.guides import section
 from tests.guides.shell import make
 from tests.places import REPOSITORY
-from tests.tools.bench import deciding, listening, lists, replaying, samples, scale, searching, slices, uploading
+from tests.tools.bench import (
+    deciding,
+    head_start,
+    listening,
+    lists,
+    replaying,
+    samples,
+    scale,
+    searching,
+    slices,
+    uploading,
+)
 from tests.tools.bench import kafka as kafka_bench
 from tests.tools.bench.__main__ import BENCHES
 
@@ -18,6 +29,7 @@ SMALL = {
     "deciding": patch.multiple(deciding, SIZES=(2, 5, 9), STEPS=10, SAMPLES=1, NUMBERS=range(1, 41)),
     "replaying": patch.multiple(replaying, EVENTS=300, SAMPLES=1),
     "uploading": patch.multiple(uploading, CHUNKS=60, EDGE=20, ROUNDS=1),
+    "head-start": patch.multiple(head_start, SECONDS=5, AT_ONCE=1, SECONDS_OF_EACH=3),
     "listening": patch.multiple(listening, LISTENERS=3, SECONDS=0.2, RECORDINGS=(1, 3)),
     "lists": patch.multiple(lists, SIZES=(5, 50), PAGES=2),
     "samples": patch.multiple(samples, REQUESTS=1, AT_ONCE=1),

@@ -6,12 +6,13 @@
 import asyncio
 import sys
 
-from tests.tools.bench import deciding, listening, lists, replaying, samples, searching, slices, uploading
+from tests.tools.bench import deciding, head_start, listening, lists, replaying, samples, searching, slices, uploading
 
 BENCHES = {
     "deciding": deciding.measure,
     "replaying": replaying.measure,
     "uploading": lambda: asyncio.run(uploading.measure()),
+    "head-start": lambda: asyncio.run(head_start.measure()),
     "listening": lambda: asyncio.run(listening.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),
