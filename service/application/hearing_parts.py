@@ -117,18 +117,9 @@ class PartsOfRecording:
 
     async def _hear(self, part: CutPart, turn: Turn) -> None:
         wanted, parts = self._wanted, self._parts
-        if part.sound is None:
-            raise ValueError("only a part with its sound can be heard")
-        order = HearOrder(
-            blob_store_url=parts.blob_store_url,
-            engine=parts.engine,
-            language=wanted.language,
-            sound=part.sound,
-            start_sample=part.start_sample,
-            prefix=made_prefix(wanted.recording_id, "part", wanted.recording.edition),
-        )
+        order = order_to_hear(part, parts, wanted.recording_id, wanted.recording, language=wanted.language)
         heard = await parts.in_worker(hear_part, order, Permit(self._left(), turn))
-        await asyncio.to_thread(part.sound.unlink)
+        await asyncio.to_thread(order.sound.unlink)
         self._heard[part.number] = heard.blob.key
         command = record_of(
             heard,
@@ -146,6 +137,22 @@ class PartsOfRecording:
         if gone >= self._permit.within:
             raise TookTooLong(self._permit.within)
         return self._permit.within - gone
+
+
+def order_to_hear(
+    part: CutPart, parts: StageParts, recording_id: UUID, recording: Recording, *, language: str
+) -> HearOrder:
+    """What a worker is told, so that it hears a part whose sound is in a file."""
+    if part.sound is None:
+        raise ValueError("only a part with its sound can be heard")
+    return HearOrder(
+        blob_store_url=parts.blob_store_url,
+        engine=parts.engine,
+        language=language,
+        sound=part.sound,
+        start_sample=part.start_sample,
+        prefix=made_prefix(recording_id, "part", recording.edition),
+    )
 
 
 def record_of(

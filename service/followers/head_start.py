@@ -22,10 +22,9 @@ from adapters.worker_processes import WorkerProcesses
 from domain.errors import RecordingNotFound
 from domain.events import ChunkStored, Failed, LoggedEvent, RecordingDeleted, RecordingKind, Stitched
 from domain.recording import Phase, Recording
-from service.application.blob_names import made_prefix
-from service.application.hearing_parts import record_of
+from service.application.hearing_parts import order_to_hear, record_of
 from service.application.listening_orders import ListenOrder, listen
-from service.application.part_orders import CutPart, HearOrder, hear_part
+from service.application.part_orders import CutPart, hear_part
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.scratch import own_scratch
@@ -257,14 +256,7 @@ class _Listened:
             raise ValueError("only a part with its sound can be heard")
         known = recording.heard.get(part.number)
         if known is None or known.sound_sha256 != part.sha256 or known.language != language:
-            order = HearOrder(
-                blob_store_url=parts.blob_store_url,
-                engine=parts.engine,
-                language=language,
-                sound=part.sound,
-                start_sample=part.start_sample,
-                prefix=made_prefix(self.id, "part", recording.edition),
-            )
+            order = order_to_hear(part, parts, self.id, recording, language=language)
             async with parts.turns.turn(recording.opened.tenant_id, Urgency.AHEAD) as turn:
                 heard = await parts.workers.run(hear_part, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
             command = record_of(

@@ -104,6 +104,10 @@ class Rig:
         facts = {"blob_key": blob.key, "size_bytes": blob.size_bytes, "sha256": blob.sha256, "md5": md5}
         await self.recordings.execute(self.id, replace(store_chunk(number), **facts))
 
+    async def store_all(self, chunks):
+        for number, chunk in enumerate(chunks, start=1):
+            await self.store(number, chunk)
+
     async def finish(self, total):
         """The transcript as the stages make it."""
         await self.recordings.execute(self.id, FinalizeRecording(at=open_recording().at, total_chunks=total))
@@ -157,8 +161,7 @@ async def test_parts_are_heard_before_it_is_complete_and_are_not_heard_again(tmp
     async with rig_in(tmp_path) as rig:
         await rig.open()
         chunks = sliced(sound, 300_000)
-        for number, chunk in enumerate(chunks, start=1):
-            await rig.store(number, chunk)
+        await rig.store_all(chunks)
         await rig.until_heard(2)
         before = await rig.heard()
         assert [part.number for part in sorted(before, key=lambda part: part.number)] == [1, 2]
@@ -174,8 +177,7 @@ async def test_what_was_heard_is_erased_some_time_after_all_is_in_the_transcript
     async with rig_in(tmp_path) as rig:
         await rig.open()
         chunks = sliced(sound, 300_000)
-        for number, chunk in enumerate(chunks, start=1):
-            await rig.store(number, chunk)
+        await rig.store_all(chunks)
         await rig.until_heard(2)
         await rig.finish(len(chunks))
         recording = await rig.recordings.find(rig.id)
@@ -270,8 +272,7 @@ async def test_chunks_that_another_process_stores_are_heard_ahead_too(tmp_path, 
         rig.recordings = Recordings(rig.log)
         await rig.open()
         chunks = sliced(sound, 100_000)
-        for number, chunk in enumerate(chunks, start=1):
-            await rig.store(number, chunk)
+        await rig.store_all(chunks)
         await rig.until_heard(2)
         await rig.recordings.close()
         rig.recordings = here
