@@ -51,6 +51,7 @@ async def statuses_after(change: Callable[[], object], api: Api) -> list[int]:
             is_first = False
             if in_flight == UPLOADERS:
                 all_in_flight.set()
+            await all_in_flight.wait()  # so that no quick one uses up the recording's numbers meanwhile
 
     async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
         uploaders = [group.create_task(upload(http)) for _ in range(UPLOADERS)]
