@@ -14,8 +14,8 @@ from adapters.audio.decoding import SAMPLE_RATE, Samples, even_blocks, played, s
 from adapters.audio.demuxing import arriving_track
 from adapters.audio.mixing import mixed
 
-_HEAD_BYTES = 1 << 16
-"""So many bytes, or all if there are fewer, tell what file it is."""
+_HEAD_BYTES = (1 << 12, 1 << 16)
+"""So many bytes, or all if there are fewer, tell what file it is. Most headers are short; tags may stand before one."""
 
 
 class ArrivingBytes:
@@ -64,10 +64,13 @@ def arriving_sound(arriving: ArrivingBytes) -> Iterator[Samples]:
 
     Raises: AudioError.
     """
-    head = b""
-    while len(head) < _HEAD_BYTES and (block := arriving.read(_HEAD_BYTES - len(head))):
-        head += block
-    container = container_by_header(io.BytesIO(head), len(head))
+    head, container = b"", None
+    for size in _HEAD_BYTES:
+        while len(head) < size and (block := arriving.read(size - len(head))):
+            head += block
+        container = container_by_header(io.BytesIO(head), len(head))
+        if container is not None:
+            break
     if container is None:
         return
     with arriving_track(_Behind(head, arriving), container) as track:

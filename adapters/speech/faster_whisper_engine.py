@@ -10,13 +10,13 @@ from adapters.speech.cutting import Span
 from adapters.speech.parts import HeardPart, parts_of, words_in
 from adapters.speech.port import OpenAudio, code_of
 from adapters.speech.sentences import sentences
-from adapters.speech.transcript import Transcript, TranscriptSegment
+from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord
 from adapters.speech.turns import with_speakers
 from adapters.speech.voice_encoder import WEIGHTS_SHA256, VoiceEncoder
 from adapters.speech.voices import voices_of
 from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES
 from adapters.speech.whisper_model import ENGINE, load_model, model_folder, model_identity, model_languages
-from adapters.speech.whisper_parts import hear_part
+from adapters.speech.whisper_parts import hear_part, hear_window
 
 if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel
@@ -66,6 +66,10 @@ class FasterWhisperEngine:
     def hear(self, part: Span, *, language: str) -> HeardPart:
         """What is said in one part of a recording whose voices share its sound. Raises: as `transcribe`."""
         return self._hear(part, self.heard_by(language), language)
+
+    def hear_window(self, window: Span, *, language: str) -> tuple[TranscriptWord, ...]:
+        """The words in some seconds of a recording. Raises: as `transcribe`."""
+        return hear_window(self._model, window, code=self._code(language))
 
     def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
         """The transcript of a recording whose parts, in order, are all these: the same as that of the whole.

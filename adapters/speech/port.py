@@ -5,7 +5,7 @@ from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from adapters.speech.cutting import Span
 from adapters.speech.parts import HeardPart
-from adapters.speech.transcript import Transcript
+from adapters.speech.transcript import Transcript, TranscriptWord
 from domain.languages import primary_language
 
 OpenAudio = Callable[[], BinaryIO]
@@ -46,6 +46,9 @@ class HearsParts(SpeechEngine, Protocol):
 
     def hear(self, part: Span, *, language: str) -> HeardPart:
         """What is said in one of the `parts_of` a recording's mixed sound."""
+
+    def hear_window(self, window: Span, *, language: str) -> tuple[TranscriptWord, ...]:
+        """What is said in at most 28 seconds of sound, for who listens along: soon, and no part of the transcript."""
 
     def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
         """Of all parts of a recording, in order: the same as `transcribe` gives if its speakers share their sound."""

@@ -19,6 +19,10 @@ class SettledSpeech:
         self._last: tuple[TranscriptWord, ...] = ()
         self._last_is_given = False
 
+    def rest(self) -> list[TranscriptSegment]:
+        """The segment that is not given yet, if any, for who goes on with other words. Nothing may be added then."""
+        return [] if self._last_is_given else sentences(self._last, between_words=self._between_words)
+
     def add(self, part: HeardPart) -> list[TranscriptSegment]:
         """The segments that are settled by this part."""
         if not part.words:

@@ -15,6 +15,12 @@ tqdm.set_lock(RLock())
 it behind, and Python writes a warning among the service's log lines."""
 
 
+SHORT_SECONDS = 15
+"""Half of what Whisper was trained with takes half as long, and finds the same words; less finds fewer."""
+
+_FRAMES_PER_SECOND = 100
+
+
 class _WindowIsOver(Exception):
     pass
 
@@ -32,11 +38,16 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
     """Like the library's own, which would go on and encode half a minute for each second that is left over."""
 
     _encoded = 0
+    _most_frames: int | None = None
     _last: tuple[Any, Any] | None = None
 
-    def recognize(self, sound: Sound, **options: Any) -> RecognizedWindow:
-        """What is said in at most 30 seconds of sound. `options`: those of `transcribe`."""
+    def recognize(self, sound: Sound, *, is_short: bool = False, **options: Any) -> RecognizedWindow:
+        """What is said in at most 30 seconds of sound. `options`: those of `transcribe`.
+
+        `is_short`: the sound is at most `SHORT_SECONDS` long, and only so much is encoded.
+        """
         self._encoded = 0
+        self._most_frames = SHORT_SECONDS * _FRAMES_PER_SECOND if is_short else None
         found, _ = self.transcribe(sound, **options)
         segments: list[Any] = []
         try:
@@ -51,6 +62,7 @@ class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no typ
         self._encoded += 1
         if self._encoded > 1:
             raise _WindowIsOver
+        features = features[..., : self._most_frames]
         if self._last is None or not np.array_equal(self._last[0], features):
-            self._last = (features, super().encode(features))
+            self._last = (features, super().encode(np.ascontiguousarray(features)))
         return self._last[1]

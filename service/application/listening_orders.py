@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.audio.chunk_bytes import READ_SIZE_BYTES
+from adapters.speech.cutting import Span
 from adapters.speech.listening import Listening
 from adapters.speech.parts import digest_of
 from service.application.part_orders import CutPart, write_sound
@@ -16,7 +17,10 @@ from service.application.worker_store import store_at
 
 @dataclass(frozen=True, slots=True)
 class ListenOrder:
-    """Further chunks of one recording, in order. `begins`: nothing came before them. `name`: tells recordings apart."""
+    """Further chunks of one recording, in order. `begins`: nothing came before them. `name`: tells recordings apart.
+
+    `windows_since`: windows are wanted that begin at this sample or later; None: nobody listens along.
+    """
 
     blob_store_url: str
     name: str
@@ -24,14 +28,19 @@ class ListenOrder:
     chunk_keys: Sequence[str]
     parts_before: int
     scratch_dir: Path
+    windows_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """`parts`: those that have become whole, each with the index of the order's chunk at which it did."""
+    """`parts`: those that have become whole, each with the index of the order's chunk at which it did.
+
+    `windows`: what is wanted of them; the last, which may be empty, is not cut yet.
+    """
 
     parts: Sequence[tuple[CutPart, int]]
     has_ended: bool
+    windows: Sequence[Span] = ()
 
 
 class NotListening(Exception):
@@ -63,7 +72,8 @@ def listen(order: ListenOrder) -> Listened:
                     sound = write_sound(order.scratch_dir / f"part-{number}", span)
                     samples = len(span.samples)
                     parts.append((CutPart(number, span.start_sample, samples, digest_of(span), sound, None), index))
-    return Listened(parts, listening.has_ended)
+    since, windows = order.windows_since, listening.windows
+    return Listened(parts, listening.has_ended, () if since is None else (*windows.since(since), windows.tail))
 
 
 def _begun(name: str) -> Listening:

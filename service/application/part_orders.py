@@ -16,7 +16,7 @@ from adapters.speech.cutting import Span
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.parts import HeardPart, digest_of, parts_of
 from adapters.speech.port import HearsParts
-from adapters.speech.transcript import Transcript
+from adapters.speech.transcript import Transcript, TranscriptWord
 from adapters.speech.voices import voices_of
 from service.application.worker_store import store_at
 
@@ -131,6 +131,20 @@ def hear_part(order: HearOrder) -> HeardBlob:
         engine=engine.name,
         word_count=len(heard.words),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOrder:
+    """`window`: a few seconds of sound."""
+
+    engine: EngineSpec
+    language: str
+    window: Span
+
+
+def hear_window(order: WindowOrder) -> tuple[TranscriptWord, ...]:
+    """In a worker: the words of a window, which nobody stores. Raises: SpeechError."""
+    return engine_of(order.engine).hear_window(order.window, language=order.language)
 
 
 @dataclass(frozen=True, slots=True)

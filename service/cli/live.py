@@ -8,6 +8,7 @@ import click
 import orjson
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 
 from service.cli import wording
@@ -27,8 +28,8 @@ PATIENCE_SECONDS = 120
 def live(connection: Connection, recording_id: str, as_json: bool) -> None:
     """Print what is said in a recording as soon as it is recognized, until its transcript is complete.
 
-    What is said goes to stdout, one line per sentence; how far it has come goes to stderr. The service may be restarted
-    meanwhile. ID: as for show.
+    What is said goes to stdout, one line per sentence; how far it has come goes to stderr, in a terminal with what is
+    being said and not settled yet. The service may be restarted meanwhile. ID: as for show.
     """
     run(_live(connection, recording_id, as_json))
 
@@ -69,7 +70,7 @@ class _Shown:
         self._display = display
         self._task: TaskID | None = None if display is None else display.add_task("listening", total=None)
         self._quiet = quiet
-        self._said = ""
+        self._said = self._interim = self._described = ""
 
     def tell(self, event: LiveEvent) -> None:
         """Raises: ClientFailure for an end that is none; UnexpectedAnswer."""
@@ -77,6 +78,9 @@ class _Shown:
         match event.event:
             case "segment":
                 self._print(_line(data), err=False)
+            case "interim":
+                self._interim = printable(str(data.get("text") or ""))
+                self._describe(self._described)
             case "withdrawn":
                 self._say(
                     f"What was said from line {_number(data, 'from_index') + 1} on is withdrawn; it follows anew."
@@ -104,10 +108,17 @@ class _Shown:
         stored = f"{_number(data, 'chunks_stored')} chunks, {wording.size(_number(data, 'bytes_stored'))}"
         words = progress_words(progress) if progress.audio_ms is not None or progress.recognized_ms else ""
         line = f"{printable(str(data.get('status')))}: {stored}{f'; {words}' if words else ''}"
-        if self._display is not None and self._task is not None:
-            self._display.update(self._task, description=line)
+        if self._display is not None:
+            self._describe(line)
         else:
             self._say(line)
+
+    def _describe(self, line: str) -> None:
+        """In the display's own line: how far it has come, and what is being said."""
+        self._described = line
+        if self._display is not None and self._task is not None:
+            said = f"{line} … {self._interim}" if self._interim else line
+            self._display.update(self._task, description=escape(said))
 
     def _say(self, line: str) -> None:
         if not self._quiet and line != self._said:

@@ -55,6 +55,11 @@ class Waker:
                 await woken.wait()
                 woken.clear()
 
+    def wake(self, recording_id: UUID) -> None:
+        """Something happened to the recording that is not in the log."""
+        for woken in self._waiting.get(recording_id, ()):
+            woken.set()
+
     @contextmanager
     def _woken_by(self, recording_id: UUID) -> Iterator[asyncio.Event]:
         """An event that is set whenever something happens to the recording."""

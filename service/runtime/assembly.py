@@ -37,6 +37,7 @@ from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.keyed_locks import KeyedLocks, Locks
 from service.application.lifecycle import Lifecycle
+from service.application.live_words import LiveWords
 from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
@@ -164,6 +165,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
         )
         waker = Waker(stores.log, stores.recordings)
+        live_words = LiveWords(waker.wake)
         pace = PaceFollower(stores.log, clock=clock)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
@@ -202,6 +204,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             queries=queries,
             changes=waker,
             pace=pace,
+            live_words=live_words,
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
@@ -243,7 +246,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
-        followers += _followers(settings, stores, stage_parts, metrics=metrics)
+        followers += _followers(settings, stores, stage_parts, live_words, metrics=metrics)
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
             followers.append((publisher.name, publisher.run))
@@ -367,7 +370,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 def _followers(
-    settings: Settings, stores: Stores, stage_parts: StageParts, *, metrics: Metrics
+    settings: Settings, stores: Stores, stage_parts: StageParts, live_words: LiveWords, *, metrics: Metrics
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
@@ -399,6 +402,7 @@ def _followers(
             stage_parts,
             log=log,
             recordings=stores.recordings,
+            live=live_words,
         )
         yield head_start.name, head_start.run
     order_follower = NoteOrderFollower(

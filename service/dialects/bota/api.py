@@ -61,7 +61,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
         Reading(queries, parts.lifecycle, callers, parts.pace),
-        Live(Feeds(parts.changes, queries, parts.pace), parts.event_streams, View(queries), callers),
+        Live(Feeds(parts.changes, queries, parts.pace, parts.live_words), parts.event_streams, View(queries), callers),
         Downloads(
             queries,
             callers,

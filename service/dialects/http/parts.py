@@ -13,6 +13,7 @@ from service.application.consultations import Consultations
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
+from service.application.live_words import LiveWords
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
 from service.application.progress import Changes, Pace
@@ -38,6 +39,7 @@ class Parts:
     queries: Queries
     changes: Changes
     pace: Pace
+    live_words: LiveWords
     search: TranscriptSearch
     lifecycle: Lifecycle
     transcription_requests: TranscriptionRequests

@@ -23,13 +23,14 @@ from adapters.worker_processes import WorkerProcesses
 from domain.commands import EraseContent, FinalizeRecording
 from domain.events import ErasedPart, PartHeard, RecordingKind
 from service import sample
+from service.application.live_words import LiveWords
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.stage_parts import Permit
 from service.application.stitching import Stitching
 from service.application.transcribing import TranscribeOrder, Transcribing, transcribe_blob
 from service.application.turns import Turns
-from service.followers.head_start import HeadStart
+from service.followers.head_start import WORTH_BYTES, HeadStart
 from tests.adapters.audio.samples import wav
 from tests.domain.histories import open_recording, store_chunk
 from tests.service.application.test_stage_efforts import HOUR, parts_with
@@ -51,6 +52,16 @@ def sound() -> bytes:
     return wav(np.concatenate([speech(10), silence, speech(5)]).reshape(1, -1))
 
 
+class CountedTurns(Turns):
+    """`live`: how many turns were asked for so that who listens hears what is said at once."""
+
+    live = 0
+
+    def turn(self, project, urgency=Urgency.SHORT):
+        self.live += urgency is Urgency.LIVE
+        return super().turn(project, urgency)
+
+
 class Rig:
     """A service's stores and workers, and one recording that arrives."""
 
@@ -64,7 +75,7 @@ class Rig:
         (tmp_path / "scratch").mkdir()
         self.workers = WorkerProcesses(6)
         self.listening = []
-        self.turns = Turns(2)
+        self.turns = CountedTurns(2)
         self.parts = parts_with(
             self.blobs,
             recordings=self.recordings,
@@ -80,7 +91,10 @@ class Rig:
 
     def start(self):
         """A follower, as after a start of the service."""
-        self.follower = HeadStart(self.most, self.new_process, self.parts, log=self.log, recordings=self.recordings)
+        self.live = LiveWords(lambda _: None)
+        self.follower = HeadStart(
+            self.most, self.new_process, self.parts, log=self.log, recordings=self.recordings, live=self.live
+        )
         self.running = asyncio.create_task(self.follower.run())
 
     async def stop(self):
@@ -276,3 +290,51 @@ async def test_chunks_that_another_process_stores_are_heard_ahead_too(tmp_path, 
         await rig.until_heard(2)
         await rig.recordings.close()
         rig.recordings = here
+
+
+async def until_said(speech, what):
+    """Wait until this is among the settled words."""
+    async with asyncio.timeout(120):
+        while what not in " ".join(word.text for window in speech.windows for word in window.words):
+            await asyncio.sleep(0.05)
+
+
+async def test_only_while_somebody_listens_is_it_heard_at_once(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(sound, 300_000)
+        for number in (1, 2, 3):
+            await rig.store(number, chunks[number - 1])
+        await rig.until_read()
+        assert rig.turns.live == 0
+        with rig.live.listened_to(rig.id) as speech:
+            await until_said(speech, "Good morning")
+            assert await rig.heard() == [], "no part is whole"
+        live = rig.turns.live
+        for number, chunk in enumerate(chunks[3:], start=4):
+            await rig.store(number, chunk)
+        await rig.until_heard(2)
+        transcript = await rig.finish(len(chunks))
+        assert transcript == await rig.whole()
+        assert rig.turns.live == live > 0
+
+
+async def test_a_small_recording_is_heard_too_when_somebody_listens_up_to_its_end(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        small = wav(speech(7).reshape(1, -1))
+        assert len(small) < WORTH_BYTES
+        with rig.live.listened_to(rig.id) as heard:
+            for number, chunk in enumerate(sliced(small, 32_000), start=1):
+                await rig.store(number, chunk)
+            await until_said(heard, "Good morning")
+            await rig.until_read()
+            total = number
+            await rig.recordings.execute(rig.id, FinalizeRecording(at=open_recording().at, total_chunks=total))
+            async with asyncio.timeout(120):
+                while not heard.windows or heard.windows[-1].end < 5.5:
+                    await asyncio.sleep(0.05)
+            starts = [window.start for window in heard.windows]
+            assert starts == [0.0, *(window.end for window in heard.windows)][:-1]
+        transcript = await rig.finish(total)
+        assert transcript == await rig.whole()

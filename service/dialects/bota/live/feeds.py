@@ -3,21 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from itertools import takewhile
 from uuid import UUID
 
 from adapters.blobs.port import StorageUnavailable
 from adapters.event_log.port import LogUnavailable
-from adapters.speech.settled import SettledSpeech
+from adapters.speech.transcript import TranscriptSegment
 from adapters.sqlite_file import DatabaseUnavailable
 from domain.errors import RecordingNotFound
 from domain.events import PartHeard
 from domain.recording import Recording
+from service.application.live_words import LiveSpeech, LiveWords
 from service.application.progress import Changes, Pace, progress_of
 from service.application.queries import Queries
-from service.dialects.bota.live.told import End, Line, deleted_end, end_of, lines, progress_data
-from service.dialects.bota.strict_transcripts import strict, strict_segments
+from service.dialects.bota.live.so_far import SoFar
+from service.dialects.bota.live.told import Basis, End, Line, basis_of, deleted_end, end_of, lines, progress_data
+from service.dialects.bota.strict_transcripts import strict
 
 MOST_OFTEN_SECONDS = 0.25
 """There is news of a recording at most so often, however many chunks arrive."""
@@ -31,15 +33,19 @@ logger = logging.getLogger(__name__)
 class Feed:
     """One recording, for all who listen to it.
 
-    `lines`: what was said so far; it only grows, and is another list once some of it was withdrawn. `has_stopped`:
-    there is no more news, because `end` is known, or because the log or the blobs cannot be read.
+    `lines`: what was said so far; it only grows, and is another list once some of it was withdrawn, or the transcript
+    is there. `basis`: what they rest on. `interim`: what is being said, and is not settled. `has_stopped`: there is no
+    more news, because `end` is known, or because the log or the blobs cannot be read.
     """
 
-    def __init__(self, recording_id: UUID, queries: Queries, pace: Pace) -> None:
+    def __init__(self, recording_id: UUID, queries: Queries, pace: Pace, live: LiveWords) -> None:
         self.recording_id = recording_id
         self._queries = queries
         self._pace = pace
+        self._live = live
         self.lines: list[Line] = []
+        self.basis = Basis()
+        self.interim: TranscriptSegment | None = None
         self.progress: bytes | None = None
         self.end: End | None = None
         self.has_stopped = False
@@ -47,8 +53,25 @@ class Feed:
         self._grown = asyncio.Event()
         self._looking = asyncio.Lock()
         self._looks = 0
-        self._heard: list[str] = []
-        self._speech: SettledSpeech | None = None
+        self._so_far: SoFar | None = None
+        self._speech = LiveSpeech()
+        self._following = 0
+        self._heard_along = ExitStack()
+
+    @contextmanager
+    def listened_to(self, *, follows: bool) -> Iterator[None]:
+        """By one more listener. `follows`: it waits for what comes, so that is heard at once."""
+        self.listeners += 1
+        self._following += follows
+        if follows and self._following == 1:
+            self._speech = self._heard_along.enter_context(self._live.listened_to(self.recording_id))
+        try:
+            yield
+        finally:
+            self.listeners -= 1
+            self._following -= follows
+            if follows and not self._following:
+                self._heard_along.close()
 
     async def news(self) -> None:
         """Return after the next news."""
@@ -102,26 +125,29 @@ class Feed:
         """Raises: RecordingNotFound, if what was said has been erased since; StorageUnavailable."""
         transcribed = recording.transcribed
         if transcribed is None:
-            await self._hear(_in_one_language(recording.heard_from_the_start()))
-        elif transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
-            transcript = await self._queries.transcript(transcribed)
-            self.lines = await asyncio.to_thread(lambda: list(lines(strict(transcript).segments, after=[])))
+            await self._hear(recording)
+        else:
+            self.interim = None
+            if transcribed.size_bytes <= LARGE_TRANSCRIPT_BYTES:
+                transcript, basis = await self._queries.transcript(transcribed), basis_of(recording)
+                found = await asyncio.to_thread(lambda: list(lines(strict(transcript).segments, after=[], basis=basis)))
+                self.lines, self.basis = found, basis
         self.progress = progress_data(recording, progress_of(recording, self._pace))
         self.end = end_of(self.recording_id, recording)
 
-    async def _hear(self, parts: list[PartHeard]) -> None:
-        """What is settled by the parts that were not heard of before; all of it anew if some of those are void.
+    async def _hear(self, recording: Recording) -> None:
+        """What is settled by what was not heard of before; all of it anew if some of that is void.
 
         Raises: as `_take`.
         """
-        heard, speech, told = self._heard, self._speech, self.lines
-        if speech is None or [part.sha256 for part in parts[: len(heard)]] != heard:
-            heard, speech, told = [], SettledSpeech(parts[0].language if parts else ""), []
-        for part in parts[len(heard) :]:
-            segments = speech.add(await self._queries.heard_part(part))
-            told += lines(strict_segments(segments), after=told)
-            heard.append(part.sha256)
-        self._heard, self._speech, self.lines = heard, speech, told
+        parts, basis, so_far = _in_one_language(recording.heard_from_the_start()), basis_of(recording), self._so_far
+        if so_far is None or not so_far.holds(parts, basis):
+            so_far = SoFar(parts[0].language if parts else recording.language_wanted or "", basis)
+        for part in so_far.new_of(parts):
+            so_far.add_part(part, await self._queries.heard_part(part))
+        so_far.add_windows(self._speech)
+        self.interim = so_far.interim(self._speech)
+        self._so_far, self.lines, self.basis = so_far, so_far.lines, basis
 
 
 def _in_one_language(parts: Iterable[PartHeard]) -> list[PartHeard]:
@@ -133,26 +159,29 @@ def _in_one_language(parts: Iterable[PartHeard]) -> list[PartHeard]:
 class Feeds:
     """The feeds of all recordings that somebody listens to. Used from one event loop."""
 
-    def __init__(self, changes: Changes, queries: Queries, pace: Pace) -> None:
+    def __init__(self, changes: Changes, queries: Queries, pace: Pace, live: LiveWords) -> None:
+        self._live = live
         self._changes = changes
         self._queries = queries
         self._pace = pace
         self._feeds: dict[UUID, tuple[Feed, asyncio.Task[None]]] = {}
 
     @contextmanager
-    def of(self, recording_id: UUID) -> Iterator[Feed]:
-        """The recording's feed, which is kept for as long as anybody listens, and no longer than it has news."""
+    def of(self, recording_id: UUID, *, follows: bool) -> Iterator[Feed]:
+        """The recording's feed, which is kept for as long as anybody listens, and no longer than it has news.
+
+        `follows`: as for `Feed.listened_to`.
+        """
         found = self._feeds.get(recording_id)
         if found is None or found[0].has_stopped:
-            feed = Feed(recording_id, self._queries, self._pace)
+            feed = Feed(recording_id, self._queries, self._pace, self._live)
             task = asyncio.create_task(feed.follow(self._changes), name="live feed")
             found = self._feeds[recording_id] = feed, task
         feed, task = found
-        feed.listeners += 1
         try:
-            yield feed
+            with feed.listened_to(follows=follows):
+                yield feed
         finally:
-            feed.listeners -= 1
             if not feed.listeners:
                 task.cancel()
                 if self._feeds.get(recording_id) == found:

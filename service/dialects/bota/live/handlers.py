@@ -54,7 +54,7 @@ class Live:
                 return False
             return True
 
-        with self._feeds.of(recording_id) as feed:
+        with self._feeds.of(recording_id, follows=asked.follow) as feed:
             listener = Listener(feed, place, follows=asked.follow)
             if place is not None and place.end is not None and await listener.has_all():
                 return web.Response(status=204)

@@ -1,9 +1,11 @@
 """What one listener is told of a recording: what its feed has, from where the listener was before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from adapters.speech.transcript import TranscriptSegment
 from service.dialects.bota.live.feeds import Feed
-from service.dialects.bota.live.told import NO_MARK, Line, Place, withdrawn_event
+from service.dialects.bota.live.told import Line, Place, interim_event, withdrawn_event
 from service.dialects.http.event_streams import ServerSentEvent
 
 
@@ -19,6 +21,7 @@ class Listener:
         self._follows = follows
         self._lines: list[Line] = []
         self._read = 0
+        self._interim: TranscriptSegment | None = None
         self._progress: bytes | None = None
         self._has_looked = False
         self._has_ended = False
@@ -51,39 +54,55 @@ class Listener:
         events = [] if self._feed.progress is None else self._news_of_its_life(self._feed.progress)
         end = self._feed.end
         if end is not None:
-            place = Place(self._place.count, self._place.mark, end.mark)
-            events.append(ServerSentEvent(end.event, end.data, str(place)))
+            events.append(ServerSentEvent(end.event, end.data, str(replace(self._place, end=end.mark))))
         return events
 
     def _news_of_its_life(self, progress: bytes) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
         now = self._feed.lines
         count, kept = self._kept_of(now)
-        if count < self._place.count:
-            self._place = Place(count, _mark(now, kept))
-            events.append(withdrawn_event(self._place))
-        events += [line.event(number) for number, line in enumerate(now[kept:], count + 1)]
+        if count is None:
+            count, new = self._place.count, self._after_what_was_told(now)
+        else:
+            new = now[kept:]
+            if count < self._place.count:
+                self._place = now[kept - 1].place(count) if kept else Place()
+                events.append(withdrawn_event(self._place))
+        events += [line.event(number) for number, line in enumerate(new, count + 1)]
         self._lines, self._read = now, len(now)
-        self._place = Place(count + len(now) - kept, _mark(now, len(now)))
+        self._place = new[-1].place(count + len(new)) if new else replace(self._place, end=None)
+        if self._feed.interim != self._interim:
+            self._interim = self._feed.interim
+            events.append(interim_event(self._interim))
         if progress != self._progress:
             self._progress = progress
             events.append(ServerSentEvent("progress", progress, str(self._place)))
         return events
 
-    def _kept_of(self, now: list[Line]) -> tuple[int, int]:
-        """How many of the segments that the listener has still hold, and in how many of the feed's these are."""
+    def _after_what_was_told(self, now: list[Line]) -> list[Line]:
+        """What is said after the time up to which the listener has been told."""
+        since = self._place.since
+        found = ((at, line.after(since.until_ms)) for at, line in enumerate(now)) if since is not None else ()
+        for at, line in found:
+            if line is not None:
+                return [line, *now[at + 1 :]]
+        return []
+
+    def _kept_of(self, now: list[Line]) -> tuple[int | None, int]:
+        """How many of the segments that the listener has still hold, and in how many of the feed's these are.
+
+        None, if all stand, and the feed has others in their place.
+        """
         before, count = self._lines, self._place.count
         if before is now or not count:
             return count, self._read if before is now else 0
         kept_at = {line.mark: kept for kept, line in enumerate(now, 1)}
         if self._place.mark in kept_at:
             return count, kept_at[self._place.mark]
+        if self._place.since is not None and self._place.since.basis == self._feed.basis:
+            return None, 0
         for fewer in range(1, min(count, self._read)):
             mark = before[self._read - fewer - 1].mark
             if mark in kept_at:
                 return count - fewer, kept_at[mark]
         return 0, 0
-
-
-def _mark(lines: list[Line], count: int) -> str:
-    return lines[count - 1].mark if count else NO_MARK

@@ -3,13 +3,15 @@
 A segment has a number, its `index`, and is the same as long as it is not withdrawn. An id tells how many segments a
 listener has, and a digest of what is said in them: so whoever answers next, in any process and after any restart, knows
 whether that still holds, and where it ends. It is a digest of the text, not of how that is cut: once all of a recording
-is heard and its speakers are known, a sentence may be cut where another one begins to speak.
+is heard and its speakers are known, a sentence may be cut where another one begins to speak. What was told of windows,
+which may be other words than the transcript's, stands: after it comes what is said after its time, as long as no chunk
+is replaced and the transcript is not made anew.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -32,7 +34,7 @@ from service.dialects.bota.identifiers import public_recording_id, public_transc
 from service.dialects.http.event_streams import ServerSentEvent
 from service.dialects.http.json_answers import json_bytes, utc_text
 
-PLACE = r"^[0-9]{1,7}-[0-9a-f]{12}(-[0-9a-f]{12})?$"
+PLACE = r"^[0-9]{1,7}-[0-9a-f]{12}(_[0-9]{1,9}_[0-9]{1,7}_[0-9]{1,7})?(-[0-9a-f]{12})?$"
 _PLACE = re.compile(PLACE, re.ASCII)
 _MARK_DIGITS = 12
 NO_MARK = "0" * _MARK_DIGITS
@@ -43,6 +45,15 @@ class SegmentTold(SegmentAnswer):
     """`segment`: what was said next. `index` counts from 0."""
 
     index: Count
+
+
+class InterimTold(Answer):
+    """`interim`: what is being said, as far as it is heard. It is not settled: another takes its place, or segments
+    do. An empty text takes it away."""
+
+    text: str
+    start: Annotated[float | None, WhereKnown] = None
+    end: Annotated[float | None, WhereKnown] = None
 
 
 class WithdrawnTold(Answer):
@@ -61,8 +72,7 @@ class ProgressTold(ProgressAnswer):
 
 
 class TranscriptTold(Answer):
-    """`transcript`: the transcription is completed. If it has more segments than were told, it is too large for this:
-    then `url` has them all."""
+    """`transcript`: the transcription is completed, and takes the place of what was told. `url` has it all."""
 
     id: TranscriptionId
     language: str
@@ -85,17 +95,64 @@ class DeletedTold(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What is told rests on so many makings of the transcript, and so many replaced chunks: with others, it may not
+    hold any more."""
+
+    edition: int = 0
+    replacements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A segment as listeners get it. `mark`: a digest of what was said in it and in all before it, but for spaces."""
+    """A segment as listeners get it. `mark`: a digest of what was said in it and in all before it, but for spaces.
+
+    `words`: when each is said, and where in the text it begins; empty if that is not known.
+    """
 
     told: SegmentTold
     mark: str
     so_far: "hashlib._Hash"
+    basis: Basis
+    words: Sequence[tuple[float, float, int]]
+
+    @property
+    def until_ms(self) -> int:
+        return round(self.told.end * 1000)
 
     def event(self, count: int) -> ServerSentEvent:
         """For a listener who has `count` segments with it."""
         told = self.told if self.told.index == count - 1 else self.told.model_copy(update={"index": count - 1})
-        return ServerSentEvent("segment", json_bytes(told), str(Place(count, self.mark)))
+        return ServerSentEvent("segment", json_bytes(told), str(self.place(count)))
+
+    def place(self, count: int) -> "Place":
+        """Of a listener who has `count` segments with it."""
+        return Place(count, self.mark, since=Since(self.until_ms, self.basis))
+
+    def after(self, until_ms: int) -> Self | None:
+        """What is said in it after this time, if anything."""
+        times = self.words or ((self.told.start, self.told.end, 0),)
+        for number, (start, end, offset) in enumerate(times):
+            if (start + end) * 500 > until_ms:
+                if not number:
+                    return self
+                return replace(
+                    self,
+                    told=self.told.model_copy(update={"start": start, "text": self.told.text[offset:]}),
+                    words=[(start, end, at - offset) for start, end, at in times[number:]],
+                )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A listener has what was said up to a time, on this basis."""
+
+    until_ms: int
+    basis: Basis
+
+    def __str__(self) -> str:
+        return f"{self.until_ms}_{self.basis.edition}_{self.basis.replacements}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +162,22 @@ class Place:
     count: int = 0
     mark: str = NO_MARK
     end: str | None = None
+    since: Since | None = None
 
     @classmethod
     def parse(cls, event_id: str) -> Self | None:
         """None if it is not the id of such an event."""
         if not _PLACE.fullmatch(event_id):
             return None
-        count, mark, *end = event_id.split("-")
-        return cls(int(count), mark, end[0] if end else None)
+        count, told, *end = event_id.split("-")
+        mark, *numbers = told.split("_")
+        until_ms, edition, replacements = map(int, numbers) if numbers else (0, 0, 0)
+        since = Since(until_ms, Basis(edition, replacements)) if numbers else None
+        return cls(int(count), mark, end[0] if end else None, since)
 
     def __str__(self) -> str:
-        return f"{self.count}-{self.mark}" if self.end is None else f"{self.count}-{self.mark}-{self.end}"
+        told = self.mark if self.since is None else f"{self.mark}_{self.since}"
+        return f"{self.count}-{told}" if self.end is None else f"{self.count}-{told}-{self.end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +208,11 @@ def status_of(recording: Recording) -> RecordingStatus:
     return _STATUS.get(recording.phase, "processing")
 
 
-def lines(segments: Iterable[TranscriptSegment], *, after: list[Line]) -> Iterator[Line]:
+def basis_of(recording: Recording) -> Basis:
+    return Basis(recording.edition, recording.replacements)
+
+
+def lines(segments: Iterable[TranscriptSegment], *, after: list[Line], basis: Basis) -> Iterator[Line]:
     """The segments that follow those of `after`."""
     so_far = after[-1].so_far if after else hashlib.sha256()
     for index, segment in enumerate(segments, len(after)):
@@ -160,7 +226,26 @@ def lines(segments: Iterable[TranscriptSegment], *, after: list[Line]) -> Iterat
             speaker=segment.speaker,
             confidence=segment.confidence,
         )
-        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far)
+        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far, basis, _words_in(segment))
+
+
+def _words_in(segment: TranscriptSegment) -> Sequence[tuple[float, float, int]]:
+    found: list[tuple[float, float, int]] = []
+    at = 0
+    for word in segment.words:
+        at = segment.text.find(word.text, at)
+        if at < 0:
+            return ()
+        found.append((word.start, word.end, at))
+        at += len(word.text)
+    return found
+
+
+def interim_event(segment: TranscriptSegment | None) -> ServerSentEvent:
+    """It is no place to go on from, so it has no id. `segment`: None if nothing is being said any more."""
+    if segment is None:
+        return ServerSentEvent("interim", json_bytes(InterimTold(text="")))
+    return ServerSentEvent("interim", json_bytes(InterimTold(text=segment.text, start=segment.start, end=segment.end)))
 
 
 def withdrawn_event(place: Place) -> ServerSentEvent:

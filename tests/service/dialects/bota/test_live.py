@@ -21,7 +21,9 @@ PDF = b"%PDF-1.7 and nothing else"
 
 @pytest.fixture
 async def running(tmp_path):
-    async with running_service(tmp_path / "data", TurnedClock(), event_listeners=6) as running:
+    """Without a head start: what is said comes from the tests, and from the transcript."""
+    settings = {"event_listeners": 6, "listened_recordings": 0}
+    async with running_service(tmp_path / "data", TurnedClock(), **settings) as running:
         yield running
         running.service.drain.begin()
 

@@ -1,15 +1,21 @@
 """What a listener is told when what was said turns out to be cut in other segments, or to be something else."""
 
+from itertools import pairwise
+from types import SimpleNamespace
 from uuid import UUID
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.speech.transcript import TranscriptSegment
+from adapters.audio.decoding import SAMPLE_RATE
+from adapters.speech.parts import HeardPart
+from adapters.speech.transcript import TranscriptSegment, TranscriptWord
+from service.application.live_words import HeardWindow, LiveSpeech
 from service.dialects.bota.live.feeds import Feed
 from service.dialects.bota.live.listener import Listener
-from service.dialects.bota.live.told import Place, lines
+from service.dialects.bota.live.so_far import SoFar
+from service.dialects.bota.live.told import Basis, Place, lines
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
@@ -18,10 +24,15 @@ def segments_of(texts, **named):
     return [TranscriptSegment(start=at, end=at + 1, text=text, words=(), **named) for at, text in enumerate(texts)]
 
 
-def feed_with(texts, **named):
-    feed = Feed(UUID(int=1), None, None)
+def feed_with(texts, *, replacements=0, **named):
+    return feed_of(segments_of(texts, **named), replacements=replacements)
+
+
+def feed_of(segments, *, replacements=0):
+    feed = Feed(UUID(int=1), None, None, None)
     feed.progress = b"{}"
-    feed.lines = list(lines(segments_of(texts, **named), after=[]))
+    feed.basis = Basis(replacements=replacements)
+    feed.lines = list(lines(segments, after=[], basis=feed.basis))
     return feed
 
 
@@ -36,7 +47,7 @@ class Told:
     def news(self):
         for event in self.listener._news():
             data = orjson.loads(event.data)
-            self.last_id = event.id
+            self.last_id = event.id or self.last_id
             if event.event == "withdrawn":
                 self.withdrawn.append(data["from_index"])
                 del self.segments[data["from_index"] :]
@@ -84,15 +95,112 @@ def test_no_segment_changes_and_no_word_is_missing_when_speakers_cut_sentences(t
 def test_what_does_not_hold_is_withdrawn_and_told_anew(before, after):
     listener = Told(feed_with(before))
     listener.news()
-    listener.feed.lines = feed_with(after).lines
+    now = feed_with(after, replacements=1)
+    listener.feed.lines, listener.feed.basis = now.lines, now.basis
     assert listener.news() == after
     same = next((at for at, (was, now) in enumerate(zip(before, after, strict=False)) if was != now), None)
     assert listener.withdrawn == ([same] if same is not None else [len(after)] * (len(after) < len(before)))
-    assert listener.again(feed_with(after)).news() == after
+    assert listener.again(now).news() == after
 
 
 def test_a_listener_that_comes_back_after_what_it_has_was_withdrawn_is_told_all_anew():
     listener = Told(feed_with(["one", "two"]))
     listener.news()
-    back = listener.again(feed_with(["one", "three"]))
+    back = listener.again(feed_with(["one", "three"], replacements=1))
     assert (back.news(), back.withdrawn) == (["one", "three"], [0])
+
+
+def words_of(texts, begins=0.0):
+    """A word each second, which lasts for most of it."""
+    return [
+        TranscriptWord(start=begins + at + 0.1, end=begins + at + 0.9, text=text, confidence=1.0)
+        for at, text in enumerate(texts)
+    ]
+
+
+def cut_at(words, cuts):
+    groups = [words[start:end] for start, end in zip([0, *cuts], [*cuts, len(words)], strict=True)]
+    return [
+        TranscriptSegment(
+            start=group[0].start, end=group[-1].end, text=" ".join(word.text for word in group), words=tuple(group)
+        )
+        for group in groups
+    ]
+
+
+a_cutting = st.sets(st.integers(1, len(WORDS) - 1)).map(sorted)
+
+
+@given(a_cutting, a_cutting, st.integers(0, len(WORDS)), st.booleans())
+def test_what_was_told_of_other_words_stands_and_what_was_said_later_follows(cuts, others, count, comes_back):
+    """The transcript has other words at the same times, and is cut otherwise."""
+    heard = cut_at(words_of([f"{word}?" for word in WORDS]), cuts)[:count]
+    listener = Told(feed_of(heard))
+    told = list(listener.news())
+    transcript = feed_of(cut_at(words_of(WORDS), others))
+    if comes_back:
+        listener = listener.again(transcript)
+    else:
+        listener.feed.lines = transcript.lines
+    said = " ".join(listener.news()).split()
+    so_far = len(" ".join(told).split())
+    assert said == " ".join(told).split() + WORDS[so_far:]
+    assert listener.withdrawn == []
+    assert listener.again(transcript).news() == listener.segments
+
+
+def part(number, texts, seconds=10):
+    begins = float(seconds * (number - 1))
+    heard = HeardPart(
+        start_sample=round(begins * SAMPLE_RATE),
+        samples=seconds * SAMPLE_RATE,
+        sha256="0" * 64,
+        heard_by="x",
+        words=tuple(words_of(texts, begins)),
+        unrecognized=(),
+    )
+    return SimpleNamespace(sha256=str(number)), heard
+
+
+def window(start, texts, replacements=0):
+    return HeardWindow(float(start), float(start + len(texts)), tuple(words_of(texts, start)), replacements)
+
+
+def said(so_far):
+    return " ".join(line.told.text for line in so_far.lines)
+
+
+NUMBERS = [str(at) for at in range(30)]
+
+
+@given(st.sets(st.integers(1, 29)), st.permutations(["part"] * 3 + ["window"] * 12), st.sets(st.integers(0, 30)))
+def test_parts_and_windows_meet_without_a_word_missing_or_twice(cuts, order, lost):
+    """Some windows are lost; parts come at any time."""
+    so_far, speech = SoFar("en", Basis()), LiveSpeech()
+    ends = [0, *sorted(cuts), 30]
+    windows = iter([(start, end) for start, end in pairwise(ends) if start not in lost])
+    parts = iter((1, 2, 3))
+    told = ""
+    for what in order:
+        if what == "part":
+            number = next(parts)
+            so_far.add_part(*part(number, NUMBERS[10 * (number - 1) : 10 * number]))
+        elif (found := next(windows, None)) is not None:
+            speech.windows.append(window(found[0], NUMBERS[found[0] : found[1]]))
+        so_far.add_windows(speech)
+        assert said(so_far).startswith(told)
+        told = said(so_far)
+        assert told.split() == NUMBERS[: len(told.split())]
+    assert len(told.split()) == 30 or so_far.interim(speech) is None
+    assert len(told.split()) >= 20
+
+
+def test_what_rests_on_a_chunk_that_is_replaced_is_not_told_and_what_is_not_cut_off_is_only_interim():
+    so_far, speech = SoFar("en", Basis(replacements=1)), LiveSpeech()
+    speech.windows += [window(0, ["old"]), window(0, ["new", "words"], replacements=1)]
+    speech.interim = window(2, ["and", "so"], replacements=1)
+    assert so_far.interim(speech) is None
+    so_far.add_windows(speech)
+    assert (said(so_far), so_far.interim(speech).text) == ("new words", "and so")
+    speech.interim = window(9, ["later"], replacements=1)
+    assert so_far.interim(speech) is None

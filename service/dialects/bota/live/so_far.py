@@ -1,0 +1,95 @@
+"""What was said so far in a recording that is not transcribed yet: by its whole parts, and beyond them by windows.
+
+Until words of a window are taken, all is as it will be in the transcript. From then on, what was said stands as it was
+told, and each word comes from whoever was first to hear its place: a window, or a whole part where no window is. So
+nothing is missing, and nothing comes twice.
+"""
+
+from collections.abc import Sequence
+
+from adapters.speech.parts import HeardPart
+from adapters.speech.sentences import sentences
+from adapters.speech.settled import SettledSpeech
+from adapters.speech.transcript import TranscriptSegment, TranscriptWord
+from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES
+from domain.events import PartHeard
+from domain.languages import primary_language
+from service.application.live_words import HeardWindow, LiveSpeech
+from service.dialects.bota.live.told import Basis, Line, lines
+from service.dialects.bota.strict_transcripts import strict_segments
+
+_SAME_SECONDS = 0.001
+"""Times are rounded to so much."""
+
+
+class SoFar:
+    """`lines`: only grows. `basis`: what it rests on."""
+
+    def __init__(self, language: str, basis: Basis) -> None:
+        self.basis = basis
+        self.lines: list[Line] = []
+        self._between_words = "" if primary_language(language) in LANGUAGES_WITHOUT_SPACES else " "
+        self._speech: SettledSpeech | None = SettledSpeech(language)
+        self._parts: list[str] = []
+        self._until = self._parts_until = 0.0
+
+    def holds(self, parts: Sequence[PartHeard], basis: Basis) -> bool:
+        """Whether it rests on what is known now."""
+        return basis == self.basis and [part.sha256 for part in parts[: len(self._parts)]] == self._parts
+
+    def new_of(self, parts: Sequence[PartHeard]) -> Sequence[PartHeard]:
+        """The parts that were not added yet."""
+        return parts[len(self._parts) :]
+
+    def add_part(self, part: PartHeard, heard: HeardPart) -> None:
+        """The next part."""
+        self._parts.append(part.sha256)
+        if self._speech is not None:
+            self._tell(self._speech.add(heard))
+        else:
+            self._tell(self._segments(_after(self._until, heard.words)))
+        self._parts_until = heard.end_ms / 1000
+        self._until = max(self._until, self._parts_until)
+
+    def add_windows(self, speech: LiveSpeech) -> None:
+        """Take what follows from what was told. What does not waits for the parts in between."""
+        windows = speech.windows
+        while windows and windows[0].start <= self._until + _SAME_SECONDS:
+            window = windows.popleft()
+            if window.replacements == self.basis.replacements and window.end > self._until:
+                self._add(window)
+
+    def interim(self, speech: LiveSpeech) -> TranscriptSegment | None:
+        """What is being said, if all before it was told; of a window that is not cut off yet."""
+        window = speech.interim
+        if window is None or window.start > self._until + _SAME_SECONDS or speech.windows:
+            return None
+        if window.replacements != self.basis.replacements:
+            return None
+        words = _after(self._until, window.words)
+        if not words:
+            return None
+        text = self._between_words.join(word.text for word in words)
+        return TranscriptSegment(start=words[0].start, end=words[-1].end, text=text)
+
+    def _add(self, window: HeardWindow) -> None:
+        if self._speech is None:
+            words = _after(self._until, window.words)
+        else:
+            words = _after(self._parts_until, window.words)
+            if words:
+                self._tell(self._speech.rest())
+                self._speech = None
+        self._tell(self._segments(words))
+        self._until = window.end
+
+    def _segments(self, words: Sequence[TranscriptWord]) -> list[TranscriptSegment]:
+        return sentences(words, between_words=self._between_words)
+
+    def _tell(self, segments: Sequence[TranscriptSegment]) -> None:
+        self.lines += lines(strict_segments(segments), after=self.lines, basis=self.basis)
+
+
+def _after(seconds: float, words: Sequence[TranscriptWord]) -> list[TranscriptWord]:
+    """The words of which most is after this time."""
+    return [word for word in words if (word.start + word.end) / 2 > seconds]

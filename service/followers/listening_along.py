@@ -1,0 +1,136 @@
+"""Has the windows of a recording heard at once, while somebody listens to it; nobody listening, nothing is done."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import numpy as np
+
+from adapters.audio.decoding import SAMPLE_RATE
+from adapters.speech.cutting import Span
+from domain.recording import Recording
+from service.application.live_words import HeardWindow, LiveWords
+from service.application.part_orders import WindowOrder, hear_window
+from service.application.project_turns import Urgency
+from service.application.stage_parts import StageParts
+
+logger = logging.getLogger(__name__)
+
+_HEAR_LIMIT = timedelta(minutes=2)
+_AT_ONCE_SAMPLES = 28 * SAMPLE_RATE
+_MOST_WAITING_SAMPLES = 120 * SAMPLE_RATE
+"""When workers are so far behind, the oldest windows are left out: whole parts have their words."""
+
+_INTERIM_SAMPLES = SAMPLE_RATE
+"""What is not cut yet is heard again whenever it has grown by so much."""
+
+
+class ListeningAlong:
+    """To one recording. Windows are heard one after another, and those that wait together in one go."""
+
+    def __init__(self, recording_id: UUID, parts: StageParts, live: LiveWords) -> None:
+        self._id = recording_id
+        self._parts = parts
+        self._live = live
+        self._since: int | None = None
+        self._waiting: deque[Span] = deque()
+        self._tail: Span | None = None
+        self._interim_end = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._live.is_wanted(self._id)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody has begun to listen, and nothing was cut for them yet."""
+        return self.is_wanted and self._since is None
+
+    def windows_since(self) -> int | None:
+        """From where on windows are wanted now; None: nobody listens."""
+        if not self.is_wanted:
+            self._since, self._tail = None, None
+            self._waiting.clear()
+            return None
+        return self._since or 0
+
+    def take(self, windows: Sequence[Span], recording: Recording) -> None:
+        """What was cut since; the last window, which may be empty, is not cut yet."""
+        if not windows:
+            return
+        *cut, self._tail = windows
+        self._since = self._tail.start_sample
+        self._waiting.extend(cut)
+        self._hear(recording)
+
+    def finish(self, recording: Recording) -> None:
+        """No more comes: what is not cut yet is heard as it is."""
+        if self._tail is not None and len(self._tail.samples):
+            self._waiting.append(self._tail)
+            self._tail = None
+            self._hear(recording)
+
+    async def over(self) -> None:
+        """Return when nothing is being heard any more."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _hear(self, recording: Recording) -> None:
+        while sum(len(window.samples) for window in self._waiting) > _MOST_WAITING_SAMPLES:
+            self._waiting.popleft()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._hear_all(recording), name="listening along")
+
+    async def _hear_all(self, recording: Recording) -> None:
+        while (found := self._next()) is not None:
+            window, is_cut = found
+            try:
+                await self._hear_one(window, recording, is_cut=is_cut)
+            except Exception as error:  # noqa: BLE001 - whole parts have the words, whatever broke here
+                about = {"recording_id": self._id.hex, "because": f"{type(error).__name__}: {error}"}
+                logger.info("some seconds are not heard for who listens", extra=about)
+
+    def _next(self) -> tuple[Span, bool] | None:
+        """What is to be heard, and whether it is cut; None if there is nothing, or nobody listens."""
+        if not self.is_wanted:
+            return None
+        if self._waiting:
+            return self._next_windows(), True
+        if self._tail is not None and self._tail_has_grown(self._tail):
+            return self._tail, False
+        return None
+
+    def _next_windows(self) -> Span:
+        """Those that wait and follow one another, as many as can be heard in one go."""
+        first = self._waiting.popleft()
+        found, end = [first.samples], first.start_sample + len(first.samples)
+        while self._waiting and self._waiting[0].start_sample == end:
+            if end + len(self._waiting[0].samples) - first.start_sample > _AT_ONCE_SAMPLES:
+                break
+            found.append(self._waiting.popleft().samples)
+            end += len(found[-1])
+        return Span(first.start_sample, np.concatenate(found))
+
+    def _tail_has_grown(self, tail: Span) -> bool:
+        end = tail.start_sample + len(tail.samples)
+        has_grown = end - max(self._interim_end, tail.start_sample) >= _INTERIM_SAMPLES
+        self._interim_end = end if has_grown else self._interim_end
+        return has_grown
+
+    async def _hear_one(self, window: Span, recording: Recording, *, is_cut: bool) -> None:
+        parts = self._parts
+        order = WindowOrder(parts.engine, recording.language_wanted or parts.language, window)
+        async with parts.turns.turn(recording.opened.tenant_id, Urgency.LIVE) as turn:
+            if not self.is_wanted:
+                return
+            words = await parts.workers.run(hear_window, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
+        heard = HeardWindow(window.start_seconds, window.end_seconds, words, recording.replacements)
+        self._live.heard(self._id, heard, is_cut=is_cut)
