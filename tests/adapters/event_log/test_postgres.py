@@ -136,6 +136,49 @@ def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_
     assert positions(recorder) == [1, 2, 3, 4]
 
 
+def test_a_commit_in_which_all_fit_and_whose_answer_was_lost_is_found_in_the_log(recorder, monkeypatch):
+    one, other, rows, lost = uuid4(), uuid4(), postgres._rows, []
+
+    def rows_and_then_lost(connection, statement, arguments=()):
+        found = rows(connection, statement, arguments)
+        if not lost:
+            lost.append(statement)
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return found
+
+    monkeypatch.setattr(postgres, "_rows", rows_and_then_lost)
+    assert recorder.insert_batch([append(one, 0, 2), append(other, 0), append(one, 2)]) == [2, 3, 4]
+    assert positions(recorder) == [1, 2, 3, 4]
+
+
+def test_a_process_of_the_version_before_appends_to_the_same_log(database, recorder):
+    """In a rolling upgrade: by the older function, also to a stream that this process has just appended to."""
+    its_id = uuid4()
+    recorder.insert_batch([append(its_id, 0)])
+    older = "SELECT tapedeck.append_events_1(ARRAY[%s::uuid], '{1}', '{1}', '{1}', '{1}', '{said}', ARRAY[%b::bytea])"
+    with psycopg.connect(database) as of_the_version_before:
+        assert of_the_version_before.execute(older, (its_id, b"{}")).fetchone() == ([2],)
+    conflict, fits = recorder.insert_batch([append(its_id, 1), append(uuid4(), 0)])
+    assert (type(conflict), fits) == (VersionConflict, 3)
+    assert recorder.insert_batch([append(its_id, 2)]) == [4]
+    assert positions(recorder) == [1, 2, 3, 4]
+
+
+def test_a_log_that_was_set_back_to_an_older_copy_gets_no_gap(database, recorder):
+    """What this process has committed is not taken for granted once the server was another one."""
+    its_id = uuid4()
+    recorder.insert_batch([append(its_id, 0), append(its_id, 1)])
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute("DELETE FROM tapedeck.stored_events WHERE version = 2")
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    (outcome,) = recorder.insert_batch([append(its_id, 2)])
+    assert isinstance(outcome, VersionConflict)
+    assert recorder.insert_batch([append(its_id, 1)]) == [2]
+
+
 async def test_a_follower_is_woken_by_the_commits_of_other_processes(database, monkeypatch):
     monkeypatch.setattr(log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 3_600)
     one, other = EventLog(PostgresLogRecorder(database)), EventLog(PostgresLogRecorder(database))
