@@ -229,6 +229,7 @@ async def test_when_the_service_is_killed_its_processes_end_and_it_starts_again_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 async def test_with_postgresql_and_a_bucket_whatever_is_killed_nothing_acknowledged_is_lost(
     tmp_path, own_postgres, own_s3, s3_credentials
 ):
