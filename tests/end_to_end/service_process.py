@@ -34,8 +34,8 @@ would hardly get any on a machine where many ask all the time."""
 API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
 """Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
 
-_NEEDS_ONE = {"DATABASE_URL", "REQUESTS_PER_MINUTE", "BLOB_URL"}
-"""Settings which, or some values of which, cannot be had with several."""
+_NEEDS_ONE = {"REQUESTS_PER_MINUTE"}
+"""Settings that cannot be had with several."""
 
 PATIENT = {"DORSUM_SECONDS": "170", "STOP_SECONDS": "10"}
 """Half a minute of speech takes long on a machine with other work; a request that a test leaves unfinished does not
