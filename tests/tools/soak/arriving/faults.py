@@ -13,7 +13,7 @@ _FAULTS = {"kill": 4, "restart": 1, "pause": 2, "kill a process": 6, "pause a pr
 """How often each is done: `kill` and `pause` are the whole service, `a process` one that recognizes or listens."""
 
 _PAUSE_SECONDS = (0.1, 3.0)
-_LONGEST_CALM = 3.0
+_LONGEST_CALM = 1.5
 """Between two faults, as a multiple of what one recording takes: mostly there is little of it."""
 
 

@@ -23,7 +23,8 @@ LISTENERS = 2
 _SETTINGS = {"LOG_LEVEL": "INFO", "STAGE_ATTEMPTS": "100"}
 """With so many attempts, a stage fails only if its processes are killed again and again."""
 
-_FAULTS_A_FILE = 5
+_FAULTS_FOR_ONE_MORE = 5
+"""Of the files, and of the clients: a run with few faults is short."""
 _TOLD_EVERY = 10
 
 Tell = Callable[[str], None]
@@ -55,7 +56,7 @@ class Found:
 async def soak(folder: Path, *, faults: int, seed: int, tell: Tell) -> Found:
     """`folder`: for the data directories of two services; nothing is done to the one that makes what is wanted."""
     chance = Random(seed)
-    kinds = KINDS[: 1 + faults // _FAULTS_A_FILE]
+    kinds = KINDS[: 1 + faults // _FAULTS_FOR_ONE_MORE]
     files = [recorded(str(number), kind, chance) for number, kind in enumerate(kinds)]
     began = time.monotonic()
     wanted = await _in_one_go(folder, files)
@@ -126,7 +127,7 @@ async def _while_faults_are_done(
 
     async with asyncio.TaskGroup() as all_of_them:
         all_of_them.create_task(do_faults())
-        for _ in range(CLIENTS):
+        for _ in range(min(CLIENTS, 1 + faults // _FAULTS_FOR_ONE_MORE)):
             all_of_them.create_task(client(Random(chance.getrandbits(32))))
 
 
