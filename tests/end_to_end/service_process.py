@@ -208,10 +208,14 @@ class Api:
         return {"Authorization": f"Bearer {self._token}"}
 
     async def create(self, **fields: Any) -> dict[str, Any]:
-        asked = {"streaming": True, "end_user_id": self._end_user_id, "codec": "opus"} | fields
-        answer = await self.call("POST", "/v1/recordings", body=asked)
+        answer = await self.asked_for_one(**fields)
         assert answer.status == 201, answer
         return answer.json
+
+    async def asked_for_one(self, **fields: Any) -> Answer:
+        """The answer to a request for a new recording."""
+        asked = {"streaming": True, "end_user_id": self._end_user_id, "codec": "opus"} | fields
+        return await self.call("POST", "/v1/recordings", body=asked)
 
     async def put(self, recording: dict[str, Any], part: int | str, body: Any, **headers: str) -> Answer:
         url = recording["chunk_upload_url_template"].replace("{part}", str(part))

@@ -11,6 +11,7 @@ from tests.guides.guides import section
 from tests.guides.shell import make
 from tests.places import REPOSITORY
 from tests.tools.bench import (
+    beside,
     deciding,
     head_start,
     listening,
@@ -31,6 +32,7 @@ SMALL = {
     "replaying": patch.multiple(replaying, EVENTS=300, SAMPLES=1),
     "uploading": patch.multiple(uploading, CHUNKS=60, EDGE=20, ROUNDS=1),
     "head-start": patch.multiple(head_start, SECONDS=5, AT_ONCE=1, SECONDS_OF_EACH=3),
+    "beside": patch.multiple(beside, ROUNDS=1, SECONDS=0.2, SPOKEN=1, SPOKEN_SECONDS=100),
     "listening": patch.multiple(listening, LISTENERS=3, SECONDS=0.2, RECORDINGS=(1, 3)),
     "lists": patch.multiple(lists, SIZES=(5, 50), PAGES=2),
     "samples": patch.multiple(samples, REQUESTS=1, AT_ONCE=1),
