@@ -2,8 +2,10 @@
 is whole is heard by the workers, before it is known whether more comes.
 
 It is only ever a head start. What was heard is used where the whole recording has the same sound (`PartHeard`), so
-whatever ends a listening process, or whatever of a recording it cannot read, costs nothing but time. After a restart, a
-recording is listened to from its beginning again as soon as its next chunk comes; what was heard is not heard again.
+whatever ends a listening process, or whatever of a recording it cannot read, costs nothing but time. What was decoded
+to its end is handed to the stages (`Arriving`): they decode nothing again where the stored bytes are the same. After a
+restart, a recording is listened to from its beginning again as soon as its next chunk comes; what was heard is not
+heard again.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,14 +21,15 @@ from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from adapters.worker_processes import WorkerProcesses
+from adapters.worker_processes import RunningJob, WorkerProcesses
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, Failed, LoggedEvent, RecordingDeleted, RecordingKind, Stitched
+from domain.events import ChunkStored, Failed, LoggedEvent, RecordingDeleted, RecordingKind, Stitched, Transcribed
 from domain.recording import Phase, Recording
+from service.application.arriving import Arrived
 from service.application.hearing_parts import order_to_hear, record_of
-from service.application.listening_orders import ListenOrder, listen
+from service.application.listening_orders import FinishOrder, ListenOrder, finish_listening, listen
 from service.application.part_orders import CutPart, hear_part
-from service.application.project_turns import Urgency
+from service.application.project_turns import Turn, Urgency
 from service.application.recordings import Recordings
 from service.application.scratch import own_scratch
 from service.application.stage_parts import StageParts
@@ -43,6 +47,11 @@ _CHUNKS_AT_ONCE = 16
 _LISTEN_LIMIT = timedelta(minutes=2)
 _HEAR_LIMIT = timedelta(minutes=10)
 _MOST_REMEMBERED = 10_000
+_MOST_WAITING = 240
+"""Parts of one recording whose sound, up to 1.9 MB each, waits on the disk to be heard."""
+
+_ARRIVES = (Phase.OPEN, Phase.AWAITING_CHUNKS, Phase.STITCHING)
+"""In which there may be chunks that were not listened to yet."""
 
 
 class HeadStart:
@@ -92,7 +101,7 @@ class HeadStart:
     async def _see(self, recorded: RecordedEvent) -> None:
         its = self._listened.get(recorded.stream_id)
         if its is not None:
-            if _ends(recorded.event):
+            if _ends(recorded.event, its):
                 self._let_go(its)
             else:
                 its.wake(recorded)
@@ -132,6 +141,7 @@ class HeadStart:
         process = self._free.pop() if self._free else self._new_process()
         its = _Listened(recorded, process, self._parts, self._recordings)
         self._listened[recorded.stream_id] = its
+        self._parts.arriving.add(recorded.stream_id, its)
         its.task = asyncio.create_task(its.run(), name=f"{self.name} {recorded.stream_id}")
         its.task.add_done_callback(lambda _: self._let_go(its))
 
@@ -139,6 +149,8 @@ class HeadStart:
         """It is not listened to again: it would have to be decoded from its beginning."""
         if self._listened.pop(its.id, None) is None:
             return
+        its.give_up()
+        self._parts.arriving.remove(its.id)
         self._given_up[its.id] = None
         _forget_oldest(self._given_up)
         ending = asyncio.create_task(self._end(its))
@@ -157,9 +169,11 @@ def _forget_oldest(known: dict[UUID, Any]) -> None:
         del known[oldest]
 
 
-def _ends(event: LoggedEvent) -> bool:
-    """Whether nothing need be heard ahead from now on. Until it is stitched, parts that are whole may still be."""
-    return isinstance(event, Stitched | Failed | RecordingDeleted)
+def _ends(event: LoggedEvent, its: "_Listened") -> bool:
+    """Whether nothing is of use any more. Until it is stitched, parts that are whole may still be heard ahead."""
+    return isinstance(event, Transcribed | Failed | RecordingDeleted) or (
+        isinstance(event, Stitched) and not its.is_whole
+    )
 
 
 def _is_worth_it(recording: Recording) -> bool:
@@ -182,8 +196,10 @@ class _Listened:
         self._recordings = recordings
         self._more = asyncio.Event()
         self._fed = self._whole = 0
-        self._room = asyncio.Semaphore(2 * parts.turns.count)
+        self._found: list[CutPart] = []
+        self._whole_found: asyncio.Future[Arrived | None] = asyncio.get_running_loop().create_future()
         self._hearing: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], RunningJob] = {}
         self._failed = asyncio.Event()
         self.wake(recorded)
 
@@ -192,23 +208,50 @@ class _Listened:
         self.fed_at = asyncio.get_running_loop().time()
         self._more.set()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was decoded, to its end."""
+        return self._whole_found.done() and self._whole_found.result() is not None
+
+    def give_up(self) -> None:
+        if not self._whole_found.done():
+            self._whole_found.set_result(None)
+
+    async def whole(self) -> Arrived | None:
+        return await asyncio.shield(self._whole_found)
+
+    async def leave_to(self, turn: Turn) -> None:
+        for task in self._hearing - self._under_way.keys():
+            task.cancel()
+        while self._under_way:
+            task, job = next(iter(self._under_way.items()))
+            turn.is_used_by(job)
+            job.resume()
+            await asyncio.wait([task])
+
     async def run(self) -> None:
         """Until it is cancelled, or nothing more can be heard of the recording."""
         trace_id.set(self._newest.trace_id)
-        about = {"follower": HeadStart.name, "recording_id": self.id.hex}
         try:
             async with own_scratch(self._parts.scratch_dir) as scratch:
                 try:
                     await self._listen(scratch)
-                    await asyncio.gather(*self._hearing)
+                    await asyncio.gather(*self._hearing, return_exceptions=True)
+                    if self.is_whole:
+                        await asyncio.Event().wait()  # its sound is kept until it is let go
                 finally:
+                    self.give_up()
                     for task in self._hearing:
                         task.cancel()
                     await asyncio.gather(*self._hearing, return_exceptions=True)
         except RecordingNotFound:
             return
         except Exception as error:  # noqa: BLE001 - it is heard when it is complete, whatever broke here
-            logger.info("listening ends", extra={**about, "because": f"{type(error).__name__}: {error}"})
+            self._log_end(error)
+
+    def _log_end(self, error: BaseException) -> None:
+        about = {"follower": HeadStart.name, "recording_id": self.id.hex}
+        logger.info("listening ends", extra={**about, "because": f"{type(error).__name__}: {error}"})
 
     async def _listen(self, scratch: Path) -> None:
         replacements = None
@@ -216,12 +259,25 @@ class _Listened:
             await self._more.wait()
             self._more.clear()
             recording = await self._recordings.find(self.id, at_least=self._newest.version)
-            if replacements not in (None, recording.replacements) or recording.phase is not Phase.OPEN:
+            if replacements not in (None, recording.replacements) or recording.phase not in _ARRIVES:
                 return
             replacements = recording.replacements
             while keys := _next_keys(recording, self._fed):
                 if await self._feed(recording, keys, scratch) or self._failed.is_set():
                     return
+                if len(self._hearing) > _MOST_WAITING:
+                    return
+            if recording.phase is Phase.STITCHING:
+                if self._fed == len(recording.chunks_to_stitch()):
+                    await self._finish(scratch)
+                return
+
+    async def _finish(self, scratch: Path) -> None:
+        order = FinishOrder(name=str(self.id), parts_before=self._whole, scratch_dir=scratch)
+        finished = await self.process.run(finish_listening, order, timeout=_LISTEN_LIMIT)
+        if finished is not None and not self._whole_found.done():
+            came, last = finished
+            self._whole_found.set_result(Arrived(came, [*self._found, *last]))
 
     async def _feed(self, recording: Recording, keys: list[str], scratch: Path) -> bool:
         """Whether nothing comes of the recording any more."""
@@ -236,7 +292,7 @@ class _Listened:
         listened = await self.process.run(listen, order, timeout=_LISTEN_LIMIT)
         for part, index in listened.parts:
             self._whole = part.number
-            await self._room.acquire()
+            self._found.append(part)
             hearing = asyncio.create_task(self._hear(recording, part, self._fed + index + 1))
             self._hearing.add(hearing)
             hearing.add_done_callback(self._heard)
@@ -245,8 +301,10 @@ class _Listened:
 
     def _heard(self, task: asyncio.Task[None]) -> None:
         self._hearing.discard(task)
-        self._room.release()
-        if not task.cancelled() and task.exception() is not None:
+        self._under_way.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._log_end(error)
             self._failed.set()
             self._more.set()
 
@@ -258,7 +316,8 @@ class _Listened:
         if known is None or known.sound_sha256 != part.sha256 or known.language != language:
             order = order_to_hear(part, parts, self.id, recording, language=language)
             async with parts.turns.turn(recording.opened.tenant_id, Urgency.AHEAD) as turn:
-                heard = await parts.workers.run(hear_part, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
+                on_start = partial(self._start, turn)
+                heard = await parts.workers.run(hear_part, order, timeout=_HEAR_LIMIT, on_start=on_start)
             command = record_of(
                 heard,
                 number=part.number,
@@ -270,6 +329,12 @@ class _Listened:
             await self._recordings.execute(self.id, command, trace_id=trace_id.get())
         with suppress(FileNotFoundError):
             await asyncio.to_thread(part.sound.unlink)
+
+    def _start(self, turn: Turn, job: RunningJob) -> None:
+        turn.is_used_by(job)
+        task = asyncio.current_task()
+        if task is not None:
+            self._under_way[task] = job
 
 
 def _next_keys(recording: Recording, fed: int) -> list[str]:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
+from adapters.audio.demuxing import Track
 from adapters.blobs.opening import open_store
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
@@ -23,10 +24,11 @@ from adapters.worker_processes import WorkerProcesses
 from domain.commands import EraseContent, FinalizeRecording
 from domain.events import ErasedPart, PartHeard, RecordingKind
 from service import sample
+from service.application.part_orders import cut_into_parts
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.stage_parts import Permit
-from service.application.stitching import Stitching
+from service.application.stitching import Stitching, stitch_blobs
 from service.application.transcribing import TranscribeOrder, Transcribing, transcribe_blob
 from service.application.turns import Turns
 from service.followers.head_start import HeadStart
@@ -65,6 +67,44 @@ def made_in_one_go(tmp_path_factory, sound) -> Transcript:
     return asyncio.run(made())
 
 
+_COUNTED = (stitch_blobs, cut_into_parts)
+
+
+def counted(function, order):
+    """In a worker: the function's result, and how many pieces of sound were decoded for it."""
+    pieces = 0
+    original = Track._pieces
+
+    def counting(track):
+        nonlocal pieces
+        for piece in original(track):
+            pieces += 1
+            yield piece
+
+    Track._pieces = counting
+    try:
+        return function(order), pieces
+    finally:
+        Track._pieces = original
+
+
+class CountingWorkers(WorkerProcesses):
+    """They count what is decoded to stitch a recording and to cut it, while they are told to."""
+
+    count_decoding = False
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.decoded = {}
+
+    async def run(self, function, *arguments, **how):
+        if not self.count_decoding or function not in _COUNTED:
+            return await super().run(function, *arguments, **how)
+        result, pieces = await super().run(counted, function, *arguments, **how)
+        self.decoded[function.__name__] = pieces
+        return result
+
+
 class Rig:
     """A service's stores and workers, and one recording that arrives."""
 
@@ -76,7 +116,7 @@ class Rig:
         self.recordings = Recordings(self.log)
         self.id = uuid4()
         (tmp_path / "scratch").mkdir()
-        self.workers = WorkerProcesses(6)
+        self.workers = CountingWorkers(6)
         self.listening = []
         self.turns = Turns(2)
         self.parts = parts_with(
@@ -123,14 +163,19 @@ class Rig:
         for number, chunk in enumerate(chunks, start=1):
             await self.store(number, chunk)
 
-    async def finish(self, total):
-        """The transcript as the stages make it."""
+    async def finish(self, total, *, trouble="nothing"):
+        """The transcript as the stages make it. `trouble`: what happens between the two stages, or just before."""
         await self.recordings.execute(self.id, FinalizeRecording(at=open_recording().at, total_chunks=total))
+        if trouble == "kill":
+            self.signal_listening(signal.SIGKILL)
         for stage in (Stitching(self.parts), Transcribing(self.parts)):
             async with self.turns.turn("project", Urgency.SHORT) as turn:
                 recording = await self.recordings.find(self.id)
                 command = await stage.do(self.id, recording, Permit(HOUR, turn))
             await self.recordings.execute(self.id, replace(command, edition=recording.edition))
+            if trouble == "restart" and isinstance(stage, Stitching):
+                await self.stop()
+                self.start()
         with self.blobs.open(command.blob_key) as reader:
             return Transcript.from_json(reader.read())
 
@@ -188,6 +233,29 @@ async def test_parts_are_heard_before_it_is_complete_and_are_not_heard_again(tmp
         assert transcript == await rig.whole()
         assert "Good morning" in transcript.text
         assert [part.number for part in (await rig.heard())[2:]] == [3]
+
+
+async def test_of_what_has_arrived_nothing_is_surveyed_or_decoded_again(tmp_path, sound):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(sound, 300_000)
+        await rig.store_all(chunks)
+        await rig.until_heard(2)
+        rig.workers.count_decoding = True
+        transcript = await rig.finish(len(chunks))
+        assert rig.workers.decoded == {"stitch_blobs": 0, "cut_into_parts": 0}
+        rig.workers.count_decoding = False
+        assert transcript == await rig.whole()
+
+
+async def test_without_what_arrived_all_is_surveyed_and_decoded(tmp_path, sound):
+    async with rig_in(tmp_path, most=0) as rig:
+        await rig.open()
+        await rig.store(1, sound)
+        rig.workers.count_decoding = True
+        await rig.finish(1)
+        assert all(packets > 0 for packets in rig.workers.decoded.values())
+        assert set(rig.workers.decoded) == {"stitch_blobs", "cut_into_parts"}
 
 
 async def test_what_was_heard_is_erased_some_time_after_all_is_in_the_transcript(tmp_path, sound):
@@ -248,7 +316,7 @@ def test_the_words_are_the_same_whatever_the_order_the_sizes_replacements_and_ki
                     await asyncio.sleep(0.3)
             for number, chunk in late:
                 await rig.store(number, chunk)
-            transcript = await rig.finish(len(numbered))
+            transcript = await rig.finish(len(numbered), trouble=order.choice(["nothing", "kill", "restart"]))
             assert transcript == made_in_one_go
             assert transcript.text.startswith("Good morning")
 
