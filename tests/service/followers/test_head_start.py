@@ -24,6 +24,7 @@ from adapters.worker_processes import WorkerProcesses
 from domain.commands import EraseContent, FinalizeRecording
 from domain.events import ErasedPart, PartHeard, RecordingKind
 from service import sample
+from service.application import arriving
 from service.application.part_orders import cut_into_parts
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
@@ -256,6 +257,22 @@ async def test_without_what_arrived_all_is_surveyed_and_decoded(tmp_path, sound)
         await rig.finish(1)
         assert all(packets > 0 for packets in rig.workers.decoded.values())
         assert set(rig.workers.decoded) == {"stitch_blobs", "cut_into_parts"}
+
+
+async def test_stages_do_not_wait_for_parts_of_what_is_known_not_to_come_whole(tmp_path, sound, monkeypatch):
+    monkeypatch.setattr(arriving, "PATIENCE", HOUR)
+    async with rig_in(tmp_path) as rig, rig.turns.turn("other", Urgency.SHORT), rig.turns.turn("other", Urgency.SHORT):
+        await rig.open()
+        chunks = sliced(sound, 300_000)
+        await rig.store_all(chunks)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not list(tmp_path.glob("scratch/**/part-*")):
+                await asyncio.sleep(0.05)
+        await rig.store(1, chunks[0][::-1])  # so what was decoded is void, while its parts wait for their turns
+        await rig.until_read()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await rig.parts.arriving.whole(rig.id) is None
+        assert await rig.heard() == []
 
 
 async def test_what_was_heard_is_erased_some_time_after_all_is_in_the_transcript(tmp_path, sound):
