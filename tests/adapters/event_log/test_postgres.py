@@ -83,6 +83,24 @@ def test_a_commit_that_waited_for_another_process_comes_after_it(database, recor
     assert positions(recorder) == [1, 2]
 
 
+def test_a_commit_of_the_older_function_that_waited_comes_after_the_other_one(database, recorder):
+    """Processes of the version before use nothing else, and this one where not all of a batch fits."""
+
+    def committed():
+        with psycopg.connect(database) as waiting:
+            return waiting.execute(APPEND_ONE, (uuid4(), b"{}")).fetchone()
+
+    recorder.insert_batch([append(uuid4(), 0)])
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(APPEND_ONE, (uuid4(), b"{}"))
+        waiting = thread.submit(committed)
+        while other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+            assert not waiting.done()
+        other.commit()
+        assert waiting.result() == ([3],)
+    assert positions(recorder) == [1, 2, 3]
+
+
 def test_positions_have_no_gap_after_a_commit_that_failed(database, recorder):
     recorder.insert_batch([append(uuid4(), 0)])
     with psycopg.connect(database, autocommit=True) as administrator:
