@@ -134,10 +134,9 @@ def test_a_restart_of_the_server_between_two_commits_fails_neither(own_postgres)
     recorder.close()
 
 
-def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_still_conflicts(recorder, monkeypatch):
-    """Decided again instead, a command that succeeded would be refused: a recording deleted just now is not found."""
-    contended, rows, lost = uuid4(), postgres._rows, []
-    recorder.insert_batch([append(contended, 0, state=b"earlier")])
+def lose_one_answer(monkeypatch):
+    """What is asked next is done, and its answer is lost with the connection."""
+    rows, lost = postgres._rows, []
 
     def rows_and_then_lost(connection, statement, arguments=()):
         found = rows(connection, statement, arguments)
@@ -147,6 +146,13 @@ def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_
         return found
 
     monkeypatch.setattr(postgres, "_rows", rows_and_then_lost)
+
+
+def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_still_conflicts(recorder, monkeypatch):
+    """Decided again instead, a command that succeeded would be refused: a recording deleted just now is not found."""
+    contended = uuid4()
+    recorder.insert_batch([append(contended, 0, state=b"earlier")])
+    lose_one_answer(monkeypatch)
     its_id = uuid4()
     outcomes = recorder.insert_batch([append(its_id, 0, 2), append(contended, 0), append(its_id, 2), append(its_id, 5)])
     assert [outcomes[0], outcomes[2]] == [3, 4]
@@ -155,16 +161,8 @@ def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_
 
 
 def test_a_commit_in_which_all_fit_and_whose_answer_was_lost_is_found_in_the_log(recorder, monkeypatch):
-    one, other, rows, lost = uuid4(), uuid4(), postgres._rows, []
-
-    def rows_and_then_lost(connection, statement, arguments=()):
-        found = rows(connection, statement, arguments)
-        if not lost:
-            lost.append(statement)
-            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return found
-
-    monkeypatch.setattr(postgres, "_rows", rows_and_then_lost)
+    one, other = uuid4(), uuid4()
+    lose_one_answer(monkeypatch)
     assert recorder.insert_batch([append(one, 0, 2), append(other, 0), append(one, 2)]) == [2, 3, 4]
     assert positions(recorder) == [1, 2, 3, 4]
 

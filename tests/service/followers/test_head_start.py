@@ -220,12 +220,18 @@ def sliced(content, size):
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
+async def arrived_and_heard(rig, sound):
+    """The recording's chunks, all of which have come, and all parts but the last are heard."""
+    await rig.open()
+    chunks = sliced(sound, 300_000)
+    await rig.store_all(chunks)
+    await rig.until_heard(2)
+    return chunks
+
+
 async def test_parts_are_heard_before_it_is_complete_and_are_not_heard_again(tmp_path, sound):
     async with rig_in(tmp_path) as rig:
-        await rig.open()
-        chunks = sliced(sound, 300_000)
-        await rig.store_all(chunks)
-        await rig.until_heard(2)
+        chunks = await arrived_and_heard(rig, sound)
         before = await rig.heard()
         assert [part.number for part in sorted(before, key=lambda part: part.number)] == [1, 2]
         assert all(1 < part.last_chunk <= len(chunks) for part in before)
@@ -238,10 +244,7 @@ async def test_parts_are_heard_before_it_is_complete_and_are_not_heard_again(tmp
 
 async def test_of_what_has_arrived_nothing_is_surveyed_or_decoded_again(tmp_path, sound):
     async with rig_in(tmp_path) as rig:
-        await rig.open()
-        chunks = sliced(sound, 300_000)
-        await rig.store_all(chunks)
-        await rig.until_heard(2)
+        chunks = await arrived_and_heard(rig, sound)
         rig.workers.count_decoding = True
         transcript = await rig.finish(len(chunks))
         assert rig.workers.decoded == {"stitch_blobs": 0, "cut_into_parts": 0}
@@ -277,10 +280,7 @@ async def test_stages_do_not_wait_for_parts_of_what_is_known_not_to_come_whole(t
 
 async def test_what_was_heard_is_erased_some_time_after_all_is_in_the_transcript(tmp_path, sound):
     async with rig_in(tmp_path) as rig:
-        await rig.open()
-        chunks = sliced(sound, 300_000)
-        await rig.store_all(chunks)
-        await rig.until_heard(2)
+        chunks = await arrived_and_heard(rig, sound)
         await rig.finish(len(chunks))
         recording = await rig.recordings.find(rig.id)
         parts = {part.blob_key for part in await rig.heard()}
