@@ -24,7 +24,11 @@ class Urgency(Enum):
     LIVE = "live"
     SHORT = "short"
     LONG = "long"
+    ALONG = "along"
     AHEAD = "ahead"
+
+
+_SPARE = {Urgency.ALONG: 1, Urgency.AHEAD: 2}
 
 
 class Pausable(Protocol):
@@ -58,8 +62,13 @@ class Turn:
         return self.urgency is Urgency.LONG
 
     @property
-    def is_ahead(self) -> bool:
-        return self.urgency is Urgency.AHEAD
+    def is_along(self) -> bool:
+        return self.urgency is Urgency.ALONG
+
+    @property
+    def spare(self) -> int:
+        """0 for work that somebody's transcript waits for; the more, the sooner it stands still for other work."""
+        return _SPARE.get(self.urgency, 0)
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""
@@ -137,7 +146,7 @@ class ProjectTurns:
 
     def _stop(self, turn: Turn, now: float) -> None:
         if turn.active_since is not None:
-            self._used.add(now - turn.active_since, now)
+            self._used.add(self._seconds(turn, now), now)
             self._live_at = now if turn.is_live else self._live_at
             turn.active_since = None
 
@@ -146,7 +155,11 @@ class ProjectTurns:
 
     def used_by(self, now: float) -> float:
         """Also by what runs, so that a project does not get all places while its first work is still under way."""
-        return self._used.at(now) + sum(now - turn.active_since for turn in self.begun if turn.active_since is not None)
+        return self._used.at(now) + sum(self._seconds(turn, now) for turn in self.begun)
+
+    def _seconds(self, turn: Turn, now: float) -> float:
+        """Those that count. Work along is done while others need nothing, and costs a project none of its rights."""
+        return now - turn.active_since if turn.active_since is not None and not turn.is_along else 0.0
 
     def live_served_at(self, now: float) -> float:
         """When live work of it ran last."""

@@ -26,14 +26,14 @@ class Rank:
         self._is_later = turn.is_long and now - turn.since < PATIENCE.total_seconds()
 
     @property
-    def key(self) -> tuple[bool, bool, bool, float, float]:
+    def key(self) -> tuple[bool, int, bool, float, float]:
         """Of those that wait, the least is next. Who waits anew must have used clearly less than who has begun."""
         favours = self.turn.has_begun + self.turn.is_live
-        return not self.is_starved, self.turn.is_ahead, self._is_later, self.used / HEAVIER**favours, self.turn.since
+        return not self.is_starved, self.turn.spare, self._is_later, self.used / HEAVIER**favours, self.turn.since
 
     def may_pause(self, active: "Rank") -> bool:
-        if self.turn.is_ahead or active.turn.is_ahead:
-            return active.turn.is_ahead and not self.turn.is_ahead
+        if self.turn.spare or active.turn.spare:
+            return self.turn.spare < active.turn.spare
         if self.is_starved or active.is_starved:
             return self.is_starved and not active.is_starved
         if self.turn.is_live and not active.turn.is_live:
@@ -48,12 +48,12 @@ def _was_starved(turn: Turn, now: float) -> bool:
 
 
 class UnderWay:
-    """What is active, and how many are paused, now; work ahead is counted by itself, whether it is active or paused."""
+    """What is active, and how many are paused, now; spare work is counted by itself, whether it is active or paused."""
 
     def __init__(self, projects: Iterable[ProjectTurns], now: float) -> None:
         begun = [(its, turn) for its in projects for turn in its.begun]
         active = (Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
         self.now = now
-        self.heaviest_first = sorted(active, key=lambda rank: (rank.turn.is_ahead, rank.used), reverse=True)
-        self.ahead = sum(turn.is_ahead for _, turn in begun)
-        self.paused = sum(turn.active_since is None and not turn.is_ahead for _, turn in begun)
+        self.heaviest_first = sorted(active, key=lambda rank: (rank.turn.spare, rank.used), reverse=True)
+        self.spare = sum(turn.spare > 0 for _, turn in begun)
+        self.paused = sum(turn.active_since is None and not turn.spare for _, turn in begun)

@@ -11,6 +11,8 @@
   short work only; where there is one place, long work has a second one to itself. Long work that has waited for
   `PATIENCE` counts as short, so that it gets its turn however much short work comes.
 - Work ahead, which nobody waits for yet, is done only while no other work waits, and stands still for any other.
+- Work along, for who listens to what is not whole yet, comes before work ahead, and is otherwise like that. It does not
+  count as use.
 - Within a project, the first to come is the first to be served.
 """
 
@@ -29,6 +31,9 @@ SHORT = timedelta(minutes=3)
 
 _MORE_PAUSED_FOR_LIVE = 1
 """Live work is soon done, and finds somebody to pause however much is paused for others."""
+
+_MORE_ALONG = 1
+"""Work along finds a place beside all work ahead that stands still for it."""
 
 
 def note_urgency(limit: timedelta) -> Urgency:
@@ -57,7 +62,13 @@ class Turns:
     @property
     def most_begun(self) -> int:
         """How much work is under way at once at most, with what is paused."""
-        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE + self._most_ahead
+        return self._places + self._most_paused + _MORE_PAUSED_FOR_LIVE + self._most_ahead + _MORE_ALONG
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a place that nobody waits for."""
+        now = self._clock()
+        return not any(self._waiting(now)) and self._has_place(UnderWay(self._projects.values(), now), is_long=False)
 
     @asynccontextmanager
     async def turn(self, project: str, urgency: Urgency = Urgency.SHORT) -> AsyncIterator[Turn]:
@@ -108,29 +119,33 @@ class Turns:
 
     def _may_take_a_place(self, turn: Turn, under_way: UnderWay) -> bool:
         """Who was paused for live work goes on before others begin, so that the next live work can pause somebody."""
-        if turn.is_ahead and not turn.has_begun and under_way.ahead >= self._most_ahead:
-            return False
         goes_first = turn.has_begun or turn.is_live
-        return (goes_first or under_way.paused <= self._most_paused) and self._has_place(turn, under_way)
+        is_room = self._is_room(turn, under_way) and (goes_first or under_way.paused <= self._most_paused)
+        return is_room and self._has_place(under_way, is_long=turn.is_long)
 
-    def _has_place(self, turn: Turn, under_way: UnderWay, *, without: Turn | None = None) -> bool:
+    def _is_room(self, turn: Turn, under_way: UnderWay) -> bool:
+        """Whether no more spare work is begun than may be under way."""
+        most = self._most_ahead + (_MORE_ALONG if turn.is_along else 0)
+        return not turn.spare or turn.has_begun or under_way.spare < most
+
+    def _has_place(self, under_way: UnderWay, *, is_long: bool, without: Turn | None = None) -> bool:
         active = [each.turn.is_long for each in under_way.heaviest_first if each.turn is not without]
-        most = self._most_long if turn.is_long else self._most_short
-        return len(active) < self._places and active.count(turn.is_long) < most
+        most = self._most_long if is_long else self._most_short
+        return len(active) < self._places and active.count(is_long) < most
 
     def _pause_for(self, rank: Rank, under_way: UnderWay) -> bool:
         """Whether there is a place now, because the work that has least right to go on stands still.
 
         What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
         """
-        if rank.turn.is_ahead:
+        if not self._is_room(rank.turn, under_way):
             return False
         most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
         is_room = under_way.paused + (not rank.turn.has_begun) <= most
         return any(
-            (is_room or other.turn.is_ahead)
+            (is_room or other.turn.spare)
             and rank.may_pause(other)
-            and self._has_place(rank.turn, under_way, without=other.turn)
+            and self._has_place(under_way, is_long=rank.turn.is_long, without=other.turn)
             and other.turn.has_run_enough(under_way.now)
             and other.its.pause(other.turn, under_way.now)
             for other in under_way.heaviest_first

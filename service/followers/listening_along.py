@@ -1,4 +1,9 @@
-"""Has the windows of a recording heard at once, while somebody listens to it; nobody listening, nothing is done."""
+"""Has the words of a recording that still arrives heard at once, while somebody listens to it.
+
+Nobody listening, nothing is done. Windows of a few seconds are heard one after another, and those that wait together in
+one go, while no stage needs the place; what is not cut yet, only while there is a place that nobody wants. So no
+transcript waits for them. Whatever breaks ends it: whole parts and the transcript have the words.
+"""
 
 import asyncio
 import logging
@@ -24,12 +29,12 @@ _AT_ONCE_SAMPLES = 28 * SAMPLE_RATE
 _MOST_WAITING_SAMPLES = 120 * SAMPLE_RATE
 """When workers are so far behind, the oldest windows are left out: whole parts have their words."""
 
-_INTERIM_SAMPLES = SAMPLE_RATE
+_INTERIM_SAMPLES = 2 * SAMPLE_RATE
 """What is not cut yet is heard again whenever it has grown by so much."""
 
 
 class ListeningAlong:
-    """To one recording. Windows are heard one after another, and those that wait together in one go."""
+    """To one recording. Used from one event loop."""
 
     def __init__(self, recording_id: UUID, parts: StageParts, live: LiveWords) -> None:
         self._id = recording_id
@@ -39,11 +44,13 @@ class ListeningAlong:
         self._waiting: deque[Span] = deque()
         self._tail: Span | None = None
         self._interim_end = 0
+        self._has_left = False
         self._task: asyncio.Task[None] | None = None
+        self._is_in_worker = False
 
     @property
     def is_wanted(self) -> bool:
-        return self._live.is_wanted(self._id)
+        return not self._has_left and self._live.is_wanted(self._id)
 
     @property
     def is_due(self) -> bool:
@@ -60,43 +67,44 @@ class ListeningAlong:
 
     def take(self, windows: Sequence[Span], recording: Recording) -> None:
         """What was cut since; the last window, which may be empty, is not cut yet."""
-        if not windows:
+        if not windows or not self.is_wanted:
             return
         *cut, self._tail = windows
         self._since = self._tail.start_sample
         self._waiting.extend(cut)
-        self._hear(recording)
+        while sum(len(window.samples) for window in self._waiting) > _MOST_WAITING_SAMPLES:
+            self._waiting.popleft()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._hear_all(recording), name="listening along")
 
-    def finish(self, recording: Recording) -> None:
-        """No more comes: what is not cut yet is heard as it is."""
-        if self._tail is not None and len(self._tail.samples):
-            self._waiting.append(self._tail)
-            self._tail = None
-            self._hear(recording)
+    def leave(self) -> None:
+        """Begin to hear no further window. One that a worker hears is heard to its end: to stop that would end the
+        worker, and with it a model that is loaded."""
+        self._has_left = True
+        self._waiting.clear()
+        self._tail = None
+        if self._task is not None and not self._is_in_worker:
+            self._task.cancel()
 
     async def over(self) -> None:
         """Return when nothing is being heard any more."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
+        """At once, whatever that ends."""
         if self._task is not None:
             self._task.cancel()
 
-    def _hear(self, recording: Recording) -> None:
-        while sum(len(window.samples) for window in self._waiting) > _MOST_WAITING_SAMPLES:
-            self._waiting.popleft()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._hear_all(recording), name="listening along")
-
     async def _hear_all(self, recording: Recording) -> None:
-        while (found := self._next()) is not None:
-            window, is_cut = found
-            try:
+        try:
+            while (found := self._next()) is not None:
+                window, is_cut = found
                 await self._hear_one(window, recording, is_cut=is_cut)
-            except Exception as error:  # noqa: BLE001 - whole parts have the words, whatever broke here
-                about = {"recording_id": self._id.hex, "because": f"{type(error).__name__}: {error}"}
-                logger.info("some seconds are not heard for who listens", extra=about)
+        except Exception as error:  # noqa: BLE001 - whole parts have the words, whatever broke here
+            about = {"recording_id": self._id.hex, "because": f"{type(error).__name__}: {error}"}
+            logger.info("who listens hears no more until parts are whole", extra=about)
+            self._has_left = True
 
     def _next(self) -> tuple[Span, bool] | None:
         """What is to be heard, and whether it is cut; None if there is nothing, or nobody listens."""
@@ -104,7 +112,7 @@ class ListeningAlong:
             return None
         if self._waiting:
             return self._next_windows(), True
-        if self._tail is not None and self._tail_has_grown(self._tail):
+        if self._tail is not None and self._parts.turns.is_free and self._tail_has_grown(self._tail):
             return self._tail, False
         return None
 
@@ -128,9 +136,13 @@ class ListeningAlong:
     async def _hear_one(self, window: Span, recording: Recording, *, is_cut: bool) -> None:
         parts = self._parts
         order = WindowOrder(parts.engine, recording.language_wanted or parts.language, window)
-        async with parts.turns.turn(recording.opened.tenant_id, Urgency.LIVE) as turn:
+        async with parts.turns.turn(recording.opened.tenant_id, Urgency.ALONG) as turn:
             if not self.is_wanted:
                 return
-            words = await parts.workers.run(hear_window, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
+            self._is_in_worker = True
+            try:
+                words = await parts.workers.run(hear_window, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
+            finally:
+                self._is_in_worker = False
         heard = HeardWindow(window.start_seconds, window.end_seconds, words, recording.replacements)
         self._live.heard(self._id, heard, is_cut=is_cut)

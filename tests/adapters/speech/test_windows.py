@@ -19,41 +19,49 @@ def sound(*seconds, seed=1):
     )
 
 
-def cut(samples, sizes=(SAMPLE_RATE,)):
+def cut(samples, sizes=(SAMPLE_RATE,), asked=range(1_000_000)):
+    """`asked`: after which blocks somebody wants windows."""
     windows, start, number = Windows(), 0, 0
     while start < len(samples):
         size = sizes[number % len(sizes)]
         windows.add(samples[start : start + size])
+        if number in asked:
+            windows.since(0)
         start, number = start + size, number + 1
     return windows
 
 
 SPEECH = sound(3, 0.5, 2, 0.6, 1, 0.2, 4, 0.5, 20, 1, 2)
-WHOLE = cut(SPEECH)
+*WHOLE, TAIL = cut(SPEECH).since(0)
 
 
 def test_a_window_ends_in_the_first_pause_after_four_seconds_or_at_the_longest():
-    ends = [window.end_seconds for window in WHOLE.since(0)]
+    ends = [window.end_seconds for window in WHOLE]
     assert 5.5 < ends[0] < 6.1
     assert all(after - before <= LONGEST_SECONDS for before, after in zip([0, *ends], ends, strict=False))
     assert any(31.8 < end < 32.8 for end in ends), "the pause behind speech without one"
+    assert TAIL.start_sample == round(ends[-1] * SAMPLE_RATE)
 
 
-@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=5))
-def test_the_windows_are_the_same_whatever_the_blocks_and_have_all_sound(sizes):
-    windows = cut(SPEECH, sizes)
-    spans = [*windows.since(0), windows.tail]
-    assert [span.start_sample for span in spans] == [
-        *(span.start_sample for span in WHOLE.since(0)),
-        WHOLE.tail.start_sample,
-    ]
+@given(st.lists(st.integers(100, 100_000), min_size=1, max_size=5), st.sets(st.integers(0, 30)))
+def test_the_windows_are_the_same_whatever_the_blocks_and_have_all_sound(sizes, asked):
+    spans = cut(SPEECH, sizes, asked).since(0)
+    assert [span.start_sample for span in spans] == [span.start_sample for span in (*WHOLE, TAIL)]
     assert np.array_equal(np.concatenate([span.samples for span in spans]), SPEECH)
 
 
 def test_what_is_forgotten_is_gone_and_the_window_in_the_middle_stays():
     windows = cut(SPEECH)
-    first, second, *_ = windows.since(0)
+    _, second, third, *_ = windows.since(0)
     windows.forget(second.start_sample + 1)
     assert windows.since(0)[0].start_sample == second.start_sample
-    assert windows.since(second.start_sample + 1)[0].start_sample > second.start_sample
-    assert first.start_sample == 0
+    assert windows.since(second.start_sample + 1)[0].start_sample == third.start_sample
+
+
+def test_sound_that_nobody_asked_for_is_kept_no_longer_than_a_part_needs_it():
+    windows = cut(SPEECH, asked=())
+    at = 20 * SAMPLE_RATE
+    windows.forget(at)
+    spans = windows.since(0)
+    assert spans[0].start_sample == at
+    assert np.array_equal(np.concatenate([span.samples for span in spans]), SPEECH[at:])

@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from tests.tools.bench import (
+    beside,
     deciding,
     head_start,
     listening,
@@ -26,6 +27,7 @@ BENCHES = {
     "head-start": lambda: asyncio.run(head_start.measure()),
     "listening": lambda: asyncio.run(listening.measure()),
     "live-words": lambda: asyncio.run(live_words.measure()),
+    "beside": lambda: asyncio.run(beside.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),
     "slices": lambda: asyncio.run(slices.measure()),

@@ -61,15 +61,16 @@ class Listener:
         events: list[ServerSentEvent] = []
         now = self._feed.lines
         count, kept = self._kept_of(now)
-        if count is None:
-            count, new = self._place.count, self._after_what_was_told(now)
+        if kept is None:
+            new = self._after_what_was_told(now)
         else:
             new = now[kept:]
             if count < self._place.count:
                 self._place = now[kept - 1].place(count) if kept else Place()
                 events.append(withdrawn_event(self._place))
         events += [line.event(number) for number, line in enumerate(new, count + 1)]
-        self._lines, self._read = now, len(now)
+        if new or kept is not None:  # else what the feed has grows, up to where the listener is
+            self._lines, self._read = now, len(now)
         self._place = new[-1].place(count + len(new)) if new else replace(self._place, end=None)
         if self._feed.interim != self._interim:
             self._interim = self._feed.interim
@@ -88,7 +89,7 @@ class Listener:
                 return [line, *now[at + 1 :]]
         return []
 
-    def _kept_of(self, now: list[Line]) -> tuple[int | None, int]:
+    def _kept_of(self, now: list[Line]) -> tuple[int, int | None]:
         """How many of the segments that the listener has still hold, and in how many of the feed's these are.
 
         None, if all stand, and the feed has others in their place.
@@ -100,7 +101,7 @@ class Listener:
         if self._place.mark in kept_at:
             return count, kept_at[self._place.mark]
         if self._place.since is not None and self._place.since.basis == self._feed.basis:
-            return None, 0
+            return count, None
         for fewer in range(1, min(count, self._read)):
             mark = before[self._read - fewer - 1].mark
             if mark in kept_at:

@@ -149,6 +149,22 @@ def test_what_was_told_of_other_words_stands_and_what_was_said_later_follows(cut
     assert listener.again(transcript).news() == listener.segments
 
 
+@given(a_cutting, a_cutting, st.integers(1, len(WORDS)), st.lists(st.integers(0, len(WORDS)), max_size=5))
+def test_who_comes_back_while_all_is_heard_anew_is_told_nothing_twice(cuts, others, count, grown):
+    """As after a kill: what was told is not known any more, and is heard again bit by bit, in other windows."""
+    listener = Told(feed_of(cut_at(words_of([f"{word}?" for word in WORDS]), cuts)[:count]))
+    told = " ".join(listener.news()).split()
+    whole = feed_of(cut_at(words_of(WORDS), others)).lines
+    listener = listener.again(feed_of([]))
+    for until in sorted(grown):
+        listener.news()
+        listener.feed.lines += whole[len(listener.feed.lines) : until]
+        assert " ".join(listener.news()).split()[: len(told)] == told
+    listener.feed.lines += whole[len(listener.feed.lines) :]
+    assert " ".join(listener.news()).split() == told + WORDS[len(told) :]
+    assert listener.withdrawn == []
+
+
 def part(number, texts, seconds=10):
     begins = float(seconds * (number - 1))
     heard = HeardPart(
