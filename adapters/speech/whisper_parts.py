@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _WINDOW_SAMPLES = 28 * SAMPLE_RATE
 """Whisper processes half a minute in one go, and takes just as long for less."""
 
-
 _SHORT_SAMPLES = 14 * SAMPLE_RATE
+"""A second less than is encoded of short sound."""
 
 
 def hear_window(model: "WindowModel", window: Span, *, code: str) -> tuple[TranscriptWord, ...]:

@@ -1,7 +1,7 @@
 """Cuts sound into windows of a few seconds, at pauses, for who wants to know at once what is said.
 
-Sound is only kept until somebody wants windows. They begin where the last whole part ends, or later, and are cut by the
-samples alone, whatever the blocks these come in.
+They begin where the last whole part ended when somebody came to want them, and are cut by the samples alone, whatever
+the blocks these come in.
 """
 
 from collections import deque
@@ -26,33 +26,49 @@ _SILENCE = 10.0
 """Of a full scale of 32768: what is softer is a pause, however soft the rest is."""
 
 
+_MOST_SAMPLES = 120 * SAMPLE_RATE
+"""No more sound is kept."""
+
+
 class Windows:
-    """Those of one recording, as its sound comes. What is forgotten takes no memory."""
+    """Those of one recording, as its sound comes. Until they are wanted, sound is kept, and nothing is cut."""
 
     def __init__(self) -> None:
+        self._wanted_from: int | None = None
         self._cut: deque[Span] = deque()
         self._open: list[Samples] = []
-        self._open_start = 0
+        self._open_start = self._open_samples = 0
         self._looked_at = 0
 
     def add(self, block: Samples) -> None:
         """The sound that comes next, 16 kHz mono."""
         self._open.append(block)
+        self._open_samples += len(block)
+        if self._open_samples > 2 * _MOST_SAMPLES:
+            self._go_on_from(self._open_start + self._open_samples - _MOST_SAMPLES, self._joined())
+
+    def want(self, sample: int | None) -> None:
+        """From now on, windows are wanted that begin there or later; None: nobody wants any."""
+        self._wanted_from = sample
 
     def forget(self, until_sample: int) -> None:
-        """Windows that end by then are not asked for any more, nor is sound up to there that nobody has asked for."""
-        while self._cut and self._cut[0].start_sample + len(self._cut[0].samples) <= until_sample:
+        """The sound up to there is a whole part's. What was taken of it, and what nobody wants, need not be kept."""
+        first_wanted = until_sample if self._wanted_from is None else self._wanted_from
+        while self._cut and _end_of(self._cut[0]) <= until_sample and self._cut[0].start_sample < first_wanted:
             self._cut.popleft()
-        if until_sample - self._open_start > _LONGEST_SAMPLES:
+        if self._wanted_from is None and until_sample > self._open_start:
             self._go_on_from(until_sample, self._joined())
 
-    def since(self, sample: int) -> list[Span]:
-        """Those that begin there or later. The last, which may be empty, is what is not cut yet."""
+    def wanted(self) -> list[Span]:
+        """Those that are wanted. The last, which may be empty, is what is not cut yet."""
+        if self._wanted_from is None:
+            return []
         joined = self._joined()
         while (end := self._end(joined)) is not None:
             self._cut.append(Span(self._open_start, joined[:end].copy()))
             joined = self._go_on_from(self._open_start + end, joined)
-        return [*(each for each in self._cut if each.start_sample >= sample), Span(self._open_start, joined)]
+        found = [each for each in self._cut if each.start_sample >= self._wanted_from]
+        return [*found, Span(self._open_start, joined)]
 
     def _joined(self) -> Samples:
         joined = np.concatenate(self._open) if self._open else np.zeros(0, np.int16)
@@ -61,7 +77,7 @@ class Windows:
 
     def _go_on_from(self, sample: int, joined: Samples) -> Samples:
         rest = joined[sample - self._open_start :].copy()
-        self._open, self._open_start, self._looked_at = [rest], sample, 0
+        self._open, self._open_start, self._open_samples, self._looked_at = [rest], sample, len(rest), 0
         return rest
 
     def _end(self, sound: Samples) -> int | None:
@@ -77,3 +93,7 @@ class Windows:
                 if levels[after - _PAUSE_FRAMES : after].max() < quiet:
                     return (after - _PAUSE_FRAMES // 2) * _FRAME_SAMPLES
         return quietest_point(sound[:_LONGEST_SAMPLES]) if len(sound) >= _LONGEST_SAMPLES else None
+
+
+def _end_of(span: Span) -> int:
+    return span.start_sample + len(span.samples)

@@ -64,6 +64,7 @@ def listen(order: ListenOrder) -> Listened:
     listening = _begun(order.name) if order.begins else _state.listening
     if listening is None or _state.name != order.name:
         raise NotListening
+    listening.windows.want(order.windows_since)
     store, parts, number = store_at(order.blob_store_url), [], order.parts_before
     for index, key in enumerate(order.chunk_keys):
         with store.open(key) as reader:
@@ -71,8 +72,7 @@ def listen(order: ListenOrder) -> Listened:
                 for span in listening.hear(block):
                     number += 1
                     parts.append((_cut_part(number, span, order.scratch_dir), index))
-    windows = () if order.windows_since is None else listening.windows.since(order.windows_since)
-    return Listened(parts, listening.has_ended, windows)
+    return Listened(parts, listening.has_ended, listening.windows.wanted())
 
 
 @dataclass(frozen=True, slots=True)

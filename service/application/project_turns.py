@@ -28,9 +28,6 @@ class Urgency(Enum):
     AHEAD = "ahead"
 
 
-_SPARE = {Urgency.ALONG: 1, Urgency.AHEAD: 2}
-
-
 class Pausable(Protocol):
     """Work that is under way, such as a job in a worker process."""
 
@@ -66,9 +63,9 @@ class Turn:
         return self.urgency is Urgency.ALONG
 
     @property
-    def spare(self) -> int:
-        """0 for work that somebody's transcript waits for; the more, the sooner it stands still for other work."""
-        return _SPARE.get(self.urgency, 0)
+    def is_spare(self) -> bool:
+        """Whether no transcript waits for it yet."""
+        return self.urgency in (Urgency.ALONG, Urgency.AHEAD)
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""

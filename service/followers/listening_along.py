@@ -24,13 +24,16 @@ from service.application.stage_parts import StageParts
 
 logger = logging.getLogger(__name__)
 
-_HEAR_LIMIT = timedelta(minutes=2)
+_HEAR_LIMIT = timedelta(minutes=10)
 _AT_ONCE_SAMPLES = 28 * SAMPLE_RATE
 _MOST_WAITING_SAMPLES = 120 * SAMPLE_RATE
 """When workers are so far behind, the oldest windows are left out: whole parts have their words."""
 
 _INTERIM_SAMPLES = 2 * SAMPLE_RATE
 """What is not cut yet is heard again whenever it has grown by so much."""
+
+_MOST_INTERIM_SAMPLES = 5 * SAMPLE_RATE
+"""What is longer is cut soon, and heard then: that shall not wait."""
 
 
 class ListeningAlong:
@@ -112,7 +115,7 @@ class ListeningAlong:
             return None
         if self._waiting:
             return self._next_windows(), True
-        if self._tail is not None and self._parts.turns.is_free and self._tail_has_grown(self._tail):
+        if self._tail is not None and self._parts.turns.is_free and self._is_interim(self._tail):
             return self._tail, False
         return None
 
@@ -127,11 +130,12 @@ class ListeningAlong:
             end += len(found[-1])
         return Span(first.start_sample, np.concatenate(found))
 
-    def _tail_has_grown(self, tail: Span) -> bool:
+    def _is_interim(self, tail: Span) -> bool:
         end = tail.start_sample + len(tail.samples)
         has_grown = end - max(self._interim_end, tail.start_sample) >= _INTERIM_SAMPLES
-        self._interim_end = end if has_grown else self._interim_end
-        return has_grown
+        is_wanted = has_grown and len(tail.samples) <= _MOST_INTERIM_SAMPLES
+        self._interim_end = end if is_wanted else self._interim_end
+        return is_wanted
 
     async def _hear_one(self, window: Span, recording: Recording, *, is_cut: bool) -> None:
         parts = self._parts

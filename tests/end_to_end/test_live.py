@@ -33,7 +33,8 @@ async def heard_until_a_kill(api, recording, service, before=None):
 
 @pytest.mark.slow
 async def test_a_listener_misses_and_doubles_nothing_however_often_the_service_is_killed(tmp_path):
-    service = ServiceProcess(tmp_path / "data")
+    """Where nothing is heard before the whole, so that what is told are the transcript's own segments."""
+    service = ServiceProcess(tmp_path / "data", {"LISTENED_RECORDINGS": "0"})
     api = (await service.start()).api()
     try:
         recording = await api.create(codec="opus")
@@ -50,8 +51,8 @@ async def test_a_listener_misses_and_doubles_nothing_however_often_the_service_i
             if again.status == HTTPStatus.OK:  # else it was told the end before the last kill
                 await again.until("transcript")
             assert await again.rest() == []
-        told = " ".join(segment["text"] for segment in again.segments)
-        assert word_error_rate((await api.transcript(recording))["text"], told) <= MOST_OTHER_WORDS
+        told = [{name: value for name, value in one.items() if name != "index"} for one in again.segments]
+        assert told == (await api.transcript(recording))["segments"]
         async with listening(api, recording, again) as again:
             assert again.status == 204
     finally:

@@ -20,19 +20,24 @@ def sound(*seconds, seed=1):
 
 
 def cut(samples, sizes=(SAMPLE_RATE,), asked=range(1_000_000)):
-    """`asked`: after which blocks somebody wants windows."""
+    """`asked`: after which blocks windows are taken."""
     windows, start, number = Windows(), 0, 0
+    windows.want(0)
     while start < len(samples):
         size = sizes[number % len(sizes)]
         windows.add(samples[start : start + size])
         if number in asked:
-            windows.since(0)
+            windows.wanted()
         start, number = start + size, number + 1
     return windows
 
 
 SPEECH = sound(3, 0.5, 2, 0.6, 1, 0.2, 4, 0.5, 20, 1, 2)
-*WHOLE, TAIL = cut(SPEECH).since(0)
+*WHOLE, TAIL = cut(SPEECH).wanted()
+
+
+def starts(windows):
+    return [window.start_sample for window in windows.wanted()]
 
 
 def test_a_window_ends_in_the_first_pause_after_four_seconds_or_at_the_longest():
@@ -45,23 +50,35 @@ def test_a_window_ends_in_the_first_pause_after_four_seconds_or_at_the_longest()
 
 @given(st.lists(st.integers(100, 100_000), min_size=1, max_size=5), st.sets(st.integers(0, 30)))
 def test_the_windows_are_the_same_whatever_the_blocks_and_have_all_sound(sizes, asked):
-    spans = cut(SPEECH, sizes, asked).since(0)
-    assert [span.start_sample for span in spans] == [span.start_sample for span in (*WHOLE, TAIL)]
-    assert np.array_equal(np.concatenate([span.samples for span in spans]), SPEECH)
+    windows = cut(SPEECH, sizes, asked)
+    assert starts(windows) == [span.start_sample for span in (*WHOLE, TAIL)]
+    assert np.array_equal(np.concatenate([span.samples for span in windows.wanted()]), SPEECH)
 
 
-def test_what_is_forgotten_is_gone_and_the_window_in_the_middle_stays():
+def test_what_a_whole_part_has_is_forgotten_once_it_was_taken():
     windows = cut(SPEECH)
-    _, second, third, *_ = windows.since(0)
-    windows.forget(second.start_sample + 1)
-    assert windows.since(0)[0].start_sample == second.start_sample
-    assert windows.since(second.start_sample + 1)[0].start_sample == third.start_sample
+    first, second, third, *rest = starts(windows)
+    windows.forget(third)
+    assert starts(windows) == [first, second, third, *rest], "not taken yet"
+    windows.want(second)
+    windows.forget(third)
+    windows.want(0)
+    assert starts(windows) == [second, third, *rest]
 
 
-def test_sound_that_nobody_asked_for_is_kept_no_longer_than_a_part_needs_it():
+def test_what_nobody_wants_is_kept_until_a_whole_part_has_it_and_not_cut():
     windows = cut(SPEECH, asked=())
+    windows.want(None)
     at = 20 * SAMPLE_RATE
     windows.forget(at)
-    spans = windows.since(0)
-    assert spans[0].start_sample == at
-    assert np.array_equal(np.concatenate([span.samples for span in spans]), SPEECH[at:])
+    assert windows.wanted() == []
+    windows.want(0)
+    assert starts(windows)[0] == at
+    assert np.array_equal(np.concatenate([span.samples for span in windows.wanted()]), SPEECH[at:])
+
+
+def test_much_sound_that_comes_at_once_is_not_kept():
+    windows = cut(np.zeros(400 * SAMPLE_RATE, np.int16), asked=())
+    first, *_, last = windows.wanted()
+    assert last.end_seconds == 400
+    assert 100 <= 400 - first.start_seconds <= 240

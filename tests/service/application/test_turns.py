@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from service.application.project_turns import HALF_LIFE_SECONDS, Urgency
-from service.application.turn_ranks import LIGHT_SECONDS, LIVE_PATIENCE, PATIENCE
+from service.application.turn_ranks import AHEAD_PATIENCE, LIGHT_SECONDS, LIVE_PATIENCE, PATIENCE
 from service.application.turns import Turns
 
 
@@ -284,7 +284,8 @@ async def test_only_so_much_is_under_way_at_once_with_what_is_paused(count):
 @pytest.mark.parametrize("count", [1, 2, 3])
 async def test_whoever_has_a_turn_is_within_what_is_under_way_at_most_whatever_is_paused(count):
     places = Places(count, can_be_paused=True)
-    for urgency in (Urgency.SHORT, Urgency.LONG, Urgency.SHORT, Urgency.LIVE):
+    spare = (Urgency.AHEAD, Urgency.ALONG)
+    for urgency in (*spare, Urgency.SHORT, *spare, Urgency.LONG, Urgency.SHORT, Urgency.LIVE, *spare):
         for number in range(2 * count + 1):
             name = f"{urgency} {len(places.order)} {number}"
             await places.come(name, name, urgency)
@@ -437,3 +438,66 @@ async def test_paused_work_ahead_takes_no_room_from_other_work_that_is_to_be_pau
     await places.come("light", "light")
     assert "light" in places.running
     assert len(places.running) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_work_along_comes_before_work_ahead_and_stands_still_for_any_other(count):
+    places = Places(count, can_be_paused=True)
+    for number in range(count):
+        await places.come(f"ahead {number}", "one", Urgency.AHEAD)
+    await places.pass_by(2)
+    await places.come("along", "two", Urgency.ALONG)
+    assert "along" in places.running
+    assert len(places.running) == count
+    await places.pass_by(2)
+    for number in range(count):
+        await places.come(f"short {number}", "two")
+    assert places.running == {f"short {number}" for number in range(count)}
+    await places.come("along 2", "one", Urgency.ALONG)
+    await places.end("short 0", after=2)
+    assert "along" in places.running
+    await places.end("along", after=2)
+    assert "along 2" in places.running
+    await places.end_all()
+
+
+async def test_work_along_begins_only_when_no_other_work_waits_and_costs_its_project_nothing():
+    places = Places(1)
+    await places.come("first", "other")
+    await places.come("along", "project", Urgency.ALONG)
+    await places.come("second", "other", Urgency.SHORT)
+    await places.end("first", after=1)
+    await places.end("second", after=1)
+    assert places.order == ["first", "second", "along"]
+    await places.come("of another", "other")
+    await places.come("its own", "project")
+    await places.end("along", after=1_000)
+    assert places.order[-1] == "its own"
+
+
+async def test_there_is_a_free_place_while_nobody_waits_and_not_all_are_taken():
+    places = Places(2, can_be_paused=True)
+    free = [places.turns.is_free]
+    for name in ("one", "two", "three"):
+        await places.come(name, "project")
+        free.append(places.turns.is_free)
+    await places.end("one")
+    free.append(places.turns.is_free)
+    await places.end("two")
+    free.append(places.turns.is_free)
+    assert free == [True, True, False, False, False, True]
+
+
+async def test_work_ahead_that_was_wanted_long_ago_is_not_held_up_by_work_along():
+    places = Places(1, can_be_paused=True)
+    await places.come("ahead", "one", Urgency.AHEAD)
+    await places.pass_by(2)
+    await places.come("along", "two", Urgency.ALONG)
+    assert places.running == {"along"}
+    await places.pass_by(AHEAD_PATIENCE.total_seconds())
+    assert places.running == {"ahead"}
+    await places.come("along 2", "two", Urgency.ALONG)
+    await places.pass_by(2)
+    assert places.running == {"ahead"}
+    await places.come("short", "two")
+    assert places.running == {"short"}

@@ -95,6 +95,6 @@ def test_a_recording_is_followed_while_it_is_uploaded(service):
     assert ran.exit_code == 0, ran.stderr
     lines = [line.partition("  ") for line in ran.stdout.splitlines()]
     said = " ".join(re.sub(r"^S\d: ", "", text) for _, _, text in lines)
-    assert word_error_rate(spoken_text(), said) <= 0.05, "also where it was heard before its whole"
+    assert word_error_rate(spoken_text(), said) <= 0.05, "three points more than whole: it was heard as it came"
     assert [time for time, _, _ in lines] == sorted(time for time, _, _ in lines)
     assert "transcribed: " in ran.stderr

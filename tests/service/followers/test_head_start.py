@@ -401,7 +401,7 @@ async def test_chunks_that_another_process_stores_are_heard_ahead_too(tmp_path, 
 
 async def until_said(speech, what):
     """Wait until this is among the settled words."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while what not in " ".join(word.text for window in speech.windows for word in window.words):
             await asyncio.sleep(0.05)
 
@@ -426,22 +426,46 @@ async def test_only_while_somebody_listens_is_it_heard_at_once(tmp_path, sound):
         assert rig.turns.live == live > 0
 
 
-async def test_a_small_recording_is_heard_too_when_somebody_listens_up_to_its_end(tmp_path, sound):
+async def test_a_small_recording_is_heard_too_when_somebody_listens_and_no_stage_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(arriving, "PATIENCE", HOUR)
     async with rig_in(tmp_path) as rig:
         await rig.open()
-        small = wav(speech(7).reshape(1, -1))
-        assert len(small) < WORTH_BYTES
+        chunks = sliced(wav(speech(7).reshape(1, -1)), 32_000)
+        assert sum(map(len, chunks)) < WORTH_BYTES
         with rig.live.listened_to(rig.id) as heard:
-            for number, chunk in enumerate(sliced(small, 32_000), start=1):
-                await rig.store(number, chunk)
+            await rig.store_all(chunks)
             await until_said(heard, "Good morning")
-            await rig.until_read()
-            total = number
-            await rig.recordings.execute(rig.id, FinalizeRecording(at=open_recording().at, total_chunks=total))
-            async with asyncio.timeout(120):
-                while not heard.windows or heard.windows[-1].end < 5.5:
-                    await asyncio.sleep(0.05)
             starts = [window.start for window in heard.windows]
             assert starts == [0.0, *(window.end for window in heard.windows)][:-1]
-        transcript = await rig.finish(total)
+            rig.signal_listening(signal.SIGSTOP)
+            transcript = await rig.finish(len(chunks))
         assert transcript == await rig.whole()
+
+
+async def test_a_stage_that_comes_while_it_is_heard_for_who_listens_ends_no_process_with_its_model(tmp_path):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(wav(speech(30).reshape(1, -1)), 100_000)
+        with rig.live.listened_to(rig.id):
+            await rig.store_all(chunks)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not rig.workers.pids:
+                    await asyncio.sleep(0.01)
+            before = rig.workers.pids
+            transcript = await rig.finish(len(chunks))
+            assert before <= rig.workers.pids
+        assert transcript == await rig.whole()
+
+
+async def test_nothing_is_heard_for_who_listens_while_others_have_the_places(tmp_path):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(wav(speech(10).reshape(1, -1)), 100_000)
+        with rig.live.listened_to(rig.id) as heard:
+            async with rig.turns.turn("other", Urgency.SHORT), rig.turns.turn("other", Urgency.SHORT):
+                await rig.store_all(chunks)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while not rig.turns.live:
+                        await asyncio.sleep(0.01)
+                assert not rig.workers.pids
+            await until_said(heard, "Good morning")
