@@ -48,14 +48,20 @@ class HearsParts(SpeechEngine, Protocol):
     def hear(self, part: Span, *, language: str) -> HeardPart:
         """What is said in one of the `parts_of` a recording's mixed sound."""
 
-    def hear_window(self, window: Span, *, language: str) -> tuple[TranscriptWord, ...]:
-        """What is said in at most 28 seconds of sound, for who listens along: soon, and no part of the transcript."""
-
     def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
         """Of all parts of a recording, in order: the same as `transcribe` gives if its speakers share their sound."""
 
     def named(self, transcript: Transcript, prints: Sequence[Voiceprint]) -> Transcript:
         """The same words in segments that name their speakers, if it tells them apart. `prints`: in order of time."""
+
+
+@runtime_checkable
+class HearsWindows(SpeechEngine, Protocol):
+    """Also hears some seconds of a recording for who listens along. Raises what `transcribe` raises, but for
+    AudioError."""
+
+    def hear_window(self, window: Span, *, language: str) -> tuple[TranscriptWord, ...]:
+        """What is said in at most 28 seconds of sound: soon, and no part of the transcript."""
 
 
 class SpeechError(Exception):

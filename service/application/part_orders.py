@@ -17,7 +17,7 @@ from adapters.blobs.storage_errors import storage_errors
 from adapters.speech.cutting import Span
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.parts import HeardPart, digest_of, parts_of
-from adapters.speech.port import HearsParts
+from adapters.speech.port import HearsParts, HearsWindows
 from adapters.speech.transcript import Transcript, TranscriptWord
 from adapters.speech.voices import voices_of
 from service.application.worker_store import store_at
@@ -188,7 +188,10 @@ class WindowOrder:
 
 def hear_window(order: WindowOrder) -> tuple[TranscriptWord, ...]:
     """In a worker: the words of a window, which nobody stores. Raises: SpeechError."""
-    return engine_of(order.engine).hear_window(order.window, language=order.language)
+    engine = build_engine(order.engine)
+    if not isinstance(engine, HearsWindows):
+        raise TypeError(f"{engine.name} hears no windows")
+    return engine.hear_window(order.window, language=order.language)
 
 
 @dataclass(frozen=True, slots=True)
