@@ -144,6 +144,7 @@ class HeadStart:
         process = self._free.pop() if self._free else self._new_process()
         along = ListeningAlong(recording_id, self._parts, self._live)
         its = ListenedRecording(recording_id, process, along, self._parts, self._recordings)
+        its.is_worth_waiting_for = recording.chunks.size_bytes >= WORTH_BYTES
         its.wake(version)
         self._listened[recording_id] = its
         self._parts.arriving.add(recording_id, its)

@@ -42,10 +42,11 @@ _ARRIVES = (Phase.OPEN, Phase.AWAITING_CHUNKS, Phase.STITCHING)
 class ListenedRecording:
     """One recording that is listened to, once it is woken. `fed_at`: when it last was, on the event loop's clock.
 
-    `along`: what is heard of it for who listens.
+    `along`: what is heard of it for who listens. `is_worth_waiting_for`: whether stages wait for what has arrived.
     """
 
     fed_at = 0.0
+    is_worth_waiting_for = False
 
     def __init__(
         self,
@@ -62,7 +63,6 @@ class ListenedRecording:
         self._parts = parts
         self._recordings = recordings
         self._version = 0
-        self._is_worth_waiting_for = False
         self._more = asyncio.Event()
         self._fed = self._whole = 0
         self._found: list[CutPart] = []
@@ -87,7 +87,7 @@ class ListenedRecording:
             self._whole_found.set_result(None)
 
     async def whole(self) -> Arrived | None:
-        if not self._is_worth_waiting_for:
+        if not self.is_worth_waiting_for:
             return None
         return await asyncio.shield(self._whole_found)
 
@@ -135,7 +135,7 @@ class ListenedRecording:
             if replacements not in (None, recording.replacements) or recording.phase not in _ARRIVES:
                 return
             replacements = recording.replacements
-            self._is_worth_waiting_for = recording.chunks.size_bytes >= WORTH_BYTES
+            self.is_worth_waiting_for = recording.chunks.size_bytes >= WORTH_BYTES
             if recording.phase is Phase.STITCHING:
                 self.along.leave()
             while (keys := _next_keys(recording, self._fed)) or (self._fed and self.along.is_due):
@@ -144,7 +144,7 @@ class ListenedRecording:
                 if len(self._hearing) > _MOST_WAITING:
                     return
             if recording.phase is Phase.STITCHING:
-                if self._is_worth_waiting_for and self._fed == len(recording.chunks_to_stitch()):
+                if self.is_worth_waiting_for and self._fed == len(recording.chunks_to_stitch()):
                     await self._finish(scratch)
                 return
 

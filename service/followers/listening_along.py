@@ -96,6 +96,7 @@ class ListeningAlong:
 
     def stop(self) -> None:
         """At once, whatever that ends."""
+        self._has_left = True
         if self._task is not None:
             self._task.cancel()
 
