@@ -28,6 +28,9 @@ class Urgency(Enum):
     AHEAD = "ahead"
 
 
+_SPARE = {Urgency.ALONG: 1, Urgency.AHEAD: 2}
+
+
 class Pausable(Protocol):
     """Work that is under way, such as a job in a worker process."""
 
@@ -63,9 +66,9 @@ class Turn:
         return self.urgency is Urgency.ALONG
 
     @property
-    def is_spare(self) -> bool:
-        """Whether no transcript waits for it yet."""
-        return self.urgency in (Urgency.ALONG, Urgency.AHEAD)
+    def spare(self) -> int:
+        """0 for work that a transcript waits for; the more, the sooner it stands still for other work."""
+        return _SPARE.get(self.urgency, 0)
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""
@@ -113,6 +116,11 @@ class ProjectTurns:
 
     def active(self) -> Iterator[Turn]:
         return (turn for turn in self.begun if turn.active_since is not None)
+
+    def ahead(self) -> Iterator[Turn]:
+        """Work ahead that is under way, and the first that waits."""
+        yield from (turn for turn in self.begun if turn.urgency is Urgency.AHEAD)
+        yield from islice(self.waiting[Urgency.AHEAD], 1)
 
     def next_turns(self) -> Iterator[Turn]:
         """What is paused, and of each urgency the first that waits; one whose caller is being cancelled is about to

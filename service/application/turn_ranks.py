@@ -19,38 +19,28 @@ LIGHT_SECONDS = 10.0
 
 class Rank:
     """How urgent a turn is, now. `used`: by its project. `is_starved`: live work that others keep waiting too long; it
-    is not paused for as long again. `spare`: not 0 for what no transcript waits for; the more, the sooner it stands
-    still for other work."""
+    is not paused for as long again."""
 
     def __init__(self, its: ProjectTurns, turn: Turn, now: float) -> None:
         self.its, self.turn, self.used = its, turn, its.used_by(now)
         unserved = timedelta(seconds=now - max(turn.since, its.live_served_at(now)))
         self.is_starved = (turn.is_live and unserved >= LIVE_PATIENCE) or _was_starved(turn, now)
-        self.spare = _spare(turn, now)
         self._is_later = turn.is_long and now - turn.since < PATIENCE.total_seconds()
 
     @property
     def key(self) -> tuple[bool, int, bool, float, float]:
         """Of those that wait, the least is next. Who waits anew must have used clearly less than who has begun."""
         favours = self.turn.has_begun + self.turn.is_live
-        return not self.is_starved, self.spare, self._is_later, self.used / HEAVIER**favours, self.turn.since
+        return not self.is_starved, self.turn.spare, self._is_later, self.used / HEAVIER**favours, self.turn.since
 
     def may_pause(self, active: "Rank") -> bool:
-        if self.spare or active.spare:
-            return self.spare < active.spare
+        if self.turn.spare or active.turn.spare:
+            return self.turn.spare < active.turn.spare
         if self.is_starved or active.is_starved:
             return self.is_starved and not active.is_starved
         if self.turn.is_live and not active.turn.is_live:
             return self.used < active.used * HEAVIER
         return self.used < active.used / HEAVIER and active.used >= LIGHT_SECONDS
-
-
-def _spare(turn: Turn, now: float) -> int:
-    if not turn.is_spare:
-        return 0
-    if turn.is_along:
-        return 2
-    return 1 if now - turn.since >= AHEAD_PATIENCE.total_seconds() else 3
 
 
 def _was_starved(turn: Turn, now: float) -> bool:
@@ -60,12 +50,18 @@ def _was_starved(turn: Turn, now: float) -> bool:
 
 
 class UnderWay:
-    """What is active, and how many are paused, now; spare work is counted by itself, whether it is active or paused."""
+    """What is active, and how many are paused, now; spare work is counted by itself, whether it is active or paused.
+
+    `is_ahead_late`: some work ahead was wanted long ago, and has not ended.
+    """
 
     def __init__(self, projects: Iterable[ProjectTurns], now: float) -> None:
+        projects = list(projects)
         begun = [(its, turn) for its in projects for turn in its.begun]
         active = (Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
         self.now = now
-        self.heaviest_first = sorted(active, key=lambda rank: (rank.spare, rank.used), reverse=True)
-        self.spare = sum(turn.is_spare for _, turn in begun)
-        self.paused = sum(turn.active_since is None and not turn.is_spare for _, turn in begun)
+        self.heaviest_first = sorted(active, key=lambda rank: (rank.turn.spare, rank.used), reverse=True)
+        self.spare = sum(turn.spare > 0 for _, turn in begun)
+        self.paused = sum(turn.active_since is None and not turn.spare for _, turn in begun)
+        since = min((turn.since for its in projects for turn in its.ahead()), default=now)
+        self.is_ahead_late = now - since >= AHEAD_PATIENCE.total_seconds()

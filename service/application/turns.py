@@ -11,8 +11,8 @@
   short work only; where there is one place, long work has a second one to itself. Long work that has waited for
   `PATIENCE` counts as short, so that it gets its turn however much short work comes.
 - Work ahead, which nobody waits for yet, is done only while no other work waits, and stands still for any other.
-- Work along, for who listens to what is not whole yet, is like work ahead, and comes before it, unless that was wanted
-  `AHEAD_PATIENCE` ago. It does not count as use.
+- Work along, for who listens to what is not whole yet, is like work ahead, and comes before it, but is not begun while
+  there is some that was wanted `AHEAD_PATIENCE` ago. It does not count as use.
 - Within a project, the first to come is the first to be served.
 """
 
@@ -124,9 +124,11 @@ class Turns:
         return is_room and self._has_place(under_way, is_long=turn.is_long)
 
     def _is_room(self, turn: Turn, under_way: UnderWay) -> bool:
-        """Whether no more spare work is begun than may be under way."""
+        """Whether spare work may begin: no more than may be under way, and none along before late work ahead."""
+        if turn.is_along and under_way.is_ahead_late and not turn.has_begun:
+            return False
         most = self._most_ahead + (_MORE_ALONG if turn.is_along else 0)
-        return not turn.is_spare or turn.has_begun or under_way.spare < most
+        return not turn.spare or turn.has_begun or under_way.spare < most
 
     def _has_place(self, under_way: UnderWay, *, is_long: bool, without: Turn | None = None) -> bool:
         active = [each.turn.is_long for each in under_way.heaviest_first if each.turn is not without]
@@ -143,7 +145,7 @@ class Turns:
         most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
         is_room = under_way.paused + (not rank.turn.has_begun) <= most
         return any(
-            (is_room or other.turn.is_spare)
+            (is_room or other.turn.spare)
             and rank.may_pause(other)
             and self._has_place(under_way, is_long=rank.turn.is_long, without=other.turn)
             and other.turn.has_run_enough(under_way.now)

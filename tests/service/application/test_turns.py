@@ -494,7 +494,7 @@ async def test_work_ahead_that_was_wanted_long_ago_is_not_held_up_by_work_along(
     await places.pass_by(2)
     await places.come("along", "two", Urgency.ALONG)
     assert places.running == {"along"}
-    await places.pass_by(AHEAD_PATIENCE.total_seconds())
+    await places.end("along", after=AHEAD_PATIENCE.total_seconds())
     assert places.running == {"ahead"}
     await places.come("along 2", "two", Urgency.ALONG)
     await places.pass_by(2)
