@@ -52,6 +52,15 @@ def settle_dev_credentials(settings: HttpSettings, keys: KeyStore, *, new_id: Ne
     return entries
 
 
+def written_base_url(data_dir: Path) -> str | None:
+    """Where the service said it is when it last settled them; None if there are none.
+
+    Raises: BadDevCredentials; OSError.
+    """
+    path = data_dir / FILE_NAME
+    return _read(path).get("base_url") if path.exists() else None
+
+
 def _kinds() -> Iterator[tuple[str, DevCredentials]]:
     for dialect in DIALECTS:
         if dialect.dev_credentials is not None:

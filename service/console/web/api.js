@@ -1,0 +1,134 @@
+/** The service's public HTTP API, called with the key of who is signed in. */
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+
+/** What the service answered instead of what was asked for: its own sentence, or that it cannot be reached. */
+export class ApiError extends Error {
+  constructor(status, type, message, details = {}) {
+    super(message);
+    this.status = status;
+    this.type = type;
+    this.details = details;
+  }
+
+  static async of(answer) {
+    const error = await answer.json().then((body) => body.error ?? {}, () => ({}));
+    const message = error.message ?? `The service answered ${answer.status}.`;
+    return new ApiError(answer.status, error.type ?? "unknown", message, error);
+  }
+
+  static unreachable() {
+    return new ApiError(0, "unreachable", "The service cannot be reached.");
+  }
+}
+
+export class Api {
+  #key;
+  #onUnauthorized;
+
+  constructor(key, { onUnauthorized = () => {} } = {}) {
+    this.#key = key;
+    this.#onUnauthorized = onUnauthorized;
+  }
+
+  /** The JSON at a path. Throws ApiError. */
+  async get(path, { signal } = {}) {
+    return (await this.request("GET", path, { signal })).json();
+  }
+
+  /** The JSON that is answered, or null where there is none. Throws ApiError. */
+  async send(method, path, body, { signal } = {}) {
+    const answer = await this.request(method, path, { body: body === undefined ? undefined : JSON.stringify(body), signal });
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  /** The answer itself, if it is a success. Throws ApiError; an AbortError if the signal was given. */
+  async request(method, path, { body, headers = {}, signal } = {}) {
+    const all = { Authorization: `Bearer ${this.#key}`, ...headers };
+    if (typeof body === "string") all["Content-Type"] = "application/json";
+    const answer = await reached(fetch(path, { method, body, headers: all, signal }));
+    if (answer.status === 401) this.#onUnauthorized();
+    if (!answer.ok) throw await ApiError.of(answer);
+    return answer;
+  }
+
+  /**
+   * Follow server-sent events until the stream is over, the signal is given, or the service refuses (throws ApiError).
+   * A connection that breaks is taken up again where it was: no event is missed or told twice.
+   * `onEvent({id, event, data})`: data is the text. Where it returns true, the stream is over.
+   * `onLost(isLost)`: whether there is no connection at the moment.
+   */
+  async follow(path, { onEvent, onLost = () => {}, signal, lastEventId = null }) {
+    let place = lastEventId;
+    let wait = FIRST_WAIT_MS;
+    for (;;) {
+      try {
+        const headers = { Accept: "text/event-stream", ...(place === null ? {} : { "Last-Event-ID": place }) };
+        const answer = await this.request("GET", path, { headers, signal });
+        if (answer.status === 204) return;
+        onLost(false);
+        for await (const event of serverSentEvents(answer.body)) {
+          wait = FIRST_WAIT_MS;
+          if (event.id !== null) place = event.id;
+          if (event.data !== null && onEvent(event) === true) return;
+        }
+      } catch (error) {
+        if (signal?.aborted) return;
+        if (error instanceof ApiError && error.status !== 0 && error.status < 500 && error.status !== 429) throw error;
+      }
+      if (signal?.aborted) return;
+      onLost(true);
+      await pause(wait * (0.5 + Math.random()), signal);
+      wait = Math.min(2 * wait, LONGEST_WAIT_MS);
+    }
+  }
+}
+
+/** The same path on this page's origin, whatever name the service gives itself in its URLs. */
+export function here(url) {
+  const { pathname, search } = new URL(url, location.href);
+  return pathname + search;
+}
+
+/** The events of a stream (the HTML standard, 9.2.6). `data` is null where there is only an id. */
+export async function* serverSentEvents(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let event = { id: null, event: "message", data: null };
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        if (line === "") {
+          if (event.data !== null || event.id !== null) yield event;
+          event = { id: null, event: "message", data: null };
+          continue;
+        }
+        const [, name, text] = /^([^:]*):? ?(.*)$/.exec(line.replace(/\r$/, ""));
+        if (name === "data") event.data = event.data === null ? text : `${event.data}\n${text}`;
+        else if (name === "id" || name === "event") event[name] = text;
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {}); // of a connection that is broken there is nothing to cancel
+  }
+}
+
+export function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+async function reached(answer) {
+  try {
+    return await answer;
+  } catch (error) {
+    throw error.name === "AbortError" ? error : ApiError.unreachable();
+  }
+}
