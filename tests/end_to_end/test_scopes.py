@@ -47,6 +47,7 @@ TABLE = {
     "GET /v1/webhooks/{webhook_id}": ("webhooks:read", []),
     "DELETE /v1/webhooks/{webhook_id}": ("webhooks:write", []),
     "GET /v1/webhooks/{webhook_id}/deliveries": ("webhooks:read", []),
+    "GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}": ("webhooks:read", []),
     "POST /v1/webhooks/{webhook_id}/redeliver": ("webhooks:write", []),
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": ("webhooks:write", []),
     "POST /v1/end-users": ("end_users:write", []),

@@ -352,6 +352,15 @@ _WEBHOOKS = (
         path_patterns=_WEBHOOK,
     ),
     keyed(
+        "GET",
+        "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}",
+        "A delivery, with the body that is sent",
+        access.READ_WEBHOOKS,
+        {200: answers.WholeDeliveryAnswer},
+        404,
+        path_patterns={**_WEBHOOK, **_DELIVERY},
+    ),
+    keyed(
         "POST",
         "/v1/webhooks/{webhook_id}/redeliver",
         "Send again everything that failed in all its attempts",
