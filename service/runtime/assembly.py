@@ -41,6 +41,7 @@ from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
 from service.application.order_writing import OrderWriting
+from service.application.project_keys import ProjectKeys
 from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
@@ -220,6 +221,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             ),
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
+            keys=ProjectKeys(stores.keys, clock=clock),
+            scopes=[scope for dialect in DIALECTS for scope in dialect.scopes],
             limits=Limits.from_settings(settings),
             event_streams=EventStreams(settings.event_listeners, random=random),
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
+from service.dialects.bota.keys.operations import OPERATIONS as _KEYS
 from service.dialects.bota.live.handlers import LiveRequest
 from service.dialects.bota.live.told import PLACE
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
@@ -386,7 +387,8 @@ _HEALTH = unkeyed(
 
 REFERENCE = ReferencePart(
     name="Bota",
-    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks.",
+    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks, "
+    "keys.",
     operations=(
         *_RECORDINGS,
         *_SEARCH,
@@ -396,6 +398,7 @@ REFERENCE = ReferencePart(
         *_WEBHOOKS,
         *DIRECTORY,
         *ENCRYPTED,
+        *_KEYS,
         _HEALTH,
     ),
     security_schemes={
