@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
+.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ schemas: .venv/installed ## generate schemas/, the diagram in domain/README.md a
 
 soak-webhooks: .venv/installed ## deliver 10 000 webhooks with two dead receivers and a kill -9 in the middle
 	@$(BIN)/python -m tests.tools.soak.webhooks $(ARGS)
+
+soak-arriving: .venv/installed ## kill, pause and restart the service 300 times while it listens; ARGS="--faults 20 --seed 7" for less
+	@$(BIN)/python -m tests.tools.soak.arriving $(ARGS)
 
 soak-audio: .venv/installed ## stitch 20 000 damaged recordings, join every pair of formats; ARGS="--seed 7" runs one again
 	@$(BIN)/python -m tests.tools.soak.audio $(ARGS)

@@ -87,12 +87,12 @@ class WorkerProcesses:
                 on_start(running)
             self._busy.add(worker)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
+            job.add_done_callback(_is_known)
             try:
                 result: _R = await asyncio.shield(job)
             except asyncio.CancelledError:
                 worker.kill()
                 await asyncio.wait([job])
-                job.exception()  # it ended like any killed worker's job, and nobody else will retrieve that
                 raise
             finally:
                 running.end()
@@ -122,6 +122,12 @@ class WorkerProcesses:
         self._threads.shutdown()
         for worker in workers:
             worker.join()
+
+
+def _is_known(job: "asyncio.Future[Any]") -> None:
+    """How a job ended, whose caller may have been cancelled, even twice: else the loop logs its error as a defect."""
+    if not job.cancelled():
+        job.exception()
 
 
 class RunningJob:

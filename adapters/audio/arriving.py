@@ -6,13 +6,15 @@ whole is read differently, as of a chain of files, what came here is not the who
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from threading import Condition
 
-from adapters.audio.container import container_by_header
-from adapters.audio.decoding import SAMPLE_RATE, Samples, even_blocks, played, spread_all, track_blocks
+from adapters.audio.container import Container, container_by_header
+from adapters.audio.decoding import SAMPLE_RATE, Samples, even_blocks, spread_all, track_blocks
 from adapters.audio.demuxing import arriving_track
 from adapters.audio.mixing import mixed
+from adapters.audio.survey import HeardTrack, Sound, complaints
 
 _HEAD_BYTES = 1 << 16
 """So many bytes, or all if there are fewer, tell what file it is."""
@@ -59,10 +61,21 @@ class ArrivingBytes:
             return block if size < 0 else block[:size]
 
 
-def arriving_sound(arriving: ArrivingBytes) -> Iterator[Samples]:
+@dataclass(frozen=True, slots=True)
+class FoundWhole:
+    """A file that was read to its end without damage, gaps or complaint. `channels`: those that its header tells."""
+
+    container: Container
+    channels: int
+    sound: Sound
+
+
+def arriving_sound(
+    arriving: ArrivingBytes, *, on_whole: Callable[[FoundWhole], None] = lambda _: None
+) -> Iterator[Samples]:
     """The sound, 16 kHz, mixed to mono blocks, each as soon as its bytes are there; none of a file of no such form.
 
-    Raises: AudioError.
+    `on_whole` is told what the file was found to be, at the end of its sound. Raises: AudioError.
     """
     head = b""
     while len(head) < _HEAD_BYTES and (block := arriving.read(_HEAD_BYTES - len(head))):
@@ -70,11 +83,16 @@ def arriving_sound(arriving: ArrivingBytes) -> Iterator[Samples]:
     container = container_by_header(io.BytesIO(head), len(head))
     if container is None:
         return
-    with arriving_track(_Behind(head, arriving), container) as track:
+    with complaints() as count, arriving_track(_Behind(head, arriving), container) as track:
         if track is None:
             return
-        blocks = track_blocks(played(track), rate=SAMPLE_RATE, sample_format="s16")
-        yield from mixed(even_blocks(spread_all(blocks, track.stream.channels), SAMPLE_RATE))
+        channels = track.stream.channels
+        heard = HeardTrack(track, track.stream.index, is_exact=container is Container.FLAC, most=None)
+        blocks = track_blocks(heard.parts(), rate=SAMPLE_RATE, sample_format="s16")
+        yield from mixed(even_blocks(spread_all(blocks, channels), SAMPLE_RATE))
+        sound = heard.sound()
+        if sound.is_whole and not sound.has_gaps and sound.seconds and not heard.damage() and count() == 0:
+            on_whole(FoundWhole(container, channels, sound))
 
 
 class _Behind:

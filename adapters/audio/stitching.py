@@ -12,6 +12,7 @@ What cannot be decoded is left out and told as `Damage`. A WAV of more than 4 Gi
 runs in a worker process.
 """
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from adapters.audio.as_it_came import CameWhole, survey_as_it_came
 from adapters.audio.chunk_bytes import READ_SIZE_BYTES, ChunkRun, MeasuredChunks, OpenChunk
 from adapters.audio.container import CONTENT_TYPES, Container
 from adapters.audio.damage import Damage, DamageReason
@@ -62,11 +64,13 @@ def stitch(
     numbers: Sequence[int] | None = None,
     checksum_md5: str | None = None,
     longest: timedelta | None = None,
+    came: CameWhole | None = None,
 ) -> StitchedAudio:
     """Write the chunks, given in order, as one file to `output`, which exists afterwards only if all went well.
 
     `numbers`: what damage and errors call the chunks; from 1 on unless given. `longest`: the most that they may last
-    together; None for no limit. What is longer, or says so, is refused without decoding the rest.
+    together; None for no limit. What is longer, or says so, is refused without decoding the rest. `came`: what was
+    found of a file while it came; if the chunks are that file, they are not decoded again.
 
     Raises: ChecksumMismatch, NotAudio, UnsupportedAudio, TooLong (see `AudioError`: trying again cannot help); OSError
     when a chunk cannot be read or the output cannot be written. Making the output durable is up to the caller.
@@ -74,15 +78,31 @@ def stitch(
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         copy = Path(scratch) / "chunks"
         measured = MeasuredChunks.copied(chunks, copy, numbers)
-        return _stitched(measured, copy, output, checksum_md5, longest)
+        if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
+            raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
+        found = whole_files(measured)
+        known = _known(found, copy, came, longest) if came is not None else None
+        surveys, damage = ([known], ()) if known is not None else _surveyed(found, longest)
+        return _stitched(measured, surveys, damage, copy, output)
+
+
+def _known(found: FoundFiles, copy: Path, came: CameWhole, longest: timedelta | None) -> Survey | None:
+    """The survey of all chunks, if they are just the file that came."""
+    is_one = len(found.files) == 1 and not found.damage and found.files[0].run.size_bytes == copy.stat().st_size
+    if not is_one or len(found.files[0].run.stretches) != 1:
+        return None
+    with copy.open("rb") as reader:
+        if hashlib.file_digest(reader, "sha256").hexdigest() != came.sha256:
+            return None
+    try:
+        return survey_as_it_came(found.files[0], came, most_seconds=_seconds(longest))
+    except (NotAudio, UnsupportedAudio):
+        return None  # the survey says what is wrong with it
 
 
 def _stitched(
-    measured: MeasuredChunks, copy: Path, output: Path, checksum_md5: str | None, longest: timedelta | None
+    measured: MeasuredChunks, surveys: list[Survey], damage: tuple[Damage, ...], copy: Path, output: Path
 ) -> StitchedAudio:
-    if checksum_md5 is not None and checksum_md5.lower() != measured.md5:
-        raise ChecksumMismatch(expected=checksum_md5.lower(), actual=measured.md5)
-    surveys, damage = _surveyed(whole_files(measured), longest)
     try:
         container, method = _write(surveys, copy, output)
         result = surveys[0] if method == "concatenated" else survey(_written_file(container, output))
@@ -102,7 +122,7 @@ def _stitched(
 
 def _surveyed(found: FoundFiles, longest: timedelta | None) -> tuple[list[Survey], tuple[Damage, ...]]:
     """Every file that can be decoded. Raises: TooLong; the first file's AudioError when none can be."""
-    left = None if longest is None else Fraction(longest / timedelta(seconds=1))
+    left = _seconds(longest)
     surveys: list[Survey] = []
     damage = list(found.damage)
     known = {number for each in damage for number in range(each.chunk_number - 1, each.chunk_number + 2)}
@@ -124,6 +144,10 @@ def _surveyed(found: FoundFiles, longest: timedelta | None) -> tuple[list[Survey
         raise refused or NotAudio(chunk_number=None, detail="has no sound")
     once = {(each.chunk_number, each.reason): each for each in reversed(damage)}
     return surveys, tuple(once[key] for key in sorted(once))
+
+
+def _seconds(longest: timedelta | None) -> Fraction | None:
+    return None if longest is None else Fraction(longest / timedelta(seconds=1))
 
 
 def _damage_of(file: WholeFile, error: NotAudio | UnsupportedAudio) -> Iterator[Damage]:

@@ -12,7 +12,6 @@ import av.logging
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 
-from adapters.audio.chunk_bytes import ChunkRun
 from adapters.audio.clock import FLICKS
 from adapters.audio.container import Container
 from adapters.audio.damage import Damage
@@ -90,7 +89,7 @@ def survey(file: WholeFile, *, most_seconds: Fraction | None = None) -> Survey:
     sounds: list[Sound] = []
     damage: dict[tuple[int, str], Damage] = {}
     refused: AudioError | None = None
-    with _complaints() as complaints:
+    with complaints() as count:
         for index in found.playable:
             try:
                 sound, broken = _heard(file, index, most_seconds)
@@ -113,7 +112,7 @@ def survey(file: WholeFile, *, most_seconds: Fraction | None = None) -> Survey:
         file=file,
         sounds=tuple(sounds),
         damage=tuple(damage[key] for key in sorted(damage)),
-        is_whole=len(sounds) == 1 and not damage and sounds[0].is_whole and complaints() == 0,
+        is_whole=len(sounds) == 1 and not damage and sounds[0].is_whole and count() == 0,
     )
 
 
@@ -122,10 +121,11 @@ class TooMuchSound(Exception):
 
 
 @dataclass(slots=True)
-class _Heard:
+class HeardTrack:
     """What was heard of a track so far, and what could not be decoded, in flicks by chunk number."""
 
-    run: ChunkRun
+    track: Track
+    index: int
     is_exact: bool
     most: int | None
     rate: int = 0
@@ -135,7 +135,28 @@ class _Heard:
     forms: set[tuple[str, int, int]] = field(default_factory=set)
     lost: Counter[int] = field(default_factory=Counter)
 
-    def add(self, part: AudioFrame | Silence) -> None:
+    def parts(self) -> Iterator[AudioFrame | Silence]:
+        """What a player plays of it, noted. Raises: TooMuchSound."""
+        for part in played(self.track, on_undecoded=self._lose):
+            self._add(part)
+            yield part
+
+    def sound(self) -> Sound:
+        """What the track was found to be, once all parts were heard."""
+        track = self.track
+        return Sound(
+            index=self.index,
+            codec=track.codec,
+            rate=self.rate or track.stream.rate,
+            channels=self.channels or track.stream.channels,
+            bits=_bits(track.codec, track.stream.codec_context.format),
+            configuration=_configuration(track),
+            seconds=Fraction(self.length, FLICKS),
+            is_whole=len(self.forms) <= 1 and not self.lost,
+            has_gaps=self.has_gaps,
+        )
+
+    def _add(self, part: AudioFrame | Silence) -> None:
         if isinstance(part, Silence):
             self._lengthen(part.length)
             self.has_gaps = True
@@ -151,14 +172,14 @@ class _Heard:
         if self.most is not None and self.length > self.most:
             raise TooMuchSound
 
-    def lose(self, undecoded: Undecoded) -> None:
+    def _lose(self, undecoded: Undecoded) -> None:
         length = undecoded.moment.length or _UNKNOWN_LENGTH
         # Slices of other codecs lose a frame where one was cut; FLAC loses none that is not damaged.
         self.lost[self._chunk_at(undecoded.position)] += max(length, _WORTH_TELLING) if self.is_exact else length
 
     def _chunk_at(self, position: int | None) -> int:
-        numbers = () if position is None else self.run.numbers_in(range(position, position + 1))
-        return next(iter(numbers), self.run.first_number or 1)
+        numbers = () if position is None else self.track.run.numbers_in(range(position, position + 1))
+        return next(iter(numbers), self.track.run.first_number or 1)
 
     def damage(self) -> list[Damage]:
         return [
@@ -175,26 +196,15 @@ class _Heard:
 def _heard(file: WholeFile, index: int, most_seconds: Fraction | None) -> tuple[Sound, list[Damage]]:
     most = None if most_seconds is None else int(most_seconds * FLICKS)
     with track_of(file, index) as track:
-        heard = _Heard(track.run, is_exact=file.container is Container.FLAC, most=most)
-        if most_seconds is not None and _seconds_claimed(file, track) > most_seconds:
+        heard = HeardTrack(track, index, is_exact=file.container is Container.FLAC, most=most)
+        if most_seconds is not None and seconds_claimed(file, track) > most_seconds:
             raise TooMuchSound
-        for part in played(track, on_undecoded=heard.lose):
-            heard.add(part)
-        sound = Sound(
-            index=index,
-            codec=track.codec,
-            rate=heard.rate or track.stream.rate,
-            channels=heard.channels or track.stream.channels,
-            bits=_bits(track.codec, track.stream.codec_context.format),
-            configuration=_configuration(track),
-            seconds=Fraction(heard.length, FLICKS),
-            is_whole=len(heard.forms) <= 1 and not heard.lost,
-            has_gaps=heard.has_gaps,
-        )
-    return sound, heard.damage()
+        for _ in heard.parts():
+            pass
+        return heard.sound(), heard.damage()
 
 
-def _seconds_claimed(file: WholeFile, track: Track) -> Fraction:
+def seconds_claimed(file: WholeFile, track: Track) -> Fraction:
     """How long the file's header says that the track is; 0 where nobody can mean it, or FFmpeg guessed it."""
     stream, container = track.stream, file.container
     if container not in _SAY_THEIR_LENGTH or (container is Container.FLAC and stream.duration == _FLAC_STREAMED):
@@ -223,7 +233,7 @@ def _configuration(track: Track) -> bytes:
 
 
 @contextmanager
-def _complaints() -> Iterator[Callable[[], int]]:
+def complaints() -> Iterator[Callable[[], int]]:
     """Counts the errors that FFmpeg logs, as its command line would print them."""
     library = logging.getLogger("libav")
     if not library.handlers:

@@ -2,16 +2,22 @@
 
 A commit is one call of one function. It holds a lock until its events are visible to others, so positions are dense and
 in the order of commits: a reader in any process that has read up to a position has missed nothing before it.
+
+Nearly always all appends of a batch fit, and one function inserts them without a look at each stream. When it finds
+that not all do, it inserts nothing, and another one takes those that fit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, TypeVar, cast
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import psycopg
 from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 
+from adapters.event_log import postgres_arrays as arrays
 from adapters.event_log.port import Append, Heard, LogFull, LogUnavailable, VersionConflict
 from adapters.event_log.postgres_listener import PostgresListener
 from adapters.event_log.postgres_schema import HEAD, PART, STEPS
@@ -20,6 +26,7 @@ from adapters.postgres.schema import bring_up_to_date, steps_done
 
 T = TypeVar("T")
 
+_APPEND_ALL = "SELECT tapedeck.append_all_2(%b, %b, %b, %b, %b, %b)"
 _APPEND = "SELECT tapedeck.append_events_1(%b, %b::integer[], %b::bigint[], %b::integer[], %b::integer[], %b, %b)"
 _ALL_BEFORE_IS_SAFE = "SELECT pg_logical_emit_message(true, 'tapedeck', '')"
 """An empty commit: it waits, as any other does, until all before it is where commits must be to be durable."""
@@ -61,13 +68,12 @@ class PostgresLogRecorder:
         """
         if not appends:
             return []
-        arguments, calls = _arguments(appends), 0
+        calls = 0
 
-        def commit(connection: Connection) -> list[int | None]:
+        def commit(connection: Connection) -> Sequence[int | None]:
             nonlocal calls
             calls += 1
-            (outcomes,) = _only_row(connection, _APPEND, arguments)
-            return cast("list[int | None]", outcomes)
+            return _committed(connection, appends)
 
         positions = self._run(commit)
         if calls > 1 and None in positions:
@@ -182,8 +188,69 @@ def _prepared(connection: Connection) -> str:
     return cast("str", identity)
 
 
+def _committed(connection: Connection, appends: Sequence[Append]) -> Sequence[int | None]:
+    """The position of each append's last event; None of one that did not fit."""
+    begins = _begins(appends)
+    if begins is not None:
+        known = _KNOWN.setdefault(connection, {})
+        (head,) = _only_row(connection, _APPEND_ALL, _arguments_of_all(appends, begins, known))
+        if head is not None:
+            _remember(known, appends)
+            return _positions(appends, head)
+    (outcomes,) = _only_row(connection, _APPEND, _arguments(appends))
+    return cast("list[int | None]", outcomes)
+
+
+def _begins(appends: Sequence[Append]) -> dict[UUID, int] | None:
+    """The version that each stream must be at; None if the appends of one do not follow each other."""
+    begins: dict[UUID, int] = {}
+    ends: dict[UUID, int] = {}
+    for append in appends:
+        its_id, version = append.stream_id, append.expected_version
+        if ends.get(its_id, version) != version:
+            return None
+        begins.setdefault(its_id, version)
+        ends[its_id] = version + len(append.stored_events)
+    return begins
+
+
+_KNOWN: WeakKeyDictionary[Connection, dict[UUID, int]] = WeakKeyDictionary()
+"""Streams' versions that were committed on this connection: the log has those events, whatever came after them. Another
+connection may be to a server that was set back to an older copy."""
+
+_MOST_KNOWN = 10_000
+
+
+def _remember(known: dict[UUID, int], appends: Sequence[Append]) -> None:
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    known.update({append.stream_id: append.expected_version + len(append.stored_events) for append in appends})
+
+
+def _arguments_of_all(
+    appends: Sequence[Append], begins: Mapping[UUID, int], known: Mapping[UUID, int]
+) -> tuple[arrays.EncodedArray, ...]:
+    """The batch as `append_all_2` takes it. What is `known` need not be looked up, and a first event follows none."""
+    there = [(its_id, version) for its_id, version in begins.items() if version and known.get(its_id) != version]
+    events = [stored for append in appends for stored in append.stored_events]
+    return (
+        arrays.uuids([its_id for its_id, _ in there]),
+        arrays.bigints([version for _, version in there]),
+        arrays.uuids([append.stream_id for append in appends for _ in append.stored_events]),
+        arrays.bigints([stored.originator_version for stored in events]),
+        arrays.texts([stored.topic for stored in events]),
+        arrays.byteas([stored.state for stored in events]),
+    )
+
+
+def _positions(appends: Sequence[Append], head: int) -> list[int]:
+    """Of each append's last event, if the very last one is at `head`."""
+    counts = [len(append.stored_events) for append in appends]
+    return list(accumulate(counts, initial=head - sum(counts)))[1:]
+
+
 def _arguments(appends: Sequence[Append]) -> tuple[list[Any], ...]:
-    """The batch as the function takes it: column by column, in PostgreSQL's binary form once psycopg has sent it."""
+    """The batch as `append_events_1` takes it, column by column. psycopg sends it in PostgreSQL's binary form."""
     streams: dict[UUID, int] = {}
     stream_of_append = [streams.setdefault(append.stream_id, len(streams) + 1) for append in appends]
     events = [(number, stored) for number, append in enumerate(appends, 1) for stored in append.stored_events]

@@ -75,4 +75,42 @@ END
 $$;
 """
 
-STEPS = (_TABLES, _APPEND)
+_APPEND_ALL = """
+CREATE FUNCTION tapedeck.append_all_2(
+    there_ids      uuid[],    -- events that must be in the log already: of each its stream,
+    there_versions bigint[],  -- and its version
+    stream_ids     uuid[],    -- of each event to append: its stream,
+    versions       bigint[],  -- and its version, which follows that of the event before it in this stream
+    topics         text[],
+    states         bytea[]
+) RETURNS bigint              -- the position of the last event, or NULL if not all fit: then nothing was appended
+LANGUAGE plpgsql SET enable_seqscan = off AS $$  -- a plan made while the table was small would read all of it later
+DECLARE
+    head bigint;
+BEGIN
+    -- The lock of append_events_1, for the same reasons.
+    PERFORM pg_advisory_xact_lock(128021077032962);
+    IF cardinality(there_ids) > 0 AND EXISTS (
+        SELECT FROM unnest(there_ids, there_versions) AS there (id, number)
+         WHERE (SELECT version FROM tapedeck.stored_events
+                 WHERE stream_id = there.id AND version = there.number) IS NULL
+    ) THEN
+        RETURN NULL;
+    END IF;
+    SELECT coalesce(max(position), 0) INTO head FROM tapedeck.stored_events;
+    -- A stream in which the event before these is there fits, unless it has gone on: then an event of this version is
+    -- there, too, and the index refuses another.
+    INSERT INTO tapedeck.stored_events (position, stream_id, version, topic, state)
+    SELECT head + event.number, event.stream_id, event.version, event.topic, event.state
+      FROM unnest(stream_ids, versions, topics, states) WITH ORDINALITY
+        AS event (stream_id, version, topic, state, number);
+    head := head + cardinality(stream_ids);
+    PERFORM pg_notify('tapedeck_log', head::text);
+    RETURN head;
+EXCEPTION WHEN unique_violation THEN
+    RETURN NULL;
+END
+$$;
+"""
+
+STEPS = (_TABLES, _APPEND, _APPEND_ALL)

@@ -13,6 +13,7 @@ from adapters.speech.sentences import sentences
 from adapters.speech.transcript import Transcript, TranscriptSegment
 from adapters.speech.turns import with_speakers
 from adapters.speech.voice_encoder import WEIGHTS_SHA256, VoiceEncoder
+from adapters.speech.voiceprint import Voiceprint
 from adapters.speech.voices import voices_of
 from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES
 from adapters.speech.whisper_model import ENGINE, load_model, model_folder, model_identity, model_languages
@@ -76,6 +77,23 @@ class FasterWhisperEngine:
         between_words = self._between_words(language)
         segments = with_speakers(self._segments(parts, language), prints, between_words=between_words)
         return self._transcript(segments, [parts], language)
+
+    def named(self, transcript: Transcript, prints: Sequence[Voiceprint]) -> Transcript:
+        """The same words in segments that name their speakers, unless this engine does not tell them apart.
+
+        `prints`: in order of time. Raises: UnsupportedLanguage, EngineUnavailable.
+        """
+        if not self._tells_speakers:
+            return transcript
+        between_words = self._between_words(transcript.language)
+        return Transcript.of_segments(
+            with_speakers(transcript.segments, prints, between_words=between_words),
+            language=transcript.language,
+            engine=transcript.engine,
+            provider=transcript.provider,
+            duration_ms=transcript.duration_ms,
+            unrecognized=transcript.unrecognized,
+        )
 
     def _hear(self, part: Span, heard_by: str, language: str, *, share_channel: bool = True) -> HeardPart:
         encoder = self._encoder if share_channel else None

@@ -6,6 +6,7 @@ from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 from adapters.speech.cutting import Span
 from adapters.speech.parts import HeardPart
 from adapters.speech.transcript import Transcript
+from adapters.speech.voiceprint import Voiceprint
 from domain.languages import primary_language
 
 OpenAudio = Callable[[], BinaryIO]
@@ -49,6 +50,9 @@ class HearsParts(SpeechEngine, Protocol):
 
     def transcript_of(self, parts: Sequence[HeardPart], *, language: str) -> Transcript:
         """Of all parts of a recording, in order: the same as `transcribe` gives if its speakers share their sound."""
+
+    def named(self, transcript: Transcript, prints: Sequence[Voiceprint]) -> Transcript:
+        """The same words in segments that name their speakers, if it tells them apart. `prints`: in order of time."""
 
 
 class SpeechError(Exception):

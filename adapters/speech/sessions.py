@@ -1,5 +1,8 @@
 """The transcript of a session that was recognized chunk by chunk: the chunks' words, repaired where chunks meet.
 
+Who speaks is decided over the whole session, by the voiceprints that are kept with each chunk's words: who is S1 in one
+chunk might be S2 in the next. A voice is the same on both sides of a cut, so no voiceprints are taken again.
+
 Cuts between chunks split words. So around every cut the sound is recognized again, from the pause before the cut to the
 pause after it, and what the single chunks gave there is dropped. Everything else stays as it was recognized.
 """
@@ -8,10 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.audio.pcm import pcm_file
-from adapters.speech.port import SpeechEngine
+from adapters.speech.parts import parts_of
+from adapters.speech.port import HearsParts, SpeechEngine
 from adapters.speech.transcript import Transcript, TranscriptSegment, TranscriptWord, UnrecognizedSound
+from adapters.speech.voiceprint import Voiceprint
 
 NEAR_SECONDS = 1.0
 """Speech this near to a cut may continue across it."""
@@ -19,7 +26,7 @@ NEAR_SECONDS = 1.0
 _RUN_UP_SECONDS = 0.3
 """How much silence to add before and after: an engine that looks for speech needs to hear it begin and end."""
 
-_Timed = TypeVar("_Timed", TranscriptSegment, TranscriptWord, UnrecognizedSound)
+_Timed = TypeVar("_Timed", TranscriptSegment, TranscriptWord, UnrecognizedSound, Voiceprint)
 
 Between = Callable[[int, int], bytes]
 """Returns the samples from a first to before another, counted from the session's start."""
@@ -44,13 +51,22 @@ class _Window:
 def transcribe_samples(engine: SpeechEngine, samples: bytes, *, language: str) -> Transcript:
     """The transcript of bare samples. No samples give a transcript without words. Raises: what the engine raises.
 
-    It names no speakers: who is S1 in one chunk may be S2 in the next.
+    It names no speakers, but has the voiceprints by which `transcribe_session` does.
     """
     if not samples:
         return Transcript.of_segments([], language=language, engine=engine.name, provider=None, duration_ms=0)
+    if isinstance(engine, HearsParts):
+        return _heard_by_parts(engine, samples, language)
     transcript = engine.transcribe(lambda: pcm_file(samples), language=language)
     unnamed = tuple(segment.model_copy(update={"speaker": None}) for segment in transcript.segments)
     return transcript.model_copy(update={"segments": unnamed})
+
+
+def _heard_by_parts(engine: HearsParts, samples: bytes, language: str) -> Transcript:
+    parts = [engine.hear(part, language=language) for part in parts_of([np.frombuffer(samples, "<i2")])]
+    unnamed = engine.transcript_of([part.model_copy(update={"voiceprints": ()}) for part in parts], language=language)
+    prints = tuple(one for part in parts for one in part.voiceprints)
+    return unnamed.model_copy(update={"voiceprints": prints})
 
 
 def transcribe_session(
@@ -60,6 +76,7 @@ def transcribe_session(
     ends: list[int] = []
     segments: list[TranscriptSegment] = []
     unrecognized: list[UnrecognizedSound] = []
+    prints: list[Voiceprint] = []
     provider = None
     for chunk in chunks:
         start = ends[-1] if ends else 0
@@ -70,6 +87,7 @@ def transcribe_session(
         provider = provider or transcript.provider
         segments += _later(transcript.segments, start / SAMPLE_RATE)
         unrecognized += _later(transcript.unrecognized, start / SAMPLE_RATE)
+        prints += _later(transcript.voiceprints, start / SAMPLE_RATE)
     total = ends[-1] if ends else 0
     cuts = [end / SAMPLE_RATE for end in ends[:-1] if 0 < end < total]
     for window in _merged(_window(cut, segments, total / SAMPLE_RATE) for cut in cuts):
@@ -77,7 +95,7 @@ def transcribe_session(
         again = transcribe_samples(engine, between(start, min(end, total)), language=language)
         segments = _outside(window, segments) + list(_later(again.segments, window.start))
         unrecognized = _parts_outside(window, unrecognized) + list(_later(again.unrecognized, window.start))
-    return Transcript.of_segments(
+    whole = Transcript.of_segments(
         segments,
         language=language,
         engine=engine.name,
@@ -85,6 +103,7 @@ def transcribe_session(
         duration_ms=round(total * 1000 / SAMPLE_RATE),
         unrecognized=unrecognized,
     )
+    return engine.named(whole, prints) if isinstance(engine, HearsParts) else whole
 
 
 def _window(cut: float, segments: Sequence[TranscriptSegment], duration: float) -> _Window:

@@ -158,9 +158,8 @@ def _by_moments(heard: _Heard) -> list[Numbers]:
 def _halves(embeddings: Floats) -> npt.NDArray[np.bool_]:
     """Which windows are in the first of two groups, of the best division found."""
     centred = embeddings - embeddings.mean(axis=0)
-    directions = np.linalg.svd(centred, full_matrices=False)[2][:_DIRECTIONS]
     best, most = np.zeros(len(embeddings), np.bool_), -np.inf
-    for direction in directions:
+    for direction in _main_directions(centred):
         halves = centred @ direction > 0
         if halves.all() or not halves.any():
             continue
@@ -170,6 +169,18 @@ def _halves(embeddings: Floats) -> npt.NDArray[np.bool_]:
         if alike > most:
             best, most = labels == 0, alike
     return best
+
+
+def _main_directions(centred: Floats) -> Floats:
+    """Those in which the windows differ most, the first one most of all.
+
+    They are the first right singular vectors, found from what the dimensions have in common: of an hour's windows, that
+    takes a tenth of the time that the windows themselves take.
+    """
+    exact = centred.astype(np.float64)
+    vectors = np.linalg.eigh(exact.T @ exact).eigenvectors  # in order of their values, the smallest first
+    directions: Floats = vectors.T[: -_DIRECTIONS - 1 : -1].astype(np.float32)
+    return directions
 
 
 def _settled(embeddings: Floats, voices: Floats) -> Numbers:

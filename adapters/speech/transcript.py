@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from adapters.speech.voiceprint import Voiceprint
+
 _STORED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
@@ -76,7 +78,8 @@ class Transcript(BaseModel):
     """A completed transcription. Without speech its text is empty and it has no segments: that is not a failure.
 
     `engine` is the engine's name; `provider` is the vendor name that clients know it by, if there is one.
-    `unrecognized` is what the engine left out, if it says so.
+    `unrecognized` is what the engine left out, if it says so. Only what is heard of a session's chunk has
+    `voiceprints`, in order of time: they are kept until the speakers of the whole session are told apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -89,6 +92,7 @@ class Transcript(BaseModel):
     segments: tuple[TranscriptSegment, ...]
     confidence: float | None = Field(default=None, ge=0, le=1)
     unrecognized: tuple[UnrecognizedSound, ...] = ()
+    voiceprints: tuple[Voiceprint, ...] = ()
 
     @classmethod
     def of_segments(
@@ -127,7 +131,8 @@ class Transcript(BaseModel):
         return cls.model_validate(said)
 
     def to_json(self) -> bytes:
-        return orjson.dumps(self.model_dump(mode="json"))
+        left_out = None if self.voiceprints else {"voiceprints"}
+        return orjson.dumps(self.model_dump(mode="json", exclude=left_out))
 
     @property
     def word_count(self) -> int:

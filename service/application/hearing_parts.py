@@ -16,6 +16,7 @@ from adapters.blobs.port import StoredBlob
 from adapters.speech.transcript import Transcript
 from domain.commands import RecordPartHeard
 from domain.recording import Recording
+from service.application.arriving import Arrived
 from service.application.blob_names import made_prefix
 from service.application.part_orders import (
     CutOrder,
@@ -60,7 +61,8 @@ class PartsOfRecording:
 
         Raises: as `StageParts.in_worker`; TookTooLong; a RecordingError when nothing is wanted of it any more.
         """
-        found = await self._parts.in_worker(cut_into_parts, self._cut_order(), self._permit)
+        arrived = await self._parts.arriving.left_to(self._permit.turn, self._wanted.recording_id)
+        found = await self._parts.in_worker(cut_into_parts, await self._cut_order(arrived), self._permit)
         if found is None:
             return None
         self._heard = {part.number: part.heard_key for part in found if part.heard_key is not None}
@@ -68,14 +70,22 @@ class PartsOfRecording:
         await self._hear_all()
         return await self._parts.in_worker(join_parts, self._join_order(found), self._permit)
 
-    def _cut_order(self) -> CutOrder:
+    async def _cut_order(self, arrived: Arrived | None) -> CutOrder:
+        """With what is known by now: parts may have been heard since the stage began."""
+        wanted = self._wanted
+        now = await self._parts.recordings.find(wanted.recording_id)
+        stitched = wanted.recording.stitched
+        if arrived is not None and (stitched is None or stitched.sha256 != arrived.came.sha256):
+            arrived = None
         return CutOrder(
             blob_store_url=self._parts.blob_store_url,
             audio_key=self._wanted.audio_key,
             engine=self._parts.engine,
             language=self._wanted.language,
             scratch_dir=self._scratch,
-            known={part.sound_sha256: part.blob_key for part in self._wanted.recording.heard.values()},
+            known={part.sound_sha256: part.blob_key for part in now.heard.values()},
+            came=arrived.came if arrived is not None else None,
+            parts=arrived.parts if arrived is not None else (),
         )
 
     def _join_order(self, found: Sequence[CutPart]) -> JoinOrder:

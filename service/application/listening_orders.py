@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.audio.as_it_came import CameWhole
 from adapters.audio.chunk_bytes import READ_SIZE_BYTES
+from adapters.speech.cutting import Span
 from adapters.speech.listening import Listening
 from adapters.speech.parts import digest_of
 from service.application.part_orders import CutPart, write_sound
@@ -60,10 +62,38 @@ def listen(order: ListenOrder) -> Listened:
             while not listening.has_ended and (block := reader.read(READ_SIZE_BYTES)):
                 for span in listening.hear(block):
                     number += 1
-                    sound = write_sound(order.scratch_dir / f"part-{number}", span)
-                    samples = len(span.samples)
-                    parts.append((CutPart(number, span.start_sample, samples, digest_of(span), sound, None), index))
+                    parts.append((_cut_part(number, span, order.scratch_dir), index))
     return Listened(parts, listening.has_ended)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishOrder:
+    """No more chunks come of the recording that is listened to."""
+
+    name: str
+    parts_before: int
+    scratch_dir: Path
+
+
+def finish_listening(order: FinishOrder) -> tuple[CameWhole, list[CutPart]] | None:
+    """In a listening process: what the recording is, and its last parts. None if that is not sure.
+
+    Raises: NotListening; StorageFull, StorageUnavailable.
+    """
+    if _state.listening is None or _state.name != order.name:
+        raise NotListening
+    finished = _state.listening.finish()
+    _state.name = _state.listening = None
+    if finished is None:
+        return None
+    came, spans = finished
+    numbered = enumerate(spans, start=order.parts_before + 1)
+    return came, [_cut_part(number, span, order.scratch_dir) for number, span in numbered]
+
+
+def _cut_part(number: int, span: Span, scratch_dir: Path) -> CutPart:
+    sound = write_sound(scratch_dir / f"part-{number}", span)
+    return CutPart(number, span.start_sample, len(span.samples), digest_of(span), sound, None)
 
 
 def _begun(name: str) -> Listening:

@@ -4,12 +4,14 @@ Orders and their results cross a process boundary, so they are plain values. Sou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from adapters.audio.as_it_came import CameWhole, is_as_it_came
+from adapters.audio.decoding import file_of
 from adapters.blobs.port import BlobNotFound, BlobStore, StoredBlob
 from adapters.blobs.storage_errors import storage_errors
 from adapters.speech.cutting import Span
@@ -23,7 +25,10 @@ from service.application.worker_store import store_at
 
 @dataclass(frozen=True, slots=True)
 class CutOrder:
-    """`known`: the keys of what was heard before, by the digest of the sound. `scratch_dir`: for the sound of parts."""
+    """`known`: the keys of what was heard before, by the digest of the sound. `scratch_dir`: for the sound of parts.
+
+    `came` and `parts`: what the audio's bytes were found to be while they arrived, and all parts of its sound.
+    """
 
     blob_store_url: str
     audio_key: str
@@ -31,6 +36,8 @@ class CutOrder:
     language: str
     scratch_dir: Path
     known: Mapping[str, str]
+    came: CameWhole | None = None
+    parts: "Sequence[CutPart]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,9 @@ def cut_into_parts(order: CutOrder) -> list[CutPart] | None:
     """
     store = store_at(order.blob_store_url)
     heard_by = engine_of(order.engine).heard_by(order.language)
+    as_they_came = _as_they_came(order, store, heard_by)
+    if as_they_came is not None:
+        return as_they_came
     voices = voices_of(partial(store.open, order.audio_key)).voices
     if len(voices) > 1:
         return None
@@ -60,17 +70,51 @@ def cut_into_parts(order: CutOrder) -> list[CutPart] | None:
     return [_cut_part(number, span, order, store, heard_by) for number, span in spans]
 
 
+def _as_they_came(order: CutOrder, store: BlobStore, heard_by: str) -> list[CutPart] | None:
+    """The parts without decoding the audio again; None if it is not sure that they are the same, or a sound is gone."""
+    came = order.came
+    if came is None or came.channels != 1:
+        return None
+    if not is_as_it_came(file_of(partial(store.open, order.audio_key)), came):
+        return None
+    found = []
+    for part in order.parts:
+        heard_key = _heard_key(store, order, part.start_sample, part.sha256, heard_by)
+        sound = None if heard_key is not None else _linked(part.sound, order.scratch_dir / f"part-{part.number}")
+        if heard_key is None and sound is None:
+            return None
+        found.append(replace(part, sound=sound, heard_key=heard_key))
+    return found
+
+
+def _linked(sound: Path | None, own: Path) -> Path | None:
+    """The file under another name, which stays when the first one goes; None if it has gone."""
+    if sound is None:
+        return None
+    try:
+        own.hardlink_to(sound)
+    except FileNotFoundError:
+        return None
+    return own
+
+
 def _cut_part(number: int, span: Span, order: CutOrder, store: BlobStore, heard_by: str) -> CutPart:
     sha256 = digest_of(span)
-    known = _known(store, order.known.get(sha256))
+    heard_key = _heard_key(store, order, span.start_sample, sha256, heard_by)
+    sound = None if heard_key is not None else write_sound(order.scratch_dir / f"part-{number}", span)
+    return CutPart(number, span.start_sample, len(span.samples), sha256, sound, heard_key)
+
+
+def _heard_key(store: BlobStore, order: CutOrder, start_sample: int, sha256: str, heard_by: str) -> str | None:
+    """Of what was heard before in the same sound at the same place, if it was heard by the same."""
+    key = order.known.get(sha256)
+    known = _known(store, key)
     is_same = known is not None and (known.start_sample, known.sha256, known.heard_by) == (
-        span.start_sample,
+        start_sample,
         sha256,
         heard_by,
     )
-    sound = None if is_same else write_sound(order.scratch_dir / f"part-{number}", span)
-    heard_key = order.known[sha256] if is_same else None
-    return CutPart(number, span.start_sample, len(span.samples), sha256, sound, heard_key)
+    return key if is_same else None
 
 
 def _known(store: BlobStore, key: str | None) -> HeardPart | None:

@@ -1,7 +1,7 @@
 """What the stages' work is built from. Each stage uses what it needs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ from adapters.worker_processes import WorkerProcesses, WorkerTimedOut
 from domain.commands import EndStage
 from domain.events import RecordingKind
 from domain.recording import Recording
+from service.application.arriving import Arriving
 from service.application.clock import Clock
 from service.application.project_turns import Turn, Urgency
 from service.application.recordings import Recordings
@@ -84,7 +85,7 @@ class StageParts:
 
     `scratch_dir`: where workers build files, on the disk where these stay. `note_policy`: how often the note writer
     is tried. `longest_recording`: what lasts longer is refused when it is stitched. The limits are those of a stage's
-    work on one recording.
+    work on one recording. `arriving`: what is known of recordings from when they arrived.
     """
 
     recordings: Recordings
@@ -104,6 +105,7 @@ class StageParts:
     note_limit: timedelta
     clock: Clock
     random: Random
+    arriving: Arriving = field(default_factory=Arriving)
 
     def effort(self, recording: Recording, limit: timedelta, *, is_long: bool) -> Effort:
         """Of work in a worker process. For a recording of samples, a caller waits: it does not queue behind others."""

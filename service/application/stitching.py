@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.audio import damage as audio
+from adapters.audio.as_it_came import CameWhole
 from adapters.audio.pcm import stitch_pcm
 from adapters.audio.stitching import StitchedAudio, stitch
 from adapters.blobs.port import StoredBlob
@@ -30,7 +31,10 @@ LONG_BYTES = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class StitchOrder:
-    """`scratch_dir`: this order's own, which whoever gives the order removes, also when the worker is killed."""
+    """`scratch_dir`: this order's own, which whoever gives the order removes, also when the worker is killed.
+
+    `came`: what was found of the chunks' file while it arrived.
+    """
 
     blob_store_url: str
     scratch_dir: Path
@@ -41,6 +45,7 @@ class StitchOrder:
     are_samples: bool = False
     float_units: frozenset[int] = frozenset()
     longest: timedelta | None = None
+    came: CameWhole | None = None
 
 
 def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
@@ -58,6 +63,7 @@ def stitch_blobs(order: StitchOrder) -> tuple[StoredBlob, StitchedAudio]:
                 numbers=order.chunk_numbers,
                 checksum_md5=order.checksum_md5,
                 longest=order.longest,
+                came=order.came,
             )
         return store.put_file(order.prefix, output), stitched
 
@@ -76,6 +82,7 @@ class Stitching:
     async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> RecordStitched:
         parts, chunks = self._parts, recording.chunks_to_stitch()
         float_units = chunks_of_float_units(chunks)
+        arrived = await parts.arriving.whole(recording_id)
         async with own_scratch(parts.scratch_dir) as scratch:
             order = StitchOrder(
                 blob_store_url=parts.blob_store_url,
@@ -87,6 +94,7 @@ class Stitching:
                 are_samples=recording.opened.kind is RecordingKind.SAMPLES,
                 float_units=frozenset(index for index, chunk in enumerate(chunks) if chunk.number in float_units),
                 longest=parts.longest_recording,
+                came=arrived.came if arrived is not None else None,
             )
             blob, stitched = await parts.in_worker(stitch_blobs, order, permit)
         return RecordStitched(

@@ -415,14 +415,17 @@ class Uploads:
             await self._blobs.delete(blob_key)
 
     async def _holds(self, recording_id: UUID, has_it: Callable[[Recording], bool]) -> bool:
-        """Whether the recording holds the refused bytes. True if that cannot be determined now: `tapedeck blobs check`
-        finds bytes that are not needed, and the caller still gets the refusal."""
+        """Whether the recording holds the refused bytes, by all that any process has committed: another one may have
+        accepted them. True if that cannot be determined now: `tapedeck blobs check` finds bytes that are not needed,
+        and the caller still gets the refusal."""
         try:
-            recording = await self.find(recording_id)
+            recording = await self._recordings.newest(recording_id)
+        except RecordingNotFound:
+            return False
         except (LogUnavailable, Contended) as error:
             logger.warning("refused bytes stay", extra={"recording_id": recording_id.hex, "because": str(error)})
             return True
-        return recording is not None and has_it(recording)
+        return has_it(recording)
 
     async def finalize(
         self,

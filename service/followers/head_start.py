@@ -2,8 +2,10 @@
 is whole is heard by the workers, before it is known whether more comes.
 
 It is only ever a head start. What was heard is used where the whole recording has the same sound (`PartHeard`), so
-whatever ends a listening process, or whatever of a recording it cannot read, costs nothing but time. After a restart, a
-recording is listened to from its beginning again as soon as its next chunk comes; what was heard is not heard again.
+whatever ends a listening process, or whatever of a recording it cannot read, costs nothing but time. What was decoded
+to its end is handed to the stages (`Arriving`): they decode nothing again where the stored bytes are the same. After a
+restart, a recording is listened to from its beginning again as soon as its next chunk comes; what was heard is not
+heard again.
 """
 
 import asyncio
@@ -12,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +21,11 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.worker_processes import WorkerProcesses
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, Failed, LoggedEvent, RecordingDeleted, RecordingKind, Stitched
+from domain.events import ChunkStored, Failed, LoggedEvent, RecordingDeleted, RecordingKind, Stitched, Transcribed
 from domain.recording import Phase, Recording
-from service.application.hearing_parts import order_to_hear, record_of
-from service.application.listening_orders import ListenOrder, listen
-from service.application.part_orders import CutPart, hear_part
-from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
-from service.application.scratch import own_scratch
 from service.application.stage_parts import StageParts
-from service.application.trace import trace_id
+from service.followers.listened_recording import NAME, ListenedRecording
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +35,6 @@ WORTH_BYTES = 1 << 18
 IDLE = timedelta(minutes=1)
 """A recording that got nothing for so long gives its place to another one."""
 
-_CHUNKS_AT_ONCE = 16
-_LISTEN_LIMIT = timedelta(minutes=2)
-_HEAR_LIMIT = timedelta(minutes=10)
 _MOST_REMEMBERED = 10_000
 
 
@@ -51,7 +44,7 @@ class HeadStart:
     `new_process`: makes one that has not started yet. `position`: how far it has read the log.
     """
 
-    name = "head-start"
+    name = NAME
 
     def __init__(
         self,
@@ -67,7 +60,7 @@ class HeadStart:
         self._parts = parts
         self._log = log
         self._recordings = recordings
-        self._listened: dict[UUID, _Listened] = {}
+        self._listened: dict[UUID, ListenedRecording] = {}
         self._free: list[WorkerProcesses] = []
         self._given_up: dict[UUID, None] = {}
         self._unread_bytes: dict[UUID, int] = {}
@@ -92,7 +85,7 @@ class HeadStart:
     async def _see(self, recorded: RecordedEvent) -> None:
         its = self._listened.get(recorded.stream_id)
         if its is not None:
-            if _ends(recorded.event):
+            if _ends(recorded.event, its):
                 self._let_go(its)
             else:
                 its.wake(recorded)
@@ -130,22 +123,25 @@ class HeadStart:
 
     def _begin(self, recorded: RecordedEvent) -> None:
         process = self._free.pop() if self._free else self._new_process()
-        its = _Listened(recorded, process, self._parts, self._recordings)
+        its = ListenedRecording(recorded, process, self._parts, self._recordings)
         self._listened[recorded.stream_id] = its
+        self._parts.arriving.add(recorded.stream_id, its)
         its.task = asyncio.create_task(its.run(), name=f"{self.name} {recorded.stream_id}")
         its.task.add_done_callback(lambda _: self._let_go(its))
 
-    def _let_go(self, its: "_Listened") -> None:
+    def _let_go(self, its: ListenedRecording) -> None:
         """It is not listened to again: it would have to be decoded from its beginning."""
         if self._listened.pop(its.id, None) is None:
             return
+        its.give_up()
+        self._parts.arriving.remove(its.id)
         self._given_up[its.id] = None
         _forget_oldest(self._given_up)
         ending = asyncio.create_task(self._end(its))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    async def _end(self, its: "_Listened") -> None:
+    async def _end(self, its: ListenedRecording) -> None:
         if its.task is not None:
             its.task.cancel()
             await asyncio.gather(its.task, return_exceptions=True)
@@ -157,9 +153,11 @@ def _forget_oldest(known: dict[UUID, Any]) -> None:
         del known[oldest]
 
 
-def _ends(event: LoggedEvent) -> bool:
-    """Whether nothing need be heard ahead from now on. Until it is stitched, parts that are whole may still be."""
-    return isinstance(event, Stitched | Failed | RecordingDeleted)
+def _ends(event: LoggedEvent, its: ListenedRecording) -> bool:
+    """Whether nothing is of use any more. Until it is stitched, parts that are whole may still be heard ahead."""
+    return isinstance(event, Transcribed | Failed | RecordingDeleted) or (
+        isinstance(event, Stitched) and not its.is_whole
+    )
 
 
 def _is_worth_it(recording: Recording) -> bool:
@@ -167,117 +165,3 @@ def _is_worth_it(recording: Recording) -> bool:
     is_stream = recording.opened.kind is RecordingKind.STREAMED and recording.phase is Phase.OPEN
     is_audio = first is not None and first.blob_key is not None and first.looks_like is None
     return is_stream and is_audio and recording.chunks.size_bytes >= WORTH_BYTES
-
-
-class _Listened:
-    """One recording that is listened to. `fed_at`: when it last got something, on the event loop's clock."""
-
-    def __init__(
-        self, recorded: RecordedEvent, process: WorkerProcesses, parts: StageParts, recordings: Recordings
-    ) -> None:
-        self.id = recorded.stream_id
-        self.process = process
-        self.task: asyncio.Task[None] | None = None
-        self._parts = parts
-        self._recordings = recordings
-        self._more = asyncio.Event()
-        self._fed = self._whole = 0
-        self._room = asyncio.Semaphore(2 * parts.turns.count)
-        self._hearing: set[asyncio.Task[None]] = set()
-        self._failed = asyncio.Event()
-        self.wake(recorded)
-
-    def wake(self, recorded: RecordedEvent) -> None:
-        self._newest = recorded
-        self.fed_at = asyncio.get_running_loop().time()
-        self._more.set()
-
-    async def run(self) -> None:
-        """Until it is cancelled, or nothing more can be heard of the recording."""
-        trace_id.set(self._newest.trace_id)
-        about = {"follower": HeadStart.name, "recording_id": self.id.hex}
-        try:
-            async with own_scratch(self._parts.scratch_dir) as scratch:
-                try:
-                    await self._listen(scratch)
-                    await asyncio.gather(*self._hearing)
-                finally:
-                    for task in self._hearing:
-                        task.cancel()
-                    await asyncio.gather(*self._hearing, return_exceptions=True)
-        except RecordingNotFound:
-            return
-        except Exception as error:  # noqa: BLE001 - it is heard when it is complete, whatever broke here
-            logger.info("listening ends", extra={**about, "because": f"{type(error).__name__}: {error}"})
-
-    async def _listen(self, scratch: Path) -> None:
-        replacements = None
-        while not self._failed.is_set():
-            await self._more.wait()
-            self._more.clear()
-            recording = await self._recordings.find(self.id, at_least=self._newest.version)
-            if replacements not in (None, recording.replacements) or recording.phase is not Phase.OPEN:
-                return
-            replacements = recording.replacements
-            while keys := _next_keys(recording, self._fed):
-                if await self._feed(recording, keys, scratch) or self._failed.is_set():
-                    return
-
-    async def _feed(self, recording: Recording, keys: list[str], scratch: Path) -> bool:
-        """Whether nothing comes of the recording any more."""
-        order = ListenOrder(
-            blob_store_url=self._parts.blob_store_url,
-            name=str(self.id),
-            begins=self._fed == 0,
-            chunk_keys=keys,
-            parts_before=self._whole,
-            scratch_dir=scratch,
-        )
-        listened = await self.process.run(listen, order, timeout=_LISTEN_LIMIT)
-        for part, index in listened.parts:
-            self._whole = part.number
-            await self._room.acquire()
-            hearing = asyncio.create_task(self._hear(recording, part, self._fed + index + 1))
-            self._hearing.add(hearing)
-            hearing.add_done_callback(self._heard)
-        self._fed += len(keys)
-        return listened.has_ended
-
-    def _heard(self, task: asyncio.Task[None]) -> None:
-        self._hearing.discard(task)
-        self._room.release()
-        if not task.cancelled() and task.exception() is not None:
-            self._failed.set()
-            self._more.set()
-
-    async def _hear(self, recording: Recording, part: CutPart, last_chunk: int) -> None:
-        parts, language = self._parts, recording.language_wanted or self._parts.language
-        if part.sound is None:
-            raise ValueError("only a part with its sound can be heard")
-        known = recording.heard.get(part.number)
-        if known is None or known.sound_sha256 != part.sha256 or known.language != language:
-            order = order_to_hear(part, parts, self.id, recording, language=language)
-            async with parts.turns.turn(recording.opened.tenant_id, Urgency.AHEAD) as turn:
-                heard = await parts.workers.run(hear_part, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
-            command = record_of(
-                heard,
-                number=part.number,
-                last_chunk=last_chunk,
-                language=language,
-                replacements=recording.replacements,
-                at=parts.clock(),
-            )
-            await self._recordings.execute(self.id, command, trace_id=trace_id.get())
-        with suppress(FileNotFoundError):
-            await asyncio.to_thread(part.sound.unlink)
-
-
-def _next_keys(recording: Recording, fed: int) -> list[str]:
-    """The blobs of the chunks that follow the first `fed` without a gap."""
-    keys = []
-    for number in range(fed + 1, fed + 1 + _CHUNKS_AT_ONCE):
-        chunk = recording.chunks.get(number)
-        if chunk is None or chunk.blob_key is None:
-            break
-        keys.append(chunk.blob_key)
-    return keys

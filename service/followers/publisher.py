@@ -26,6 +26,7 @@ from adapters.positions import PositionStore
 from service.application.clock import Clock
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
+from service.followers.presence import NotTold, Presence, told
 from service.followers.subjects import ClientIdsOf, Subjects
 from service.messages.publication import message_id, to_message
 
@@ -90,6 +91,7 @@ class Publisher:
         client_ids_of: ClientIdsOf,
         worded: Callable[[str], str] = str,
         patience: RetryPolicy = PATIENCE,
+        presence: Presence | None = None,
     ) -> None:
         self._worded = worded
         self._log = log
@@ -101,6 +103,7 @@ class Publisher:
         self._random = random
         self._follower_position = metrics.follower_position.labels(self.name)
         self._metrics = PublisherMetrics(metrics.registry)
+        self._presence = presence or NotTold()
         self._patience = patience
         self._patiences = patience.delays(random)
         # Kafka's own position counts; the one noted here only feeds the metrics while Kafka is away.
@@ -142,7 +145,8 @@ class Publisher:
                 if stands_by:
                     await self._stand_by()
                     stands_by = False
-                await self._publish()
+                async with told(self._presence):
+                    await self._publish()
             except Fenced as error:
                 stands_by, self._is_held_up = True, False
                 self._metrics.fencings.inc()
@@ -255,7 +259,7 @@ class Publisher:
             )
 
     async def _stand_by(self) -> None:
-        """Return when events have long waited and whoever took over has not published them. Raises: KafkaFailed."""
+        """Return when events wait, and whoever took over has ended or has long left them. Raises: KafkaFailed."""
         loop = asyncio.get_running_loop()
         patience, moved_at = next(self._patiences), loop.time()
         while loop.time() - moved_at < patience.total_seconds():
@@ -268,6 +272,8 @@ class Publisher:
                 patience, moved_at = next(self._patiences), loop.time()
             elif position >= self._log.head:
                 moved_at = loop.time()
+            elif await self._presence.take():
+                return
             await self._look_at_oldest()
 
     async def _look_at_oldest(self) -> None:

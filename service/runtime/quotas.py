@@ -1,6 +1,6 @@
 """Opens what keeps to the projects' quotas, and what shows them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -62,14 +62,15 @@ def _open_takes(
     return takes
 
 
-def open_counted(opened: AsyncExitStack, settings: Settings) -> Callable[[str], bool]:
+def open_counted(opened: AsyncExitStack, settings: Settings) -> Callable[[str], Awaitable[bool]]:
     """Whether a project may have only so many bytes, or it cannot be known. Raises: as `open_quotas`."""
-    own = QuotaStore(quotas_place(settings))
-    opened.callback(own.close)
+    store = QuotaStore(quotas_place(settings))
+    opened.callback(store.close)
+    own = OwnQuotas(store)
 
-    def is_counted(project_id: str) -> bool:
+    async def is_counted(project_id: str) -> bool:
         try:
-            its_own = own.of(project_id)
+            its_own = await own.of(project_id)
         except DatabaseUnavailable:
             return True
         return its_own.get(Quota.BYTES, settings.quotas.get(Quota.BYTES)) is not None

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, create_model, field_vali
 from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.url import check_blob_url, is_bucket
 from adapters.event_log.left_behind import check_no_log_left_behind
-from adapters.event_log.url import check_log_url, is_postgres
+from adapters.event_log.url import check_log_url
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.dialect import Dialect
@@ -298,10 +298,6 @@ class ServiceSettings(QuotaSettings):
             raise ValueError(
                 f"{more} needs a shorter TAPEDECK_DATA_DIR: a socket's path has at most {LONGEST_SOCKET_PATH} bytes"
             )
-        if is_postgres(self.log_url):
-            raise ValueError(f"{more} cannot be had with TAPEDECK_DATABASE_URL=postgresql://… yet")
-        if is_bucket(self.blob_url or ""):
-            raise ValueError(f"{more} cannot be had with TAPEDECK_BLOB_URL=s3://…: one process writes to a bucket")
         if isinstance(self, BotaSettings) and self.requests_per_minute is not None:
             raise ValueError(f"{more} cannot be had with TAPEDECK_REQUESTS_PER_MINUTE: one process counts requests")
 

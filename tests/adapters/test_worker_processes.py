@@ -1,6 +1,7 @@
 """Jobs in processes of their own: what one does never costs another."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -96,6 +98,22 @@ async def test_a_cancelled_job_is_killed_and_frees_its_slot(tmp_path: Path) -> N
     assert await workers.run(os.getpid) != pid
     assert not psutil.pid_exists(pid)
     await workers.close()
+
+
+async def test_a_job_that_is_cancelled_again_while_its_process_ends_leaves_no_error_behind(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    workers = WorkerProcesses(1)
+    job = asyncio.create_task(workers.run(tell_pid_and_wait, tmp_path / "pid", tmp_path / "never"))
+    await content_of(tmp_path / "pid")
+    for _ in range(3):
+        job.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    await workers.close()
+    gc.collect()
+    assert told == []
 
 
 async def test_jobs_are_done_in_the_order_they_came(tmp_path: Path) -> None:
@@ -266,6 +284,7 @@ async def test_a_paused_job_that_is_cancelled_ends_with_its_process(tmp_path: Pa
 PARENT = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 from adapters.worker_processes import WorkerProcesses
 from tests.adapters.test_worker_processes import tell_pid_and_wait
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from signal import Signals
 
 from adapters.event_log.mapper import RecordedEvent
+from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
-from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.kafka.connection import KafkaConnection, parse_servers
 from adapters.kafka.errors import KafkaFailed
 from adapters.kafka.position import read_position
@@ -19,10 +19,11 @@ PUBLISHED_SECONDS = 120
 
 
 class PublisherProcess(TapedeckProcess):
-    """Publishes the log in `data_dir` to `topic`."""
+    """Publishes the log in `data_dir`, or where `others` of its settings say, to `topic`."""
 
-    def __init__(self, data_dir: Path, servers: str, topic: str) -> None:
-        self._settings = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP_SERVERS": servers, "KAFKA_TOPIC": topic}
+    def __init__(self, data_dir: Path, servers: str, topic: str, **others: str) -> None:
+        kafka = {"KAFKA_BOOTSTRAP_SERVERS": servers, "KAFKA_TOPIC": topic}
+        self._settings = {"DATA_DIR": str(data_dir)} | kafka | others
         self.log_file = data_dir.parent / f"publisher-{id(self)}.log"
 
     def start(self) -> "PublisherProcess":
@@ -38,20 +39,21 @@ class PublisherProcess(TapedeckProcess):
         return self.log_file.read_text().count(f'"message":"{message}"') if self.log_file.exists() else 0
 
 
-def log_of(data_dir: Path) -> list[RecordedEvent]:
-    """Every event of the log, in order, from another process than the one that writes it."""
-    recorder = SQLiteLogRecorder(data_dir / "tapedeck.sqlite3")
+def log_of(place: Path | str) -> list[RecordedEvent]:
+    """Every event of the log, in order, from another process than the one that writes it. `place`: here and below, its
+    data directory, or its URL."""
+    recorder = open_log(place if isinstance(place, str) else f"sqlite:///{place}/tapedeck.sqlite3").recorder
     try:
         return EventReader(recorder).after(0, limit=10_000_000)
     finally:
         recorder.close()
 
 
-async def until_published(data_dir: Path, servers: str, topic: str) -> None:
+async def until_published(place: Path | str, servers: str, topic: str) -> None:
     """Return once Kafka says that the log is published up to its end."""
     connection = KafkaConnection(bootstrap_servers=parse_servers(servers))
     async with asyncio.timeout(PUBLISHED_SECONDS):
-        while await _position(connection, topic) != (await asyncio.to_thread(log_of, data_dir))[-1].position:
+        while await _position(connection, topic) != (await asyncio.to_thread(log_of, place))[-1].position:
             await asyncio.sleep(0.05)
 
 
@@ -62,10 +64,10 @@ async def _position(connection: KafkaConnection, topic: str) -> int:
         return -1
 
 
-async def assert_exactly_the_log(data_dir: Path, servers: str, topic: str) -> list[Seen]:
+async def assert_exactly_the_log(place: Path | str, servers: str, topic: str) -> list[Seen]:
     """Every event of the log once, nothing that the log does not have, and in log order in each partition."""
     seen = await asyncio.to_thread(read_committed, servers, topic)
-    logged = [(f"{event.stream_id}/{event.version}", event.position) for event in log_of(data_dir)]
+    logged = [(f"{event.stream_id}/{event.version}", event.position) for event in log_of(place)]
     assert Counter((message.id, message.log_position) for message in seen) == Counter(logged)
     assert {message.key for message in seen} == {message.id.partition("/")[0] for message in seen}
     for partition in {message.partition for message in seen}:

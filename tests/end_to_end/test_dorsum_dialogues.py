@@ -121,6 +121,9 @@ async def test_the_note_as_json_says_where_each_sentence_was_said(service):
     *_, final = await dorsum.send_all(dialogues.samples(name), output_format="json")
     transcript = final["full_transcript"]
     assert wrong(dialogues.text(name), transcript) <= MOST_ERRORS
+    stored = await service.api().transcript({"id": f"rec_{UUID(final['task_id']).hex}"})
+    assert stored["text"] == transcript
+    assert {segment.get("speaker") for segment in stored["segments"]} == {"S1", "S2"}
     note = orjson.loads(final["clinical_notes"])
     assert {name: note[name] for name in ("engine", "draft", "language")} == {
         "engine": "extractive",

@@ -294,7 +294,7 @@ async def test_with_the_ids_of_any_message_a_consumer_gets_what_it_is_about_over
     assert (await dragon.end()).status == 200
     assert (await dorsum.send(silence(1), final=True)).status == 409
     assert (await api.call("POST", f"/v1/recordings/{recording['id']}/retry")).status == 202
-    await api.ended(recording, seconds=60)
+    await api.ended(recording)
     found = await messages()
     of_dialect = {}
     for key, forms in found.items():

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import suppress
+from http import HTTPStatus
 from secrets import token_hex
 
 import aiohttp
@@ -42,7 +43,8 @@ async def test_a_listener_misses_and_doubles_nothing_however_often_the_service_i
         heard = await heard_until_a_kill(api, recording, service, heard)
         await service.start()
         async with listening(api, recording, heard) as again:
-            await again.until("transcript")
+            if again.status == HTTPStatus.OK:  # else it was told the end before the last kill
+                await again.until("transcript")
             assert await again.rest() == []
         told = [{name: value for name, value in one.items() if name != "index"} for one in again.segments]
         assert told == (await api.transcript(recording))["segments"]

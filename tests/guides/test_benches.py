@@ -11,6 +11,7 @@ from tests.guides.guides import section
 from tests.guides.shell import make
 from tests.places import REPOSITORY
 from tests.tools.bench import (
+    beside,
     deciding,
     head_start,
     listening,
@@ -18,6 +19,7 @@ from tests.tools.bench import (
     replaying,
     samples,
     scale,
+    scale_chunks,
     searching,
     slices,
     uploading,
@@ -30,6 +32,7 @@ SMALL = {
     "replaying": patch.multiple(replaying, EVENTS=300, SAMPLES=1),
     "uploading": patch.multiple(uploading, CHUNKS=60, EDGE=20, ROUNDS=1),
     "head-start": patch.multiple(head_start, SECONDS=5, AT_ONCE=1, SECONDS_OF_EACH=3),
+    "beside": patch.multiple(beside, ROUNDS=1, SECONDS=0.2, SPOKEN=1, SPOKEN_SECONDS=100),
     "listening": patch.multiple(listening, LISTENERS=3, SECONDS=0.2, RECORDINGS=(1, 3)),
     "lists": patch.multiple(lists, SIZES=(5, 50), PAGES=2),
     "samples": patch.multiple(samples, REQUESTS=1, AT_ONCE=1),
@@ -103,11 +106,16 @@ async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path,
 @pytest.mark.slow
 def test_make_bench_scale_compares_the_log_with_a_bare_insert(postgres, capsys):
     assert postgres.is_running  # so there can be one of the bench's own, too
-    with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=2):
+    of_chunks = patch.multiple(scale_chunks, ROUNDS=1, SECONDS=1, CLIENTS=2, PROCESSES={"embedded": (1, 2)})
+    with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=2), of_chunks:
         scale.main()
     shown = capsys.readouterr().out
     assert "2 writers: " in shown
     assert shown.count("log : bare insert") == 2
+    if shutil.which("wrk"):
+        assert shown.count("rate, it : its profile with one") == 1
+    else:
+        assert "chunks: skipped" in shown
 
 
 def test_the_guide_names_every_part_of_make_bench():

@@ -32,6 +32,7 @@ MAKE = {
     "schemas": "tests/guides/test_make.py::test_make_schemas_and_format_change_nothing_that_is_committed",
     "soak": "tests/guides/test_make.py::test_make_soak_runs_as_little_as_it_is_told_to",
     "soak-abuse": "tests/of_tools/soak/test_abuse.py::test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to",
+    "soak-arriving": "tests/of_tools/soak/test_arriving.py::test_make_soak_arriving_does_as_few_as_it_is_told_to",
     "soak-audio": "tests/of_tools/soak/test_audio.py::test_make_soak_audio_runs_as_few_as_it_is_told_to_and_one_again",
     "soak-ingest": "tests/guides/test_benches.py::test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to",
     "soak-kafka": "tests/end_to_end/test_kafka.py::"

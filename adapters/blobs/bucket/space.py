@@ -4,9 +4,13 @@ At any moment one new object, of at most MOST_BYTES, exists beside the old ones.
 it is done and struck out afterwards: a crash anywhere leaves work to be repeated, never bytes that nobody knows of.
 """
 
+import fcntl
 import logging
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex, ObjectStanding
@@ -22,6 +26,7 @@ from adapters.blobs.bucket.object_format import (
 )
 from adapters.blobs.bucket.ownership import check_own
 from adapters.blobs.port import BlobNotFound, StorageUnavailable
+from adapters.blobs.storage_errors import storage_errors
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +42,38 @@ class SharedUsage:
 
 
 class ObjectSpace:
-    """Blocking; called by one thread at a time. Raises: StorageFull, StorageUnavailable."""
+    """Blocking; called by one thread at a time. Raises: StorageFull, StorageUnavailable.
 
-    def __init__(self, bucket: Bucket, index: BucketIndex) -> None:
+    `folder`: the index's, which all processes have that use the bucket.
+    """
+
+    def __init__(self, bucket: Bucket, index: BucketIndex, folder: Path) -> None:
         self._bucket = bucket
         self._index = index
+        self._folder = folder
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A block that one process is in at a time: two that moved the same object's blobs would each doom the other's
+        copy. One that is killed in the block has left it; for one that hangs in it the others wait."""
+        with storage_errors():
+            lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with storage_errors():
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def remove_dead(self) -> None:
-        """Nothing dead is in the bucket any more when this returns. Only for the bucket's owner.
+        """Nothing dead is in the bucket any more when this returns.
 
         If an object lacks a body that is live, it is left as it is, the others are done, and this raises.
         """
+        with self._alone():
+            self._remove_dead()
+
+    def _remove_dead(self) -> None:
         check_own(self._bucket, self._index)
         self._delete_doomed()
         lacking: set[str] = set()

@@ -46,7 +46,8 @@ _THREADS = 16
 
 
 class BucketBlobStore:
-    """Any number of processes may use it. One of them owns it: it calls `recover`, and only it deletes."""
+    """Any number of processes with the same folder may use it; each stores, reads and deletes. One of them calls
+    `recover`, before the others."""
 
     def __init__(self, address: BucketAddress, folder: Path, *, small_bytes: int = SMALL_BYTES) -> None:
         self._bucket = Bucket(address)
@@ -57,7 +58,7 @@ class BucketBlobStore:
             self._directories.make_durable(self._incoming)
         self._index = BucketIndex(folder.absolute() / "index.sqlite3")
         self._keeper = ObjectKeeper(self._bucket, self._index)
-        self._space = ObjectSpace(self._bucket, self._index)
+        self._space = ObjectSpace(self._bucket, self._index, folder.absolute())
         self._threads = Threads(_THREADS)
         self._removing = ThreadPoolExecutor(1, thread_name_prefix="removing")
         self._intake = Intake(self._keeper, self._threads.run, small_bytes=small_bytes, waiting_bytes=WAITING_BYTES)

@@ -64,6 +64,6 @@ class TranscriptionOrDocument(RootModel[TranscriptionAnswer | TranscriptDocument
 
 def transcript_document(transcript: Transcript) -> TranscriptDocument:
     """Made segment by segment: in a thread, this lets others have their turn in between."""
-    around = transcript.model_dump(exclude={"segments"})
+    around = transcript.model_dump(exclude={"segments", "voiceprints"})
     segments = [SegmentDocument.model_validate(segment.model_dump()) for segment in transcript.segments]
     return TranscriptDocument.model_validate(around | {"segments": segments})

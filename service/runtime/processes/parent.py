@@ -25,7 +25,7 @@ LOOKS_UNTIL_HUNG = 10
 """A process of which nothing was heard for so many looks is killed. Looks are counted and not seconds: if the machine
 slept, or this process was stopped, nobody hangs. In a transaction, it would hold up the others' commits for as long,
 which wait ten seconds (`adapters.sqlite_file`)."""
-LOOKS_UNTIL_STARTED = 120
+LOOKS_UNTIL_STARTED = 480
 """What a process may take until it listens, on a machine with other work."""
 
 REPLACED_AFTER_SECONDS, LONGEST_SECONDS = 0.05, 10.0

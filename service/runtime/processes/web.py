@@ -1,6 +1,6 @@
 """The HTTP application of an API process: the dialects' chunks are its own, all else is handed over."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -25,20 +25,22 @@ def upload_application(
     *,
     drain: Drain,
     metrics: Metrics,
-    is_counted: Callable[[str], bool],
+    is_counted: Callable[[str], Awaitable[bool]],
 ) -> web.Application:
     """`is_counted`: whether a project may have only so many bytes. One process counts them, and stores its chunks."""
     apis = [dialect.api() for dialect in DIALECTS]
     cors = Cors(parts.settings.origins, [api.reference for api in apis], pages_of(apis))
     app = web.Application()
 
-    def is_own(request: web.Request) -> bool:
+    async def is_own(request: web.Request) -> bool:
         project_id = request.match_info.get("project_id")
-        return request.match_info.route is not everything_else and project_id is not None and not is_counted(project_id)
+        if request.match_info.route is everything_else or project_id is None:
+            return False
+        return not await is_counted(project_id)
 
     @web.middleware
     async def hand_over(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if is_own(request):
+        if await is_own(request):
             return await handler(request)
         request[_HANDED_OVER] = True
         try:

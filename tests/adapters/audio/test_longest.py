@@ -22,8 +22,8 @@ FRAMES_PER_HOUR = 8_000 * 3600 // BLOCK_SAMPLES
 @pytest.fixture
 def heard(monkeypatch):
     """Every piece of sound that was decoded to be measured."""
-    pieces, add = [], survey_module._Heard.add
-    monkeypatch.setattr(survey_module._Heard, "add", lambda its, part: (pieces.append(part), add(its, part)))
+    pieces, add = [], survey_module.HeardTrack._add
+    monkeypatch.setattr(survey_module.HeardTrack, "_add", lambda its, part: (pieces.append(part), add(its, part)))
     return pieces
 
 

@@ -58,15 +58,15 @@ def test_a_lost_connection_claims_again_unless_another_was_faster(postgres, data
     end = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
     first = DatabaseClaim(database)
     first.renew()
-    postgres.execute(end.format(first._connection.info.backend_pid))
+    postgres.execute(end.format(first._lock._connection.info.backend_pid))
     first.renew()
     with pytest.raises(DatabaseInUse):
         DatabaseClaim(database)
-    postgres.execute(end.format(first._connection.info.backend_pid))
+    postgres.execute(end.format(first._lock._connection.info.backend_pid))
     second = DatabaseClaim(database)
     with pytest.raises(DatabaseInUse):
         first.renew()
-    its_process = second._connection.info.backend_pid
+    its_process = second._lock._connection.info.backend_pid
     second.close()
     postgres.execute(end.format(its_process))  # returns once it has ended, as it is about to
     first.renew()
@@ -90,7 +90,7 @@ def test_a_claim_whose_answer_was_lost_is_not_taken_for_another_service_s(postgr
             stalled.append(self)
 
     claim = DatabaseClaim(database)
-    postgres.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(claim._connection.info.backend_pid))
+    postgres.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(claim._lock._connection.info.backend_pid))
     with monkeypatch.context() as while_it_stalls:
         while_it_stalls.setattr(connections, "Connection", Stalled)
         with pytest.raises(ServerAway):

@@ -83,6 +83,24 @@ def test_a_commit_that_waited_for_another_process_comes_after_it(database, recor
     assert positions(recorder) == [1, 2]
 
 
+def test_a_commit_of_the_older_function_that_waited_comes_after_the_other_one(database, recorder):
+    """Processes of the version before use nothing else, and this one where not all of a batch fits."""
+
+    def committed():
+        with psycopg.connect(database) as waiting:
+            return waiting.execute(APPEND_ONE, (uuid4(), b"{}")).fetchone()
+
+    recorder.insert_batch([append(uuid4(), 0)])
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(APPEND_ONE, (uuid4(), b"{}"))
+        waiting = thread.submit(committed)
+        while other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
+            assert not waiting.done()
+        other.commit()
+        assert waiting.result() == ([3],)
+    assert positions(recorder) == [1, 2, 3]
+
+
 def test_positions_have_no_gap_after_a_commit_that_failed(database, recorder):
     recorder.insert_batch([append(uuid4(), 0)])
     with psycopg.connect(database, autocommit=True) as administrator:
@@ -116,10 +134,9 @@ def test_a_restart_of_the_server_between_two_commits_fails_neither(own_postgres)
     recorder.close()
 
 
-def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_still_conflicts(recorder, monkeypatch):
-    """Decided again instead, a command that succeeded would be refused: a recording deleted just now is not found."""
-    contended, rows, lost = uuid4(), postgres._rows, []
-    recorder.insert_batch([append(contended, 0, state=b"earlier")])
+def lose_one_answer(monkeypatch):
+    """What is asked next is done, and its answer is lost with the connection."""
+    rows, lost = postgres._rows, []
 
     def rows_and_then_lost(connection, statement, arguments=()):
         found = rows(connection, statement, arguments)
@@ -129,11 +146,53 @@ def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_
         return found
 
     monkeypatch.setattr(postgres, "_rows", rows_and_then_lost)
+
+
+def test_a_commit_whose_answer_was_lost_is_found_in_the_log_and_what_conflicted_still_conflicts(recorder, monkeypatch):
+    """Decided again instead, a command that succeeded would be refused: a recording deleted just now is not found."""
+    contended = uuid4()
+    recorder.insert_batch([append(contended, 0, state=b"earlier")])
+    lose_one_answer(monkeypatch)
     its_id = uuid4()
     outcomes = recorder.insert_batch([append(its_id, 0, 2), append(contended, 0), append(its_id, 2), append(its_id, 5)])
     assert [outcomes[0], outcomes[2]] == [3, 4]
     assert [type(outcomes[1]), type(outcomes[3])] == [VersionConflict, VersionConflict]
     assert positions(recorder) == [1, 2, 3, 4]
+
+
+def test_a_commit_in_which_all_fit_and_whose_answer_was_lost_is_found_in_the_log(recorder, monkeypatch):
+    one, other = uuid4(), uuid4()
+    lose_one_answer(monkeypatch)
+    assert recorder.insert_batch([append(one, 0, 2), append(other, 0), append(one, 2)]) == [2, 3, 4]
+    assert positions(recorder) == [1, 2, 3, 4]
+
+
+def test_a_process_of_the_version_before_appends_to_the_same_log(database, recorder):
+    """In a rolling upgrade: by the older function, also to a stream that this process has just appended to."""
+    its_id = uuid4()
+    recorder.insert_batch([append(its_id, 0)])
+    older = "SELECT tapedeck.append_events_1(ARRAY[%s::uuid], '{1}', '{1}', '{1}', '{1}', '{said}', ARRAY[%b::bytea])"
+    with psycopg.connect(database) as of_the_version_before:
+        assert of_the_version_before.execute(older, (its_id, b"{}")).fetchone() == ([2],)
+    conflict, fits = recorder.insert_batch([append(its_id, 1), append(uuid4(), 0)])
+    assert (type(conflict), fits) == (VersionConflict, 3)
+    assert recorder.insert_batch([append(its_id, 2)]) == [4]
+    assert positions(recorder) == [1, 2, 3, 4]
+
+
+def test_a_log_that_was_set_back_to_an_older_copy_gets_no_gap(database, recorder):
+    """What this process has committed is not taken for granted once the server was another one."""
+    its_id = uuid4()
+    recorder.insert_batch([append(its_id, 0), append(its_id, 1)])
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute("DELETE FROM tapedeck.stored_events WHERE version = 2")
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    (outcome,) = recorder.insert_batch([append(its_id, 2)])
+    assert isinstance(outcome, VersionConflict)
+    assert recorder.insert_batch([append(its_id, 1)]) == [2]
 
 
 async def test_a_follower_is_woken_by_the_commits_of_other_processes(database, monkeypatch):

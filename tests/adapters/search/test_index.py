@@ -4,6 +4,7 @@ import os
 import random
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
@@ -260,6 +261,8 @@ def searching(index, query):
     with ThreadPoolExecutor(1) as pool:
         searches = pool.submit(search)
         try:
+            while not found and searches.running():  # on a busy machine, all could be over before the first search
+                time.sleep(0.001)
             yield found
         finally:
             stop.set()

@@ -203,6 +203,7 @@ def test_speech_40_db_softer_is_still_heard(hear: Callable[[Samples], Transcript
     assert word_error_rate(turns(sample.spoken_text(), HALF_TURNS), heard.text) <= 0.05
 
 
+@pytest.mark.slow
 def test_speech_50_db_softer_in_16_bits_is_still_heard(hear: Callable[[Samples], Transcript], sound: Samples):
     heard = hear(degrading.quiet((seconds_of(sound, 0, 11) / 3.16).astype(np.int16)))
     assert word_error_rate(turns(sample.spoken_text(), 2), heard.text) <= 0.05
@@ -285,6 +286,7 @@ def test_the_last_word_of_a_window_is_not_lost(hear: Callable[[Samples], Transcr
     assert word_error_rate(turns(dialogues.text("diabetes"), 7), heard.text) <= 0.05
 
 
+@pytest.mark.slow
 def test_a_recording_that_ends_within_a_word_has_no_word_after_its_end(
     hear: Callable[[Samples], Transcript], sound: Samples
 ):

@@ -52,6 +52,7 @@ def heard(content: bytes, size_bytes: int) -> list[tuple[int, str]]:
     return identities(spans)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(size_bytes=st.one_of(st.integers(100, 2_000), st.integers(2_000, 300_000)))
 def test_what_arrives_in_pieces_of_any_size_has_the_parts_of_the_whole(opus: bytes, size_bytes: int):

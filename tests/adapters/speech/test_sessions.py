@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
+from adapters.audio.pcm import pcm_file
+from adapters.speech.parts import HeardPart, digest_of
 from adapters.speech.sessions import TranscribedChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript, TranscriptWord, UnrecognizedSound, segment_of
+from adapters.speech.turns import with_speakers
+from adapters.speech.voiceprint import Voiceprint
+from tests.adapters.speech.made_up_voices import voice
 
 WORD_SECONDS = 0.5
 NOISE = 1000
@@ -55,6 +60,54 @@ class NumberEngine:
         )
 
 
+class VoicesEngine(NumberEngine):
+    """Odd numbers are said by one person, even ones by another."""
+
+    def load(self):
+        """It has no model."""
+
+    def heard_by(self, language):
+        return f"numbers {language}"
+
+    def hear(self, part, *, language):
+        found = self.transcribe(lambda: pcm_file(part.samples.tobytes()), language=language)
+        words = tuple(word for segment in found.segments for word in segment.words)
+        return HeardPart(
+            start_sample=part.start_sample,
+            samples=len(part.samples),
+            sha256=digest_of(part),
+            heard_by=self.heard_by(language),
+            words=words,
+            unrecognized=found.unrecognized,
+            voiceprints=tuple(print_of(word) for word in words),
+        )
+
+    def transcript_of(self, parts, *, language):
+        segments = [
+            segment_of(start=word.start, end=word.end, text=word.text, words=(word,))
+            for part in parts
+            for word in part.words
+        ]
+        found = Transcript.of_segments(
+            segments,
+            language=language,
+            engine=self.name,
+            provider=None,
+            duration_ms=sum(part.samples for part in parts) // 16,
+        )
+        return self.named(found, [one for part in parts for one in part.voiceprints])
+
+    def named(self, transcript, prints):
+        return transcript.model_copy(update={"segments": tuple(with_speakers(transcript.segments, prints))})
+
+
+def print_of(word):
+    random = np.random.default_rng(round(word.start * 1000))
+    speaker = "half" if word.text == "half" else "ab"[int(word.text[1:]) % 2]
+    heard = voice(speaker[0]) + random.normal(0, 0.03, 256)
+    return Voiceprint.of(word.start, max(word.end, word.start + 1.0), heard / np.linalg.norm(heard))
+
+
 def word_of(start, end, number):
     text = f"w{number}" if end - start == WORD_SECONDS * SAMPLE_RATE else "half"
     return TranscriptWord(start=start / SAMPLE_RATE, end=end / SAMPLE_RATE, text=text)
@@ -68,9 +121,9 @@ def sound_of(seconds, *words):
     return sound
 
 
-def session(sound, *cuts, heard=True):
+def session(sound, *cuts, heard=True, engine=None):
     """The whole transcript of a sound that came cut, and how many seconds were listened to beyond the chunks."""
-    engine = NumberEngine()
+    engine = engine or NumberEngine()
     parts = np.split(sound, [round(cut * SAMPLE_RATE) for cut in cuts])
     chunks = [
         TranscribedChunk(len(part), transcribe_samples(engine, part.tobytes(), language="en") if heard else None)
@@ -137,3 +190,33 @@ def test_empty_chunks_and_a_session_of_one_make_no_cut(cuts):
 def test_a_session_without_sound_has_no_words():
     whole, _ = session(np.zeros(0, "<i2"))
     assert (whole.text, whole.segments, whole.engine) == ("", (), "numbers")
+
+
+@pytest.mark.parametrize("cuts", [(), (15,), (14.6,), (5, 15, 15.5, 27.4)])
+@pytest.mark.parametrize("heard", [True, False])
+def test_speakers_are_those_of_the_whole_wherever_it_is_cut(cuts, heard):
+    sound = sound_of(42, *np.arange(0.5, 42, 3))
+    whole, _ = session(sound, *cuts, heard=heard, engine=VoicesEngine())
+    assert [segment.text for segment in whole.segments] == [f"w{number}" for number in range(1, 15)]
+    assert [segment.speaker for segment in whole.segments] == ["S1", "S2"] * 7
+    assert whole.voiceprints == ()
+
+
+def test_a_chunk_alone_names_nobody_and_keeps_its_voices_as_it_is_stored():
+    sound = sound_of(30, *np.arange(0.5, 30, 3))
+    chunk = transcribe_samples(VoicesEngine(), sound.tobytes(), language="en")
+    assert {segment.speaker for segment in chunk.segments} == {None}
+    assert len(chunk.voiceprints) == len(chunk.segments) == 10
+    assert Transcript.from_json(chunk.to_json()) == chunk
+
+
+def test_chunks_that_were_heard_before_voices_were_kept_name_nobody():
+    sound = sound_of(30, *np.arange(0.5, 30, 3))
+    engine = VoicesEngine()
+    old = transcribe_samples(engine, sound.tobytes(), language="en").model_copy(update={"voiceprints": ()})
+    stored = old.to_json()
+    assert b"voiceprints" not in stored
+    chunk = TranscribedChunk(len(sound), Transcript.from_json(stored))
+    whole = transcribe_session(engine, lambda start, end: sound[start:end].tobytes(), [chunk], language="en")
+    assert whole.text == old.text
+    assert {segment.speaker for segment in whole.segments} == {None}

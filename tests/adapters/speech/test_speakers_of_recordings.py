@@ -11,7 +11,7 @@ from adapters.speech.faster_whisper_engine import FasterWhisperEngine
 from adapters.speech.opening import EngineSpec, build_engine
 from adapters.speech.parts import HeardPart, parts_of
 from adapters.speech.plain_text import plain_text
-from adapters.speech.sessions import transcribe_samples
+from adapters.speech.sessions import TranscribedChunk, transcribe_samples, transcribe_session
 from adapters.speech.transcript import Transcript
 from service import sample
 from tests.adapters.audio.samples import opener, wav
@@ -73,10 +73,21 @@ def test_parts_name_speakers_as_the_whole_does_and_are_others_than_without(
 
 
 @pytest.mark.slow
-def test_what_a_session_s_chunk_says_names_nobody(engine: FasterWhisperEngine, consultation: Samples):
-    transcript = transcribe_samples(engine, consultation[: 12 * SAMPLE_RATE].tobytes(), language="en")
-    assert transcript.segments
-    assert set(speakers_of(transcript)) == {None}
+def test_a_session_s_speakers_are_told_apart_over_its_chunks(engine: FasterWhisperEngine, consultation: Samples):
+    chunks = [consultation[: 12 * SAMPLE_RATE], consultation[12 * SAMPLE_RATE :]]
+    heard = [transcribe_samples(engine, chunk.tobytes(), language="en") for chunk in chunks]
+    assert {speaker for transcript in heard for speaker in speakers_of(transcript)} == {None}
+
+    def whole(engine: FasterWhisperEngine) -> Transcript:
+        known = [TranscribedChunk(len(chunk), words) for chunk, words in zip(chunks, heard, strict=True)]
+        return transcribe_session(engine, lambda start, end: consultation[start:end].tobytes(), known, language="en")
+
+    transcript = whole(engine)
+    turns = [paragraph[:3] for paragraph in plain_text(transcript).splitlines() if paragraph]
+    assert turns == ["S1:", "S2:"] * 3
+    off = whole(FasterWhisperEngine(tells_speakers=False))
+    assert off.text == transcript.text
+    assert set(speakers_of(off)) == {None}
 
 
 def present() -> None:

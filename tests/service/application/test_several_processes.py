@@ -17,7 +17,7 @@ import pytest
 from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from domain.errors import RecordingError, RecordingTooLarge
+from domain.errors import RecordingError, RecordingExpired, RecordingTooLarge
 from domain.events import ChunkStored, FinalizePolicy, FinalizeRequested, RecordingKind
 from service.application.blob_names import blob_prefix
 from service.application.erasing import Erasing
@@ -109,6 +109,18 @@ async def test_a_request_that_is_no_repetition_any_more_brings_a_chunk_with_its_
     appended = await one.uploads.append(opening, arrived(body, "first"))
     assert (appended.chunk.number, appended.chunk.md5) == (3, hashlib.md5(body).hexdigest())
     assert await whole(other.blobs, appended.chunk.blob_key) == body
+
+
+async def test_a_process_that_refuses_a_chunk_leaves_the_bytes_that_another_one_has_accepted(rig):
+    one, other, _ = rig.processes
+    opening, body = announced(RecordingKind.SAMPLES), noise(3_000, 3)
+    await one.uploads.append(opening, arrived(noise(3_000, 1), "first"))
+    await other.uploads.append(opening, arrived(noise(3_000, 2), "second"))
+    accepted = await one.uploads.append(opening, arrived(body, "third"))
+    rig.now += timedelta(hours=5)
+    with pytest.raises(RecordingExpired):
+        await other.uploads.append(opening, arrived(body, "third"))
+    assert await whole(one.blobs, accepted.chunk.blob_key) == body
 
 
 async def test_there_is_room_again_once_another_process_has_replaced_a_large_chunk_by_a_small_one(rig):

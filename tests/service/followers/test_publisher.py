@@ -27,6 +27,7 @@ from service.application.retry import RetryPolicy
 from service.dialects.registry import client_ids_of
 from service.followers import publisher as publisher_module
 from service.followers.publisher import Publisher
+from service.runtime.publishing import InDatabase
 from tests.domain.histories import at, finalize, open_recording, store_chunk
 from tests.domain.history_kit import histories
 from tests.tools.kafka.folding import folded
@@ -51,7 +52,7 @@ class Rig:
         self._tasks = []
         self.now = at(10)
 
-    def publisher(self, *, log=None, servers=None, topic=None, patience=SOON):
+    def publisher(self, *, log=None, servers=None, topic=None, patience=SOON, presence=None):
         connection = KafkaConnection(bootstrap_servers=(servers or self.servers,))
         metrics = Metrics()
         publisher = Publisher(
@@ -64,6 +65,7 @@ class Rig:
             metrics=metrics,
             client_ids_of=client_ids_of,
             patience=patience,
+            presence=presence,
         )
         publisher.registry = metrics.registry
         return publisher
@@ -213,6 +215,26 @@ async def test_a_second_publisher_takes_over_and_the_first_stands_by_until_it_is
     await rig.grow(recordings=3)
     await rig.until(lambda: first.position == rig.log.head and sample(first, "transactions_total") > 1)
     assert sample(first, "fencings_total") >= 1
+    await rig.assert_exactly_the_log()
+
+
+@pytest.mark.slow
+async def test_one_that_stands_by_takes_over_once_the_one_that_publishes_has_ended(rig, database):
+    """Nothing else would let it: its patience is half an hour."""
+    first, second = (rig.publisher(patience=RETIRED, presence=InDatabase(database, rig.topic)) for _ in range(2))
+    rig.run(first)
+    await rig.grow()
+    await rig.until_published(first)
+    publishing = rig.run(second)
+    await rig.until_published(second)
+    await rig.grow()
+    await rig.until(lambda: sample(first, "fencings_total") >= 1)
+    for _ in range(3):
+        await rig.grow()
+        await rig.until_published(first, second)
+    await rig.stop(publishing)
+    await rig.grow()
+    await rig.until_published(first)
     await rig.assert_exactly_the_log()
 
 

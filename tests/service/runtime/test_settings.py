@@ -150,8 +150,6 @@ def test_the_settings_as_text_have_no_password():
 @pytest.mark.parametrize(
     ("others", "because"),
     [
-        ({"database_url": "postgresql://user:secret@localhost/tapes"}, "TAPEDECK_DATABASE_URL=postgresql://… yet"),
-        ({"blob_url": "s3://tapes/one"}, "one process writes to a bucket"),
         ({"requests_per_minute": 100}, "one process counts requests"),
         ({"data_dir": "/" + 100 * "x"}, "a socket's path has at most 107 bytes"),
     ],

@@ -6,7 +6,18 @@
 import asyncio
 import sys
 
-from tests.tools.bench import deciding, head_start, listening, lists, replaying, samples, searching, slices, uploading
+from tests.tools.bench import (
+    beside,
+    deciding,
+    head_start,
+    listening,
+    lists,
+    replaying,
+    samples,
+    searching,
+    slices,
+    uploading,
+)
 
 BENCHES = {
     "deciding": deciding.measure,
@@ -14,6 +25,7 @@ BENCHES = {
     "uploading": lambda: asyncio.run(uploading.measure()),
     "head-start": lambda: asyncio.run(head_start.measure()),
     "listening": lambda: asyncio.run(listening.measure()),
+    "beside": lambda: asyncio.run(beside.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),
     "slices": lambda: asyncio.run(slices.measure()),

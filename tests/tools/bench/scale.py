@@ -1,7 +1,8 @@
-"""`make bench-scale`: how many events a second several processes append to the log in PostgreSQL.
+"""`make bench-scale`: how many events a second several processes append to the log in PostgreSQL, and how many chunks a
+second are acknowledged with one API process and with two (`scale_chunks`).
 
-Beside it, in turns within one run, the same processes insert the same rows with the same number a commit into a table
-that gives them numbers in no order that a reader could rely on: no lock, no check of versions, nobody told.
+Beside the log, in turns within one run, the same processes insert the same rows with the same number a commit into a
+table that gives them numbers in no order that a reader could rely on: no lock, no check of versions, nobody told.
 """
 
 import statistics
@@ -12,6 +13,7 @@ import psycopg
 
 from adapters.event_log.postgres import PostgresLogRecorder
 from tests.places import REPOSITORY
+from tests.tools.bench import scale_chunks
 from tests.tools.bench.figures import spread
 from tests.tools.bench.scale_writer import BARE_TABLE
 from tests.tools.postgres.server import PostgresServer
@@ -34,6 +36,7 @@ def main() -> None:
         print(f"{EVENTS_A_COMMIT} events a commit, {ROUNDS} rounds, PostgreSQL on this machine with the writers")
         for writers in WRITERS:
             measure(server, writers)
+        scale_chunks.compare(server)
     finally:
         server.close()
 

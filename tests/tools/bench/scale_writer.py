@@ -5,11 +5,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
 
+from adapters.event_log import postgres_arrays as arrays
 from adapters.event_log.port import Append
 from adapters.event_log.postgres import PostgresLogRecorder
 from adapters.postgres.connections import connect
@@ -33,34 +34,43 @@ STATE = b'{"at":"2026-01-01T00:00:00Z","number":1,"blob_key":"' + b"0123456789ab
 
 def main(url: str, kind: str, commits: int, events: int) -> None:
     streams = [uuid4() for _ in range(events)]
-    commit = {"log": appending, "bare": inserting}[kind](url, streams)
-    commit(0)
+    commit = {"log": appending, "bare": inserting}[kind](url)
+    commit(appends_at(streams, 0))
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.monotonic()
     for version in range(1, commits + 1):
-        commit(version)
+        commit(appends_at(streams, version))
     print(began, time.monotonic())
 
 
-def appending(url: str, streams: list[UUID]) -> Callable[[int], None]:
+def appends_at(streams: Sequence[UUID], version: int) -> list[Append]:
+    """An event for each stream, which is at this version. Both kinds begin with these, and send them in one form."""
+    return [Append(its_id, version, [StoredEvent(its_id, version + 1, "ChunkStored", STATE)]) for its_id in streams]
+
+
+def appending(url: str) -> Callable[[Sequence[Append]], None]:
     recorder = PostgresLogRecorder(url)
 
-    def commit(version: int) -> None:
-        outcomes = recorder.insert_batch(
-            [Append(its_id, version, [StoredEvent(its_id, version + 1, "ChunkStored", STATE)]) for its_id in streams]
-        )
-        if not all(isinstance(outcome, int) for outcome in outcomes):
+    def commit(appends: Sequence[Append]) -> None:
+        if not all(isinstance(outcome, int) for outcome in recorder.insert_batch(appends)):
             raise AssertionError("an append to a stream of its own conflicts")
 
     return commit
 
 
-def inserting(url: str, streams: list[UUID]) -> Callable[[int], None]:
-    connection, count = connect(url), len(streams)
+def inserting(url: str) -> Callable[[Sequence[Append]], None]:
+    connection = connect(url)
 
-    def commit(version: int) -> None:
-        connection.execute(_INSERT, (streams, [version + 1] * count, ["ChunkStored"] * count, [STATE] * count))
+    def commit(appends: Sequence[Append]) -> None:
+        events = [stored for append in appends for stored in append.stored_events]
+        columns = (
+            arrays.uuids([append.stream_id for append in appends for _ in append.stored_events]),
+            arrays.bigints([stored.originator_version for stored in events]),
+            arrays.texts([stored.topic for stored in events]),
+            arrays.byteas([stored.state for stored in events]),
+        )
+        connection.execute(_INSERT, columns)
 
     return commit
 

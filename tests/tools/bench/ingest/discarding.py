@@ -1,6 +1,7 @@
 """A bare aiohttp server that reads a body and discards it: what the framework itself costs.
 
-With `--digests` it takes the SHA-256 and the MD5 of the body, too: no server that tells them costs less.
+With `--digests` it takes the SHA-256 and the MD5 of the body, too: no server that tells them costs less. With
+`--shared` several processes may have the port.
 """
 
 import hashlib
@@ -28,4 +29,12 @@ if __name__ == "__main__":
     application = web.Application(client_max_size=2**30)
     application.router.add_put("/{path:.*}", digest if "--digests" in sys.argv else discard)
     loop = uvloop.new_event_loop()
-    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), loop=loop, access_log=None, print=lambda *_: None)
+    web.run_app(
+        application,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        reuse_port="--shared" in sys.argv,
+        loop=loop,
+        access_log=None,
+        print=lambda *_: None,
+    )

@@ -11,12 +11,11 @@ from tests.tools.bench.ingest.servers import Server
 THREADS = 1  # a second one would only take processor time from the servers
 
 SCRIPT = """
-local size, path, first = {size}, "{path}", {first}
-local before, after = path:match("^(.-){{part}}(.*)$")
-local body, part = {body}, first
+local paths, body, part = {{{paths}}}, {body}, {first}
 wrk.headers["Content-Type"] = "application/octet-stream"
 function request()
     part = part + 1
+    local before, after = paths[part % #paths + 1]:match("^(.-){{part}}(.*)$")
     return wrk.format("PUT", before .. string.format("%d", part) .. after, nil, body)
 end
 function response(status, headers, text)
@@ -52,7 +51,8 @@ def measure(
     """Put bodies for this long. Raises: RuntimeError when a request was not answered with success."""
     script = folder / "put.lua"
     body = f'string.rep("\\1\\2\\3\\4\\5\\6\\7\\8", {size_bytes // 8})'
-    script.write_text(SCRIPT.format(size=size_bytes, path=server.path, first=first_part, body=body))
+    paths = ", ".join(f'"{path}"' for path in server.paths)
+    script.write_text(SCRIPT.format(paths=paths, first=first_part, body=body))
     url = f"http://127.0.0.1:{server.port}"
     ended = subprocess.run(
         ["wrk", f"-t{THREADS}", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script), url],

@@ -35,7 +35,8 @@ http {{
 
 
 class Server(ABC):
-    """A server that takes bodies by PUT. `path`: what a client requests; `{part}` stands for the body's number."""
+    """A server that takes bodies by PUT. `path`: what a client requests; `{part}` stands for the body's number.
+    `paths`: several of these, which are requested in turn."""
 
     name: ClassVar[str]
 
@@ -55,6 +56,10 @@ class Server(ABC):
     def path(self) -> str: ...
 
     @property
+    def paths(self) -> list[str]:
+        return [self.path]
+
+    @property
     @abstractmethod
     def pid(self) -> int: ...
 
@@ -68,11 +73,12 @@ class Server(ABC):
 class Tapedeck(Server):
     name = "tapedeck"
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, *, recordings: int = 1) -> None:
         super().__init__(folder)
+        self._recordings = recordings
         self._settings = {"MAX_CHUNKS": str(MOST_CHUNKS), "UPLOAD_HOURS": "24", **(settings or {})}
         self._service: ServiceProcess | None = None
-        self._path = ""
+        self._paths: list[str] = []
         self._sent: list[dict[str, str]] = []
 
     @property
@@ -87,8 +93,10 @@ class Tapedeck(Server):
 
     async def _begin(self) -> None:
         api = (await self.service.start()).api()
-        recording = await api.create()
-        self._path = recording["chunk_upload_url_template"].removeprefix(self.service.url)
+        recordings = [await api.create() for _ in range(self._recordings)]
+        self._paths = [
+            recording["chunk_upload_url_template"].removeprefix(self.service.url) for recording in recordings
+        ]
 
     async def begin_transcribing(self, recordings: int) -> None:
         """Give the workers this many recordings to transcribe; returns when they have begun."""
@@ -116,7 +124,11 @@ class Tapedeck(Server):
 
     @property
     def path(self) -> str:
-        return self._path
+        return self._paths[0]
+
+    @property
+    def paths(self) -> list[str]:
+        return self._paths
 
     @property
     def pid(self) -> int:

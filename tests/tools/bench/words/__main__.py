@@ -29,6 +29,7 @@ from tests.tools.bench.words.long import (
     real_time_factor_of_two,
 )
 from tests.tools.bench.words.sets import DIALOGUES, SETS, SPEECH_FOLDER, TEXTS, Clip, all_sets
+from tests.tools.bench.words.speakers_cost import cost_of_speakers
 
 NON_SPEECH = "non-speech"
 SPEAKERS = "speakers"
@@ -57,6 +58,8 @@ def main() -> None:
         if plan.sets:
             _measure_clips(plan, place)
         if plan.speakers:
+            short = long_recording(plan.speakers[DIALOGUES], TODAY_SECONDS, place.folder)
+            report.print_cost_of_speakers(cost_of_speakers(short, place))
             report.print_speakers(speakers.rows(plan.speakers, place))
         if plan.non_speech_engines:
             _measure_non_speech(plan, place)
@@ -111,7 +114,7 @@ def _options() -> argparse.Namespace:
     _list_option(parser, "--conditions", CONDITIONS)
     _list_option(parser, "--engines", tuple(ENGINES))
     parser.add_argument("--quick", action="store_true", help="5 minutes instead of half an hour")
-    parser.add_argument("--no-half-hour", action="store_true", help="only the sets")
+    parser.add_argument("--no-half-hour", action="store_true", help="only the sets; so it is without a set of words")
     parser.add_argument("--texts", type=Path, metavar="FILE", help="write what was said and heard to this file")
     return parser.parse_args()
 
@@ -131,10 +134,15 @@ def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    """Pocketsphinx, which is slow, only hears the recordings as they are, unless it is asked for by name."""
-    engines = [name for name in options.engines or ENGINES if name != TODAY or _has_pocketsphinx()]
+    """Pocketsphinx, which is slow, only hears the recordings as they are, unless it is asked for by name.
+
+    Speakers are found by our engine alone, so whoever wants only these does not wait for the others.
+    """
     conditions = options.conditions or CONDITIONS
     wanted = options.sets or (*SETS, SPEAKERS, NON_SPEECH)
+    compared = options.engines or ENGINES if set(wanted) != {SPEAKERS} else ()
+    engines = [name for name in compared if name != TODAY or _has_pocketsphinx()]
+    has_long = not options.no_half_hour and bool(set(wanted) & set(SETS))
     is_slow = {name: name == TODAY and not options.engines for name in engines}
     sets = _sets(options.folder)
     return Plan(
@@ -144,7 +152,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         conditions_of={name: [CLEAN] if is_slow[name] else conditions for name in engines},
         non_speech_engines=[name for name in engines if not is_slow[name]] if NON_SPEECH in wanted else [],
         speakers=sets if SPEAKERS in wanted else {},
-        long_seconds=0 if options.no_half_hour else QUICK_SECONDS if options.quick else HALF_HOUR_SECONDS,
+        long_seconds=0 if not has_long else QUICK_SECONDS if options.quick else HALF_HOUR_SECONDS,
         texts=options.texts,
     )
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ _SEED = 1
 OURS = "tapedeck"
 PLAIN = "plain"
 TODAY = "pocketsphinx"
+UNNAMED = "tapedeck without speakers"
 
 
 def our_spec() -> EngineSpec:
@@ -43,8 +44,8 @@ class Engine(Protocol):
 class Ours:
     """The product's engine, through its port."""
 
-    def __init__(self) -> None:
-        self._engine = build_engine(our_spec())
+    def __init__(self, *, tells_speakers: bool = True) -> None:
+        self._engine = build_engine(replace(our_spec(), tells_speakers=tells_speakers))
 
     def hear(self, recording: Path) -> Heard:
         return _timed(lambda: self._engine.transcribe(lambda: recording.open("rb"), language=LANGUAGE).text)
@@ -88,6 +89,9 @@ class Today:
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {OURS: Ours, PLAIN: Plain, TODAY: Today}
+"""Those that are compared by their words."""
+
+ALL_ENGINES = ENGINES | {UNNAMED: lambda: Ours(tells_speakers=False)}
 
 
 def _timed(hear: Callable[[], str]) -> Heard:

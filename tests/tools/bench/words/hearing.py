@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.places import REPOSITORY
-from tests.tools.bench.words.engines import ENGINES, Heard
+from tests.tools.bench.words.engines import ALL_ENGINES, Heard
 
 
 class Listener:
@@ -59,7 +59,7 @@ def main(engine_name: str, core: str) -> None:
     os.sched_setaffinity(0, {int(core)})
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print; this keeps the results' pipe clean
-    engine = ENGINES[engine_name]()
+    engine = ALL_ENGINES[engine_name]()
     for line in sys.stdin:
         print(json.dumps(asdict(engine.hear(Path(line.rstrip("\n"))))), file=results, flush=True)
 

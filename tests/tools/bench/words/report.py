@@ -12,6 +12,7 @@ from tests.tools.bench.words.invented import Invented
 from tests.tools.bench.words.long import QUICK_SECONDS, Long
 from tests.tools.bench.words.scoring import Score, score
 from tests.tools.bench.words.speakers import LEAST_RIGHT, MOST_SPLIT, Row
+from tests.tools.bench.words.speakers_cost import Cost
 from tests.tools.peak_memory import MEBIBYTE
 
 MOST_ERRORS = {"conversations": 0.12, "read": 0.05}
@@ -110,6 +111,11 @@ def print_speakers(rows: Iterable[Row]) -> None:
     for condition, found in single.items():
         right = sum(row.right * row.words for row in found) / sum(row.words for row in found)
         print(f"{'one voice':<28}{condition:<12}{right * 100:>6.1f}  {_met(right >= 1 - MOST_SPLIT)}", flush=True)
+
+
+def print_cost_of_speakers(cost: Cost) -> None:
+    peaks = f"{_mebibytes(cost.peak_bytes)}, without them {_mebibytes(cost.peak_bytes_without)}"
+    print(f"\nThe whole engine with speakers : without: CPU {spread(cost.ratios)}; peak memory {peaks}", flush=True)
 
 
 def print_long(alone: Mapping[str, Long], ratios: Sequence[float], together: Mapping[str, float]) -> None:

@@ -1,0 +1,77 @@
+"""A lock of a PostgreSQL database: a session's advisory lock, which ends with its process or machine."""
+
+import threading
+from contextlib import suppress
+
+import psycopg
+
+from adapters.database.port import ServerAway
+from adapters.postgres.connections import Connection, connect, end_backends, reason
+
+_KEEPALIVE = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""In seconds. The server ends the session of a machine that is gone within half a minute, and that of a process that
+ends at once."""
+
+
+class SessionLock:
+    """Blocking; for any thread. `number`: which lock, of 63 bits."""
+
+    def __init__(self, url: str, number: int) -> None:
+        self._url = url
+        self._number = number
+        self._lost: list[str] = []
+        self._connection: Connection | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether it is held now: still, or since this call. Nobody is waited for.
+
+        Raises: ServerAway; then it is not known, and may be asked again.
+        """
+        with self._one_at_a_time:
+            return self._is_still_held() or self._is_taken()
+
+    def _is_still_held(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            self._lost.append(self._connection.backend)
+            self._connection.close()
+            self._connection = None
+            return False
+        return True
+
+    def _is_taken(self) -> bool:
+        try:
+            connection = connect(self._url)
+        except psycopg.Error as error:
+            raise self._away(error) from error
+        try:
+            if self._lost:  # whose sessions may still have the lock, or yet get it
+                end_backends(connection, self._lost)
+                self._lost.clear()
+            for name, value in _KEEPALIVE.items():
+                connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+            found = connection.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
+        except psycopg.Error as error:
+            self._lost.append(connection.backend)
+            connection.close()
+            raise self._away(error) from error
+        if found is None or not found[0]:
+            connection.close()
+            return False
+        self._connection = connection
+        return True
+
+    def _away(self, error: psycopg.Error) -> ServerAway:
+        return ServerAway(f"The database cannot be claimed: {reason(error)}.")
+
+    def leave(self) -> None:
+        """Somebody else may have it. It can be taken again."""
+        with self._one_at_a_time:
+            if self._connection is not None:
+                with suppress(psycopg.Error):  # the lock ends with the session, at the latest
+                    self._connection.close()
+                self._connection = None

@@ -1,0 +1,42 @@
+"""`make soak-arriving`: 300 faults while recordings arrive and are heard; ARGS="--faults 20 --seed 7" for less."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.tools.soak.arriving import __doc__ as about
+from tests.tools.soak.arriving.soak import soak
+
+FAULTS = 300
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make soak-arriving", description=about)
+    parser.add_argument("--faults", type=int, default=FAULTS, help=f"{FAULTS} unless given")
+    parser.add_argument("--seed", type=int, help="of all that is chosen at random; a new one unless given")
+    parser.add_argument("--keep", type=Path, help="a new folder for what the service stores and logs; kept")
+    asked = parser.parse_args(arguments)
+    seed = random.SystemRandom().randrange(10_000) if asked.seed is None else asked.seed
+    started = time.perf_counter()
+    _tell(f"seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="soak-arriving-") as folder:
+        if asked.keep is not None:
+            asked.keep.mkdir(parents=True)
+        found = asyncio.run(soak(asked.keep or Path(folder), faults=asked.faults, seed=seed, tell=_tell))
+    print("\n".join(found.lines()))
+    for wrong in found.wrong:
+        print(f"WRONG  {wrong}")
+    print(f"seed {seed}: {len(found.wrong) or 'nothing'} wrong; {time.perf_counter() - started:.0f} s")
+    return 1 if found.wrong else 0
+
+
+def _tell(progress: str) -> None:
+    print(progress, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
