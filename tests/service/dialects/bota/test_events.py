@@ -1,6 +1,7 @@
 """Listening to all that happens in a project, over real HTTP: the messages that Kafka has, in order, each once."""
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -100,6 +101,17 @@ async def test_a_listener_who_comes_back_misses_and_doubles_nothing(api):
         (STORED, first["id"]),
         *[(event, recording["id"]) for recording in (second, third) for event in (OPENED, STORED)],
     ]
+
+
+async def test_who_was_cut_off_before_anything_was_told_misses_nothing(api):
+    await opened_with_a_chunk(api)
+    async with listening_at(api, "/v1/events") as heard:
+        first = await heard.content.readuntil(b"\n\n")
+    (place,) = re.findall(rb"^id: (.*)$", first, re.MULTILINE)
+    missed = await opened_with_a_chunk(api)
+    async with listening_at(api, "/v1/events", last_id=place.decode()) as again:
+        told = [(await again.next()).data["data"]["client_ids"]["recording_id"] for _ in range(2)]
+    assert told == [missed["id"]] * 2
 
 
 async def test_from_the_beginning_to_now_is_all_there_is_once(running, api):
