@@ -166,7 +166,6 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         waker = Waker(stores.log, stores.recordings)
         pace = PaceFollower(stores.log, clock=clock)
-        event_feed = EventFeed(stores.log, client_ids_of)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
@@ -199,6 +198,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         queries = Queries(
             stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
         )
+        event_feed = EventFeed(stores.log, client_ids_of, queries.deleted)
         parts = Parts(
             uploads=uploads,
             queries=queries,
