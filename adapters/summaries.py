@@ -4,7 +4,7 @@ So each event takes effect exactly once. The view can always be rebuilt from the
 not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
@@ -80,6 +80,14 @@ class SummaryStore:
     def find(self, recording_id: UUID) -> RecordingSummary | None:
         with self._database.reading() as tables:
             return _find(tables, _LIVE, recording_id)
+
+    def deleted(self, recording_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the recordings that are deleted."""
+        ids = [recording_id.bytes for recording_id in recording_ids]
+        places = ",".join("?" * len(ids))
+        query = f"SELECT recording_id FROM {_LIVE} WHERE is_deleted=1 AND recording_id IN ({places})"  # noqa: S608
+        with self._database.reading() as tables:
+            return {UUID(bytes=bytes(its_id)) for (its_id,) in tables.execute(query, ids)} if ids else set()
 
     def page(self, query: PageQuery) -> Page:
         """The recordings that `query` asks for, newest first. Costs the same however many there are."""

@@ -62,8 +62,9 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
-from service.dialects.registry import DIALECTS
+from service.dialects.registry import DIALECTS, client_ids_of
 from service.followers.deletion import Deletion
+from service.followers.event_feed import EventFeed
 from service.followers.expirer import Expirer
 from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
@@ -198,6 +199,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         queries = Queries(
             stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
         )
+        event_feed = EventFeed(stores.log, client_ids_of, queries.deleted)
         parts = Parts(
             uploads=uploads,
             queries=queries,
@@ -225,6 +227,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             scopes=[scope for dialect in DIALECTS for scope in dialect.scopes],
             limits=Limits.from_settings(settings),
             event_streams=EventStreams(settings.event_listeners, random=random),
+            event_feed=event_feed,
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
@@ -245,7 +248,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
-        followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
+        followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:

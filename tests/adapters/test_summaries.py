@@ -16,7 +16,17 @@ from adapters.summaries import SummaryStore
 from adapters.summary_pages import Order, PageQuery, Place
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary
-from tests.domain.histories import START, chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.histories import (
+    START,
+    chunk,
+    deleted,
+    failed,
+    finalized,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
 from tests.domain.history_kit import logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
@@ -43,6 +53,14 @@ def test_rows_and_position_move_together(store):
     assert store.position() == 3
     assert store.find(its_id).standing is Standing.FINALIZED
     assert store.find(uuid4()) is None
+
+
+def test_which_recordings_are_deleted_is_known_for_many_at_once(store):
+    gone, kept = uuid4(), uuid4()
+    store.apply(recorded(gone, [*LIFE[:3], deleted()]), after=0)
+    store.apply(recorded(kept, LIFE[:1], first_position=5), after=4)
+    assert store.deleted([gone, kept, uuid4()]) == {gone}
+    assert store.deleted([]) == set()
 
 
 @pytest.mark.parametrize("after", [0, 2, 4])

@@ -20,6 +20,7 @@ ONLY_SECRET = "a secret key"  # noqa: S105 - the name of a kind
 TABLE = {
     "POST /v1/recordings": ("recordings:write", ["device"]),
     "GET /v1/recordings": ("recordings:read", []),
+    "GET /v1/events": ("recordings:read", []),
     "POST /v1/recordings/search": ("recordings:read", []),
     "GET /v1/recordings/{recording_id}": ("recordings:read", []),
     "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
@@ -129,7 +130,7 @@ class Things:
         recording = await api.create(streaming=not whole, **facts)
         path = path.replace("{recording_id}", recording["id"])
         path = path.replace("{number}", "1").replace("{section}", "upload")
-        path = f"{path}?follow=false" if path.endswith("/live") else path
+        path = f"{path}?follow=false" if path.endswith(("/live", "/v1/events")) else path
         path = path.replace("{session_id}", "6e3c0a52-6a3f-4b0e-9d43-2f4b8c1d7a90")
         if "{device_id}" in path or "{end_user_id}" in path:
             self.new_key("device", project_id=project_id, **facts)  # which is proof that they exist

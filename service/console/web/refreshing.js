@@ -44,7 +44,7 @@ export class Refreshing {
         if (this.#signal.aborted) return;
         if (!(error instanceof ApiError)) throw error;
         this.#onProblem(error);
-        if (isFinal(error)) return;
+        if (error.isFinal) return;
         wait = Math.min(2 * wait, LONGEST_WAIT_MS);
       }
       await this.#pause(wait);
@@ -64,9 +64,4 @@ export class Refreshing {
       this.#wake = null;
     }
   }
-}
-
-/** Whether asking again would be answered the same: not where there is no connection, or too many asked at once. */
-function isFinal(error) {
-  return error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429;
 }

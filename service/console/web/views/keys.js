@@ -67,7 +67,7 @@ export class KeysView {
   #list() {
     if (this.#keys === null) return this.#problem ? nothing : html`<p>Loading…</p>`;
     return html`
-      <table class="list">
+      <table class="list stacked">
         <thead><tr><th scope="col">Key</th><th scope="col">State</th><th scope="col">May</th>
           <th scope="col">Made</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
         <tbody>${repeat(this.#keys, (one) => one.id, (one) => this.#row(one))}</tbody>

@@ -81,7 +81,7 @@ export class WebhooksView {
     if (this.#webhooks === null) return this.#problem ? nothing : html`<p>Loading…</p>`;
     if (this.#webhooks.length === 0) return html`<p>There are none yet.</p>`;
     return html`
-      <table class="list">
+      <table class="list stacked">
         <thead><tr><th scope="col">Address</th><th scope="col">State</th><th scope="col">Events</th>
           <th scope="col">Registered</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
         <tbody>${repeat(this.#webhooks, (one) => one.id, (one) => this.#row(one))}</tbody>
