@@ -11,7 +11,7 @@ from service.dialects.bota.reference import REFERENCE
 from tests.end_to_end.service_process import short_speech
 
 RESOURCES = ("recordings", "transcriptions", "summaries", "webhooks", "end_users", "devices")
-SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")]
+SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")] + ["operations:read"]
 
 ONLY_SECRET = "a secret key"  # noqa: S105 - the name of a kind
 """In place of a scope: what no restricted key may, whatever its scopes."""
@@ -83,6 +83,7 @@ TABLE = {
         ],
         ("recordings:write", ["device", "upload"]),
     ),
+    "GET /v1/operations": ("operations:read", []),
     "GET /v1/keys/current": (None, []),
     "GET /v1/keys": (ONLY_SECRET, []),
     "POST /v1/keys": (ONLY_SECRET, []),

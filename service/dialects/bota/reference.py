@@ -12,6 +12,7 @@ from service.dialects.bota.events import EventsRequest
 from service.dialects.bota.keys.operations import OPERATIONS as _KEYS
 from service.dialects.bota.live.handlers import LiveRequest
 from service.dialects.bota.live.told import PLACE
+from service.dialects.bota.operating.operations import OPERATIONS as _OPERATING
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
@@ -412,6 +413,7 @@ REFERENCE = ReferencePart(
         *DIRECTORY,
         *ENCRYPTED,
         *_KEYS,
+        *_OPERATING,
         _HEALTH,
     ),
     security_schemes={

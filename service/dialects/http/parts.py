@@ -15,6 +15,7 @@ from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
+from service.application.operating import Operating
 from service.application.progress import Changes, Pace
 from service.application.project_keys import ProjectKeys
 from service.application.queries import Queries
@@ -50,6 +51,7 @@ class Parts:
     note_ordering: NoteOrdering
     note_orders: NoteOrderQueries
     webhooks: Webhooks
+    operating: Operating
     directory: Directory
     idempotency: Idempotency
     callers: Callers
