@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Locator, Page
 
 from tests.end_to_end.service_process import ServiceProcess
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 240_000
 """How long a page may take to show what it is to show, on a machine with other work."""
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
