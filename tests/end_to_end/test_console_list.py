@@ -15,7 +15,7 @@ from service.application.clock import utc_now
 from tests.domain.histories import opened
 from tests.end_to_end.console import DESK, PHONE, opened_console
 from tests.end_to_end.profile import key_store_of
-from tests.end_to_end.service_process import short_speech
+from tests.end_to_end.service_process import SAMPLE, short_speech
 from tests.tools.browser import needed_chromium, running_browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -143,6 +143,26 @@ async def many_opened(service, project_id, count):
     await asyncio.gather(*waiting)
     await log.close()
     return ids[-1]
+
+
+@pytest.mark.slow
+async def test_what_was_said_is_found_and_leads_to_its_place(console, project, key):
+    recording = await project.upload([SAMPLE.read_bytes()], end_user_id="eu_found")
+    await project.finalize(recording, 1, final_duration_ms=62_000)
+    await project.ended(recording)
+    await console.sign_in(key)
+    await console.page.get_by_role("link", name="Search").click()
+    await console.page.get_by_label("Words").fill("headaches")
+    await console.page.get_by_label("End user").fill("eu_found")
+    await console.page.get_by_role("button", name="Search").click()
+    passage = console.page.get_by_role("listitem").first
+    assert "headache" in (await passage.inner_text()).lower()
+    await console.check_with_axe()
+    await console.page.reload()
+    await passage.get_by_role("link").click()
+    await console.page.wait_for_url(f"**/recordings/{recording['id']}?at=*")
+    await console.open("/search?query=zebra&end_user_id=eu_found")
+    await console.page.get_by_text("Nothing was found.").wait_for()
 
 
 @pytest.mark.slow

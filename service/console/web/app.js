@@ -15,16 +15,21 @@ import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { NotFoundView } from "./views/not_found.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
+import { SearchView } from "./views/search.js";
 import { SignInView } from "./views/sign_in.js";
 
 /** Path -> view. Groups of a path are the view's parameters. A new view is one more line here. */
 const ROUTES = [
   [/^\/console\/?$/, RecordingsView],
   [/^\/console\/recordings\/(?<id>rec_[A-Za-z0-9]+)$/, RecordingView],
+  [/^\/console\/search$/, SearchView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
-const NAVIGATION = [["/console", "Recordings", "recordings:read"]];
+const NAVIGATION = [
+  ["/console", "Recordings", "recordings:read"],
+  ["/console/search", "Search", "recordings:read"],
+];
 
 export class App {
   #drawing = false;
