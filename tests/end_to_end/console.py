@@ -1,5 +1,6 @@
 """The console in a real browser, as a person uses it. Whatever the browser complains of fails the test."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,6 +41,13 @@ class Console:
         await self.page.get_by_label("API key").fill(key)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.get_by_role("button", name="Sign out").wait_for()
+
+    async def until(self, condition: str) -> None:
+        """Return once an expression holds on the page. The page's policy forbids it to evaluate texts by itself, as
+        Playwright's own waiting for an expression has it do."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while not await self.page.evaluate(condition):
+                await asyncio.sleep(0.05)
 
     async def check_with_axe(self) -> None:
         """Nothing on the page keeps out who uses a keyboard or a screen reader, as far as axe-core can tell."""
