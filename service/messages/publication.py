@@ -57,6 +57,11 @@ def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Messag
     )
 
 
+def message_type(event: LoggedEvent) -> str:
+    """The `ce_type`."""
+    return PUBLIC_FORMS[type(event)].form.TYPE
+
+
 def message_id(recorded: RecordedEvent) -> str:
     """The `ce_id`: unique for every event there will ever be."""
     return f"{recorded.stream_id}/{recorded.version}"
@@ -93,3 +98,5 @@ def _publication(event_type: type[LoggedEvent], form: type[PublicForm]) -> Publi
 PUBLIC_FORMS: dict[type[LoggedEvent], Publication] = {
     event_type: _publication(event_type, form) for event_type, form in FORM_OF.items()
 }
+
+MESSAGE_TYPES = frozenset(publication.form.TYPE for publication in PUBLIC_FORMS.values())

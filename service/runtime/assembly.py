@@ -61,8 +61,9 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
-from service.dialects.registry import DIALECTS
+from service.dialects.registry import DIALECTS, client_ids_of
 from service.followers.deletion import Deletion
+from service.followers.event_feed import EventFeed
 from service.followers.expirer import Expirer
 from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
@@ -165,6 +166,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         waker = Waker(stores.log, stores.recordings)
         pace = PaceFollower(stores.log, clock=clock)
+        event_feed = EventFeed(stores.log, client_ids_of)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
@@ -222,6 +224,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             callers=Callers(stores.keys, clock=clock),
             limits=Limits.from_settings(settings),
             event_streams=EventStreams(settings.event_listeners, random=random),
+            event_feed=event_feed,
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
@@ -242,7 +245,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
-        followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
+        followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, metrics=metrics)
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:

@@ -1,4 +1,7 @@
-"""The console in a real browser, as a person uses it. Whatever the browser complains of fails the test."""
+"""The console in a real browser, as a person uses it. Whatever the browser complains of fails the test.
+
+Wait by locators: `page.wait_for_function` evaluates a text in the page, which the console's policy forbids.
+"""
 
 import asyncio
 import re
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Locator, Page
 
 from tests.end_to_end.service_process import ServiceProcess
 
@@ -48,6 +51,10 @@ class Console:
         async with asyncio.timeout(PATIENCE_MS / 1000):
             while not await self.page.evaluate(condition):
                 await asyncio.sleep(0.05)
+
+    def heading(self, name: str) -> Locator:
+        """The view's own, with this name exactly."""
+        return self.page.get_by_role("heading", level=1, name=name, exact=True)
 
     async def check_with_axe(self) -> None:
         """Nothing on the page keeps out who uses a keyboard or a screen reader, as far as axe-core can tell."""

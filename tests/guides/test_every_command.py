@@ -52,6 +52,8 @@ TAPEDECK = {
     "blobs mend": "tests/end_to_end/test_bucket.py::"
     "test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucket_over",
     "blobs usage": "tests/service/cli/test_blobs.py::test_usage_says_what_is_live_and_what_is_dead",
+    "console": "tests/end_to_end/test_console.py::"
+    "test_the_link_of_a_development_machine_signs_in_with_one_click_and_only_once",
     "consume": "tests/guides/test_messages.py::test_the_command_that_follows_the_topic_prints_one_line_per_event",
     "copy": "tests/guides/test_runtime.py::test_a_service_is_copied_as_the_guide_says",
     "demo": CI,

@@ -9,6 +9,7 @@ from service.dialects.bota.directory.end_users import EndUserEndpoints
 from service.dialects.bota.downloads import Downloads
 from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
+from service.dialects.bota.events import Events
 from service.dialects.bota.health import Health
 from service.dialects.bota.idempotency import Once
 from service.dialects.bota.live.feeds import Feeds
@@ -61,6 +62,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
         Reading(queries, parts.lifecycle, callers, parts.pace),
+        Events(parts.event_feed, parts.event_streams, View(queries), callers),
         Live(Feeds(parts.changes, queries, parts.pace), parts.event_streams, View(queries), callers),
         Downloads(
             queries,

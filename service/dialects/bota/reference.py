@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
+from service.dialects.bota.events import PLACE as EVENTS_PLACE
+from service.dialects.bota.events import EventsRequest
 from service.dialects.bota.live.handlers import LiveRequest
 from service.dialects.bota.live.told import PLACE
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
@@ -179,6 +181,17 @@ _RECORDINGS = (
         query=LiveRequest,
         headers={LAST_EVENT_ID: {"type": "string", "pattern": PLACE}},
         path_patterns=_RECORDING,
+    ),
+    keyed(
+        "GET",
+        "/v1/events",
+        "All that happens in the project, as server-sent events: the messages that Kafka has",
+        access.READ_RECORDINGS,
+        {200: Bytes(MEDIA_TYPE)},
+        400,
+        404,
+        query=EventsRequest,
+        headers={LAST_EVENT_ID: {"type": "string", "pattern": EVENTS_PLACE}},
     ),
     keyed(
         "POST",

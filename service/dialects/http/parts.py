@@ -25,6 +25,7 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.settings import HttpSettings
 from service.dialects.http.signed_urls import UrlSigner
+from service.followers.event_feed import EventFeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Parts:
     callers: Callers
     limits: Limits
     event_streams: EventStreams
+    event_feed: EventFeed
     signer: UrlSigner
     settings: HttpSettings
     dev_credentials: Mapping[str, Mapping[str, str]]

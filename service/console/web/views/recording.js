@@ -10,8 +10,7 @@ import { progressText, shareDone } from "./recording/progress.js";
 import { Transcript } from "./recording/transcript.js";
 
 const ENDED = new Set(["completed", "failed", "integrity_failure"]);
-/** Where the live stream has ended or may not be read: until its note is written, or whatever else is left to be done. */
-const ASK_AGAIN_MS = 2000;
+const READ_EVERY_MS = 300;
 
 export class RecordingView {
   title = "Recording";
@@ -25,6 +24,8 @@ export class RecordingView {
   #isMuted = null;
   #progress = null;
   #reloads = 0;
+  #isToReload = false;
+  #isListening = false;
   #shownTranscript = null;
   #player;
   #transcript;
@@ -100,35 +101,45 @@ export class RecordingView {
     `;
   }
 
-  /** Follow the recording until nothing more happens to it by itself. */
+  /** Read it once nothing can be missed any more, and anew whenever something has happened to it. */
   async #watch() {
-    const { signal } = this.#ended;
     try {
-      await this.#reload();
-      if (!ENDED.has(this.#recording.status)) await this.#listen();
-      while (!signal.aborted && !this.#isDeleted && !ENDED.has(this.#recording.status)) {
-        await pause(ASK_AGAIN_MS, signal);
-        await this.#reloadIfReached();
-      }
+      await this.#app.api.follow(`/v1/events?recording_id=${this.#id}`, {
+        signal: this.#ended.signal,
+        onLost: (isLost) => {
+          this.#lose(isLost);
+          if (!isLost) this.#tried(() => this.#reload());
+        },
+        onEvent: () => this.#reloadSoon(),
+      });
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      this.#fail(error);
     }
+  }
+
+  async #reloadSoon() {
+    if (this.#isToReload) return;
+    this.#isToReload = true;
+    await pause(READ_EVERY_MS, this.#ended.signal);
+    this.#isToReload = false;
+    if (!this.#ended.signal.aborted) await this.#tried(() => this.#reload());
   }
 
   /** Take what the live stream tells, until it has told the end. Throws ApiError, unless the key may not listen. */
   async #listen() {
-    const path = `/v1/recordings/${this.#id}/live`;
+    if (this.#isListening || this.#isMuted) return;
+    this.#isListening = true;
     try {
-      await this.#app.api.follow(path, {
+      await this.#app.api.follow(`/v1/recordings/${this.#id}/live`, {
         signal: this.#ended.signal,
         onEvent: ({ event, data }) => this.#heard(event, JSON.parse(data)),
-        onLost: (isLost) => this.#lose(isLost),
       });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      if (!isForbidden(error)) throw error;
       this.#isMuted = error.message;
     }
-    if (!this.#isDeleted) await this.#reload();
+    this.#isListening = false;
+    this.#reloadSoon();
   }
 
   /** Whether that was the end. */
@@ -141,24 +152,10 @@ export class RecordingView {
         this.#transcript.withdraw(told.from_index);
         break;
       case "progress":
-        if (told.status !== this.#recording.status) this.#reload().catch((error) => this.#fail(error));
         this.#progress = told;
-        break;
-      case "deleted":
-        this.#isDeleted = true;
     }
     this.#app.update();
     return ["transcript", "failed", "deleted"].includes(event);
-  }
-
-  async #reloadIfReached() {
-    try {
-      await this.#reload();
-      this.#lose(false);
-    } catch (error) {
-      if (!(error instanceof ApiError) || (error.status !== 0 && error.status < 500)) throw error;
-      this.#lose(true);
-    }
   }
 
   /** Everything as it is now. Throws ApiError. */
@@ -173,7 +170,9 @@ export class RecordingView {
     document.title = `${this.title} – tapedeck`;
     if (before && before.status !== now.status) this.#app.announce(`This recording is ${state(now.status).word}.`);
     this.#app.update();
+    if (now.transcription_status !== "completed" && !ENDED.has(now.status)) this.#tried(() => this.#listen());
     await Promise.all([this.#player.offer(now), this.#loadWords(now)]);
+    this.#problem = null;
     this.#app.update();
   }
 
@@ -186,8 +185,16 @@ export class RecordingView {
       this.#shownTranscript = content;
       await this.#transcript.show(segments);
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      if (!isForbidden(error)) throw error;
       this.#isMuted = error.message;
+    }
+  }
+
+  async #tried(work) {
+    try {
+      await work();
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
@@ -199,7 +206,13 @@ export class RecordingView {
 
   #fail(error) {
     if (this.#ended.signal.aborted) return;
+    if (error.status === 404 && this.#recording) this.#isDeleted = true;
     this.#problem = error.message;
     this.#app.update();
   }
+}
+
+/** Whether a key is refused a part for want of a scope. */
+function isForbidden(error) {
+  return error instanceof ApiError && error.status === 403;
 }
