@@ -21,7 +21,7 @@ from service.application.directory import (
     EndUserNotFound,
     TokenRevoked,
 )
-from service.application.queries import ViewBehind
+from service.application.queries import NoSuchEvent, ViewBehind
 from service.application.quotas import KeptQuotaReached, QuotaReached
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
@@ -150,6 +150,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     KeptQuotaReached: "DELETE /v1/recordings/{id} deletes one.",
+    NoSuchEvent: "GET /v1/recordings/{id}/events lists its events with their versions.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
     ExpiredChunksErased: "POST /v1/recordings does so.",
@@ -245,6 +246,7 @@ ERRORS = ErrorTable(
         TokenRevoked: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         Forbidden: Row(403, "forbidden"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
+        NoSuchEvent: Row(404, "version_not_found"),
         MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
         SummaryNotFound: Row(404, "not_found"),
