@@ -5,6 +5,7 @@ not wait until it is on disk, and a view with another schema version is emptied 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
@@ -16,7 +17,17 @@ from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
-from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
+from adapters.summary_pages import (
+    COLUMNS,
+    Order,
+    Page,
+    PageQuery,
+    count_by_status,
+    count_per_minute,
+    create_indexes,
+    listed_columns,
+    select_page,
+)
 from adapters.view_schema import view_schema
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
@@ -93,6 +104,18 @@ class SummaryStore:
         """The recordings that `query` asks for, newest first. Costs the same however many there are."""
         with self._database.reading() as tables:
             return select_page(tables, _LIVE, query)
+
+    def counts(self, tenant_id: str, statuses: Sequence[str]) -> dict[str, int]:
+        """How many of the tenant's recordings have each of these statuses. For a thread: it takes longer the more there
+        are."""
+        with self._database.reading() as tables:
+            return count_by_status(tables, _LIVE, tenant_id, statuses)
+
+    def per_minute(self, tenant_id: str, order: Order, *, since: datetime) -> dict[datetime, int]:
+        """How many of the tenant's recordings have their time in each minute since then; none of those without any. For
+        a thread."""
+        with self._database.reading() as tables:
+            return count_per_minute(tables, _LIVE, tenant_id, order, since=since)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.

@@ -1,6 +1,7 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -216,6 +217,49 @@ def test_every_page_is_read_off_an_index_and_nothing_is_sorted(store, order, fil
     plan = " ".join(row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
     assert "USING INDEX" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_tenants_recordings_are_counted_by_status_and_by_the_minute_without_deleted_ones(store):
+    def at_second(event, second):
+        return event.model_copy(update={"at": START + timedelta(seconds=second)})
+
+    histories = [
+        [at_second(opened(), -1)],
+        [at_second(opened(), 0), at_second(chunk(1), 1), at_second(finalized(1), 130)],
+        [at_second(opened(), 59)],
+        [at_second(opened(), 60)],
+        [at_second(opened(), 61), at_second(deleted(), 62)],
+        [at_second(opened(tenant_id="proj_2"), 2)],
+    ]
+    position = 0
+    for history in histories:
+        store.apply(recorded(uuid4(), history, first_position=position + 1), after=position)
+        position += len(history)
+    assert store.counts("proj_1", ["open", "finalized", "failed"]) == {"open": 3, "finalized": 1, "failed": 0}
+    assert store.counts("proj_3", ["open"]) == {"open": 0}
+    minute = timedelta(minutes=1)
+    assert store.per_minute("proj_1", Order.CREATED, since=START) == {START: 2, START + minute: 1}
+    assert store.per_minute("proj_1", Order.FINALIZED, since=START) == {START + 2 * minute: 1}
+    assert store.per_minute("proj_2", Order.CREATED, since=START) == {START: 1}
+
+
+@pytest.mark.parametrize("place", ["SQLite"], indirect=True)
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda store: store.counts("proj_1", ["open", "failed"]),
+        lambda store: store.per_minute("proj_1", Order.CREATED, since=START),
+        lambda store: store.per_minute("proj_1", Order.FINALIZED, since=START),
+    ],
+)
+def test_every_count_is_made_of_an_index_alone(store, count):
+    plans, reader = [], store._database._reader
+    reader.set_trace_callback(plans.append)
+    count(store)
+    reader.set_trace_callback(None)
+    plan = " ".join(row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
+    assert "SEARCH summaries USING" in plan
+    assert "INDEX" in plan
 
 
 def test_each_follower_has_its_own_position(place):
