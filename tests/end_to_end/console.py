@@ -3,6 +3,7 @@
 Wait by locators: `page.wait_for_function` evaluates a text in the page, which the console's policy forbids.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from playwright.async_api import Browser, Locator, Page
 
 from tests.end_to_end.service_process import ServiceProcess
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 240_000
 """How long a page may take to show what it is to show, on a machine with other work."""
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
@@ -45,6 +46,13 @@ class Console:
         await self.page.get_by_label("API key").fill(key)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.get_by_role("button", name="Sign out").wait_for()
+
+    async def until(self, condition: str) -> None:
+        """Return once an expression holds on the page. The page's policy forbids it to evaluate texts by itself, as
+        Playwright's own waiting for an expression has it do."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while not await self.page.evaluate(condition):
+                await asyncio.sleep(0.05)
 
     def heading(self, name: str) -> Locator:
         """The view's own, with this name exactly."""

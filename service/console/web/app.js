@@ -19,6 +19,7 @@ import { NotFoundView } from "./views/not_found.js";
 import { OperationsView } from "./views/operations.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
+import { SearchView } from "./views/search.js";
 import { SignInView } from "./views/sign_in.js";
 import { WebhookView } from "./views/webhook.js";
 import { WebhooksView } from "./views/webhooks.js";
@@ -27,6 +28,7 @@ import { WebhooksView } from "./views/webhooks.js";
 const ROUTES = [
   [/^\/console\/?$/, RecordingsView],
   [/^\/console\/recordings\/(?<id>rec_[A-Za-z0-9]+)$/, RecordingView],
+  [/^\/console\/search$/, SearchView],
   [/^\/console\/webhooks$/, WebhooksView],
   [/^\/console\/webhooks\/(?<id>wh_[A-Za-z0-9]+)$/, WebhookView],
   [/^\/console\/keys$/, KeysView],
@@ -36,6 +38,7 @@ const ROUTES = [
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
 const NAVIGATION = [
   ["/console", "Recordings", "recordings:read"],
+  ["/console/search", "Search", "recordings:read"],
   ["/console/operations", "Operations", "operations:read"],
   ["/console/webhooks", "Webhooks", "webhooks:read"],
   ["/console/keys", "Keys", SECRET],

@@ -23,7 +23,7 @@ from service.application.directory import (
     TokenRevoked,
 )
 from service.application.project_keys import OwnKey
-from service.application.queries import ViewBehind
+from service.application.queries import NoSuchEvent, ViewBehind
 from service.application.quotas import KeptQuotaReached, QuotaReached
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
@@ -157,6 +157,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     KeptQuotaReached: "DELETE /v1/recordings/{id} deletes one.",
+    NoSuchEvent: "GET /v1/recordings/{id}/events lists its events with their versions.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
     ExpiredChunksErased: "POST /v1/recordings does so.",
@@ -256,6 +257,7 @@ ERRORS = ErrorTable(
         OwnKey: Row(409, "own_key"),
         TooManyKeys: Row(409, "too_many_keys"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
+        NoSuchEvent: Row(404, "version_not_found"),
         MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
         SummaryNotFound: Row(404, "not_found"),

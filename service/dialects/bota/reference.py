@@ -82,10 +82,12 @@ _RECORDINGS = (
     keyed(
         "GET",
         "/v1/recordings/{recording_id}",
-        "How a recording stands",
+        "How a recording stands, or stood after one of its events",
         access.READ_RECORDINGS,
         {200: answers.RecordingAnswer},
+        400,
         404,
+        query=paging.RecordingRequest,
         path_patterns=_RECORDING,
     ),
     keyed(

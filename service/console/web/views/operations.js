@@ -1,6 +1,6 @@
 /** How the service stands: the project's work and store, its last hour, and how far each follower of the log is. */
 
-import { bytes, time } from "../format.js";
+import { bytes, state, time } from "../format.js";
 import { problem, stateBadge } from "../parts.js";
 import { Refreshing } from "../refreshing.js";
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
@@ -77,8 +77,13 @@ export class OperationsView {
 }
 
 function recordings(counts) {
+  const named = (status, number) => {
+    if (number) return html`<a href="/console?status=${status}">${stateBadge(status)}</a>`;
+    const { word, shape } = state(status);
+    return html`<span class="state"><span aria-hidden="true">${shape}</span> ${word}</span>`;
+  };
   const row = ([status, number]) => html`
-    <tr><th scope="row"><a href="/console?status=${status}">${stateBadge(status)}</a></th><td>${count(number)}</td></tr>
+    <tr><th scope="row">${named(status, number)}</th><td>${count(number)}</td></tr>
   `;
   return html`
     <section><h2>Recordings that are not done</h2>
@@ -134,13 +139,13 @@ function lastHour(minutes) {
         <figcaption>${label}</figcaption>
         <svg class="chart" viewBox="0 0 ${minutes.length} ${CHART_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">
           ${minutes.map(bar)}</svg>
+        <p class="axis"><span>${time(minutes[0].at)}</span> <span>now</span></p>
       </figure>
     `;
   };
   return html`
     <section class="wide"><h2>Last hour</h2>
       <div class="charts">${chart("begun", "begun")} ${chart("uploaded", "uploaded")}</div>
-      <p class="lead axis"><span>${time(minutes[0].at)}</span> <span>now</span></p>
     </section>
   `;
 }
@@ -163,10 +168,10 @@ function publisher(one) {
   if (one === null) {
     return html`<tr><th scope="row">Kafka</th><td></td><td><span class="state">not published from here</span></td></tr>`;
   }
-  const state = one.is_held_up
+  const standing = one.is_held_up
     ? html`<span class="state bad"><span aria-hidden="true">✕</span> held up, ${count(one.lag)} events behind</span>`
     : lag(one.lag);
-  return html`<tr><th scope="row">Kafka</th><td>${count(one.position)}</td><td>${state}</td></tr>`;
+  return html`<tr><th scope="row">Kafka</th><td>${count(one.position)}</td><td>${standing}</td></tr>`;
 }
 
 function lag(events) {
