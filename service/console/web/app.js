@@ -13,6 +13,7 @@ import { Api, ApiError } from "./api.js";
 import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { NotFoundView } from "./views/not_found.js";
+import { RecordView } from "./views/record.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
 import { SignInView } from "./views/sign_in.js";
@@ -20,11 +21,15 @@ import { SignInView } from "./views/sign_in.js";
 /** Path -> view. Groups of a path are the view's parameters. A new view is one more line here. */
 const ROUTES = [
   [/^\/console\/?$/, RecordingsView],
+  [/^\/console\/record$/, RecordView],
   [/^\/console\/recordings\/(?<id>rec_[A-Za-z0-9]+)$/, RecordingView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
-const NAVIGATION = [["/console", "Recordings", "recordings:read"]];
+const NAVIGATION = [
+  ["/console", "Recordings", "recordings:read"],
+  ["/console/record", "Record", "recordings:write"],
+];
 
 export class App {
   #drawing = false;
