@@ -1,5 +1,9 @@
-"""The console in a real browser, as a person uses it. Whatever the browser complains of fails the test."""
+"""The console in a real browser, as a person uses it. Whatever the browser complains of fails the test.
 
+Wait by locators: `page.wait_for_function` evaluates a text in the page, which the console's policy forbids.
+"""
+
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Locator, Page
 
 from tests.end_to_end.service_process import ServiceProcess
 
@@ -15,6 +19,8 @@ PATIENCE_MS = 240_000
 """How long a page may take to show what it is to show, on a machine with other work."""
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
+EVERY_LOOK = [{"viewport": window, "color_scheme": scheme} for window in (PHONE, DESK) for scheme in ("light", "dark")]
+"""Contexts in which every view is looked at."""
 
 _WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -40,6 +46,17 @@ class Console:
         await self.page.get_by_label("API key").fill(key)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.get_by_role("button", name="Sign out").wait_for()
+
+    async def until(self, condition: str) -> None:
+        """Return once an expression holds on the page. The page's policy forbids it to evaluate texts by itself, as
+        Playwright's own waiting for an expression has it do."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while not await self.page.evaluate(condition):
+                await asyncio.sleep(0.05)
+
+    def heading(self, name: str) -> Locator:
+        """The view's own, with this name exactly."""
+        return self.page.get_by_role("heading", level=1, name=name, exact=True)
 
     async def check_with_axe(self) -> None:
         """Nothing on the page keeps out who uses a keyboard or a screen reader, as far as axe-core can tell."""

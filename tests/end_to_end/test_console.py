@@ -38,7 +38,7 @@ def new_link(service):
 
 async def test_a_key_signs_in_for_this_tab_alone_and_signing_out_forgets_it(console, service):
     await console.sign_in(service.credentials["api_key"])
-    assert await console.page.get_by_role("heading", level=1).inner_text() == "Recordings"
+    await console.heading("Recordings").wait_for()
     await console.page.reload()
     await console.page.get_by_role("button", name="Sign out").wait_for()
     other = await console.page.context.new_page()
@@ -75,17 +75,17 @@ async def test_the_views_have_addresses_and_the_browsers_back_button_works(conso
     recording = await api.create(name="Visit of Monday")
     await console.sign_in(service.credentials["api_key"])
     await console.page.get_by_role("link", name="Visit of Monday").click()
-    heading = console.page.get_by_role("heading", level=1)
     await console.page.wait_for_url(f"**/console/recordings/{recording['id']}")
-    await console.page.wait_for_function("document.querySelector('h1').textContent === 'Visit of Monday'")
+    await console.heading("Visit of Monday").wait_for()
     await console.page.reload()
-    await console.page.wait_for_function("document.querySelector('h1').textContent === 'Visit of Monday'")
+    await console.heading("Visit of Monday").wait_for()
     await console.page.go_back()
-    await console.page.wait_for_function("document.querySelector('h1').textContent === 'Recordings'")
+    await console.heading("Recordings").wait_for()
     await console.open("/nowhere")
-    assert await heading.inner_text() == "Not found"
+    await console.heading("Not found").wait_for()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 async def test_every_view_fits_the_window_and_keeps_nobody_out(browser, service, api, window, scheme):

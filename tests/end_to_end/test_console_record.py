@@ -255,7 +255,6 @@ async def test_what_was_left_is_offered_to_its_project_alone_and_is_gone_once_it
     console, service, api, project
 ):
     await leave_behind(console, service, "Left behind")
-    console.expected.append("404")
     await console.sign_in(project._token, "/record")
     await console.page.wait_for_load_state("networkidle")
     assert await console.page.get_by_role("button", name="Discard").count() == 0

@@ -12,6 +12,8 @@ import { Microphone } from "./microphone.js";
 import { showOnAir } from "./on_air.js";
 import { newFileEntry, newMicrophoneEntry, openedAnew } from "./opening.js";
 import { Outbox } from "./outbox.js";
+import { Problems } from "./problems.js";
+import { patiently } from "./sending.js";
 import { Session } from "./session.js";
 import { Slices, WholeFile } from "./sources.js";
 import { Upload } from "./upload.js";
@@ -33,6 +35,7 @@ export function deskOf(app) {
 export class Desk {
   #app;
   #outbox = null;
+  #projectId = null;
   #queue = Promise.resolve();
   #ended = new AbortController();
   #ready;
@@ -44,7 +47,7 @@ export class Desk {
     this.uploads = [];
     this.session = null;
     this.listener = null;
-    this.problem = null;
+    this.problems = new Problems(() => this.#changed(), this.#ended.signal);
     this.isStarting = false;
     this.isShown = false;
   }
@@ -54,7 +57,7 @@ export class Desk {
     const signal = this.#ended.signal;
     addEventListener("beforeunload", (event) => this.uploads.some(isUnsent) && event.preventDefault(), { signal });
     document.addEventListener("visibilitychange", () => this.session?.stayAwake(), { signal });
-    this.#ready = this.#saying(async () => {
+    this.#ready = this.problems.ofAction(async () => {
       this.#outbox = await Outbox.open();
     });
     this.#ready.then(() => this.#restoreAll());
@@ -74,7 +77,8 @@ export class Desk {
   /** Begin to record. `device`: null for the browser's choice. */
   async record({ device, name }) {
     await this.#begin(device, async (microphone) => {
-      const entry = await newMicrophoneEntry(this.api, { name, mimeType: microphone.mimeType });
+      const projectId = await this.#project();
+      const entry = await newMicrophoneEntry(this.api, { projectId, name, mimeType: microphone.mimeType });
       const upload = this.#uploadOf(entry, new Slices(this.#outbox, entry));
       upload.release = await taken(entry.key);
       await upload.save();
@@ -131,12 +135,13 @@ export class Desk {
   /** Upload files, one after another. */
   async addFiles(files) {
     await this.#ready;
-    this.#tell(null);
-    for (const file of files) await this.#saying(() => this.#addFile(file));
+    this.problems.tell(null);
+    for (const file of files) await this.problems.ofAction(() => this.#addFile(file));
   }
 
   async #addFile(file) {
-    const entry = await newFileEntry(this.api, { name: file.name, mimeType: file.type, sizeBytes: file.size, file });
+    const of = { name: file.name, mimeType: file.type, sizeBytes: file.size };
+    const entry = await newFileEntry(this.api, { projectId: await this.#project(), ...of, file });
     const upload = this.#uploadOf(entry, new WholeFile(entry, file));
     upload.release = await taken(entry.key);
     await this.#outbox?.putWithFile(entry, file).catch(() => (upload.hasRoom = false));
@@ -145,7 +150,8 @@ export class Desk {
   }
 
   async #restoreAll() {
-    for (const entry of (await this.#outbox?.entries()) ?? []) await this.#saying(() => this.#restore(entry));
+    await this.problems.ofAction(() => patiently(() => this.#project(), this.problems.patience));
+    for (const entry of (await this.#outbox?.entries()) ?? []) await this.problems.ofAction(() => this.#restore(entry));
   }
 
   /** Show what was left, and go on by itself with what only has to be sent. */
@@ -156,13 +162,7 @@ export class Desk {
       released(entry.key, signal).then(() => this.#restoreLater(entry.key), () => {}); // or this page ends before
       return;
     }
-    let told;
-    const onHindrance = (error) => {
-      if (error !== null || this.problem === told) this.#tell(error?.message ?? null);
-      told = error?.message;
-    };
-    const patience = { onHindrance, signal: this.#ended.signal };
-    if (!(await isOurs(this.api, this.#outbox, entry, patience))) return;
+    if (!(await isOurs(this.api, this.#outbox, entry, this.#projectId, this.problems.patience))) return;
     const file = entry.kind === "file" ? await this.#outbox.file(entry.key) : null;
     const source = file ? new WholeFile(entry, file) : new Slices(this.#outbox, entry);
     if (!file) await source.load();
@@ -174,16 +174,22 @@ export class Desk {
     this.#enqueue(upload);
   }
 
+  /** The project of the key. Throws ApiError. */
+  async #project() {
+    this.#projectId ??= (await this.api.get("/v1/keys/current")).project_id;
+    return this.#projectId;
+  }
+
   async #restoreLater(key) {
     const entry = (await this.#outbox.entries()).find((one) => one.key === key);
-    if (entry) await this.#saying(() => this.#restore(entry));
+    if (entry) await this.problems.ofAction(() => this.#restore(entry));
   }
 
   async #begin(device, opened) {
     if (this.isStarting || this.session) return;
     this.isStarting = true;
-    this.#tell(null);
-    await this.#saying(async () => {
+    this.problems.tell(null);
+    await this.problems.ofAction(async () => {
       await this.#ready;
       if (this.#outbox === null) throw new Error("This browser lets the page store nothing, so nothing is safe in it.");
       const microphone = await Microphone.open(device);
@@ -215,7 +221,7 @@ export class Desk {
   async #interrupted(upload) {
     this.#forget(upload);
     await this.#restoreLater(upload.entry.key);
-    this.problem = "The microphone is gone. What was recorded is safe: go on with another one, or finish.";
+    this.problems.tell("The microphone is gone. What was recorded is safe: go on with another one, or finish.");
   }
 
   #uploadOf(entry, source) {
@@ -245,8 +251,8 @@ export class Desk {
   }
 
   async #workOn(upload, action) {
-    this.#tell(null);
-    await this.#saying(async () => {
+    this.problems.tell(null);
+    await this.problems.ofAction(async () => {
       await this.#take(upload);
       await action().catch((error) => {
         upload.release();
@@ -261,22 +267,6 @@ export class Desk {
     this.listener = new Listener(this.api, upload.entry.recordingId, () => this.#changed());
   }
 
-  /** What goes wrong is told, beside what has been told since the person did something. */
-  async #saying(action) {
-    try {
-      await action();
-    } catch (error) {
-      const told = this.problem ?? "";
-      if (!this.#ended.signal.aborted && !told.includes(error.message)) this.#tell(`${told} ${error.message}`.trim());
-    }
-    this.#changed();
-  }
-
-  #tell(problem) {
-    this.problem = problem;
-    this.#changed();
-  }
-
   #tick() {
     if (this.#app.api !== this.api) return this.close();
     const { session, isShown } = this;
@@ -285,7 +275,7 @@ export class Desk {
     session.listen();
     if (session.isToEnd && !session.isFinishing) {
       session.finish();
-      this.problem = session.upload.problem ?? "A recording may take no longer. It was finished; begin another one.";
+      this.problems.tell(session.upload.problem ?? "A recording may take no longer. It was finished; begin another one.");
     }
     this.#changed();
   }

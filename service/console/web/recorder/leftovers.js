@@ -3,20 +3,20 @@
 import { patiently } from "./sending.js";
 
 /**
- * Whether the key's project has an entry's recording; then the entry has the newest upload URL. If that project has deleted
- * the recording, what is left of it here goes, too. `patience`: what `patiently` takes. Throws ApiError.
+ * Whether an entry's recording is the project's and still there; then the entry has the newest upload URL. Of a recording
+ * that was deleted, what is left here goes, too. `patience`: what `patiently` takes. Throws ApiError.
  */
-export async function isOurs(api, outbox, entry, patience) {
-  const ask = (path) => patiently(() => api.get(path), patience);
+export async function isOurs(api, outbox, entry, projectId, patience) {
+  if (entry.projectId !== projectId) return false;
   try {
-    const listing = await ask(`/v1/recordings/${entry.recordingId}/chunks`);
+    const listing = await patiently(() => api.get(`/v1/recordings/${entry.recordingId}/chunks`), patience);
     if (listing.chunk_upload_url_template) entry.template = listing.chunk_upload_url_template;
-    return true;
   } catch (error) {
-    if (error.status === 403) return false; // a key that may record but not read cannot ask whose it is
-    if (error.status !== 404) throw error;
+    if (error.status === 404) {
+      await outbox.remove(entry.key);
+      return false;
+    }
+    if (error.status !== 403) throw error; // a key that may record but not read has the URL of before
   }
-  const [newest] = (await ask("/v1/recordings?limit=1")).data;
-  if (entry.projectId && newest?.project_id === entry.projectId) await outbox.remove(entry.key);
-  return false;
+  return true;
 }

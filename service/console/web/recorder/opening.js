@@ -4,23 +4,24 @@ const END_USER = "eu_console";
 const FILE_CODECS = ["opus", "ogg", "oga", "wav", "wave", "flac", "mp3", "aac", "m4a", "mp4", "webm"];
 
 /** Throws ApiError. */
-export async function newMicrophoneEntry(api, { name, mimeType, begunAt = new Date().toISOString(), milliseconds = 0 }) {
-  return opened(api, { kind: "microphone", name, mimeType, codec: mimeType || "webm", begunAt, milliseconds, isEnded: false });
+export async function newMicrophoneEntry(api, { projectId, name, mimeType, begunAt = now(), milliseconds = 0 }) {
+  return opened(api, { projectId, kind: "microphone", name, mimeType, codec: mimeType || "webm", begunAt, milliseconds, isEnded: false });
 }
 
 /** `file` is measured if its length is not given. Throws ApiError; Error for an empty file. */
-export async function newFileEntry(api, { name, mimeType, sizeBytes, file, milliseconds, begunAt = new Date().toISOString() }) {
+export async function newFileEntry(api, { projectId, name, mimeType, sizeBytes, file, milliseconds, begunAt = now() }) {
   if (sizeBytes === 0) throw new Error(`${name} is empty.`);
   const lasts = milliseconds ?? (await lengthOf(file));
   const suffix = name.toLowerCase().split(".").at(-1);
   const codec = FILE_CODECS.includes(suffix) ? suffix : "m4a"; // only a word: the service goes by the bytes
-  return opened(api, { kind: "file", name, mimeType, codec, begunAt, sizeBytes, milliseconds: lasts, isEnded: true });
+  return opened(api, { projectId, kind: "file", name, mimeType, codec, begunAt, sizeBytes, milliseconds: lasts, isEnded: true });
 }
 
 /** The same again as another recording of the service, under the same key of the outbox. Throws ApiError. */
-export async function openedAnew(api, { kind, key, name, mimeType, begunAt, milliseconds, sizeBytes }) {
+export async function openedAnew(api, { kind, key, projectId, name, mimeType, begunAt, milliseconds, sizeBytes }) {
   const opening = kind === "file" ? newFileEntry : newMicrophoneEntry;
-  return { ...(await opening(api, { name, mimeType, begunAt, milliseconds, sizeBytes })), key, isEnded: true };
+  const fresh = await opening(api, { projectId, name, mimeType, begunAt, milliseconds, sizeBytes });
+  return { ...fresh, key, isEnded: true };
 }
 
 async function opened(api, { codec, ...kept }) {
@@ -39,23 +40,12 @@ async function opened(api, { codec, ...kept }) {
     ...kept,
     key,
     recordingId: made.id,
-    projectId: await projectOf(api, made.id),
     template: made.chunk_upload_url_template,
     mostChunks: made.max_chunks,
     windowMs,
     endsAt: Date.now() + windowMs,
     chunks: [],
   };
-}
-
-/** Null for a key that may record but not read. */
-async function projectOf(api, id) {
-  try {
-    return (await api.get(`/v1/recordings/${id}`)).project_id;
-  } catch (error) {
-    if (error.status === 401) throw error;
-    return null;
-  }
 }
 
 /** What the browser can tell of a file's length, in milliseconds; 0 if nothing. */
@@ -68,6 +58,10 @@ function lengthOf(file) {
     audio.preload = "metadata";
     audio.src = address;
   }).finally(() => URL.revokeObjectURL(address));
+}
+
+function now() {
+  return new Date().toISOString();
 }
 
 /** In place of `crypto.randomUUID`, which browsers have only over HTTPS and on this machine. */

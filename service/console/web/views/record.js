@@ -46,7 +46,7 @@ export class RecordView {
     const others = uploads.filter((upload) => upload !== session?.upload);
     const isEmpty = uploads.some((one) => one.state === "empty" && one.entry.recordingId === listener?.recordingId);
     return html`
-      ${problem(this.#desk.problem)}
+      ${problem(this.#desk.problems.text)}
       <div class="record">
         <section class="card" aria-label="Recorder">${session ? this.#recording(session) : this.#ready()}</section>
         ${this.#dropZone()}
