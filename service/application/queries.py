@@ -1,7 +1,7 @@
 """What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol, cast
@@ -96,6 +96,11 @@ class Queries:
 
     def _found(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary | None]:
         return {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
+
+    async def deleted(self, recording_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the recordings that any process had deleted before this call. Raises: ViewBehind."""
+        await self._catch_up()
+        return await looked_up(self._summaries, self._summaries.deleted, recording_ids)
 
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""

@@ -209,6 +209,15 @@ class RecordingsClient:
             yield response
 
     @asynccontextmanager
+    async def happening(
+        self, query: Mapping[str, str], last_event_id: str | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Listen to what happens in the project, once; the caller reads the events. Raises: as `stream`."""
+        headers = self._authorization | ({"Last-Event-ID": last_event_id} if last_event_id is not None else {})
+        async with self.stream(f"{self._base}/v1/events?{urlencode(query)}", headers) as response:
+            yield response
+
+    @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """GET an address, signed unless `headers` say who asks, once; the caller reads the body.
 

@@ -1,25 +1,29 @@
 """All that happens, as messages for those who listen: the log is read once, whoever and however many listen.
 
 While nobody listens, nothing is read. What a listener has missed is read from the log for it alone, a slice at a time.
+Of a deleted recording, only its deletion is told.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
-from domain.events import NoteOrdered, OpeningEvent, RecordingOpened
+from domain.events import NoteOrdered, NoteOrderEvent, OpeningEvent, RecordingDeleted, RecordingOpened
 from service.followers.subjects import ClientIdsOf, Subjects
 from service.messages.publication import message_type, to_message
 from service.messages.structured import structured
 
-KEPT = 4_096
-"""So many of a project's latest events are kept for its listeners, about a kilobyte each."""
+KEPT = 8_192
+"""So many of the latest events are kept for all listeners together, about a kilobyte each."""
 
 SLICE = 512
 READ_AT_ONCE = 2
@@ -27,6 +31,9 @@ READ_AT_ONCE = 2
 
 SECONDS_BETWEEN_NEWS = 0.25
 """Listeners have news at most so often: what happens in between is told together."""
+
+Deleted = Callable[[Collection[UUID]], Awaitable[AbstractSet[UUID]]]
+"""Those of the recordings that were deleted by then. Raises: LogUnavailable; DatabaseUnavailable; ViewBehind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,13 @@ class Subject:
 class Happened:
     """An event of one project. `type`: of its message."""
 
-    __slots__ = ("_message", "_recorded", "position", "project_id", "recording_id", "type")
+    __slots__ = ("_message", "_recorded", "event_type", "position", "project_id", "recording_id", "type")
 
-    def __init__(self, subject: Subject, its_type: str, recorded: RecordedEvent) -> None:
+    def __init__(self, subject: Subject, recorded: RecordedEvent) -> None:
         self.project_id = subject.project_id
         self.recording_id = subject.recording_id
-        self.type = its_type
+        self.event_type = type(recorded.event)
+        self.type = message_type(recorded.event)
         self.position = recorded.position
         self._recorded: tuple[RecordedEvent, Mapping[str, str]] | None = recorded, subject.client_ids
         self._message = b""
@@ -63,22 +71,27 @@ class Happened:
 class Channel:
     """The latest events of one project: all of those after position `since`, up to `EventFeed.position`."""
 
-    def __init__(self, project_id: str, since: int, kept: int) -> None:
+    def __init__(self, project_id: str, since: int) -> None:
         self.project_id = project_id
         self.since = since
         self.listeners = 0
-        self._kept = kept
         self._events: deque[Happened] = deque()
         self._grown = asyncio.Event()
 
-    def after(self, position: int) -> list[Happened]:
-        """All events that are here after the position."""
-        newest_first = list(takewhile(lambda happened: happened.position > position, reversed(self._events)))
-        return newest_first[::-1]
+    def after(self, position: int, limit: int) -> list[Happened]:
+        """The first events after the position that are here."""
+        start = bisect_right(self._events, position, key=attrgetter("position"))
+        return list(islice(self._events, start, start + limit))
 
     def add(self, happened: Happened) -> None:
         self._events.append(happened)
-        if len(self._events) > self._kept:
+
+    def forget(self, deleted: AbstractSet[UUID | None]) -> None:
+        """All events of these recordings."""
+        self._events = deque(one for one in self._events if one.recording_id not in deleted)
+
+    def forget_oldest(self) -> None:
+        if self._events:
             self.since = self._events.popleft().position
 
     def tell(self) -> None:
@@ -99,11 +112,13 @@ class EventFeed:
 
     name = "event-feed"
 
-    def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, *, kept: int = KEPT) -> None:
+    def __init__(self, log: EventLog, client_ids_of: ClientIdsOf, deleted: Deleted, *, kept: int = KEPT) -> None:
         self._log = log
+        self._deleted = deleted
         self._kept = kept
         self._subjects: Subjects[Subject | None] = Subjects(log, _told_by(client_ids_of), None)
         self._channels: dict[str, Channel] = {}
+        self._added_to: deque[Channel] = deque()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self.position = 0
@@ -126,18 +141,30 @@ class EventFeed:
             await self._log.wait_for_growth(after)
             return
         happened = await self._happened(events)
+        # A recording's own events end with its deletion; those of its notes may be later.
+        deleted = await self._deleted_of([one for one in happened if issubclass(one.event_type, NoteOrderEvent)])
+        deleted |= {one.recording_id for one in happened if one.event_type is RecordingDeleted}
         if self.position != after:
             return  # all have left meanwhile, and others came, for whom it begins later
-        grown = set()
-        for one in happened:
-            if (channel := self._channels.get(one.project_id)) is not None:
-                channel.add(one)
-                grown.add(channel)
+        self._add(happened, deleted)
         self.position = events[-1].position
-        for channel in grown:
-            channel.tell()
         if len(events) < SLICE:
             await asyncio.sleep(SECONDS_BETWEEN_NEWS)
+
+    def _add(self, happened: Sequence[Happened], deleted: AbstractSet[UUID | None]) -> None:
+        if deleted:
+            for each in self._channels.values():
+                each.forget(deleted)
+        grown = set()
+        for one in _told(happened, deleted):
+            if (channel := self._channels.get(one.project_id)) is not None:
+                channel.add(one)
+                self._added_to.append(channel)
+                grown.add(channel)
+        while len(self._added_to) > self._kept:
+            self._added_to.popleft().forget_oldest()
+        for channel in grown:
+            channel.tell()
 
     @contextmanager
     def of(self, project_id: str) -> Iterator[Channel]:
@@ -146,7 +173,7 @@ class EventFeed:
             self.position = self._log.head
         channel = self._channels.get(project_id)
         if channel is None:
-            channel = self._channels[project_id] = Channel(project_id, self.position, self._kept)
+            channel = self._channels[project_id] = Channel(project_id, self.position)
         channel.listeners += 1
         self._wanted.set()
         try:
@@ -157,29 +184,40 @@ class EventFeed:
                 del self._channels[project_id]
             if not self._channels:
                 self._wanted.clear()
+                self._added_to.clear()
 
     async def newest_position(self) -> int:
         """Of all that any process had committed before this call. Raises: LogUnavailable."""
         return await self._log.newest_head()
 
-    async def missed(self, channel: Channel, *, after: int) -> tuple[Sequence[Happened], int]:
-        """A slice of what the channel does not have any more, and the position up to which that is all.
+    async def missed(self, project_id: str, *, after: int) -> tuple[Sequence[Happened], int]:
+        """What happened in a project, from a slice of the log, and the position up to which that is all.
 
-        Raises: LogUnavailable.
+        Raises: LogUnavailable, DatabaseUnavailable, ViewBehind.
         """
         async with self._reading:
             events = await self._log.read(after=after, limit=SLICE)
-            happened = [one for one in await self._happened(events) if one.project_id == channel.project_id]
-        return happened, events[-1].position if events else after
+            happened = [one for one in await self._happened(events) if one.project_id == project_id]
+            deleted = await self._deleted_of(happened)
+        return _told(happened, deleted), events[-1].position if events else after
 
     async def _happened(self, events: Sequence[RecordedEvent]) -> list[Happened]:
         """What happened in projects; an event of a history without a beginning is of none."""
         subjects = await self._subjects.of(events)
         return [
-            Happened(subject, message_type(recorded.event), recorded)
+            Happened(subject, recorded)
             for recorded, subject in zip(events, subjects, strict=True)
             if subject is not None
         ]
+
+    async def _deleted_of(self, happened: Collection[Happened]) -> set[UUID | None]:
+        """Those of the recordings that are deleted by now."""
+        asked = {one.recording_id for one in happened if one.recording_id is not None}
+        return set(await self._deleted(asked)) if asked else set()
+
+
+def _told(happened: Iterable[Happened], deleted: AbstractSet[UUID | None]) -> list[Happened]:
+    return [one for one in happened if one.recording_id not in deleted or one.event_type is RecordingDeleted]
 
 
 def _told_by(client_ids_of: ClientIdsOf) -> Callable[[UUID, OpeningEvent], Subject | None]:

@@ -124,6 +124,11 @@ class Jobs:
         caused_at = self._unfinished[min(self._unfinished)].recorded.event.at
         return max(0.0, (self._clock() - caused_at).total_seconds())
 
+    def of_project(self, project: str) -> tuple[int, bool]:
+        """How many jobs of the project have not ended, and whether these are all: further ones may be unread."""
+        queue = self._queues.get(project)
+        return (0, True) if queue is None else (len(queue.waiting) + queue.begun, queue.unread_after is None)
+
     async def run(self) -> None:
         """Follow the log until cancelled."""
         self._begin_anew()

@@ -14,7 +14,7 @@ import orjson
 from adapters.event_log.mapper import RecordedEvent
 from adapters.kafka.message import Message
 from adapters.kafka.position import POSITION_HEADER
-from domain.events import LoggedEvent
+from domain.events import NOTE_ORDER_EVENT_TYPES, LoggedEvent
 from service.messages.forms import FORM_OF, PublicForm
 
 SOURCE = "/tapedeck"
@@ -100,3 +100,4 @@ PUBLIC_FORMS: dict[type[LoggedEvent], Publication] = {
 }
 
 MESSAGE_TYPES = frozenset(publication.form.TYPE for publication in PUBLIC_FORMS.values())
+NOTE_ORDER_TYPES = frozenset(PUBLIC_FORMS[event_type].form.TYPE for event_type in NOTE_ORDER_EVENT_TYPES.values())

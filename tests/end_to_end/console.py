@@ -19,6 +19,8 @@ PATIENCE_MS = 240_000
 """How long a page may take to show what it is to show, on a machine with other work."""
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
+EVERY_LOOK = [{"viewport": window, "color_scheme": scheme} for window in (PHONE, DESK) for scheme in ("light", "dark")]
+"""Contexts in which every view is looked at."""
 
 _WATCH = """
 addEventListener("securitypolicyviolation", (event) =>

@@ -85,6 +85,7 @@ async def test_the_views_have_addresses_and_the_browsers_back_button_works(conso
     await console.heading("Not found").wait_for()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 async def test_every_view_fits_the_window_and_keeps_nobody_out(browser, service, api, window, scheme):

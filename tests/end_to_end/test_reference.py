@@ -27,7 +27,10 @@ FILE = FOLDER / "openapi.json"
 CASES_PER_OPERATION = 80
 CASES_OF_WHAT_IS_ALWAYS_REFUSED = 20
 LEAST_CASES = 2_000
-WITHOUT_AN_END = {"GET /v1/recordings/{recording_id}/live": {"follow": "false"}}
+WITHOUT_AN_END = {
+    "GET /v1/events": {"follow": "false"},
+    "GET /v1/recordings/{recording_id}/live": {"follow": "false"},
+}
 """Answers that go on for as long as there may be something to tell, and the query that has them end."""
 
 RIGHT_IN_TEN = 3
@@ -111,6 +114,7 @@ async def _made(service):
                 "headers": {},
                 "query": {},
             },
+            "GET /v1/events": {"headers": {}, "query": {"since": "beginning"}},
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },

@@ -2,6 +2,7 @@
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+const SILENCE_MS = 35_000;
 
 /** What the service answered instead of what was asked for: its own sentence, or that it cannot be reached. */
 export class ApiError extends Error {
@@ -10,6 +11,11 @@ export class ApiError extends Error {
     this.status = status;
     this.type = type;
     this.details = details;
+  }
+
+  /** Whether asking again would change nothing. */
+  get isFinal() {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
   }
 
   static async of(answer) {
@@ -60,27 +66,47 @@ export class Api {
    * `onLost(isLost)`: whether there is no connection at the moment.
    */
   async follow(path, { onEvent, onLost = () => {}, signal, lastEventId = null }) {
-    let place = lastEventId;
-    let wait = FIRST_WAIT_MS;
-    for (;;) {
+    const told = { place: lastEventId, isOver: false, wait: FIRST_WAIT_MS };
+    while (!signal.aborted) {
       try {
-        const headers = { Accept: "text/event-stream", ...(place === null ? {} : { "Last-Event-ID": place }) };
-        const answer = await this.request("GET", path, { headers, signal });
-        if (answer.status === 204) return;
-        onLost(false);
-        for await (const event of serverSentEvents(answer.body)) {
-          wait = FIRST_WAIT_MS;
-          if (event.id !== null) place = event.id;
-          if (event.data !== null && onEvent(event) === true) return;
-        }
+        await this.#listen(path, told, { onEvent, onLost, signal });
+        if (told.isOver) return;
       } catch (error) {
-        if (signal?.aborted) return;
-        if (error instanceof ApiError && error.status !== 0 && error.status < 500 && error.status !== 429) throw error;
+        const isOfConnection = error instanceof ApiError ? !error.isFinal : error.name === "AbortError";
+        if (!isOfConnection) throw error;
       }
-      if (signal?.aborted) return;
+      if (signal.aborted) return;
       onLost(true);
-      await pause(wait * (0.5 + Math.random()), signal);
-      wait = Math.min(2 * wait, LONGEST_WAIT_MS);
+      await pause(told.wait * (0.5 + Math.random()), signal);
+      told.wait = Math.min(2 * told.wait, LONGEST_WAIT_MS);
+    }
+  }
+
+  /** One connection, until it ends, breaks, or is silent for longer than the service's signs of life are apart. */
+  async #listen(path, told, { onEvent, onLost, signal }) {
+    const connection = new AbortController();
+    const cut = () => connection.abort();
+    let silence = setTimeout(cut, SILENCE_MS);
+    const alive = () => {
+      clearTimeout(silence);
+      silence = setTimeout(cut, SILENCE_MS);
+    };
+    addEventListener("offline", cut);
+    try {
+      const headers = { Accept: "text/event-stream", ...(told.place === null ? {} : { "Last-Event-ID": told.place }) };
+      const answer = await this.request("GET", path, { headers, signal: AbortSignal.any([signal, connection.signal]) });
+      told.isOver = answer.status === 204;
+      if (told.isOver) return;
+      onLost(false);
+      for await (const event of serverSentEvents(answer.body, alive)) {
+        told.wait = FIRST_WAIT_MS;
+        if (event.id !== null) told.place = event.id;
+        told.isOver = event.data !== null && onEvent(event) === true;
+        if (told.isOver) return;
+      }
+    } finally {
+      clearTimeout(silence);
+      removeEventListener("offline", cut);
     }
   }
 }
@@ -91,15 +117,19 @@ export function here(url) {
   return pathname + search;
 }
 
-/** The events of a stream (the HTML standard, 9.2.6). `data` is null where there is only an id. */
-export async function* serverSentEvents(body) {
+/**
+ * The events of a stream (the HTML standard, 9.2.6). `data` is null where there is only an id. `alive` is called for
+ * every piece that comes, also for those that tell nothing.
+ */
+export async function* serverSentEvents(body, alive = () => {}) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let event = { id: null, event: "message", data: null };
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reached(reader.read());
       if (done) return;
+      alive();
       const lines = (rest + value).split("\n");
       rest = lines.pop();
       for (const line of lines) {

@@ -1,7 +1,8 @@
 /**
  * The application: who is signed in, which view is shown, and when it is drawn.
  *
- * A view is a class with
+ * `app.key` is the key that is signed in, and `app.allows(scope)` says whether it may do something: what it may not is
+ * not shown. A view is a class with
  * - `constructor(app, parameters)`: parameters are what its path names;
  * - `title`: the page's title and heading;
  * - `start()`: begins to load; it calls `app.update()` whenever there is something new to draw;
@@ -9,22 +10,39 @@
  * - `template()`: what to draw, as a lit-html template. Values in it are always text, never markup.
  */
 
-import { Api, ApiError } from "./api.js";
+import { Api } from "./api.js";
+import { SECRET } from "./scopes.js";
 import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { KeysView } from "./views/keys.js";
 import { NotFoundView } from "./views/not_found.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
+import { SearchView } from "./views/search.js";
 import { SignInView } from "./views/sign_in.js";
+import { WebhookView } from "./views/webhook.js";
+import { WebhooksView } from "./views/webhooks.js";
 
 /** Path -> view. Groups of a path are the view's parameters. A new view is one more line here. */
 const ROUTES = [
   [/^\/console\/?$/, RecordingsView],
   [/^\/console\/recordings\/(?<id>rec_[A-Za-z0-9]+)$/, RecordingView],
+  [/^\/console\/search$/, SearchView],
+  [/^\/console\/webhooks$/, WebhooksView],
+  [/^\/console\/webhooks\/(?<id>wh_[A-Za-z0-9]+)$/, WebhookView],
+  [/^\/console\/keys$/, KeysView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
-const NAVIGATION = [["/console", "Recordings", "recordings:read"]];
+const NAVIGATION = [
+  ["/console", "Recordings", "recordings:read"],
+  ["/console/search", "Search", "recordings:read"],
+  ["/console/webhooks", "Webhooks", "webhooks:read"],
+  ["/console/keys", "Keys", SECRET],
+];
+
+/** A key of which nothing could be learnt is shown everything: the service decides at each request. */
+const UNKNOWN = { kind: "secret", scopes: [] };
 
 export class App {
   #drawing = false;
@@ -33,6 +51,7 @@ export class App {
   constructor(root) {
     this.root = root;
     this.api = null;
+    this.key = null; // as GET /v1/keys/current tells it; null until it has
     this.problem = null;
   }
 
@@ -66,11 +85,14 @@ export class App {
     document.getElementById("announcements").textContent = text;
   }
 
-  /** Sign in with a key. Throws ApiError if the service does not know it. */
+  /** Whether the key that is signed in has a scope, or is a secret key, which has all. */
+  allows(scope) {
+    return this.key !== null && (this.key.kind === "secret" || this.key.scopes.includes(scope));
+  }
+
+  /** Sign in with a key. Throws ApiError if the service does not know it, or it is none for people. */
   async signIn(key) {
-    await new Api(key).get("/v1/recordings?limit=1").catch((error) => {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error; // a key that may not read is a key
-    });
+    await new Api(key).get("/v1/keys/current");
     signIn(key);
     this.#useKey(key);
     this.#show();
@@ -93,10 +115,19 @@ export class App {
 
   #useKey(key) {
     this.api = key === null ? null : new Api(key, { onUnauthorized: () => this.signOut() });
+    this.key = null;
+  }
+
+  async #learnKey() {
+    const api = this.api;
+    const key = await api.get("/v1/keys/current").catch(() => UNKNOWN); // the view's own requests tell what is wrong
+    if (this.api === api) this.key = key;
+    this.update();
   }
 
   #show() {
     this.#view?.stop();
+    if (this.api !== null && (this.key === null || this.key === UNKNOWN)) this.#learnKey();
     this.#view = this.api === null ? new SignInView(this) : this.#viewOf(location.pathname);
     document.title = `${this.#view.title} – tapedeck`;
     this.#view.start();
@@ -134,7 +165,7 @@ export class App {
     const link = ([path, name]) =>
       html`<a href=${path} aria-current=${location.pathname === path ? "page" : nothing}>${name}</a>`;
     return html`
-      <nav aria-label="Main">${NAVIGATION.map(link)}</nav>
+      <nav aria-label="Main">${NAVIGATION.filter(([, , scope]) => this.allows(scope)).map(link)}</nav>
       <button class="quiet" @click=${() => this.signOut()}>Sign out</button>
     `;
   }

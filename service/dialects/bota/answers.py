@@ -313,6 +313,12 @@ class DeliveryAnswer(Answer):
     created_at: Time
 
 
+class WholeDeliveryAnswer(DeliveryAnswer):
+    """With the body, which is the same text at each attempt: the one that is signed."""
+
+    request_body: str
+
+
 class RedeliveredAnswer(Answer):
     redelivered: Count
 

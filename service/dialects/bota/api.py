@@ -12,9 +12,11 @@ from service.dialects.bota.errors import ERRORS
 from service.dialects.bota.events import Events
 from service.dialects.bota.health import Health
 from service.dialects.bota.idempotency import Once
+from service.dialects.bota.keys.handlers import KeyEndpoints
 from service.dialects.bota.live.feeds import Feeds
 from service.dialects.bota.live.handlers import Live
 from service.dialects.bota.notes import RecordingNotes
+from service.dialects.bota.operating.handlers import OperationsEndpoint
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
@@ -83,6 +85,8 @@ def _install(app: web.Application, parts: Parts) -> None:
         DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),
         Config(directory, queries, callers, max_chunks=settings.max_chunks, window=settings.upload_window),
         Encrypted(queries, directory.devices, callers),
+        OperationsEndpoint(parts.operating, callers),
+        KeyEndpoints(parts.keys, callers, limits, scopes=parts.scopes),
         Health(queries),
     )
     for handler in handlers:

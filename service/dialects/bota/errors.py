@@ -10,6 +10,7 @@ from aiohttp import web
 
 from adapters.directory.port import ExternalIdTaken
 from adapters.kept_answers import NameReused
+from adapters.keys import KeyNotFound, TooManyKeys
 from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.note_order import NoteOrderDiffers
@@ -21,6 +22,7 @@ from service.application.directory import (
     EndUserNotFound,
     TokenRevoked,
 )
+from service.application.project_keys import OwnKey
 from service.application.queries import NoSuchEvent, ViewBehind
 from service.application.quotas import KeptQuotaReached, QuotaReached
 from service.application.trace import trace_id
@@ -47,6 +49,11 @@ class Unauthorized(Exception):
 class Forbidden(Exception):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key has no permission for {scope}; use a key that has it.")
+
+
+class SecretKeyNeeded(Exception):
+    def __init__(self) -> None:
+        super().__init__("Only a secret key of the project may do this.")
 
 
 class NotReady(Exception):
@@ -245,6 +252,10 @@ ERRORS = ErrorTable(
         Unauthorized: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         TokenRevoked: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         Forbidden: Row(403, "forbidden"),
+        SecretKeyNeeded: Row(403, "forbidden"),
+        KeyNotFound: Row(404, "not_found", sentence="There is no such key."),
+        OwnKey: Row(409, "own_key"),
+        TooManyKeys: Row(409, "too_many_keys"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
         NoSuchEvent: Row(404, "version_not_found"),
         MediaNotFound: Row(404, "not_found"),

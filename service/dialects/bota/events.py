@@ -12,8 +12,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.event_log.port import LogUnavailable
+from adapters.keys import Key
 from adapters.sqlite_file import DatabaseUnavailable
 from service.application.callers import Callers
+from service.application.queries import ViewBehind
 from service.dialects.bota import access
 from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import recording_id_of
@@ -21,11 +23,14 @@ from service.dialects.bota.requests import InvalidRequest, RecordingId, query_of
 from service.dialects.bota.view import View
 from service.dialects.http.event_streams import LAST_EVENT_ID, EventStreams, ServerSentEvent
 from service.followers.event_feed import Channel, EventFeed, Happened
-from service.messages.publication import MESSAGE_TYPES
+from service.messages.publication import MESSAGE_TYPES, NOTE_ORDER_TYPES
 
 PLACE = r"^[0-9]{1,15}-[0-9a-f]{8}$"
 _PLACE = re.compile(PLACE, re.ASCII)
 _MARK_DIGITS = 8
+
+AT_ONCE = 256
+"""So many events are told to a listener at once; one that does not read has no more than these in memory."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +66,10 @@ class Events:
         """A stream of events without end."""
         key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(EventsRequest, request.query)
-        wanted = _Wanted(_types(asked.types), None)
+        types, recording_id = _types(key, asked.types), None
         if asked.recording_id is not None:
-            wanted = _Wanted(wanted.types, recording_id_of(asked.recording_id))
-            await self._view.summary(key, recording_id_of(asked.recording_id))
+            recording_id = recording_id_of(asked.recording_id)
+            await self._view.summary(key, recording_id)
 
         async def is_permitted() -> bool:
             try:
@@ -79,7 +84,9 @@ class Events:
             place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
             if place is not None:
                 begins = self._position(place, newest)
-            listener = Listener(self._feed, channel, wanted, begins, until=None if asked.follow else newest)
+            listener = Listener(
+                self._feed, channel, _Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
+            )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
 
     def _position(self, place: str, newest: int) -> int:
@@ -94,13 +101,19 @@ class Events:
         return int(position)
 
 
-def _types(asked: str | None) -> frozenset[str] | None:
-    """Raises: InvalidRequest for one that no message has."""
+def _types(key: Key, asked: str | None) -> frozenset[str]:
+    """The types to tell: those that are asked for, or all that the key may hear.
+
+    Raises: InvalidRequest for one that no message has; Forbidden for one that needs another scope.
+    """
+    may_hear = MESSAGE_TYPES if access.READ_SUMMARIES.includes(key) else MESSAGE_TYPES - NOTE_ORDER_TYPES
     if asked is None:
-        return None
+        return may_hear
     types = frozenset(asked.split(","))
     if unknown := types - MESSAGE_TYPES:
         raise InvalidRequest("types", f"No event has the type {min(unknown)}.")
+    if types - may_hear:
+        raise Forbidden(access.READ_SUMMARIES.scope or "")
     return types
 
 
@@ -111,56 +124,73 @@ def _mark(feed: EventFeed) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """None: of any type; of any recording, and of none."""
+    """`recording_id`: None for any, and for what happens to none."""
 
-    types: frozenset[str] | None
+    types: frozenset[str]
     recording_id: UUID | None
 
     def of(self, happened: Iterable[Happened]) -> list[Happened]:
         types, recording_id = self.types, self.recording_id
         return [
-            one
-            for one in happened
-            if (types is None or one.type in types) and (recording_id is None or one.recording_id == recording_id)
+            one for one in happened if one.type in types and (recording_id is None or one.recording_id == recording_id)
         ]
 
 
 class Listener:
-    """Reads a channel from a position on. `until`: where to end; None: without end."""
+    """Tells what is wanted after a position: what was missed from the log, and what follows from the channel.
 
-    def __init__(self, feed: EventFeed, channel: Channel, wanted: _Wanted, position: int, *, until: int | None) -> None:
+    `newest`: the position of all that happened before the listener came. `follows`: whether to go on after that.
+    """
+
+    def __init__(
+        self, feed: EventFeed, channel: Channel, wanted: _Wanted, position: int, *, newest: int, follows: bool
+    ) -> None:
         self._feed = feed
         self._channel = channel
         self._wanted = wanted
         self._position = position
-        self._until = until
+        self._newest = newest
+        self._follows = follows
         self._mark = _mark(feed)
 
     @property
     def place(self) -> str:
+        """See `Source.place`."""
+        self._pass_over_what_happened_elsewhere()
         return self._place(self._position)
 
     async def next(self) -> Sequence[ServerSentEvent]:
         """See `Source.next`."""
-        try:
-            while self._until is None or self._position < self._until:
+        while self._follows or self._position < self._newest:
+            try:
                 if events := await self._next():
                     return events
-        except LogUnavailable as error:
-            logger.warning("listeners are told to come back", extra={"because": str(error)})
+            except ViewBehind:
+                continue  # it was waited for, and may be soon
+            except (LogUnavailable, DatabaseUnavailable) as error:
+                logger.warning("listeners are told to come back", extra={"because": str(error)})
+                break
         return ()
 
     async def _next(self) -> list[ServerSentEvent]:
-        if self._position < self._channel.since or self._until is not None:
-            happened, position = await self._feed.missed(self._channel, after=self._position)
+        if self._misses_some:
+            happened, self._position = await self._feed.missed(self._channel.project_id, after=self._position)
+        elif happened := self._channel.after(self._position, AT_ONCE):
+            self._position = happened[-1].position
         else:
-            happened, position = self._channel.after(self._position), max(self._position, self._feed.position)
-            if not happened:
-                self._position = position
-                await self._channel.news()
-                return []
-        self._position = position
+            self._pass_over_what_happened_elsewhere()
+            await self._channel.news()
         return [ServerSentEvent(None, one.message, self._place(one.position)) for one in self._wanted.of(happened)]
+
+    @property
+    def _misses_some(self) -> bool:
+        """Whether the channel does not have all that is to be told."""
+        return self._position < max(self._channel.since, self._newest) or not self._follows
+
+    def _pass_over_what_happened_elsewhere(self) -> None:
+        """What happened in other projects, if there is nothing else to tell now."""
+        if not self._misses_some and not self._channel.after(self._position, 1):
+            self._position = max(self._position, self._feed.position)
 
     def _place(self, position: int) -> str:
         return f"{position}-{self._mark}"

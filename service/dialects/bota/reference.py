@@ -9,8 +9,10 @@ from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
 from service.dialects.bota.events import PLACE as EVENTS_PLACE
 from service.dialects.bota.events import EventsRequest
+from service.dialects.bota.keys.operations import OPERATIONS as _KEYS
 from service.dialects.bota.live.handlers import LiveRequest
 from service.dialects.bota.live.told import PLACE
+from service.dialects.bota.operating.operations import OPERATIONS as _OPERATING
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
@@ -367,6 +369,15 @@ _WEBHOOKS = (
         path_patterns=_WEBHOOK,
     ),
     keyed(
+        "GET",
+        "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}",
+        "A delivery, with the body that is sent",
+        access.READ_WEBHOOKS,
+        {200: answers.WholeDeliveryAnswer},
+        404,
+        path_patterns={**_WEBHOOK, **_DELIVERY},
+    ),
+    keyed(
         "POST",
         "/v1/webhooks/{webhook_id}/redeliver",
         "Send again everything that failed in all its attempts",
@@ -392,7 +403,8 @@ _HEALTH = unkeyed(
 
 REFERENCE = ReferencePart(
     name="Bota",
-    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks.",
+    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks, "
+    "keys.",
     operations=(
         *_RECORDINGS,
         *_SEARCH,
@@ -402,6 +414,8 @@ REFERENCE = ReferencePart(
         *_WEBHOOKS,
         *DIRECTORY,
         *ENCRYPTED,
+        *_KEYS,
+        *_OPERATING,
         _HEALTH,
     ),
     security_schemes={

@@ -136,7 +136,7 @@ class EventStreams:
             try:
                 await response.prepare(request)
                 stream.keep_little()
-                await stream.send(b"retry: %d\n\n" % comes_back_ms)
+                await stream.send(_first(comes_back_ms, source.place))
                 await self._tell(stream, source, is_permitted)
                 await stream.finish()
             except (ConnectionError, TimeoutError):
@@ -177,6 +177,12 @@ class EventStreams:
             self._of_callers[caller] -= 1
             if not self._of_callers[caller]:
                 del self._of_callers[caller]
+
+
+def _first(comes_back_ms: int, place: str | None) -> bytes:
+    """With the place, so that a listener that is cut off before it was told anything misses nothing."""
+    its_id = b"" if place is None else b"id: %b\n" % place.encode()
+    return b"retry: %d\n%b\n" % (comes_back_ms, its_id)
 
 
 def _blocks(events: Sequence[ServerSentEvent]) -> Iterator[bytes]:

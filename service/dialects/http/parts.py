@@ -3,7 +3,7 @@
 A dialect gives each of its handlers what that handler needs, and no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.application.ambient_sessions import SessionAnnouncements
@@ -15,7 +15,9 @@ from service.application.idempotency import Idempotency
 from service.application.lifecycle import Lifecycle
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
+from service.application.operating import Operating
 from service.application.progress import Changes, Pace
+from service.application.project_keys import ProjectKeys
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
 from service.application.transcription_requests import TranscriptionRequests
@@ -32,7 +34,8 @@ from service.followers.event_feed import EventFeed
 class Parts:
     """Nothing in it is global, so several services can run in one process.
 
-    `dev_credentials`: entries by the dialect's name; empty unless the service is for development.
+    `scopes`: those that a restricted key can have, of all dialects. `dev_credentials`: entries by the dialect's name;
+    empty unless the service is for development.
     """
 
     uploads: Uploads
@@ -48,9 +51,12 @@ class Parts:
     note_ordering: NoteOrdering
     note_orders: NoteOrderQueries
     webhooks: Webhooks
+    operating: Operating
     directory: Directory
     idempotency: Idempotency
     callers: Callers
+    keys: ProjectKeys
+    scopes: Sequence[str]
     limits: Limits
     event_streams: EventStreams
     event_feed: EventFeed

@@ -75,6 +75,7 @@ export class RecordingsView {
   #table(rows) {
     const { first, last, before, after } = this.#inSight();
     this.#readOn(last);
+    if (this.#list.isStale(rows.slice(first, last))) this.#readSoon(this.#shown.signal);
     return html`
       <table class="list" aria-rowcount=${this.#list.hasMore ? -1 : rows.length + 1}>
         <thead><tr aria-rowindex="1"><th scope="col">Recording</th><th scope="col">State</th><th scope="col">Length</th>
@@ -146,7 +147,9 @@ export class RecordingsView {
           if (!isLost) hasBegun = true;
         },
         onEvent: ({ data }) => {
-          if (this.#list.happened(JSON.parse(data))) this.#readSoon(shown.signal);
+          if (!this.#list.happened(JSON.parse(data))) return;
+          this.#app.update();
+          this.#readSoon(shown.signal);
         },
       });
     } catch (error) {
@@ -170,7 +173,6 @@ export class RecordingsView {
   }
 
   async #readSoon(signal) {
-    this.#app.update();
     if (this.#isReading) return;
     this.#isReading = true;
     await pause(READ_EVERY_MS, signal);

@@ -57,6 +57,11 @@ export class RecordingsList {
     return isKnown || this.#hasNew;
   }
 
+  /** Whether one of these rows has changed since it was read. */
+  isStale(rows) {
+    return rows.some((row) => this.#stale.has(row.id));
+  }
+
   /** Read what is new, and what has changed of these rows. Throws ApiError. */
   async refresh(visible) {
     if (this.#hasNew) await this.#readNew();
@@ -81,9 +86,9 @@ export class RecordingsList {
       if (this.#filter.status && read.status !== this.#filter.status) this.#remove(id);
       else this.rows = this.rows.map((row) => (row.id === id ? read : row));
     } catch (error) {
-      if (error.status !== 404) this.#stale.add(id);
-      if (error.status !== 404) throw error;
-      this.#remove(id);
+      if (error.status === 404) return this.#remove(id);
+      this.#stale.add(id);
+      throw error;
     }
   }
 

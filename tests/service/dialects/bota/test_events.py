@@ -1,19 +1,34 @@
 """Listening to all that happens in a project, over real HTTP: the messages that Kafka has, in order, each once."""
 
+import asyncio
+import re
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from uuid import UUID, uuid4
+
+import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 
 from adapters.keys import KeyKind
+from service.dialects.http.event_streams import EventStreams
 from service.dialects.registry import client_ids_of
 from service.followers.subjects import Subjects
 from service.messages.publication import to_message
+from service.runtime.web import runner
+from tests.domain.histories import chunk, note_ordered, opened
 from tests.end_to_end.listening import listening_at
-from tests.end_to_end.service_process import Api, short_speech
+from tests.end_to_end.service_process import Api
 from tests.service.running_service import TurnedClock, running_service
+from tests.tools.free_ports import free_port
 
-OPENED, STORED, FINALIZED = (
-    f"tapedeck.recording.{name}.v1" for name in ("opened", "chunk_stored", "finalize_requested")
+OPENED, STORED, FINALIZED, DELETED = (
+    f"tapedeck.recording.{name}.v1" for name in ("opened", "chunk_stored", "finalize_requested", "deleted")
 )
+ORDERED = "tapedeck.note_order.ordered.v1"
 
 
 @pytest.fixture
@@ -88,6 +103,17 @@ async def test_a_listener_who_comes_back_misses_and_doubles_nothing(api):
     ]
 
 
+async def test_who_was_cut_off_before_anything_was_told_misses_nothing(api):
+    await opened_with_a_chunk(api)
+    async with listening_at(api, "/v1/events") as heard:
+        first = await heard.content.readuntil(b"\n\n")
+    (place,) = re.findall(rb"^id: (.*)$", first, re.MULTILINE)
+    missed = await opened_with_a_chunk(api)
+    async with listening_at(api, "/v1/events", last_id=place.decode()) as again:
+        told = [(await again.next()).data["data"]["client_ids"]["recording_id"] for _ in range(2)]
+    assert told == [missed["id"]] * 2
+
+
 async def test_from_the_beginning_to_now_is_all_there_is_once(running, api):
     for _ in range(3):
         await opened_with_a_chunk(api)
@@ -141,13 +167,94 @@ async def test_only_a_key_that_may_read_recordings_hears(running, api):
     assert (await refused(Api(api.url, made.token, None), ""))[0] == 403
 
 
-@pytest.mark.slow
-async def test_the_order_of_a_note_is_heard_with_its_recording(api):
-    recording = await api.upload([short_speech()], codec="wav")
-    await api.finalize(recording, 1)
-    transcription = await api.transcript(recording)
-    answer = await api.call("POST", f"/v1/transcriptions/{transcription['id']}/summaries", body={})
-    assert answer.status in (201, 202), answer
-    ordered = "tapedeck.note_order.ordered.v1"
-    (heard,) = await until_now(api, f"&recording_id={recording['id']}&types={ordered}")
-    assert heard.data["data"]["recording_id"] == heard.data["data"]["client_ids"]["recording_id"].replace("rec_", "")
+async def test_of_a_deleted_recording_only_the_deletion_is_heard(running, api):
+    deleted, kept = await opened_with_a_chunk(api), await opened_with_a_chunk(api)
+    async with listening_at(api, "/v1/events?since=beginning") as early, listening_at(api, "/v1/events") as live:
+        told = [(await early.next()).data["data"]["client_ids"]["recording_id"] for _ in range(4)]
+        assert told == [deleted["id"]] * 2 + [kept["id"]] * 2
+        assert (await api.call("DELETE", f"/v1/recordings/{deleted['id']}")).status == 204
+        for heard in (early, live):
+            assert (await heard.next()).data["type"] == DELETED
+        for late in (await until_now(api), await until_now(api, f"&last_event_id={told_nothing(early)}")):
+            assert [(one.data["type"], one.data["data"]["client_ids"]["recording_id"]) for one in late] == [
+                (OPENED, kept["id"]),
+                (STORED, kept["id"]),
+                (DELETED, deleted["id"]),
+            ]
+    assert (await refused(api, f"?recording_id={deleted['id']}"))[0] == 404
+
+
+def told_nothing(heard):
+    """The place before the first event."""
+    return f"0-{heard.last_id.partition('-')[2]}"
+
+
+async def test_of_the_notes_of_a_recording_only_a_key_that_may_read_summaries_hears(running, api):
+    recording = await opened_with_a_chunk(api)
+    its_id, project_id = UUID(recording["id"].removeprefix("rec_")), (await api.get(recording))["project_id"]
+    ordered = note_ordered(tenant_id=project_id, recording_id=its_id)
+    await running.stores.log.append(uuid4(), 0, [ordered], trace_id=None)
+    made = running.stores.keys.create(KeyKind.RESTRICTED, project_id=project_id, scopes=frozenset({"recordings:read"}))
+    restricted = Api(api.url, made.token, "")
+    query = f"&recording_id={recording['id']}"
+    assert [one.data["type"] for one in await until_now(api, f"{query}&types={ORDERED}")] == [ORDERED]
+    assert [one.data["type"] for one in await until_now(restricted, query)] == [OPENED, STORED]
+    assert (await refused(restricted, f"?types={ORDERED}"))[0] == 403
+    assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
+    async with listening_at(api, "/v1/events") as heard:
+        await running.stores.log.append(uuid4(), 0, [ordered], trace_id=None)
+        other = await opened_with_a_chunk(api)
+        assert (await heard.next()).data["data"]["client_ids"]["recording_id"] == other["id"]
+
+
+async def test_a_page_of_another_origin_may_say_where_it_goes_on(tmp_path):
+    async with running_service(tmp_path / "data", TurnedClock(), cors_origins="https://app.example") as running:
+        asked = {
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization,last-event-id",
+        }
+        answer = await running.api.call("OPTIONS", "/v1/events", headers=asked, key=False)
+        assert answer.status == 204
+        allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+        assert "authorization" in allowed
+        assert "last-event-id" in allowed
+        running.service.drain.begin()
+
+
+async def hear_until_cut_off(heard, told):
+    with suppress(aiohttp.ClientError, ConnectionError):
+        while (one := await heard.next()) is not None:
+            told.append(one)
+
+
+async def test_who_does_not_read_is_cut_off_and_goes_on_where_it_was(running):
+    """Their events are more than the system, the client and the service keep of what is not read."""
+    project_id, stores = "proj_slow", running.stores
+    streams = EventStreams(4, heartbeat_seconds=0.05, patience_seconds=0.5, random=Random(1))
+    service = replace(running.service, parts=replace(running.service.parts, event_streams=streams))
+    token = stores.keys.create(KeyKind.SECRET, project_id=project_id).token
+    server = runner(service)
+    await server.setup()
+    try:
+        port = free_port()
+        await web.TCPSite(server, "127.0.0.1", port).start()
+        api = Api(f"http://127.0.0.1:{port}", token, "")
+        expires_at = running.clock.now + timedelta(hours=1)
+        events = [opened(tenant_id=project_id, expires_at=expires_at), *map(chunk, range(1, 5_000))]
+        told = []
+        async with listening_at(api, "/v1/events") as heard:
+            await stores.log.append(uuid4(), 0, events, trace_id=None)
+            async with asyncio.timeout(300):
+                while len(streams):
+                    await asyncio.sleep(0.01)
+            await hear_until_cut_off(heard, told)
+        assert len(told) < len(events)
+        while len(told) < len(events):
+            before = told[-1].id if told else None
+            query = "" if told else "&since=beginning"
+            async with listening_at(api, f"/v1/events?follow=false{query}", last_id=before) as heard:
+                await hear_until_cut_off(heard, told)
+        assert [one.data["data"]["version"] for one in told] == list(range(1, len(events) + 1))
+    finally:
+        await server.cleanup()

@@ -320,6 +320,19 @@ async def test_everything_that_failed_can_be_sent_again_at_once(service, receivi
     assert (await service.api.call("POST", path)).json == {"redelivered": 0}
 
 
+async def test_a_delivery_is_shown_with_the_body_that_was_sent_and_signed(service, receiving):
+    receiver, another = await receiving(), await receiving()
+    webhook, other = await register(service, receiver, [CREATED]), await register(service, another, [UPLOADED])
+    await service.api.create()
+    (received,) = await receiver.count(1)
+    listed = await until(service, webhook, attempted(1))
+    shown = await service.api.call("GET", f"/v1/webhooks/{webhook['id']}/deliveries/{listed['id']}")
+    assert (shown.status, shown.json) == (200, listed | {"request_body": received.raw.decode()})
+    for path in (f"{other['id']}/deliveries/{listed['id']}", f"{webhook['id']}/deliveries/del_1"):
+        answer = await service.api.call("GET", f"/v1/webhooks/{path}")
+        assert (answer.status, answer.error["message"]) == (404, "There is no such delivery.")
+
+
 async def test_a_receiver_that_is_down_through_a_restart_of_the_service_gets_everything(tmp_path, clock, receiving):
     receiver = await receiving()
     await receiver.stop()

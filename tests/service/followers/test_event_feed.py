@@ -1,0 +1,97 @@
+"""What listeners share: each event is read once for all of them, and only so many are kept."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from adapters.event_log.log import EventLog
+from adapters.event_log.sqlite import SQLiteLogRecorder
+from service.dialects.registry import client_ids_of
+from service.followers.event_feed import EventFeed
+from tests.domain.histories import chunk, deleted, opened
+
+
+@pytest.fixture
+async def log(tmp_path):
+    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    yield log
+    await log.close()
+
+
+async def stored(log, project_id, *events):
+    its_id = uuid4()
+    await log.append(its_id, 0, [opened(tenant_id=project_id), *events], trace_id=None)
+    return its_id
+
+
+@asynccontextmanager
+async def following(log, **limits):
+    async def none_is_deleted(recording_ids):
+        return set()
+
+    feed = EventFeed(log, client_ids_of, none_is_deleted, **limits)
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def has_read(feed, position):
+    async with asyncio.timeout(120):
+        while feed.position < position:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_channel_has_what_happens_in_its_project_from_its_first_listener_on(log):
+    await stored(log, "proj_a")
+    async with following(log) as feed:
+        with feed.of("proj_a") as channel, feed.of("proj_a") as same:
+            assert channel is same
+            await stored(log, "proj_b")
+            await stored(log, "proj_a", chunk(1))
+            await has_read(feed, 4)
+            assert [one.position for one in channel.after(0, 10)] == [3, 4]
+            assert [one.position for one in channel.after(3, 10)] == [4]
+            assert [one.position for one in channel.after(0, 1)] == [3]
+            assert channel.since == 1
+
+
+async def test_only_so_many_events_are_kept_for_all_projects_together_and_the_rest_is_in_the_log(log):
+    async with following(log, kept=3) as feed:
+        with feed.of("proj_a") as a, feed.of("proj_b") as b:
+            await stored(log, "proj_a", chunk(1), chunk(2))
+            await stored(log, "proj_b", chunk(1))
+            await has_read(feed, 5)
+            assert ([one.position for one in a.after(0, 10)], a.since) == ([3], 2)
+            assert ([one.position for one in b.after(0, 10)], b.since) == ([4, 5], 0)
+            missed, position = await feed.missed("proj_a", after=0)
+            assert ([one.position for one in missed], position) == ([1, 2, 3], 5)
+
+
+async def test_of_what_is_kept_a_deletion_leaves_only_itself(log):
+    async with following(log) as feed:
+        with feed.of("proj_a") as channel:
+            gone, kept = await stored(log, "proj_a", chunk(1)), await stored(log, "proj_a")
+            await has_read(feed, 3)
+            await log.append(gone, 2, [deleted()], trace_id=None)
+            await stored(log, "proj_a", chunk(1), deleted())
+            await has_read(feed, 7)
+            assert [(one.recording_id == kept, one.position) for one in channel.after(0, 10)] == [
+                (True, 3),
+                (False, 4),
+                (False, 7),
+            ]
+
+
+async def test_who_comes_after_all_have_left_begins_with_what_happens_then(log):
+    async with following(log) as feed:
+        with feed.of("proj_a"):
+            await stored(log, "proj_a")
+            await has_read(feed, 1)
+        await stored(log, "proj_a")
+        with feed.of("proj_a") as channel:
+            assert (channel.since, channel.after(0, 10)) == (2, [])
