@@ -113,6 +113,17 @@ async def test_all_of_it_works_by_keyboard_and_the_words_are_one_stop(console, s
     assert await page.evaluate("document.querySelector('audio').playbackRate") == 0.75
 
 
+async def test_an_address_may_name_a_time_to_begin_at(console, service, finished):
+    recording, document = finished
+    word = words_of(document)[4]
+    await console.sign_in(
+        service.credentials["api_key"], f"/recordings/{recording['id']}?at={round(word['start'] * 1000)}"
+    )
+    await console.page.locator(f"{WORDS}.spoken").wait_for()
+    assert await console.page.locator(f"{WORDS}.spoken").inner_text() == word["text"]
+    await console.until(f"Math.abs({AT} - {word['start']}) < 0.01")
+
+
 @pytest.mark.slow
 async def test_words_appear_while_they_are_recognized_and_the_state_without_a_reload(console, service, api):
     with sample.audio_file() as path:
@@ -339,6 +350,7 @@ async def test_a_key_that_may_not_read_words_is_told_so_and_sees_the_rest(consol
     page = console.page
     await page.get_by_text("This key has no permission for transcriptions:read").wait_for()
     await page.get_by_text("This key has no permission for summaries:read").wait_for()
+    assert await page.get_by_role("button", name="Delete this recording").count() == 0
     await page.get_by_role("button", name="Play", exact=True).wait_for()
     await page.locator(".event").last.wait_for()
 

@@ -34,6 +34,7 @@ export class RecordingView {
   #isListening = false;
   #streams = new AbortController();
   #heardLast = null;
+  #startAt = null;
   #shownTranscript = null;
   #player;
   #transcript;
@@ -59,6 +60,8 @@ export class RecordingView {
   }
 
   start() {
+    const at = new URLSearchParams(location.search).get("at");
+    if (/^\d+$/.test(at ?? "")) this.#startAt = Number(at) / 1000;
     document.addEventListener("visibilitychange", () => this.#seenOrNot(), { signal: this.#ended.signal });
     this.#watch();
   }
@@ -223,6 +226,14 @@ export class RecordingView {
     ];
     await Promise.all(parts.map((load) => this.#tried(load)));
     this.#app.update();
+    if (this.#startAt !== null && this.#shownTranscript !== null) this.#goToStart();
+  }
+
+  /** Where the address says, in milliseconds, such as a search's result does. */
+  #goToStart() {
+    this.#player.goTo(this.#startAt);
+    this.#transcript.mark(this.#startAt);
+    this.#startAt = null;
   }
 
   async #loadAudio(recording) {

@@ -2,7 +2,7 @@
 
 import { nameOf } from "../../format.js";
 import { problem } from "../../parts.js";
-import { html } from "../../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 
 export class Deletion {
   #app;
@@ -16,6 +16,7 @@ export class Deletion {
   }
 
   template(recording) {
+    if (!this.#app.allows("recordings:write")) return nothing;
     return html`
       <section class="deletion" aria-labelledby="deletion">
         <h2 id="deletion">Delete</h2>

@@ -59,8 +59,9 @@ export class Mending {
         ${problem(this.#problem)}
         ${this.#refusal ? html`<p>${this.#refusal}</p>` : this.#chunks ? this.#list(recording) : nothing}
         ${this.#replaced.size ? html`<p role="status">Replaced: ${[...this.#replaced].sort((a, b) => a - b).map((number) => (this.#isFile ? "the file" : `chunk ${number}`)).join(", ")}. Now try again, to have audio and transcript made anew.</p>` : nothing}
-        ${failure?.stage === "upload" ? nothing : html`
-          <button class="main" ?disabled=${this.#isWorking !== null} @click=${() => this.#retry()}>Try again</button>`}
+        ${failure?.stage === "upload" ? nothing : this.#mayWrite ? html`
+          <button class="main" ?disabled=${this.#isWorking !== null} @click=${() => this.#retry()}>Try again</button>` : html`
+          <p>A key with recordings:write can replace chunks and try again.</p>`}
       </section>
     `;
   }
@@ -107,7 +108,12 @@ export class Mending {
     return this.#chunks.chunk_upload_url_template === null && this.#chunks.data.length === 1;
   }
 
+  get #mayWrite() {
+    return this.#app.allows("recordings:write");
+  }
+
   #canReplace({ failure }) {
+    if (!this.#mayWrite) return false;
     return this.#chunks.chunk_upload_url_template !== null || (this.#isFile && failure?.stage === "stitch");
   }
 
