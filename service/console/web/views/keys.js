@@ -85,7 +85,7 @@ export class KeysView {
         <td>${one.name || "Without a name"} <code>${one.id}</code>
           ${one.is_current ? html`<strong>this tab’s key</strong>` : nothing}</td>
         <td>${stateOf(one)}</td>
-        <td class=${one.kind === "restricted" ? "names" : ""}>${mayDo(one)}</td>
+        <td class=${one.kind === "restricted" ? "names" : "words"}>${mayDo(one)}</td>
         <td>${time(one.created_at)}</td>
         <td>${one.revoked_at
           ? nothing
