@@ -60,6 +60,20 @@ async def test_a_channel_has_what_happens_in_its_project_from_its_first_listener
             assert channel.since == 1
 
 
+async def test_a_channel_of_one_recording_has_only_what_happens_to_it(log):
+    async with following(log) as feed:
+        with feed.of("proj_a") as project:
+            its_id = await stored(log, "proj_a")
+            with feed.of("proj_a", its_id) as channel, feed.of("proj_b", its_id) as of_another_project:
+                await has_read(feed, 1)
+                await stored(log, "proj_a")
+                await log.append(its_id, 1, [chunk(1)], trace_id=None)
+                await has_read(feed, 3)
+                assert [one.position for one in channel.after(1, 10)] == [3]
+                assert [one.position for one in project.after(1, 10)] == [2, 3]
+                assert of_another_project.after(0, 10) == []
+
+
 async def test_only_so_many_events_are_kept_for_all_projects_together_and_the_rest_is_in_the_log(log):
     async with following(log, kept=3) as feed:
         with feed.of("proj_a") as a, feed.of("proj_b") as b:
