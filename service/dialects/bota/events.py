@@ -89,7 +89,7 @@ class Events:
             if place is not None:
                 begins = self._position(place, newest)
             listener = Listener(
-                self._feed, channel, _Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
+                self._feed, channel, Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
             )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
 
@@ -127,7 +127,7 @@ def _mark(feed: EventFeed) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """`recording_id`: None for any, and for what happens to none."""
 
     types: frozenset[str]
@@ -147,7 +147,7 @@ class Listener:
     """
 
     def __init__(
-        self, feed: EventFeed, channel: Channel, wanted: _Wanted, position: int, *, newest: int, follows: bool
+        self, feed: EventFeed, channel: Channel, wanted: Wanted, position: int, *, newest: int, follows: bool
     ) -> None:
         self._feed = feed
         self._channel = channel
