@@ -155,7 +155,8 @@ export function pause(milliseconds, signal) {
   });
 }
 
-async function reached(answer) {
+/** What is awaited of the network. Throws ApiError where the service cannot be reached; an AbortError. */
+export async function reached(answer) {
   try {
     return await answer;
   } catch (error) {

@@ -16,6 +16,7 @@ import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.j
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { KeysView } from "./views/keys.js";
 import { NotFoundView } from "./views/not_found.js";
+import { OperationsView } from "./views/operations.js";
 import { RecordView } from "./views/record.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
@@ -33,6 +34,7 @@ const ROUTES = [
   [/^\/console\/webhooks$/, WebhooksView],
   [/^\/console\/webhooks\/(?<id>wh_[A-Za-z0-9]+)$/, WebhookView],
   [/^\/console\/keys$/, KeysView],
+  [/^\/console\/operations$/, OperationsView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
@@ -40,6 +42,7 @@ const NAVIGATION = [
   ["/console", "Recordings", "recordings:read"],
   ["/console/record", "Record", "recordings:write"],
   ["/console/search", "Search", "recordings:read"],
+  ["/console/operations", "Operations", "operations:read"],
   ["/console/webhooks", "Webhooks", "webhooks:read"],
   ["/console/keys", "Keys", SECRET],
 ];

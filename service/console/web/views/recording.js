@@ -4,13 +4,19 @@ import { ApiError, pause } from "../api.js";
 import { bytes, duration, nameOf, state, time } from "../format.js";
 import { problem, stateBadge } from "../parts.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { Deletion } from "./recording/deletion.js";
 import { Downloads } from "./recording/downloads.js";
+import { History } from "./recording/history.js";
+import { Mending } from "./recording/mending.js";
+import { Note } from "./recording/note.js";
 import { Player } from "./recording/player.js";
 import { progressText, shareDone } from "./recording/progress.js";
 import { Transcript } from "./recording/transcript.js";
+import { Waveform } from "./recording/waveform.js";
 
 const ENDED = new Set(["completed", "failed", "integrity_failure"]);
 const READ_EVERY_MS = 300;
+const TRY_AGAIN_MS = 2000;
 
 export class RecordingView {
   title = "Recording";
@@ -26,26 +32,45 @@ export class RecordingView {
   #reloads = 0;
   #isToReload = false;
   #isListening = false;
+  #streams = new AbortController();
+  #heardLast = null;
+  #startAt = null;
   #shownTranscript = null;
   #player;
   #transcript;
   #downloads;
+  #waveform;
+  #note;
+  #mending;
+  #history;
+  #deletion;
 
   constructor(app, { id }) {
     this.#app = app;
     this.#id = id;
     this.#transcript = new Transcript({ onPlay: (seconds) => this.#player.playFrom(seconds) });
-    this.#player = new Player(app, id, { onTime: (seconds) => this.#transcript.mark(seconds) });
+    this.#player = new Player(app, id, { onTime: (seconds) => this.#isAt(seconds) });
     this.#downloads = new Downloads(app, this.#player);
+    const { signal } = this.#ended;
+    this.#waveform = new Waveform(signal, { onSeek: (seconds) => this.#player.goTo(seconds) });
+    this.#note = new Note(app, signal, { onCited: (start, end) => this.#cite(start, end) });
+    this.#mending = new Mending(app, id, signal);
+    this.#history = new History(app, id, signal);
+    this.#deletion = new Deletion(app, id);
   }
 
   start() {
+    const at = new URLSearchParams(location.search).get("at");
+    if (/^\d+$/.test(at ?? "")) this.#startAt = Number(at) / 1000;
+    document.addEventListener("visibilitychange", () => this.#seenOrNot(), { signal: this.#ended.signal });
     this.#watch();
   }
 
   stop() {
     this.#ended.abort();
+    this.#streams.abort();
     this.#player.stop();
+    this.#mending.stop();
   }
 
   template() {
@@ -57,12 +82,19 @@ export class RecordingView {
       ${problem(this.#problem)}
       ${this.#isLost ? html`<p class="lost" role="status">The connection is lost; this page shows how it stood. It is taken up again by itself.</p>` : nothing}
       ${this.#work()}
+      ${this.#mending.template(one)}
       ${this.#player.element}
-      <section aria-labelledby="transcript">
-        <h2 id="transcript">Transcript</h2>
-        ${this.#words(one)}
-      </section>
+      ${this.#waveform.element}
+      <div class=${this.#note.isEmpty ? "" : "beside"}>
+        <section aria-labelledby="transcript">
+          <h2 id="transcript">Transcript</h2>
+          ${this.#words(one)}
+        </section>
+        ${this.#note.isEmpty ? nothing : this.#note.template()}
+      </div>
       ${this.#downloads.template(one)}
+      ${this.#history.element}
+      ${this.#deletion.template(one)}
     `;
   }
 
@@ -101,11 +133,20 @@ export class RecordingView {
     `;
   }
 
+  /** A tab that nobody sees holds no connection: browsers have few of them for all tabs together. */
+  #seenOrNot() {
+    if (document.hidden) this.#streams.abort();
+    else if (this.#streams.signal.aborted) {
+      this.#streams = new AbortController();
+      this.#watch();
+    }
+  }
+
   /** Read it once nothing can be missed any more, and anew whenever something has happened to it. */
   async #watch() {
     try {
       await this.#app.api.follow(`/v1/events?recording_id=${this.#id}`, {
-        signal: this.#ended.signal,
+        signal: this.#streams.signal,
         onLost: (isLost) => {
           this.#lose(isLost);
           if (!isLost) this.#tried(() => this.#reload());
@@ -117,22 +158,24 @@ export class RecordingView {
     }
   }
 
-  async #reloadSoon() {
+  async #reloadSoon(wait = READ_EVERY_MS) {
     if (this.#isToReload) return;
     this.#isToReload = true;
-    await pause(READ_EVERY_MS, this.#ended.signal);
+    await pause(wait, this.#streams.signal);
     this.#isToReload = false;
-    if (!this.#ended.signal.aborted) await this.#tried(() => this.#reload());
+    if (!this.#streams.signal.aborted) await this.#tried(() => this.#reload());
   }
 
   /** Take what the live stream tells, until it has told the end. Throws ApiError, unless the key may not listen. */
   async #listen() {
-    if (this.#isListening || this.#isMuted) return;
+    const { signal } = this.#streams;
+    if (this.#isListening || this.#isMuted || signal.aborted) return;
     this.#isListening = true;
     try {
       await this.#app.api.follow(`/v1/recordings/${this.#id}/live`, {
-        signal: this.#ended.signal,
-        onEvent: ({ event, data }) => this.#heard(event, JSON.parse(data)),
+        signal,
+        lastEventId: this.#heardLast,
+        onEvent: ({ id, event, data }) => this.#heard(id, event, JSON.parse(data)),
       });
     } catch (error) {
       if (!isForbidden(error)) throw error;
@@ -143,7 +186,7 @@ export class RecordingView {
   }
 
   /** Whether that was the end. */
-  #heard(event, told) {
+  #heard(id, event, told) {
     switch (event) {
       case "segment":
         this.#transcript.say(told);
@@ -155,7 +198,9 @@ export class RecordingView {
         this.#progress = told;
     }
     this.#app.update();
-    return ["transcript", "failed", "deleted"].includes(event);
+    const isOver = ["transcript", "failed", "deleted"].includes(event);
+    this.#heardLast = isOver ? null : id;
+    return isOver;
   }
 
   /** Everything as it is now. Throws ApiError. */
@@ -171,9 +216,30 @@ export class RecordingView {
     if (before && before.status !== now.status) this.#app.announce(`This recording is ${state(now.status).word}.`);
     this.#app.update();
     if (now.transcription_status !== "completed" && !ENDED.has(now.status)) this.#tried(() => this.#listen());
-    await Promise.all([this.#player.offer(now), this.#loadWords(now)]);
     this.#problem = null;
+    const parts = [
+      () => this.#loadAudio(now),
+      () => this.#loadWords(now),
+      () => this.#note.load(now),
+      () => this.#mending.load(now),
+      () => this.#history.load(),
+    ];
+    await Promise.all(parts.map((load) => this.#tried(load)));
     this.#app.update();
+    if (this.#startAt !== null && this.#shownTranscript !== null) this.#goToStart();
+  }
+
+  /** Where the address says, in milliseconds, such as a search's result does. */
+  #goToStart() {
+    this.#player.goTo(this.#startAt);
+    this.#transcript.mark(this.#startAt);
+    this.#startAt = null;
+  }
+
+  async #loadAudio(recording) {
+    await this.#player.offer(recording);
+    this.#app.update();
+    await this.#waveform.show(this.#player.url, recording);
   }
 
   async #loadWords(recording) {
@@ -195,7 +261,18 @@ export class RecordingView {
       await work();
     } catch (error) {
       this.#fail(error);
+      if (isPassing(error)) this.#reloadSoon(TRY_AGAIN_MS);
     }
+  }
+
+  #isAt(seconds) {
+    this.#transcript.mark(seconds);
+    this.#waveform.mark(seconds);
+  }
+
+  #cite(start, end) {
+    this.#player.playFrom(start);
+    this.#transcript.cite(start, end);
   }
 
   #lose(isLost) {
@@ -210,6 +287,11 @@ export class RecordingView {
     this.#problem = error.message;
     this.#app.update();
   }
+}
+
+/** Whether the same request may succeed a moment later. */
+function isPassing(error) {
+  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
 }
 
 /** Whether a key is refused a part for want of a scope. */

@@ -38,6 +38,11 @@ export class Player {
     document.addEventListener("keydown", (event) => this.#pressed(event), { signal: this.#ended.signal });
   }
 
+  /** Where the audio is, on this page's origin; null as long as there is none. */
+  get url() {
+    return this.#url;
+  }
+
   get isReady() {
     return this.#url !== null;
   }
@@ -75,6 +80,11 @@ export class Player {
       if (error.status === 409) return null;
       throw error;
     }
+  }
+
+  /** Go to a time, in seconds. */
+  goTo(seconds) {
+    if (this.isReady) this.#goTo(seconds);
   }
 
   /** Go to a time and play from there. */

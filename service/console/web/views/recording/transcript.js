@@ -10,7 +10,7 @@ import { duration } from "../../format.js";
 import { Beginnings, piecesOf } from "./words.js";
 
 const SEGMENTS_AT_ONCE = 100;
-/** Seconds by which a word that is cited may begin before what cites it: times are rounded on the way. */
+/** Seconds by which a word may begin after the time that is said to be its own: times are rounded on the way. */
 const SLACK = 0.02;
 
 export class Transcript {
@@ -78,7 +78,7 @@ export class Transcript {
 
   /** Mark the word that is spoken at a time, in seconds, and keep it in sight unless the reader has scrolled away. */
   mark(seconds) {
-    const spoken = this.#times.at(seconds)?.element ?? null;
+    const spoken = this.#times.at(seconds + SLACK)?.element ?? null;
     if (spoken === this.#spoken) return;
     this.#spoken?.classList.remove("spoken");
     spoken?.classList.add("spoken");
