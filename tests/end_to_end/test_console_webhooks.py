@@ -1,6 +1,8 @@
 """The console's webhooks, as who operates the service uses them, with a real receiver."""
 
+import asyncio
 from secrets import token_hex
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -8,13 +10,17 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import expect
 
+from adapters.keys import KeyKind
 from service.dialects.bota.answers import EventType
+from service.followers.webhook_delivery import DELAYS
 from tests.end_to_end.console import DESK, EVERY_LOOK, PATIENCE_MS, opened_console
 from tests.service.dialects.bota.webhook_receiver import Receiver
+from tests.service.running_service import TurnedClock, running_service
 from tests.tools.browser import needed_chromium, running_browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ATTEMPTS = len(DELAYS) + 1
 HOSTILE = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 
 
@@ -123,6 +129,41 @@ async def test_a_delivery_that_was_refused_is_looked_at_and_sent_again(console, 
     await delivery.get_by_text("delivered").wait_for()
 
 
+@pytest.mark.slow
+async def test_all_that_failed_is_sent_again_to_a_receiver_that_is_back(browser, tmp_path, receiving):
+    receiver = await receiving(always=says_hostile_things)
+    async with running_service(tmp_path / "data", TurnedClock()) as service:
+        webhook = await registered(service.api, receiver)
+        for _ in range(2):
+            await service.api.create()
+        for attempt in range(1, ATTEMPTS + 1):
+            await until_attempted(service, webhook, attempt)
+            service.turn(hours=9)
+        async with opened_console(browser, SimpleNamespace(url=service.api.url), viewport=DESK) as console:
+            page, own = console.page, (await service.api.call("GET", "/v1/keys/current")).json
+            token = service.stores.keys.create(KeyKind.SECRET, project_id=own["project_id"]).token
+            await console.sign_in(token, "/webhooks")
+            await page.get_by_text("failing since").wait_for()
+            await page.get_by_role("link", name=receiver.url).click()
+            failed, delivered = page.get_by_text("✕ failed"), page.get_by_text("● delivered")
+            await expect(failed).to_have_count(2, timeout=PATIENCE_MS)
+            receiver._always = 200
+            await page.get_by_role("button", name="Send all that failed again").click()
+            await expect(delivered).to_have_count(2, timeout=PATIENCE_MS)
+            await page.get_by_text("● active").wait_for()
+    assert len({one.raw for one in receiver.received}) == 2
+
+
+async def until_attempted(service, webhook, times):
+    """Both deliveries, so often."""
+    async with asyncio.timeout(240):
+        counts = []
+        while counts != [times] * 2:
+            await asyncio.sleep(0.01)
+            answer = await service.api.call("GET", f"/v1/webhooks/{webhook['id']}/deliveries")
+            counts = [len(delivery["attempts"]) for delivery in answer.json["data"]]
+
+
 async def test_who_may_only_read_webhooks_changes_none(console, service, new_key, receiving):
     project_id = f"proj_{token_hex(8)}"
     receiver, page = await receiving(), console.page
@@ -131,7 +172,8 @@ async def test_who_may_only_read_webhooks_changes_none(console, service, new_key
         new_key("restricted", project_id=project_id, scopes=frozenset({"webhooks:read"})), "/webhooks"
     )
     await page.get_by_role("navigation").get_by_role("link", name="Webhooks").wait_for()
-    assert await page.get_by_role("navigation").get_by_role("link").all_inner_texts() == ["Webhooks"]
+    shown = set(await page.get_by_role("navigation").get_by_role("link").all_inner_texts())
+    assert not {"Recordings", "Operations", "Keys"} & shown
     await page.get_by_role("link", name=receiver.url).click()
     await page.wait_for_url(f"**/webhooks/{webhook['id']}")
     await page.get_by_text("Nothing was sent yet.").wait_for()

@@ -35,7 +35,8 @@ async def _views(service: ServiceProcess) -> Mapping[str, str]:
     await api.finalize(broken, 1)
     await api.ended(broken)
     await api.create(name="Visit of Monday afternoon")
-    await api.call("POST", "/v1/webhooks", body={"url": "http://127.0.0.1:9/", "events": ["recording.created"]})
+    webhook = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
+    webhook_id = (await api.call("POST", "/v1/webhooks", body=webhook)).json["id"]
     await api.create(name="Visit of Monday evening")
     return {
         "recordings": "",
@@ -43,6 +44,7 @@ async def _views(service: ServiceProcess) -> Mapping[str, str]:
         "recording": f"/recordings/{done['id']}",
         "failed-recording": f"/recordings/{broken['id']}",
         "webhooks": "/webhooks",
+        "webhook": f"/webhooks/{webhook_id}",
         "keys": "/keys",
         "operations": "/operations",
         "search": f"/search?query=headache&end_user_id={done_by}",

@@ -16,6 +16,8 @@ import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.j
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { KeysView } from "./views/keys.js";
 import { NotFoundView } from "./views/not_found.js";
+import { OperationsView } from "./views/operations.js";
+import { RecordView } from "./views/record.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
 import { SearchView } from "./views/search.js";
@@ -26,17 +28,21 @@ import { WebhooksView } from "./views/webhooks.js";
 /** Path -> view. Groups of a path are the view's parameters. A new view is one more line here. */
 const ROUTES = [
   [/^\/console\/?$/, RecordingsView],
+  [/^\/console\/record$/, RecordView],
   [/^\/console\/recordings\/(?<id>rec_[A-Za-z0-9]+)$/, RecordingView],
   [/^\/console\/search$/, SearchView],
   [/^\/console\/webhooks$/, WebhooksView],
   [/^\/console\/webhooks\/(?<id>wh_[A-Za-z0-9]+)$/, WebhookView],
   [/^\/console\/keys$/, KeysView],
+  [/^\/console\/operations$/, OperationsView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
 const NAVIGATION = [
   ["/console", "Recordings", "recordings:read"],
+  ["/console/record", "Record", "recordings:write"],
   ["/console/search", "Search", "recordings:read"],
+  ["/console/operations", "Operations", "operations:read"],
   ["/console/webhooks", "Webhooks", "webhooks:read"],
   ["/console/keys", "Keys", SECRET],
 ];
