@@ -141,7 +141,7 @@ async def test_words_appear_while_they_are_recognized_and_the_state_without_a_re
     assert (await api.get(recording))["status"] == "streaming"
     await api.finalize(recording, 8)
     await page.locator(WORDS).first.wait_for()
-    await page.locator(".facts").get_by_text("done").wait_for()
+    await page.locator(".standing").get_by_text("done").wait_for()
     await page.get_by_role("button", name="Play", exact=True).wait_for()
 
 
@@ -270,7 +270,7 @@ async def test_the_timeline_has_every_event_with_its_facts_and_how_the_recording
     assert event["trace_id"] in await declared.locator("dl").inner_text()
     await declared.get_by_role("button", name="Show how it stood then").click()
     await declared.locator(".then").get_by_text("received").wait_for()
-    await page.locator(".facts").get_by_text("done").wait_for()
+    await page.locator(".standing").get_by_text("done").wait_for()
 
 
 @pytest.mark.slow

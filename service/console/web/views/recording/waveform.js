@@ -68,7 +68,7 @@ export class Waveform {
 
   #draw() {
     const shape = html`${this.#canvas}${this.#playhead}`;
-    render(this.#peaks ? shape : this.#sentence ? html`<p class="hint">${this.#sentence}</p>` : nothing, this.element);
+    render(this.#peaks ? shape : this.#sentence ? html`<p class="remark">${this.#sentence}</p>` : nothing, this.element);
     this.element.hidden = this.#peaks === null && this.#sentence === null;
     this.element.classList.toggle("without", this.#sentence !== null);
     this.#paint();
