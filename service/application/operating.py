@@ -101,14 +101,26 @@ class Minute:
     uploaded: int
 
 
+@dataclass(frozen=True, slots=True)
+class FollowerAt:
+    name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageAt:
+    name: str
+    backlog: Backlog
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """`followers`: name and position. `recordings`: how many there are of each status that was asked for."""
+    """`recordings`: how many there are of each status that was asked for."""
 
     head: int
-    followers: Sequence[tuple[str, int]]
+    followers: Sequence[FollowerAt]
     publisher: Publisher | None
-    stages: Sequence[tuple[str, Backlog]]
+    stages: Sequence[StageAt]
     recordings: Mapping[str, int]
     usage: Mapping[Quota, Used]
     last_hour: Sequence[Minute]
@@ -137,12 +149,12 @@ class Operating:
     async def of(self, project_id: str, statuses: Sequence[str]) -> Standing:
         """How things stand for the project, now."""
         watched = self._watched
-        followers = [(each.name, each.position) for each in watched.followers]
+        followers = [FollowerAt(each.name, each.position) for each in watched.followers]
         return Standing(
-            head=max(self._log.head, *(position for _, position in followers)),
+            head=max(self._log.head, *(each.position for each in followers)),
             followers=followers,
             publisher=watched.publisher,
-            stages=[(stage.name, stage.backlog(project_id)) for stage in watched.stages],
+            stages=[StageAt(stage.name, stage.backlog(project_id)) for stage in watched.stages],
             recordings=await in_database_thread(self._summaries.counts, project_id, statuses),
             usage=await self._used(project_id),
             last_hour=await self._last_hour(project_id),

@@ -63,6 +63,14 @@ class JobKind:
     about: Callable[[RecordedEvent], Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """A project's jobs that have not ended. Not `is_whole`: further ones are not read yet."""
+
+    count: int
+    is_whole: bool
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     recorded: RecordedEvent
@@ -124,10 +132,9 @@ class Jobs:
         caused_at = self._unfinished[min(self._unfinished)].recorded.event.at
         return max(0.0, (self._clock() - caused_at).total_seconds())
 
-    def of_project(self, project: str) -> tuple[int, bool]:
-        """How many jobs of the project have not ended, and whether these are all: further ones may be unread."""
-        queue = self._queues.get(project)
-        return (0, True) if queue is None else (len(queue.waiting) + queue.begun, queue.unread_after is None)
+    def of_project(self, project: str) -> Unended:
+        queue = self._queues.get(project, _Queue())
+        return Unended(len(queue.waiting) + queue.begun, is_whole=queue.unread_after is None)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

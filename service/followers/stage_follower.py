@@ -88,9 +88,8 @@ class StageFollower:
 
     def backlog(self, project_id: str) -> Backlog:
         """What the project has at this stage."""
-        jobs, is_whole = self._jobs.of_project(project_id)
-        working = self._working[project_id]
-        return Backlog(max(0, jobs - working), working, is_whole)
+        jobs, working = self._jobs.of_project(project_id), self._working[project_id]
+        return Backlog(max(0, jobs.count - working), working, jobs.is_whole)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

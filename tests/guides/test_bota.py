@@ -74,6 +74,17 @@ def test_an_end_user_and_a_device_of_theirs_as_it_stands(service, tmp_path):
     assert '"chunk_upload_url_template"' in shown
 
 
+async def test_a_key_is_made_and_revoked_as_it_stands(service, tmp_path):
+    helpers = block("service/dialects/bota/README.md", "A recording by hand", "sh").partition("# 1. ")[0]
+    script = block("service/dialects/bota/README.md", "Keys", "sh")
+    script = helpers + script + 'field token < "$DIR/key.json"'
+    ran = await asyncio.to_thread(run, script, checkout(tmp_path, service.data_dir))
+    assert ran.stderr == ""
+    shown, token = ran.stdout.strip().splitlines()
+    assert (loads(shown)["kind"], loads(shown)["scopes"]) == ("restricted", ["recordings:read"])
+    assert (await service.api(token).call("GET", "/v1/keys/current")).status == 401
+
+
 OPENED, STORED = "tapedeck.recording.opened.v1", "tapedeck.recording.chunk_stored.v1"
 
 

@@ -26,7 +26,7 @@ UNFINISHED: tuple[RecordingStatus, ...] = (
     "failed",
     "integrity_failure",
 )
-"""Of these it is told how many there are: of what is not done, and so does not become ever more."""
+"""It is told how many there are of each: of all that is not done."""
 
 
 class OperationsEndpoint:
@@ -55,13 +55,18 @@ def _answer(standing: Standing) -> OperationsAnswer:
         {
             "log_head": head,
             "followers": [
-                FollowerAnswer(name=name, position=position, lag=head - position)
-                for name, position in standing.followers
+                FollowerAnswer(name=each.name, position=each.position, lag=head - each.position)
+                for each in standing.followers
             ],
             "publisher": None if standing.publisher is None else _publisher_answer(standing.publisher, head),
             "stages": [
-                StageAnswer(name=name, waiting=at.waiting, working=at.working, is_whole=at.is_whole)
-                for name, at in standing.stages
+                StageAnswer(
+                    name=each.name,
+                    waiting=each.backlog.waiting,
+                    working=each.backlog.working,
+                    is_whole=each.backlog.is_whole,
+                )
+                for each in standing.stages
             ],
             "recordings": standing.recordings,
             "usage": UsageAnswer(
