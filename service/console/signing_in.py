@@ -28,11 +28,14 @@ class SignIn(BaseModel):
     code: str = Field(max_length=200)
 
 
-def new_link(data_dir: Path, base_url: str) -> str:
-    """A link that signs in once. Those that were made before are void. Raises: OSError."""
+def new_link(data_dir: Path, base_url: str, view: str = "") -> str:
+    """A link that signs in once, and shows a view such as `/record`. Those that were made before are void.
+
+    Raises: OSError.
+    """
     code = secrets.token_urlsafe(CODE_BYTES)
     write_private_file(data_dir / FILE_NAME, code.encode())
-    return f"{base_url}{PREFIX}#sign-in={code}"
+    return f"{base_url}{PREFIX}{view}#sign-in={code}"
 
 
 def remove_link(data_dir: Path) -> None:

@@ -109,7 +109,8 @@ def _show_console(settings: Settings, service: RunningService) -> None:
         return
     logger.info("console", extra={"url": f"{settings.base_url}{PREFIX}"})
     if sys.stderr.isatty() and service.parts.dev_credentials and not settings.development_mode.is_exposed:
-        print(f"\nOpen the console: {new_link(settings.data_dir, settings.base_url)}\n", file=sys.stderr)
+        link = new_link(settings.data_dir, settings.base_url, "/record")
+        print(f"\nOpen the console: {link}\n", file=sys.stderr)
 
 
 def _allow_many_connections() -> None:

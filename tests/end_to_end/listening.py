@@ -45,12 +45,13 @@ class Listening:
                     data += value
                 elif name == "id":
                     its_id = value
-                elif line == "\n" and data:
-                    return self._told(Told(event, orjson.loads(data), its_id))
+                elif line == "\n":
+                    self.last_id = its_id
+                    if data:
+                        return self._told(Told(event, orjson.loads(data), its_id))
         return None
 
     def _told(self, told: Told) -> Told:
-        self.last_id = told.id
         if told.event == "segment":
             assert told.data["index"] == len(self.segments), "a segment is missing, or comes twice"
             self.segments.append(told.data)

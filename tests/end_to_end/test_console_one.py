@@ -79,13 +79,13 @@ async def test_the_words_of_a_finished_recording_are_read_and_a_click_on_one_pla
     page = await opened(console, service, recording)
     await page.locator(WORDS).first.wait_for()
     words = words_of(document)
-    assert await page.locator(WORDS).all_inner_texts() == [word["text"] for word in words]
+    assert await page.locator(WORDS).all_text_contents() == [word["text"] for word in words]
     assert len(words) > 3
     await page.locator(WORDS).nth(3).click()
     await console.until(f"{AT} >= {words[3]['start']}")
     await page.locator(f"{WORDS}.spoken").wait_for()
     await console.until("document.querySelector('audio').ended")
-    assert await page.locator(f"{WORDS}.spoken").inner_text() == words[-1]["text"]
+    await page.locator(f"{WORDS}.spoken", has_text=words[-1]["text"]).wait_for()
 
 
 async def test_all_of_it_works_by_keyboard_and_the_words_are_one_stop(console, service, finished):
@@ -120,7 +120,7 @@ async def test_an_address_may_name_a_time_to_begin_at(console, service, finished
         service.credentials["api_key"], f"/recordings/{recording['id']}?at={round(word['start'] * 1000)}"
     )
     await console.page.locator(f"{WORDS}.spoken").wait_for()
-    assert await console.page.locator(f"{WORDS}.spoken").inner_text() == word["text"]
+    assert await console.page.locator(f"{WORDS}.spoken").text_content() == word["text"]
     await console.until(f"Math.abs({AT} - {word['start']}) < 0.01")
 
 
@@ -141,7 +141,7 @@ async def test_words_appear_while_they_are_recognized_and_the_state_without_a_re
     assert (await api.get(recording))["status"] == "streaming"
     await api.finalize(recording, 8)
     await page.locator(WORDS).first.wait_for()
-    await page.locator(".facts").get_by_text("done").wait_for()
+    await page.locator(".standing").get_by_text("done").wait_for()
     await page.get_by_role("button", name="Play", exact=True).wait_for()
 
 
@@ -190,6 +190,7 @@ async def test_what_cannot_be_mended_is_told_in_the_services_own_words(console, 
     await page.get_by_role("alert").get_by_text(refused.error["message"]).wait_for()
 
 
+@pytest.mark.slow
 async def test_a_whole_file_that_failed_is_replaced_as_a_whole(console, service, api):
     recording = await api.create(streaming=False, name="The wrong file")
     upload = (await api.call("POST", f"/v1/recordings/{recording['id']}/upload-url")).json
@@ -217,6 +218,7 @@ async def test_a_click_into_the_waveform_goes_there(console, service, finished):
     await console.until(f"Math.abs({AT} - {middle}) < 0.1")
 
 
+@pytest.mark.slow
 async def test_an_audio_url_that_has_ended_is_renewed(console, service, finished):
     page, asked = console.page, []
 
@@ -268,7 +270,7 @@ async def test_the_timeline_has_every_event_with_its_facts_and_how_the_recording
     assert event["trace_id"] in await declared.locator("dl").inner_text()
     await declared.get_by_role("button", name="Show how it stood then").click()
     await declared.locator(".then").get_by_text("received").wait_for()
-    await page.locator(".facts").get_by_text("done").wait_for()
+    await page.locator(".standing").get_by_text("done").wait_for()
 
 
 @pytest.mark.slow
@@ -307,7 +309,7 @@ async def test_each_sentence_of_a_note_is_linked_to_where_it_was_said(console, s
     line = page.locator(".written li").filter(has_text=sentence["text"])
     await line.get_by_role("button", name="Hear where it was said").click()
     await console.until(f"{AT} >= {sentence['source']['start']}")
-    cited = await page.locator(f"{WORDS}.cited").all_inner_texts()
+    cited = await page.locator(f"{WORDS}.cited").all_text_contents()
     assert len(cited) > 1
     assert cited[0] == sentence["text"].split()[0]
 
@@ -380,6 +382,34 @@ async def test_what_was_said_and_written_is_text_and_never_markup(console, servi
 
 
 @pytest.mark.slow
+async def test_the_words_follow_what_is_spoken_until_the_reader_scrolls_away(console, service, finished):
+    said = [{"start": at * 0.025, "end": at * 0.025 + 0.02, "text": f"word{at}"} for at in range(100)]
+    document = {"segments": [{**word, "words": [word]} for word in said]}
+    page = console.page
+    await page.route(
+        "**/v1/transcriptions/*",
+        lambda route: route.fulfill(content_type="application/json", body=json.dumps(document)),
+    )
+    await opened(console, service, finished[0])
+    await page.locator(WORDS).first.click()
+    await console.until("document.querySelector('audio').ended")
+    last = page.locator(f"{WORDS}.spoken", has_text="word99")
+    await last.wait_for()
+    place = "document.querySelector('.transcript').scrollTop"
+    assert await page.evaluate(f"{place} > 0")
+    await page.locator(".transcript").hover()
+    await page.mouse.wheel(0, -100_000)
+    await console.until(f"{place} === 0")
+    watch = "document.querySelector('audio').addEventListener('ended', () => (window.hasEndedAgain = true))"
+    await page.evaluate(watch)
+    await page.locator("h1").focus()
+    await page.keyboard.press("Space")
+    await console.until("window.hasEndedAgain")
+    await last.wait_for(state="attached")
+    assert await page.evaluate(f"{place} === 0")
+
+
+@pytest.mark.slow
 async def test_hours_of_words_are_drawn_once_and_one_of_them_is_marked(console, service, finished):
     words = [{"start": at * 0.4, "end": at * 0.4 + 0.3, "text": f"word{at}"} for at in range(30_000)]
     segments = [
@@ -398,7 +428,8 @@ async def test_hours_of_words_are_drawn_once_and_one_of_them_is_marked(console, 
     await page.locator(WORDS).nth(4).click()
     await page.locator(f"{WORDS}.spoken").wait_for()
     await console.until("document.querySelector('audio').ended")
-    assert await page.locator(f"{WORDS}.spoken").all_inner_texts() == ["word7"]
+    await page.locator(f"{WORDS}.spoken", has_text="word7").wait_for()
+    assert await page.locator(f"{WORDS}.spoken").count() == 1
 
 
 async def test_words_are_found_in_their_text_and_in_time_whatever_their_order(console):

@@ -1,6 +1,5 @@
 """Recording in the console, in a real Chromium, whatever is cut, closed or killed meanwhile."""
 
-import hashlib
 import re
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Error, async_playwright, expect
 
 from tests.end_to_end.console import DESK, PATIENCE_MS, PHONE, Console, opened_console, watch
+from tests.end_to_end.dragon_client import sha256
 from tests.end_to_end.test_browser import SAID, spoken_wav, words
 from tests.tools.browser import FLAGS, microphone, needed_chromium, running_browser
 
@@ -49,8 +49,8 @@ async def sign_in(console, service):
 
 
 async def record(page, name):
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_role("button", name="Record", exact=False).click()
+    await page.get_by_role("textbox", name="Name").fill(name)
+    await page.get_by_role("button", name="Record", exact=True).click()
     await expect(page.locator(".on-air-state")).to_contain_text("Recording")
 
 
@@ -59,7 +59,7 @@ async def finish(page):
 
 
 async def stored_seconds(page):
-    """On the server and in the browser, as the page says."""
+    """On the server and in the browser, as the page says; both without their fractions, so up to a second too few."""
     told = await page.locator(".whereabouts, .upload .soft").inner_text()
     return sum(60 * int(minutes) + int(seconds) for minutes, seconds in re.findall(r"(\d+):(\d\d)", told))
 
@@ -166,7 +166,7 @@ async def test_what_is_said_comes_back_though_the_connection_is_cut_twice_and_th
         page = console.page
         await sign_in(console, own_service)
         await page.get_by_role("button", name="Go on recording").wait_for()
-        assert await stored_seconds(page) >= kept
+        assert await stored_seconds(page) >= kept - 1
         await page.get_by_role("button", name="Go on recording").click()
         await until_recorded(page, kept + 2)
         own_service.kill()
@@ -191,7 +191,7 @@ async def test_what_is_said_comes_back_though_the_connection_is_cut_twice_and_th
 async def test_from_the_list_it_takes_one_click_to_record_and_one_to_finish_and_a_pause_is_not_recorded(console, api):
     page = console.page
     await record(page, "Paused")
-    assert await page.get_by_label("Name").count() == 0
+    assert await page.get_by_role("textbox", name="Name").count() == 0
     await page.get_by_role("button", name="Pause").click()
     await expect(page.locator(".on-air-state")).to_contain_text("Paused")
     at = await page.locator(".clock").inner_text()
@@ -206,6 +206,16 @@ async def test_from_the_list_it_takes_one_click_to_record_and_one_to_finish_and_
     [recording] = await named(api, "Paused")
     chunks = await api.get(recording, "/chunks")
     assert (chunks["status"], chunks["total_chunks"]) == ("uploaded", chunks["chunks_received"])
+
+
+async def test_one_records_and_finishes_with_the_keyboard_alone(console):
+    buttons = console.page.get_by_role("button", name="Record", exact=True)
+    await buttons.press("Enter")
+    await expect(console.page.get_by_role("button", name="Finish")).to_be_focused()
+    await until_recorded(console.page, 1)
+    await console.page.keyboard.press("Enter")
+    await console.page.get_by_text("All of it is on the server.").wait_for()
+    await expect(buttons).to_be_focused()
 
 
 async def test_a_microphone_can_be_chosen_by_its_name(console):
@@ -228,13 +238,13 @@ async def test_a_tab_does_not_offer_what_another_one_records_and_does_once_that_
     second = Console(other, service.url)
     watch(second, other)
     await sign_in(second, service)
-    await other.evaluate("navigator.locks.query()")
+    await other.wait_for_load_state("networkidle")
     assert await other.get_by_role("button", name="Finish").count() == 0
     await until_something_is_on_the_server(console.page)
     kept = await stored_seconds(console.page)
     await console.page.close(run_before_unload=False)
     await other.get_by_role("button", name="Go on recording").wait_for()
-    assert await stored_seconds(other) >= kept
+    assert await stored_seconds(other) >= kept - 1
     await finish(other)
     await other.get_by_text("All of it is on the server.").wait_for()
     [recording] = await named(api, "Two tabs")
@@ -283,7 +293,7 @@ async def test_when_the_service_takes_no_more_the_page_says_why_and_sends_all_as
     assert (await api.get(second, "/chunks"))["status"] == "uploaded"
 
 
-async def test_when_the_microphone_is_unplugged_one_goes_on_with_another_or_finishes(console, service, api):
+async def test_when_the_microphone_is_unplugged_one_goes_on_with_another_or_finishes(console, api):
     page = console.page
     await page.evaluate(
         """() => {
@@ -301,7 +311,7 @@ async def test_when_the_microphone_is_unplugged_one_goes_on_with_another_or_fini
     await finish(page)
     await page.get_by_text("All of it is on the server.").wait_for()
     [recording] = await named(api, "Unplugged")
-    assert (await api.ended(recording))["duration_ms"] > 1_000 * kept
+    assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
 
 
 async def test_with_no_room_in_the_browser_it_says_so_and_sends_what_it_holds_in_memory(console, service, api):
@@ -316,19 +326,16 @@ async def test_with_no_room_in_the_browser_it_says_so_and_sends_what_it_holds_in
     assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
 
 
-async def test_without_leave_or_without_a_microphone_the_page_says_what_helps(service):
-    for flags, leave, told in [
-        (["--use-fake-device-for-media-stream", "--deny-permission-prompts"], [], "may not use the microphone"),
-        ([], ["microphone"], "There is no microphone"),
-    ]:
-        async with (
-            running_browser(needed_chromium(), flags) as browser,
-            opened_console(browser, service, viewport=PHONE, permissions=leave) as console,
-        ):
-            await sign_in(console, service)
-            await console.page.get_by_role("button", name="Record").click()
-            await expect(console.page.get_by_role("alert")).to_contain_text(told)
-            await console.check_with_axe()
+async def test_without_leave_to_use_the_microphone_the_page_says_what_helps(service):
+    flags = ["--use-fake-device-for-media-stream", "--deny-permission-prompts"]
+    async with (
+        running_browser(needed_chromium(), flags) as browser,
+        opened_console(browser, service, viewport=PHONE) as console,
+    ):
+        await sign_in(console, service)
+        await console.page.get_by_role("button", name="Record", exact=True).click()
+        await expect(console.page.get_by_role("alert")).to_contain_text("Allow it in the browser's settings")
+        await console.check_with_axe()
 
 
 def silent_wav(seconds):
@@ -362,14 +369,16 @@ async def test_files_that_are_dropped_are_sent_in_turn_and_go_on_after_a_reload(
     await drop(page, long_wav=long, short_wav=short)
     await page.get_by_text("No connection. What is not sent yet").wait_for()
     await expect(page.get_by_role("progressbar")).to_have_count(2)
-    await page.unroute("**/chunk_2.*")
     await page.reload()
+    await page.get_by_text("No connection. What is not sent yet").wait_for()
+    await page.unroute("**/chunk_2.*")
     await expect(page.get_by_text("All of it is on the server.")).to_have_count(2)
     for name, content in [("long.wav", long), ("short.wav", short)]:
         [recording] = await named(api, name)
-        assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
-        ended = await api.ended(recording)
-        assert ended["content_sha256"] == hashlib.sha256(content).hexdigest()
+        chunks = await api.get(recording, "/chunks")
+        assert chunks["status"] == "uploaded"
+        cut = [content[start : start + 4 * 2**20] for start in range(0, len(content), 4 * 2**20)]
+        assert [chunk["sha256"] for chunk in chunks["data"]] == [sha256(part) for part in cut]
 
 
 async def test_an_empty_file_is_refused_in_words(console):
@@ -377,8 +386,12 @@ async def test_an_empty_file_is_refused_in_words(console):
     await expect(console.page.get_by_role("alert")).to_have_text("nothing.wav is empty.")
 
 
-async def check_manners(console):
-    for window, scheme in ((PHONE, "light"), (DESK, "dark"), (PHONE, "dark"), (DESK, "light")):
+ONE_WAY = ((PHONE, "light"), (DESK, "dark"))
+THE_OTHER = ((PHONE, "dark"), (DESK, "light"))
+
+
+async def check_manners(console, seen):
+    for window, scheme in seen:
         await console.page.set_viewport_size(window)
         await console.page.emulate_media(color_scheme=scheme)
         await console.check_with_axe()
@@ -386,20 +399,20 @@ async def check_manners(console):
 
 
 async def test_every_state_fits_the_window_and_keeps_nobody_out(console, service):
-    await console.page.get_by_role("button", name="Record").wait_for()
-    await check_manners(console)
+    await console.page.get_by_role("button", name="Record", exact=True).wait_for()
+    await check_manners(console, ONE_WAY)
     await record(console.page, "A name that is long, and a-word-that-is-longer-than-a-telephone-is-wide" * 2)
     await until_something_is_on_the_server(console.page)
-    await check_manners(console)
+    await check_manners(console, ONE_WAY + THE_OTHER)
     await console.page.get_by_role("link", name="Recordings").click()
     await console.page.get_by_role("complementary", name="Recording").wait_for()
-    await check_manners(console)
+    await check_manners(console, THE_OTHER)
     await console.page.close(run_before_unload=False)
     console.page = await console.page.context.new_page()
     watch(console, console.page)
     await sign_in(console, service)
     await console.page.get_by_role("button", name="Go on recording").wait_for()
-    await check_manners(console)
+    await check_manners(console, ONE_WAY)
     await finish(console.page)
     await console.page.get_by_text("All of it is on the server.").wait_for()
-    await check_manners(console)
+    await check_manners(console, THE_OTHER)

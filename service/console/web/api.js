@@ -18,6 +18,16 @@ export class ApiError extends Error {
     return this.status >= 400 && this.status < 500 && this.status !== 429;
   }
 
+  /** Whether the key lacks a scope. */
+  get isForbidden() {
+    return this.status === 403;
+  }
+
+  /** Whether the same request may succeed a moment later. */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
   static async of(answer) {
     const error = await answer.json().then((body) => body.error ?? {}, () => ({}));
     const message = error.message ?? `The service answered ${answer.status}.`;

@@ -21,7 +21,7 @@ from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import recording_id_of
 from service.dialects.bota.requests import InvalidRequest, RecordingId, query_of
 from service.dialects.bota.view import View
-from service.dialects.http.event_streams import LAST_EVENT_ID, EventStreams, ServerSentEvent
+from service.dialects.http.event_streams import LAST_EVENT_ID, EncodedEvents, EventStreams, ServerSentEvent
 from service.followers.event_feed import Channel, EventFeed, Happened
 from service.messages.publication import MESSAGE_TYPES, NOTE_ORDER_TYPES
 
@@ -29,8 +29,12 @@ PLACE = r"^[0-9]{1,15}-[0-9a-f]{8}$"
 _PLACE = re.compile(PLACE, re.ASCII)
 _MARK_DIGITS = 8
 
-AT_ONCE = 256
-"""So many events are told to a listener at once; one that does not read has no more than these in memory."""
+AT_ONCE = 128
+AT_ONCE_BYTES = 128 * 1024
+"""A listener is told so many events at once, up to about this size. One that does not read has no more in memory."""
+
+SHARED = 16
+"""So many of these are kept for other listeners that want the same, until something else happens."""
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +82,14 @@ class Events:
                 return False
             return True
 
-        with self._feed.of(key.project_id) as channel:
+        with self._feed.of(key.project_id, recording_id) as channel:
             newest = await self._feed.newest_position()
             begins = 0 if asked.since == "beginning" else newest
             place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
             if place is not None:
                 begins = self._position(place, newest)
             listener = Listener(
-                self._feed, channel, _Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
+                self._feed, channel, Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
             )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
 
@@ -123,7 +127,7 @@ def _mark(feed: EventFeed) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """`recording_id`: None for any, and for what happens to none."""
 
     types: frozenset[str]
@@ -143,7 +147,7 @@ class Listener:
     """
 
     def __init__(
-        self, feed: EventFeed, channel: Channel, wanted: _Wanted, position: int, *, newest: int, follows: bool
+        self, feed: EventFeed, channel: Channel, wanted: Wanted, position: int, *, newest: int, follows: bool
     ) -> None:
         self._feed = feed
         self._channel = channel
@@ -159,12 +163,12 @@ class Listener:
         self._pass_over_what_happened_elsewhere()
         return self._place(self._position)
 
-    async def next(self) -> Sequence[ServerSentEvent]:
+    async def next(self) -> Sequence[EncodedEvents]:
         """See `Source.next`."""
         while self._follows or self._position < self._newest:
             try:
-                if events := await self._next():
-                    return events
+                if told := await self._next():
+                    return [EncodedEvents(told)]
             except ViewBehind:
                 continue  # it was waited for, and may be soon
             except (LogUnavailable, DatabaseUnavailable) as error:
@@ -172,15 +176,37 @@ class Listener:
                 break
         return ()
 
-    async def _next(self) -> list[ServerSentEvent]:
+    async def _next(self) -> bytes:
         if self._misses_some:
-            happened, self._position = await self._feed.missed(self._channel.project_id, after=self._position)
-        elif happened := self._channel.after(self._position, AT_ONCE):
-            self._position = happened[-1].position
-        else:
+            happened, position = await self._feed.missed(self._channel.project_id, after=self._position, limit=AT_ONCE)
+            told, self._position = self._encoded(happened, position)
+            return told
+        told, self._position = self._of_the_channel()
+        if not told and not self._channel.after(self._position, 1):
             self._pass_over_what_happened_elsewhere()
             await self._channel.news()
-        return [ServerSentEvent(None, one.message, self._place(one.position)) for one in self._wanted.of(happened)]
+        return told
+
+    def _of_the_channel(self) -> tuple[bytes, int]:
+        """What is told next, and the position up to which that is all."""
+        shared, place = self._channel.shared, (self._wanted, self._position)
+        if place in shared:
+            return shared[place]
+        happened = self._channel.after(self._position, AT_ONCE)
+        made = self._encoded(happened, happened[-1].position if happened else self._position)
+        if len(shared) < SHARED:
+            shared[place] = made
+        return made
+
+    def _encoded(self, happened: Iterable[Happened], position: int) -> tuple[bytes, int]:
+        """What is wanted of it, as much as is told at once, and the position up to which that is all."""
+        told, before = bytearray(), position
+        for one in self._wanted.of(happened):
+            if len(told) >= AT_ONCE_BYTES:
+                return bytes(told), before
+            told += ServerSentEvent(None, one.message, self._place(one.position)).encoded()
+            before = one.position
+        return bytes(told), position
 
     @property
     def _misses_some(self) -> bool:

@@ -62,10 +62,23 @@ class ServerSentEvent:
         return b"%b%bdata: %b\n\n" % (its_id, event, self.data)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedEvents:
+    """Several events, encoded one after another, for all listeners that are told the same."""
+
+    data: bytes
+
+    def encoded(self) -> bytes:
+        return self.data
+
+
+Tellable = ServerSentEvent | EncodedEvents
+
+
 class Source(Protocol):
     """What one listener is to be told."""
 
-    async def next(self) -> Sequence[ServerSentEvent]:
+    async def next(self) -> Sequence[Tellable]:
         """What comes next, as soon as there is any; empty at the end. A call that is cancelled loses nothing."""
         ...
 
@@ -185,10 +198,14 @@ def _first(comes_back_ms: int, place: str | None) -> bytes:
     return b"retry: %d\n%b\n" % (comes_back_ms, its_id)
 
 
-def _blocks(events: Sequence[ServerSentEvent]) -> Iterator[bytes]:
+def _blocks(events: Sequence[Tellable]) -> Iterator[bytes]:
     block = bytearray()
     for event in events:
-        block += event.encoded()
+        encoded = event.encoded()
+        if not block and len(encoded) >= BLOCK_BYTES:
+            yield encoded  # not copied: others may be told the same
+            continue
+        block += encoded
         if len(block) >= BLOCK_BYTES:
             yield bytes(block)
             block.clear()
@@ -217,7 +234,7 @@ class _Stream:
             connection.setsockopt(SOL_SOCKET, SO_SNDBUF, UNSENT_BYTES)
         self._response.force_close()  # the next request on this connection would have the small buffer, too
 
-    async def next(self, source: Source, *, until: float) -> Sequence[ServerSentEvent] | None:
+    async def next(self, source: Source, *, until: float) -> Sequence[Tellable] | None:
         """What comes next; None if there is nothing until then, or the stream is to end."""
         try:
             async with asyncio.timeout_at(until) as self._waiting:

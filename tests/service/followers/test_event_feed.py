@@ -1,16 +1,11 @@
 """What listeners share: each event is read once for all of them, and only so many are kept."""
 
-import asyncio
-from contextlib import asynccontextmanager
-from uuid import uuid4
-
 import pytest
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
-from service.dialects.registry import client_ids_of
-from service.followers.event_feed import EventFeed
-from tests.domain.histories import chunk, deleted, opened
+from tests.domain.histories import chunk, deleted
+from tests.service.followers.event_feeds import following, has_read, stored
 
 
 @pytest.fixture
@@ -18,32 +13,6 @@ async def log(tmp_path):
     log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
     yield log
     await log.close()
-
-
-async def stored(log, project_id, *events):
-    its_id = uuid4()
-    await log.append(its_id, 0, [opened(tenant_id=project_id), *events], trace_id=None)
-    return its_id
-
-
-@asynccontextmanager
-async def following(log, **limits):
-    async def none_is_deleted(recording_ids):
-        return set()
-
-    feed = EventFeed(log, client_ids_of, none_is_deleted, **limits)
-    task = asyncio.create_task(feed.run())
-    try:
-        yield feed
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def has_read(feed, position):
-    async with asyncio.timeout(120):
-        while feed.position < position:
-            await asyncio.sleep(0.01)
 
 
 async def test_a_channel_has_what_happens_in_its_project_from_its_first_listener_on(log):
@@ -58,6 +27,20 @@ async def test_a_channel_has_what_happens_in_its_project_from_its_first_listener
             assert [one.position for one in channel.after(3, 10)] == [4]
             assert [one.position for one in channel.after(0, 1)] == [3]
             assert channel.since == 1
+
+
+async def test_a_channel_of_one_recording_has_only_what_happens_to_it(log):
+    async with following(log) as feed:
+        with feed.of("proj_a") as project:
+            its_id = await stored(log, "proj_a")
+            with feed.of("proj_a", its_id) as channel, feed.of("proj_b", its_id) as of_another_project:
+                await has_read(feed, 1)
+                await stored(log, "proj_a")
+                await log.append(its_id, 1, [chunk(1)], trace_id=None)
+                await has_read(feed, 3)
+                assert [one.position for one in channel.after(1, 10)] == [3]
+                assert [one.position for one in project.after(1, 10)] == [2, 3]
+                assert of_another_project.after(0, 10) == []
 
 
 async def test_only_so_many_events_are_kept_for_all_projects_together_and_the_rest_is_in_the_log(log):

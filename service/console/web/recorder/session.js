@@ -9,6 +9,8 @@ export class Session {
   #before;
   #heardAt = performance.now();
   #onEnd;
+  #wakeLock = null;
+  #isOver = false;
 
   /** `onEnd(session)`: all slices are stored. */
   constructor(upload, microphone, onEnd) {
@@ -22,7 +24,7 @@ export class Session {
   start() {
     this.#microphone.start({
       onSlice: (blob, milliseconds) => this.upload.add(blob, milliseconds),
-      onEnd: () => this.upload.source.settled().then(() => this.#onEnd(this)),
+      onEnd: () => this.#end(),
     });
     this.stayAwake();
   }
@@ -73,6 +75,15 @@ export class Session {
 
   /** Keep the screen on, which on a telephone keeps the page running. Refused where the battery is low. */
   async stayAwake() {
-    if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
+    if (this.#isOver || document.visibilityState !== "visible") return;
+    this.#wakeLock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    if (this.#isOver) this.#wakeLock?.release();
+  }
+
+  async #end() {
+    this.#isOver = true;
+    this.#wakeLock?.release();
+    await this.upload.source.settled();
+    await this.#onEnd(this);
   }
 }

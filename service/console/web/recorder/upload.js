@@ -76,7 +76,7 @@ export class Upload {
     this.problem = null;
     try {
       const hasSent = await this.#sendAll();
-      await this.#outbox.remove(this.entry.key);
+      await this.#outbox.remove(this.entry.key).catch(() => {}); // what stays is found again, and completed again
       this.state = hasSent ? "finished" : "empty";
     } catch (error) {
       if (this.#ended.signal.aborted) return;

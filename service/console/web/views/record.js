@@ -21,6 +21,7 @@ export class RecordView {
   #metering;
   #isOver = false;
   #saidHeight = 0;
+  #wasRecording = false;
   #ended = new AbortController();
 
   constructor(app) {
@@ -85,7 +86,7 @@ export class RecordView {
       ${session.isQuiet ? html`<p class="hint">Nothing is heard. Is it the right microphone, and is it on?</p>` : nothing}
       <div class="buttons">
         <button @click=${() => this.#pauseOrGoOn(session)}>${session.isPaused ? "Go on" : "Pause"}</button>
-        <button class="main" ?disabled=${session.isFinishing} @click=${() => this.#finish(session)}>Finish</button>
+        <button class="main finish" ?disabled=${session.isFinishing} @click=${() => this.#finish(session)}>Finish</button>
       </div>
       <dl class="whereabouts">
         <div><dt>On the server</dt><dd>${duration(stored.milliseconds)} · ${bytes(stored.bytes)}</dd></div>
@@ -170,6 +171,14 @@ export class RecordView {
     this.#desk.addFiles([...event.dataTransfer.files]);
   }
 
+  /** The button that was pressed is gone: the next one that is pressed has the focus, unless something else has. */
+  #keepFocus(isRecording) {
+    if (isRecording === this.#wasRecording) return;
+    this.#wasRecording = isRecording;
+    if (document.activeElement !== document.body) return;
+    this.#app.root.querySelector(isRecording ? ".finish" : ".record-button")?.focus();
+  }
+
   /** Keep the newest words in sight, unless the person reads earlier ones. */
   #showNewestWords() {
     const said = this.#app.root.querySelector(".said");
@@ -183,6 +192,7 @@ export class RecordView {
   #meter() {
     const { session } = this.#desk;
     this.#showNewestWords();
+    this.#keepFocus(session !== null);
     if (!session) return;
     this.#levels = [...this.#levels.slice(1), session.isPaused ? 0 : session.level];
     this.#app.root.querySelectorAll(".meter rect").forEach((bar, index) => {

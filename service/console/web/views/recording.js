@@ -1,6 +1,6 @@
 /** One recording: how it stands, from second to second, and all that can be heard, read and done about it. */
 
-import { ApiError, pause } from "../api.js";
+import { pause } from "../api.js";
 import { bytes, duration, nameOf, state, time } from "../format.js";
 import { problem, stateBadge } from "../parts.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
@@ -101,7 +101,7 @@ export class RecordingView {
   #facts(one) {
     const made = one.recorded_at ?? one.created_at;
     return html`
-      <p class="facts">
+      <p class="standing">
         ${stateBadge(one.status)}
         ${[duration(one.duration_ms), bytes(one.file_size_bytes), time(made)].filter(Boolean).map((fact) => html`<span>${fact}</span>`)}
         <code>${one.id}</code>
@@ -128,7 +128,7 @@ export class RecordingView {
     }
     const canPlay = this.#player.isReady && this.#shownTranscript !== null;
     return html`
-      ${canPlay ? html`<p class="hint">Click a word to hear it. By keyboard: the arrow keys go from word to word, Enter plays.</p>` : nothing}
+      ${canPlay ? html`<p class="remark">Click a word to hear it. By keyboard: the arrow keys go from word to word, Enter plays.</p>` : nothing}
       ${this.#transcript.element}
     `;
   }
@@ -178,7 +178,7 @@ export class RecordingView {
         onEvent: ({ id, event, data }) => this.#heard(id, event, JSON.parse(data)),
       });
     } catch (error) {
-      if (!isForbidden(error)) throw error;
+      if (!error.isForbidden) throw error;
       this.#isMuted = error.message;
     }
     this.#isListening = false;
@@ -251,7 +251,7 @@ export class RecordingView {
       this.#shownTranscript = content;
       await this.#transcript.show(segments);
     } catch (error) {
-      if (!isForbidden(error)) throw error;
+      if (!error.isForbidden) throw error;
       this.#isMuted = error.message;
     }
   }
@@ -261,7 +261,7 @@ export class RecordingView {
       await work();
     } catch (error) {
       this.#fail(error);
-      if (isPassing(error)) this.#reloadSoon(TRY_AGAIN_MS);
+      if (error.isPassing) this.#reloadSoon(TRY_AGAIN_MS);
     }
   }
 
@@ -283,18 +283,11 @@ export class RecordingView {
 
   #fail(error) {
     if (this.#ended.signal.aborted) return;
-    if (error.status === 404 && this.#recording) this.#isDeleted = true;
+    if (error.status === 404 && this.#recording) {
+      this.#isDeleted = true;
+      this.#player.stop();
+    }
     this.#problem = error.message;
     this.#app.update();
   }
-}
-
-/** Whether the same request may succeed a moment later. */
-function isPassing(error) {
-  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
-}
-
-/** Whether a key is refused a part for want of a scope. */
-function isForbidden(error) {
-  return error instanceof ApiError && error.status === 403;
 }

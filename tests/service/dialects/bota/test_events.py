@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -228,33 +228,63 @@ async def hear_until_cut_off(heard, told):
             told.append(one)
 
 
-async def test_who_does_not_read_is_cut_off_and_goes_on_where_it_was(running):
-    """Their events are more than the system, the client and the service keep of what is not read."""
-    project_id, stores = "proj_slow", running.stores
-    streams = EventStreams(4, heartbeat_seconds=0.05, patience_seconds=0.5, random=Random(1))
+@asynccontextmanager
+async def served(running, streams, project_id):
+    """The running service once more, with other streams, for a new project."""
     service = replace(running.service, parts=replace(running.service.parts, event_streams=streams))
-    token = stores.keys.create(KeyKind.SECRET, project_id=project_id).token
+    token = running.stores.keys.create(KeyKind.SECRET, project_id=project_id).token
     server = runner(service)
     await server.setup()
     try:
         port = free_port()
         await web.TCPSite(server, "127.0.0.1", port).start()
-        api = Api(f"http://127.0.0.1:{port}", token, "")
+        yield Api(f"http://127.0.0.1:{port}", token, "")
+    finally:
+        streams.end()
+        await server.cleanup()
+
+
+async def test_who_does_not_read_is_cut_off_and_goes_on_where_it_was(running):
+    """Their events are more than the system, the client and the service keep of what is not read."""
+    streams = EventStreams(4, heartbeat_seconds=0.05, patience_seconds=0.5, random=Random(1))
+    async with served(running, streams, "proj_slow") as api:
         expires_at = running.clock.now + timedelta(hours=1)
-        events = [opened(tenant_id=project_id, expires_at=expires_at), *map(chunk, range(1, 5_000))]
+        events = [opened(tenant_id="proj_slow", expires_at=expires_at), *map(chunk, range(1, 5_000))]
         told = []
         async with listening_at(api, "/v1/events") as heard:
-            await stores.log.append(uuid4(), 0, events, trace_id=None)
+            await running.stores.log.append(uuid4(), 0, events, trace_id=None)
             async with asyncio.timeout(300):
                 while len(streams):
                     await asyncio.sleep(0.01)
             await hear_until_cut_off(heard, told)
         assert len(told) < len(events)
         while len(told) < len(events):
-            before = told[-1].id if told else None
-            query = "" if told else "&since=beginning"
-            async with listening_at(api, f"/v1/events?follow=false{query}", last_id=before) as heard:
+            async with listening_at(api, "/v1/events?since=beginning&follow=false", heard) as heard:
                 await hear_until_cut_off(heard, told)
         assert [one.data["data"]["version"] for one in told] == list(range(1, len(events) + 1))
-    finally:
-        await server.cleanup()
+
+
+async def test_signs_of_life_pass_over_what_happens_elsewhere_and_nothing_else(running):
+    """Each connection is given up at some place, most of them one that came without an event."""
+    streams = EventStreams(4, heartbeat_seconds=0.002, random=Random(1))
+    log, expires_at = running.stores.log, running.clock.now + timedelta(hours=1)
+
+    async def write():
+        for number in range(400):
+            project_id = "proj_own" if number % 20 == 0 else "proj_other"
+            await log.append(uuid4(), 0, [opened(tenant_id=project_id, expires_at=expires_at)], trace_id=None)
+
+    async with served(running, streams, "proj_own") as api:
+        writing, told, place = asyncio.create_task(write()), [], None
+        while not writing.done():
+            async with listening_at(api, "/v1/events?since=beginning", last_id=place) as heard:
+                for _ in range(3):
+                    block = (await heard.content.readuntil(b"\n\n")).decode()
+                    fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
+                    place = fields["id"]
+                    told += [orjson.loads(fields["data"])["id"]] if "data" in fields else []
+        await writing
+        async with listening_at(api, "/v1/events?follow=false", last_id=place) as heard:
+            told += [one.data["id"] for one in await heard.rest()]
+        again = [one.data["id"] for one in await until_now(api)]
+    assert (told, len(again)) == (again, 20)

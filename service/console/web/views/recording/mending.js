@@ -38,7 +38,7 @@ export class Mending {
       this.#chunks = await this.#app.api.get(`/v1/recordings/${this.#id}/chunks`, { signal: this.#signal });
       this.#refusal = null;
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      if (!error.isForbidden) throw error;
       this.#refusal = error.message;
     }
   }
@@ -83,7 +83,7 @@ export class Mending {
     const name = this.#isFile ? "File" : `Chunk ${number}`;
     return html`
       <li data-wrong=${wrong ? "yes" : nothing}>
-        <p><strong>${name}</strong> <span class="hint">${bytes(chunk.size_bytes)}</span> ${wrong}</p>
+        <p><strong>${name}</strong> <span class="remark">${bytes(chunk.size_bytes)}</span> ${wrong}</p>
         <p class="buttons">
           <button aria-label="Hear ${name.toLowerCase()}" @click=${() => this.#hear(number, recording)}>Hear</button>
           <button aria-label="Save ${name.toLowerCase()}" @click=${() => this.#save(number)}>Save</button>
@@ -98,7 +98,7 @@ export class Mending {
 
   #sound(number) {
     if (this.#unplayable.has(number)) {
-      return html`<p class="hint" role="status">This browser cannot play it by itself. Save it to look into it.</p>`;
+      return html`<p class="remark" role="status">This browser cannot play it by itself. Save it to look into it.</p>`;
     }
     const url = this.#sounds.get(number);
     return url ? html`<audio controls autoplay aria-label="Chunk ${number}" src=${url} @error=${() => this.#cannotPlay(number)}></audio>` : nothing;

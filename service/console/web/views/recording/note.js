@@ -43,7 +43,7 @@ export class Note {
       const page = isDone ? await this.#app.api.get(`/v1/summaries?transcription_id=${transcription}&limit=100`, asked) : null;
       this.#summaries = page?.data ?? [];
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      if (!error.isForbidden) throw error;
       this.#refusal = error.message;
     }
   }
@@ -76,10 +76,10 @@ export class Note {
   #noteTemplate({ draft, engine, author, at, sections }) {
     const by = draft ? `A draft by ${engine}, to be reviewed.` : `Corrected by ${author}, ${time(at)}.`;
     return html`
-      <p class="hint">${by}</p>
+      <p class="remark">${by}</p>
       ${Object.entries(sections).map(([name, sentences]) => html`
         <h3>${worded(name)}</h3>
-        ${sentences.length ? html`<ul>${sentences.map((one) => this.#sentence(one))}</ul>` : html`<p class="hint">Nothing.</p>`}
+        ${sentences.length ? html`<ul>${sentences.map((one) => this.#sentence(one))}</ul>` : html`<p class="remark">Nothing.</p>`}
       `)}
     `;
   }
@@ -88,15 +88,15 @@ export class Note {
     const link = ({ start, end }) => html`
       <button class="cite" aria-label="Hear where it was said, at ${duration(1000 * start)}"
         @click=${() => this.#onCited(start, end)}>${duration(1000 * start)}</button>`;
-    return html`<li>${text} ${source ? [source, ...further].map(link) : html`<span class="hint">not from the transcript</span>`}</li>`;
+    return html`<li>${text} ${source ? [source, ...further].map(link) : html`<span class="remark">not from the transcript</span>`}</li>`;
   }
 
   #summaryTemplate(summary) {
     const name = NAMES[summary.template_id] ?? summary.template_id ?? summary.custom_prompt;
     return html`
       <details class="summary">
-        <summary>${name} <span class="hint">${time(summary.created_at)}</span></summary>
-        ${summary.about ? html`<p class="hint">${summary.about}</p>` : nothing}
+        <summary>${name} <span class="remark">${time(summary.created_at)}</span></summary>
+        ${summary.about ? html`<p class="remark">${summary.about}</p>` : nothing}
         ${summary.output ? Object.entries(summary.output).map(([key, value]) => said(key, value)) : html`<p>${summary.error_message ?? "It is being written."}</p>`}
       </details>
     `;

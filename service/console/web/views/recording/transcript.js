@@ -23,6 +23,7 @@ export class Transcript {
   #cited = [];
   #stop = null;
   #follows = true;
+  #isReadersScroll = false;
   #drawing = 0;
 
   /** `onPlay(seconds)`: somebody wants to hear what is said then. */
@@ -34,6 +35,9 @@ export class Transcript {
     this.element.append(this.#list);
     this.element.addEventListener("click", (event) => this.#clicked(event));
     this.element.addEventListener("keydown", (event) => this.#pressed(event));
+    for (const event of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      this.element.addEventListener(event, () => (this.#isReadersScroll = true), { passive: true });
+    }
     this.element.addEventListener("scroll", () => this.#scrolled());
   }
 
@@ -185,7 +189,7 @@ export class Transcript {
 
   /** Whoever scrolls the spoken word out of sight reads on alone; whoever scrolls it into sight is taken along. */
   #scrolled() {
-    if (this.#spoken) this.#follows = this.#isInSight(this.#spoken);
+    if (this.#spoken && this.#isReadersScroll) this.#follows = this.#isInSight(this.#spoken);
   }
 
   #isInSight(element) {
@@ -196,6 +200,7 @@ export class Transcript {
   #bringIntoSight(element) {
     const [its, ours] = [element.getBoundingClientRect(), this.element.getBoundingClientRect()];
     if (its.top >= ours.top && its.bottom <= ours.bottom) return;
+    this.#isReadersScroll = false;
     this.element.scrollTop += its.top - ours.top - ours.height / 3;
   }
 }

@@ -27,8 +27,9 @@ export class Waveform {
     this.#signal = signal;
     this.#onSeek = onSeek;
     this.element.className = "waveform";
-    this.element.setAttribute("aria-hidden", "true");
+    this.element.hidden = true;
     this.#playhead.className = "playhead";
+    this.#canvas.setAttribute("aria-hidden", "true");
     this.#canvas.addEventListener("click", (event) => this.#clicked(event));
     const resized = new ResizeObserver(() => this.#paint());
     resized.observe(this.#canvas);
@@ -67,8 +68,9 @@ export class Waveform {
 
   #draw() {
     const shape = html`${this.#canvas}${this.#playhead}`;
-    render(this.#peaks ? shape : this.#sentence ? html`<p class="hint">${this.#sentence}</p>` : nothing, this.element);
-    this.element.setAttribute("aria-hidden", this.#sentence ? "false" : "true");
+    render(this.#peaks ? shape : this.#sentence ? html`<p class="remark">${this.#sentence}</p>` : nothing, this.element);
+    this.element.hidden = this.#peaks === null && this.#sentence === null;
+    this.element.classList.toggle("without", this.#sentence !== null);
     this.#paint();
   }
 
