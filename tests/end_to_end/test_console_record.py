@@ -1,5 +1,6 @@
 """Recording in the console, in a real Chromium, whatever is cut, closed or killed meanwhile."""
 
+import asyncio
 import re
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
@@ -65,13 +66,15 @@ async def stored_seconds(page):
 
 
 async def until_recorded(page, seconds):
-    await page.wait_for_function(
-        """seconds => {
-          const [minutes, rest] = (document.querySelector(".clock")?.textContent ?? "0:00").split(":").map(Number);
-          return 60 * minutes + rest >= seconds;
-        }""",
-        arg=seconds,
-    )
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while await recorded_seconds(page) < seconds:
+            await asyncio.sleep(0.1)
+
+
+async def recorded_seconds(page):
+    clock = page.locator(".clock")
+    minutes, rest = (await clock.inner_text()).split(":") if await clock.count() else ("0", "0")
+    return 60 * int(minutes) + int(rest)
 
 
 async def until_something_is_on_the_server(page):

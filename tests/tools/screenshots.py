@@ -105,7 +105,7 @@ async def _fresh(console: Console) -> Page:
 
 async def _shot(page: Page, file: Path) -> Path:
     await page.get_by_role("heading", level=1).wait_for()
-    await page.get_by_text("Loading…").wait_for(state="detached")
+    await page.get_by_text("Loading…").wait_for(state="hidden")
     await asyncio.sleep(SETTLE_SECONDS)
     await page.screenshot(path=file)
     return file
