@@ -272,10 +272,16 @@ async def test_what_was_left_is_offered_to_its_project_alone_and_is_gone_once_it
     await console.page.wait_for_load_state("networkidle")
     assert await console.page.get_by_role("button", name="Discard").count() == 0
     await console.page.get_by_role("button", name="Sign out").click()
-    await sign_in(console, service)
+    await console.sign_in(service.credentials["api_key"])
+    await console.page.get_by_text("A recording in this browser is not finished.").wait_for()
+    await console.page.get_by_role("link", name="Go on, finish or discard").click()
     console.page.on("dialog", lambda dialog: dialog.accept())
     await console.page.get_by_role("button", name="Discard").click()
     await console.page.get_by_role("button", name="Discard").wait_for(state="detached")
+    await console.page.get_by_role("link", name="Recordings").click()
+    await console.heading("Recordings").wait_for()
+    assert await console.page.get_by_text("not finished").count() == 0
+    await console.page.get_by_role("link", name="Record", exact=True).click()
     assert await named(api, "Left behind") == []
     await console.page.reload()
     await console.page.wait_for_load_state("networkidle")

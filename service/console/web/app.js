@@ -11,6 +11,7 @@
  */
 
 import { Api } from "./api.js";
+import { deskOf } from "./recorder/desk.js";
 import { SECRET } from "./scopes.js";
 import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
@@ -53,6 +54,7 @@ const UNKNOWN = { kind: "secret", scopes: [] };
 export class App {
   #drawing = false;
   #view = null;
+  #desk = null;
 
   constructor(root) {
     this.root = root;
@@ -122,12 +124,15 @@ export class App {
   #useKey(key) {
     this.api = key === null ? null : new Api(key, { onUnauthorized: () => this.signOut() });
     this.key = null;
+    this.#desk = null;
   }
 
   async #learnKey() {
     const api = this.api;
     const key = await api.get("/v1/keys/current").catch(() => UNKNOWN); // the view's own requests tell what is wrong
-    if (this.api === api) this.key = key;
+    if (this.api !== api) return;
+    this.key = key;
+    if (this.allows("recordings:write")) this.#desk = deskOf(this); // what an earlier page left goes on from any view
     this.update();
   }
 
@@ -135,7 +140,6 @@ export class App {
     this.#view?.stop();
     if (this.api !== null && (this.key === null || this.key === UNKNOWN)) this.#learnKey();
     this.#view = this.api === null ? new SignInView(this) : this.#viewOf(location.pathname);
-    document.title = `${this.#view.title} – tapedeck`;
     this.#view.start();
     this.#draw();
     this.root.querySelector("h1")?.focus({ preventScroll: true });
@@ -151,6 +155,7 @@ export class App {
   }
 
   #draw() {
+    document.title = `${this.#view.title} – tapedeck`;
     render(
       html`
         <a class="skip" href="#main">Skip to content</a>
@@ -160,6 +165,7 @@ export class App {
         </header>
         <main id="main" tabindex="-1">
           <h1 tabindex="-1">${this.#view.title}</h1>
+          ${this.#view instanceof RecordView ? nothing : this.#unfinished()}
           ${this.#view.template()}
         </main>
       `,
@@ -174,6 +180,14 @@ export class App {
       <nav aria-label="Main">${NAVIGATION.filter(([, , scope]) => this.allows(scope)).map(link)}</nav>
       <button class="quiet" @click=${() => this.signOut()}>Sign out</button>
     `;
+  }
+
+  /** That something recorded in this browser waits for a decision. */
+  #unfinished() {
+    const count = this.api === null ? 0 : (this.#desk?.uploads.filter((one) => one.isWaiting).length ?? 0);
+    if (count === 0) return nothing;
+    const what = count === 1 ? "A recording in this browser is" : `${count} recordings in this browser are`;
+    return html`<p class="note" role="status">${what} not finished. <a href="/console/record">Go on, finish or discard</a></p>`;
   }
 
   /** A click on a link to another view changes the view, not the page. */

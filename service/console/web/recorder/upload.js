@@ -29,6 +29,11 @@ export class Upload {
     this.#onChange = onChange;
   }
 
+  /** For a person to say what becomes of it. */
+  get isWaiting() {
+    return this.state === "left" || this.state === "refused";
+  }
+
   /** What the service has acknowledged. */
   get stored() {
     return total(this.entry.chunks.filter((chunk) => chunk.isStored));

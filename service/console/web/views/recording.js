@@ -212,7 +212,6 @@ export class RecordingView {
     if (reload !== this.#reloads) return; // one that began later knows more
     this.#recording = now;
     this.title = nameOf(now);
-    document.title = `${this.title} – tapedeck`;
     if (before && before.status !== now.status) this.#app.announce(`This recording is ${state(now.status).word}.`);
     this.#app.update();
     if (now.transcription_status !== "completed" && !ENDED.has(now.status)) this.#tried(() => this.#listen());

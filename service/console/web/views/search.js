@@ -6,6 +6,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 const RESULTS = 50;
 const END_USERS = 100;
+const OF_THE_CONSOLE = "eu_console";
 
 export class SearchView {
   title = "Search";
@@ -35,8 +36,8 @@ export class SearchView {
       <form class="filters" role="search" @submit=${(event) => this.#submit(event)}>
         <label>Words <input name="query" type="search" required maxlength="400" .value=${this.#asked.query ?? ""}></label>
         <label>End user <input name="end_user_id" required list="end-users" placeholder="eu_…" pattern="eu_[A-Za-z0-9]+"
-          title="eu_ followed by letters and digits" spellcheck="false" autocomplete="off" .value=${this.#asked.end_user_id ?? ""}></label>
-        <datalist id="end-users">${this.#endUsers.map((one) => html`<option value=${one.id}>${one.name ?? one.external_id ?? ""}</option>`)}</datalist>
+          title="eu_ followed by letters and digits" spellcheck="false" autocomplete="off" .value=${this.#asked.end_user_id ?? OF_THE_CONSOLE}></label>
+        <datalist id="end-users"><option value=${OF_THE_CONSOLE}>recorded in a browser</option>${this.#endUsers.map((one) => html`<option value=${one.id}>${one.name ?? one.external_id ?? ""}</option>`)}</datalist>
         <button class="main" ?disabled=${this.#isSearching}>Search</button>
       </form>
       ${problem(this.#problem)} ${this.#found === null ? nothing : this.#results()}
