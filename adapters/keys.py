@@ -284,7 +284,7 @@ class KeyStore:
 
     def _prepare(self) -> None:
         self._database.prepare(((_SCHEMA,),))
-        with self._database.writing() as tables:
+        with self._database.writing(patient=True) as tables:
             for index in _INDEXES:
                 tables.execute(index)
 

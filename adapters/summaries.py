@@ -59,6 +59,8 @@ class SummaryStore:
         """Raises: also sqlite3.Error; OSError."""
         self._status_of = status_of
         self._database = open_database(place, durable=False)
+        # Counts take long, and what an event loop looks up by itself must not wait for them.
+        self._counting = open_database(place, durable=False) if self._database.answers_at_once else self._database
         with self._database.writing(patient=True) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
@@ -108,13 +110,13 @@ class SummaryStore:
     def counts(self, tenant_id: str, statuses: Sequence[str]) -> dict[str, int]:
         """How many of the tenant's recordings have each of these statuses. For a thread: it takes longer the more there
         are."""
-        with self._database.reading() as tables:
+        with self._counting.reading() as tables:
             return count_by_status(tables, _LIVE, tenant_id, statuses)
 
     def per_minute(self, tenant_id: str, order: Order, *, since: datetime) -> dict[datetime, int]:
         """How many of the tenant's recordings have their time in each minute since then; none of those without any. For
         a thread."""
-        with self._database.reading() as tables:
+        with self._counting.reading() as tables:
             return count_per_minute(tables, _LIVE, tenant_id, order, since=since)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
@@ -157,6 +159,8 @@ class SummaryStore:
 
     def close(self) -> None:
         """Wait for current reads and writes, then close the file."""
+        if self._counting is not self._database:
+            self._counting.close()
         self._database.close()
 
     def _fold_into(self, tables: Tables, table: str, events: Sequence[RecordedEvent]) -> None:

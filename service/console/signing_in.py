@@ -73,6 +73,6 @@ class SigningIn:
             if not hmac.compare_digest(self._path.read_bytes(), code.encode()):
                 return False
             self._path.unlink()
-        except FileNotFoundError:
+        except OSError:  # it is gone, or not the service's to read
             return False
         return True

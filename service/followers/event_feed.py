@@ -5,6 +5,7 @@ Of a deleted recording, only its deletion is told.
 """
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from uuid import UUID
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from domain.events import NoteOrdered, NoteOrderEvent, OpeningEvent, RecordingDeleted, RecordingOpened
+from service.application.queries import ViewBehind
 from service.followers.subjects import ClientIdsOf, Subjects
 from service.messages.publication import message_type, to_message
 from service.messages.structured import structured
@@ -35,6 +37,8 @@ SECONDS_BETWEEN_NEWS = 0.25
 SECONDS_FOR_A_LISTENER = 0.002
 """Listeners have news at most so often: what happens in between is told together. To tell one of them something takes
 about a tenth of a millisecond, so with these milliseconds for each, all of them cost a twentieth of a processor."""
+
+logger = logging.getLogger(__name__)
 
 Deleted = Callable[[Collection[UUID]], Awaitable[AbstractSet[UUID]]]
 """Those of the recordings that were deleted by then. Raises: LogUnavailable; DatabaseUnavailable; ViewBehind."""
@@ -87,8 +91,13 @@ class Channel:
         self._events: deque[Happened] = deque()
         self._grown = asyncio.Event()
 
+    def has_after(self, position: int) -> bool:
+        return bool(self._events) and self._events[-1].position > position
+
     def after(self, position: int, limit: int) -> list[Happened]:
         """The first events after the position that are here."""
+        if not self.has_after(position):
+            return []
         start = bisect_right(self._events, position, key=attrgetter("position"))
         return list(islice(self._events, start, start + limit))
 
@@ -97,12 +106,13 @@ class Channel:
         self.shared.clear()
 
     def forget(self, deleted: AbstractSet[UUID | None]) -> None:
-        """All events of these recordings."""
-        self._events = deque(one for one in self._events if one.recording_id not in deleted)
+        """All events of these recordings but their deletions, which some may not have been told yet."""
+        self._events = deque(_told(self._events, deleted))
         self.shared.clear()
 
-    def forget_oldest(self) -> None:
-        if self._events:
+    def forget_until(self, position: int) -> None:
+        """Those up to the position are in the log only."""
+        while self._events and self._events[0].position <= position:
             self.since = self._events.popleft().position
 
     def tell(self) -> None:
@@ -130,7 +140,7 @@ class EventFeed:
         self._subjects: Subjects[Subject | None] = Subjects(log, _told_by(client_ids_of), None)
         self._channels: dict[tuple[str, UUID | None], Channel] = {}
         self._grown: set[Channel] = set()
-        self._added_to: deque[Channel] = deque()
+        self._added: deque[tuple[Channel, int]] = deque()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self.position = 0
@@ -144,13 +154,24 @@ class EventFeed:
         while True:
             await self._wanted.wait()
             await self._log.wait_for_growth(self.position)
-            for _ in range(SLICES_AT_ONCE):
-                if not await self._read_on():
-                    break
+            has_more = await self._read_some()
             while self._grown:
                 self._grown.pop().tell()
-            listeners = sum(channel.listeners for channel in self._channels.values())
-            await asyncio.sleep(max(SECONDS_BETWEEN_NEWS, listeners * SECONDS_FOR_A_LISTENER))
+            await asyncio.sleep(SECONDS_BETWEEN_NEWS if has_more else self._seconds_until_news())
+
+    def _seconds_until_news(self) -> float:
+        listeners = sum(channel.listeners for channel in self._channels.values())
+        return max(SECONDS_BETWEEN_NEWS, listeners * SECONDS_FOR_A_LISTENER)
+
+    async def _read_some(self) -> bool:
+        """Whether there may be more."""
+        try:
+            for _ in range(SLICES_AT_ONCE):
+                if not await self._read_on():
+                    return False
+        except ViewBehind:  # it was waited for, and the same is read again
+            logger.info("listeners wait for a view that is behind")
+        return True
 
     async def _read_on(self) -> bool:
         """One slice. Returns whether there may be more."""
@@ -174,12 +195,13 @@ class EventFeed:
                 each.forget(deleted)
         for one in _told(happened, deleted):
             for recording_id in {None, one.recording_id}:
-                if (channel := self._channels.get((one.project_id, recording_id))) is not None:
-                    channel.add(one)
-                    self._added_to.append(channel)
-                    self._grown.add(channel)
-        while len(self._added_to) > self._kept:
-            self._added_to.popleft().forget_oldest()
+                if (told := self._channels.get((one.project_id, recording_id))) is not None:
+                    told.add(one)
+                    self._added.append((told, one.position))
+                    self._grown.add(told)
+        while len(self._added) > self._kept:
+            channel, position = self._added.popleft()
+            channel.forget_until(position)
 
     @contextmanager
     def of(self, project_id: str, recording_id: UUID | None = None) -> Iterator[Channel]:
@@ -200,7 +222,7 @@ class EventFeed:
                 del self._channels[key]
             if not self._channels:
                 self._wanted.clear()
-                self._added_to.clear()
+                self._added.clear()
 
     async def newest_position(self) -> int:
         """Of all that any process had committed before this call. Raises: LogUnavailable."""
@@ -212,9 +234,12 @@ class EventFeed:
         Raises: LogUnavailable, DatabaseUnavailable, ViewBehind.
         """
         async with self._reading:
+            began = asyncio.get_running_loop().time()
             events = await self._log.read(after=after, limit=limit)
             happened = [one for one in await self._happened(events) if one.project_id == project_id]
             deleted = await self._deleted_of(happened)
+            # Others have as long: who catches up with a long log reads no more than half of the time.
+            await asyncio.sleep(asyncio.get_running_loop().time() - began)
         return _told(happened, deleted), events[-1].position if events else after
 
     async def _happened(self, events: Sequence[RecordedEvent]) -> list[Happened]:

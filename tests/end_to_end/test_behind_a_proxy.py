@@ -24,10 +24,11 @@ def proxied(tmp_path_factory):
     proxied = ServiceProcess(tmp_path_factory.mktemp("proxied") / "data")
     asyncio.run(proxied.start())
     given = proxied.credentials
+    made = asyncio.run(proxied.api().call("POST", "/v1/keys", body={"kind": "secret", "name": "kept"})).json
     proxied.stop()
     proxied.settings |= {"PUBLIC_URL": PUBLIC, "OPERATIONS_PORT": str(free_port())}
     asyncio.run(proxied.start())
-    yield proxied, given
+    yield proxied, given | {"made": made}
     assert proxied.stop() == 0
 
 
@@ -38,6 +39,15 @@ async def test_development_credentials_and_the_development_issuer_are_void(proxi
     api = Api(service.url, given["api_key"], given["end_user_id"])
     assert (await api.call("GET", "/v1/recordings")).status == 401
     assert (await api.call("GET", "/dev/issuer/keys")).status == 404
+
+
+async def test_a_key_that_was_made_with_a_development_key_stays_and_the_log_names_it(proxied):
+    service, given = proxied
+    made = given["made"]
+    assert (await Api(service.url, made["token"], "").call("GET", "/v1/recordings")).status == 200
+    warned = [line for line in service.log_lines() if line["message"] == "keys of the former project stay in force"]
+    assert [made["id"] in line["keys"] for line in warned] == [True]
+    assert made["token"] not in service.log_file.read_text()
 
 
 async def test_no_link_signs_in_at_the_console(proxied):

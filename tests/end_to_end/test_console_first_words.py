@@ -44,7 +44,7 @@ def shown_until(terminal, pattern):
     """What is found in what the terminal shows, once it is there."""
     shown = ""
     while not (found := re.search(pattern, shown)):
-        shown += os.read(terminal, 4096).decode()
+        shown += os.read(terminal, 4096).decode(errors="replace")
     return found
 
 

@@ -21,7 +21,10 @@ async def store(api, acknowledged):
     """Open recordings and put chunks, until the service is killed; each chunk that was acknowledged is noted."""
     with suppress(*CUT_OFF):
         while True:
-            recording = await api.create()
+            answer = await api.asked_for_one()
+            if answer.status != 201:  # one of several processes, while the service is being killed
+                return
+            recording = answer.json
             for number in range(1, 6):
                 if (await api.put(recording, number, b"%d" % number)).status == 200:
                     acknowledged.append((recording["id"], number))

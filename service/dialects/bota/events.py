@@ -182,7 +182,7 @@ class Listener:
             told, self._position = self._encoded(happened, position)
             return told
         told, self._position = self._of_the_channel()
-        if not told and not self._channel.after(self._position, 1):
+        if not told and not self._channel.has_after(self._position):
             self._pass_over_what_happened_elsewhere()
             await self._channel.news()
         return told
@@ -215,7 +215,7 @@ class Listener:
 
     def _pass_over_what_happened_elsewhere(self) -> None:
         """What happened in other projects, if there is nothing else to tell now."""
-        if not self._misses_some and not self._channel.after(self._position, 1):
+        if not self._misses_some and not self._channel.has_after(self._position):
             self._position = max(self._position, self._feed.position)
 
     def _place(self, position: int) -> str:

@@ -61,6 +61,15 @@ def test_what_happens_is_printed_line_by_line_and_a_connection_that_breaks_is_on
 
 
 @pytest.mark.usefixtures("connection")
+def test_an_event_with_more_damaged_chunks_than_a_usual_line_has_room_for_is_told(server: RecordingsServer):
+    damage = [{"number": number, "reason": "not_audio", "message": "x" * 200} for number in range(1000)]
+    server.live = [b"retry: 1\n\n" + told(5, "recording.stitched", damage=damage) + DELETED]
+    ran = tapedeck("events", PUBLIC_ID, "--follow", "--json")
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert [len(orjson.loads(line)["data"].get("damage", ())) for line in ran.stdout.splitlines()] == [1000, 0]
+
+
+@pytest.mark.usefixtures("connection")
 def test_of_all_that_happens_some_is_asked_for_until_the_key_is_refused(server: RecordingsServer):
     async def goes_on(request: web.Request) -> None:
         return None
