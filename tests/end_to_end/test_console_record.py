@@ -487,6 +487,43 @@ async def test_a_file_that_has_no_room_in_the_browser_is_never_completed_without
     assert (await api.get(recording, "/chunks"))["status"] != "uploaded"
 
 
+async def test_what_the_service_refuses_is_left_out_only_once_the_person_says_yes(console, api):
+    console.expected.append("409")
+    page, asked = console.page, []
+    await page.route("**/chunk_2.*", lambda route: route.fulfill(status=409, json={"error": {"message": "No more."}}))
+    await drop(page, refused_wav=silent_wav(60))
+    finish_short = page.get_by_role("button", name="Finish with what is on the server")
+
+    async def answer(dialog):
+        asked.append(dialog.message)
+        await (dialog.accept() if len(asked) > 1 else dialog.dismiss())
+
+    page.on("dialog", answer)
+    await finish_short.click()
+    await finish_short.click()
+    await page.get_by_text("What was on the server is kept; the rest was left out.").wait_for()
+    assert len(asked) == 2
+    assert "is left out and deleted here" in asked[0]
+    [recording] = await named(api, "refused.wav")
+    assert (await api.get(recording, "/chunks"))["total_chunks"] == 1
+
+
+async def test_when_the_key_is_revoked_the_page_says_that_the_recording_stopped_and_keeps_it(console, service, api):
+    console.expected.append("40[13]")
+    page = console.page
+    scopes = {"scopes": ["recordings:read", "recordings:write"]}
+    made = (await api.call("POST", "/v1/keys", body=scopes)).json
+    await page.get_by_role("button", name="Sign out").click()
+    await console.sign_in(made["token"], "/record")
+    await record(page, "Revoked meanwhile")
+    await until_something_is_on_the_server(page)
+    await api.call("DELETE", f"/v1/keys/{made['id']}")
+    await page.get_by_text("The recording has stopped; what was recorded is kept in this browser.").wait_for()
+    await sign_in(console, service)
+    await finish(page)
+    await page.get_by_text("All of it is on the server.").wait_for()
+
+
 async def test_an_empty_file_is_refused_in_words(console):
     await drop(console.page, nothing_wav=b"")
     await expect(console.page.get_by_role("alert")).to_have_text("nothing.wav is empty.")

@@ -45,6 +45,7 @@ export class RecordView {
   template() {
     const { session, uploads, listener } = this.#desk;
     const others = uploads.filter((upload) => upload !== session?.upload);
+    const card = (upload) => uploadCard(upload, this.#actions(upload));
     const isEmpty = uploads.some((one) => one.state === "empty" && one.entry.recordingId === listener?.recordingId);
     return html`
       ${problem(this.#desk.problems.text)}
@@ -54,7 +55,7 @@ export class RecordView {
       </div>
       ${listener && listener.isAllowed && !isEmpty ? listenedCard(listener) : nothing}
       ${others.length ? html`<h2>From this browser</h2>` : nothing}
-      <ul class="uploads" ?data-restored=${this.#desk.isRestored}>${repeat(others, (one) => one.entry.key, (one) => uploadCard(one, this.#actions(one)))}</ul>
+      <ul class="uploads" ?data-restored=${this.#desk.isRestored}>${repeat(others, (one) => one.entry.key, card)}</ul>
     `;
   }
 
