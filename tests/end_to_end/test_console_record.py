@@ -81,6 +81,30 @@ async def until_something_is_on_the_server(page):
     await expect(page.locator(".whereabouts dd").first).not_to_contain_text("0 bytes")
 
 
+async def until_what_was_left_is_shown(page):
+    await page.locator(".uploads[data-restored]").wait_for(state="attached")
+
+
+async def plug(page):
+    """Have the page use a microphone that `unplug` takes away."""
+    await page.evaluate(
+        """() => {
+          const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+          devices.getUserMedia = async (wanted) => (window.plugged = await ask(wanted));
+        }"""
+    )
+
+
+async def unplug(page):
+    await page.evaluate("plugged.getTracks().forEach((track) => track.stop())")
+    await page.get_by_text("The microphone is gone.").wait_for()
+
+
+async def leave_no_room(page, service):
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Storage.overrideQuotaForOrigin", {"origin": service.url, "quotaSize": 1})
+
+
 async def named(api, name):
     listed = (await api.call("GET", "/v1/recordings?limit=100")).json["data"]
     return [one for one in listed if one["name"] == name]
@@ -175,7 +199,7 @@ async def test_what_is_said_comes_back_though_the_connection_is_cut_twice_and_th
         own_service.kill()
         await page.get_by_text("No connection. What is not sent yet").wait_for()
         await own_service.start()
-        await until_recorded(page, kept + 16)
+        await until_recorded(page, max(kept + 16, HEARD_SECONDS + 1))
         await finish(page)
         await page.get_by_text("All of it is on the server.").wait_for()
         api = own_service.api()
@@ -241,8 +265,8 @@ async def test_a_tab_does_not_offer_what_another_one_records_and_does_once_that_
     second = Console(other, service.url)
     watch(second, other)
     await sign_in(second, service)
-    await other.wait_for_load_state("networkidle")
-    assert await other.get_by_role("button", name="Finish").count() == 0
+    await until_what_was_left_is_shown(other)
+    await expect(other.get_by_role("button", name="Finish")).to_have_count(0)
     await until_something_is_on_the_server(console.page)
     kept = await stored_seconds(console.page)
     await console.page.close(run_before_unload=False)
@@ -269,8 +293,8 @@ async def test_what_was_left_is_offered_to_its_project_alone_and_is_gone_once_it
 ):
     await leave_behind(console, service, "Left behind")
     await console.sign_in(project._token, "/record")
-    await console.page.wait_for_load_state("networkidle")
-    assert await console.page.get_by_role("button", name="Discard").count() == 0
+    await until_what_was_left_is_shown(console.page)
+    await expect(console.page.get_by_role("button", name="Discard")).to_have_count(0)
     await console.page.get_by_role("button", name="Sign out").click()
     await console.sign_in(service.credentials["api_key"])
     await console.page.get_by_text("A recording in this browser is not finished.").wait_for()
@@ -284,8 +308,43 @@ async def test_what_was_left_is_offered_to_its_project_alone_and_is_gone_once_it
     await console.page.get_by_role("link", name="Record", exact=True).click()
     assert await named(api, "Left behind") == []
     await console.page.reload()
-    await console.page.wait_for_load_state("networkidle")
-    assert await console.page.get_by_role("button", name="Discard").count() == 0
+    await until_what_was_left_is_shown(console.page)
+    await expect(console.page.get_by_role("button", name="Discard")).to_have_count(0)
+
+
+async def test_what_the_service_has_lost_stays_in_the_browser_and_can_be_sent_anew(console, service, api):
+    console.expected.append("404")
+    await leave_behind(console, service, "Lost by the service")
+    [first] = await named(api, "Lost by the service")
+    assert (await api.call("DELETE", f"/v1/recordings/{first['id']}")).status == 204
+    await sign_in(console, service)
+    await console.page.get_by_text("The service has no such recording.").wait_for()
+    await console.page.get_by_role("button", name="Send all of it as a new recording").click()
+    await console.page.get_by_text("All of it is on the server.").wait_for()
+    [second] = await named(api, "Lost by the service")
+    assert second["id"] != first["id"]
+    assert (await api.get(second, "/chunks"))["status"] == "uploaded"
+
+
+async def test_what_one_tab_has_finished_is_not_discarded_by_another_that_shows_it_still(console, service, api):
+    await leave_behind(console, service, "Finished elsewhere")
+    await sign_in(console, service)
+    discard = console.page.get_by_role("button", name="Discard")
+    await discard.wait_for()
+    other = await console.page.context.new_page()
+    second = Console(other, service.url)
+    watch(second, other)
+    await sign_in(second, service)
+    await finish(other)
+    await other.get_by_text("All of it is on the server.").wait_for()
+    await console.page.bring_to_front()
+    console.page.on("dialog", lambda dialog: dialog.accept())
+    await discard.click()
+    await expect(console.page.get_by_role("alert")).to_have_text("It was finished or discarded in another tab.")
+    await expect(discard).to_have_count(0)
+    [recording] = await named(api, "Finished elsewhere")
+    assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
+    second.check_complaints()
 
 
 async def test_when_the_service_takes_no_more_the_page_says_why_and_sends_all_as_a_new_recording(console, api):
@@ -304,16 +363,10 @@ async def test_when_the_service_takes_no_more_the_page_says_why_and_sends_all_as
 
 async def test_when_the_microphone_is_unplugged_one_goes_on_with_another_or_finishes(console, api):
     page = console.page
-    await page.evaluate(
-        """() => {
-          const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
-          devices.getUserMedia = async (wanted) => (window.plugged = await ask(wanted));
-        }"""
-    )
+    await plug(page)
     await record(page, "Unplugged")
     await until_something_is_on_the_server(page)
-    await page.evaluate("plugged.getTracks().forEach((track) => track.stop())")
-    await expect(page.get_by_role("alert")).to_contain_text("The microphone is gone.")
+    await unplug(page)
     kept = await stored_seconds(page)
     await page.get_by_role("button", name="Go on recording").click()
     await until_recorded(page, kept + 2)
@@ -324,14 +377,34 @@ async def test_when_the_microphone_is_unplugged_one_goes_on_with_another_or_fini
 
 
 async def test_with_no_room_in_the_browser_it_says_so_and_sends_what_it_holds_in_memory(console, service, api):
-    devtools = await console.page.context.new_cdp_session(console.page)
-    await devtools.send("Storage.overrideQuotaForOrigin", {"origin": service.url, "quotaSize": 1})
+    await leave_no_room(console.page, service)
     await record(console.page, "No room")
     await console.page.get_by_text("This browser has no room left").wait_for()
     await until_something_is_on_the_server(console.page)
     await finish(console.page)
     await console.page.get_by_text("All of it is on the server.").wait_for()
     [recording] = await named(api, "No room")
+    assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
+
+
+async def test_with_no_room_what_is_held_in_memory_outlives_the_microphone_and_who_was_signed_in(console, service, api):
+    page = console.page
+    await leave_no_room(page, service)
+    await plug(page)
+    await record(page, "No room, unplugged")
+    await page.get_by_text("This browser has no room left").wait_for()
+    await until_recorded(page, 6)
+    await unplug(page)
+    kept = await stored_seconds(page)
+    assert kept >= 4
+    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_label("API key").fill(service.credentials["api_key"])
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("link", name="Go on, finish or discard").click()
+    assert await stored_seconds(page) >= kept - 1
+    await finish(page)
+    await page.get_by_text("All of it is on the server.").wait_for()
+    [recording] = await named(api, "No room, unplugged")
     assert (await api.get(recording, "/chunks"))["status"] == "uploaded"
 
 
@@ -388,6 +461,67 @@ async def test_files_that_are_dropped_are_sent_in_turn_and_go_on_after_a_reload(
         assert chunks["status"] == "uploaded"
         cut = [content[start : start + 4 * 2**20] for start in range(0, len(content), 4 * 2**20)]
         assert [chunk["sha256"] for chunk in chunks["data"]] == [sha256(part) for part in cut]
+
+
+async def test_a_file_that_has_no_room_in_the_browser_is_never_completed_without_its_rest(console, api):
+    console.expected.append(LOST)
+    page = console.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.evaluate(
+        """() => {
+          const put = IDBObjectStore.prototype.put;
+          IDBObjectStore.prototype.put = function (value) {
+            if (this.name === "files") throw new DOMException("There is no room.", "QuotaExceededError");
+            return put.call(this, value);
+          };
+        }"""
+    )
+    await page.route("**/chunk_2.*", lambda route: route.abort())
+    await drop(page, large_wav=silent_wav(60))
+    await page.get_by_text("This browser has no room to keep it").wait_for()
+    await page.get_by_text("No connection. What is not sent yet").wait_for()
+    await page.reload()
+    await until_what_was_left_is_shown(page)
+    await expect(page.locator(".upload")).to_have_count(0)
+    [recording] = await named(api, "large.wav")
+    assert (await api.get(recording, "/chunks"))["status"] != "uploaded"
+
+
+async def test_what_the_service_refuses_is_left_out_only_once_the_person_says_yes(console, api):
+    console.expected.append("409")
+    page, asked = console.page, []
+    await page.route("**/chunk_2.*", lambda route: route.fulfill(status=409, json={"error": {"message": "No more."}}))
+    await drop(page, refused_wav=silent_wav(60))
+    finish_short = page.get_by_role("button", name="Finish with what is on the server")
+
+    async def answer(dialog):
+        asked.append(dialog.message)
+        await (dialog.accept() if len(asked) > 1 else dialog.dismiss())
+
+    page.on("dialog", answer)
+    await finish_short.click()
+    await finish_short.click()
+    await page.get_by_text("What was on the server is kept; the rest was left out.").wait_for()
+    assert len(asked) == 2
+    assert "is left out and deleted here" in asked[0]
+    [recording] = await named(api, "refused.wav")
+    assert (await api.get(recording, "/chunks"))["total_chunks"] == 1
+
+
+async def test_when_the_key_is_revoked_the_page_says_that_the_recording_stopped_and_keeps_it(console, service, api):
+    console.expected.append("40[13]")
+    page = console.page
+    scopes = {"scopes": ["recordings:read", "recordings:write"]}
+    made = (await api.call("POST", "/v1/keys", body=scopes)).json
+    await page.get_by_role("button", name="Sign out").click()
+    await console.sign_in(made["token"], "/record")
+    await record(page, "Revoked meanwhile")
+    await until_something_is_on_the_server(page)
+    await api.call("DELETE", f"/v1/keys/{made['id']}")
+    await page.get_by_text("The recording has stopped; what was recorded is kept in this browser.").wait_for()
+    await sign_in(console, service)
+    await finish(page)
+    await page.get_by_text("All of it is on the server.").wait_for()
 
 
 async def test_an_empty_file_is_refused_in_words(console):

@@ -50,13 +50,14 @@ export class Api {
 
   /** The JSON at a path. Throws ApiError. */
   async get(path, { signal } = {}) {
-    return (await this.request("GET", path, { signal })).json();
+    const answer = await this.request("GET", path, { signal });
+    return reached(answer.json());
   }
 
   /** The JSON that is answered, or null where there is none. Throws ApiError. */
   async send(method, path, body, { signal } = {}) {
     const answer = await this.request(method, path, { body: body === undefined ? undefined : JSON.stringify(body), signal });
-    return answer.status === 204 ? null : answer.json();
+    return answer.status === 204 ? null : reached(answer.json());
   }
 
   /** The answer itself, if it is a success. Throws ApiError; an AbortError if the signal was given. */

@@ -122,9 +122,20 @@ export class App {
   }
 
   #useKey(key) {
-    this.api = key === null ? null : new Api(key, { onUnauthorized: () => this.signOut() });
+    const api = key === null ? null : new Api(key, { onUnauthorized: () => this.#refused(api) });
+    this.api = api;
     this.key = null;
     this.#desk = null;
+  }
+
+  /** A key was revoked, or has ended. One that is not signed in any more changes nothing. */
+  #refused(api) {
+    if (this.api !== api) return;
+    const wasRecording = Boolean(this.#desk?.session);
+    this.signOut();
+    const kept = wasRecording ? " The recording has stopped; what was recorded is kept in this browser." : "";
+    this.problem = `This key is not valid any more: you are signed out.${kept}`;
+    this.update();
   }
 
   async #learnKey() {

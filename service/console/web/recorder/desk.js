@@ -1,13 +1,13 @@
 /**
  * All that this tab records and sends. It goes on while other views are shown, until the person signs out.
  *
- * What an earlier page left behind is offered again if the key's project has it and no other tab works on it.
+ * What an earlier page left behind is offered again if it is of the key's project and no other tab works on it.
  */
 
 import { duration } from "../format.js";
-import { isOurs } from "./leftovers.js";
+import { Leftovers } from "./leftovers.js";
 import { Listener } from "./listener.js";
-import { isTaken, released, taken } from "./locks.js";
+import { taken } from "./locks.js";
 import { Microphone } from "./microphone.js";
 import { showOnAir } from "./on_air.js";
 import { newFileEntry, newMicrophoneEntry, openedAnew } from "./opening.js";
@@ -35,6 +35,7 @@ export function deskOf(app) {
 export class Desk {
   #app;
   #outbox = null;
+  #leftovers = null;
   #projectId = null;
   #queue = Promise.resolve();
   #ended = new AbortController();
@@ -50,6 +51,7 @@ export class Desk {
     this.problems = new Problems(() => this.#changed(), this.#ended.signal);
     this.isStarting = false;
     this.isShown = false;
+    this.isRestored = false; // whether what was left behind is shown
   }
 
   open() {
@@ -59,6 +61,8 @@ export class Desk {
     document.addEventListener("visibilitychange", () => this.session?.stayAwake(), { signal });
     this.#ready = this.problems.ofAction(async () => {
       this.#outbox = await Outbox.open();
+      const [uploadOf, onFound] = [(entry, source) => this.#uploadOf(entry, source), (upload) => this.#found(upload)];
+      this.#leftovers = new Leftovers({ api: this.api, outbox: this.#outbox, problems: this.problems, signal, uploadOf, onFound });
     });
     this.#ready.then(() => this.#restoreAll());
   }
@@ -82,7 +86,7 @@ export class Desk {
       const upload = this.#uploadOf(entry, new Slices(this.#outbox, entry));
       upload.release = await taken(entry.key);
       await upload.save();
-      this.uploads.unshift(upload);
+      this.#show(upload);
       return upload;
     });
   }
@@ -91,6 +95,7 @@ export class Desk {
   async goOn(upload, device) {
     await this.#begin(device, async () => {
       await this.#take(upload);
+      upload.entry.isEnded = false; // another tab may have begun to finish it
       return upload;
     });
   }
@@ -117,7 +122,7 @@ export class Desk {
     await this.#workOn(upload, async () => {
       await this.#outbox.put(await openedAnew(this.api, upload.entry));
       this.#forget(upload);
-      await this.#restoreLater(upload.entry.key);
+      await this.#leftovers.find(upload.entry.key, await this.#project());
     });
   }
 
@@ -127,7 +132,7 @@ export class Desk {
       await this.api.send("DELETE", `/v1/recordings/${upload.entry.recordingId}`).catch((error) => {
         if (error.status !== 404) throw error; // it is gone already
       });
-      await this.#outbox.remove(upload.entry.key);
+      await this.#outbox?.remove(upload.entry.key);
       this.#forget(upload);
     });
   }
@@ -136,7 +141,7 @@ export class Desk {
   async addFiles(files) {
     await this.#ready;
     this.problems.tell(null);
-    for (const file of files) await this.problems.ofAction(() => this.#addFile(file));
+    for (const file of files) if (!this.#ended.signal.aborted) await this.problems.ofAction(() => this.#addFile(file));
   }
 
   async #addFile(file) {
@@ -144,33 +149,25 @@ export class Desk {
     const entry = await newFileEntry(this.api, { projectId: await this.#project(), ...of, file });
     const upload = this.#uploadOf(entry, new WholeFile(entry, file));
     upload.release = await taken(entry.key);
-    await this.#outbox?.putWithFile(entry, file).catch(() => (upload.hasRoom = false));
-    this.uploads.unshift(upload);
+    upload.hasRoom = (await this.#outbox?.putWithFile(entry, file)) ?? false;
+    this.#show(upload);
     this.#enqueue(upload);
   }
 
   async #restoreAll() {
-    await this.problems.ofAction(() => patiently(() => this.#project(), this.problems.patience));
-    for (const entry of (await this.#outbox?.entries()) ?? []) await this.problems.ofAction(() => this.#restore(entry));
+    await this.problems.ofAction(async () => {
+      const projectId = await patiently(() => this.#project(), this.problems.patience);
+      await this.#leftovers?.findAll(projectId, (key) => this.uploads.some((upload) => upload.entry.key === key));
+    });
+    this.isRestored = true;
+    this.#changed();
   }
 
   /** Show what was left, and go on by itself with what only has to be sent. */
-  async #restore(entry) {
-    if (this.uploads.some((upload) => upload.entry.key === entry.key)) return;
-    if (await isTaken(entry.key)) {
-      const signal = this.#ended.signal;
-      released(entry.key, signal).then(() => this.#restoreLater(entry.key), () => {}); // or this page ends before
-      return;
-    }
-    if (!(await isOurs(this.api, this.#outbox, entry, this.#projectId, this.problems.patience))) return;
-    const file = entry.kind === "file" ? await this.#outbox.file(entry.key) : null;
-    const source = file ? new WholeFile(entry, file) : new Slices(this.#outbox, entry);
-    if (!file) await source.load();
-    const upload = this.#uploadOf(entry, source);
-    this.uploads.unshift(upload);
-    if (!entry.isEnded) return;
-    await this.#take(upload);
-    if (entry.kind === "microphone") this.#listen(upload);
+  #found(upload) {
+    this.#show(upload);
+    if (!upload.entry.isEnded || upload.state === "refused") return upload.release();
+    if (upload.entry.kind === "microphone") this.#listen(upload);
     this.#enqueue(upload);
   }
 
@@ -180,11 +177,6 @@ export class Desk {
     return this.#projectId;
   }
 
-  async #restoreLater(key) {
-    const entry = (await this.#outbox.entries()).find((one) => one.key === key);
-    if (entry) await this.problems.ofAction(() => this.#restore(entry));
-  }
-
   async #begin(device, opened) {
     if (this.isStarting || this.session) return;
     this.isStarting = true;
@@ -192,20 +184,28 @@ export class Desk {
     await this.problems.ofAction(async () => {
       await this.#ready;
       if (this.#outbox === null) throw new Error("This browser lets the page store nothing, so nothing is safe in it.");
+      navigator.storage?.persist?.().catch(() => {}); // a browser that will not may drop what it has when its disk is full
       const microphone = await Microphone.open(device);
-      const upload = await opened(microphone).catch((error) => {
+      let upload;
+      try {
+        this.#ended.signal.throwIfAborted();
+        upload = await opened(microphone);
+        this.#recordInto(upload, microphone);
+      } catch (error) {
         microphone.close();
+        upload?.release();
         throw error;
-      });
-      this.#recordInto(upload, microphone);
+      }
     });
     this.isStarting = false;
     this.#changed();
   }
 
   #recordInto(upload, microphone) {
-    this.session = new Session(upload, microphone, (session) => this.#sessionEnded(session));
-    this.session.start();
+    this.#ended.signal.throwIfAborted();
+    const session = new Session(upload, microphone, (one) => this.#sessionEnded(one));
+    session.start();
+    this.session = session;
     this.#listen(upload);
     upload.run();
   }
@@ -213,15 +213,24 @@ export class Desk {
   async #sessionEnded({ upload, isFinishing, milliseconds }) {
     this.session = null;
     if (this.#ended.signal.aborted) return;
-    await (isFinishing ? upload.end(milliseconds) : this.#interrupted(upload));
-    this.#changed();
+    await this.problems.ofAction(() => (isFinishing ? upload.end(milliseconds) : this.#interrupted(upload)));
   }
 
   /** The microphone is gone: it is offered to go on or to finish, as after a crash. */
   async #interrupted(upload) {
     this.#forget(upload);
-    await this.#restoreLater(upload.entry.key);
-    this.problems.tell("The microphone is gone. What was recorded is safe: go on with another one, or finish.");
+    const again = Object.assign(this.#uploadOf(upload.entry, upload.source), { hasRoom: upload.hasRoom });
+    await again.save();
+    this.#show(again);
+    const kept = again.hasRoom ? "safe" : "in this tab alone";
+    this.problems.tell(`The microphone is gone. What was recorded is ${kept}: go on with another one, or finish.`);
+  }
+
+  /** Throws AbortError if the person has signed out meanwhile: then it is left behind. */
+  #show(upload) {
+    if (this.#ended.signal.aborted) upload.release();
+    this.#ended.signal.throwIfAborted();
+    this.uploads.unshift(upload);
   }
 
   #uploadOf(entry, source) {
@@ -240,14 +249,14 @@ export class Desk {
       this.listener.stop();
       this.listener = null;
     }
-    this.uploads.splice(this.uploads.indexOf(upload), 1);
+    this.uploads = this.uploads.filter((one) => one !== upload);
   }
 
-  /** Throws Error while somebody works on it. */
+  /** Throws Error while somebody works on it, or if it is done. */
   async #take(upload) {
-    const release = await taken(upload.entry.key);
-    if (release === null) throw new Error("It is being worked on already, perhaps in another tab.");
-    upload.release = release;
+    if (await upload.take()) return;
+    this.#forget(upload);
+    throw new Error("It was finished or discarded in another tab.");
   }
 
   async #workOn(upload, action) {
@@ -286,5 +295,5 @@ export class Desk {
 }
 
 function isUnsent(upload) {
-  return upload.state === "open" || upload.state === "sending";
+  return upload.state === "open" || upload.state === "sending" || upload.isUnsafe;
 }

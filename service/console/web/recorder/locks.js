@@ -16,11 +16,6 @@ export function taken(key) {
   });
 }
 
-export async function isTaken(key) {
-  if (!navigator.locks) return false;
-  return (await navigator.locks.query()).held.some((lock) => lock.name === name(key));
-}
-
 /** Resolves once no tab has it any more. Throws AbortError when the signal is given first. */
 export async function released(key, signal) {
   await navigator.locks.request(name(key), { signal }, () => {});

@@ -39,10 +39,13 @@ export class Microphone {
     if (!navigator.mediaDevices || !window.MediaRecorder) {
       throw new NoMicrophone("Browsers let a page record only over HTTPS, or on the machine that the service runs on.");
     }
+    let stream;
     try {
       const audio = { channelCount: 1, ...(id ? { deviceId: { exact: id } } : {}) };
-      return new Microphone(await navigator.mediaDevices.getUserMedia({ audio }));
+      stream = await navigator.mediaDevices.getUserMedia({ audio });
+      return new Microphone(stream);
     } catch (error) {
+      stream?.getTracks().forEach((track) => track.stop());
       throw new NoMicrophone(REFUSALS[error.name] ?? `The microphone cannot be used: ${error.message}`);
     }
   }
@@ -78,7 +81,10 @@ export class Microphone {
     return Math.min(1, Math.max(0, 1 - decibels / QUIETEST_DB));
   }
 
-  /** `onSlice(blob, milliseconds)`; `onEnd()`: nothing more comes, after `stop` or because the microphone is gone. */
+  /**
+   * `onSlice(blob, milliseconds)`; `onEnd()`: nothing more comes, after `stop` or because the microphone is gone.
+   * Throws NoMicrophone if it is gone already.
+   */
   start({ onSlice, onEnd }) {
     this.#recorder.ondataavailable = ({ data }) => {
       const now = this.milliseconds;
@@ -89,7 +95,11 @@ export class Microphone {
       this.close();
       onEnd();
     };
-    this.#recorder.start(SLICE_MS);
+    try {
+      this.#recorder.start(SLICE_MS);
+    } catch {
+      throw new NoMicrophone("The microphone is gone. Choose another one, and try again.");
+    }
     this.#since = performance.now();
   }
 

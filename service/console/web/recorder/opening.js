@@ -1,5 +1,8 @@
 /** Opening a recording at the service, and what is kept of it in the outbox. */
 
+import { pause, reached } from "../api.js";
+
+const LONGEST_MEASURING_MS = 5_000;
 const END_USER = "eu_console";
 const FILE_CODECS = ["opus", "ogg", "oga", "wav", "wave", "flac", "mp3", "aac", "m4a", "mp4", "webm"];
 
@@ -18,10 +21,10 @@ export async function newFileEntry(api, { projectId, name, mimeType, sizeBytes, 
 }
 
 /** The same again as another recording of the service, under the same key of the outbox. Throws ApiError. */
-export async function openedAnew(api, { kind, key, projectId, name, mimeType, begunAt, milliseconds, sizeBytes }) {
+export async function openedAnew(api, { kind, key, projectId, name, mimeType, begunAt, milliseconds, sizeBytes, lacksSome }) {
   const opening = kind === "file" ? newFileEntry : newMicrophoneEntry;
   const fresh = await opening(api, { projectId, name, mimeType, begunAt, milliseconds, sizeBytes });
-  return { ...fresh, key, isEnded: true };
+  return { ...fresh, key, isEnded: true, lacksSome };
 }
 
 async function opened(api, { codec, ...kept }) {
@@ -34,7 +37,7 @@ async function opened(api, { codec, ...kept }) {
     ...(kept.name ? { name: kept.name.slice(0, 500) } : {}),
   });
   const answer = await api.request("POST", "/v1/recordings", { body, headers: { "Idempotency-Key": key } });
-  const made = await answer.json();
+  const made = await reached(answer.json());
   const windowMs = Date.parse(made.expires_at) - Date.parse(answer.headers.get("Date"));
   return {
     ...kept,
@@ -52,12 +55,14 @@ async function opened(api, { codec, ...kept }) {
 function lengthOf(file) {
   const audio = new Audio();
   const address = URL.createObjectURL(file);
-  return new Promise((resolve) => {
+  const measured = new Promise((resolve) => {
     audio.onerror = () => resolve(0);
     audio.onloadedmetadata = () => resolve(Number.isFinite(audio.duration) ? Math.round(1000 * audio.duration) : 0);
     audio.preload = "metadata";
     audio.src = address;
-  }).finally(() => URL.revokeObjectURL(address));
+  });
+  const tooLong = pause(LONGEST_MEASURING_MS).then(() => 0);
+  return Promise.race([measured, tooLong]).finally(() => URL.revokeObjectURL(address));
 }
 
 function now() {

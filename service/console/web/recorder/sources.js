@@ -2,12 +2,11 @@
 
 import { fileChunkBytes, slicesOfNextChunk } from "./chunk_plan.js";
 
-/** Slices, on the disk of this browser; in memory only where there is no room. */
+/** Slices, in the outbox. */
 export class Slices {
   #outbox;
   #entry;
   #waiting = [];
-  #inMemory = new Map();
   #next = 1;
   #storing = Promise.resolve();
 
@@ -16,22 +15,30 @@ export class Slices {
     this.#entry = entry;
   }
 
-  /** Find what an earlier page stored. */
+  /** Find what is stored. What an earlier page had in memory alone is missing between the others. */
   async load() {
     const first = this.#entry.chunks.at(-1)?.to ?? 1;
     this.#waiting = await this.#outbox.measured(this.#entry.key, first);
     this.#next = (this.#waiting.at(-1)?.number ?? first - 1) + 1;
+    const last = Math.max(this.last, this.#entry.lastSlice ?? 0);
+    if (this.#waiting.length < last + 1 - first) this.#entry.lacksSome = true;
   }
 
-  /** Store a slice after those before it. Resolves with whether it is on the disk. */
+  /** Store a slice after those before it. Resolves with whether it is on the disk. Throws if the browser cannot read it. */
   add(blob, milliseconds) {
-    this.#storing = this.#storing.then(() => this.#store(blob, milliseconds));
-    return this.#storing;
+    const stored = this.#storing.then(() => this.#store(blob, milliseconds));
+    this.#storing = stored.catch(() => {}); // those after it are stored all the same
+    return stored;
   }
 
   /** Resolves once all that was added is stored. */
   async settled() {
     await this.#storing;
+  }
+
+  /** The number of the last slice. */
+  get last() {
+    return this.#next - 1;
   }
 
   get waiting() {
@@ -59,7 +66,7 @@ export class Slices {
   async blob({ from, to, bytes }) {
     const found = new Map((await this.#outbox.slices(this.#entry.key, from, to)).map((one) => [one.number, one.bytes]));
     const numbers = Array.from({ length: to - from }, (_, index) => from + index);
-    const blob = new Blob(numbers.map((number) => found.get(number) ?? this.#inMemory.get(number)).filter(Boolean));
+    const blob = new Blob(numbers.map((number) => found.get(number)).filter(Boolean));
     if (blob.size !== bytes) throw new Error("The browser has lost a part of this recording.");
     return blob;
   }
@@ -68,11 +75,7 @@ export class Slices {
     const bytes = await blob.arrayBuffer();
     const number = this.#next;
     this.#next += 1;
-    const isStored = await this.#outbox.addSlice(this.#entry.key, number, milliseconds, bytes).then(
-      () => true,
-      () => false,
-    );
-    if (!isStored) this.#inMemory.set(number, bytes);
+    const isStored = await this.#outbox.addSlice(this.#entry.key, number, milliseconds, bytes);
     this.#waiting.push({ number, milliseconds, size: bytes.byteLength });
     return isStored;
   }

@@ -1,5 +1,6 @@
 /** One recording on its way to the service: chunks are cut, sent, compared with what arrived, and declared complete. */
 
+import { taken } from "./locks.js";
 import { patiently, putChunk, sha256 } from "./sending.js";
 
 const MOST_ROUNDS = 5;
@@ -23,6 +24,8 @@ export class Upload {
     this.state = "left";
     this.problem = null;
     this.hasRoom = true;
+    this.isGone = false; // the service has no such recording
+    this.isLost = false; // this browser has no such file
     this.release = () => {};
     this.#api = api;
     this.#outbox = outbox;
@@ -52,17 +55,45 @@ export class Upload {
     return stored + waiting ? Math.min(1, (stored + this.#inFlight) / (stored + waiting)) : 0;
   }
 
-  /** Add a slice of the microphone, and send a chunk if that makes one full. */
+  /** Whether what is not sent yet is in this tab's memory alone. */
+  get isUnsafe() {
+    return !this.hasRoom && !["finished", "empty"].includes(this.state);
+  }
+
+  /** Add a slice of the microphone, and send a chunk if that makes one full. Never throws: the page says what is lost. */
   async add(blob, milliseconds) {
-    if (!(await this.source.add(blob, milliseconds))) this.hasRoom = false;
+    try {
+      if (!(await this.source.add(blob, milliseconds))) this.hasRoom = false;
+    } catch {
+      this.entry.lacksSome = true;
+    }
     this.#wake();
     this.#onChange();
+  }
+
+  /** Have it as it is now, whatever other tabs did to it. False: it is done. Throws Error while somebody works on it. */
+  async take() {
+    const release = await taken(this.entry.key);
+    if (release === null) throw new Error("It is being worked on already, perhaps in another tab.");
+    this.release = release;
+    if (this.#outbox === null) return true;
+    try {
+      const now = await this.#outbox.entry(this.entry.key);
+      if (!now) return false;
+      Object.assign(this.entry, now);
+      await this.source.load?.();
+      return true;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** Nothing more comes. */
   async end(milliseconds) {
     this.entry.isEnded = true;
     this.entry.milliseconds = milliseconds;
+    this.entry.lastSlice = this.source.last;
     if (this.state === "open") this.state = "sending";
     await this.save();
     this.#wake();
@@ -81,12 +112,11 @@ export class Upload {
     this.problem = null;
     try {
       const hasSent = await this.#sendAll();
-      await this.#outbox.remove(this.entry.key).catch(() => {}); // what stays is found again, and completed again
+      await this.#outbox?.remove(this.entry.key).catch(() => {}); // what stays is found again, and completed again
       this.state = hasSent ? "finished" : "empty";
     } catch (error) {
       if (this.#ended.signal.aborted) return;
-      this.state = "refused";
-      this.problem = error.message;
+      this.refuse(error.message);
     } finally {
       this.release();
       this.#onChange();
@@ -100,12 +130,16 @@ export class Upload {
     this.release();
   }
 
+  /** For a reason that does not pass, it waits for a person to decide. */
+  refuse(problem) {
+    this.state = "refused";
+    this.problem = problem;
+  }
+
+  /** Throws AbortError after `stop`. */
   async save() {
-    try {
-      await this.#outbox.put(this.entry);
-    } catch {
-      this.hasRoom = false; // the page says so: from now on this tab alone knows how far it has come
-    }
+    this.#ended.signal.throwIfAborted(); // another tab may have it by now
+    if (!(await this.#outbox?.put(this.entry))) this.hasRoom = false; // the page says so
   }
 
   /** False: there was nothing, and the service has forgotten it. */

@@ -6,7 +6,7 @@ import { deskOf } from "../recorder/desk.js";
 import { microphones } from "../recorder/microphone.js";
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { listenedCard, uploadCard } from "./record_parts.js";
+import { listenedCard, part, uploadCard } from "./record_parts.js";
 
 const METER_BARS = 48;
 const METER_MS = 80;
@@ -45,6 +45,7 @@ export class RecordView {
   template() {
     const { session, uploads, listener } = this.#desk;
     const others = uploads.filter((upload) => upload !== session?.upload);
+    const card = (upload) => uploadCard(upload, this.#actions(upload));
     const isEmpty = uploads.some((one) => one.state === "empty" && one.entry.recordingId === listener?.recordingId);
     return html`
       ${problem(this.#desk.problems.text)}
@@ -54,7 +55,7 @@ export class RecordView {
       </div>
       ${listener && listener.isAllowed && !isEmpty ? listenedCard(listener) : nothing}
       ${others.length ? html`<h2>From this browser</h2>` : nothing}
-      <ul class="uploads">${repeat(others, (one) => one.entry.key, (one) => uploadCard(one, this.#actions(one)))}</ul>
+      <ul class="uploads" ?data-restored=${this.#desk.isRestored}>${repeat(others, (one) => one.entry.key, card)}</ul>
     `;
   }
 
@@ -122,7 +123,7 @@ export class RecordView {
     return {
       goOn: desk.session ? null : () => desk.goOn(upload, this.#device).then(() => this.#findDevices()),
       finish: () => desk.finishLeft(upload),
-      finishShort: () => desk.finishShort(upload),
+      finishShort: () => this.#finishShort(upload),
       sendAnew: () => desk.sendAnew(upload),
       discard: () => this.#discard(upload),
     };
@@ -149,8 +150,12 @@ export class RecordView {
     this.#app.update();
   }
 
+  #finishShort(upload) {
+    if (confirm(`Finish ${nameOf(upload)}? ${restOf(upload)} It cannot be had back.`)) this.#desk.finishShort(upload);
+  }
+
   #discard(upload) {
-    const what = upload.entry.name || "this recording";
+    const what = nameOf(upload);
     if (confirm(`Delete ${what}, here and on the server? It cannot be had back.`)) this.#desk.discard(upload);
   }
 
@@ -173,10 +178,10 @@ export class RecordView {
 
   /** The button that was pressed is gone: the next one that is pressed has the focus, unless something else has. */
   #keepFocus(isRecording) {
-    if (isRecording === this.#wasRecording) return;
+    const next = this.#app.root.querySelector(isRecording ? ".finish" : ".record-button");
+    if (isRecording === this.#wasRecording || next === null) return; // or it is not drawn yet
     this.#wasRecording = isRecording;
-    if (document.activeElement !== document.body) return;
-    this.#app.root.querySelector(isRecording ? ".finish" : ".record-button")?.focus();
+    if (document.activeElement === document.body) next.focus();
   }
 
   /** Keep the newest words in sight, unless the person reads earlier ones. */
@@ -207,6 +212,14 @@ export class RecordView {
     if (!this.#devices.some((one) => one.id === this.#device)) this.#device = null;
     this.#app.update();
   }
+}
+
+function nameOf(upload) {
+  return upload.entry.name || "this recording";
+}
+
+function restOf({ entry, stored, waiting }) {
+  return `On the server it keeps ${part(entry, stored)}. The rest, ${part(entry, waiting)}, is left out and deleted here.`;
 }
 
 function noRoom() {

@@ -6,16 +6,17 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 /** An upload that is not being recorded. `actions`: functions for its buttons; null for one that cannot be used now. */
 export function uploadCard(upload, actions) {
-  const { entry, state, stored, waiting, hasRoom } = upload;
+  const { entry, state, stored, waiting } = upload;
   const name = entry.name || `Recording of ${time(entry.begunAt)}`;
   return html`
     <li class="card upload" data-state=${state}>
       <h3>${state === "finished" ? html`<a href="/console/recordings/${entry.recordingId}">${name}</a>` : name}</h3>
       ${state === "refused" ? problem(upload.problem) : upload.problem ? html`<p role="status">${upload.problem}</p>` : nothing}
-      ${hasRoom || state !== "sending" ? nothing : html`<p>This browser has no room to keep it: leave this tab open until all is sent.</p>`}
-      ${outcome(state) ?? whereabouts(entry, stored, waiting)}
+      ${upload.isUnsafe ? html`<p>This browser has no room to keep it: leave this tab open until all is sent.</p>` : nothing}
+      ${entry.lacksSome ? html`<p>A part of it is missing: this browser could not keep it.</p>` : nothing}
+      ${outcome(state, entry) ?? whereabouts(entry, stored, waiting)}
       ${state === "sending" ? html`<progress max="1" .value=${upload.share} aria-label="Sent of ${name}"></progress>` : nothing}
-      ${state === "left" ? leftButtons(actions) : state === "refused" ? refusedButtons(stored, actions) : nothing}
+      ${state === "left" ? leftButtons(actions) : state === "refused" ? refusedButtons(upload, actions) : nothing}
     </li>
   `;
 }
@@ -41,15 +42,19 @@ function line({ start, text }) {
   return html`<p class="line"><span class="at">${duration(1000 * start)}</span> ${text}</p>`;
 }
 
-function outcome(state) {
-  if (state === "finished") return html`<p>All of it is on the server.</p>`;
+function outcome(state, { isCutShort, lacksSome }) {
+  if (state === "finished" && isCutShort) return html`<p>What was on the server is kept; the rest was left out.</p>`;
+  if (state === "finished") return html`<p>${lacksSome ? "The rest" : "All of it"} is on the server.</p>`;
   return state === "empty" ? html`<p>Nothing was recorded, so nothing is kept.</p>` : null;
 }
 
 function whereabouts(entry, stored, waiting) {
-  const part = ({ milliseconds, bytes: size }) =>
-    entry.kind === "microphone" ? `${duration(milliseconds)} · ${bytes(size)}` : bytes(size);
-  return html`<p class="soft">On the server: ${part(stored)}. In this browser: ${part(waiting)}.</p>`;
+  return html`<p class="soft">On the server: ${part(entry, stored)}. In this browser: ${part(entry, waiting)}.</p>`;
+}
+
+/** How much of an entry something is, as a person measures it. */
+export function part(entry, { milliseconds, bytes: size }) {
+  return entry.kind === "microphone" ? `${duration(milliseconds)} · ${bytes(size)}` : bytes(size);
 }
 
 function leftButtons({ goOn, finish, discard }) {
@@ -63,11 +68,11 @@ function leftButtons({ goOn, finish, discard }) {
   `;
 }
 
-function refusedButtons(stored, { finishShort, sendAnew, discard }) {
+function refusedButtons({ stored, isLost, isGone }, { finishShort, sendAnew, discard }) {
   return html`
     <div class="buttons">
-      <button @click=${sendAnew}>Send all of it as a new recording</button>
-      ${stored.bytes ? html`<button @click=${finishShort}>Finish with what is on the server</button>` : nothing}
+      ${isLost ? nothing : html`<button @click=${sendAnew}>Send all of it as a new recording</button>`}
+      ${stored.bytes && !isGone ? html`<button @click=${finishShort}>Finish with what is on the server</button>` : nothing}
       <button class="quiet" @click=${discard}>Discard…</button>
     </div>
   `;
