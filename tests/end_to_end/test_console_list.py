@@ -204,6 +204,21 @@ async def test_what_was_said_is_found_and_leads_to_its_place(console, project, k
     await console.page.get_by_text("Nothing was found.").wait_for()
 
 
+async def test_a_search_that_is_behind_is_made_again(console, key):
+    refusals = [{"type": "busy", "code": "busy", "message": "The search index is behind; try again."}]
+
+    async def answer(route):
+        if refusals:
+            await route.fulfill(status=503, json={"error": refusals.pop()})
+        else:
+            await route.continue_()
+
+    await console.page.route("**/v1/recordings/search", answer)
+    await console.sign_in(key, "/search?query=zebra&end_user_id=eu_1")
+    await console.page.get_by_text("Nothing was found.").wait_for()
+    assert refusals == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])

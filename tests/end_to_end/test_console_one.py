@@ -270,6 +270,7 @@ async def test_the_timeline_has_every_event_with_its_facts_and_how_the_recording
     assert event["trace_id"] in await declared.locator("dl").inner_text()
     await declared.get_by_role("button", name="Show how it stood then").click()
     await declared.locator(".then").get_by_text("received").wait_for()
+    await declared.locator("summary:focus").wait_for()
     await page.locator(".standing").get_by_text("done").wait_for()
 
 

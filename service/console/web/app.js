@@ -11,6 +11,7 @@
  */
 
 import { Api } from "./api.js";
+import { keepingFocus } from "./focus.js";
 import { deskOf } from "./recorder/desk.js";
 import { SECRET } from "./scopes.js";
 import { isSignInLink, signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
@@ -157,21 +158,26 @@ export class App {
 
   #draw() {
     document.title = `${this.#view.title} – tapedeck`;
-    render(
-      html`
-        <a class="skip" href="#main" @click=${(event) => this.#skip(event)}>Skip to content</a>
-        <header class="bar">
-          <a class="brand" href="/console">tapedeck</a>
-          ${this.api === null ? nothing : this.#navigation()}
-        </header>
-        <main id="main" tabindex="-1">
-          <h1 tabindex="-1">${this.#view.title}</h1>
-          ${this.#view instanceof RecordView ? nothing : this.#unfinished()}
-          ${this.#view.template()}
-        </main>
-      `,
-      this.root,
+    const keepsItsOwn = this.#view instanceof RecordView && !document.activeElement?.closest(".uploads");
+    keepingFocus(
+      () => render(this.#template(), this.root),
+      () => (keepsItsOwn ? null : this.root.querySelector("h1")),
     );
+  }
+
+  #template() {
+    return html`
+      <a class="skip" href="#main" @click=${(event) => this.#skip(event)}>Skip to content</a>
+      <header class="bar">
+        <a class="brand" href="/console">tapedeck</a>
+        ${this.api === null ? nothing : this.#navigation()}
+      </header>
+      <main id="main" tabindex="-1">
+        <h1 tabindex="-1">${this.#view.title}</h1>
+        ${this.#view instanceof RecordView ? nothing : this.#unfinished()}
+        ${this.#view.template()}
+      </main>
+    `;
   }
 
   #navigation() {
