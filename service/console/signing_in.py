@@ -1,4 +1,4 @@
-"""Signing in with one click, in development: a link that works once, in place of the development key.
+"""Signing in with one click, in development: a link that works once, within an hour, in place of the development key.
 
 The link holds a code in its fragment, which browsers send to nobody. The page trades it for the key. The code is in a
 file in the data directory that only its owner can read; who removes the file has used it, so that of several requests,
@@ -6,7 +6,9 @@ and of several processes, one gets the key.
 """
 
 import hmac
+import os
 import secrets
+import time
 from pathlib import Path
 
 from aiohttp import web
@@ -19,7 +21,9 @@ from service.dialects.http.limits import Limits
 
 FILE_NAME = "console-sign-in"
 CODE_BYTES = 24
+LINK_SECONDS = 60 * 60
 _MOST_BODY_BYTES = 1024
+_REFUSAL = "This link was used, is more than an hour old, or a newer one was made; `tapedeck console` makes another."
 
 
 class SignIn(BaseModel):
@@ -29,9 +33,9 @@ class SignIn(BaseModel):
 
 
 def new_link(data_dir: Path, base_url: str, view: str = "") -> str:
-    """A link that signs in once, and shows a view such as `/record`. Those that were made before are void.
+    """A link that signs in once, within LINK_SECONDS, and shows a view such as `/record`.
 
-    Raises: OSError.
+    Those that were made before are void. Raises: OSError.
     """
     code = secrets.token_urlsafe(CODE_BYTES)
     write_private_file(data_dir / FILE_NAME, code.encode())
@@ -54,7 +58,7 @@ class SigningIn:
         router.add_post(f"{PREFIX}/sign-in", self.sign_in)
 
     async def sign_in(self, request: web.Request) -> web.Response:
-        """200 with `{api_key}` for a code that was not used; 403 for any other. Raises: HTTPBadRequest."""
+        """200 with `{api_key}` for a code that was not used, in time; 403 for any other. Raises: HTTPBadRequest."""
         body = await self._limits.whole_body(request, limit_bytes=_MOST_BODY_BYTES, seconds=self._limits.json_seconds)
         try:
             asked = SignIn.model_validate_json(body)
@@ -62,15 +66,19 @@ class SigningIn:
             raise web.HTTPBadRequest from None
         headers = {"Cache-Control": "no-store"}
         if self._api_key is None or not self._use(asked.code):
-            message = "This link was used, or a newer one was made; `tapedeck console` makes another."
-            error = {"type": "forbidden", "code": "forbidden", "message": message}
+            error = {"type": "forbidden", "code": "forbidden", "message": _REFUSAL}
             return json_answer({"error": error}, status=403, headers=headers)
         return json_answer({"api_key": self._api_key}, headers=headers)
 
     def _use(self, code: str) -> bool:
-        """Whether it is the file's code and this call removed the file. A wrong guess leaves the link as it is."""
+        """Whether it is the file's code, not too old, and this call removed the file.
+
+        A wrong guess leaves the link as it is.
+        """
         try:
-            if not hmac.compare_digest(self._path.read_bytes(), code.encode()):
+            with self._path.open("rb") as file:
+                right, written = file.read(), os.fstat(file.fileno()).st_mtime
+            if not hmac.compare_digest(right, code.encode()) or time.time() - written > LINK_SECONDS:
                 return False
             self._path.unlink()
         except OSError:  # it is gone, or not the service's to read

@@ -56,8 +56,11 @@ async def test_a_key_is_made_works_as_its_scopes_say_and_is_revoked(console, ser
     assert (await made.call("GET", "/v1/recordings")).status == 200
     assert (await made.call("GET", "/v1/webhooks")).status == 403
     await page.get_by_role("button", name="Done").click()
-    assert await row_of(page, "a report").get_by_text("recordings:read", exact=True).count() == 1
+    await console.page.locator("h1:focus").wait_for()
     await row_of(page, "a report").get_by_text("in force until").wait_for()
+    await expect(row_of(page, "a report").get_by_text("recordings:read", exact=True)).to_have_count(
+        1, timeout=PATIENCE_MS
+    )
     await page.get_by_role("button", name="Revoke a report").click()
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await row_of(page, "a report").get_by_text("✕ revoked").wait_for()

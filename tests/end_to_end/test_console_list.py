@@ -1,6 +1,7 @@
 """The console's list of recordings: it shows what happens as it happens, and any number of recordings."""
 
 import asyncio
+import re
 from datetime import timedelta
 from secrets import token_hex
 from uuid import uuid4
@@ -13,7 +14,7 @@ from adapters.event_log.opening import open_log
 from adapters.keys import KeyKind
 from service.application.clock import utc_now
 from tests.domain.histories import opened
-from tests.end_to_end.console import DESK, PHONE, opened_console
+from tests.end_to_end.console import DESK, PATIENCE_MS, PHONE, opened_console
 from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import SAMPLE, short_speech
 from tests.tools.browser import needed_chromium, running_browser
@@ -104,13 +105,50 @@ async def test_a_lost_connection_is_told_and_nothing_is_missed(console, project,
     recording = await project.create(name="Visit of Monday")
     await row(console, "Visit of Monday").wait_for()
     await console.page.context.set_offline(True)
-    await console.page.get_by_text("The service cannot be reached").wait_for()
+    lost = console.page.locator(".note").filter(has_text="The service cannot be reached")
+    await lost.wait_for()
     await project.create(name="Visit of Tuesday")
     await project.call("DELETE", f"/v1/recordings/{recording['id']}")
     await console.page.context.set_offline(False)
     await row(console, "Visit of Tuesday").wait_for()
     await row(console, "Visit of Monday").wait_for(state="detached")
-    await console.page.get_by_text("The service cannot be reached").wait_for(state="detached")
+    await lost.wait_for(state="detached")
+
+
+async def test_a_list_that_is_behind_is_told_and_read_again(console, project, key):
+    page, is_behind = console.page, True
+
+    async def answer(route):
+        if is_behind:
+            error = {"type": "busy", "code": "busy", "message": "The status view is behind; try again."}
+            await route.fulfill(status=503, json={"error": error})
+        else:
+            await route.continue_()
+
+    await page.route(re.compile(r"/v1/recordings\?"), answer)
+    for name in ("Visit of Monday", "Visit of Tuesday"):
+        is_behind = True
+        await project.create(name=name)
+        if name == "Visit of Monday":
+            await console.sign_in(key)
+        await page.get_by_role("alert").filter(has_text="is behind; try again").wait_for()
+        is_behind = False
+        await row(console, name).wait_for()
+        await page.get_by_role("alert").wait_for(state="detached")
+
+
+async def test_a_tab_that_nobody_sees_holds_no_connection_and_misses_nothing(console, project, key):
+    page = console.page
+    recording = await project.create(name="Visit of Monday")
+    await console.sign_in(key)
+    await row(console, "Visit of Monday").wait_for()
+    async with page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
+        await console.hide()
+    await project.create(name="Visit of Tuesday")
+    await project.call("DELETE", f"/v1/recordings/{recording['id']}")
+    await console.hide(False)
+    await row(console, "Visit of Tuesday").wait_for()
+    await row(console, "Visit of Monday").wait_for(state="detached")
 
 
 @pytest.mark.slow
@@ -120,9 +158,10 @@ async def test_a_list_of_ten_thousand_scrolls_to_its_end(console, service, proje
     await console.sign_in(key)
     await console.page.get_by_text("so far").wait_for()
     end = console.page.locator(f'a[href$="rec_{oldest.hex}"]')
-    while not await end.count():
-        await console.page.keyboard.press("End")
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while not await end.count():
+            await console.page.keyboard.press("End")
+            await asyncio.sleep(0.02)
     await console.page.get_by_text(f"{MANY:,} recordings").wait_for()
     assert await console.page.get_by_role("row").count() < 100
     await end.click()
@@ -163,6 +202,21 @@ async def test_what_was_said_is_found_and_leads_to_its_place(console, project, k
     await console.page.wait_for_url(f"**/recordings/{recording['id']}?at=*")
     await console.open("/search?query=zebra&end_user_id=eu_found")
     await console.page.get_by_text("Nothing was found.").wait_for()
+
+
+async def test_a_search_that_is_behind_is_made_again(console, key):
+    refusals = [{"type": "busy", "code": "busy", "message": "The search index is behind; try again."}]
+
+    async def answer(route):
+        if refusals:
+            await route.fulfill(status=503, json={"error": refusals.pop()})
+        else:
+            await route.continue_()
+
+    await console.page.route("**/v1/recordings/search", answer)
+    await console.sign_in(key, "/search?query=zebra&end_user_id=eu_1")
+    await console.page.get_by_text("Nothing was found.").wait_for()
+    assert refusals == []
 
 
 @pytest.mark.slow

@@ -75,12 +75,13 @@ export class Api {
    * A connection that breaks is taken up again where it was: no event is missed or told twice.
    * `onEvent({id, event, data})`: data is the text. Where it returns true, the stream is over.
    * `onLost(isLost)`: whether there is no connection at the moment.
+   * `onPlace(id)`: what a later call is given as `lastEventId`, to go on from here.
    */
-  async follow(path, { onEvent, onLost = () => {}, signal, lastEventId = null }) {
+  async follow(path, { onEvent, onLost = () => {}, onPlace = () => {}, signal, lastEventId = null }) {
     const told = { place: lastEventId, isOver: false, wait: FIRST_WAIT_MS };
     while (!signal.aborted) {
       try {
-        await this.#listen(path, told, { onEvent, onLost, signal });
+        await this.#listen(path, told, { onEvent, onLost, onPlace, signal });
         if (told.isOver) return;
       } catch (error) {
         const isOfConnection = error instanceof ApiError ? !error.isFinal : error.name === "AbortError";
@@ -94,7 +95,7 @@ export class Api {
   }
 
   /** One connection, until it ends, breaks, or is silent for longer than the service's signs of life are apart. */
-  async #listen(path, told, { onEvent, onLost, signal }) {
+  async #listen(path, told, { onEvent, onLost, onPlace, signal }) {
     const connection = new AbortController();
     const cut = () => connection.abort();
     let silence = setTimeout(cut, SILENCE_MS);
@@ -111,8 +112,8 @@ export class Api {
       onLost(false);
       for await (const event of serverSentEvents(answer.body, alive)) {
         told.wait = FIRST_WAIT_MS;
-        if (event.id !== null) told.place = event.id;
         told.isOver = event.data !== null && onEvent(event) === true;
+        if (event.id !== null) onPlace((told.place = event.id));
         if (told.isOver) return;
       }
     } finally {
@@ -161,8 +162,13 @@ export async function* serverSentEvents(body, alive = () => {}) {
 
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal?.addEventListener("abort", end);
   });
 }
 

@@ -11,9 +11,10 @@
  */
 
 import { Api } from "./api.js";
+import { keepingFocus } from "./focus.js";
 import { deskOf } from "./recorder/desk.js";
 import { SECRET } from "./scopes.js";
-import { signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
+import { isSignInLink, signInCode, signedInKey, signIn, signOut, tradeCode } from "./session.js";
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { KeysView } from "./views/keys.js";
 import { NotFoundView } from "./views/not_found.js";
@@ -65,6 +66,7 @@ export class App {
 
   async start() {
     addEventListener("popstate", () => this.#show());
+    addEventListener("hashchange", () => isSignInLink() && location.reload()); // a link that signs in, opened in this tab
     document.addEventListener("click", (event) => this.#follow(event));
     const code = signInCode();
     if (code !== null) await this.#tryCode(code);
@@ -167,21 +169,26 @@ export class App {
 
   #draw() {
     document.title = `${this.#view.title} – tapedeck`;
-    render(
-      html`
-        <a class="skip" href="#main">Skip to content</a>
-        <header class="bar">
-          <a class="brand" href="/console">tapedeck</a>
-          ${this.api === null ? nothing : this.#navigation()}
-        </header>
-        <main id="main" tabindex="-1">
-          <h1 tabindex="-1">${this.#view.title}</h1>
-          ${this.#view instanceof RecordView ? nothing : this.#unfinished()}
-          ${this.#view.template()}
-        </main>
-      `,
-      this.root,
+    const keepsItsOwn = this.#view instanceof RecordView && !document.activeElement?.closest(".uploads");
+    keepingFocus(
+      () => render(this.#template(), this.root),
+      () => (keepsItsOwn ? null : this.root.querySelector("h1")),
     );
+  }
+
+  #template() {
+    return html`
+      <a class="skip" href="#main" @click=${(event) => this.#skip(event)}>Skip to content</a>
+      <header class="bar">
+        <a class="brand" href="/console">tapedeck</a>
+        ${this.api === null ? nothing : this.#navigation()}
+      </header>
+      <main id="main" tabindex="-1">
+        <h1 tabindex="-1">${this.#view.title}</h1>
+        ${this.#view instanceof RecordView ? nothing : this.#unfinished()}
+        ${this.#view.template()}
+      </main>
+    `;
   }
 
   #navigation() {
@@ -199,6 +206,12 @@ export class App {
     if (count === 0) return nothing;
     const what = count === 1 ? "A recording in this browser is" : `${count} recordings in this browser are`;
     return html`<p class="note" role="status">${what} not finished. <a href="/console/record">Go on, finish or discard</a></p>`;
+  }
+
+  /** To the content, without the fragment in the address: the view would be shown anew. */
+  #skip(event) {
+    event.preventDefault();
+    this.root.querySelector("#main").focus();
   }
 
   /** A click on a link to another view changes the view, not the page. */

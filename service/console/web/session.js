@@ -3,6 +3,7 @@
 import { ApiError } from "./api.js";
 
 const KEY = "tapedeck.key";
+const LINK = /^#sign-in=([\w-]+)$/;
 
 export function signedInKey() {
   return sessionStorage.getItem(KEY);
@@ -16,9 +17,13 @@ export function signOut() {
   sessionStorage.removeItem(KEY);
 }
 
+export function isSignInLink() {
+  return LINK.test(location.hash);
+}
+
 /** The code of a link that signs in once, or null. It is taken out of the address, and so out of the history. */
 export function signInCode() {
-  const found = /^#sign-in=([\w-]+)$/.exec(location.hash);
+  const found = LINK.exec(location.hash);
   if (!found) return null;
   history.replaceState(null, "", location.pathname);
   return found[1];

@@ -1,10 +1,11 @@
 /** A secret that the service shows once: to be copied now. */
 
 import { html } from "./vendor/lit-html/lit-html.js";
+import { repeat } from "./vendor/lit-html/directives/repeat.js";
 
 /** `name`: what it is, such as "Secret of https://a.example". `onDone`: it was taken; show it no more. */
 export function shownOnce(app, { name, advice, value, onDone }) {
-  return html`
+  const card = () => html`
     <section class="card once" aria-label=${name}>
       <label for="once">${name}</label>
       <div class="row">
@@ -16,6 +17,7 @@ export function shownOnce(app, { name, advice, value, onDone }) {
       <p id="once-advice">${advice}</p>
     </section>
   `;
+  return repeat([value], (one) => one, card); // of another value nothing is copied yet
 }
 
 /** Where pages may not write to the clipboard, as without HTTPS, the text is selected, to be copied by hand. */

@@ -1,14 +1,16 @@
 """The console's files: what browsers are given, and the link that signs in once."""
 
 import asyncio
+import os
 import re
+import time
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from service.console import pages
-from service.console.signing_in import FILE_NAME, new_link
+from service.console.signing_in import FILE_NAME, LINK_SECONDS, new_link
 from tests.service.running_service import TurnedClock, running_service
 
 WEB = Path(pages.__file__).with_name("web")
@@ -91,6 +93,16 @@ async def test_a_wrong_code_leaves_the_link_as_it_is_and_a_newer_link_makes_it_v
     assert (await signed_in(running, new)).status == 200
 
 
+async def test_a_link_that_nobody_used_for_an_hour_is_void(running):
+    code = code_of(new_link(running.settings.data_dir, running.settings.base_url))
+    age(running, LINK_SECONDS + 1)
+    refused = await signed_in(running, code)
+    assert refused.status == 403
+    assert "more than an hour old" in refused.json["error"]["message"]
+    age(running, LINK_SECONDS / 2)
+    assert (await signed_in(running, code)).status == 200
+
+
 async def test_the_code_is_readable_by_its_owner_only(running):
     new_link(running.settings.data_dir, running.settings.base_url)
     assert (running.settings.data_dir / FILE_NAME).stat().st_mode & 0o077 == 0
@@ -100,6 +112,11 @@ async def test_what_is_no_code_is_refused(running):
     for body in (b"", b"[]", b"{", b'{"code": 1}', b'{"code": "a", "more": 1}', b'{"code": "%s"}' % (b"a" * 300)):
         assert (await posted(running, body)).status == 400, body
     assert (await posted(running, b'{"code": "%s"}' % (b"a" * 10_000))).status == 413
+
+
+def age(running, seconds):
+    written = time.time() - seconds
+    os.utime(running.settings.data_dir / FILE_NAME, (written, written))
 
 
 def code_of(link):

@@ -145,14 +145,14 @@ export class RecordingView {
   /** Read it once nothing can be missed any more, and anew whenever something has happened to it. */
   async #watch() {
     try {
-      await this.#app.api.follow(`/v1/events?recording_id=${this.#id}`, {
+      await this.#ofItself(this.#app.api.follow(`/v1/events?recording_id=${this.#id}`, {
         signal: this.#streams.signal,
         onLost: (isLost) => {
           this.#lose(isLost);
           if (!isLost) this.#tried(() => this.#reload());
         },
         onEvent: () => this.#reloadSoon(),
-      });
+      }));
     } catch (error) {
       this.#fail(error);
     }
@@ -178,10 +178,12 @@ export class RecordingView {
         onEvent: ({ id, event, data }) => this.#heard(id, event, JSON.parse(data)),
       });
     } catch (error) {
+      this.#heardLast = null; // it may be of another state of the service's data
       if (!error.isForbidden) throw error;
       this.#isMuted = error.message;
+    } finally {
+      this.#isListening = false;
     }
-    this.#isListening = false;
     this.#reloadSoon();
   }
 
@@ -206,9 +208,8 @@ export class RecordingView {
   /** Everything as it is now. Throws ApiError. */
   async #reload() {
     const before = this.#recording;
-    this.#reloads += 1;
-    const reload = this.#reloads;
-    const now = await this.#app.api.get(`/v1/recordings/${this.#id}`, { signal: this.#ended.signal });
+    const reload = (this.#reloads += 1);
+    const now = await this.#ofItself(this.#app.api.get(`/v1/recordings/${this.#id}`, { signal: this.#ended.signal }));
     if (reload !== this.#reloads) return; // one that began later knows more
     this.#recording = now;
     this.title = nameOf(now);
@@ -242,12 +243,12 @@ export class RecordingView {
   }
 
   async #loadWords(recording) {
-    const { transcription_id: its_id, transcription_status: status, content_sha256: content } = recording;
+    const { transcription_id: its_id, transcription_status: status, updated_at: asOf } = recording;
     if (status !== "completed") this.#shownTranscript = null;
-    if (status !== "completed" || content === this.#shownTranscript) return;
+    if (status !== "completed" || asOf === this.#shownTranscript) return;
     try {
       const { segments } = await this.#app.api.get(`/v1/transcriptions/${its_id}?format=json`, { signal: this.#ended.signal });
-      this.#shownTranscript = content;
+      this.#shownTranscript = asOf;
       await this.#transcript.show(segments);
     } catch (error) {
       if (!error.isForbidden) throw error;
@@ -282,11 +283,18 @@ export class RecordingView {
 
   #fail(error) {
     if (this.#ended.signal.aborted) return;
-    if (error.status === 404 && this.#recording) {
-      this.#isDeleted = true;
-      this.#player.stop();
-    }
     this.#problem = error.message;
     this.#app.update();
+  }
+
+  /** An answer about the recording itself: a 404 of the service's own, which has a type, says that it was deleted. */
+  async #ofItself(answer) {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#isDeleted ||= error.status === 404 && error.type !== "unknown" && this.#recording !== null;
+      if (this.#isDeleted) this.#player.stop();
+      throw error;
+    }
   }
 }

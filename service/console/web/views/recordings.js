@@ -14,15 +14,20 @@ const ROW_REM = 3.5;
 const PHONE_ROW_REM = 4.75;
 const NARROW = matchMedia("(max-width: 40rem)");
 const READ_EVERY_MS = 500;
+const TRY_AGAIN_MS = 2000;
 
 export class RecordingsView {
   title = "Recordings";
   #app;
-  #shown = null;
+  #ended = new AbortController();
+  #shown = new AbortController();
+  #stream = new AbortController();
+  #place = null; // in the stream: what happened up to there is known to the list
+  #hasBegun = false;
   #filter = {};
   #list = null;
   #isLoading = false;
-  #isReading = false;
+  #isReading = null; // the list that is, if any
   #isLost = false;
   #problem = null;
   #scrolled = () => this.#app.update();
@@ -32,15 +37,16 @@ export class RecordingsView {
   }
 
   start() {
-    for (const event of ["scroll", "resize"]) addEventListener(event, this.#scrolled, { passive: true });
+    const { signal } = this.#ended;
+    for (const event of ["scroll", "resize"]) addEventListener(event, this.#scrolled, { passive: true, signal });
+    document.addEventListener("visibilitychange", () => this.#seenOrNot(), { signal });
     const query = new URLSearchParams(location.search);
     for (const name of ["status", "end_user_id"]) if (query.get(name)) this.#filter[name] = query.get(name);
     this.#show();
   }
 
   stop() {
-    for (const event of ["scroll", "resize"]) removeEventListener(event, this.#scrolled);
-    this.#shown?.abort();
+    for (const what of [this.#ended, this.#shown, this.#stream]) what.abort();
   }
 
   template() {
@@ -58,8 +64,7 @@ export class RecordingsView {
         </form>
         <a class="main button" href="/console/record">Record or upload</a>
       </div>
-      ${problem(this.#problem)}
-      ${this.#isLost ? html`<p class="note" role="status">The service cannot be reached. What is shown may be old; it is tried again.</p>` : nothing}
+      ${this.#isLost ? html`<p class="note" role="status">The service cannot be reached. What is shown may be old; it is tried again.</p>` : problem(this.#problem)}
       ${rows.length ? this.#table(rows) : this.#empty()}
     `;
   }
@@ -75,7 +80,7 @@ export class RecordingsView {
   #table(rows) {
     const { first, last, before, after } = this.#inSight();
     this.#readOn(last);
-    if (this.#list.isStale(rows.slice(first, last))) this.#readSoon(this.#shown.signal);
+    if (this.#list.isStale(rows.slice(first, last)) && !this.#problem) this.#readSoon();
     return html`
       <table class="list" aria-rowcount=${this.#list.hasMore ? -1 : rows.length + 1}>
         <thead><tr aria-rowindex="1"><th scope="col">Recording</th><th scope="col">State</th><th scope="col">Length</th>
@@ -130,39 +135,57 @@ export class RecordingsView {
   }
 
   /** Begin anew: follow what happens, and read the list once nothing can be missed any more. */
-  async #show() {
-    this.#shown?.abort();
-    const shown = (this.#shown = new AbortController());
-    this.#list = new RecordingsList(this.#app.api, this.#filter, shown.signal);
-    [this.#problem, this.#isLoading] = [null, true];
+  #show() {
+    this.#shown.abort();
+    this.#shown = new AbortController();
+    this.#list = new RecordingsList(this.#app.api, this.#filter, this.#shown.signal);
+    [this.#problem, this.#isLoading, this.#hasBegun, this.#place] = [null, true, false, null];
     this.#app.update();
-    let hasBegun = false;
+    this.#follow();
+  }
+
+  /** Follow what happens, from where that was left. */
+  async #follow() {
+    this.#stream.abort();
+    const { signal } = (this.#stream = new AbortController());
     try {
       await this.#app.api.follow(`/v1/events?types=${TYPES}`, {
-        signal: shown.signal,
-        onLost: (isLost) => {
-          this.#isLost = isLost;
-          this.#app.update();
-          if (!isLost && !hasBegun) this.#load();
-          if (!isLost) hasBegun = true;
-        },
+        signal,
+        lastEventId: this.#place,
+        onPlace: (id) => (this.#place = id),
+        onLost: (isLost) => this.#lose(isLost),
         onEvent: ({ data }) => {
           if (!this.#list.happened(JSON.parse(data))) return;
           this.#app.update();
-          this.#readSoon(shown.signal);
+          this.#readSoon();
         },
       });
     } catch (error) {
-      if (shown.signal.aborted) return;
-      if (error instanceof ApiError && error.status === 400 && hasBegun) return this.#show(); // the data is another's now
+      if (signal.aborted) return;
+      if (error instanceof ApiError && error.status === 400 && this.#hasBegun) return this.#show(); // the data is another's now
+      this.#isLoading = false;
       this.#fails(error);
     }
+  }
+
+  /** A tab that nobody sees holds no connection: browsers have few of them for all tabs together. */
+  #seenOrNot() {
+    if (document.hidden) this.#stream.abort();
+    else if (this.#stream.signal.aborted) this.#hasBegun && this.#place === null ? this.#show() : this.#follow();
+  }
+
+  #lose(isLost) {
+    this.#isLost = isLost;
+    this.#app.update();
+    if (isLost || this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#load();
   }
 
   async #load() {
     const list = this.#list;
     this.#isLoading = true;
-    await this.#tried(list, () => list.more());
+    await this.#tried(() => list.more());
     if (list === this.#list) this.#isLoading = false;
     this.#app.update();
   }
@@ -172,27 +195,39 @@ export class RecordingsView {
     if (last === this.#list.rows.length && this.#list.hasMore && !this.#isLoading && !this.#problem) this.#load();
   }
 
-  async #readSoon(signal) {
-    if (this.#isReading) return;
-    this.#isReading = true;
-    await pause(READ_EVERY_MS, signal);
-    this.#isReading = false;
+  /** Read what has changed, a moment later: more may have by then. */
+  async #readSoon() {
     const list = this.#list;
-    if (!signal.aborted) await this.#tried(list, () => list.refresh(this.#visible()));
+    if (this.#isReading === list) return;
+    this.#isReading = list;
+    const { signal } = this.#shown;
+    do {
+      await pause(READ_EVERY_MS, signal);
+      await this.#tried(() => list.refresh(this.#visible()));
+    } while (!signal.aborted && !this.#problem && list.isStale(this.#visible()));
+    if (this.#isReading === list) this.#isReading = null;
   }
 
-  async #tried(list, work) {
-    try {
-      await work();
-    } catch (error) {
-      if (list === this.#list && error.name !== "AbortError") this.#fails(error);
+  /** Do what reads the list that is shown. What fails for the moment is told, and tried again as long as it is shown. */
+  async #tried(work) {
+    const { signal } = this.#shown;
+    while (!signal.aborted) {
+      try {
+        await work();
+        if (!signal.aborted) this.#problem = null;
+        break;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#fails(error);
+        if (!error.isPassing) return;
+        await pause(TRY_AGAIN_MS, signal);
+      }
     }
     this.#app.update();
   }
 
   #fails(error) {
     this.#problem = error.message;
-    this.#isLoading = false;
     this.#app.update();
   }
 }

@@ -27,6 +27,7 @@ export class RecordingsList {
   #cursor = null;
   #stale = new Set();
   #hasNew = false;
+  #pagesAsked = 0;
 
   /** `filter`: fields of the query, such as `status`. `signal`: ends every request. */
   constructor(api, filter, signal) {
@@ -37,18 +38,20 @@ export class RecordingsList {
 
   /** Read the next page. Throws ApiError. */
   async more() {
-    const page = await this.#page(PAGE, this.#cursor);
-    const known = new Set(this.rows.map((row) => row.id));
-    this.rows.push(...page.data.filter((row) => !known.has(row.id)));
-    this.#cursor = page.next_cursor;
-    this.hasMore = page.has_more;
+    await this.#page(this.#cursor, (page) => {
+      const known = new Set(this.rows.map((row) => row.id));
+      this.rows.push(...page.data.filter((row) => !known.has(row.id)));
+      this.#cursor = page.next_cursor;
+      this.hasMore = page.has_more;
+    });
   }
 
   /** Take note of what happened. Returns whether there is something to read or to draw. */
   happened(message) {
     const id = recordingOf(message);
+    if (this.#pagesAsked) this.#stale.add(id); // the page may tell how it stood before
     if (message.type === "tapedeck.recording.deleted.v1") {
-      this.#remove(id);
+      this.rows = this.rows.filter((row) => row.id !== id);
       return true;
     }
     const isKnown = this.rows.some((row) => row.id === id);
@@ -57,9 +60,9 @@ export class RecordingsList {
     return isKnown || this.#hasNew;
   }
 
-  /** Whether one of these rows has changed since it was read. */
+  /** Whether there is something new, or one of these rows has changed since it was read. */
   isStale(rows) {
-    return rows.some((row) => this.#stale.has(row.id));
+    return this.#hasNew || rows.some((row) => this.#stale.has(row.id));
   }
 
   /** Read what is new, and what has changed of these rows. Throws ApiError. */
@@ -71,12 +74,18 @@ export class RecordingsList {
 
   async #readNew() {
     this.#hasNew = false;
-    const page = await this.#page(PAGE, null);
-    const known = new Set(this.rows.map((row) => row.id));
-    const added = page.data.filter((row) => !known.has(row.id));
-    const goesOn = added.length < page.data.length || !this.rows.length;
-    if (goesOn) this.rows = [...added, ...this.rows].sort(newestFirst);
-    else [this.rows, this.#cursor, this.hasMore] = [page.data, page.next_cursor, page.has_more];
+    try {
+      await this.#page(null, (page) => {
+        const known = new Set(this.rows.map((row) => row.id));
+        const added = page.data.filter((row) => !known.has(row.id));
+        const goesOn = added.length < page.data.length || !this.rows.length;
+        if (goesOn) this.rows = [...added, ...this.rows].sort(newestFirst);
+        else [this.rows, this.#cursor, this.hasMore] = [page.data, page.next_cursor, page.has_more];
+      });
+    } catch (error) {
+      this.#hasNew = true;
+      throw error;
+    }
   }
 
   async #read(id) {
@@ -97,10 +106,15 @@ export class RecordingsList {
     this.rows = this.rows.filter((row) => row.id !== id);
   }
 
-  #page(limit, cursor) {
-    const query = new URLSearchParams({ limit, ...this.#filter });
+  async #page(cursor, take) {
+    const query = new URLSearchParams({ limit: PAGE, ...this.#filter });
     if (cursor !== null) query.set("cursor", cursor);
-    return this.#api.get(`/v1/recordings?${query}`, { signal: this.#signal });
+    this.#pagesAsked += 1;
+    try {
+      take(await this.#api.get(`/v1/recordings?${query}`, { signal: this.#signal }));
+    } finally {
+      this.#pagesAsked -= 1;
+    }
   }
 }
 

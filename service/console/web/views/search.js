@@ -1,10 +1,13 @@
 /** Finding what was said in the recordings of one end user. */
 
+import { pause } from "../api.js";
 import { duration, time } from "../format.js";
 import { problem } from "../parts.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 const RESULTS = 50;
+const TRIES = 3;
+const TRY_AGAIN_MS = 1000;
 const END_USERS = 100;
 const OF_THE_CONSOLE = "eu_console";
 
@@ -75,7 +78,9 @@ export class SearchView {
     try {
       const { query, end_user_id } = this.#asked;
       const body = { query, end_user_id, limit: RESULTS };
-      this.#found = (await this.#app.api.send("POST", "/v1/recordings/search", body, { signal: this.#ended.signal })).results;
+      const { signal } = this.#ended;
+      const search = () => this.#app.api.send("POST", "/v1/recordings/search", body, { signal });
+      this.#found = (await this.#again(search)).results;
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       [this.#problem, this.#found] = [error.message, null];
@@ -84,10 +89,23 @@ export class SearchView {
     this.#app.update();
   }
 
+  /** Ask, and ask again a moment later, a few times, where it may succeed then. Throws ApiError. */
+  async #again(ask) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!error.isPassing || tries === TRIES) throw error;
+        await pause(TRY_AGAIN_MS, this.#ended.signal);
+      }
+    }
+  }
+
   /** For suggestions only: a key that may not list end users can still be told one. */
   async #loadEndUsers() {
     try {
-      this.#endUsers = (await this.#app.api.get(`/v1/end-users?limit=${END_USERS}`, { signal: this.#ended.signal })).data;
+      const { signal } = this.#ended;
+      this.#endUsers = (await this.#again(() => this.#app.api.get(`/v1/end-users?limit=${END_USERS}`, { signal }))).data;
     } catch (error) {
       if (this.#ended.signal.aborted || error.status === 403) return;
       this.#problem = error.message;

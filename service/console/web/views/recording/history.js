@@ -1,5 +1,6 @@
 /** What happened to a recording, event by event, and how it stood after any of them. */
 
+import { keepingFocus } from "../../focus.js";
 import { bytes, duration, state } from "../../format.js";
 import { problem } from "../../parts.js";
 import { html, nothing, render } from "../../vendor/lit-html/lit-html.js";
@@ -62,15 +63,20 @@ export class History {
   }
 
   #draw() {
-    render(
-      html`
-        <h2 id="history">History</h2>
-        ${problem(this.#problem)}
-        <ol class="timeline">${this.#events.map((event) => this.#event(event))}</ol>
-        ${this.#next ? html`<button @click=${() => this.#more()}>Show later events</button>` : nothing}
-      `,
-      this.element,
+    const event = document.activeElement?.closest(".event");
+    keepingFocus(
+      () => render(this.#template(), this.element),
+      () => event?.querySelector("summary") ?? this.element.querySelector("h2"),
     );
+  }
+
+  #template() {
+    return html`
+      <h2 id="history" tabindex="-1">History</h2>
+      ${problem(this.#problem)}
+      <ol class="timeline">${this.#events.map((event) => this.#event(event))}</ol>
+      ${this.#next ? html`<button @click=${() => this.#more()}>Show later events</button>` : nothing}
+    `;
   }
 
   #event(event) {

@@ -116,7 +116,7 @@ export class Player {
           aria-valuetext=${told} @input=${(event) => this.#goTo(event.target.valueAsNumber)}>
         <span class="time">${told}</span>
         <label class="speed">Speed
-          <select @change=${(event) => (this.#audio.playbackRate = Number(event.target.value))}>
+          <select @change=${(event) => this.#setSpeed(Number(event.target.value))}>
             ${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === 1}>${speed}×</option>`)}
           </select>
         </label>
@@ -135,6 +135,11 @@ export class Player {
   #goTo(seconds) {
     this.#audio.currentTime = Math.max(0, Math.min(seconds, this.#seconds));
     this.#moved();
+  }
+
+  /** Also of what is loaded later: a new URL begins with the default. */
+  #setSpeed(speed) {
+    [this.#audio.defaultPlaybackRate, this.#audio.playbackRate] = [speed, speed];
   }
 
   #toggle() {

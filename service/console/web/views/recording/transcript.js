@@ -22,6 +22,7 @@ export class Transcript {
   #spoken = null;
   #cited = [];
   #stop = null;
+  #shown = null;
   #follows = true;
   #isReadersScroll = false;
   #drawing = 0;
@@ -47,6 +48,7 @@ export class Transcript {
 
   /** A segment that was just recognized. There is nothing to play yet. */
   say({ index, ...segment }) {
+    this.#shown = null;
     const isAtEnd = this.element.scrollTop + this.element.clientHeight >= this.element.scrollHeight - 4;
     while (this.#list.childElementCount > index) this.#list.lastElementChild.remove();
     this.#list.append(this.#drawn(segment, this.#speakerBefore(), false));
@@ -55,11 +57,15 @@ export class Transcript {
 
   /** The segments from an index on do not hold any more. */
   withdraw(fromIndex) {
+    this.#shown = null;
     while (this.#list.childElementCount > fromIndex) this.#list.lastElementChild.remove();
   }
 
-  /** Draw a whole transcript, some of it at each frame, so that the page stays usable meanwhile. */
+  /** Draw a whole transcript, some of it at each frame, so that the page stays usable meanwhile. What is drawn stays. */
   async show(segments) {
+    const shown = JSON.stringify(segments);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     this.#drawing += 1;
     const drawing = this.#drawing;
     this.#words = [];
@@ -141,7 +147,7 @@ export class Transcript {
   #pressed(event) {
     const now = document.activeElement;
     if (!this.#list.contains(now)) return;
-    if (event.key === "Enter" && now.matches(".word")) this.#onPlay(Number(now.dataset.start));
+    if (["Enter", " "].includes(event.key) && now.matches(".word")) this.#onPlay(Number(now.dataset.start));
     else {
       const next = this.#next(event.key, now);
       if (next === undefined) return;
