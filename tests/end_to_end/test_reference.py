@@ -96,6 +96,7 @@ async def _made(service):
         assert (await api.call("POST", f"/v1/devices/{each}/bind", body=bound["body"])).status == 200
     to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
     summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
+    key = {"kind": "restricted", "scopes": ["recordings:read"]}
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
@@ -151,6 +152,7 @@ async def _made(service):
             "recording_id": [(await api.create())["id"] for _ in range(3)],
             "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
             "end_user_id": old_end_users,
+            "key_id": [(await api.call("POST", "/v1/keys", body=key)).json["id"] for _ in range(3)],
         },
     }
 
