@@ -4,24 +4,10 @@ import subprocess
 import sys
 
 import pytest
-import pytest_asyncio
 
 from tests.end_to_end.console import DESK, PHONE, opened_console
-from tests.tools.browser import needed_chromium, running_browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with running_browser(needed_chromium(), []) as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(browser, service):
-    async with opened_console(browser, service, viewport=DESK) as console:
-        yield console
 
 
 def new_link(service):

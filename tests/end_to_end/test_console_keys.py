@@ -1,38 +1,11 @@
 """The console's keys: made, used, revoked; and what a key is shown that may not do everything."""
 
-from secrets import token_hex
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.end_to_end.console import DESK, EVERY_LOOK, PATIENCE_MS, opened_console
-from tests.tools.browser import needed_chromium, running_browser
+from tests.end_to_end.console import EVERY_LOOK, PATIENCE_MS, opened_console
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with running_browser(needed_chromium(), []) as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(browser, service):
-    async with opened_console(browser, service, viewport=DESK) as console:
-        yield console
-
-
-@pytest.fixture
-def project_id():
-    """Nobody else's."""
-    return f"proj_{token_hex(8)}"
-
-
-@pytest.fixture
-def key(new_key, project_id):
-    return new_key("secret", project_id=project_id)
 
 
 def row_of(page, text):

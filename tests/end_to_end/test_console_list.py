@@ -3,21 +3,16 @@
 import asyncio
 import re
 from datetime import timedelta
-from secrets import token_hex
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
-from adapters.keys import KeyKind
 from service.application.clock import utc_now
 from tests.domain.histories import opened
 from tests.end_to_end.console import DESK, PATIENCE_MS, PHONE, opened_console
-from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import SAMPLE, short_speech
-from tests.tools.browser import needed_chromium, running_browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,29 +20,9 @@ MANY = 10_000
 AT_ONCE = 250
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with running_browser(needed_chromium(), []) as browser:
-        yield browser
-
-
-@pytest.fixture
-def key(service):
-    """Of a project that nobody else uses."""
-    keys = key_store_of(service)
-    yield keys.create(KeyKind.SECRET, project_id=f"proj_{token_hex(8)}").token
-    keys.close()
-
-
 @pytest.fixture
 def project(service, key):
     return service.api(key)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(browser, service):
-    async with opened_console(browser, service, viewport=DESK) as console:
-        yield console
 
 
 def row(console, name):

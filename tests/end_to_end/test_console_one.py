@@ -29,12 +29,6 @@ async def browser():
         yield browser
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(browser, service):
-    async with opened_console(browser, service, viewport=DESK) as console:
-        yield console
-
-
 @pytest.fixture(scope="module")
 def finished(service):
     """A recording that is transcribed, with its transcript's document."""

@@ -14,9 +14,8 @@ from adapters.keys import KeyKind
 from service.dialects.bota.answers import EventType
 from service.followers.webhook_delivery import DELAYS
 from tests.end_to_end.console import DESK, EVERY_LOOK, PATIENCE_MS, opened_console
-from tests.service.dialects.bota.webhook_receiver import Receiver
+from tests.service.dialects.bota.webhook_receiver import receivers
 from tests.service.running_service import TurnedClock, running_service
-from tests.tools.browser import needed_chromium, running_browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,36 +23,10 @@ ATTEMPTS = len(DELAYS) + 1
 HOSTILE = "<img src=x onerror='window.hasRun=true'><script>window.hasRun=true</script>"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with running_browser(needed_chromium(), []) as browser:
-        yield browser
-
-
-@pytest.fixture
-def key(new_key):
-    """Of a project that nobody else uses."""
-    return new_key("secret", project_id=f"proj_{token_hex(8)}")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(browser, service):
-    async with opened_console(browser, service, viewport=DESK) as console:
-        yield console
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def receiving():
-    """Starts receivers, and stops them in the end."""
-    started = []
-
-    async def start(*answers, **more):
-        started.append(await Receiver(*answers, **more).start())
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        await receiver.stop()
+    async with receivers() as start:
+        yield start
 
 
 async def registered(api, receiver, events=("recording.created",)):

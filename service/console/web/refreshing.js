@@ -4,6 +4,39 @@ import { ApiError } from "./api.js";
 
 const LONGEST_WAIT_MS = 60_000;
 
+/**
+ * A view of what is loaded again and again. A subclass has `load()`, an async function that gives its requests
+ * `ended.signal`, and draws `problem`; after a change it calls `refreshing.soon()`.
+ */
+export class RefreshedView {
+  #app;
+  problem = null;
+  ended = new AbortController();
+
+  constructor(app, everyMs) {
+    this.#app = app;
+    this.refreshing = new Refreshing(() => this.load(), {
+      everyMs,
+      signal: this.ended.signal,
+      onProblem: (error) => this.show(error),
+    });
+  }
+
+  start() {
+    this.refreshing.run();
+  }
+
+  stop() {
+    this.ended.abort();
+  }
+
+  /** Tell what went wrong; null: nothing any more. */
+  show(error) {
+    this.problem = error?.message ?? null;
+    this.#app.update();
+  }
+}
+
 export class Refreshing {
   #load;
   #everyMs;

@@ -3,7 +3,7 @@
 import { confirmed } from "../asking.js";
 import { time } from "../format.js";
 import { problem } from "../parts.js";
-import { Refreshing } from "../refreshing.js";
+import { RefreshedView } from "../refreshing.js";
 import { shownOnce } from "../shown_once.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
@@ -13,41 +13,26 @@ const PAGE = 50;
 const DAY_MS = 86_400_000;
 const LIVES = [["", "never"], ["1", "in a day"], ["7", "in a week"], ["30", "in 30 days"], ["365", "in a year"]];
 
-export class KeysView {
+export class KeysView extends RefreshedView {
   title = "Keys";
   #app;
-  #ended = new AbortController();
-  #refreshing;
   #keys = null;
   #cursor = null;
   #nextCursor = null;
   #made = null;
   #kind = "restricted";
   #isSaving = false;
-  #problem = null;
   #formProblem = null;
 
   constructor(app) {
+    super(app, EVERY_MS);
     this.#app = app;
-    this.#refreshing = new Refreshing(() => this.#load(), {
-      everyMs: EVERY_MS,
-      signal: this.#ended.signal,
-      onProblem: (error) => this.#show(error),
-    });
-  }
-
-  start() {
-    this.#refreshing.run();
-  }
-
-  stop() {
-    this.#ended.abort();
   }
 
   template() {
     return html`
       <p class="lead">Who may call the service for this project. The tokens of devices are not among them.</p>
-      ${problem(this.#problem)} ${this.#token()} ${this.#list()} ${this.#keys === null ? nothing : this.#form()}
+      ${problem(this.problem)} ${this.#token()} ${this.#list()} ${this.#keys === null ? nothing : this.#form()}
     `;
   }
 
@@ -65,7 +50,7 @@ export class KeysView {
   }
 
   #list() {
-    if (this.#keys === null) return this.#problem ? nothing : html`<p>Loading…</p>`;
+    if (this.#keys === null) return this.problem ? nothing : html`<p>Loading…</p>`;
     return html`
       <table class="list stacked">
         <thead><tr><th scope="col">Key</th><th scope="col">State</th><th scope="col">May</th>
@@ -128,18 +113,13 @@ export class KeysView {
     return html`<div class="choices">${Object.entries(byWhat).map(group)}</div>`;
   }
 
-  async #load() {
+  async load() {
     const cursor = this.#cursor;
     const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = await this.#app.api.get(`/v1/keys?limit=${PAGE}${after}`, { signal: this.#ended.signal });
+    const page = await this.#app.api.get(`/v1/keys?limit=${PAGE}${after}`, { signal: this.ended.signal });
     if (cursor !== this.#cursor) return; // another page was turned to meanwhile, and is loaded next
     this.#keys = page.data;
     this.#nextCursor = page.next_cursor;
-  }
-
-  #show(error) {
-    this.#problem = error?.message ?? null;
-    this.#app.update();
   }
 
   #choose(kind) {
@@ -149,7 +129,7 @@ export class KeysView {
 
   #turnTo(cursor) {
     this.#cursor = cursor;
-    this.#refreshing.soon();
+    this.refreshing.soon();
   }
 
   async #create(event) {
@@ -159,15 +139,15 @@ export class KeysView {
     this.#formProblem = null;
     this.#app.update();
     try {
-      const options = { signal: this.#ended.signal };
+      const options = { signal: this.ended.signal };
       this.#made = await this.#app.api.send("POST", "/v1/keys", asked(new FormData(form)), options);
       form.reset();
       this.#kind = "restricted";
       form.closest("details").open = false;
       this.#app.announce("The key is made. Copy its token.");
-      this.#refreshing.soon();
+      this.refreshing.soon();
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (this.ended.signal.aborted) return;
       this.#formProblem = error.message;
     }
     this.#isSaving = false;
@@ -175,7 +155,7 @@ export class KeysView {
   }
 
   async #revoke(one) {
-    const { signal } = this.#ended;
+    const { signal } = this.ended;
     const isSure = await confirmed({
       question: `Revoke ${one.name || one.id}?`,
       consequence: one.is_current
@@ -191,9 +171,9 @@ export class KeysView {
       await this.#app.api.send("DELETE", `/v1/keys/${one.id}${even}`, undefined, { signal });
       if (one.is_current) return this.#app.signOut();
       this.#app.announce("The key is revoked.");
-      this.#refreshing.soon();
+      this.refreshing.soon();
     } catch (error) {
-      if (!signal.aborted) this.#show(error);
+      if (!signal.aborted) this.show(error);
     }
   }
 }

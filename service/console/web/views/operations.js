@@ -2,7 +2,7 @@
 
 import { bytes, state, time } from "../format.js";
 import { problem, stateBadge } from "../parts.js";
-import { Refreshing } from "../refreshing.js";
+import { RefreshedView } from "../refreshing.js";
 import { html, nothing, svg } from "../vendor/lit-html/lit-html.js";
 
 const EVERY_MS = 5_000;
@@ -31,39 +31,21 @@ const USES = [
   ["waiting_notes", "Summaries that wait", count],
 ];
 
-export class OperationsView {
+export class OperationsView extends RefreshedView {
   title = "Operations";
   #app;
-  #ended = new AbortController();
-  #refreshing;
   #told = null;
-  #problem = null;
 
   constructor(app) {
+    super(app, EVERY_MS);
     this.#app = app;
-    this.#refreshing = new Refreshing(() => this.#load(), {
-      everyMs: EVERY_MS,
-      signal: this.#ended.signal,
-      onProblem: (error) => {
-        this.#problem = error?.message ?? null;
-        this.#app.update();
-      },
-    });
-  }
-
-  start() {
-    this.#refreshing.run();
-  }
-
-  stop() {
-    this.#ended.abort();
   }
 
   template() {
-    if (this.#told === null) return this.#problem ? problem(this.#problem) : html`<p>Loading…</p>`;
+    if (this.#told === null) return this.problem ? problem(this.problem) : html`<p>Loading…</p>`;
     const told = this.#told;
     return html`
-      ${problem(this.#problem && `${this.#problem} What is shown may be old; it is tried again.`)}
+      ${problem(this.problem && `${this.problem} What is shown may be old; it is tried again.`)}
       <div class="panels">
         ${recordings(told.recordings)} ${stages(told.stages)} ${uses(told.usage)} ${lastHour(told.last_hour)}
         ${followers(told)}
@@ -71,8 +53,8 @@ export class OperationsView {
     `;
   }
 
-  async #load() {
-    this.#told = await this.#app.api.get("/v1/operations", { signal: this.#ended.signal });
+  async load() {
+    this.#told = await this.#app.api.get("/v1/operations", { signal: this.ended.signal });
   }
 }
 

@@ -3,7 +3,7 @@
 import { confirmed } from "../asking.js";
 import { time } from "../format.js";
 import { problem } from "../parts.js";
-import { Refreshing } from "../refreshing.js";
+import { RefreshedView } from "../refreshing.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { endpointBadge } from "./webhooks.js";
@@ -17,46 +17,28 @@ const STATES = {
   failed: ["bad", "✕", "failed"],
 };
 
-export class WebhookView {
+export class WebhookView extends RefreshedView {
   title = "Webhook";
   #app;
   #path;
-  #ended = new AbortController();
-  #refreshing;
   #webhook = null;
   #deliveries = null;
   #bodies = new Map();
   #cursor = null;
   #nextCursor = null;
-  #problem = null;
   #actionProblem = null;
 
   constructor(app, { id }) {
+    super(app, EVERY_MS);
     this.#app = app;
     this.#path = `/v1/webhooks/${id}`;
-    this.#refreshing = new Refreshing(() => this.#load(), {
-      everyMs: EVERY_MS,
-      signal: this.#ended.signal,
-      onProblem: (error) => {
-        this.#problem = error?.message ?? null;
-        this.#app.update();
-      },
-    });
-  }
-
-  start() {
-    this.#refreshing.run();
-  }
-
-  stop() {
-    this.#ended.abort();
   }
 
   template() {
     return html`
       <p><a href="/console/webhooks">All webhooks</a></p>
-      ${problem(this.#problem)} ${problem(this.#actionProblem)}
-      ${this.#webhook === null ? (this.#problem ? nothing : html`<p>Loading…</p>`) : this.#facts()}
+      ${problem(this.problem)} ${problem(this.#actionProblem)}
+      ${this.#webhook === null ? (this.problem ? nothing : html`<p>Loading…</p>`) : this.#facts()}
       ${this.#deliveries === null ? nothing : this.#list()}
     `;
   }
@@ -145,8 +127,8 @@ export class WebhookView {
     return body.problem ? problem(body.problem) : html`<pre class="body">${indented(body.text)}</pre>`;
   }
 
-  async #load() {
-    const { signal } = this.#ended;
+  async load() {
+    const { signal } = this.ended;
     const cursor = this.#cursor;
     const after = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
     const [webhook, page] = await Promise.all([
@@ -161,7 +143,7 @@ export class WebhookView {
 
   #turnTo(cursor) {
     this.#cursor = cursor;
-    this.#refreshing.soon();
+    this.refreshing.soon();
   }
 
   /** The body is asked for once, when it is to be seen: it is the same at each attempt. */
@@ -169,10 +151,10 @@ export class WebhookView {
     if (!event.target.open || this.#bodies.get(one.id)?.text) return;
     this.#bodies.delete(one.id);
     try {
-      const whole = await this.#app.api.get(`${this.#path}/deliveries/${one.id}`, { signal: this.#ended.signal });
+      const whole = await this.#app.api.get(`${this.#path}/deliveries/${one.id}`, { signal: this.ended.signal });
       this.#bodies.set(one.id, { text: whole.request_body });
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (this.ended.signal.aborted) return;
       this.#bodies.set(one.id, { problem: error.message });
     }
     this.#app.update();
@@ -197,7 +179,7 @@ export class WebhookView {
       question: `Delete ${this.#webhook.url}?`,
       consequence: "It is told nothing more. Its secret and the record of what it was sent are deleted with it.",
       yes: "Delete",
-      signal: this.#ended.signal,
+      signal: this.ended.signal,
     });
     if (!isSure) return;
     await this.#act(async (options) => {
@@ -209,10 +191,10 @@ export class WebhookView {
   async #act(work) {
     this.#actionProblem = null;
     try {
-      await work({ signal: this.#ended.signal });
-      this.#refreshing.soon();
+      await work({ signal: this.ended.signal });
+      this.refreshing.soon();
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (this.ended.signal.aborted) return;
       this.#actionProblem = error.message;
       this.#app.update();
     }

@@ -3,7 +3,7 @@
 import { confirmed } from "../asking.js";
 import { time } from "../format.js";
 import { problem } from "../parts.js";
-import { Refreshing } from "../refreshing.js";
+import { RefreshedView } from "../refreshing.js";
 import { shownOnce } from "../shown_once.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
@@ -28,38 +28,23 @@ export function endpointBadge(webhook) {
     : html`<span class="state good"><span aria-hidden="true">●</span> active</span>`;
 }
 
-export class WebhooksView {
+export class WebhooksView extends RefreshedView {
   title = "Webhooks";
   #app;
-  #ended = new AbortController();
-  #refreshing;
   #webhooks = null;
   #made = null;
   #isSaving = false;
-  #problem = null;
   #formProblem = null;
 
   constructor(app) {
+    super(app, EVERY_MS);
     this.#app = app;
-    this.#refreshing = new Refreshing(() => this.#load(), {
-      everyMs: EVERY_MS,
-      signal: this.#ended.signal,
-      onProblem: (error) => this.#show(error),
-    });
-  }
-
-  start() {
-    this.#refreshing.run();
-  }
-
-  stop() {
-    this.#ended.abort();
   }
 
   template() {
     return html`
       <p class="lead">Addresses that are told what happens to recordings, in signed requests.</p>
-      ${problem(this.#problem)} ${this.#secret()} ${this.#list()}
+      ${problem(this.problem)} ${this.#secret()} ${this.#list()}
       ${this.#app.allows("webhooks:write") ? this.#form() : nothing}
     `;
   }
@@ -78,7 +63,7 @@ export class WebhooksView {
   }
 
   #list() {
-    if (this.#webhooks === null) return this.#problem ? nothing : html`<p>Loading…</p>`;
+    if (this.#webhooks === null) return this.problem ? nothing : html`<p>Loading…</p>`;
     if (this.#webhooks.length === 0) return html`<p>There are none yet.</p>`;
     return html`
       <table class="list stacked">
@@ -124,14 +109,9 @@ export class WebhooksView {
     `;
   }
 
-  async #load() {
-    const page = await this.#app.api.get("/v1/webhooks", { signal: this.#ended.signal });
+  async load() {
+    const page = await this.#app.api.get("/v1/webhooks", { signal: this.ended.signal });
     this.#webhooks = page.data;
-  }
-
-  #show(error) {
-    this.#problem = error?.message ?? null;
-    this.#app.update();
   }
 
   async #create(event) {
@@ -143,13 +123,13 @@ export class WebhooksView {
     this.#app.update();
     try {
       const body = { url: asked.get("url").trim(), events: asked.getAll("events") };
-      this.#made = await this.#app.api.send("POST", "/v1/webhooks", body, { signal: this.#ended.signal });
+      this.#made = await this.#app.api.send("POST", "/v1/webhooks", body, { signal: this.ended.signal });
       form.reset();
       form.closest("details").open = false;
       this.#app.announce("The webhook is registered. Copy its secret.");
-      this.#refreshing.soon();
+      this.refreshing.soon();
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (this.ended.signal.aborted) return;
       this.#formProblem = error.message;
     }
     this.#isSaving = false;
@@ -157,7 +137,7 @@ export class WebhooksView {
   }
 
   async #delete(one) {
-    const { signal } = this.#ended;
+    const { signal } = this.ended;
     const isSure = await confirmed({
       question: `Delete ${one.url}?`,
       consequence: "It is told nothing more. Its secret and the record of what it was sent are deleted with it.",
@@ -168,9 +148,9 @@ export class WebhooksView {
     try {
       await this.#app.api.send("DELETE", `/v1/webhooks/${one.id}`, undefined, { signal });
       this.#app.announce("The webhook is deleted.");
-      this.#refreshing.soon();
+      this.refreshing.soon();
     } catch (error) {
-      if (!signal.aborted) this.#show(error);
+      if (!signal.aborted) this.show(error);
     }
   }
 }

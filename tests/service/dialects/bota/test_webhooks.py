@@ -20,7 +20,7 @@ from domain.ambient_session import AnnounceSession
 from tests.domain.histories import session_opened
 from tests.end_to_end.service_process import short_speech, slices
 from tests.left_out import skip_outside_ci
-from tests.service.dialects.bota.webhook_receiver import Receiver
+from tests.service.dialects.bota.webhook_receiver import Receiver, receivers
 from tests.service.running_service import Running, TurnedClock, running_service
 
 CREATED, UPLOADED, DELETED = "recording.created", "recording.uploaded", "recording.deleted"
@@ -42,16 +42,8 @@ async def service(tmp_path, clock):
 
 @pytest.fixture
 async def receiving():
-    """Starts receivers, and stops them in the end."""
-    started = []
-
-    async def start(*answers, **more):
-        started.append(await Receiver(*answers, **more).start())
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        await receiver.stop()
+    async with receivers() as start:
+        yield start
 
 
 async def register(service: Running, receiver: Receiver, events=ALL) -> dict:
