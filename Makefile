@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas clean
+.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -106,8 +106,11 @@ lock: .venv/installed ## update requirements.lock to the newest dependencies
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
 
+screenshots: .venv/installed ## take pictures of every view of the console into .screenshots; needs Chromium
+	@$(BIN)/python -m tests.tools.screenshots $(ARGS)
+
 clean: ## remove what the targets created, but never .data
-	rm -rf .venv .bench-words .helm .kafka .promql .s3 .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .bench-words .helm .kafka .promql .s3 .screenshots .soak-audio .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; }

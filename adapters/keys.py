@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from adapters.database.opening import open_database
-from adapters.database.port import Place
+from adapters.database.port import Place, Tables
 
 
 class KeyKind(StrEnum):
@@ -86,6 +86,14 @@ class KeyNotFound(Exception):
         return f"There is no key {self.key_id!r}."
 
 
+class TooManyKeys(Exception):
+    """`most`: how many keys a project may have in force."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The project has {most} keys in force, and may have no more; revoke one first.")
+        self.most = most
+
+
 def random_letters_and_digits(length: int) -> str:
     """5.95 bits per character: 71 bits for 12, 196 bits for 33."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
@@ -129,8 +137,13 @@ class KeyStore:
         expires_at: datetime | None = None,
         name: str | None = None,
         live: bool = True,
+        most: int | None = None,
     ) -> NewKey:
-        """Create a key; it is durable on return. Raises: ValueError when something that its kind needs is missing."""
+        """Create a key; it is durable on return. `most`: how many keys in force its project may have with it, devices'
+        tokens apart; None: any number.
+
+        Raises: ValueError when something that its kind needs is missing; TooManyKeys.
+        """
         if expires_at is not None and expires_at.tzinfo is None:
             raise ValueError("A key's expiry needs a time zone.")
         key = Key(
@@ -152,6 +165,8 @@ class KeyStore:
         if not _TOKEN.fullmatch(token):
             raise ValueError("A key's random text must be letters and digits, as many as were asked for.")
         with self._database.writing() as tables:
+            if most is not None and _in_force(tables, key) >= most:
+                raise TooManyKeys(most)
             tables.execute(
                 f"INSERT INTO keys ({_COLUMNS}, token_sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (*_row(key), _digest(token)),
@@ -191,6 +206,19 @@ class KeyStore:
         its, values = ("", ()) if project_id is None else ("WHERE project_id = ?", (project_id,))
         with self._database.reading() as tables:
             rows = tables.execute(f"SELECT {_COLUMNS} FROM keys {its} ORDER BY created_at, id", values).fetchall()  # noqa: S608
+        return [_key(row) for row in rows]
+
+    def page(self, project_id: str, *, limit: int, after: str | None) -> list[Key]:
+        """At most `limit` of a project's keys, devices' tokens apart, newest first. `after`: the last key's id of the
+        page before. Revoked and expired keys are among them."""
+        older = "" if after is None else "AND (created_at, id) < (SELECT created_at, id FROM keys WHERE id = ?)"
+        values = (project_id, limit) if after is None else (project_id, after, limit)
+        with self._database.reading() as tables:
+            rows = tables.execute(
+                f"SELECT {_COLUMNS} FROM keys WHERE project_id = ? AND kind <> 'device' {older} "  # noqa: S608
+                "ORDER BY created_at DESC, id DESC LIMIT ?",
+                values,
+            ).fetchall()
         return [_key(row) for row in rows]
 
     def revoke(self, key_id: str) -> None:
@@ -256,7 +284,7 @@ class KeyStore:
 
     def _prepare(self) -> None:
         self._database.prepare(((_SCHEMA,),))
-        with self._database.writing() as tables:
+        with self._database.writing(patient=True) as tables:
             for index in _INDEXES:
                 tables.execute(index)
 
@@ -289,6 +317,7 @@ _SCHEMA = """
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS keys_by_device ON keys (project_id, device_id) WHERE device_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS keys_by_end_user ON keys (project_id, end_user_id) WHERE end_user_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS keys_by_project ON keys (project_id, created_at, id) WHERE kind <> 'device'",
 )
 """Earlier versions made files without them, and can use files that have them."""
 
@@ -296,6 +325,16 @@ _COLUMNS = (
     "id, kind, project_id, scopes, device_id, end_user_id, recording_id, created_at, expires_at, revoked_at, name, live"
 )
 _SCOPE = re.compile(r"[a-z_]+:[a-z_]+")
+
+
+def _in_force(tables: Tables, like: Key) -> int:
+    """How many keys its project has when it is made, devices' tokens apart."""
+    (count,) = tables.execute(
+        "SELECT COUNT(*) FROM keys WHERE project_id = ? AND kind <> 'device' AND revoked_at IS NULL "
+        "AND (expires_at IS NULL OR expires_at > ?)",
+        (like.project_id, _stored(like.created_at)),
+    ).fetchone()
+    return int(count)
 
 
 def _check(key: Key) -> None:

@@ -4,7 +4,8 @@ So each event takes effect exactly once. The view can always be rebuilt from the
 not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
@@ -16,7 +17,17 @@ from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
 from adapters.rebuilding import PositionMoved
-from adapters.summary_pages import COLUMNS, Page, PageQuery, create_indexes, listed_columns, select_page
+from adapters.summary_pages import (
+    COLUMNS,
+    Order,
+    Page,
+    PageQuery,
+    count_by_status,
+    count_per_minute,
+    create_indexes,
+    listed_columns,
+    select_page,
+)
 from adapters.view_schema import view_schema
 from domain.events import RecordingEvent
 from domain.summary import RecordingSummary, evolve_summary
@@ -48,6 +59,8 @@ class SummaryStore:
         """Raises: also sqlite3.Error; OSError."""
         self._status_of = status_of
         self._database = open_database(place, durable=False)
+        # Counts take long, and what an event loop looks up by itself must not wait for them.
+        self._counting = open_database(place, durable=False) if self._database.answers_at_once else self._database
         with self._database.writing(patient=True) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
@@ -81,10 +94,30 @@ class SummaryStore:
         with self._database.reading() as tables:
             return _find(tables, _LIVE, recording_id)
 
+    def deleted(self, recording_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the recordings that are deleted."""
+        ids = [recording_id.bytes for recording_id in recording_ids]
+        places = ",".join("?" * len(ids))
+        query = f"SELECT recording_id FROM {_LIVE} WHERE is_deleted=1 AND recording_id IN ({places})"  # noqa: S608
+        with self._database.reading() as tables:
+            return {UUID(bytes=bytes(its_id)) for (its_id,) in tables.execute(query, ids)} if ids else set()
+
     def page(self, query: PageQuery) -> Page:
         """The recordings that `query` asks for, newest first. Costs the same however many there are."""
         with self._database.reading() as tables:
             return select_page(tables, _LIVE, query)
+
+    def counts(self, tenant_id: str, statuses: Sequence[str]) -> dict[str, int]:
+        """How many of the tenant's recordings have each of these statuses. For a thread: it takes longer the more there
+        are."""
+        with self._counting.reading() as tables:
+            return count_by_status(tables, _LIVE, tenant_id, statuses)
+
+    def per_minute(self, tenant_id: str, order: Order, *, since: datetime) -> dict[datetime, int]:
+        """How many of the tenant's recordings have their time in each minute since then; none of those without any. For
+        a thread."""
+        with self._counting.reading() as tables:
+            return count_per_minute(tables, _LIVE, tenant_id, order, since=since)
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
@@ -126,6 +159,8 @@ class SummaryStore:
 
     def close(self) -> None:
         """Wait for current reads and writes, then close the file."""
+        if self._counting is not self._database:
+            self._counting.close()
         self._database.close()
 
     def _fold_into(self, tables: Tables, table: str, events: Sequence[RecordedEvent]) -> None:

@@ -4,6 +4,7 @@ Pages continue after a key, not at a number: a recording's place (its time and i
 grows while it is paged through repeats nothing and skips nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -127,6 +128,32 @@ def select_page(tables: Tables, table: str, query: PageQuery) -> Page:
     has_more = len(found) > query.limit
     last = Place(datetime.fromisoformat(shown[-1][1]), UUID(bytes=shown[-1][0])) if has_more else None
     return Page(rows, last)
+
+
+def count_by_status(tables: Tables, table: str, tenant_id: str, statuses: Sequence[str]) -> dict[str, int]:
+    """How many recordings a tenant has of each of these statuses, by an index."""
+    marks = ",".join("?" * len(statuses))
+    rows = tables.execute(
+        f"SELECT status, COUNT(*) FROM {table} WHERE is_deleted=0 AND created_at IS NOT NULL AND tenant_id=? "  # noqa: S608
+        f"AND status IN ({marks}) GROUP BY status",
+        (tenant_id, *statuses),
+    ).fetchall()
+    return {**dict.fromkeys(statuses, 0), **dict(rows)}
+
+
+def count_per_minute(
+    tables: Tables, table: str, tenant_id: str, order: Order, *, since: datetime
+) -> dict[datetime, int]:
+    """How many recordings a tenant has of each minute since then that has any, by an index."""
+    rows = tables.execute(
+        f"SELECT substr({order}, 1, {_TO_THE_MINUTE}), COUNT(*) FROM {table} "  # noqa: S608
+        f"WHERE is_deleted=0 AND {order} IS NOT NULL AND tenant_id=? AND {order}>=? GROUP BY 1",
+        (tenant_id, _stored(since)),
+    ).fetchall()
+    return {datetime.fromisoformat(minute).replace(tzinfo=UTC): count for minute, count in rows}
+
+
+_TO_THE_MINUTE = len("2026-01-01T00:00")
 
 
 def _stored(time: datetime) -> str:

@@ -74,3 +74,11 @@ class Delivery:
     created_at: datetime
     next_attempt_at: datetime | None
     attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDelivery:
+    """A delivery with the body that each of its attempts sends."""
+
+    delivery: Delivery
+    body: bytes

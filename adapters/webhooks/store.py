@@ -14,7 +14,7 @@ from adapters.database.counting import row_count
 from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.sealing import Sealer
-from adapters.webhooks.deliveries import Delivery, Due, Endpoint, Message, State
+from adapters.webhooks.deliveries import Delivery, Due, Endpoint, Message, State, WholeDelivery
 from adapters.webhooks.rows import attempts_of, delivery_of, endpoint_of, micros, time_of
 from adapters.webhooks.schema import SCHEMA_VERSIONS
 from adapters.webhooks.sender import Sent
@@ -167,12 +167,22 @@ class WebhookStore:
         """Up to `limit` deliveries, newest first, those before the sequence `before`."""
         with self._database.reading() as tables:
             rows = tables.execute(
-                "SELECT d.sequence, d.id, d.event_id, m.type, d.recording_id, d.state, m.created_at, d.next_at "
-                "FROM deliveries d JOIN messages m USING (event_id) WHERE d.endpoint_id=? AND d.sequence<? "
-                "ORDER BY d.sequence DESC LIMIT ?",
+                f"SELECT {_DELIVERY} {_TOLD} WHERE d.endpoint_id=? AND d.sequence<? ORDER BY d.sequence DESC LIMIT ?",
                 (endpoint_id, 2**62 if before is None else before, limit),
             ).fetchall()
             return [replace(found, attempts=attempts_of(tables, found.sequence)) for found in map(delivery_of, rows)]
+
+    def delivery(self, endpoint_id: str, delivery_id: str) -> WholeDelivery | None:
+        """One delivery; None if the endpoint has no such delivery."""
+        with self._database.reading() as tables:
+            row = tables.execute(
+                f"SELECT m.body, {_DELIVERY} {_TOLD} WHERE d.endpoint_id=? AND d.id=?",
+                (endpoint_id, delivery_id),
+            ).fetchone()
+            if row is None:
+                return None
+            found = delivery_of(row[1:])
+            return WholeDelivery(replace(found, attempts=attempts_of(tables, found.sequence)), body=row[0])
 
     def send_again(self, endpoint_id: str, delivery_id: str, *, now: datetime) -> Delivery | None:
         """Start a delivery's attempts again, immediately and whatever its outcome; None if there is no such delivery.
@@ -272,6 +282,8 @@ _OVER = (
     "SELECT d.sequence FROM deliveries d JOIN messages m USING (event_id) "
     "WHERE m.created_at<? AND d.state IN ('delivered', 'failed')"
 )
+_DELIVERY = "d.sequence, d.id, d.event_id, m.type, d.recording_id, d.state, m.created_at, d.next_at"
+_TOLD = "FROM deliveries d JOIN messages m USING (event_id)"
 _ENDPOINTS = "SELECT id, project_id, url, events, created_at, after_position, failing_since FROM endpoints"
 
 

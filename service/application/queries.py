@@ -1,9 +1,10 @@
 """What is known of recordings: the status view, including every write answered before, and what blobs hold."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import UUID
 
 from adapters.audio.media_types import BEGINNING_BYTES, UNKNOWN, media_type_of
@@ -16,11 +17,14 @@ from adapters.speech.transcript import Transcript
 from adapters.summaries import SummaryStore
 from adapters.summary_pages import Page, PageQuery
 from domain.errors import RecordingNotFound
-from domain.events import ChunkStored, PartHeard, Transcribed
+from domain.events import ChunkStored, PartHeard, RecordingEvent, Transcribed
 from domain.recording import Recording
-from domain.summary import RecordingSummary, Standing
+from domain.summary import RecordingSummary, Standing, evolve_summary
 from service.application.recordings import Recordings
 from service.application.stored_content import content_of, transcript_of
+
+EVENTS_AT_ONCE = 500
+"""Of a history that is read only for what it comes to."""
 
 VIEW_SECONDS = 5.0
 """How long a query waits for the view to include every write answered before it."""
@@ -37,6 +41,13 @@ class Projection(Protocol):
 class ViewBehind(Exception):
     def __init__(self, view: str = "status view") -> None:
         super().__init__(f"The {view} is behind; try again.")
+
+
+class NoSuchEvent(Exception):
+    """A recording is asked for as it stood after an event that it does not have."""
+
+    def __init__(self) -> None:
+        super().__init__("The recording has no event of this version.")
 
 
 class Queries:
@@ -86,6 +97,11 @@ class Queries:
     def _found(self, recording_ids: Iterable[UUID]) -> dict[UUID, RecordingSummary | None]:
         return {recording_id: self._summaries.find(recording_id) for recording_id in recording_ids}
 
+    async def deleted(self, recording_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the recordings that any process had deleted before this call. Raises: ViewBehind."""
+        await self._catch_up()
+        return await looked_up(self._summaries, self._summaries.deleted, recording_ids)
+
     async def page(self, query: PageQuery) -> Page:
         """Raises: ViewBehind."""
         await self._catch_up()
@@ -100,6 +116,18 @@ class Queries:
     async def history(self, recording_id: UUID, *, after_version: int, limit: int) -> Sequence[RecordedEvent]:
         """At most `limit` of a recording's events after `after_version`, in order."""
         return await self._log.history(recording_id, after_version=after_version, limit=limit)
+
+    async def summary_at(self, recording_id: UUID, version: int) -> RecordingSummary:
+        """The recording's row as it was after its event of this version. Raises: NoSuchEvent."""
+        summary, seen = None, 0
+        while summary is None or seen < version:
+            limit = min(EVENTS_AT_ONCE, version - seen)
+            events = await self._log.history(recording_id, after_version=seen, limit=limit)
+            if not events:
+                raise NoSuchEvent
+            summary = await asyncio.to_thread(_evolved, summary, events)
+            seen = events[-1].version
+        return summary
 
     async def transcript(self, transcribed: Transcribed) -> Transcript:
         """Raises: RecordingNotFound if it was erased meanwhile."""
@@ -141,3 +169,11 @@ class Queries:
     def read(self, blob_key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """A blob's bytes, streamed as they are read. Raises when iterated: BlobNotFound."""
         return self._blobs.read(blob_key, start=start, length=length)
+
+
+def _evolved(summary: RecordingSummary | None, events: Sequence[RecordedEvent]) -> RecordingSummary:
+    for recorded in events:
+        summary = evolve_summary(summary, cast("RecordingEvent", recorded.event))
+    if summary is None:
+        raise ValueError("no events come to nothing")
+    return summary

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from adapters.one_thread import OneThread
 from adapters.quotas import Quota
-from adapters.webhooks.deliveries import Delivery, Endpoint
+from adapters.webhooks.deliveries import Delivery, Endpoint, WholeDelivery
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import new_secret
 from adapters.webhooks.store import WebhookStore
@@ -112,6 +112,13 @@ class Webhooks:
     async def deliveries(self, endpoint: Endpoint, *, limit: int, before: int | None) -> Sequence[Delivery]:
         """At most `limit` deliveries, newest first, with sequence numbers below `before`."""
         return await self._thread.run(self._store.page, endpoint.id, limit=limit, before=before)
+
+    async def delivery(self, endpoint: Endpoint, delivery_id: str) -> WholeDelivery:
+        """One delivery, with the body that is sent. Raises: DeliveryNotFound."""
+        found = await self._thread.run(self._store.delivery, endpoint.id, delivery_id)
+        if found is None:
+            raise DeliveryNotFound
+        return found
 
     async def send_again(self, endpoint: Endpoint, delivery_id: str) -> Delivery:
         """Start a delivery's attempts again, whatever came of the earlier ones. Raises: DeliveryNotFound."""

@@ -11,6 +11,7 @@ import click
 from service.cli import wording
 from service.cli.connection import INTERRUPTED, fail
 from service.cli.events import facts
+from service.cli.message_types import full_types, short_type
 from service.runtime.settings import BadSettings, Settings, as_set, load_settings
 
 if TYPE_CHECKING:
@@ -36,23 +37,12 @@ def consume(group: str | None, from_beginning: bool, types: tuple[str, ...], unt
         raise click.ClickException(str(error)) from None
     if settings.kafka is None:
         raise click.ClickException("TAPEDECK_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?")
-    wanted = _wanted_types(types)
+    wanted = full_types(types)
     try:
         broken = asyncio.run(_consume(settings, group, from_beginning, wanted, until_end))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(1 if broken else 0)
-
-
-def _wanted_types(given: tuple[str, ...]) -> frozenset[str]:
-    """Full types from short names. If none are given, none are left out."""
-    from service.messages.forms import FORMS  # noqa: PLC0415
-
-    short = {_short(name): name for name in FORMS}
-    unknown = [name for name in given if name not in short and name not in FORMS]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(short)}.", param_hint="--type")
-    return frozenset(short.get(name, name) for name in given)
 
 
 async def _consume(
@@ -151,7 +141,7 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
         return True
     if not wanted or form.TYPE in wanted:
         data = form.model_dump(mode="json", exclude={form.SUBJECT, "version", "at", "client_ids"})
-        subject = f"{form.subject_id}/{form.version:<4} {_short(form.TYPE):<18}"
+        subject = f"{form.subject_id}/{form.version:<4} {short_type(form.TYPE):<18}"
         click.echo("  ".join(filter(None, (wording.local_time(form.at), subject, _named(form), facts(data)))).rstrip())
     return False
 
@@ -159,11 +149,6 @@ def _tell(record: Any, wanted: frozenset[str]) -> bool:
 def _named(form: "PublicForm") -> str:
     """Write the ids that clients know it by: `recording_id rec_0b7a…  transcription_id txn_0b7a…`."""
     return "  ".join(f"{name} {client_id}" for name, client_id in form.client_ids.items())
-
-
-def _short(message_type: str) -> str:
-    """Without what most types have in common: `stitched`, `ambient_session.opened`."""
-    return message_type.removeprefix("tapedeck.").removeprefix("recording.").rpartition(".")[0]
 
 
 def _where(record: Any) -> str:

@@ -16,7 +16,8 @@ from service.cli.connection import Connection, connected, run
 from service.cli.naming import service_id
 from service.cli.show import printable, progress_words
 from service.client import ClientFailure, RecognitionProgress, RecordingsClient, UnexpectedAnswer
-from service.client.live import LiveEvent, live_events
+from service.client.event_stream import ToldEvent
+from service.client.live import live_events
 
 PATIENCE_SECONDS = 120
 
@@ -72,7 +73,7 @@ class _Shown:
         self._quiet = quiet
         self._said = self._interim = self._described = ""
 
-    def tell(self, event: LiveEvent) -> None:
+    def tell(self, event: ToldEvent) -> None:
         """Raises: ClientFailure for an end that is none; UnexpectedAnswer."""
         data = event.data
         match event.event:

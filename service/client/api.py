@@ -33,6 +33,10 @@ from service.client.transport import raise_for, server_of, setbacks
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
+BUFFER_BYTES = 64 * 1024
+LINES_BUFFER_BYTES = 1024 * 1024
+"""For streams of events: a message that names a thousand damaged chunks has more than a hundred kilobytes."""
+
 # A chunk's PUT gets enough time for a link this slow; slower links need smaller chunks.
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
@@ -205,18 +209,33 @@ class RecordingsClient:
     async def live(self, recording_id: str, last_event_id: str | None) -> AsyncIterator[aiohttp.ClientResponse]:
         """Listen to a recording, once; the caller reads the events. Raises: as `stream`."""
         headers = self._authorization | ({"Last-Event-ID": last_event_id} if last_event_id is not None else {})
-        async with self.stream(f"{self._base}/v1/recordings/{recording_id}/live", headers) as response:
+        url = f"{self._base}/v1/recordings/{recording_id}/live"
+        async with self.stream(url, headers, buffer_bytes=LINES_BUFFER_BYTES) as response:
             yield response
 
     @asynccontextmanager
-    async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """GET an address, signed unless `headers` say who asks, once; the caller reads the body.
+    async def happening(
+        self, query: Mapping[str, str], last_event_id: str | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Listen to what happens in the project, once; the caller reads the events. Raises: as `stream`."""
+        headers = self._authorization | ({"Last-Event-ID": last_event_id} if last_event_id is not None else {})
+        url = f"{self._base}/v1/events?{urlencode(query)}"
+        async with self.stream(url, headers, buffer_bytes=LINES_BUFFER_BYTES) as response:
+            yield response
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, headers: Mapping[str, str], *, buffer_bytes: int = BUFFER_BYTES
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """GET an address, signed unless `headers` say who asks, once; the caller reads the body. `buffer_bytes`: a line
+        that is read may have twice as many.
 
         Raises: Setback when another try may help; ApiError (not for 416, which the caller handles).
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=CALL_SECONDS)
         with setbacks():
-            async with self._session.get(url, headers=dict(headers), timeout=timeout) as response:
+            asked = self._session.get(url, headers=dict(headers), timeout=timeout, read_bufsize=buffer_bytes)
+            async with asked as response:
                 if response.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise_for(response, b"" if response.ok else await response.read())
                 yield response

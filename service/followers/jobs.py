@@ -63,6 +63,14 @@ class JobKind:
     about: Callable[[RecordedEvent], Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """A project's jobs that have not ended. Not `is_whole`: further ones are not read yet."""
+
+    count: int
+    is_whole: bool
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     recorded: RecordedEvent
@@ -123,6 +131,10 @@ class Jobs:
             return 0.0
         caused_at = self._unfinished[min(self._unfinished)].recorded.event.at
         return max(0.0, (self._clock() - caused_at).total_seconds())
+
+    def of_project(self, project: str) -> Unended:
+        queue = self._queues.get(project, _Queue())
+        return Unended(len(queue.waiting) + queue.begun, is_whole=queue.unread_after is None)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

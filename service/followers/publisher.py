@@ -7,7 +7,7 @@ the log before there is room for it, so an outage of Kafka costs no memory.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,8 +26,8 @@ from adapters.positions import PositionStore
 from service.application.clock import Clock
 from service.application.metrics import Metrics, PublisherMetrics
 from service.application.retry import RetryPolicy
-from service.followers.client_ids import ClientIds, ClientIdsOf
 from service.followers.presence import NotTold, Presence, told
+from service.followers.subjects import ClientIdsOf, Subjects
 from service.messages.publication import message_id, to_message
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Publisher:
         self._log = log
         self._connection = connection
         self._topic = topic
-        self._client_ids = ClientIds(log, client_ids_of)
+        self._client_ids: Subjects[Mapping[str, str]] = Subjects(log, client_ids_of, {})
         self._positions = positions
         self._clock = clock
         self._random = random

@@ -6,7 +6,9 @@ or again after a crash, causes no work twice.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -23,6 +25,7 @@ from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
 from service.application.clock import Clock
 from service.application.metrics import Metrics
+from service.application.operating import Backlog
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
@@ -65,6 +68,7 @@ class StageFollower:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        self._working: Counter[str] = Counter()
         self._jobs = Jobs(
             JobKind(
                 name=self.name,
@@ -81,6 +85,11 @@ class StageFollower:
             random=random,
             metrics=metrics,
         )
+
+    def backlog(self, project_id: str) -> Backlog:
+        """What the project has at this stage."""
+        jobs, working = self._jobs.of_project(project_id), self._working[project_id]
+        return Backlog(max(0, jobs.count - working), working, jobs.is_whole)
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
@@ -162,12 +171,22 @@ class StageFollower:
         return await self._within(due.effort.limit, recorded, due)
 
     async def _within(self, limit: timedelta, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
-        async with due.effort.turns.turn(due.project, due.urgency) as turn:
+        async with due.effort.turns.turn(due.project, due.urgency) as turn, self._working_for(due.project):
             recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
             if not self._stage.is_due(recording):
                 return None
             due.edition = recording.edition
             return await self._work.do(recorded.stream_id, recording, Permit(limit, turn))
+
+    @asynccontextmanager
+    async def _working_for(self, project: str) -> AsyncIterator[None]:
+        self._working[project] += 1
+        try:
+            yield
+        finally:
+            self._working[project] -= 1
+            if not self._working[project]:
+                del self._working[project]
 
     def _given_up(self, error: Exception, attempts: int) -> RecordFailure:
         if isinstance(error, SpeechError):

@@ -58,11 +58,13 @@ class WebhookFollower:
         self._log = log
         self._clock = clock
         self._summaries: OrderedDict[UUID, RecordingSummary] = OrderedDict()
+        self.position = 0
+        """Of the last event whose deliveries, if any, have been created."""
 
     async def run(self) -> None:
         """Follow the log until cancelled."""
         self._summaries.clear()
-        written = await self._thread.run(self._store.position)
+        written = self.position = await self._thread.run(self._store.position)
         async for events in self._log.follow(after=written):
             messages = await self._messages(events)
             position = events[-1].position
@@ -70,6 +72,7 @@ class WebhookFollower:
                 touched = await self._thread.run(self._store.enqueue, messages, position=position, now=self._clock())
                 self._delivery.wake(touched)
                 written = position
+            self.position = position
 
     async def _messages(self, events: Sequence[RecordedEvent]) -> Sequence[Message]:
         has_endpoints = None  # not asked for chunks alone, of which nobody is told

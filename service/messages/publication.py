@@ -14,7 +14,7 @@ import orjson
 from adapters.event_log.mapper import RecordedEvent
 from adapters.kafka.message import Message
 from adapters.kafka.position import POSITION_HEADER
-from domain.events import LoggedEvent
+from domain.events import NOTE_ORDER_EVENT_TYPES, LoggedEvent
 from service.messages.forms import FORM_OF, PublicForm
 
 SOURCE = "/tapedeck"
@@ -57,6 +57,11 @@ def to_message(recorded: RecordedEvent, client_ids: Mapping[str, str]) -> Messag
     )
 
 
+def message_type(event: LoggedEvent) -> str:
+    """The `ce_type`."""
+    return PUBLIC_FORMS[type(event)].form.TYPE
+
+
 def message_id(recorded: RecordedEvent) -> str:
     """The `ce_id`: unique for every event there will ever be."""
     return f"{recorded.stream_id}/{recorded.version}"
@@ -93,3 +98,6 @@ def _publication(event_type: type[LoggedEvent], form: type[PublicForm]) -> Publi
 PUBLIC_FORMS: dict[type[LoggedEvent], Publication] = {
     event_type: _publication(event_type, form) for event_type, form in FORM_OF.items()
 }
+
+MESSAGE_TYPES = frozenset(publication.form.TYPE for publication in PUBLIC_FORMS.values())
+NOTE_ORDER_TYPES = frozenset(PUBLIC_FORMS[event_type].form.TYPE for event_type in NOTE_ORDER_EVENT_TYPES.values())

@@ -41,7 +41,9 @@ from service.application.live_words import LiveWords
 from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries, NoteOrders
+from service.application.operating import Noted, Operating, Watched
 from service.application.order_writing import OrderWriting
+from service.application.project_keys import ProjectKeys
 from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
@@ -62,8 +64,9 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
-from service.dialects.registry import DIALECTS
+from service.dialects.registry import DIALECTS, client_ids_of
 from service.followers.deletion import Deletion
+from service.followers.event_feed import EventFeed
 from service.followers.expirer import Expirer
 from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
@@ -172,7 +175,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         delivery = WebhookDelivery(stores.webhooks, stores.webhooks_thread, sender, clock=clock, metrics=metrics)
 
         opened_quotas = open_quotas(opened, settings, stores.log, metrics=metrics)
-        quotas = opened_quotas.quotas
+        quotas, watched = opened_quotas.quotas, Watched()
 
         workers = open_workers(opened, settings)
         recognition = live_recognition(settings, workers)
@@ -199,6 +202,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         queries = Queries(
             stores.recordings, log=stores.log, summaries=stores.summaries, projection=projector, blobs=stores.blobs
         )
+        event_feed = EventFeed(stores.log, client_ids_of, queries.deleted)
         parts = Parts(
             uploads=uploads,
             queries=queries,
@@ -218,13 +222,24 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             webhooks=Webhooks(
                 stores.webhooks, stores.webhooks_thread, sender, delivery, quotas=quotas, log=stores.log, clock=clock
             ),
+            operating=Operating(
+                watched,
+                log=stores.log,
+                summaries=stores.summaries,
+                usage=opened_quotas.usage,
+                quotas=quotas,
+                clock=clock,
+            ),
             directory=Directory(
                 stores.directory, stores.device_tokens, stores.directory_thread, quotas=quotas, clock=clock
             ),
             idempotency=Idempotency(stores.kept_answers, stores.directory_thread, clock=clock, new_id=_new_id),
             callers=Callers(stores.keys, clock=clock),
+            keys=ProjectKeys(stores.keys, clock=clock),
+            scopes=[scope for dialect in DIALECTS for scope in dialect.scopes],
             limits=Limits.from_settings(settings),
             event_streams=EventStreams(settings.event_listeners, random=random),
+            event_feed=event_feed,
             signer=UrlSigner.with_key_file(settings.data_dir / "signing.key"),
             settings=settings,
             dev_credentials=dev_credentials,
@@ -245,11 +260,14 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             clock=clock,
         )
         views = (projector, note_order_view, search_follower, opened_quotas.view)
-        followers = [(each.name, each.run) for each in (*views, waker, pace, webhook_follower, delivery)]
-        followers += _followers(settings, stores, stage_parts, live_words, metrics=metrics)
+        followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
+        followers += _followers(settings, stores, stage_parts, watched, live_words, metrics=metrics)
+        noted = (Noted(name, stores.positions) for name in (*STAGES, NoteOrderFollower.name, Deletion.name))
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
             followers.append((publisher.name, publisher.run))
+        watched.followers += (*views, webhook_follower, *noted)
+        watched.publisher = publisher
         followers += erasers(
             settings,
             log=stores.log,
@@ -370,7 +388,13 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 def _followers(
-    settings: Settings, stores: Stores, stage_parts: StageParts, live_words: LiveWords, *, metrics: Metrics
+    settings: Settings,
+    stores: Stores,
+    stage_parts: StageParts,
+    watched: Watched,
+    live_words: LiveWords,
+    *,
+    metrics: Metrics,
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
@@ -394,6 +418,7 @@ def _followers(
             random=stage_parts.random,
             metrics=metrics,
         )
+        watched.stages.append(follower)
         yield follower.name, follower.run
     if settings.listened_count and stage_parts.engine.hears_parts:
         head_start = HeadStart(

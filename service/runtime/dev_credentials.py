@@ -5,6 +5,7 @@ because the file is from an older version is added. Outside of development mode 
 and with it every other development file of a dialect.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from adapters.keys import KeyStore
+from adapters.keys import KeyKind, KeyStore
 from adapters.private_files import write_private_file
 from service.application.clock import NewId
 from service.dialects.dialect import DevCredentials, Development, Entry
@@ -21,6 +22,11 @@ from service.dialects.http.settings import HttpSettings
 from service.dialects.registry import DIALECTS
 
 FILE_NAME = "dev-credentials.json"
+
+
+_FOR_PEOPLE = (KeyKind.SECRET, KeyKind.RESTRICTED)
+
+logger = logging.getLogger(__name__)
 
 
 class BadDevCredentials(Exception):
@@ -50,6 +56,15 @@ def settle_dev_credentials(settings: HttpSettings, keys: KeyStore, *, new_id: Ne
     # Also if nothing was added: the port may have changed.
     _write(path, {**written, "base_url": settings.base_url, **entries})
     return entries
+
+
+def written_base_url(data_dir: Path) -> str | None:
+    """Where the service said it is when it last settled them; None if there are none.
+
+    Raises: BadDevCredentials; OSError.
+    """
+    path = data_dir / FILE_NAME
+    return _read(path).get("base_url") if path.exists() else None
 
 
 def _kinds() -> Iterator[tuple[str, DevCredentials]]:
@@ -87,6 +102,7 @@ def _remove(path: Path, keys: KeyStore) -> None:
     for name, credentials in _kinds():
         for field in credentials.tokens:
             _revoke(written.get(name, {}).get(field), keys)
+    _warn_of_others(written, keys)
     path.unlink(missing_ok=True)
     for _, credentials in _kinds():
         for file in credentials.files:
@@ -97,6 +113,16 @@ def _revoke(token: str | None, keys: KeyStore) -> None:
     key = keys.authenticate(token, now=datetime.now(UTC)) if token else None
     if key is not None:
         keys.revoke(key.id)
+
+
+def _warn_of_others(written: Mapping[str, Any], keys: KeyStore) -> None:
+    """Keys that were made beside those of the file, and may be wanted: they stay in force."""
+    projects = {entry["project_id"] for name, _ in _kinds() if "project_id" in (entry := written.get(name, {}))}
+    for project_id in projects:
+        left = [key.id for key in keys.list_keys(project_id) if key.revoked_at is None and key.kind in _FOR_PEOPLE]
+        if left:
+            extra = {"project_id": project_id, "keys": left, "advice": "revoke those that nobody needs"}
+            logger.warning("keys of the former project stay in force", extra=extra)
 
 
 def _write(path: Path, credentials: dict[str, Any]) -> None:

@@ -22,9 +22,10 @@ from service.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class OpenQuotas:
-    """`view` is a follower, to be run."""
+    """`view` is a follower, to be run. It keeps `usage`."""
 
     quotas: Quotas
+    usage: UsageStore
     view: Projector
     shown: ProjectMetrics
 
@@ -44,7 +45,7 @@ def open_quotas(
     quotas = Quotas(settings.quotas, OwnQuotas(own), _open_takes(opened, settings, log, usage, holder))
     shown = ProjectMetrics(usage, own, quotas)
     metrics.registry.register(shown)
-    return OpenQuotas(quotas, Projector("usage", log, usage), shown)
+    return OpenQuotas(quotas, usage, Projector("usage", log, usage), shown)
 
 
 def _open_takes(

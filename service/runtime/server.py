@@ -17,7 +17,9 @@ from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.tokens.allow_list_file import AllowListUnusable
-from service.runtime.assembly import open_service
+from service.console.pages import PREFIX
+from service.console.signing_in import new_link, remove_link
+from service.runtime.assembly import RunningService, open_service
 from service.runtime.collector import settle_collector
 from service.runtime.data_dir import DataDirInUse
 from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
@@ -65,11 +67,13 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as running:
         with _named_start_failures():
             service = await running.enter_async_context(open_service(settings))
+            remove_link(settings.data_dir)
             if settings.api_processes > 1:
                 await listen_with_processes(service, settings, running)
             else:
                 await listen(service, settings, running)
         _say_how_it_runs(settings)
+        _show_console(settings, service)
         settle_collector()
         trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))
         running.callback(trimming.cancel)
@@ -97,6 +101,16 @@ def _say_how_it_runs(settings: Settings) -> None:
     )
     if os.geteuid() == 0:
         logger.warning("running as root", extra={"advice": "run it as a user of its own, who owns only DATA_DIR"})
+
+
+def _show_console(settings: Settings, service: RunningService) -> None:
+    """At a terminal, whoever started the service gets a link that signs in once. No log has it."""
+    if not settings.console:
+        return
+    logger.info("console", extra={"url": f"{settings.base_url}{PREFIX}"})
+    if sys.stderr.isatty() and service.parts.dev_credentials and not settings.development_mode.is_exposed:
+        link = new_link(settings.data_dir, settings.base_url, "/record")
+        print(f"\nOpen the console: {link}\n", file=sys.stderr)
 
 
 def _allow_many_connections() -> None:

@@ -56,6 +56,7 @@ class ServiceSettings(QuotaSettings):
     operations_host: Annotated[
         str | None, Field(description="address to listen on at OPERATIONS_PORT; if unset, 127.0.0.1")
     ] = None
+    console: Annotated[bool, Field(description="whether the console for browsers is served at /console")] = True
     api_processes: Annotated[
         int,
         Field(

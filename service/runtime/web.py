@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from service.console.pages import Pages
+from service.console.signing_in import SigningIn
 from service.dialects.http.api import Api
 from service.dialects.http.cors import Cors
 from service.dialects.http.held_answers import held_answers
@@ -39,7 +41,10 @@ def application(service: RunningService) -> web.Application:
     app.on_response_prepare.append(tell_trace_id)
     for api in apis:
         api.install(app, service.parts)
-    if service.parts.settings.section(ServiceSettings).operations_port is None:
+    settings = service.parts.settings.section(ServiceSettings)
+    if settings.console:
+        _add_console(app, service)
+    if settings.operations_port is None:
         _add_operations(app, service)
     else:
         Operations(service).add_alive(app.router)
@@ -59,6 +64,13 @@ def operations_application(service: RunningService) -> web.Application:
     app.on_response_prepare.append(tell_trace_id)
     _add_operations(app, service)
     return app
+
+
+def _add_console(app: web.Application, service: RunningService) -> None:
+    parts = service.parts
+    api_key = parts.dev_credentials.get("bota", {}).get("api_key")
+    SigningIn(parts.settings.data_dir, parts.limits, api_key).add_routes(app.router)
+    Pages().add_routes(app.router)
 
 
 def _add_operations(app: web.Application, service: RunningService) -> None:

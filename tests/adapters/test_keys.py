@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.database.port import Place
-from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore
+from adapters.keys import Key, KeyKind, KeyNotFound, KeyStore, TooManyKeys
 from adapters.sqlite_file import DatabaseTooNew
 from tests.places import REPOSITORY
 
@@ -313,6 +313,42 @@ def test_keys_are_listed_by_project_oldest_first(place: Place) -> None:
     assert [key.id for key in store.list_keys()] == ids
     assert [key.id for key in store.list_keys("a")] == [ids[0], ids[2]]
     assert store.list_keys("c") == []
+    store.close()
+
+
+def test_the_pages_of_a_projects_keys_are_newest_first_and_without_the_tokens_of_devices(place: Place) -> None:
+    times = itertools.count()
+    store = KeyStore(place, clock=lambda: NOW + timedelta(microseconds=next(times) // 2))  # two keys at each time
+    device = {"device_id": "dev_1", "end_user_id": "eu_1"}
+    made = [store.create(KeyKind.SECRET, project_id="a").key for _ in range(5)]
+    store.create(KeyKind.DEVICE, project_id="a", **device)
+    store.create(KeyKind.RESTRICTED, project_id="b", scopes=frozenset({"recordings:read"}))
+    store.revoke(made[1].id)
+    newest_first = sorted(made, key=lambda key: (key.created_at, key.id), reverse=True)
+    pages: list[str] = []
+    while page := store.page("a", limit=2, after=pages[-1] if pages else None):
+        pages += [key.id for key in page]
+    assert pages == [key.id for key in newest_first]
+    assert store.page("c", limit=2, after=None) == []
+    store.close()
+
+
+def test_a_project_has_at_most_so_many_keys_in_force_where_that_is_asked_for(place: Place) -> None:
+    now = NOW
+    store = KeyStore(place, clock=lambda: now)
+    first = store.create(KeyKind.SECRET, project_id="a", most=2).key
+    store.create(KeyKind.SECRET, project_id="a", expires_at=NOW + timedelta(hours=1), most=2)
+    store.create(KeyKind.DEVICE, project_id="a", device_id="dev_1", end_user_id="eu_1")
+    with pytest.raises(TooManyKeys, match="has 2 keys in force"):
+        store.create(KeyKind.SECRET, project_id="a", most=2)
+    assert len(store.list_keys("a")) == 3
+    store.create(KeyKind.SECRET, project_id="b", most=2)
+    now = NOW + timedelta(hours=1)  # one has expired
+    store.create(KeyKind.SECRET, project_id="a", most=2)
+    store.revoke(first.id)
+    store.create(KeyKind.SECRET, project_id="a", most=2)
+    with pytest.raises(TooManyKeys):
+        store.create(KeyKind.SECRET, project_id="a", most=2)
     store.close()
 
 

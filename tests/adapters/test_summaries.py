@@ -1,6 +1,7 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -16,7 +17,17 @@ from adapters.summaries import SummaryStore
 from adapters.summary_pages import Order, PageQuery, Place
 from domain.events import Stage
 from domain.summary import Standing, evolve_summary
-from tests.domain.histories import START, chunk, failed, finalized, opened, retry_requested, stitched, transcribed
+from tests.domain.histories import (
+    START,
+    chunk,
+    deleted,
+    failed,
+    finalized,
+    opened,
+    retry_requested,
+    stitched,
+    transcribed,
+)
 from tests.domain.history_kit import logs
 
 LIFE = [opened(), chunk(1), finalized(1), stitched(), failed(Stage.TRANSCRIBE), retry_requested(Stage.TRANSCRIBE)]
@@ -43,6 +54,14 @@ def test_rows_and_position_move_together(store):
     assert store.position() == 3
     assert store.find(its_id).standing is Standing.FINALIZED
     assert store.find(uuid4()) is None
+
+
+def test_which_recordings_are_deleted_is_known_for_many_at_once(store):
+    gone, kept = uuid4(), uuid4()
+    store.apply(recorded(gone, [*LIFE[:3], deleted()]), after=0)
+    store.apply(recorded(kept, LIFE[:1], first_position=5), after=4)
+    assert store.deleted([gone, kept, uuid4()]) == {gone}
+    assert store.deleted([]) == set()
 
 
 @pytest.mark.parametrize("after", [0, 2, 4])
@@ -198,6 +217,48 @@ def test_every_page_is_read_off_an_index_and_nothing_is_sorted(store, order, fil
     plan = " ".join(row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
     assert "USING INDEX" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_tenants_recordings_are_counted_by_status_and_by_the_minute_without_deleted_ones(store):
+    def at_second(event, second):
+        return event.model_copy(update={"at": START + timedelta(seconds=second)})
+
+    histories = [
+        [at_second(opened(), -1)],
+        [at_second(opened(), 0), at_second(chunk(1), 1), at_second(finalized(1), 130)],
+        [at_second(opened(), 59)],
+        [at_second(opened(), 60)],
+        [at_second(opened(), 61), at_second(deleted(), 62)],
+        [at_second(opened(tenant_id="proj_2"), 2)],
+    ]
+    position = 0
+    for history in histories:
+        store.apply(recorded(uuid4(), history, first_position=position + 1), after=position)
+        position += len(history)
+    assert store.counts("proj_1", ["open", "finalized", "failed"]) == {"open": 3, "finalized": 1, "failed": 0}
+    assert store.counts("proj_3", ["open"]) == {"open": 0}
+    minute = timedelta(minutes=1)
+    assert store.per_minute("proj_1", Order.CREATED, since=START) == {START: 2, START + minute: 1}
+    assert store.per_minute("proj_1", Order.FINALIZED, since=START) == {START + 2 * minute: 1}
+    assert store.per_minute("proj_2", Order.CREATED, since=START) == {START: 1}
+
+
+@pytest.mark.parametrize("place", ["SQLite"], indirect=True)
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda store: store.counts("proj_1", ["open", "failed"]),
+        lambda store: store.per_minute("proj_1", Order.CREATED, since=START),
+        lambda store: store.per_minute("proj_1", Order.FINALIZED, since=START),
+    ],
+)
+def test_every_count_looks_at_rows_that_an_index_names_over_a_connection_of_its_own(store, count):
+    plans, reader = [], store._counting._reader
+    reader.set_trace_callback(plans.append)
+    count(store)
+    reader.set_trace_callback(None)
+    plan = " ".join(row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
+    assert "SEARCH summaries USING INDEX summaries_by_" in plan
 
 
 def test_each_follower_has_its_own_position(place):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,12 +45,13 @@ class Listening:
                     data += value
                 elif name == "id":
                     its_id = value
-                elif line == "\n" and data:
-                    return self._told(Told(event, orjson.loads(data), its_id))
+                elif line == "\n":
+                    self.last_id = its_id
+                    if data:
+                        return self._told(Told(event, orjson.loads(data), its_id))
         return None
 
     def _told(self, told: Told) -> Told:
-        self.last_id = told.id
         if told.event == "segment":
             assert told.data["index"] == len(self.segments), "a segment is missing, or comes twice"
             self.segments.append(told.data)
@@ -74,15 +75,21 @@ class Listening:
         return found
 
 
-@asynccontextmanager
-async def listening(
+def listening(
     api: Api, recording: dict[str, Any], before: Listening | None = None, *, query: str = "", last_id: str | None = None
-) -> AsyncIterator[Listening]:
+) -> AbstractAsyncContextManager[Listening]:
     """`before`: what was heard over an earlier connection, which is taken up again."""
+    return listening_at(api, f"/v1/recordings/{recording['id']}/live{query}", before, last_id=last_id)
+
+
+@asynccontextmanager
+async def listening_at(
+    api: Api, path: str, before: Listening | None = None, *, last_id: str | None = None
+) -> AsyncIterator[Listening]:
+    """The same to any stream."""
     last_id = before.last_id if before is not None else last_id
     headers = api.authorization | ({"Last-Event-ID": last_id} if last_id is not None else {})
     timeout = aiohttp.ClientTimeout(total=None)
-    url = f"{api.url}/v1/recordings/{recording['id']}/live{query}"
-    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url, headers=headers) as answer:
+    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{api.url}{path}", headers=headers) as answer:
         held = before.segments if before is not None else []
         yield Listening(answer.status, answer.headers, answer.content, last_id, held)

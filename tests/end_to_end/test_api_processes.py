@@ -16,6 +16,7 @@ import pytest
 from adapters.keys import KeyKind
 from adapters.quotas import Quota
 from service.runtime.processes.parent import REPORT_SECONDS
+from tests.end_to_end.listening import listening_at
 from tests.end_to_end.profile import key_store_of, quota_store_of
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
@@ -92,6 +93,16 @@ async def test_chunks_are_taken_by_every_process_and_seen_at_once_by_all(service
     took = {line["process"] for line in service.log_lines() if line.get("method") == "PUT"}
     assert len(took) > 1
     assert all(name.startswith("api-") for name in took)
+
+
+async def test_a_listener_hears_each_chunk_once_whichever_process_took_it(api):
+    recording = await api.create()
+    async with listening_at(api, f"/v1/events?recording_id={recording['id']}") as heard:
+        assert heard.status == 200
+        for number in range(1, 31):
+            assert (await api.put(recording, number, b"%d" % number)).status == 200
+        told = [(await heard.next()).data["data"]["number"] for _ in range(30)]
+    assert told == list(range(1, 31))
 
 
 async def test_chunks_of_one_recording_at_once_are_all_taken(api):

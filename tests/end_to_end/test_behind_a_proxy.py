@@ -2,15 +2,19 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 
 import pytest
 
 from adapters.keys import KeyKind
+from service.console.signing_in import new_link
 from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api, ServiceProcess
 from tests.tools.free_ports import free_port
 
 PUBLIC = "https://tapedeck.example"
+TAPEDECK = (sys.executable, "-m", "service.cli")
 FOR_OPERATORS = ("/readyz", "/metrics", "/docs", "/openapi.json")
 
 
@@ -20,10 +24,11 @@ def proxied(tmp_path_factory):
     proxied = ServiceProcess(tmp_path_factory.mktemp("proxied") / "data")
     asyncio.run(proxied.start())
     given = proxied.credentials
+    made = asyncio.run(proxied.api().call("POST", "/v1/keys", body={"kind": "secret", "name": "kept"})).json
     proxied.stop()
     proxied.settings |= {"PUBLIC_URL": PUBLIC, "OPERATIONS_PORT": str(free_port())}
     asyncio.run(proxied.start())
-    yield proxied, given
+    yield proxied, given | {"made": made}
     assert proxied.stop() == 0
 
 
@@ -34,6 +39,27 @@ async def test_development_credentials_and_the_development_issuer_are_void(proxi
     api = Api(service.url, given["api_key"], given["end_user_id"])
     assert (await api.call("GET", "/v1/recordings")).status == 401
     assert (await api.call("GET", "/dev/issuer/keys")).status == 404
+
+
+async def test_a_key_that_was_made_with_a_development_key_stays_and_the_log_names_it(proxied):
+    service, given = proxied
+    made = given["made"]
+    assert (await Api(service.url, made["token"], "").call("GET", "/v1/recordings")).status == 200
+    warned = [line for line in service.log_lines() if line["message"] == "keys of the former project stay in force"]
+    assert [made["id"] in line["keys"] for line in warned] == [True]
+    assert made["token"] not in service.log_file.read_text()
+
+
+async def test_no_link_signs_in_at_the_console(proxied):
+    service, _ = proxied
+    code = new_link(service.data_dir, PUBLIC).partition("#sign-in=")[2]
+    refused = await Api(service.url, "", "").call("POST", "/console/sign-in", body={"code": code}, key=False)
+    assert (refused.status, refused.error["type"]) == (403, "forbidden")
+    asked = await asyncio.to_thread(
+        subprocess.run, [*TAPEDECK, "console"], env=service.environment, capture_output=True, text=True, timeout=120
+    )
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert "There are no development credentials" in asked.stderr
 
 
 async def test_webhooks_do_not_go_inside_and_pages_of_this_machine_may_not_call(proxied):

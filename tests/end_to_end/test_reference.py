@@ -27,7 +27,10 @@ FILE = FOLDER / "openapi.json"
 CASES_PER_OPERATION = 80
 CASES_OF_WHAT_IS_ALWAYS_REFUSED = 20
 LEAST_CASES = 2_000
-WITHOUT_AN_END = {"GET /v1/recordings/{recording_id}/live": {"follow": "false"}}
+WITHOUT_AN_END = {
+    "GET /v1/events": {"follow": "false"},
+    "GET /v1/recordings/{recording_id}/live": {"follow": "false"},
+}
 """Answers that go on for as long as there may be something to tell, and the query that has them end."""
 
 RIGHT_IN_TEN = 3
@@ -93,6 +96,7 @@ async def _made(service):
         assert (await api.call("POST", f"/v1/devices/{each}/bind", body=bound["body"])).status == 200
     to_summarize = {"transcription_id": done["id"].replace("rec_", "txn_"), "template_id": "tmpl_general_notes"}
     summary = (await api.call("POST", "/v1/summaries", body=to_summarize)).json["id"]
+    key = {"kind": "restricted", "scopes": ["recordings:read"]}
     return {
         "signed": {"PUT": signed(whole["chunk_upload_url_template"].replace("{part}", "1")), "GET": signed(download)},
         "right": {
@@ -111,6 +115,7 @@ async def _made(service):
                 "headers": {},
                 "query": {},
             },
+            "GET /v1/events": {"headers": {}, "query": {"since": "beginning"}},
             "GET /v1/recordings/{recording_id}/chunks/{number}": {
                 "path_parameters": {"recording_id": done["id"], "number": "1"}
             },
@@ -147,6 +152,7 @@ async def _made(service):
             "recording_id": [(await api.create())["id"] for _ in range(3)],
             "webhook_id": [(await api.call("POST", "/v1/webhooks", body=asked)).json["id"] for _ in range(3)],
             "end_user_id": old_end_users,
+            "key_id": [(await api.call("POST", "/v1/keys", body=key)).json["id"] for _ in range(3)],
         },
     }
 

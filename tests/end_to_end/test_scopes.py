@@ -11,12 +11,16 @@ from service.dialects.bota.reference import REFERENCE
 from tests.end_to_end.service_process import short_speech
 
 RESOURCES = ("recordings", "transcriptions", "summaries", "webhooks", "end_users", "devices")
-SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")]
+SCOPES = [f"{what}:{how}" for what in RESOURCES for how in ("read", "write")] + ["operations:read"]
+
+ONLY_SECRET = "a secret key"  # noqa: S105 - the name of a kind
+"""In place of a scope: what no restricted key may, whatever its scopes."""
 
 # method and path -> the scope it needs, if any, and the tokens that may, too, for what is theirs
 TABLE = {
     "POST /v1/recordings": ("recordings:write", ["device"]),
     "GET /v1/recordings": ("recordings:read", []),
+    "GET /v1/events": ("recordings:read", []),
     "POST /v1/recordings/search": ("recordings:read", []),
     "GET /v1/recordings/{recording_id}": ("recordings:read", []),
     "DELETE /v1/recordings/{recording_id}": ("recordings:write", []),
@@ -47,6 +51,7 @@ TABLE = {
     "GET /v1/webhooks/{webhook_id}": ("webhooks:read", []),
     "DELETE /v1/webhooks/{webhook_id}": ("webhooks:write", []),
     "GET /v1/webhooks/{webhook_id}/deliveries": ("webhooks:read", []),
+    "GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}": ("webhooks:read", []),
     "POST /v1/webhooks/{webhook_id}/redeliver": ("webhooks:write", []),
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": ("webhooks:write", []),
     "POST /v1/end-users": ("end_users:write", []),
@@ -78,6 +83,11 @@ TABLE = {
         ],
         ("recordings:write", ["device", "upload"]),
     ),
+    "GET /v1/operations": ("operations:read", []),
+    "GET /v1/keys/current": (None, []),
+    "GET /v1/keys": (ONLY_SECRET, []),
+    "POST /v1/keys": (ONLY_SECRET, []),
+    "DELETE /v1/keys/{key_id}": (ONLY_SECRET, []),
     "POST /v1/devices/{device_id}/grant": ("devices:write", ["device"]),
     "GET /v1/devices/{device_id}/commands": ("devices:write", ["device"]),
     "POST /v1/devices/{device_id}/commands": ("devices:write", ["device"]),
@@ -121,12 +131,15 @@ class Things:
         recording = await api.create(streaming=not whole, **facts)
         path = path.replace("{recording_id}", recording["id"])
         path = path.replace("{number}", "1").replace("{section}", "upload")
-        path = f"{path}?follow=false" if path.endswith("/live") else path
+        path = f"{path}?follow=false" if path.endswith(("/live", "/v1/events")) else path
         path = path.replace("{session_id}", "6e3c0a52-6a3f-4b0e-9d43-2f4b8c1d7a90")
         if "{device_id}" in path or "{end_user_id}" in path:
             self.new_key("device", project_id=project_id, **facts)  # which is proof that they exist
         path = path.replace("{device_id}", "dev_own").replace("{end_user_id}", "eu_own")
         path = path.replace("{transcription_id}", recording["id"].replace("rec_", "txn_"))
+        if "{key_id}" in path:
+            token = self.new_key("secret", project_id=project_id)
+            path = path.replace("{key_id}", token.removeprefix("sk_live_")[:12])
         if whole:
             asked = {"content_type": "audio/wav", "file_size_bytes": 9}
             offered = await api.call("POST", f"/v1/recordings/{recording['id']}/upload-url", body=asked)
@@ -172,6 +185,7 @@ def _body(operation, recording_id):
             "sections": {"plan": [{"text": "Rest."}]},
         },
         "POST /v1/webhooks": {"url": "http://127.0.0.1:9/", "events": ["recording.created"]},
+        "POST /v1/keys": {"scopes": ["recordings:read"]},
         "POST /v1/end-users": {},
         "PATCH /v1/end-users/{end_user_id}": {},
         "POST /v1/devices": {"serial_number": "SN 1"},
@@ -221,6 +235,11 @@ async def test_without_a_key_or_with_an_unknown_one_nothing_is_done(things, oper
 @pytest.mark.parametrize("operation", TABLE)
 async def test_a_secret_key_may_and_a_restricted_one_as_its_scope_says(things, operation):
     needed, _ = TABLE[operation]
+    if needed == ONLY_SECRET:
+        assert await status(things, operation, "secret", is_done=True) in PERMITTED
+        every = frozenset({*SCOPES, "keys:read", "keys:write"})
+        assert await status(things, operation, "restricted", is_done=False, scopes=every) == 403
+        return
     assert await status(things, operation, "secret", is_done=True) in PERMITTED
     enough = frozenset({needed or "webhooks:read"})
     assert await status(things, operation, "restricted", is_done=True, scopes=enough) in PERMITTED

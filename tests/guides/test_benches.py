@@ -14,6 +14,7 @@ from tests.places import REPOSITORY
 from tests.tools.bench import (
     beside,
     deciding,
+    event_listeners,
     head_start,
     listening,
     lists,
@@ -34,6 +35,13 @@ SMALL = {
     "replaying": patch.multiple(replaying, EVENTS=300, SAMPLES=1),
     "uploading": patch.multiple(uploading, CHUNKS=60, EDGE=20, ROUNDS=1),
     "head-start": patch.multiple(head_start, SECONDS=5, AT_ONCE=1, SECONDS_OF_EACH=3),
+    "event-listeners": patch.multiple(
+        event_listeners,
+        ROUNDS=1,
+        SECONDS=0.1,
+        RECORDINGS=3,
+        KINDS=(event_listeners.NONE, event_listeners.Kind("3", 3, to_one=True), event_listeners.Kind("2", 2)),
+    ),
     "beside": patch.multiple(beside, ROUNDS=1, SECONDS=0.2, SPOKEN=1, SPOKEN_SECONDS=100),
     "listening": patch.multiple(listening, LISTENERS=3, SECONDS=0.2, RECORDINGS=(1, 3)),
     "live-words": patch.multiple(live_words, NAMES=("533-1066-0000.flac",)),

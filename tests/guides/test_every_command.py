@@ -30,6 +30,8 @@ MAKE = {
     "note-model": "tests/of_tools/note_model/test_training.py::test_the_committed_weights_are_what_the_data_gives",
     "run": "tests/guides/test_make.py::test_make_run_starts_the_service_and_kafka_is_set_by_the_environment",
     "schemas": "tests/guides/test_make.py::test_make_schemas_and_format_change_nothing_that_is_committed",
+    "screenshots": "tests/of_tools/test_screenshots.py::"
+    "test_make_screenshots_takes_the_views_that_are_asked_for_at_both_widths_in_light_and_dark",
     "soak": "tests/guides/test_make.py::test_make_soak_runs_as_little_as_it_is_told_to",
     "soak-abuse": "tests/of_tools/soak/test_abuse.py::test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to",
     "soak-arriving": "tests/of_tools/soak/test_arriving.py::test_make_soak_arriving_does_as_few_as_it_is_told_to",
@@ -52,6 +54,8 @@ TAPEDECK = {
     "blobs mend": "tests/end_to_end/test_bucket.py::"
     "test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucket_over",
     "blobs usage": "tests/service/cli/test_blobs.py::test_usage_says_what_is_live_and_what_is_dead",
+    "console": "tests/end_to_end/test_console.py::"
+    "test_the_link_of_a_development_machine_signs_in_with_one_click_and_only_once",
     "consume": "tests/guides/test_messages.py::test_the_command_that_follows_the_topic_prints_one_line_per_event",
     "copy": "tests/guides/test_runtime.py::test_a_service_is_copied_as_the_guide_says",
     "demo": CI,

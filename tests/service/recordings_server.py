@@ -54,6 +54,7 @@ class RecordingsServer:
     events: list[dict[str, Any]] = field(default_factory=list)
     live: list[bytes] = field(default_factory=list)
     last_event_ids: list[str | None] = field(default_factory=list)
+    queries_seen: list[dict[str, str]] = field(default_factory=list)
     recordings: dict[str, Held] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
     headers_seen: list[dict[str, str]] = field(default_factory=list)
@@ -137,6 +138,7 @@ class RecordingsServer:
         app.router.add_get("/v1/recordings/{id}/chunks/{number}", self._chunk)
         app.router.add_get("/v1/recordings/{id}/events", self._events)
         app.router.add_get("/v1/recordings/{id}/live", self._live)
+        app.router.add_get("/v1/events", self._live)
         app.router.add_get("/v1/recordings/{id}/download-url", self._download_url)
         app.router.add_get("/v1/transcriptions/{id}", self._transcription)
         app.router.add_get("/download/{id}", self._download)
@@ -292,6 +294,7 @@ class RecordingsServer:
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """What is to be told over one connection; the last event of a connection that breaks may be cut off."""
         self.last_event_ids.append(request.headers.get("Last-Event-ID"))
+        self.queries_seen.append(dict(request.query))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         await response.write(self.live.pop(0))

@@ -9,7 +9,7 @@ from aiohttp import web
 from adapters.keys import Key, KeyKind
 from domain.errors import RecordingNotFound
 from service.application.callers import Callers
-from service.dialects.bota.errors import Forbidden, Unauthorized
+from service.dialects.bota.errors import Forbidden, SecretKeyNeeded, Unauthorized
 from service.dialects.bota.identifiers import public_recording_id
 from service.dialects.http.held_bytes import CALLER
 from service.dialects.http.signed_urls import SignatureRefused, UrlSigner
@@ -22,14 +22,17 @@ MAKER = "key"
 class Permission:
     """What a request needs: a secret key, a restricted key with `scope`, or a token of one of these kinds.
 
-    Without a `scope`, any API key. A token is valid only for what is its own: a device, its end user and its
-    recordings, or the one recording of an upload token.
+    Without a `scope`, any API key; or a secret key, where `needs_secret_key`. A token is valid only for what is its
+    own: a device, its end user and its recordings, or the one recording of an upload token.
     """
 
     scope: str | None
     tokens: frozenset[KeyKind] = frozenset()
+    needs_secret_key: bool = False
 
     def includes(self, key: Key) -> bool:
+        if self.needs_secret_key:
+            return key.kind is KeyKind.SECRET
         if key.kind in (KeyKind.DEVICE, KeyKind.UPLOAD):
             return key.kind in self.tokens
         return key.kind is not KeyKind.CLIENT if self.scope is None else key.allows(self.scope)
@@ -55,6 +58,9 @@ READ_DEVICES = Permission("devices:read")
 WRITE_DEVICES = Permission("devices:write")
 READ_OWN_DEVICE = Permission("devices:read", _DEVICE)
 ACT_AS_DEVICE = Permission("devices:write", _DEVICE)
+READ_OPERATIONS = Permission("operations:read")
+READ_OWN_KEY = Permission(None)
+MANAGE_KEYS = Permission(None, needs_secret_key=True)
 READ_CONFIG = Permission(None, _DEVICE)
 
 
@@ -71,6 +77,8 @@ async def authenticated(request: web.Request, callers: Callers) -> Key:
 async def permitted(request: web.Request, callers: Callers, permission: Permission) -> Key:
     """The request's key, which has the permission. Raises: Unauthorized, Forbidden."""
     key = await authenticated(request, callers)
+    if permission.needs_secret_key and key.kind is not KeyKind.SECRET:
+        raise SecretKeyNeeded
     if not permission.includes(key):
         raise Forbidden(permission.scope or "this")
     return key

@@ -154,6 +154,8 @@ class RecordingAnswer(Answer):
     """(D) Only there if some chunk could not be used."""
     progress: Annotated[ProgressAnswer | None, WhereKnown] = None
     """(D) Only there while the recording is worked on, and not in lists."""
+    version: Annotated[int | None, WhereKnown] = None
+    """(D) Only there if it was asked for: the answer is how the recording stood after its event of this version."""
 
 
 class StreamingCreatedAnswer(Answer):
@@ -206,6 +208,8 @@ class HistoryEntryAnswer(Answer):
     type: str
     at: Time
     data: dict[str, Any]
+    trace_id: Annotated[str | None, WhereKnown] = None
+    """Of the request that it came of, by which the service's log lines are found."""
 
 
 class HistoryAnswer(Answer):
@@ -307,6 +311,12 @@ class DeliveryAnswer(Answer):
     attempts: list[AttemptAnswer]
     next_attempt_at: Time | None
     created_at: Time
+
+
+class WholeDeliveryAnswer(DeliveryAnswer):
+    """With the body, which is the same text at each attempt: the one that is signed."""
+
+    request_body: str
 
 
 class RedeliveredAnswer(Answer):

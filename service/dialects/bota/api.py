@@ -9,11 +9,14 @@ from service.dialects.bota.directory.end_users import EndUserEndpoints
 from service.dialects.bota.downloads import Downloads
 from service.dialects.bota.encrypted import Encrypted
 from service.dialects.bota.errors import ERRORS
+from service.dialects.bota.events import Events
 from service.dialects.bota.health import Health
 from service.dialects.bota.idempotency import Once
+from service.dialects.bota.keys.handlers import KeyEndpoints
 from service.dialects.bota.live.feeds import Feeds
 from service.dialects.bota.live.handlers import Live
 from service.dialects.bota.notes import RecordingNotes
+from service.dialects.bota.operating.handlers import OperationsEndpoint
 from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
@@ -61,6 +64,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         WholeFile(uploads, queries, callers, urls, limits, tokens=tokens, window=settings.upload_window, clock=clock),
         StoredChunks(queries, callers),
         Reading(queries, parts.lifecycle, callers, parts.pace),
+        Events(parts.event_feed, parts.event_streams, View(queries), callers),
         Live(Feeds(parts.changes, queries, parts.pace, parts.live_words), parts.event_streams, View(queries), callers),
         Downloads(
             queries,
@@ -81,6 +85,8 @@ def _install(app: web.Application, parts: Parts) -> None:
         DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),
         Config(directory, queries, callers, max_chunks=settings.max_chunks, window=settings.upload_window),
         Encrypted(queries, directory.devices, callers),
+        OperationsEndpoint(parts.operating, callers),
+        KeyEndpoints(parts.keys, callers, limits, scopes=parts.scopes),
         Health(queries),
     )
     for handler in handlers:

@@ -34,6 +34,7 @@ BOTA = Dialect(
         "end_users:write",
         "devices:read",
         "devices:write",
+        "operations:read",
     ),
     dev_credentials=DEV_CREDENTIALS,
     client_ids=client_ids,

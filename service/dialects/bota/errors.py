@@ -10,6 +10,7 @@ from aiohttp import web
 
 from adapters.directory.port import ExternalIdTaken
 from adapters.kept_answers import NameReused
+from adapters.keys import KeyNotFound, TooManyKeys
 from domain import errors as domain
 from domain.events import Failed, Stage
 from domain.note_order import NoteOrderDiffers
@@ -21,7 +22,8 @@ from service.application.directory import (
     EndUserNotFound,
     TokenRevoked,
 )
-from service.application.queries import ViewBehind
+from service.application.project_keys import OwnKey
+from service.application.queries import NoSuchEvent, ViewBehind
 from service.application.quotas import KeptQuotaReached, QuotaReached
 from service.application.trace import trace_id
 from service.application.webhooks import DeliveryNotFound, WebhookNotFound
@@ -47,6 +49,11 @@ class Unauthorized(Exception):
 class Forbidden(Exception):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key has no permission for {scope}; use a key that has it.")
+
+
+class SecretKeyNeeded(Exception):
+    def __init__(self) -> None:
+        super().__init__("Only a secret key of the project may do this.")
 
 
 class NotReady(Exception):
@@ -150,6 +157,7 @@ _HELP: Mapping[type[Exception], str] = {
     domain.NotFailed: f"{_CHUNKS} lists what is stored, what of it is damaged, and where to PUT other bytes for that.",
     domain.ChunkMismatch: f"{_CHUNKS} lists what is stored and where to PUT the rest; then POST …/finalize again.",
     KeptQuotaReached: "DELETE /v1/recordings/{id} deletes one.",
+    NoSuchEvent: "GET /v1/recordings/{id}/events lists its events with their versions.",
     NoSuchChunk: f"{_CHUNKS} lists those that are.",
     ChunksErased: "GET /v1/recordings/{id}/download-url gives that file.",
     ExpiredChunksErased: "POST /v1/recordings does so.",
@@ -244,7 +252,12 @@ ERRORS = ErrorTable(
         Unauthorized: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         TokenRevoked: Row(401, "unauthorized", _HOW_TO_AUTHENTICATE),
         Forbidden: Row(403, "forbidden"),
+        SecretKeyNeeded: Row(403, "forbidden"),
+        KeyNotFound: Row(404, "not_found", sentence="There is no such key."),
+        OwnKey: Row(409, "own_key"),
+        TooManyKeys: Row(409, "too_many_keys"),
         ViewBehind: Row(503, "busy", RETRY_SOON),
+        NoSuchEvent: Row(404, "version_not_found"),
         MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
         SummaryNotFound: Row(404, "not_found"),

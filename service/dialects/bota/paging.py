@@ -50,6 +50,14 @@ class HistoryPageRequest(PageRequest):
     limit: Annotated[int, Field(ge=1, le=LARGEST_HISTORY_PAGE)] = LARGEST_HISTORY_PAGE
 
 
+class RecordingRequest(BaseModel):
+    """GET /v1/recordings/{id}. `version`: of the event after which the recording is wanted (D)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+
+
 class TranscriptionsPageRequest(PageRequest):
     """GET /v1/transcriptions."""
 

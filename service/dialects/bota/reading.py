@@ -6,9 +6,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.event_log.mapper import RecordedEvent
 from adapters.keys import Key
 from adapters.summary_pages import Order, PageQuery
-from domain.events import LoggedEvent
 from domain.summary import Standing
 from service.application.callers import Callers
 from service.application.lifecycle import Lifecycle
@@ -25,6 +25,7 @@ from service.dialects.bota.answers import (
 from service.dialects.bota.identifiers import recording_id_of
 from service.dialects.bota.paging import (
     HistoryPageRequest,
+    RecordingRequest,
     RecordingsPageRequest,
     cursor_of,
     cursor_of_version,
@@ -89,8 +90,19 @@ class Reading:
         return await asyncio.to_thread(json_answer, answer, piece_items=PIECE_RECORDINGS)
 
     async def recording(self, request: web.Request) -> web.Response:
+        """As it stands; or (D) as it stood after one of its events, which may be any that GET …/events has."""
         key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
-        return await self._recording_answer(key, request.match_info["recording_id"])
+        public_id, version = request.match_info["recording_id"], query_of(RecordingRequest, request.query).version
+        if version is None:
+            return await self._recording_answer(key, public_id)
+        return await self._earlier_answer(key, recording_id_of(public_id), version)
+
+    async def _earlier_answer(self, key: Key, recording_id: UUID, version: int) -> web.Response:
+        """Of a recording that there is still: what was deleted is not told of any more."""
+        await self._view.summary(key, recording_id)
+        summary = await self._queries.summary_at(recording_id, version)
+        answer = await self._view.recording_answer(recording_id, summary)
+        return json_answer(answer.model_copy(update={"version": version}))
 
     async def _recording_answer(self, key: Key, public_id: str, *, status: int = 200) -> web.Response:
         recording_id = recording_id_of(public_id)
@@ -118,7 +130,7 @@ class Reading:
         after = version_of(asked.cursor)
         await self._view.summary(key, recording_id)
         found = await self._queries.history(recording_id, after_version=after, limit=asked.limit + 1)
-        entries = [_event_answer(recorded.version, recorded.event) for recorded in found[: asked.limit]]
+        entries = [_event_answer(recorded) for recorded in found[: asked.limit]]
         has_more = len(found) > asked.limit
         next_cursor = cursor_of_version(entries[-1].version) if has_more else None
         return json_answer(HistoryAnswer(data=entries, has_more=has_more, next_cursor=next_cursor))
@@ -154,10 +166,12 @@ def _external_id(asked: RecordingsPageRequest) -> str | None:
     return f"{asked.correlation_id}/{asked.recording_id}"
 
 
-def _event_answer(version: int, event: LoggedEvent) -> HistoryEntryAnswer:
+def _event_answer(recorded: RecordedEvent) -> HistoryEntryAnswer:
+    event = recorded.event
     return HistoryEntryAnswer(
-        version=version,
+        version=recorded.version,
         type=type(event).__name__,
         at=utc_text(event.at),
         data=event.model_dump(mode="json", exclude={"at", *CONTENT_FIELDS}),
+        trace_id=recorded.trace_id,
     )

@@ -7,8 +7,12 @@ from pydantic import BaseModel, Field
 from service.dialects.bota import access, answers, exports, paging, requests
 from service.dialects.bota.directory.reference import DIRECTORY
 from service.dialects.bota.encrypted import ENCRYPTED
+from service.dialects.bota.events import PLACE as EVENTS_PLACE
+from service.dialects.bota.events import EventsRequest
+from service.dialects.bota.keys.operations import OPERATIONS as _KEYS
 from service.dialects.bota.live.handlers import LiveRequest
 from service.dialects.bota.live.told import PLACE
+from service.dialects.bota.operating.operations import OPERATIONS as _OPERATING
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
@@ -78,10 +82,12 @@ _RECORDINGS = (
     keyed(
         "GET",
         "/v1/recordings/{recording_id}",
-        "How a recording stands",
+        "How a recording stands, or stood after one of its events",
         access.READ_RECORDINGS,
         {200: answers.RecordingAnswer},
+        400,
         404,
+        query=paging.RecordingRequest,
         path_patterns=_RECORDING,
     ),
     keyed(
@@ -179,6 +185,17 @@ _RECORDINGS = (
         query=LiveRequest,
         headers={LAST_EVENT_ID: {"type": "string", "pattern": PLACE}},
         path_patterns=_RECORDING,
+    ),
+    keyed(
+        "GET",
+        "/v1/events",
+        "All that happens in the project, as server-sent events: the messages that Kafka has",
+        access.READ_RECORDINGS,
+        {200: Bytes(MEDIA_TYPE)},
+        400,
+        404,
+        query=EventsRequest,
+        headers={LAST_EVENT_ID: {"type": "string", "pattern": EVENTS_PLACE}},
     ),
     keyed(
         "POST",
@@ -352,6 +369,15 @@ _WEBHOOKS = (
         path_patterns=_WEBHOOK,
     ),
     keyed(
+        "GET",
+        "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}",
+        "A delivery, with the body that is sent",
+        access.READ_WEBHOOKS,
+        {200: answers.WholeDeliveryAnswer},
+        404,
+        path_patterns={**_WEBHOOK, **_DELIVERY},
+    ),
+    keyed(
         "POST",
         "/v1/webhooks/{webhook_id}/redeliver",
         "Send again everything that failed in all its attempts",
@@ -377,7 +403,8 @@ _HEALTH = unkeyed(
 
 REFERENCE = ReferencePart(
     name="Bota",
-    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks.",
+    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks, "
+    "keys.",
     operations=(
         *_RECORDINGS,
         *_SEARCH,
@@ -387,6 +414,8 @@ REFERENCE = ReferencePart(
         *_WEBHOOKS,
         *DIRECTORY,
         *ENCRYPTED,
+        *_KEYS,
+        *_OPERATING,
         _HEALTH,
     ),
     security_schemes={

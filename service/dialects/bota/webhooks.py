@@ -16,6 +16,7 @@ from service.dialects.bota.answers import (
     RedeliveredAnswer,
     WebhookAnswer,
     WebhookCreatedAnswer,
+    WholeDeliveryAnswer,
 )
 from service.dialects.bota.idempotency import Once, id_for
 from service.dialects.bota.identifiers import public_recording_id
@@ -41,6 +42,7 @@ class WebhookEndpoints:
         router.add_get("/v1/webhooks/{webhook_id}", self.webhook)
         router.add_delete("/v1/webhooks/{webhook_id}", self.delete)
         router.add_get("/v1/webhooks/{webhook_id}/deliveries", self.deliveries)
+        router.add_get("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}", self.delivery)
         router.add_post("/v1/webhooks/{webhook_id}/redeliver", self.redeliver_failed)
         router.add_post("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", self.redeliver)
 
@@ -90,6 +92,14 @@ class WebhookEndpoints:
                 next_cursor=next_cursor,
             )
         )
+
+    async def delivery(self, request: web.Request) -> web.Response:
+        """One delivery, with the body that its receiver gets."""
+        key = await access.permitted(request, self._callers, access.READ_WEBHOOKS)
+        endpoint = await self._endpoint(request, key)
+        found = await self._webhooks.delivery(endpoint, request.match_info["delivery_id"])
+        shown = _delivery_answer(found.delivery).model_dump()
+        return json_answer(WholeDeliveryAnswer(**shown, request_body=found.body.decode()))
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """202; the attempts start again, whatever came of the earlier ones."""

@@ -48,23 +48,43 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """`data`: one line in UTF-8. `id`: the place from which a listener goes on who has read this event; without one, it
-    goes on from where it would have before."""
+    """`event`: None for one without a name, which clients take for a "message". `data`: one line in UTF-8. `id`: the
+    place from which a listener goes on who has read this event; without one, it goes on from where it would have
+    before."""
 
-    event: str
+    event: str | None
     data: bytes
     id: str | None = None
 
     def encoded(self) -> bytes:
         its_id = b"" if self.id is None else b"id: %b\n" % self.id.encode()
-        return b"%bevent: %b\ndata: %b\n\n" % (its_id, self.event.encode(), self.data)
+        event = b"" if self.event is None else b"event: %b\n" % self.event.encode()
+        return b"%b%bdata: %b\n\n" % (its_id, event, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedEvents:
+    """Several events, encoded one after another, for all listeners that are told the same."""
+
+    data: bytes
+
+    def encoded(self) -> bytes:
+        return self.data
+
+
+Tellable = ServerSentEvent | EncodedEvents
 
 
 class Source(Protocol):
     """What one listener is to be told."""
 
-    async def next(self) -> Sequence[ServerSentEvent]:
+    async def next(self) -> Sequence[Tellable]:
         """What comes next, as soon as there is any; empty at the end. A call that is cancelled loses nothing."""
+        ...
+
+    @property
+    def place(self) -> str | None:
+        """From where the listener would go on now, if that moves although it is told nothing."""
         ...
 
 
@@ -129,7 +149,7 @@ class EventStreams:
             try:
                 await response.prepare(request)
                 stream.keep_little()
-                await stream.send(b"retry: %d\n\n" % comes_back_ms)
+                await stream.send(_first(comes_back_ms, source.place))
                 await self._tell(stream, source, is_permitted)
                 await stream.finish()
             except (ConnectionError, TimeoutError):
@@ -154,7 +174,7 @@ class EventStreams:
                 check_at = loop.time() + self._heartbeat_seconds
                 if not await is_permitted():
                     return
-                await stream.beat()
+                await stream.beat(source.place)
 
     @contextmanager
     def _admitted(self, caller: str) -> Iterator[None]:
@@ -172,10 +192,20 @@ class EventStreams:
                 del self._of_callers[caller]
 
 
-def _blocks(events: Sequence[ServerSentEvent]) -> Iterator[bytes]:
+def _first(comes_back_ms: int, place: str | None) -> bytes:
+    """With the place, so that a listener that is cut off before it was told anything misses nothing."""
+    its_id = b"" if place is None else b"id: %b\n" % place.encode()
+    return b"retry: %d\n%b\n" % (comes_back_ms, its_id)
+
+
+def _blocks(events: Sequence[Tellable]) -> Iterator[bytes]:
     block = bytearray()
     for event in events:
-        block += event.encoded()
+        encoded = event.encoded()
+        if not block and len(encoded) >= BLOCK_BYTES:
+            yield encoded  # not copied: others may be told the same
+            continue
+        block += encoded
         if len(block) >= BLOCK_BYTES:
             yield bytes(block)
             block.clear()
@@ -204,7 +234,7 @@ class _Stream:
             connection.setsockopt(SOL_SOCKET, SO_SNDBUF, UNSENT_BYTES)
         self._response.force_close()  # the next request on this connection would have the small buffer, too
 
-    async def next(self, source: Source, *, until: float) -> Sequence[ServerSentEvent] | None:
+    async def next(self, source: Source, *, until: float) -> Sequence[Tellable] | None:
         """What comes next; None if there is nothing until then, or the stream is to end."""
         try:
             async with asyncio.timeout_at(until) as self._waiting:
@@ -240,8 +270,9 @@ class _Stream:
         finally:
             self._is_sending = False
 
-    async def beat(self) -> None:
-        """Check that the listener is there and reads; send a sign of life if there was nothing else to send."""
+    async def beat(self, place: str | None) -> None:
+        """Check that the listener is there and reads; send a sign of life, with the place, if there was nothing else to
+        send. An id without data is no event, and yet is kept by the listener (9.2.6)."""
         transport = self._request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
@@ -254,7 +285,7 @@ class _Stream:
                 self._say_too_slow()
                 raise TimeoutError
         if self._was_silent:
-            await self.send(_HEARTBEAT)
+            await self.send(_HEARTBEAT if place is None else b"id: %b\n\n" % place.encode())
         self._was_silent = True
 
     def cut(self) -> None:

@@ -3,7 +3,7 @@
 A dialect gives each of its handlers what that handler needs, and no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.application.ambient_sessions import SessionAnnouncements
@@ -16,7 +16,9 @@ from service.application.lifecycle import Lifecycle
 from service.application.live_words import LiveWords
 from service.application.note_edits import Notes
 from service.application.note_orders import NoteOrdering, NoteOrderQueries
+from service.application.operating import Operating
 from service.application.progress import Changes, Pace
+from service.application.project_keys import ProjectKeys
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
 from service.application.transcription_requests import TranscriptionRequests
@@ -26,13 +28,15 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.settings import HttpSettings
 from service.dialects.http.signed_urls import UrlSigner
+from service.followers.event_feed import EventFeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Nothing in it is global, so several services can run in one process.
 
-    `dev_credentials`: entries by the dialect's name; empty unless the service is for development.
+    `scopes`: those that a restricted key can have, of all dialects. `dev_credentials`: entries by the dialect's name;
+    empty unless the service is for development.
     """
 
     uploads: Uploads
@@ -49,11 +53,15 @@ class Parts:
     note_ordering: NoteOrdering
     note_orders: NoteOrderQueries
     webhooks: Webhooks
+    operating: Operating
     directory: Directory
     idempotency: Idempotency
     callers: Callers
+    keys: ProjectKeys
+    scopes: Sequence[str]
     limits: Limits
     event_streams: EventStreams
+    event_feed: EventFeed
     signer: UrlSigner
     settings: HttpSettings
     dev_credentials: Mapping[str, Mapping[str, str]]

@@ -23,6 +23,7 @@ from domain.commands import DeleteRecording
 from domain.errors import RecordingClosed
 from domain.events import Failed, FinalizePolicy, RecordingDeleted, RetryRequested, Stage, Stitched
 from service.application.metrics import Metrics
+from service.application.operating import Backlog
 from service.application.project_turns import Urgency
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
@@ -85,6 +86,7 @@ class Rig:
             random=Random(1),
             metrics=Metrics(),
         )
+        self.backlog = follower.backlog
         self._tasks.append(asyncio.create_task(follower.run()))
         return self._tasks[-1]
 
@@ -525,6 +527,38 @@ async def test_work_that_waits_for_its_turn_ends_when_its_recording_is_deleted(r
     go_on.set()
     await rig.until_types(first, Stitched)
     assert rig.worked == [first]
+
+
+async def test_each_projects_backlog_tells_what_waits_what_is_worked_on_and_whether_that_is_all(rig, monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_BEGUN", 2)
+    monkeypatch.setattr(jobs, "MOST_WAITING", 1)
+    rig.turns, may_end = Turns(1), asyncio.Event()
+
+    async def patiently(_, __):
+        await may_end.wait()
+        return record_stitched()
+
+    async def is_worked_on():
+        return bool(rig.worked)
+
+    async def is_taken():
+        return rig.backlog("proj_2").waiting == 1
+
+    async def is_done():
+        return rig.backlog("proj_1") == rig.backlog("proj_2") == Backlog(0, 0, is_whole=True)
+
+    its_ids = [await rig.finalized("proj_1") for _ in range(4)]
+    rig.follow(patiently)
+    await rig.until(is_worked_on)
+    its_ids.append(await rig.finalized("proj_2"))
+    await rig.until(is_taken)
+    assert rig.backlog("proj_1") == Backlog(waiting=2, working=1, is_whole=False)
+    assert rig.backlog("proj_2") == Backlog(waiting=1, working=0, is_whole=True)
+    assert rig.backlog("proj_3") == Backlog(0, 0, is_whole=True)
+    may_end.set()
+    for its_id in its_ids:
+        await rig.until_types(its_id, Stitched)
+    await rig.until(is_done)
 
 
 async def test_a_project_with_more_jobs_than_fit_into_memory_holds_up_no_other_and_loses_none(rig, monkeypatch):

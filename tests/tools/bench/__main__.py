@@ -9,6 +9,7 @@ import sys
 from tests.tools.bench import (
     beside,
     deciding,
+    event_listeners,
     head_start,
     listening,
     lists,
@@ -27,6 +28,7 @@ BENCHES = {
     "head-start": lambda: asyncio.run(head_start.measure()),
     "listening": lambda: asyncio.run(listening.measure()),
     "live-words": lambda: asyncio.run(live_words.measure()),
+    "event-listeners": lambda: asyncio.run(event_listeners.measure()),
     "beside": lambda: asyncio.run(beside.measure()),
     "lists": lambda: asyncio.run(lists.measure()),
     "samples": lambda: asyncio.run(samples.measure()),

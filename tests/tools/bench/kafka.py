@@ -27,8 +27,8 @@ from adapters.positions import PositionStore
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
 from service.dialects.registry import client_ids_of
-from service.followers.client_ids import ClientIds
 from service.followers.publisher import LARGEST_BATCH, Publisher
+from service.followers.subjects import Subjects
 from service.messages.publication import to_message
 from service.runtime.collector import settle_collector
 from tests.domain.histories import chunk, opened
@@ -60,7 +60,7 @@ async def publishing(folder: Path, servers: str) -> None:
         its_id = uuid4()
         await log.append(its_id, 0, [opened(), *(chunk(number) for number in range(1, CHUNKS + 1))], trace_id=None)
     events = await log.read(after=0, limit=log.head)
-    messages = list(map(to_message, events, await ClientIds(log, client_ids_of).of(events)))
+    messages = list(map(to_message, events, await Subjects(log, client_ids_of, {}).of(events)))
     batches = [messages[start : start + LARGEST_BATCH] for start in range(0, len(messages), LARGEST_BATCH)]
     settle_collector()  # as the service does, now that the bare producer's messages exist
     ratios, rates = [], []

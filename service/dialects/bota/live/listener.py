@@ -43,6 +43,10 @@ class Listener:
                 await self._feed.news()
         return ()
 
+    @property
+    def place(self) -> None:
+        """It moves with what is told only."""
+
     async def _look(self) -> None:
         """Once: a feed that others have listened to may not know yet what was answered before the listener came."""
         if not self._has_looked:

@@ -26,7 +26,7 @@ TRANSCRIPTION_KEYS = {
     "id", "project_id", "recording_id", "status", "provider", "language", "word_count", "segments", "full_text",
     "created_at", "started_at", "completed_at", "updated_at",
 }  # fmt: skip
-CREATES = {"recordings", "transcriptions", "transcribe", "summaries", "webhooks", "end-users", "devices"}
+CREATES = {"recordings", "transcriptions", "transcribe", "summaries", "webhooks", "end-users", "devices", "keys"}
 REPEATS = {"retry", "redeliver"}
 """(D) Operations of this service's own, which clients of the vendor do not know: 202."""
 

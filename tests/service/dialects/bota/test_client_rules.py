@@ -15,7 +15,7 @@ from service.dialects.bota.reference import REFERENCE
 from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.dorsum_client import Dorsum, keys_in
-from tests.end_to_end.listening import listening
+from tests.end_to_end.listening import listening, listening_at
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
 from tests.service.running_service import Running, TurnedClock, running_service
@@ -83,6 +83,7 @@ async def test_every_answer_is_one_that_the_strictest_clients_take(client: Clien
     await try_a_failure(client, user)
     await try_a_note(client)
     await client.ask("DELETE /v1/end-users/{end_user_id}", {"end_user_id": user})
+    await try_what_operators_ask(client)
     await client.ask("GET /health")
     assert device
     assert client.tried == wanted()
@@ -110,6 +111,14 @@ async def try_the_directory(client: Client) -> tuple[str, str]:
     return user, device
 
 
+async def try_what_operators_ask(client: Client) -> None:
+    await client.ask("GET /v1/operations")
+    await client.ask("GET /v1/keys/current")
+    made = await client.ask("POST /v1/keys", body={"kind": "restricted", "scopes": ["recordings:read"], "name": "A"})
+    await client.ask("GET /v1/keys", query="?limit=1")
+    await client.ask("DELETE /v1/keys/{key_id}", {"key_id": made["id"]})
+
+
 async def try_a_note(client: Client) -> None:
     """Of a session of the same project, which came by Dorsum's API."""
     settings = client.running.settings
@@ -132,6 +141,7 @@ async def try_webhooks(client: Client) -> None:
     while not listed["data"]:
         listed = await client.ask("GET /v1/webhooks/{webhook_id}/deliveries", ids)
     delivery = {"delivery_id": listed["data"][0]["id"]}
+    await client.ask("GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}", ids | delivery)
     await client.ask("POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", ids | delivery)
     await client.ask("POST /v1/webhooks/{webhook_id}/redeliver", ids)
     await client.ask("DELETE /v1/webhooks/{webhook_id}", ids)
@@ -189,7 +199,13 @@ async def try_a_streamed_recording(client: Client, user: str) -> None:
 
 
 async def try_the_stream_of_events(client: Client, made: dict[str, Any]) -> None:
-    """Which has no length: clients that want an answer whole do not ask for it."""
+    """Those that have no length: clients that want an answer whole do not ask for them."""
+    everything = "GET /v1/events"
+    async with listening_at(client.running.api, "/v1/events?since=beginning&follow=false") as heard:
+        assert heard.status == status_wanted(*everything.split())
+        assert "Content-Encoding" not in heard.headers
+        assert await heard.rest()
+    client.tried.add(everything)
     operation = "GET /v1/recordings/{recording_id}/live"
     async with listening(client.running.api, made) as heard:
         assert heard.status == status_wanted(*operation.split())

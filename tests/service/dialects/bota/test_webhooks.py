@@ -20,7 +20,7 @@ from domain.ambient_session import AnnounceSession
 from tests.domain.histories import session_opened
 from tests.end_to_end.service_process import short_speech, slices
 from tests.left_out import skip_outside_ci
-from tests.service.dialects.bota.webhook_receiver import Receiver
+from tests.service.dialects.bota.webhook_receiver import Receiver, receivers
 from tests.service.running_service import Running, TurnedClock, running_service
 
 CREATED, UPLOADED, DELETED = "recording.created", "recording.uploaded", "recording.deleted"
@@ -42,16 +42,8 @@ async def service(tmp_path, clock):
 
 @pytest.fixture
 async def receiving():
-    """Starts receivers, and stops them in the end."""
-    started = []
-
-    async def start(*answers, **more):
-        started.append(await Receiver(*answers, **more).start())
-        return started[-1]
-
-    yield start
-    for receiver in started:
-        await receiver.stop()
+    async with receivers() as start:
+        yield start
 
 
 async def register(service: Running, receiver: Receiver, events=ALL) -> dict:
@@ -318,6 +310,19 @@ async def test_everything_that_failed_can_be_sent_again_at_once(service, receivi
         while {one["status"] for one in await deliveries(service, webhook)} != {"delivered"}:
             await asyncio.sleep(0.005)
     assert (await service.api.call("POST", path)).json == {"redelivered": 0}
+
+
+async def test_a_delivery_is_shown_with_the_body_that_was_sent_and_signed(service, receiving):
+    receiver, another = await receiving(), await receiving()
+    webhook, other = await register(service, receiver, [CREATED]), await register(service, another, [UPLOADED])
+    await service.api.create()
+    (received,) = await receiver.count(1)
+    listed = await until(service, webhook, attempted(1))
+    shown = await service.api.call("GET", f"/v1/webhooks/{webhook['id']}/deliveries/{listed['id']}")
+    assert (shown.status, shown.json) == (200, listed | {"request_body": received.raw.decode()})
+    for path in (f"{other['id']}/deliveries/{listed['id']}", f"{webhook['id']}/deliveries/del_1"):
+        answer = await service.api.call("GET", f"/v1/webhooks/{path}")
+        assert (answer.status, answer.error["message"]) == (404, "There is no such delivery.")
 
 
 async def test_a_receiver_that_is_down_through_a_restart_of_the_service_gets_everything(tmp_path, clock, receiving):

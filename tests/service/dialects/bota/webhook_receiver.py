@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,3 +105,17 @@ class Receiver:
 def _received(request: web.Request, raw: bytes) -> Received:
     names = tuple(name.decode().lower() for name, _ in request.raw_headers)
     return Received(dict(request.headers), raw, names)
+
+
+@asynccontextmanager
+async def receivers() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
+    """A function that starts a receiver, which takes what `Receiver` takes; in the end all are stopped."""
+    started: list[Receiver] = []
+
+    async def start(*answers: Any, **more: Any) -> Receiver:
+        started.append(await Receiver(*answers, **more).start())
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        await receiver.stop()

@@ -27,6 +27,7 @@ class Told:
 
     def __init__(self):
         self._waiting = asyncio.Queue()
+        self.place = None
 
     def tell(self, *events):
         self._waiting.put_nowait(list(events))
@@ -40,6 +41,8 @@ class Told:
 
 class Endless:
     """A source that always has more."""
+
+    place = None
 
     def __init__(self):
         self.given = 0
@@ -124,6 +127,14 @@ async def test_a_silent_stream_has_signs_of_life_and_loses_nothing_because_of_th
             while (block := await answer.content.readuntil(b"\n\n")) == b":\n\n":
                 pass
             assert block == b"event: said\ndata: %d\n\n" % number
+
+
+async def test_a_place_that_moves_is_told_with_the_signs_of_life(http):
+    async with serving(heartbeat_seconds=0.01) as rig, http.get(rig.url) as answer:
+        for place in ("7", "8"):
+            rig.source.place = place
+            while await answer.content.readuntil(b"\n\n") != b"id: %b\n\n" % place.encode():
+                pass
 
 
 async def test_who_goes_away_is_noticed_though_nothing_happens(http):

@@ -7,7 +7,7 @@ import pytest
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from service.dialects.registry import client_ids_of
-from service.followers.client_ids import ClientIds
+from service.followers.subjects import Subjects
 from tests.domain.histories import chunk, deleted, finalized, opened, session_ended, session_opened
 
 
@@ -42,7 +42,7 @@ async def test_each_dialect_names_what_came_by_it_in_its_own_words(log):
     await stored(log, opened(dialect="dorsum", external_id="0b7a1bd2-9e35-4e0f-8f53-0f6f4d0a4f11"))
     await stored(log, session_opened(correlation_id="visit-7"), session_ended())
     await stored(log, opened(dialect="of tomorrow"))
-    assert await ClientIds(log, client_ids_of).of(await log.read(after=0)) == [
+    assert await Subjects(log, client_ids_of, {}).of(await log.read(after=0)) == [
         *[{"recording_id": f"rec_{bota.hex}", "transcription_id": f"txn_{bota.hex}"}] * 2,
         {"correlationId": "visit-7", "recordingId": "12"},
         {"session_id": "0b7a1bd2-9e35-4e0f-8f53-0f6f4d0a4f11"},
@@ -56,9 +56,9 @@ async def test_from_the_middle_of_the_log_each_first_event_is_read_once_and_all_
     for _ in range(5):
         await stored(log, opened(), chunk(1), chunk(2), finalized(2), deleted())
     events = await log.read(after=0)
-    whole = await ClientIds(log, client_ids_of).of(events)
+    whole = await Subjects(log, client_ids_of, {}).of(events)
     later = [(recorded, ids) for recorded, ids in zip(events, whole, strict=True) if recorded.version > 1]
-    from_the_middle = ClientIds(log, client_ids_of)
+    from_the_middle = Subjects(log, client_ids_of, {})
     for start in range(0, len(later), 10):
         batch = later[start : start + 10]
         assert await from_the_middle.of([recorded for recorded, _ in batch]) == [ids for _, ids in batch]
@@ -68,7 +68,7 @@ async def test_from_the_middle_of_the_log_each_first_event_is_read_once_and_all_
 async def test_only_so_many_are_remembered_and_those_used_last(log):
     ids = [await stored(log, opened(), chunk(1), chunk(2)) for _ in range(3)]
     of = {(recorded.stream_id, recorded.version): recorded for recorded in await log.read(after=0)}
-    client_ids = ClientIds(log, client_ids_of, remembered=2)
+    client_ids = Subjects(log, client_ids_of, {}, remembered=2)
     for turn, version in [(0, 1), (1, 1), (0, 2), (2, 1), (0, 3), (1, 2)]:
         (found,) = await client_ids.of([of[ids[turn], version]])
         assert found["recording_id"] == f"rec_{ids[turn].hex}"

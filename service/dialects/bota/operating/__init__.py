@@ -1,0 +1,1 @@
+"""How the service stands (D): followers, work that waits, what is stored."""
