@@ -228,6 +228,10 @@ class EventFeed:
         """Of all that any process had committed before this call. Raises: LogUnavailable."""
         return await self._log.newest_head()
 
+    async def opening(self, recording_id: UUID) -> RecordedEvent | None:
+        """A recording's first event, also of a deleted one; None if there never was one. Raises: LogUnavailable."""
+        return await self._log.opening(recording_id)
+
     async def missed(self, project_id: str, *, after: int, limit: int = SLICE) -> tuple[Sequence[Happened], int]:
         """What happened in a project, from so many events of the log, and the position up to which that is all.
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.event_log.port import LogUnavailable
 from adapters.keys import Key
 from adapters.sqlite_file import DatabaseUnavailable
+from domain.errors import RecordingNotFound
+from domain.events import RecordingOpened
 from service.application.callers import Callers
 from service.application.queries import ViewBehind
 from service.dialects.bota import access
@@ -70,10 +72,11 @@ class Events:
         """A stream of events without end."""
         key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(EventsRequest, request.query)
-        types, recording_id = _types(key, asked.types), None
+        place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
+        types, recording_id, beginning = _types(key, asked.types), None, 0
         if asked.recording_id is not None:
             recording_id = recording_id_of(asked.recording_id)
-            await self._view.summary(key, recording_id)
+            beginning = await self._before(key, recording_id, returns=place is not None)
 
         async def is_permitted() -> bool:
             try:
@@ -84,14 +87,27 @@ class Events:
 
         with self._feed.of(key.project_id, recording_id) as channel:
             newest = await self._feed.newest_position()
-            begins = 0 if asked.since == "beginning" else newest
-            place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
+            begins = beginning if asked.since == "beginning" else newest
             if place is not None:
-                begins = self._position(place, newest)
+                begins = max(beginning, self._position(place, newest))
             listener = Listener(
                 self._feed, channel, Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
             )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
+
+    async def _before(self, key: Key, recording_id: UUID, *, returns: bool) -> int:
+        """The position before a recording's first event. One who `returns` may be told that it was deleted meanwhile.
+
+        Raises: RecordingNotFound; ViewBehind, LogUnavailable.
+        """
+        if not returns:
+            await self._view.summary(key, recording_id)
+        begun = await self._feed.opening(recording_id)
+        if begun is None or not isinstance(begun.event, RecordingOpened):
+            raise RecordingNotFound
+        opened = begun.event
+        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
+        return begun.position - 1
 
     def _position(self, place: str, newest: int) -> int:
         """Raises: InvalidRequest."""
