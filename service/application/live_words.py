@@ -19,13 +19,14 @@ _MOST_KEPT = 1_000
 class HeardWindow:
     """The words of some seconds of a recording. `start`, `end`: seconds from its start, as the words' are.
 
-    `replacements`: how many of its chunks had been replaced.
+    `replacements`: how many of its chunks had been replaced. `language`: that they were heard in, as a tag.
     """
 
     start: float
     end: float
     words: tuple[TranscriptWord, ...]
     replacements: int
+    language: str
 
 
 class LiveSpeech:
@@ -49,9 +50,9 @@ class LiveWords:
         """While this lasts, what is said in the recording is heard at once, if it arrives and can be heard so."""
         speech = LiveSpeech()
         self._wanted[recording_id].append(speech)
-        if self.when_wanted is not None:
-            self.when_wanted(recording_id)
         try:
+            if self.when_wanted is not None:
+                self.when_wanted(recording_id)
             yield speech
         finally:
             self._wanted[recording_id].remove(speech)

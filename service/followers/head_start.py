@@ -139,6 +139,8 @@ class HeadStart:
 
     def _begin(self, recording_id: UUID, recording: Recording, version: int, its_trace_id: str | None) -> None:
         """Listen to it, if that is worth it and there is room. `version`: the newest that is known of it, or 0."""
+        if recording_id in self._listened or recording_id in self._given_up:
+            return  # since it was looked for, somebody came to listen to it
         if not _is_worth_it(recording, is_wanted=self._live.is_wanted(recording_id)) or not self._makes_room():
             return
         process = self._free.pop() if self._free else self._new_process()

@@ -2,7 +2,8 @@
 
 Nobody listening, nothing is done. Windows of a few seconds are heard one after another, and those that wait together in
 one go, while no stage needs the place; what is not cut yet, only while there is a place that nobody wants. So no
-transcript waits for them. Whatever breaks ends it: whole parts and the transcript have the words.
+transcript waits for them. A window whose worker was killed is heard once more. Whatever else breaks ends it: whole
+parts and the transcript have the words.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import numpy as np
 
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.speech.cutting import Span
+from adapters.worker_processes import WorkerDied
 from domain.recording import Recording
 from service.application.live_words import HeardWindow, LiveWords
 from service.application.part_orders import WindowOrder, hear_window
@@ -47,7 +49,7 @@ class ListeningAlong:
         self._waiting: deque[Span] = deque()
         self._tail: Span | None = None
         self._interim_end = 0
-        self._has_left = False
+        self._has_left = self._has_lost = False
         self._task: asyncio.Task[None] | None = None
         self._is_in_worker = False
 
@@ -101,14 +103,22 @@ class ListeningAlong:
             self._task.cancel()
 
     async def _hear_all(self, recording: Recording) -> None:
-        try:
-            while (found := self._next()) is not None:
-                window, is_cut = found
+        while (found := self._next()) is not None:
+            window, is_cut = found
+            try:
                 await self._hear_one(window, recording, is_cut=is_cut)
-        except Exception as error:  # noqa: BLE001 - whole parts have the words, whatever broke here
-            about = {"recording_id": self._id.hex, "because": f"{type(error).__name__}: {error}"}
-            logger.info("who listens hears no more until parts are whole", extra=about)
-            self._has_left = True
+                self._has_lost = False
+            except Exception as error:  # noqa: BLE001 - whole parts have the words, whatever broke here
+                if isinstance(error, WorkerDied) and not self._has_lost:
+                    self._has_lost = True
+                    self._waiting.extendleft([window] if is_cut else [])
+                else:
+                    self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        about = {"recording_id": self._id.hex, "because": f"{type(error).__name__}: {error}"}
+        logger.info("who listens hears no more until parts are whole", extra=about)
+        self._has_left = True
 
     def _next(self) -> tuple[Span, bool] | None:
         """What is to be heard, and whether it is cut; None if there is nothing, or nobody listens."""
@@ -140,7 +150,8 @@ class ListeningAlong:
 
     async def _hear_one(self, window: Span, recording: Recording, *, is_cut: bool) -> None:
         parts = self._parts
-        order = WindowOrder(parts.engine, recording.language_wanted or parts.language, window)
+        language = recording.language_wanted or parts.language
+        order = WindowOrder(parts.engine, language, window)
         async with parts.turns.turn(recording.opened.tenant_id, Urgency.ALONG) as turn:
             if not self.is_wanted:
                 return
@@ -149,5 +160,5 @@ class ListeningAlong:
                 words = await parts.workers.run(hear_window, order, timeout=_HEAR_LIMIT, on_start=turn.is_used_by)
             finally:
                 self._is_in_worker = False
-        heard = HeardWindow(window.start_seconds, window.end_seconds, words, recording.replacements)
+        heard = HeardWindow(window.start_seconds, window.end_seconds, words, recording.replacements, language)
         self._live.heard(self._id, heard, is_cut=is_cut)

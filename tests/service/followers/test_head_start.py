@@ -469,3 +469,51 @@ async def test_nothing_is_heard_for_who_listens_while_others_have_the_places(tmp
                         await asyncio.sleep(0.01)
                 assert not rig.workers.pids
             await until_said(heard, "Good morning")
+
+
+async def test_what_is_heard_at_once_goes_on_when_a_worker_is_killed(tmp_path):
+    async with rig_in(tmp_path) as rig:
+        await rig.open()
+        chunks = sliced(wav(speech(12).reshape(1, -1)), 100_000)
+        with rig.live.listened_to(rig.id) as heard:
+            await rig.store_all(chunks)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not rig.workers.pids:
+                    await asyncio.sleep(0.01)
+            for pid in rig.workers.pids:
+                os.kill(pid, signal.SIGKILL)
+            await until_said(heard, "Good morning")
+            assert heard.windows[0].start == 0
+
+
+class FindsLate(Recordings):
+    """Reads no recording before it is let to."""
+
+    def __init__(self, log):
+        super().__init__(log)
+        self.is_asked, self.may_find = asyncio.Event(), asyncio.Event()
+
+    async def find(self, recording_id, *, at_least=0):
+        self.is_asked.set()
+        await self.may_find.wait()
+        return await super().find(recording_id, at_least=at_least)
+
+
+async def test_who_comes_to_listen_while_a_recording_is_read_for_its_chunk_begins_no_second_process(tmp_path, sound):
+    async with rig_in(tmp_path, most=2) as rig:
+        await rig.stop()
+        others, rig.recordings = rig.recordings, FindsLate(rig.log)
+        rig.parts = replace(rig.parts, recordings=rig.recordings)
+        rig.start()
+        late, rig.recordings = rig.recordings, others
+        await rig.open()
+        await rig.store(1, sound[:300_000])
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await late.is_asked.wait()
+        await late.newest(rig.id)
+        with rig.live.listened_to(rig.id):
+            late.may_find.set()
+            await rig.until_read()
+            assert len(rig.listening) == 1
+        await rig.stop()
+        await late.close()

@@ -201,7 +201,7 @@ export class RecordingView {
     }
     this.#app.update();
     const isOver = ["transcript", "failed", "deleted"].includes(event);
-    this.#heardLast = isOver ? null : id;
+    this.#heardLast = isOver ? null : (id ?? this.#heardLast);
     return isOver;
   }
 

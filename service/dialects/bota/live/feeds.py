@@ -63,9 +63,9 @@ class Feed:
         """By one more listener. `follows`: it waits for what comes, so that is heard at once."""
         self.listeners += 1
         self._following += follows
-        if follows and self._following == 1:
-            self._speech = self._heard_along.enter_context(self._live.listened_to(self.recording_id))
         try:
+            if follows and self._following == 1:
+                self._speech = self._heard_along.enter_context(self._live.listened_to(self.recording_id))
             yield
         finally:
             self.listeners -= 1
@@ -110,11 +110,17 @@ class Feed:
             with suppress(RecordingNotFound):  # what was said is erased; what erased it is the next news
                 await self._take(recording)
         except RecordingNotFound:
+            self._forget()
             self.end = deleted_end(self.recording_id)
         except (LogUnavailable, DatabaseUnavailable, StorageUnavailable) as error:
             logger.warning("listeners are told to come back", extra={"because": str(error)})
             self.has_stopped = True
         self.has_stopped = self.has_stopped or self.end is not None
+
+    def _forget(self) -> None:
+        """Of what was said, nothing is told any more, also to those who were not told it yet."""
+        self.lines, self.interim, self.progress, self._so_far = [], None, None, None
+        self._speech = LiveSpeech()
 
     def _tell(self) -> None:
         """Wake all who wait for news."""
@@ -142,7 +148,7 @@ class Feed:
         """
         parts, basis, so_far = _in_one_language(recording.heard_from_the_start()), basis_of(recording), self._so_far
         if so_far is None or not so_far.holds(parts, basis):
-            so_far = SoFar(parts[0].language if parts else recording.language_wanted or "", basis)
+            so_far = SoFar(basis)
         for part in so_far.new_of(parts):
             so_far.add_part(part, await self._queries.heard_part(part))
         so_far.add_windows(self._speech)

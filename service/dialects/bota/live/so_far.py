@@ -25,11 +25,11 @@ _SAME_SECONDS = 0.001
 class SoFar:
     """`lines`: only grows. `basis`: what it rests on."""
 
-    def __init__(self, language: str, basis: Basis) -> None:
+    def __init__(self, basis: Basis) -> None:
         self.basis = basis
         self.lines: list[Line] = []
-        self._between_words = "" if primary_language(language) in LANGUAGES_WITHOUT_SPACES else " "
-        self._speech: SettledSpeech | None = SettledSpeech(language)
+        self._speech: SettledSpeech | None = None
+        self._has_words_of_windows = False
         self._parts: list[str] = []
         self._until = self._parts_until = 0.0
 
@@ -44,10 +44,11 @@ class SoFar:
     def add_part(self, part: PartHeard, heard: HeardPart) -> None:
         """The next part."""
         self._parts.append(part.sha256)
-        if self._speech is not None:
-            self._tell(self._speech.add(heard))
+        if self._has_words_of_windows:
+            self._tell(_segments(_after(self._until, heard.words), part.language))
         else:
-            self._tell(self._segments(_after(self._until, heard.words)))
+            self._speech = self._speech or SettledSpeech(part.language)
+            self._tell(self._speech.add(heard))
         self._parts_until = heard.end_ms / 1000
         self._until = max(self._until, self._parts_until)
 
@@ -69,25 +70,27 @@ class SoFar:
         words = _after(self._until, window.words)
         if not words:
             return None
-        text = self._between_words.join(word.text for word in words)
+        text = _between_words(window.language).join(word.text for word in words)
         return TranscriptSegment(start=words[0].start, end=words[-1].end, text=text)
 
     def _add(self, window: HeardWindow) -> None:
-        if self._speech is None:
-            words = _after(self._until, window.words)
-        else:
-            words = _after(self._parts_until, window.words)
-            if words:
-                self._tell(self._speech.rest())
-                self._speech = None
-        self._tell(self._segments(words))
+        words = _after(self._until if self._has_words_of_windows else self._parts_until, window.words)
+        if words and not self._has_words_of_windows:
+            self._tell(self._speech.rest() if self._speech is not None else [])
+            self._has_words_of_windows = True
+        self._tell(_segments(words, window.language))
         self._until = window.end
-
-    def _segments(self, words: Sequence[TranscriptWord]) -> list[TranscriptSegment]:
-        return sentences(words, between_words=self._between_words)
 
     def _tell(self, segments: Sequence[TranscriptSegment]) -> None:
         self.lines += lines(strict_segments(segments), after=self.lines, basis=self.basis)
+
+
+def _segments(words: Sequence[TranscriptWord], language: str) -> list[TranscriptSegment]:
+    return sentences(words, between_words=_between_words(language))
+
+
+def _between_words(language: str) -> str:
+    return "" if primary_language(language) in LANGUAGES_WITHOUT_SPACES else " "
 
 
 def _after(seconds: float, words: Sequence[TranscriptWord]) -> list[TranscriptWord]:

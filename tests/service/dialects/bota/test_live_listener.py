@@ -5,13 +5,15 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.audio.decoding import SAMPLE_RATE
 from adapters.speech.parts import HeardPart
 from adapters.speech.transcript import TranscriptSegment, TranscriptWord
-from service.application.live_words import HeardWindow, LiveSpeech
+from domain.errors import RecordingNotFound
+from service.application.live_words import HeardWindow, LiveSpeech, LiveWords
 from service.dialects.bota.live.feeds import Feed
 from service.dialects.bota.live.listener import Listener
 from service.dialects.bota.live.so_far import SoFar
@@ -175,11 +177,11 @@ def part(number, texts, seconds=10):
         words=tuple(words_of(texts, begins)),
         unrecognized=(),
     )
-    return SimpleNamespace(sha256=str(number)), heard
+    return SimpleNamespace(sha256=str(number), language="en"), heard
 
 
-def window(start, texts, replacements=0):
-    return HeardWindow(float(start), float(start + len(texts)), tuple(words_of(texts, start)), replacements)
+def window(start, texts, replacements=0, language="en"):
+    return HeardWindow(float(start), float(start + len(texts)), tuple(words_of(texts, start)), replacements, language)
 
 
 def said(so_far):
@@ -192,7 +194,7 @@ NUMBERS = [str(at) for at in range(30)]
 @given(st.sets(st.integers(1, 29)), st.permutations(["part"] * 3 + ["window"] * 12), st.sets(st.integers(0, 30)))
 def test_parts_and_windows_meet_without_a_word_missing_or_twice(cuts, order, lost):
     """Some windows are lost; parts come at any time."""
-    so_far, speech = SoFar("en", Basis()), LiveSpeech()
+    so_far, speech = SoFar(Basis()), LiveSpeech()
     ends = [0, *sorted(cuts), 30]
     windows = iter([(start, end) for start, end in pairwise(ends) if start not in lost])
     parts = iter((1, 2, 3))
@@ -212,7 +214,7 @@ def test_parts_and_windows_meet_without_a_word_missing_or_twice(cuts, order, los
 
 
 def test_what_rests_on_a_chunk_that_is_replaced_is_not_told_and_what_is_not_cut_off_is_only_interim():
-    so_far, speech = SoFar("en", Basis(replacements=1)), LiveSpeech()
+    so_far, speech = SoFar(Basis(replacements=1)), LiveSpeech()
     speech.windows += [window(0, ["old"]), window(0, ["new", "words"], replacements=1)]
     speech.interim = window(2, ["and", "so"], replacements=1)
     assert so_far.interim(speech) is None
@@ -220,3 +222,48 @@ def test_what_rests_on_a_chunk_that_is_replaced_is_not_told_and_what_is_not_cut_
     assert (said(so_far), so_far.interim(speech).text) == ("new words", "and so")
     speech.interim = window(9, ["later"], replacements=1)
     assert so_far.interim(speech) is None
+
+
+def test_words_that_are_heard_in_a_language_without_spaces_are_told_without():
+    so_far, speech = SoFar(Basis()), LiveSpeech()
+    speech.windows.append(window(0, ["おは", "よう"], language="ja"))
+    so_far.add_windows(speech)
+    speech.interim = window(2, ["今日", "は"], language="ja")
+    assert (said(so_far), so_far.interim(speech).text) == ("おはよう", "今日は")
+
+
+class Deleted:
+    """Where no recording is to be found any more."""
+
+    async def newest(self, _):
+        raise RecordingNotFound
+
+
+async def test_once_a_recording_is_deleted_nothing_is_told_of_what_was_said_in_it():
+    """Not even to who was told nothing of it before, or reads slowly, or while some seconds of it are still heard."""
+    live = LiveWords(lambda _: None)
+    feed = Feed(UUID(int=1), Deleted(), None, live)
+    told = feed_of(segments_of(["one", "two"]))
+    feed.progress, feed.lines, feed.basis = told.progress, told.lines, told.basis
+    with feed.listened_to(follows=True):
+        live.heard(feed.recording_id, window(2, ["three"]), is_cut=True)
+        listeners = [Listener(feed, place, follows=True) for place in (None, told.lines[0].place(1))]
+        events = [await listener.next() for listener in listeners]
+        assert [[event.event for event in each] for each in events] == [["deleted"], ["deleted"]]
+        assert all([await listener.next() == () for listener in listeners])
+        assert feed.lines == []
+
+
+def test_who_could_not_begin_to_listen_leaves_nothing_behind():
+    live, feeds_wanted = LiveWords(lambda _: None), []
+
+    def fail(recording_id):
+        feeds_wanted.append(recording_id)
+        raise OSError
+
+    live.when_wanted = fail
+    feed = Feed(UUID(int=1), None, None, live)
+    with pytest.raises(OSError), feed.listened_to(follows=True):  # noqa: PT011 - it is this one
+        pass
+    assert feeds_wanted == [feed.recording_id]
+    assert (feed.listeners, live.is_wanted(feed.recording_id)) == (0, False)
