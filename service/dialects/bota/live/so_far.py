@@ -44,13 +44,13 @@ class SoFar:
     def add_part(self, part: PartHeard, heard: HeardPart) -> None:
         """The next part."""
         self._parts.append(part.sha256)
+        new, self._parts_until = _after(self._until, heard.words), heard.end_ms / 1000
+        self._until = max(self._until, self._parts_until)
         if self._has_words_of_windows:
-            self._tell(_segments(_after(self._until, heard.words), part.language))
+            self._tell(_segments(new, part.language), until=self._until)
         else:
             self._speech = self._speech or SettledSpeech(part.language)
             self._tell(self._speech.add(heard))
-        self._parts_until = heard.end_ms / 1000
-        self._until = max(self._until, self._parts_until)
 
     def add_windows(self, speech: LiveSpeech) -> None:
         """Take what follows from what was told. What does not waits for the parts in between."""
@@ -78,11 +78,11 @@ class SoFar:
         if words and not self._has_words_of_windows:
             self._tell(self._speech.rest() if self._speech is not None else [])
             self._has_words_of_windows = True
-        self._tell(_segments(words, window.language))
         self._until = window.end
+        self._tell(_segments(words, window.language), until=self._until)
 
-    def _tell(self, segments: Sequence[TranscriptSegment]) -> None:
-        self.lines += lines(strict_segments(segments), after=self.lines, basis=self.basis)
+    def _tell(self, segments: Sequence[TranscriptSegment], *, until: float = 0.0) -> None:
+        self.lines += lines(strict_segments(segments), after=self.lines, basis=self.basis, until=until)
 
 
 def _segments(words: Sequence[TranscriptWord], language: str) -> list[TranscriptSegment]:

@@ -10,7 +10,7 @@ is replaced and the transcript is not made anew.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 from uuid import UUID
@@ -107,18 +107,16 @@ class Basis:
 class Line:
     """A segment as listeners get it. `mark`: a digest of what was said in it and in all before it, but for spaces.
 
-    `words`: when each is said, and where in the text it begins; empty if that is not known.
+    `until_ms`: with it, all is told that was said up to then. `words`: when each is said, and where in the text it
+    begins; empty if that is not known.
     """
 
     told: SegmentTold
     mark: str
     so_far: "hashlib._Hash"
     basis: Basis
+    until_ms: int
     words: Sequence[tuple[float, float, int]]
-
-    @property
-    def until_ms(self) -> int:
-        return round(self.told.end * 1000)
 
     def event(self, count: int) -> ServerSentEvent:
         """For a listener who has `count` segments with it."""
@@ -212,8 +210,10 @@ def basis_of(recording: Recording) -> Basis:
     return Basis(recording.edition, recording.replacements)
 
 
-def lines(segments: Iterable[TranscriptSegment], *, after: list[Line], basis: Basis) -> Iterator[Line]:
-    """The segments that follow those of `after`."""
+def lines(
+    segments: Sequence[TranscriptSegment], *, after: list[Line], basis: Basis, until: float = 0.0
+) -> Iterator[Line]:
+    """The segments that follow those of `after`. `until`: with the last, all is told that was said up to then."""
     so_far = after[-1].so_far if after else hashlib.sha256()
     for index, segment in enumerate(segments, len(after)):
         so_far = so_far.copy()
@@ -226,7 +226,8 @@ def lines(segments: Iterable[TranscriptSegment], *, after: list[Line], basis: Ba
             speaker=segment.speaker,
             confidence=segment.confidence,
         )
-        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far, basis, _words_in(segment))
+        until_ms = round(1000 * max(segment.end, until if segment is segments[-1] else 0.0))
+        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far, basis, until_ms, _words_in(segment))
 
 
 def _words_in(segment: TranscriptSegment) -> Sequence[tuple[float, float, int]]:

@@ -267,3 +267,19 @@ def test_who_could_not_begin_to_listen_leaves_nothing_behind():
         pass
     assert feeds_wanted == [feed.recording_id]
     assert (feed.listeners, live.is_wanted(feed.recording_id)) == (0, False)
+
+
+def test_a_word_that_the_transcript_has_a_little_later_is_not_told_again():
+    """The window was cut where all was quiet, some time after its last word had ended."""
+    so_far, speech = SoFar(Basis()), LiveSpeech()
+    short = TranscriptWord(start=1.1, end=1.4, text="two", confidence=1.0)
+    speech.windows.append(HeardWindow(0.0, 2.0, (*words_of(["one"]), short), 0, "en"))
+    so_far.add_windows(speech)
+    feed = feed_of([])
+    feed.lines = so_far.lines
+    listener = Told(feed)
+    listener.news()
+    transcript = feed_of(cut_at(words_of(["one", "two", "three"]), []))
+    assert " ".join(listener.again(transcript).news()) == "one two three"
+    feed.lines = transcript.lines
+    assert " ".join(listener.news()) == "one two three"
