@@ -19,6 +19,10 @@ from adapters.audio.survey import HeardTrack, Sound, complaints
 _HEAD_BYTES = (1 << 12, 1 << 16)
 """So many bytes, or all if there are fewer, tell what file it is. Most headers are short; tags may stand before one."""
 
+_BLOCK_SAMPLES = SAMPLE_RATE // 10
+"""Who listens along waits for a block to be full. Several channels are mixed in longer ones, as when they are read as
+a whole: rounding might differ."""
+
 
 class ArrivingBytes:
     """What has come of a file: written by one thread, and read by another, which waits for more."""
@@ -92,7 +96,8 @@ def arriving_sound(
         channels = track.stream.channels
         heard = HeardTrack(track, track.stream.index, is_exact=container is Container.FLAC, most=None)
         blocks = track_blocks(heard.parts(), rate=SAMPLE_RATE, sample_format="s16")
-        yield from mixed(even_blocks(spread_all(blocks, channels), SAMPLE_RATE))
+        length = _BLOCK_SAMPLES if channels == 1 else SAMPLE_RATE
+        yield from mixed(even_blocks(spread_all(blocks, channels), length))
         sound = heard.sound()
         if sound.is_whole and not sound.has_gaps and sound.seconds and not heard.damage() and count() == 0:
             on_whole(FoundWhole(container, channels, sound))

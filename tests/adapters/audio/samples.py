@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.stream import AudioStream
 
+from adapters.audio import ogg
 from adapters.audio.chunk_bytes import OpenChunk
 
 Samples = npt.NDArray[np.int16]
@@ -119,3 +120,10 @@ class _Pipe(io.BytesIO):
 
     def seek(self, *_: object) -> int:
         raise io.UnsupportedOperation("a pipe has no positions")
+
+
+def ogg_pages(content: bytes) -> list[tuple[float, bytes]]:
+    """The pages of a file in Ogg Opus, each with the second of the sound at which it ends: as they come while it is
+    recorded."""
+    pages = ogg.pages(io.BytesIO(content))
+    return [(page.granule / 48_000, content[page.position : page.end]) for page in pages]

@@ -16,7 +16,7 @@ from adapters.speech.cutting import Span
 from adapters.speech.listening import Listening
 from adapters.speech.parts import digest_of, parts_of
 from service import sample
-from tests.adapters.audio.samples import wav
+from tests.adapters.audio.samples import OGG_OPUS, encoded, ogg_pages, wav
 
 SHORT = 5
 
@@ -86,3 +86,13 @@ def test_damage_ends_it_and_gives_no_part_that_is_not_whole(opus: bytes):
     found = heard(opus[:half] + bytes(len(opus) - half), 10_000)
     assert 0 < len(found) < len(whole_parts(opus))
     assert found == whole_parts(opus)[: len(found)]
+
+
+def test_who_listens_along_has_what_has_come_within_half_a_second():
+    sound = np.random.default_rng(1).integers(-3_000, 3_000, (1, 6 * SAMPLE_RATE)).astype(np.int16)
+    listening = Listening()
+    listening.windows.want(0)
+    for ends, page in ogg_pages(encoded(OGG_OPUS, sound, rate=SAMPLE_RATE)):
+        listening.hear(page)
+        assert listening.windows.wanted()[-1].end_seconds > ends - 0.5
+    listening.end()

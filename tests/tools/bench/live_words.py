@@ -2,6 +2,7 @@
 at real-time pace."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -13,14 +14,17 @@ import numpy as np
 
 from adapters.audio.decoding import SAMPLE_RATE, pcm_blocks
 from service.sample.word_error_rate import word_error_rate
-from tests.adapters.audio.samples import OGG_OPUS, encoded
+from tests.adapters.audio.samples import OGG_OPUS, encoded, ogg_pages
 from tests.end_to_end.listening import Listening, listening
 from tests.end_to_end.service_process import Api, ServiceProcess
 from tests.places import REPOSITORY, SHARED_DATA
 
 SPEECH = SHARED_DATA / "speech"
+Pages = list[tuple[float, bytes]]
+"""A second each, as a recorder makes them, with the second of the recording at which each ends."""
+
 NAMES = ("conversation-two-voices.wav", "conversation-sales.wav", "533-1066-*.flac")
-CHUNK_SECONDS = 1.0
+WARM_UP_SECONDS = 10.0
 
 
 async def measure() -> None:
@@ -30,19 +34,20 @@ async def measure() -> None:
         return
     said = _spoken(path.name for path in paths)
     sound = np.concatenate([block for path in paths for block in pcm_blocks(lambda path=path: path.open("rb"))])
-    body, seconds = encoded(OGG_OPUS, sound.reshape(1, -1), rate=SAMPLE_RATE), len(sound) / SAMPLE_RATE
+    pages = ogg_pages(encoded(OGG_OPUS, sound.reshape(1, -1), rate=SAMPLE_RATE))
     with tempfile.TemporaryDirectory() as folder:
         service = ServiceProcess(Path(folder) / "data", {"MAX_CHUNKS": "100000"})
         try:
             api = (await service.start()).api()
-            await _listen(api, body[: len(body) // 10], seconds / 10)  # processes start, and load their model
-            heard, delays = await _listen(api, body, seconds)
+            await _listen(api, [page for page in pages if page[0] <= WARM_UP_SECONDS])  # processes load their model
+            heard, delays = await _listen(api, pages)
             transcript = heard[1]
         finally:
             service.stop()
     live = word_error_rate(said, " ".join(segment["text"] for segment in heard[0].segments))
     whole = word_error_rate(said, transcript)
-    print(f"{seconds:.0f} s of people talking, in chunks of {CHUNK_SECONDS:g} s at real-time pace, one listener")
+    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+    print(f"{pages[-1][0]:.0f} s of people talking, a second to a chunk, at real-time pace, one listener; load {load}")
     print(
         f"  settled after it was spoken   median {np.median(delays):.1f} s   95th percentile "
         f"{np.percentile(delays, 95):.1f} s   ({len(delays)} words)"
@@ -56,13 +61,12 @@ def _spoken(names: Iterable[str]) -> str:
     return " ".join(said[name] for name in names)
 
 
-async def _listen(api: Api, body: bytes, seconds: float) -> tuple[tuple[Listening, str], list[float]]:
-    """What was told and the transcript; and for each word, how long after it was spoken it was told. A chunk is sent
-    when its last word has been spoken."""
+async def _listen(api: Api, pages: Pages) -> tuple[tuple[Listening, str], list[float]]:
+    """What was told and the transcript; and for each word, how long after it was spoken it was told."""
     recording = await api.create(codec="opus")
     async with listening(api, recording) as heard:
         began = time.monotonic()
-        uploading = asyncio.create_task(_upload(api, recording, body, seconds, began))
+        uploading = asyncio.create_task(_upload(api, recording, pages, began))
         delays: list[float] = []
         while (told := await heard.next()) is not None:
             if told.event == "segment":
@@ -73,14 +77,12 @@ async def _listen(api: Api, body: bytes, seconds: float) -> tuple[tuple[Listenin
     return (heard, (await api.transcript(recording))["text"]), delays
 
 
-async def _upload(api: Api, recording: dict[str, str], body: bytes, seconds: float, began: float) -> None:
-    count = max(1, round(seconds / CHUNK_SECONDS))
-    size = -(-len(body) // count)
-    chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    for number, chunk in enumerate(chunks, 1):
-        await asyncio.sleep(max(0.0, began + number * CHUNK_SECONDS - time.monotonic()))
-        assert (await api.put(recording, number, chunk)).status == 200
-    await api.finalize(recording, len(chunks))
+async def _upload(api: Api, recording: dict[str, str], pages: Pages, began: float) -> None:
+    """Each page when its last word has been spoken."""
+    for number, (ends, page) in enumerate(pages, 1):
+        await asyncio.sleep(max(0.0, began + ends - time.monotonic()))
+        assert (await api.put(recording, number, page)).status == 200
+    await api.finalize(recording, len(pages))
 
 
 if __name__ == "__main__":
