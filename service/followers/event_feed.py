@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
@@ -86,7 +87,7 @@ class Channel:
     def __init__(self, project_id: str, since: int) -> None:
         self.project_id = project_id
         self.since = since
-        self.shared: dict[Hashable, tuple[bytes, int]] = {}
+        self.shared: dict[Hashable, Any] = {}
         self.listeners = 0
         self._events: deque[Happened] = deque()
         self._grown = asyncio.Event()

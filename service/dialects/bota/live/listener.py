@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters.speech.transcript import TranscriptSegment
 from service.dialects.bota.live.feeds import Feed
 from service.dialects.bota.live.told import Line, Place, interim_event, withdrawn_event
-from service.dialects.http.event_streams import ServerSentEvent
+from service.dialects.http.sent_events import ServerSentEvent
 
 
 class Listener:
