@@ -15,6 +15,7 @@ from service.dialects.bota.reference import REFERENCE
 from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.dorsum_client import Dorsum, keys_in
+from tests.end_to_end.dragon_client import Dragon
 from tests.end_to_end.listening import listening, listening_at
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
@@ -82,6 +83,7 @@ async def test_every_answer_is_one_that_the_strictest_clients_take(client: Clien
     await try_a_streamed_recording(client, user)
     await try_a_failure(client, user)
     await try_a_note(client)
+    await try_an_ambient_session(client)
     await client.ask("DELETE /v1/end-users/{end_user_id}", {"end_user_id": user})
     await try_what_operators_ask(client)
     await client.ask("GET /health")
@@ -129,6 +131,16 @@ async def try_a_note(client: Client) -> None:
     await client.ask("GET /v1/recordings/{recording_id}/note", ids)
     await client.ask("GET /v1/recordings/{recording_id}/note/versions", ids)
     await client.ask("GET /v1/recordings/{recording_id}/note/versions/{number}", ids)
+
+
+async def try_an_ambient_session(client: Client) -> None:
+    """Of the same project, which came by Dragon's API."""
+    dragon = await Dragon.connect(client.running)
+    assert (await dragon.announce()).status == (await dragon.store(1, None)).status == 200
+    (listed,) = (await client.ask("GET /v1/ambient-sessions"))["data"]
+    assert listed["correlation_id"] == dragon.correlation_id
+    found = await client.ask("GET /v1/ambient-sessions/{ambient_session_id}", {"ambient_session_id": listed["id"]})
+    assert [one["external_id"] for one in found["recordings"]] == [f"{dragon.correlation_id}/1"]
 
 
 async def try_webhooks(client: Client) -> None:
