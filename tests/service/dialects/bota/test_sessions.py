@@ -141,3 +141,17 @@ async def test_what_is_no_session_of_the_project_is_not_found(service):
     assert [one["id"] for one in (await listed(service))["data"]] == [public_id(dragon)]
     await unannounced.announce()
     assert (await told(service, unannounced))["recording_count"] == 1
+
+
+async def test_a_service_that_was_upgraded_makes_the_list_from_the_log_and_a_restart_keeps_it(tmp_path):
+    async with running_service(tmp_path / "data", TurnedClock()) as service:
+        dragon = await Dragon.connect(service)
+        await dragon.announce()
+        await dragon.store(1, silence())
+        before = await told(service, dragon)
+    async with running_service(tmp_path / "data", TurnedClock()) as again:
+        assert await told(again, dragon) == before
+    for file in (tmp_path / "data").glob("ambient_sessions.sqlite3*"):
+        file.unlink()  # earlier releases had none
+    async with running_service(tmp_path / "data", TurnedClock()) as upgraded:
+        assert await told(upgraded, dragon) == before
