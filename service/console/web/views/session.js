@@ -41,27 +41,35 @@ export class SessionView extends RefreshedView {
 
   #whole() {
     const one = this.#session;
-    const fact = ([name, value]) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing);
-    const facts = [
-      ["State", sessionBadge(one.status)],
-      ["User", one.external_user_id],
-      ["EHR instance", one.ehr_instance_id],
-      ["Partner", html`<code>${one.partner_id}</code>`],
-      ["Product", html`<code>${one.product_id}</code>`],
-      ["Announced", time(one.created_at)],
-      ["Last activity", time(one.last_activity_at)],
-      ["Ended", time(one.ended_at)],
-    ];
     return html`
-      <dl class="facts session"><dt>Client’s id</dt><dd class="code">${one.correlation_id}</dd>${facts.map(fact)}</dl>
+      ${facts([
+        ["Client’s id", html`<code>${one.correlation_id}</code>`],
+        ["State", sessionBadge(one.status)],
+        ["Announced", time(one.created_at)],
+        ["Last activity", time(one.last_activity_at)],
+        ["Ended", time(one.ended_at)],
+      ])}
       <h2>Recordings</h2>
       ${one.recordings.length ? recordings(one) : html`<p>There are none in this session.</p>`}
+      <h2>What the client said</h2>
+      ${facts([
+        ["User", one.external_user_id],
+        ["EHR instance", one.ehr_instance_id],
+        ["Partner", html`<code>${one.partner_id}</code>`],
+        ["Product", html`<code>${one.product_id}</code>`],
+      ])}
     `;
   }
 
   async load() {
     this.#session = await this.#app.api.get(this.#path, { signal: this.ended.signal });
   }
+}
+
+/** Those of the facts that are known, as [name, value]. */
+function facts(all) {
+  const fact = ([name, value]) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing);
+  return html`<dl class="facts session">${all.map(fact)}</dl>`;
 }
 
 function recordings({ recordings, recording_count: count }) {

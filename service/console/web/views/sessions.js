@@ -111,7 +111,8 @@ export class SessionsView extends RefreshedView {
 function row(one) {
   return html`
     <tr>
-      <td><a href="/console/sessions/${one.id}">${one.correlation_id}</a></td>
+      <td><a href="/console/sessions/${one.id}">${one.correlation_id}</a>
+        ${one.external_user_id ? html`<span class="user">${one.external_user_id}</span>` : nothing}</td>
       <td>${sessionBadge(one.status)}</td>
       <td>${counted(one.recording_count, "recording")}</td>
       <td class="announced">${time(one.created_at)}</td>
