@@ -104,6 +104,16 @@ def test_sessions_are_listed_by_tenant_and_state_those_announced_last_first_and_
     assert not store.page(SessionsQuery(tenant_id="proj_1", limit=2, after=page.rows[-1].place)).has_more
 
 
+def test_pages_miss_no_session_of_those_that_were_announced_at_the_same_moment(store, told):
+    ids = {announced(told, f"visit-{number}") for number in range(3)}
+    apply(store, told)
+    seen, after = [], None
+    while (page := store.page(SessionsQuery(tenant_id="proj_1", limit=1, after=after))).rows:
+        seen.append(page.rows[0].session_id)
+        after = page.rows[0].place
+    assert (len(seen), set(seen)) == (3, ids)
+
+
 def test_a_session_that_nobody_has_announced_yet_is_not_shown_and_its_recordings_are_in_it_afterwards(store, told):
     recording = told.tell(recording_named("proj_1", "visit-1", 1), of_visit(1))
     apply(store, told)
