@@ -16,7 +16,7 @@ from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.dorsum_client import Dorsum, keys_in
 from tests.end_to_end.dragon_client import Dragon
-from tests.end_to_end.listening import listening, listening_at
+from tests.end_to_end.listening import listening_at
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
 from tests.service.running_service import Running, TurnedClock, running_service
@@ -211,19 +211,20 @@ async def try_a_streamed_recording(client: Client, user: str) -> None:
 
 
 async def try_the_stream_of_events(client: Client, made: dict[str, Any]) -> None:
-    """Those that have no length: clients that want an answer whole do not ask for them."""
-    everything = "GET /v1/events"
-    async with listening_at(client.running.api, "/v1/events?since=beginning&follow=false") as heard:
-        assert heard.status == status_wanted(*everything.split())
-        assert "Content-Encoding" not in heard.headers
-        assert await heard.rest()
-    client.tried.add(everything)
-    operation = "GET /v1/recordings/{recording_id}/live"
-    async with listening(client.running.api, made) as heard:
-        assert heard.status == status_wanted(*operation.split())
-        assert "Content-Encoding" not in heard.headers
-        assert [one.event for one in await heard.rest()] == ["progress", "transcript"]
-    client.tried.add(operation)
+    """Those that have no length: clients that want an answer whole do not ask for them. Only they are compressed."""
+    everything, live = "GET /v1/events", "GET /v1/recordings/{recording_id}/live"
+    for coding in ("identity", "gzip"):
+        path = "/v1/events?since=beginning&follow=false"
+        async with listening_at(client.running.api, path, coding=coding) as heard:
+            assert heard.status == status_wanted(*everything.split())
+            assert heard.headers.get("Content-Encoding", "identity") == coding
+            assert await heard.rest()
+        path = f"/v1/recordings/{made['id']}/live"
+        async with listening_at(client.running.api, path, coding=coding) as heard:
+            assert heard.status == status_wanted(*live.split())
+            assert heard.headers.get("Content-Encoding", "identity") == coding
+            assert [one.event for one in await heard.rest()] == ["progress", "transcript"]
+    client.tried |= {everything, live}
 
 
 async def try_a_failure(client: Client, user: str) -> None:
