@@ -73,8 +73,9 @@ export class Microphone {
     return this.#heardMs + (this.#since === null ? 0 : performance.now() - this.#since);
   }
 
-  /** How loud it is at this moment, from 0 to 1. */
+  /** How loud it is at this moment, from 0 to 1; null where the browser does not tell, as Firefox without a loudspeaker. */
   get level() {
+    if (this.#context.state !== "running") return null;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     const power = this.#samples.reduce((sum, sample) => sum + sample * sample, 0) / this.#samples.length;
     const decibels = power > 0 ? 10 * Math.log10(power) : QUIETEST_DB;

@@ -34,6 +34,7 @@ export class Session {
     return Math.round(this.#before + this.#microphone.milliseconds);
   }
 
+  /** From 0 to 1, or null where the browser does not tell. */
   get level() {
     return this.#microphone.level;
   }
@@ -42,7 +43,7 @@ export class Session {
     return this.#microphone.isPaused;
   }
 
-  /** Nothing was heard for a while: perhaps it is the wrong microphone. */
+  /** Nothing was heard for a while: perhaps it is the wrong microphone, or the browser does not tell. */
   get isQuiet() {
     return !this.isPaused && performance.now() - this.#heardAt > LONG_QUIET_MS;
   }
