@@ -267,6 +267,10 @@ class EventLog:
         """
         return await self._read(lambda: self._reader.first_events(stream_ids))
 
+    async def opening(self, stream_id: UUID) -> RecordedEvent | None:
+        """The first event of a stream, with its position; None if there is no such stream. Raises: LogUnavailable."""
+        return await self._read(lambda: self._reader.opening(stream_id))
+
     async def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
         """One stream's state, folded by `fold` in a thread from its events, or from those `after` an earlier state.
 

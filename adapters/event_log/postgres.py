@@ -109,6 +109,11 @@ class PostgresLogRecorder:
         first = (start or 0) + (0 if inclusive_of_start else 1)
         return [Notification(*row) for row in self._run(lambda connection: _rows(connection, _ALL, (first, limit)))]
 
+    def select_position(self, originator_id: UUID, version: int) -> int | None:
+        """See `LogRecorder.select_position`."""
+        rows = self._run(lambda connection: _rows(connection, _STREAM, (originator_id, version - 1, 1)))
+        return next((position for its_version, _, _, position in rows if its_version == version), None)
+
     def max_notification_id(self) -> int | None:
         """See `LogRecorder.max_notification_id`."""
         (position,) = self._run(lambda connection: _only_row(connection, HEAD))

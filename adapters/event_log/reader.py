@@ -41,6 +41,14 @@ class EventReader:
         firsts = {stream_id: self._recorder.select_events(stream_id, limit=1) for stream_id in stream_ids}
         return {stream_id: self._mapper.to_event(stored[0]) for stream_id, stored in firsts.items() if stored}
 
+    def opening(self, stream_id: UUID) -> RecordedEvent | None:
+        """The first event of a stream, with its position; None if there is no such stream."""
+        stored_events = self._recorder.select_events(stream_id, limit=1)
+        position = self._recorder.select_position(stream_id, 1)
+        if not stored_events or position is None:
+            return None
+        return self._mapper.to_recorded_event(stored_events[0], position=position)
+
     def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
         """One stream's current state in the log: its events, or those `after` an earlier state, folded by `fold`."""
         begun: StateAt[S] = after or StateAt(0, None)

@@ -134,6 +134,14 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 for position, stream_id, version, topic, state in cursor.fetchall()
             ]
 
+    def select_position(self, originator_id: UUID, version: int) -> int | None:
+        """See `LogRecorder.select_position`."""
+        statement = f"SELECT rowid FROM {self.events_table_name} WHERE originator_id=? AND originator_version=?"  # noqa: S608
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(statement, (originator_id.hex, version))
+            row = cursor.fetchone()
+        return None if row is None else cast("int", row["rowid"])
+
     def _insert_rows(self, cursor: SQLiteCursor, rows: Sequence[tuple[int, str, int, str, bytes]]) -> None:
         """Many rows per statement: each statement releases the interpreter's lock and has to get it back."""
         for start in range(0, len(rows), ROWS_A_STATEMENT):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from adapters.event_log.log import EventLog
@@ -86,7 +87,7 @@ class Channel:
     def __init__(self, project_id: str, since: int) -> None:
         self.project_id = project_id
         self.since = since
-        self.shared: dict[Hashable, tuple[bytes, int]] = {}
+        self.shared: dict[Hashable, Any] = {}
         self.listeners = 0
         self._events: deque[Happened] = deque()
         self._grown = asyncio.Event()
@@ -227,6 +228,10 @@ class EventFeed:
     async def newest_position(self) -> int:
         """Of all that any process had committed before this call. Raises: LogUnavailable."""
         return await self._log.newest_head()
+
+    async def opening(self, recording_id: UUID) -> RecordedEvent | None:
+        """A recording's first event, also of a deleted one; None if there never was one. Raises: LogUnavailable."""
+        return await self._log.opening(recording_id)
 
     async def missed(self, project_id: str, *, after: int, limit: int = SLICE) -> tuple[Sequence[Happened], int]:
         """What happened in a project, from so many events of the log, and the position up to which that is all.

@@ -84,11 +84,13 @@ def listening(
 
 @asynccontextmanager
 async def listening_at(
-    api: Api, path: str, before: Listening | None = None, *, last_id: str | None = None
+    api: Api, path: str, before: Listening | None = None, *, last_id: str | None = None, coding: str = "gzip"
 ) -> AsyncIterator[Listening]:
     """The same to any stream."""
     last_id = before.last_id if before is not None else last_id
-    headers = api.authorization | ({"Last-Event-ID": last_id} if last_id is not None else {})
+    headers = (
+        api.authorization | {"Accept-Encoding": coding} | ({"Last-Event-ID": last_id} if last_id is not None else {})
+    )
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{api.url}{path}", headers=headers) as answer:
         held = before.segments if before is not None else []

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.event_log.port import LogUnavailable
 from adapters.keys import Key
 from adapters.sqlite_file import DatabaseUnavailable
+from domain.errors import RecordingNotFound
+from domain.events import RecordingOpened
 from service.application.callers import Callers
 from service.application.queries import ViewBehind
 from service.dialects.bota import access
@@ -21,7 +23,8 @@ from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import recording_id_of
 from service.dialects.bota.requests import InvalidRequest, RecordingId, query_of
 from service.dialects.bota.view import View
-from service.dialects.http.event_streams import LAST_EVENT_ID, EncodedEvents, EventStreams, ServerSentEvent
+from service.dialects.http.event_streams import LAST_EVENT_ID, EventStreams
+from service.dialects.http.sent_events import EncodedEvents, ServerSentEvent
 from service.followers.event_feed import Channel, EventFeed, Happened
 from service.messages.publication import MESSAGE_TYPES, NOTE_ORDER_TYPES
 
@@ -70,10 +73,11 @@ class Events:
         """A stream of events without end."""
         key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(EventsRequest, request.query)
-        types, recording_id = _types(key, asked.types), None
+        place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
+        types, recording_id, beginning = _types(key, asked.types), None, 0
         if asked.recording_id is not None:
             recording_id = recording_id_of(asked.recording_id)
-            await self._view.summary(key, recording_id)
+            beginning = await self._before(key, recording_id, returns=place is not None)
 
         async def is_permitted() -> bool:
             try:
@@ -84,14 +88,27 @@ class Events:
 
         with self._feed.of(key.project_id, recording_id) as channel:
             newest = await self._feed.newest_position()
-            begins = 0 if asked.since == "beginning" else newest
-            place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
+            begins = beginning if asked.since == "beginning" else newest
             if place is not None:
-                begins = self._position(place, newest)
+                begins = max(beginning, self._position(place, newest))
             listener = Listener(
                 self._feed, channel, Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
             )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
+
+    async def _before(self, key: Key, recording_id: UUID, *, returns: bool) -> int:
+        """The position before a recording's first event. One who `returns` may be told that it was deleted meanwhile.
+
+        Raises: RecordingNotFound; ViewBehind, LogUnavailable.
+        """
+        if not returns:
+            await self._view.summary(key, recording_id)
+        begun = await self._feed.opening(recording_id)
+        if begun is None or not isinstance(begun.event, RecordingOpened):
+            raise RecordingNotFound
+        opened = begun.event
+        access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
+        return begun.position - 1
 
     def _position(self, place: str, newest: int) -> int:
         """Raises: InvalidRequest."""
@@ -167,8 +184,8 @@ class Listener:
         """See `Source.next`."""
         while self._follows or self._position < self._newest:
             try:
-                if told := await self._next():
-                    return [EncodedEvents(told)]
+                if (told := await self._next()).data:
+                    return [told]
             except ViewBehind:
                 continue  # it was waited for, and may be soon
             except (LogUnavailable, DatabaseUnavailable) as error:
@@ -176,37 +193,38 @@ class Listener:
                 break
         return ()
 
-    async def _next(self) -> bytes:
+    async def _next(self) -> EncodedEvents:
         if self._misses_some:
             happened, position = await self._feed.missed(self._channel.project_id, after=self._position, limit=AT_ONCE)
             told, self._position = self._encoded(happened, position)
             return told
         told, self._position = self._of_the_channel()
-        if not told and not self._channel.has_after(self._position):
+        if not told.data and not self._channel.has_after(self._position):
             self._pass_over_what_happened_elsewhere()
             await self._channel.news()
         return told
 
-    def _of_the_channel(self) -> tuple[bytes, int]:
+    def _of_the_channel(self) -> tuple[EncodedEvents, int]:
         """What is told next, and the position up to which that is all."""
         shared, place = self._channel.shared, (self._wanted, self._position)
         if place in shared:
-            return shared[place]
+            made: tuple[EncodedEvents, int] = shared[place]
+            return made
         happened = self._channel.after(self._position, AT_ONCE)
         made = self._encoded(happened, happened[-1].position if happened else self._position)
         if len(shared) < SHARED:
             shared[place] = made
         return made
 
-    def _encoded(self, happened: Iterable[Happened], position: int) -> tuple[bytes, int]:
+    def _encoded(self, happened: Iterable[Happened], position: int) -> tuple[EncodedEvents, int]:
         """What is wanted of it, as much as is told at once, and the position up to which that is all."""
         told, before = bytearray(), position
         for one in self._wanted.of(happened):
             if len(told) >= AT_ONCE_BYTES:
-                return bytes(told), before
+                return EncodedEvents(bytes(told)), before
             told += ServerSentEvent(None, one.message, self._place(one.position)).encoded()
             before = one.position
-        return bytes(told), position
+        return EncodedEvents(bytes(told)), position
 
     @property
     def _misses_some(self) -> bool:

@@ -9,13 +9,14 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from random import Random
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 from aiohttp import hdrs, web
 
+from service.dialects.http.gzip_pieces import GzipStream, is_accepted
+from service.dialects.http.sent_events import EncodedEvents, Tellable, blocks
 from service.dialects.http.tracing import CLIENT_GONE, STATUS_TOLD
 
 HEARTBEAT_SECONDS = 10.0
@@ -27,9 +28,6 @@ PATIENCE_SECONDS = 30.0
 UNSENT_BYTES = 64 * 1024
 """What the system keeps of a stream that nobody reads. aiohttp waits for it beyond about as much of its own."""
 
-BLOCK_BYTES = 16 * 1024
-"""Events that are ready together are sent together, up to about this size."""
-
 COMES_BACK_SECONDS = (1.0, 5.0)
 """After how long a listener should come back. At different times: all at once would be a burden to who starts."""
 
@@ -38,41 +36,13 @@ LAST_EVENT_ID = "Last-Event-ID"
 _HEADERS = {
     hdrs.CONTENT_TYPE: MEDIA_TYPE,
     hdrs.CACHE_CONTROL: "no-store",
+    hdrs.VARY: hdrs.ACCEPT_ENCODING,
     "X-Accel-Buffering": "no",  # nginx would keep events until its buffer is full
     "X-Content-Type-Options": "nosniff",
 }
-_HEARTBEAT = b":\n\n"
+_HEARTBEAT = EncodedEvents(b":\n\n")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
-    """`event`: None for one without a name, which clients take for a "message". `data`: one line in UTF-8. `id`: the
-    place from which a listener goes on who has read this event; without one, it goes on from where it would have
-    before."""
-
-    event: str | None
-    data: bytes
-    id: str | None = None
-
-    def encoded(self) -> bytes:
-        its_id = b"" if self.id is None else b"id: %b\n" % self.id.encode()
-        event = b"" if self.event is None else b"event: %b\n" % self.event.encode()
-        return b"%b%bdata: %b\n\n" % (its_id, event, self.data)
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedEvents:
-    """Several events, encoded one after another, for all listeners that are told the same."""
-
-    data: bytes
-
-    def encoded(self) -> bytes:
-        return self.data
-
-
-Tellable = ServerSentEvent | EncodedEvents
 
 
 class Source(Protocol):
@@ -139,12 +109,15 @@ class EventStreams:
         Raises: TooManyListeners, TooManyListenersOfOne, before anything is sent.
         """
         response = web.StreamResponse(headers=_HEADERS)
+        in_gzip = is_accepted(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        if in_gzip:
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
         if request.method == hdrs.METH_HEAD:
             await response.prepare(request)
             return response
         comes_back_ms = round(self._random.uniform(*COMES_BACK_SECONDS) * 1000)
         with self._admitted(caller):
-            stream = _Stream(request, response, self._patience_seconds)
+            stream = _Stream(request, response, GzipStream() if in_gzip else None, self._patience_seconds)
             self._streams.add(stream)
             try:
                 await response.prepare(request)
@@ -168,7 +141,7 @@ class EventStreams:
             events = await stream.next(source, until=check_at)
             if events is not None and not events:
                 return
-            for block in _blocks(events or ()):
+            for block in blocks(events or ()):
                 await stream.send(block)
             if loop.time() >= check_at:
                 check_at = loop.time() + self._heartbeat_seconds
@@ -192,34 +165,22 @@ class EventStreams:
                 del self._of_callers[caller]
 
 
-def _first(comes_back_ms: int, place: str | None) -> bytes:
+def _first(comes_back_ms: int, place: str | None) -> EncodedEvents:
     """With the place, so that a listener that is cut off before it was told anything misses nothing."""
     its_id = b"" if place is None else b"id: %b\n" % place.encode()
-    return b"retry: %d\n%b\n" % (comes_back_ms, its_id)
-
-
-def _blocks(events: Sequence[Tellable]) -> Iterator[bytes]:
-    block = bytearray()
-    for event in events:
-        encoded = event.encoded()
-        if not block and len(encoded) >= BLOCK_BYTES:
-            yield encoded  # not copied: others may be told the same
-            continue
-        block += encoded
-        if len(block) >= BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    if block:
-        yield bytes(block)
+    return EncodedEvents(b"retry: %d\n%b\n" % (comes_back_ms, its_id))
 
 
 class _Stream:
     """One listener's connection. Raises ConnectionError, TimeoutError when sending: the listener is gone, or reads too
     slowly."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, patience_seconds: float) -> None:
+    def __init__(
+        self, request: web.Request, response: web.StreamResponse, gzip: GzipStream | None, patience_seconds: float
+    ) -> None:
         self._request = request
         self._response = response
+        self._gzip = gzip
         self._patience_seconds = patience_seconds
         self._waiting: asyncio.Timeout | None = None
         self._is_sending = False
@@ -251,13 +212,14 @@ class _Stream:
         elif self._is_sending:
             self.cut()
 
-    async def send(self, block: bytes) -> None:
+    async def send(self, block: EncodedEvents) -> None:
         self._was_silent = False
-        await self._sent(self._response.write(block))
+        data = block.data if self._gzip is None else self._gzip.add(block.deflated)
+        await self._sent(self._response.write(data))
 
     async def finish(self) -> None:
         """Tell the end of the answer."""
-        await self._sent(self._response.write_eof())
+        await self._sent(self._response.write_eof(b"" if self._gzip is None else self._gzip.end()))
 
     async def _sent(self, sending: Awaitable[None]) -> None:
         self._is_sending = True
@@ -285,7 +247,7 @@ class _Stream:
                 self._say_too_slow()
                 raise TimeoutError
         if self._was_silent:
-            await self.send(_HEARTBEAT if place is None else b"id: %b\n\n" % place.encode())
+            await self.send(_HEARTBEAT if place is None else EncodedEvents(b"id: %b\n\n" % place.encode()))
         self._was_silent = True
 
     def cut(self) -> None:

@@ -58,6 +58,14 @@ class RecorderContract(ABC):
             (3, other, 1),
             (4, one, 3),
         ]
+
+    def test_where_an_event_is_can_be_looked_up(self, recorder):
+        one, other = uuid4(), uuid4()
+        recorder.insert_batch([append(one, 0, 2), append(other, 0), append(one, 2)])
+        found = [recorder.select_position(one, version) for version in range(5)]
+        assert found == [None, 1, 2, 4, None]
+        assert recorder.select_position(other, 1) == 3
+        assert recorder.select_position(uuid4(), 1) is None
         assert recorder.max_notification_id() == 4
 
     def test_what_was_stored_comes_back_byte_for_byte(self, recorder):

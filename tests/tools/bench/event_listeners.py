@@ -11,11 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
 
+import aiohttp
 import psutil
 
 from tests.end_to_end.service_process import Api, ServiceProcess
@@ -37,15 +39,22 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Kind:
-    """`listeners`: how many; `to_one`: whether each asks for one recording's events, or is told all."""
+    """`listeners`: how many; `to_one`: whether each asks for one recording's events, or is told all; `in_gzip`: whether
+    they take it compressed, as browsers do."""
 
     name: str
     listeners: int
     to_one: bool = False
+    in_gzip: bool = False
 
 
 NONE = Kind("none", 0)
-KINDS = (NONE, Kind("500, each to one recording", LISTENERS, to_one=True), Kind("500, each to all", LISTENERS))
+KINDS = (
+    NONE,
+    Kind("500, each to one recording", LISTENERS, to_one=True, in_gzip=True),
+    Kind("500, each to all", LISTENERS, in_gzip=True),
+    Kind("500, each to all, plain", LISTENERS),
+)
 
 
 @dataclass
@@ -106,10 +115,13 @@ async def _listening(
         f"/v1/events?recording_id={recordings[number % RECORDINGS]['id']}" if kind.to_one else "/v1/events"
         for number in range(kind.listeners)
     ]
+    coding = {"Accept-Encoding": "gzip" if kind.in_gzip else "identity"}
     processes = get_context("spawn")  # a fork would have threads and a loop that do not run there
     heard, connected = processes.Value("q", 0), processes.Event()
     reader = processes.Process(
-        target=_read, args=(service.port, api.authorization, paths, heard, connected), daemon=True
+        target=_read,
+        args=(service.port, api.authorization | coding, paths, heard, connected),
+        daemon=True,
     )
     reader.start()
     try:
@@ -130,24 +142,23 @@ async def _read_all(
     port: int, headers: dict[str, str], paths: list[str], heard: Synchronized, connected: EventType
 ) -> None:
     begun = 0
+    connections, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
 
     async def listen(path: str) -> None:
         nonlocal begun
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        lines = [f"GET {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
-        writer.write("\r\n".join([*lines, "\r\n"]).encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200"), answer
-        begun += 1
-        if begun == len(paths):
-            connected.set()
-        while piece := await reader.read(256 * 1024):
-            heard.value += piece.count(b"\ndata: ")  # one cut between two pieces is not counted
+        async with http.get(f"http://127.0.0.1:{port}{path}") as answer:
+            assert answer.status == HTTPStatus.OK, answer
+            begun += 1
+            if begun == len(paths):
+                connected.set()
+            async for piece in answer.content.iter_any():
+                heard.value += piece.count(b"\ndata: ")  # one cut between two pieces is not counted
         raise ConnectionError("a listener was cut off")
 
     if not paths:
         connected.set()
-    await asyncio.gather(*map(listen, paths))
+    async with aiohttp.ClientSession(connector=connections, timeout=timeout, headers=headers) as http:
+        await asyncio.gather(*map(listen, paths))
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

@@ -108,6 +108,13 @@ class MemoryLogRecorder:
         after = (start or 0) - int(inclusive_of_start)
         return self._log.notifications[max(after, 0) : max(after, 0) + limit]
 
+    def select_position(self, originator_id: UUID, version: int) -> int | None:
+        self._may_fail()
+        for notification in self._log.notifications:
+            if (notification.originator_id, notification.originator_version) == (originator_id, version):
+                return notification.id
+        return None
+
     def max_notification_id(self) -> int | None:
         self._may_fail()
         return len(self._log.notifications) or None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service.dialects.bota.live.feeds import Feed
 from service.dialects.bota.live.told import NO_MARK, Line, Place, withdrawn_event
-from service.dialects.http.event_streams import ServerSentEvent
+from service.dialects.http.sent_events import ServerSentEvent
 
 
 class Listener:

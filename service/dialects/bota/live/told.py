@@ -29,8 +29,8 @@ from service.dialects.bota.answers import (
     WhereKnown,
 )
 from service.dialects.bota.identifiers import public_recording_id, public_transcription_id
-from service.dialects.http.event_streams import ServerSentEvent
 from service.dialects.http.json_answers import json_bytes, utc_text
+from service.dialects.http.sent_events import ServerSentEvent
 
 PLACE = r"^[0-9]{1,7}-[0-9a-f]{12}(-[0-9a-f]{12})?$"
 _PLACE = re.compile(PLACE, re.ASCII)

@@ -24,7 +24,7 @@ async def told(listener, last):
     positions = []
     while not positions or positions[-1] < last:
         (events,) = await listener.next()
-        lines = events.encoded().decode().splitlines()
+        lines = events.data.decode().splitlines()
         positions += [int(line.removeprefix("id: ").partition("-")[0]) for line in lines if line.startswith("id: ")]
     return positions
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from adapters.keys import KeyKind
 from service.dialects.http.event_streams import EventStreams
 from service.dialects.registry import client_ids_of
+from service.followers.event_feed import EventFeed
 from service.followers.subjects import Subjects
 from service.messages.publication import to_message
 from service.runtime.web import runner
@@ -184,6 +185,37 @@ async def test_of_a_deleted_recording_only_the_deletion_is_heard(running, api):
     assert (await refused(api, f"?recording_id={deleted['id']}"))[0] == 404
 
 
+async def test_who_listened_to_a_recording_and_was_away_is_told_that_it_was_deleted(api, other):
+    recording = await opened_with_a_chunk(api)
+    query = f"?recording_id={recording['id']}"
+    async with listening_at(api, f"/v1/events{query}&since=beginning") as heard:
+        for _ in range(2):
+            await heard.next()
+        place = heard.last_id
+    assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
+    async with listening_at(api, f"/v1/events{query}", last_id=place) as again:
+        assert (await again.next()).data["type"] == DELETED
+    for who, never in ((other, recording["id"]), (api, f"rec_{uuid4().hex}")):
+        assert (await refused(who, f"?recording_id={never}", place))[0] == 404
+
+
+async def test_what_happened_before_a_recording_began_is_not_read_for_it(api, monkeypatch):
+    for _ in range(2):
+        await opened_with_a_chunk(api)
+    recording = await opened_with_a_chunk(api)
+    read_after, missed = [], EventFeed.missed
+
+    def noted(self, project_id, *, after, limit):
+        read_after.append(after)
+        return missed(self, project_id, after=after, limit=limit)
+
+    monkeypatch.setattr(EventFeed, "missed", noted)
+    told = await until_now(api, f"&recording_id={recording['id']}")
+    assert [one.data["type"] for one in told] == [OPENED, STORED]
+    positions = [int(one.id.partition("-")[0]) for one in told]
+    assert read_after[0] == positions[0] - 1
+
+
 def told_nothing(heard):
     """The place before the first event."""
     return f"0-{heard.last_id.partition('-')[2]}"
@@ -251,7 +283,7 @@ async def test_who_does_not_read_is_cut_off_and_goes_on_where_it_was(running):
         expires_at = running.clock.now + timedelta(hours=1)
         events = [opened(tenant_id="proj_slow", expires_at=expires_at), *map(chunk, range(1, 5_000))]
         told = []
-        async with listening_at(api, "/v1/events") as heard:
+        async with listening_at(api, "/v1/events", coding="identity") as heard:
             await running.stores.log.append(uuid4(), 0, events, trace_id=None)
             async with asyncio.timeout(300):
                 while len(streams):

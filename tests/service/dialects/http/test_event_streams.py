@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import zlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -14,10 +15,10 @@ from aiohttp.test_utils import TestServer
 
 from service.dialects.http.event_streams import (
     EventStreams,
-    ServerSentEvent,
     TooManyListeners,
     TooManyListenersOfOne,
 )
+from service.dialects.http.sent_events import ServerSentEvent
 
 LONG = b'"' + b"x" * 10_000 + b'"'
 
@@ -86,9 +87,11 @@ async def serving(most=100, **seconds):
         rig.streams.end()  # as the service does before it closes its server
 
 
-@pytest.fixture
-async def http():
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_read=60)) as session:
+@pytest.fixture(params=["gzip", "identity"])
+async def http(request):
+    """A client that takes this coding. What it reads is decoded."""
+    timeout, headers = aiohttp.ClientTimeout(total=None, sock_read=60), {"Accept-Encoding": request.param}
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
         yield session
 
 
@@ -110,6 +113,23 @@ async def test_events_arrive_as_they_are_told_in_the_form_of_the_standard(http):
         assert await answer.content.readexactly(len(told)) == told
         rig.source.end()
         assert await answer.content.read() == b""
+
+
+async def test_events_are_compressed_for_who_can_take_that_and_whole_as_soon_as_they_are_there():
+    http = aiohttp.ClientSession(auto_decompress=False)
+    async with serving() as rig, http, http.get(rig.url, headers={"Accept-Encoding": "br, gzip"}) as answer:
+        assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
+        decoder, decoded, sent = zlib.decompressobj(31), b"", 0
+        for number in range(3):
+            told = ServerSentEvent("said", LONG, str(number))
+            rig.source.tell(told)
+            while not decoded.endswith(told.encoded()):
+                sent += len(piece := await answer.content.readany())
+                decoded += decoder.decompress(piece)
+        rig.source.end()
+        decoded += decoder.decompress(await answer.content.read())
+    assert decoder.eof
+    assert sent < 1000 < 3 * len(LONG) < len(decoded)
 
 
 async def test_a_head_request_is_answered_without_listening(http):
