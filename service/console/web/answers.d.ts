@@ -19,6 +19,29 @@ export interface Recording {
   created_at: string;
 }
 
+/** What the live stream tells in its event `progress`. */
+export interface Progress {
+  status: string;
+  chunks_stored: number;
+  bytes_stored: number;
+  total_chunks?: number;
+  audio_ms?: number;
+  recognized_ms?: number;
+  ready_at?: string;
+}
+
+/** Times are in seconds. */
+export interface Word {
+  text: string;
+  start: number;
+  end: number;
+}
+
+export interface Segment extends Word {
+  index: number;
+  words?: Word[];
+}
+
 export interface NewRecording {
   id: string;
   expires_at: string;

@@ -2,7 +2,7 @@
 
 /**
  * @import { Api } from "../api.js"
- * @typedef {{index: number, start: number, text: string}} Segment
+ * @import { Segment } from "../answers.js"
  * @typedef {Segment & {status: string, from_index: number, failure?: {message?: string}}} Told each event has some of it
  */
 
