@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 expect.set_options(timeout=PATIENCE_MS)
 
 LONG_ENOUGH_TO_BE_QUIET = 8
+NAME = "Through a cut and a reload"
 PLAYER = "document.querySelector('audio')"
 
 
@@ -40,7 +41,7 @@ async def test_a_person_records_through_a_cut_and_a_reload_and_hears_it(console,
     page = console.page
     page.on("dialog", lambda dialog: dialog.accept())
     await console.sign_in(service.credentials["api_key"], "/record")
-    await record(page, "In Firefox")
+    await record(page, NAME)
     await until_something_is_on_the_server(page)
     await page.context.set_offline(True)
     await page.get_by_text("No connection. What is not sent yet").wait_for()
@@ -58,7 +59,7 @@ async def test_a_person_records_through_a_cut_and_a_reload_and_hears_it(console,
     await finish(page)
     await page.get_by_text("All of it is on the server.").wait_for()
     await page.get_by_role("link", name="Recordings", exact=True).click()
-    made = page.get_by_role("row").filter(has_text="In Firefox")
+    made = page.get_by_role("row").filter(has_text=NAME)
     await made.locator(".state", has_text="done").wait_for()  # without a reload
     await looks_right(console)
     await made.get_by_role("link").click()
@@ -70,7 +71,7 @@ async def test_a_person_records_through_a_cut_and_a_reload_and_hears_it(console,
 
 
 async def test_a_click_on_a_word_plays_from_there(console, service, api):
-    recording = await api.upload([short_speech()], name="Words in Firefox")
+    recording = await api.upload([short_speech()], name="Read in Firefox")
     await api.finalize(recording, 1)
     document = await api.call(
         "GET", f"/v1/transcriptions/{(await api.ended(recording))['transcription_id']}?format=json"
@@ -87,7 +88,7 @@ async def test_a_click_on_a_word_plays_from_there(console, service, api):
 
 
 async def test_a_chunk_of_a_recording_that_failed_is_heard(console, service, api):
-    recording = await api.upload([short_speech()], name="Damaged in Firefox")
+    recording = await api.upload([short_speech()], name="Damaged")
     await api.finalize(recording, 1, checksum_md5=hashlib.md5(b"other bytes").hexdigest())
     await api.ended(recording)
     page = console.page
@@ -105,7 +106,7 @@ async def test_every_other_view_is_drawn(console, service):
     await looks_right(console)
     for view, what in {"Webhooks": "New webhook", "Keys": "New key"}.items():
         await page.get_by_role("navigation").get_by_role("link", name=view).click()
-        await page.get_by_text(what).click()
+        await page.locator("summary", has_text=what).click()
         await looks_right(console)
     await page.get_by_role("link", name="Search").click()
     await page.get_by_role("searchbox").wait_for()
