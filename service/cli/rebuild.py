@@ -36,6 +36,18 @@ def _orders(settings: Settings, events: "EventReader") -> int:
         orders.close()
 
 
+def _sessions(settings: Settings, events: "EventReader") -> int:
+    from adapters.ambient_sessions import AmbientSessionStore  # noqa: PLC0415
+    from service.dialects.registry import session_of  # noqa: PLC0415
+    from service.runtime.places import ambient_sessions_place  # noqa: PLC0415
+
+    sessions = AmbientSessionStore(ambient_sessions_place(settings), session_of=session_of)
+    try:
+        return sessions.rebuild(events.after)
+    finally:
+        sessions.close()
+
+
 def _search(settings: Settings, events: "EventReader") -> int:
     from service.runtime.search_rebuild import rebuild_search  # noqa: PLC0415
 
@@ -56,6 +68,7 @@ def _usage(settings: Settings, events: "EventReader") -> int:
 VIEWS: Mapping[str, Callable[[Settings, "EventReader"], int]] = {
     "summaries": _summaries,
     "orders": _orders,
+    "sessions": _sessions,
     "search": _search,
     "usage": _usage,
 }

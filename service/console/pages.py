@@ -13,6 +13,7 @@ from aiohttp import ETag, hdrs, web
 PREFIX = "/console"
 _FOLDER = Path(__file__).with_name("web")
 _PAGE = "index.html"
+_ONLY_FOR_CHECKS = ".ts"
 
 POLICY = "; ".join(
     (
@@ -55,7 +56,9 @@ class Pages:
 
     def __init__(self) -> None:
         self._files = {
-            path.relative_to(_FOLDER).as_posix(): _read(path) for path in _FOLDER.rglob("*") if path.is_file()
+            path.relative_to(_FOLDER).as_posix(): _read(path)
+            for path in _FOLDER.rglob("*")
+            if path.is_file() and path.suffix != _ONLY_FOR_CHECKS
         }
 
     def add_routes(self, router: web.UrlDispatcher) -> None:

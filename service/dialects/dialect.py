@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from domain.events import OpeningEvent
+from domain.events import OpeningEvent, RecordingOpened
 from service.dialects.http.settings import HttpSettings
 
 if TYPE_CHECKING:  # serving's imports take a while, and the command line needs none of them
@@ -18,6 +18,11 @@ def no_client_ids(_: UUID, __: OpeningEvent) -> Mapping[str, str]:
     return {}
 
 
+def no_session(_: RecordingOpened) -> UUID | None:
+    """Recordings of most dialects belong to no ambient session."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """A vendor's protocol, as the service speaks it.
@@ -25,7 +30,7 @@ class Dialect:
     `name`: as in `RecordingOpened.dialect`. `api`: imports the handlers and what belongs to them. `settings`: its own
     settings, on top of those that every dialect has. `scopes`: those that a restricted key for it may have.
     `client_ids`: what its clients call a recording, session or note order, each id under the name that their API gives
-    it.
+    it. `session_of`: the ambient session that a recording belongs to, if any.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Dialect:
     scopes: tuple[str, ...] = ()
     dev_credentials: "DevCredentials | None" = None
     client_ids: Callable[[UUID, OpeningEvent], Mapping[str, str]] = no_client_ids
+    session_of: Callable[[RecordingOpened], UUID | None] = no_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from adapters.ambient_sessions import AmbientSessionStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.directory.port import DirectoryStore
@@ -18,7 +19,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from adapters.kept_answers import KeptAnswers
 from adapters.keys import KeyStore
-from adapters.note_orders import NoteOrderStore
+from adapters.note_orders import NoteOrderStore, concerns_orders
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.search.index import SearchIndex
@@ -28,6 +29,7 @@ from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
 from adapters.webhooks.signing import sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
+from domain.session_summary import concerns_sessions
 from service.application.ambient_sessions import AmbientSessions, SessionAnnouncements
 from service.application.callers import Callers
 from service.application.clock import Clock, utc_now
@@ -51,6 +53,7 @@ from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.search_changes import SearchChanges
 from service.application.searching import TranscriptSearch
+from service.application.session_queries import SessionQueries
 from service.application.stage_parts import StageParts
 from service.application.stages import STAGES
 from service.application.transcription_requests import TranscriptionRequests
@@ -64,17 +67,17 @@ from service.dialects.http.event_streams import EventStreams
 from service.dialects.http.limits import Limits
 from service.dialects.http.parts import Parts
 from service.dialects.http.signed_urls import UrlSigner
-from service.dialects.registry import DIALECTS, client_ids_of
+from service.dialects.registry import DIALECTS, client_ids_of, session_of
 from service.followers.deletion import Deletion
 from service.followers.event_feed import EventFeed
 from service.followers.expirer import Expirer
 from service.followers.head_start import HeadStart
 from service.followers.note_order_follower import NoteOrderFollower
-from service.followers.note_order_view import NoteOrderView
 from service.followers.pace import PaceFollower
 from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
+from service.followers.selective_projector import SelectiveProjector
 from service.followers.stage_follower import StageFollower
 from service.followers.supervision import Supervision
 from service.followers.waker import Waker
@@ -89,6 +92,7 @@ from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
 from service.runtime.ownership import claim_database
 from service.runtime.places import (
+    ambient_sessions_place,
     answers_place,
     directory_place,
     keys_place,
@@ -118,6 +122,7 @@ class Stores:
     keys: KeyStore
     summaries: SummaryStore
     note_order_view: NoteOrderStore
+    session_view: AmbientSessionStore
     positions: PositionStore
     search_index: SearchIndex
     webhooks: WebhookStore
@@ -135,7 +140,8 @@ class RunningService:
     parts: Parts
     stores: Stores
     projector: Projector
-    note_order_view: NoteOrderView
+    note_order_view: SelectiveProjector
+    session_view: SelectiveProjector
     search_follower: SearchFollower
     usage_view: Projector
     project_metrics: ProjectMetrics
@@ -163,7 +169,8 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector("summaries", stores.log, stores.summaries)
-        note_order_view = NoteOrderView(stores.log, stores.note_order_view)
+        note_order_view = SelectiveProjector("note_orders", stores.log, stores.note_order_view, concerns_orders)
+        session_view = SelectiveProjector("ambient_sessions", stores.log, stores.session_view, concerns_sessions)
         search_follower = SearchFollower(
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
         )
@@ -215,6 +222,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
                 stores.recordings, engine=workers.engine, language=settings.language, clock=clock
             ),
             sessions=SessionAnnouncements(stores.sessions, stores.blobs, quotas=quotas, clock=clock),
+            session_queries=SessionQueries(stores.session_view, session_view, log=stores.log),
             consultations=consultations,
             notes=Notes(stores.recordings, stores.blobs, quotas=quotas, settling=settling, clock=clock),
             note_ordering=NoteOrdering(stores.note_orders, stores.recordings, stores.blobs, quotas=quotas, clock=clock),
@@ -259,7 +267,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             log=stores.log,
             clock=clock,
         )
-        views = (projector, note_order_view, search_follower, opened_quotas.view)
+        views = (projector, note_order_view, session_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
         followers += _followers(settings, stores, stage_parts, watched, live_words, metrics=metrics)
         noted = (Noted(name, stores.positions) for name in (*STAGES, NoteOrderFollower.name, Deletion.name))
@@ -281,7 +289,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores.device_tokens,
             stores.kept_answers,
             stores.directory_thread,
-            files=(stores.summaries, stores.note_order_view, stores.search_index),
+            files=(stores.summaries, stores.note_order_view, stores.session_view, stores.search_index),
             clock=clock,
         )
         followers.append((pruner.name, pruner.run))
@@ -295,6 +303,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores=stores,
             projector=projector,
             note_order_view=note_order_view,
+            session_view=session_view,
             search_follower=search_follower,
             usage_view=opened_quotas.view,
             project_metrics=opened_quotas.shown,
@@ -340,9 +349,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(positions.close)
     note_order_view = NoteOrderStore(note_orders_place(settings))
     opened.callback(note_order_view.close)
+    session_view = AmbientSessionStore(ambient_sessions_place(settings), session_of=session_of)
+    opened.callback(session_view.close)
     search_index = SearchIndex(search_place(settings))
     opened.callback(search_index.close)
-    for made_from_the_log in (summaries, positions, note_order_view, search_index):
+    for made_from_the_log in (summaries, positions, note_order_view, session_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
     recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots), is_shared=is_shared)
     opened.push_async_callback(recordings.close)
@@ -373,6 +384,7 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
         keys=keys,
         summaries=summaries,
         note_order_view=note_order_view,
+        session_view=session_view,
         positions=positions,
         search_index=search_index,
         webhooks=webhooks,

@@ -1,8 +1,8 @@
 """Copies what else is in the data directory of a service that is stopped: the stores' files, and the keys in files.
 
 Files with tables are moved into PostgreSQL by the first start on the copy, as at any start; see
-`adapters.database.moving`. The status view and the list of ordered notes are left to be made anew from the log, and so
-is the search index in PostgreSQL.
+`adapters.database.moving`. The status view, the list of ordered notes and that of ambient sessions are left to be made
+anew from the log, and so is the search index in PostgreSQL.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from adapters.sqlite_file import LOCK_TIMEOUT_SECONDS
 MARKER = "copied-from"
 """In the new directory: the identity of the log that is copied there, and the URL of where its blobs go."""
 
-MADE_ANEW = frozenset({"views.sqlite3", "note_orders.sqlite3"})
+MADE_ANEW = frozenset({"views.sqlite3", "note_orders.sqlite3", "ambient_sessions.sqlite3"})
 MADE_ANEW_IN_POSTGRES = MADE_ANEW | {"search.sqlite3"}
 _OF_NO_USE = (".unfinished", ".moved", ".rebuild", "-wal", "-shm")
 

@@ -45,7 +45,8 @@ class Operations:
         metrics.log_position.set(self._service.stores.log.head)
         service = self._service
         metrics.held_bytes.set(service.parts.limits.held.held_bytes)
-        for view in (service.projector, service.note_order_view, service.search_follower, service.usage_view):
+        views = (service.projector, service.note_order_view, service.session_view)
+        for view in (*views, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
         await service.project_metrics.look()
         all_counts = Together(metrics.registry, await service.other_processes.counts())

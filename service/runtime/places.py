@@ -20,6 +20,11 @@ def note_orders_place(settings: ServiceSettings) -> Place:
     return _place(settings, settings.note_orders_path)
 
 
+def ambient_sessions_place(settings: ServiceSettings) -> Place:
+    """That of the view of ambient sessions."""
+    return _place(settings, settings.ambient_sessions_path)
+
+
 def search_place(settings: ServiceSettings) -> Place:
     """The search index's."""
     return _place(settings, settings.search_index_path)

@@ -340,6 +340,10 @@ class ServiceSettings(QuotaSettings):
         return self.data_dir / "note_orders.sqlite3"
 
     @property
+    def ambient_sessions_path(self) -> Path:
+        return self.data_dir / "ambient_sessions.sqlite3"
+
+    @property
     def search_index_path(self) -> Path:
         return self.data_dir / "search.sqlite3"
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from adapters.database.opening import open_database
 from adapters.event_log.log import EventLog
-from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.note_orders import NoteOrderStore, OrderPlace, OrdersQuery, concerns_orders
 from adapters.rebuilding import PositionMoved, RebuildRunning
 from domain.note_order import fold_order
 from service.cli.rebuild import rebuild
+from tests.adapters.told_log import Told
 from tests.domain.histories import (
     RECORDING_OF_ORDER,
     at,
@@ -28,23 +28,6 @@ from tests.domain.histories import (
 )
 
 OTHER = UUID(int=7)
-
-
-class Told:
-    """Events at their positions, as a log gives them."""
-
-    def __init__(self):
-        self.events = []
-        self._versions = {}
-
-    def tell(self, stream_id, *events):
-        for event in events:
-            version = self._versions[stream_id] = self._versions.get(stream_id, 0) + 1
-            self.events.append(RecordedEvent(len(self.events) + 1, stream_id, version, event, None))
-        return stream_id
-
-    def read(self, after, limit=2):
-        return self.events[after : after + limit]
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterable, Awaitable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import aiohttp
 import orjson
 
-from tests.end_to_end.service_process import Answer, Api, ServiceProcess
+from tests.end_to_end.service_process import Answer, Api
 
 AUDIO_VERSION = "2025-07-15"
 AUDIO = f"api-version={AUDIO_VERSION}"
@@ -21,7 +22,17 @@ JSON = "application/json; charset=utf-8"
 SUCCESS = b'{"error":null}'
 
 
-def dragon_credentials(service: ServiceProcess) -> dict[str, str]:
+class Served(Protocol):
+    """A service in development, in a process of its own or in the test's."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def data_dir(self) -> Path: ...
+
+
+def dragon_credentials(service: Served) -> dict[str, str]:
     return orjson.loads((service.data_dir / "dev-credentials.json").read_bytes())["dragon"]
 
 
@@ -48,7 +59,7 @@ class Dragon:
         self.named = named | {"correlationId": correlation_id or f"visit-{uuid4().hex}"}
 
     @classmethod
-    async def connect(cls, service: ServiceProcess, correlation_id: str | None = None) -> "Dragon":
+    async def connect(cls, service: Served, correlation_id: str | None = None) -> "Dragon":
         credentials = dragon_credentials(service)
         return cls(service.url, await development_token(credentials), ids(credentials), correlation_id)
 

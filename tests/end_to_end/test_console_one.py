@@ -82,6 +82,21 @@ async def test_the_words_of_a_finished_recording_are_read_and_a_click_on_one_pla
     await page.locator(f"{WORDS}.spoken", has_text=words[-1]["text"]).wait_for()
 
 
+async def test_a_recording_whose_words_are_still_being_loaded_is_not_said_to_have_none(console, service, finished):
+    recording, _ = finished
+    page, go_on = console.page, asyncio.Event()
+
+    async def late(route):
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/v1/transcriptions/**", late)
+    await opened(console, service, recording)
+    await page.get_by_role("region", name="Transcript").get_by_text("Loading…").wait_for()
+    go_on.set()
+    await page.locator(WORDS).first.wait_for()
+
+
 async def test_all_of_it_works_by_keyboard_and_the_words_are_one_stop(console, service, finished):
     recording, document = finished
     page = await opened(console, service, recording)

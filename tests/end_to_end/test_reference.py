@@ -144,6 +144,7 @@ async def _made(service):
         "summary_id": [summary],
         "webhook_id": [webhook],
         "session_id": [consultation.session_id],
+        "ambient_session_id": [one["id"] for one in (await api.call("GET", "/v1/ambient-sessions")).json["data"]],
         "end_user_id": [end_user],
         "device_id": [device],
         "section": ["processing", "upload"],

@@ -8,6 +8,8 @@ import pytest
 
 from service.application.clock import utc_now
 from service.dialects.bota.reference import REFERENCE
+from service.dialects.dragon.names import SessionName, tenant_of_customer
+from tests.end_to_end.dragon_client import Dragon
 from tests.end_to_end.service_process import short_speech
 
 RESOURCES = ("recordings", "transcriptions", "summaries", "webhooks", "end_users", "devices")
@@ -83,6 +85,8 @@ TABLE = {
         ],
         ("recordings:write", ["device", "upload"]),
     ),
+    "GET /v1/ambient-sessions": ("recordings:read", []),
+    "GET /v1/ambient-sessions/{ambient_session_id}": ("recordings:read", []),
     "GET /v1/operations": ("operations:read", []),
     "GET /v1/keys/current": (None, []),
     "GET /v1/keys": (ONLY_SECRET, []),
@@ -124,7 +128,8 @@ class Things:
 
     async def _made(self, operation):
         method, path = operation.split()
-        project_id = f"proj_{token_hex(8)}"
+        dragon = await Dragon.connect(self.service) if "{ambient_session_id}" in path else None
+        project_id = f"proj_{token_hex(8)}" if dragon is None else tenant_of_customer(dragon.named["customerId"])
         api = self.service.api(self.new_key("secret", project_id=project_id))
         whole = path.endswith(("/upload-url", "/upload-complete"))
         facts = {"device_id": "dev_own", "end_user_id": "eu_own"}
@@ -137,6 +142,10 @@ class Things:
             self.new_key("device", project_id=project_id, **facts)  # which is proof that they exist
         path = path.replace("{device_id}", "dev_own").replace("{end_user_id}", "eu_own")
         path = path.replace("{transcription_id}", recording["id"].replace("rec_", "txn_"))
+        if dragon is not None:
+            assert (await dragon.announce()).status == 200
+            its_id = SessionName(dragon.named["customerId"], dragon.correlation_id).id
+            path = path.replace("{ambient_session_id}", f"ses_{its_id.hex}")
         if "{key_id}" in path:
             token = self.new_key("secret", project_id=project_id)
             path = path.replace("{key_id}", token.removeprefix("sk_live_")[:12])

@@ -22,8 +22,9 @@ def test_the_walk_through_runs_as_it_stands_and_the_customers_key_finds_the_reco
     assert '"status":"active"' in session
     assert {*stored, finalized} == {'{"error":null}'}
     (visit,) = re.findall(r"external id +(visit-[0-9a-f-]+)/1 *\n", ran.stdout)
-    (found,) = orjson.loads(ran.stdout.splitlines()[-1])["data"]
-    assert found["external_id"] == f"{visit}/1"
+    recordings, sessions = [orjson.loads(line)["data"] for line in ran.stdout.splitlines()[-2:]]
+    assert [recording["external_id"] for recording in recordings] == [f"{visit}/1"]
+    assert visit in [session["correlation_id"] for session in sessions]
 
 
 PREPARE = """

@@ -69,6 +69,8 @@ TAPEDECK = {
     "test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once",
     "rebuild orders": "tests/adapters/test_note_orders.py::"
     "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
+    "rebuild sessions": "tests/adapters/test_ambient_sessions.py::"
+    "test_a_view_rebuilt_by_the_command_is_the_one_that_was_there_before",
     "rebuild search": "tests/service/followers/test_search_follower.py::"
     "test_an_index_rebuilt_by_the_command_finds_what_it_found_before",
     "quotas reset": "tests/guides/test_runtime.py::test_a_projects_quotas_are_set_shown_and_reset",

@@ -35,6 +35,14 @@ class Running:
     api: Api
 
     @property
+    def url(self) -> str:
+        return self.api.url
+
+    @property
+    def data_dir(self) -> Path:
+        return self.settings.data_dir
+
+    @property
     def stores(self) -> Stores:
         return self.service.stores
 

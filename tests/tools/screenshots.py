@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page
 
 from tests.end_to_end.console import DESK, PHONE, Console, opened_console
+from tests.end_to_end.dragon_client import Dragon, ended, silence
 from tests.end_to_end.service_process import SAMPLE, Api, ServiceProcess
 from tests.tools.browser import needed_chromium, running_browser
 
@@ -38,6 +39,7 @@ async def _views(service: ServiceProcess) -> Mapping[str, str]:
     webhook = {"url": "http://127.0.0.1:9/", "events": ["recording.created"]}
     webhook_id = (await api.call("POST", "/v1/webhooks", body=webhook)).json["id"]
     await api.create(name="Visit of Monday evening")
+    session = await _session(service)
     return {
         "recordings": "",
         "record": "/record",
@@ -47,9 +49,25 @@ async def _views(service: ServiceProcess) -> Mapping[str, str]:
         "webhook": f"/webhooks/{webhook_id}",
         "keys": "/keys",
         "operations": "/operations",
+        "sessions": "/sessions",
+        "session": f"/sessions/{session}",
         "search": f"/search?query=headache&end_user_id={done_by}",
         "not-found": "/nowhere",
     }
+
+
+async def _session(service: ServiceProcess) -> str:
+    """The id of an ambient session with two recordings; another one has ended."""
+    over, going_on = [await Dragon.connect(service, f"visit-2026-01-12-{number:04}") for number in (17, 18)]
+    for dragon in (over, going_on):
+        await dragon.announce(externalUserId="dr-jones", ehrInstanceId="ehr-east")
+        await dragon.store(1, silence(300))
+    await over.end()
+    await going_on.finalize(1)
+    await ended(service.api(), going_on.correlation_id)
+    await going_on.store(1, silence(), recording_id=2)
+    sessions = (await service.api().call("GET", "/v1/ambient-sessions?status=open")).json["data"]
+    return str(sessions[0]["id"])
 
 
 async def _heard(api: Api, **fields: str) -> dict[str, str]:

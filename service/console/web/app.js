@@ -23,6 +23,8 @@ import { RecordView } from "./views/record.js";
 import { RecordingView } from "./views/recording.js";
 import { RecordingsView } from "./views/recordings.js";
 import { SearchView } from "./views/search.js";
+import { SessionView } from "./views/session.js";
+import { SessionsView } from "./views/sessions.js";
 import { SignInView } from "./views/sign_in.js";
 import { WebhookView } from "./views/webhook.js";
 import { WebhooksView } from "./views/webhooks.js";
@@ -37,6 +39,8 @@ const ROUTES = [
   [/^\/console\/webhooks\/(?<id>wh_[A-Za-z0-9]+)$/, WebhookView],
   [/^\/console\/keys$/, KeysView],
   [/^\/console\/operations$/, OperationsView],
+  [/^\/console\/sessions$/, SessionsView],
+  [/^\/console\/sessions\/(?<id>ses_[A-Za-z0-9]+)$/, SessionView],
 ];
 
 /** The views in the navigation: address, name, and the scope without which a key cannot use it. */
@@ -45,6 +49,7 @@ const NAVIGATION = [
   ["/console/record", "Record", "recordings:write"],
   ["/console/search", "Search", "recordings:read"],
   ["/console/operations", "Operations", "operations:read"],
+  ["/console/sessions", "Sessions", "recordings:read"],
   ["/console/webhooks", "Webhooks", "webhooks:read"],
   ["/console/keys", "Keys", SECRET],
 ];

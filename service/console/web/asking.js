@@ -2,7 +2,11 @@
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
 
-/** Whether the person says yes. The signal, which ends a view, ends its question, too: as a no. */
+/**
+ * Whether the person says yes. The signal, which ends a view, ends its question, too: as a no.
+ * @param {{question: string, consequence: string, yes: string, signal: AbortSignal}} asked `yes`: the button's name
+ * @returns {Promise<boolean>}
+ */
 export function confirmed({ question, consequence, yes, signal }) {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");

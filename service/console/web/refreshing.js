@@ -4,15 +4,19 @@ import { ApiError } from "./api.js";
 
 const LONGEST_WAIT_MS = 60_000;
 
+/** @typedef {{everyMs: number, signal: AbortSignal, onProblem: (error: ApiError | null) => void}} Options */
+
 /**
  * A view of what is loaded again and again. A subclass has `load()`, an async function that gives its requests
  * `ended.signal`, and draws `problem`; after a change it calls `refreshing.soon()`.
  */
 export class RefreshedView {
   #app;
+  /** @type {string | null} */
   problem = null;
   ended = new AbortController();
 
+  /** @param {{update(): void}} app @param {number} everyMs */
   constructor(app, everyMs) {
     this.#app = app;
     this.refreshing = new Refreshing(() => this.load(), {
@@ -20,6 +24,11 @@ export class RefreshedView {
       signal: this.ended.signal,
       onProblem: (error) => this.show(error),
     });
+  }
+
+  /** @returns {Promise<void>} */
+  async load() {
+    throw new Error("A view of what is loaded again and again says what it loads.");
   }
 
   start() {
@@ -30,7 +39,10 @@ export class RefreshedView {
     this.ended.abort();
   }
 
-  /** Tell what went wrong; null: nothing any more. */
+  /**
+   * Tell what went wrong; null: nothing any more.
+   * @param {Error | null} error
+   */
   show(error) {
     this.problem = error?.message ?? null;
     this.#app.update();
@@ -42,12 +54,15 @@ export class Refreshing {
   #everyMs;
   #signal;
   #onProblem;
+  /** @type {(() => void) | null} */
   #wake = null;
   #isDue = false;
 
   /**
    * `load`: an async function. `onProblem(error)`: what went wrong (an ApiError), or null once it is right again.
    * It goes on until the signal is given, or the service refuses what is asked for.
+   * @param {() => Promise<unknown>} load
+   * @param {Options} options
    */
   constructor(load, { everyMs, signal, onProblem }) {
     this.#load = load;
@@ -84,15 +99,18 @@ export class Refreshing {
     }
   }
 
-  /** A hidden tab asks for nothing; it does once it is seen again, if it is time. */
+  /**
+   * A hidden tab asks for nothing; it does once it is seen again, if it is time.
+   * @param {number} milliseconds
+   */
   async #pause(milliseconds) {
     const end = performance.now() + milliseconds;
     while (!this.#signal.aborted && !this.#isDue) {
       const left = end - performance.now();
       if (left <= 0 && !document.hidden) return;
       await new Promise((resolve) => {
-        const timer = left > 0 ? setTimeout(resolve, left) : null;
-        this.#wake = () => (clearTimeout(timer), resolve());
+        const timer = left > 0 ? setTimeout(resolve, left) : undefined;
+        this.#wake = () => (clearTimeout(timer), resolve(undefined));
       });
       this.#wake = null;
     }

@@ -9,6 +9,7 @@ export function signedInKey() {
   return sessionStorage.getItem(KEY);
 }
 
+/** @param {string} key */
 export function signIn(key) {
   sessionStorage.setItem(KEY, key);
 }
@@ -29,7 +30,11 @@ export function signInCode() {
   return found[1];
 }
 
-/** The key for a code. Throws ApiError if the code was used. */
+/**
+ * The key for a code. Throws ApiError if the code was used.
+ * @param {string} code
+ * @returns {Promise<string>}
+ */
 export async function tradeCode(code) {
   const answer = await fetch("/console/sign-in", { method: "POST", body: JSON.stringify({ code }) });
   if (!answer.ok) throw await ApiError.of(answer);

@@ -21,6 +21,7 @@ from service.dialects.bota.rate_limits import rate_limits, tell_rate
 from service.dialects.bota.reading import Reading
 from service.dialects.bota.reference import REFERENCE
 from service.dialects.bota.search.handlers import Search
+from service.dialects.bota.sessions.handlers import AmbientSessionEndpoints
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.bota.stored_chunks import StoredChunks
 from service.dialects.bota.streaming import Streaming
@@ -85,6 +86,7 @@ def _install(app: web.Application, parts: Parts) -> None:
         DeviceEndpoints(directory.devices, callers, limits, once, new_id=parts.new_id),
         Config(directory, queries, callers, max_chunks=settings.max_chunks, window=settings.upload_window),
         Encrypted(queries, directory.devices, callers),
+        AmbientSessionEndpoints(parts.session_queries, queries, callers),
         OperationsEndpoint(parts.operating, callers),
         KeyEndpoints(parts.keys, callers, limits, scopes=parts.scopes),
         Health(queries),

@@ -12,6 +12,7 @@ from adapters.directory.port import ExternalIdTaken
 from adapters.kept_answers import NameReused
 from adapters.keys import KeyNotFound, TooManyKeys
 from domain import errors as domain
+from domain.ambient_session import AmbientSessionNotFound
 from domain.events import Failed, Stage
 from domain.note_order import NoteOrderDiffers
 from domain.summary import RecordingSummary
@@ -261,6 +262,7 @@ ERRORS = ErrorTable(
         MediaNotFound: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
         SummaryNotFound: Row(404, "not_found"),
+        AmbientSessionNotFound: Row(404, "not_found", sentence="There is no such ambient session."),
         TemplateNotFound: Row(404, "template_not_found"),
         NoteOrderDiffers: Row(409, "idempotency_conflict"),
         WebhookNotFound: Row(404, "not_found"),

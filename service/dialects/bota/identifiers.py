@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from uuid import UUID
 
+from domain.ambient_session import AmbientSessionNotFound
 from domain.errors import RecordingNotFound
 from domain.events import NoteOrdered, OpeningEvent
 from domain.note_order import NoteOrderNotFound
@@ -39,6 +40,10 @@ def public_summary_id(order_id: UUID) -> str:
     return f"sum_{order_id.hex}"
 
 
+def public_session_id(session_id: UUID) -> str:
+    return f"ses_{session_id.hex}"
+
+
 def client_ids(its_id: UUID, opened: OpeningEvent) -> dict[str, str]:
     """What Bota's clients call a recording, or a note that they ordered, which they call a summary."""
     if isinstance(opened, NoteOrdered):
@@ -69,6 +74,14 @@ def order_id_of_summary(public_id: str) -> UUID:
         return _id_behind("sum_", public_id)
     except RecordingNotFound:
         raise NoteOrderNotFound from None
+
+
+def session_id_of(public_id: str) -> UUID:
+    """The ambient session that a `ses_` id stands for. Raises: AmbientSessionNotFound likewise."""
+    try:
+        return _id_behind("ses_", public_id)
+    except RecordingNotFound:
+        raise AmbientSessionNotFound from None
 
 
 @lru_cache(maxsize=4_096)

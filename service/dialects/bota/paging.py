@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.ambient_sessions import SessionPlace
 from adapters.note_orders import OrderPlace
 from adapters.summary_pages import Order, Place
 from service.dialects.bota.answers import RecordingStatus
@@ -17,6 +18,7 @@ LARGEST_PAGE = 100
 LARGEST_HISTORY_PAGE = 500
 _LETTERS: dict[Order, Literal["c", "f"]] = {Order.CREATED: "c", Order.FINALIZED: "f"}
 _LETTER_OF_ORDERS = "s"
+_LETTER_OF_SESSIONS = "a"
 _NOT_A_CURSOR = "This must be the next_cursor of this list, exactly as given."
 _VERSION = re.compile(r"v([1-9][0-9]{0,14})", re.ASCII)
 
@@ -82,6 +84,16 @@ def cursor_of_order(place: OrderPlace) -> str:
 def place_of_order(cursor: str | None) -> OrderPlace | None:
     """Raises: as `place_of`."""
     return None if cursor is None else OrderPlace(*_place(_LETTER_OF_ORDERS, cursor))
+
+
+def cursor_of_session(place: SessionPlace) -> str:
+    """The same for a list of ambient sessions."""
+    return _cursor(_LETTER_OF_SESSIONS, place.time, place.session_id)
+
+
+def place_of_session(cursor: str | None) -> SessionPlace | None:
+    """Raises: as `place_of`."""
+    return None if cursor is None else SessionPlace(*_place(_LETTER_OF_SESSIONS, cursor))
 
 
 def cursor_of_version(version: int) -> str:

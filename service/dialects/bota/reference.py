@@ -15,6 +15,7 @@ from service.dialects.bota.live.told import PLACE
 from service.dialects.bota.operating.operations import OPERATIONS as _OPERATING
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH
+from service.dialects.bota.sessions.operations import OPERATIONS as _SESSIONS
 from service.dialects.bota.transcript_document import TranscriptionOrDocument
 from service.dialects.bota.written_summaries.operations import OPERATIONS as SUMMARIES
 from service.dialects.http.event_streams import LAST_EVENT_ID, MEDIA_TYPE
@@ -403,10 +404,11 @@ _HEALTH = unkeyed(
 
 REFERENCE = ReferencePart(
     name="Bota",
-    summary="Recordings in chunks or whole, their transcriptions, summaries and search, end users, devices, webhooks, "
-    "keys.",
+    summary="Recordings in chunks or whole, their transcriptions, summaries and search, ambient sessions, end users, "
+    "devices, webhooks, keys.",
     operations=(
         *_RECORDINGS,
+        *_SESSIONS,
         *_SEARCH,
         *_SIGNED,
         *_TRANSCRIPTIONS,

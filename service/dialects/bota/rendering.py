@@ -77,7 +77,7 @@ def recording_answer(
     is not stitched yet."""
     said = exact_loads(details) if details else {}
     stitched, failed = summary.stitched, summary.failed
-    duration_ms = stitched.duration_ms if stitched else summary.final_duration_ms
+    duration_ms = duration_of(summary)
     content = stitched or (summary.file if summary.finalized_at else None)
     mime_type = stitched.content_type if stitched else file_type or MEDIA_TYPES.get(summary.codec or "")
     stitched_at = stitched.at if stitched else None
@@ -119,6 +119,11 @@ def recording_answer(
         damage=damage_answers(summary),
         **_names_elsewhere(summary),
     )
+
+
+def duration_of(summary: RecordingSummary) -> int | None:
+    """What was measured, or else what the client said."""
+    return summary.stitched.duration_ms if summary.stitched else summary.final_duration_ms
 
 
 def _source(summary: RecordingSummary) -> Source:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from service.dialects.dialect import Dialect
 from service.dialects.dragon.dev_credentials import DEV_CREDENTIALS
-from service.dialects.dragon.names import DIALECT, client_ids
+from service.dialects.dragon.names import DIALECT, client_ids, session_of
 from service.dialects.dragon.settings import DragonSettings
 
 if TYPE_CHECKING:
@@ -18,5 +18,10 @@ def _api() -> "Api":
 
 
 DRAGON = Dialect(
-    name=DIALECT, api=_api, settings=DragonSettings, dev_credentials=DEV_CREDENTIALS, client_ids=client_ids
+    name=DIALECT,
+    api=_api,
+    settings=DragonSettings,
+    dev_credentials=DEV_CREDENTIALS,
+    client_ids=client_ids,
+    session_of=session_of,
 )

@@ -44,6 +44,12 @@ def external_id(correlation_id: str, recording_number: int) -> str:
     return f"{correlation_id}/{recording_number}"
 
 
+def session_of(opened: RecordingOpened) -> UUID | None:
+    """The session that a recording belongs to, announced or not. None for an external id that is not Dragon's."""
+    correlation_id, slash, _ = opened.external_id.rpartition("/")
+    return session_id(DIALECT, opened.tenant_id, correlation_id) if slash else None
+
+
 def client_ids(_: UUID, opened: OpeningEvent) -> dict[str, str]:
     """What Dragon's clients call a recording or session, spelt as they spell it."""
     if isinstance(opened, AmbientSessionOpened):

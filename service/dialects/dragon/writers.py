@@ -16,6 +16,7 @@ from service.dialects.dragon.errors import NoSessionToReadBy
 from service.dialects.dragon.names import DIALECT, external_id, recording_named
 from service.dialects.dragon.requests import AUDIO_API_VERSION, RecordingPart, check_api_version, check_trace_header
 from service.dialects.dragon.settings import DragonSettings
+from service.dialects.http.tracing import RECORDING_ID
 
 
 class Writers:
@@ -58,7 +59,7 @@ class Writers:
             window=self._window,
             end_user_id=asked.external_user_id,
         )
-        request["recording_id"] = announced.recording_id.hex  # for the request's log line
+        request[RECORDING_ID] = announced.recording_id.hex  # for the request's log line
         await self._check_session(announced.recording_id, asked)
         return announced
 

@@ -21,6 +21,7 @@ from service.application.progress import Changes, Pace
 from service.application.project_keys import ProjectKeys
 from service.application.queries import Queries
 from service.application.searching import TranscriptSearch
+from service.application.session_queries import SessionQueries
 from service.application.transcription_requests import TranscriptionRequests
 from service.application.uploads import Uploads
 from service.application.webhooks import Webhooks
@@ -48,6 +49,7 @@ class Parts:
     lifecycle: Lifecycle
     transcription_requests: TranscriptionRequests
     sessions: SessionAnnouncements
+    session_queries: SessionQueries
     consultations: Consultations
     notes: Notes
     note_ordering: NoteOrdering

@@ -23,6 +23,9 @@ TRACE_HEADER = "x-correlation-id"
 STATUS_TOLD = web.RequestKey("status told", int)
 """What the log and the metrics tell of a request whose answer ended early, in place of the status that was sent."""
 
+RECORDING_ID = web.RequestKey("recording id", str)
+"""The recording that a request is about, where its path does not say so."""
+
 CLIENT_GONE = 499
 """The client went away before the answer's end. The status is sent to nobody; nginx has the same one for this."""
 
@@ -103,5 +106,5 @@ def _route(request: web.Request) -> str:
 
 def _about(request: web.Request) -> dict[str, str]:
     """The recording that the request is about: named in its path, or found in its body by its handler."""
-    recording_id = request.match_info.get("recording_id") or request.get("recording_id")
+    recording_id = request.match_info.get("recording_id") or request.get(RECORDING_ID)
     return {"recording_id": recording_id} if recording_id else {}

@@ -30,7 +30,7 @@ async def test_every_address_below_the_console_gives_the_page_and_every_file_its
         assert page.body == (WEB / "index.html").read_bytes()
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     for file in WEB.rglob("*"):
-        if file.is_file():
+        if file.is_file() and file.suffix != ".ts":  # what only TypeScript's checker reads
             answer = await running.api.call("GET", f"/console/{file.relative_to(WEB).as_posix()}", key=False)
             assert (answer.status, answer.body) == (200, file.read_bytes())
             assert answer.headers["Content-Type"].partition(";")[0] == types.get(

@@ -10,7 +10,12 @@
 export const FIRST_CHUNK_MS = 4_000;
 export const LEAST_FILE_CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** How long a chunk lasts at least. `number` counts from 1; the last one has no end of its own. */
+/**
+ * How long a chunk lasts at least. `number` counts from 1; the last one has no end of its own.
+ * @param {number} number
+ * @param {number} mostChunks
+ * @param {number} windowMs
+ */
 export function chunkMilliseconds(number, mostChunks, windowMs) {
   if (number >= mostChunks) return Infinity;
   const first = Math.min(FIRST_CHUNK_MS, windowMs / mostChunks);
@@ -18,7 +23,11 @@ export function chunkMilliseconds(number, mostChunks, windowMs) {
   return first + step * (number - 1);
 }
 
-/** How many of the slices, each with its `milliseconds`, are the next chunk. 0: it is not full yet. */
+/**
+ * How many of the slices, each with its `milliseconds`, are the next chunk. 0: it is not full yet.
+ * @param {{milliseconds: number}[]} slices
+ * @param {{number: number, mostChunks: number, windowMs: number, isEnded: boolean}} plan
+ */
 export function slicesOfNextChunk(slices, { number, mostChunks, windowMs, isEnded }) {
   const full = chunkMilliseconds(number, mostChunks, windowMs);
   let lasts = 0;
@@ -29,7 +38,11 @@ export function slicesOfNextChunk(slices, { number, mostChunks, windowMs, isEnde
   return isEnded ? slices.length : 0;
 }
 
-/** The size of a file's chunks, of which the last may be smaller. */
+/**
+ * The size of a file's chunks, of which the last may be smaller.
+ * @param {number} sizeBytes
+ * @param {number} mostChunks
+ */
 export function fileChunkBytes(sizeBytes, mostChunks) {
   return Math.max(LEAST_FILE_CHUNK_BYTES, Math.ceil(sizeBytes / mostChunks));
 }

@@ -1,21 +1,35 @@
 /** What is said in one recording, and how far it has come, as the service tells it. */
 
+/**
+ * @import { Api } from "../api.js"
+ * @import { Segment } from "../answers.js"
+ * @typedef {Segment & {status: string, from_index: number, failure?: {message?: string}}} Told each event has some of it
+ */
+
 export class Listener {
   #ended = new AbortController();
 
+  /**
+   * @param {Api} api
+   * @param {string} recordingId
+   * @param {() => void} onChange
+   */
   constructor(api, recordingId, onChange) {
     this.recordingId = recordingId;
+    /** @type {string | null} */
     this.status = null;
+    /** @type {Segment[]} */
     this.segments = [];
     this.isLost = false;
     this.isOver = false;
     this.isAllowed = true;
+    /** @type {string | null} */
     this.problem = null;
-    const onLost = (isLost) => {
+    const onLost = (/** @type {boolean} */ isLost) => {
       this.isLost = isLost;
       onChange();
     };
-    const onEvent = (event) => {
+    const onEvent = (/** @type {{event: string, data: string}} */ event) => {
       this.#take(event.event, JSON.parse(event.data));
       onChange();
       return this.isOver;
@@ -31,6 +45,10 @@ export class Listener {
     this.#ended.abort();
   }
 
+  /**
+   * @param {string} event
+   * @param {Told} data
+   */
   #take(event, data) {
     if (event === "progress") this.status = data.status;
     else if (event === "segment") this.segments[data.index] = data;
@@ -40,6 +58,10 @@ export class Listener {
     else if (event === "deleted") this.#end(null, "The recording was deleted.");
   }
 
+  /**
+   * @param {string | null} status
+   * @param {string | null} problem
+   */
   #end(status, problem = null) {
     this.status = status;
     this.problem = problem;

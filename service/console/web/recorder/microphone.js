@@ -1,10 +1,13 @@
 /** A microphone that is recorded in slices of about a second, each as the browser encodes it. */
 
+import { asError } from "./problems.js";
+
 const SLICE_MS = 1_000;
 const BITS_PER_SECOND = 64_000;
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4", "audio/webm"];
 const QUIETEST_DB = -60;
 
+/** @type {Record<string, string>} */
 const REFUSALS = {
   NotAllowedError: "This page may not use the microphone. Allow it in the browser's settings for this page, and try again.",
   NotFoundError: "There is no microphone. Connect one, and try again.",
@@ -32,9 +35,13 @@ export class Microphone {
   #samples;
   #heardMs = 0;
   #told = 0;
+  /** @type {number | null} */
   #since = null;
 
-  /** Asks the person, if need be. `id`: null for the one that the browser chooses. Throws NoMicrophone. */
+  /**
+   * Asks the person, if need be. `id`: null for the one that the browser chooses. Throws NoMicrophone.
+   * @param {string | null} id
+   */
   static async open(id) {
     if (!navigator.mediaDevices || !window.MediaRecorder) {
       throw new NoMicrophone("Browsers let a page record only over HTTPS, or on the machine that the service runs on.");
@@ -46,10 +53,12 @@ export class Microphone {
       return new Microphone(stream);
     } catch (error) {
       stream?.getTracks().forEach((track) => track.stop());
-      throw new NoMicrophone(REFUSALS[error.name] ?? `The microphone cannot be used: ${error.message}`);
+      const { name, message } = asError(error);
+      throw new NoMicrophone(REFUSALS[name] ?? `The microphone cannot be used: ${message}`);
     }
   }
 
+  /** @param {MediaStream} stream */
   constructor(stream) {
     this.#stream = stream;
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
@@ -73,8 +82,9 @@ export class Microphone {
     return this.#heardMs + (this.#since === null ? 0 : performance.now() - this.#since);
   }
 
-  /** How loud it is at this moment, from 0 to 1. */
+  /** How loud it is at this moment, from 0 to 1; null where the browser does not tell, as Firefox without a loudspeaker. */
   get level() {
+    if (this.#context.state !== "running") return null;
     this.#analyser.getFloatTimeDomainData(this.#samples);
     const power = this.#samples.reduce((sum, sample) => sum + sample * sample, 0) / this.#samples.length;
     const decibels = power > 0 ? 10 * Math.log10(power) : QUIETEST_DB;
@@ -84,6 +94,7 @@ export class Microphone {
   /**
    * `onSlice(blob, milliseconds)`; `onEnd()`: nothing more comes, after `stop` or because the microphone is gone.
    * Throws NoMicrophone if it is gone already.
+   * @param {{onSlice: (blob: Blob, milliseconds: number) => void, onEnd: () => void}} told
    */
   start({ onSlice, onEnd }) {
     this.#recorder.ondataavailable = ({ data }) => {

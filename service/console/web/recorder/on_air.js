@@ -2,12 +2,15 @@
 
 const ID = "on-air";
 
-/** Show it with the recording's time; null: nothing is recorded, or the view of the recording is shown. */
+/**
+ * Show it with the recording's time; null: nothing is recorded, or the view of the recording is shown.
+ * @param {string | null} text
+ */
 export function showOnAir(text) {
   const shown = document.getElementById(ID);
   if (text === null) return shown?.remove();
-  const sign = shown ?? made();
-  sign.querySelector("a").textContent = text;
+  const link = (shown ?? made()).querySelector("a");
+  if (link) link.textContent = text;
 }
 
 function made() {

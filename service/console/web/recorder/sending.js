@@ -2,11 +2,17 @@
 
 import { ApiError, here, pause } from "../api.js";
 
+/** @import { ErrorAnswer } from "../answers.js" */
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 120_000;
 
-/** Whether the same request may succeed later: no connection, a service that restarts, is busy, or has no room yet. */
+/**
+ * Whether the same request may succeed later: no connection, a service that restarts, is busy, or has no room yet.
+ * @param {unknown} error
+ * @returns {error is ApiError}
+ */
 export function passes(error) {
   return error instanceof ApiError && ([0, 408, 425, 429].includes(error.status) || error.status >= 500);
 }
@@ -15,6 +21,9 @@ export function passes(error) {
  * What `action` gives once it succeeds. `onHindrance(error)` is told of every failure that passes, and null after success.
  * It is done again after a while, and at once when the browser has its connection back. Throws what does not pass, and an
  * AbortError when the signal is given.
+ * @template T
+ * @param {() => Promise<T>} action
+ * @param {{onHindrance: (error: ApiError | null) => void, signal: AbortSignal}} options
  */
 export async function patiently(action, { onHindrance, signal }) {
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
@@ -32,10 +41,18 @@ export async function patiently(action, { onHindrance, signal }) {
   }
 }
 
-/** PUT a chunk to its signed URL. Throws ApiError, with status 0 where nothing moves any more. */
+/**
+ * PUT a chunk to its signed URL. Throws ApiError, with status 0 where nothing moves any more.
+ * @param {string} template
+ * @param {number} number
+ * @param {Blob} blob
+ * @param {{onProgress: (sent: number) => void, signal: AbortSignal}} options
+ * @returns {Promise<void>}
+ */
 export function putChunk(template, number, blob, { onProgress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    /** @type {number | undefined} */
     let silence;
     const hear = () => {
       clearTimeout(silence);
@@ -60,14 +77,19 @@ export function putChunk(template, number, blob, { onProgress, signal }) {
   });
 }
 
-/** The SHA-256 in lower-case hex, or null where the browser has none (it has over HTTPS and on this machine). */
+/**
+ * The SHA-256 in lower-case hex, or null where the browser has none (it has over HTTPS and on this machine).
+ * @param {Blob} blob
+ */
 export async function sha256(blob) {
   if (!crypto.subtle) return null;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** @param {XMLHttpRequest} answered */
 function refusalOf({ status, responseText }) {
+  /** @type {ErrorAnswer} */
   let error = {};
   try {
     error = JSON.parse(responseText).error ?? {};
@@ -77,6 +99,10 @@ function refusalOf({ status, responseText }) {
   return new ApiError(status, error.type ?? "unknown", error.message ?? `The service answered ${status}.`, error);
 }
 
+/**
+ * @param {number} longest in milliseconds
+ * @param {AbortSignal} signal
+ */
 async function online(longest, signal) {
   const ended = new AbortController();
   const end = () => ended.abort();

@@ -1,5 +1,10 @@
 /** A microphone recorded into an upload: from the click on Record to the one on Finish, or until the microphone is gone. */
 
+/**
+ * @import { Microphone } from "./microphone.js"
+ * @import { Upload } from "./upload.js"
+ */
+
 const SPARE_MS = 3 * 60_000;
 const QUIET_LEVEL = 0.02;
 const LONG_QUIET_MS = 6_000;
@@ -7,12 +12,18 @@ const LONG_QUIET_MS = 6_000;
 export class Session {
   #microphone;
   #before;
+  /** @type {WakeLockSentinel | null} */
+  #wakeLock = null;
   #heardAt = performance.now();
   #onEnd;
-  #wakeLock = null;
   #isOver = false;
 
-  /** `onEnd(session)`: all slices are stored. */
+  /**
+   * `onEnd(session)`: all slices are stored.
+   * @param {Upload} upload
+   * @param {Microphone} microphone
+   * @param {(session: Session) => Promise<void>} onEnd
+   */
   constructor(upload, microphone, onEnd) {
     this.upload = upload;
     this.isFinishing = false;
@@ -34,6 +45,7 @@ export class Session {
     return Math.round(this.#before + this.#microphone.milliseconds);
   }
 
+  /** From 0 to 1, or null where the browser does not tell. */
   get level() {
     return this.#microphone.level;
   }
@@ -42,7 +54,7 @@ export class Session {
     return this.#microphone.isPaused;
   }
 
-  /** Nothing was heard for a while: perhaps it is the wrong microphone. */
+  /** Nothing was heard for a while: perhaps it is the wrong microphone, or the browser does not tell. */
   get isQuiet() {
     return !this.isPaused && performance.now() - this.#heardAt > LONG_QUIET_MS;
   }
@@ -53,7 +65,7 @@ export class Session {
   }
 
   listen() {
-    if (this.isPaused || this.level > QUIET_LEVEL) this.#heardAt = performance.now();
+    if (this.isPaused || (this.level ?? 0) > QUIET_LEVEL) this.#heardAt = performance.now();
   }
 
   pause() {

@@ -2,14 +2,32 @@
 
 import { fileChunkBytes, slicesOfNextChunk } from "./chunk_plan.js";
 
-/** Slices, in the outbox. */
+/**
+ * @import { Amount, Entry, Measured, Outbox, Piece } from "./outbox.js"
+ * @typedef {object} Source
+ * @property {() => Promise<void>} load
+ * @property {(blob: Blob, milliseconds: number) => Promise<boolean>} add
+ * @property {() => Promise<void>} settled
+ * @property {number | undefined} last
+ * @property {Amount} waiting
+ * @property {() => Piece | null} next
+ * @property {(piece: Piece) => Promise<Blob>} blob
+ */
+
+/**
+ * Slices, in the outbox.
+ * @implements {Source}
+ */
 export class Slices {
   #outbox;
   #entry;
+  /** @type {Measured[]} */
   #waiting = [];
   #next = 1;
+  /** @type {Promise<unknown>} */
   #storing = Promise.resolve();
 
+  /** @param {Outbox} outbox @param {Entry} entry */
   constructor(outbox, entry) {
     this.#outbox = outbox;
     this.#entry = entry;
@@ -24,7 +42,11 @@ export class Slices {
     if (this.#waiting.length < last + 1 - first) this.#entry.lacksSome = true;
   }
 
-  /** Store a slice after those before it. Resolves with whether it is on the disk. Throws if the browser cannot read it. */
+  /**
+   * Store a slice after those before it. Resolves with whether it is on the disk. Throws if the browser cannot read it.
+   * @param {Blob} blob
+   * @param {number} milliseconds
+   */
   add(blob, milliseconds) {
     const stored = this.#storing.then(() => this.#store(blob, milliseconds));
     this.#storing = stored.catch(() => {}); // those after it are stored all the same
@@ -48,29 +70,34 @@ export class Slices {
     };
   }
 
-  /** The next chunk, `{from, to, bytes, milliseconds}`, or null while it is not full. */
+  /** The next chunk, or null while it is not full. */
   next() {
     const { chunks, mostChunks, windowMs, isEnded } = this.#entry;
     const plan = { number: chunks.length + 1, mostChunks, windowMs, isEnded };
     const taken = this.#waiting.splice(0, slicesOfNextChunk(this.#waiting, plan));
-    if (taken.length === 0) return null;
+    const [first, last] = [taken.at(0), taken.at(-1)];
+    if (!first || !last) return null;
     return {
-      from: taken[0].number,
-      to: taken.at(-1).number + 1,
+      from: first.number,
+      to: last.number + 1,
       bytes: taken.reduce((sum, slice) => sum + slice.size, 0),
       milliseconds: taken.reduce((sum, slice) => sum + slice.milliseconds, 0),
     };
   }
 
-  /** Throws Error if the browser has lost some of it. */
+  /**
+   * Throws Error if the browser has lost some of it.
+   * @param {Piece} piece
+   */
   async blob({ from, to, bytes }) {
     const found = new Map((await this.#outbox.slices(this.#entry.key, from, to)).map((one) => [one.number, one.bytes]));
     const numbers = Array.from({ length: to - from }, (_, index) => from + index);
-    const blob = new Blob(numbers.map((number) => found.get(number)).filter(Boolean));
+    const blob = new Blob(numbers.map((number) => found.get(number) ?? new ArrayBuffer()));
     if (blob.size !== bytes) throw new Error("The browser has lost a part of this recording.");
     return blob;
   }
 
+  /** @param {Blob} blob @param {number} milliseconds */
   async #store(blob, milliseconds) {
     const bytes = await blob.arrayBuffer();
     const number = this.#next;
@@ -81,13 +108,25 @@ export class Slices {
   }
 }
 
+/** @implements {Source} */
 export class WholeFile {
   #entry;
   #file;
+  last = undefined;
 
+  /** @param {Entry} entry @param {File} file */
   constructor(entry, file) {
     this.#entry = entry;
     this.#file = file;
+  }
+
+  async load() {}
+
+  async settled() {}
+
+  /** @returns {Promise<never>} */
+  async add() {
+    throw new Error("A file is all there from the beginning.");
   }
 
   get waiting() {
@@ -100,6 +139,7 @@ export class WholeFile {
     return from < to ? { from, to, bytes: to - from, milliseconds: 0 } : null;
   }
 
+  /** @param {Piece} piece @returns {Promise<Blob>} */
   async blob({ from, to }) {
     return this.#file.slice(from, to);
   }

@@ -1,7 +1,17 @@
 /** One recording on its way to the service: chunks are cut, sent, compared with what arrived, and declared complete. */
 
+import { ApiError, statusOf } from "../api.js";
 import { taken } from "./locks.js";
+import { asError } from "./problems.js";
 import { patiently, putChunk, sha256 } from "./sending.js";
+
+/**
+ * @import { Api } from "../api.js"
+ * @import { ChunkList, HeldChunk } from "../answers.js"
+ * @import { Amount, Chunk, Entry, Outbox } from "./outbox.js"
+ * @import { Source } from "./sources.js"
+ * @typedef {"open" | "sending" | "left" | "finished" | "empty" | "refused"} State
+ */
 
 const MOST_ROUNDS = 5;
 const NO_CONNECTION = "No connection. What is not sent yet waits in this browser, and is sent when the connection is back.";
@@ -18,10 +28,17 @@ export class Upload {
   #wake = () => {};
   #inFlight = 0;
 
+  /**
+   * @param {Entry} entry
+   * @param {Source} source
+   * @param {{api: Api, outbox: Outbox | null, onChange: () => void}} means
+   */
   constructor(entry, source, { api, outbox, onChange }) {
     this.entry = entry;
     this.source = source;
+    /** @type {State} */
     this.state = "left";
+    /** @type {string | null} */
     this.problem = null;
     this.hasRoom = true;
     this.isGone = false; // the service has no such recording
@@ -60,7 +77,11 @@ export class Upload {
     return !this.hasRoom && !["finished", "empty"].includes(this.state);
   }
 
-  /** Add a slice of the microphone, and send a chunk if that makes one full. Never throws: the page says what is lost. */
+  /**
+   * Add a slice of the microphone, and send a chunk if that makes one full. Never throws: the page says what is lost.
+   * @param {Blob} blob
+   * @param {number} milliseconds
+   */
   async add(blob, milliseconds) {
     try {
       if (!(await this.source.add(blob, milliseconds))) this.hasRoom = false;
@@ -81,7 +102,7 @@ export class Upload {
       const now = await this.#outbox.entry(this.entry.key);
       if (!now) return false;
       Object.assign(this.entry, now);
-      await this.source.load?.();
+      await this.source.load();
       return true;
     } catch (error) {
       release();
@@ -89,7 +110,10 @@ export class Upload {
     }
   }
 
-  /** Nothing more comes. */
+  /**
+   * Nothing more comes.
+   * @param {number} milliseconds
+   */
   async end(milliseconds) {
     this.entry.isEnded = true;
     this.entry.milliseconds = milliseconds;
@@ -116,7 +140,7 @@ export class Upload {
       this.state = hasSent ? "finished" : "empty";
     } catch (error) {
       if (this.#ended.signal.aborted) return;
-      this.refuse(error.message);
+      this.refuse(asError(error).message);
     } finally {
       this.release();
       this.#onChange();
@@ -130,7 +154,10 @@ export class Upload {
     this.release();
   }
 
-  /** For a reason that does not pass, it waits for a person to decide. */
+  /**
+   * For a reason that does not pass, it waits for a person to decide.
+   * @param {string} problem
+   */
   refuse(problem) {
     this.state = "refused";
     this.problem = problem;
@@ -146,7 +173,7 @@ export class Upload {
   async #sendAll() {
     for (let round = 0; round < MOST_ROUNDS; ) {
       this.#ended.signal.throwIfAborted();
-      const woken = new Promise((resolve) => (this.#wake = resolve));
+      const woken = new Promise((resolve) => (this.#wake = () => resolve(undefined)));
       const { isEnded } = this.entry; // as it is before the cut: what is added after that is cut in the next round
       const chunk = this.entry.chunks.find((one) => !one.isStored) ?? (await this.#cut());
       if (chunk) {
@@ -169,6 +196,7 @@ export class Upload {
   async #cut() {
     const piece = this.entry.isCutShort ? null : this.source.next();
     if (piece === null) return null;
+    /** @type {Chunk} */
     const chunk = { number: this.entry.chunks.length + 1, ...piece, sha256: null, isStored: false };
     this.entry.chunks.push(chunk);
     chunk.sha256 = await sha256(await this.source.blob(chunk));
@@ -176,6 +204,7 @@ export class Upload {
     return chunk;
   }
 
+  /** @param {Chunk} chunk */
   async #send(chunk) {
     const blob = await this.source.blob(chunk);
     await this.#patiently(() => this.#put(chunk.number, blob));
@@ -185,12 +214,13 @@ export class Upload {
     this.#onChange();
   }
 
+  /** @param {number} number @param {Blob} blob */
   async #put(number, blob) {
-    const options = { onProgress: (sent) => this.#showProgress(sent), signal: this.#ended.signal };
+    const options = { onProgress: (/** @type {number} */ sent) => this.#showProgress(sent), signal: this.#ended.signal };
     try {
       await putChunk(this.entry.template, number, blob, options);
     } catch (error) {
-      if (error.status !== 403) throw error;
+      if (statusOf(error) !== 403) throw error;
       const { chunk_upload_url_template: template } = await this.#listing(); // the key that signed it may have ended
       if (!template || template === this.entry.template) throw error;
       this.entry.template = template;
@@ -208,8 +238,9 @@ export class Upload {
         await this.#patiently(() => this.#api.send("POST", `/v1/recordings/${recordingId}/finalize`, body, { signal: this.#ended.signal }));
         return true;
       } catch (error) {
-        if (!error.details?.missing_chunks?.length) throw error;
-        lost.push(...error.details.missing_chunks);
+        const missing = error instanceof ApiError ? (error.details.missing_chunks ?? []) : [];
+        if (missing.length === 0) throw error;
+        lost.push(...missing);
       }
     }
     for (const chunk of chunks) if (lost.includes(chunk.number)) chunk.isStored = false;
@@ -222,17 +253,22 @@ export class Upload {
       const held = new Map((await this.#patiently(() => this.#listing())).data.map((one) => [one.number, one]));
       return this.entry.chunks.filter((one) => !isSame(one, held.get(one.number))).map((one) => one.number);
     } catch (error) {
-      if (error.status !== 403) throw error;
+      if (statusOf(error) !== 403) throw error;
       return []; // a key that may record but not read: finalize still tells of what is missing
     }
   }
 
+  /** @returns {Promise<ChunkList>} */
   #listing() {
     return this.#api.get(`/v1/recordings/${this.entry.recordingId}/chunks`, { signal: this.#ended.signal });
   }
 
+  /**
+   * @template T
+   * @param {() => Promise<T>} action
+   */
   async #patiently(action) {
-    const onHindrance = (error) => {
+    const onHindrance = (/** @type {ApiError | null} */ error) => {
       const problem = error === null ? null : error.status === 0 ? NO_CONNECTION : error.message;
       if (problem === this.problem) return;
       this.problem = problem;
@@ -242,16 +278,19 @@ export class Upload {
     return patiently(action, { onHindrance, signal: this.#ended.signal });
   }
 
+  /** @param {number} sent */
   #showProgress(sent) {
     this.#inFlight = sent;
     this.#onChange();
   }
 }
 
+/** @param {Chunk} chunk @param {HeldChunk | undefined} held */
 function isSame(chunk, held) {
   return held?.size_bytes === chunk.bytes && (chunk.sha256 === null || held.sha256 === chunk.sha256);
 }
 
+/** @param {Chunk[]} chunks @returns {Amount} */
 function total(chunks) {
   return {
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),

@@ -14,6 +14,7 @@ const STAGES = { stitch: "Stitching", transcribe: "Transcribing", note: "Writing
 const FOLLOWERS = {
   summaries: "Lists of recordings",
   note_orders: "Lists of summaries",
+  ambient_sessions: "Lists of ambient sessions",
   search: "Search",
   usage: "Use of quotas",
   webhooks: "Webhooks",

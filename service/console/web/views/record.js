@@ -10,6 +10,8 @@ import { listenedCard, part, uploadCard } from "./record_parts.js";
 
 const METER_BARS = 48;
 const METER_MS = 80;
+const QUIET = "Nothing is heard. Is it the right microphone, and is it on?";
+const NOT_TOLD = "It is recorded, but this browser does not tell how loud it is.";
 
 export class RecordView {
   title = "Record";
@@ -84,7 +86,7 @@ export class RecordView {
         <span class="clock" role="timer">${duration(session.milliseconds)}</span>
       </p>
       ${this.#bars()}
-      ${session.isQuiet ? html`<p class="hint">Nothing is heard. Is it the right microphone, and is it on?</p>` : nothing}
+      ${session.isQuiet ? html`<p class="hint">${session.level === null ? NOT_TOLD : QUIET}</p>` : nothing}
       <div class="buttons">
         <button @click=${() => this.#pauseOrGoOn(session)}>${session.isPaused ? "Go on" : "Pause"}</button>
         <button class="main finish" ?disabled=${session.isFinishing} @click=${() => this.#finish(session)}>Finish</button>
@@ -199,7 +201,7 @@ export class RecordView {
     this.#showNewestWords();
     this.#keepFocus(session !== null);
     if (!session) return;
-    this.#levels = [...this.#levels.slice(1), session.isPaused ? 0 : session.level];
+    this.#levels = [...this.#levels.slice(1), session.isPaused ? 0 : (session.level ?? 0)];
     this.#app.root.querySelectorAll(".meter rect").forEach((bar, index) => {
       const height = 2 + 38 * this.#levels[index] ** 2;
       bar.setAttribute("height", height.toFixed(1));

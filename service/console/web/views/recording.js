@@ -123,8 +123,8 @@ export class RecordingView {
   #words(one) {
     if (this.#isMuted) return html`<p>${this.#isMuted}</p>`;
     if (this.#transcript.isEmpty) {
-      const isOver = one.transcription_status === "completed" && this.#shownTranscript !== null;
-      return html`<p>${isOver ? "No words were recognized." : ENDED.has(one.status) ? "There is none." : "No words are recognized yet."}</p>`;
+      const none = this.#shownTranscript === null ? "Loading…" : "No words were recognized.";
+      return html`<p>${one.transcription_status === "completed" ? none : ENDED.has(one.status) ? "There is none." : "No words are recognized yet."}</p>`;
     }
     const canPlay = this.#player.isReady && this.#shownTranscript !== null;
     return html`

@@ -15,7 +15,8 @@ from service.dialects.bota.reference import REFERENCE
 from service.dialects.http.operation import Operation
 from tests.adapters.audio.samples import tone, wav
 from tests.end_to_end.dorsum_client import Dorsum, keys_in
-from tests.end_to_end.listening import listening, listening_at
+from tests.end_to_end.dragon_client import Dragon
+from tests.end_to_end.listening import listening_at
 from tests.end_to_end.service_process import Answer
 from tests.service.dialects.bota.client_rules import check_answer, status_wanted
 from tests.service.running_service import Running, TurnedClock, running_service
@@ -82,6 +83,7 @@ async def test_every_answer_is_one_that_the_strictest_clients_take(client: Clien
     await try_a_streamed_recording(client, user)
     await try_a_failure(client, user)
     await try_a_note(client)
+    await try_an_ambient_session(client)
     await client.ask("DELETE /v1/end-users/{end_user_id}", {"end_user_id": user})
     await try_what_operators_ask(client)
     await client.ask("GET /health")
@@ -129,6 +131,16 @@ async def try_a_note(client: Client) -> None:
     await client.ask("GET /v1/recordings/{recording_id}/note", ids)
     await client.ask("GET /v1/recordings/{recording_id}/note/versions", ids)
     await client.ask("GET /v1/recordings/{recording_id}/note/versions/{number}", ids)
+
+
+async def try_an_ambient_session(client: Client) -> None:
+    """Of the same project, which came by Dragon's API."""
+    dragon = await Dragon.connect(client.running)
+    assert (await dragon.announce()).status == (await dragon.store(1, None)).status == 200
+    (listed,) = (await client.ask("GET /v1/ambient-sessions"))["data"]
+    assert listed["correlation_id"] == dragon.correlation_id
+    found = await client.ask("GET /v1/ambient-sessions/{ambient_session_id}", {"ambient_session_id": listed["id"]})
+    assert [one["external_id"] for one in found["recordings"]] == [f"{dragon.correlation_id}/1"]
 
 
 async def try_webhooks(client: Client) -> None:
@@ -199,19 +211,20 @@ async def try_a_streamed_recording(client: Client, user: str) -> None:
 
 
 async def try_the_stream_of_events(client: Client, made: dict[str, Any]) -> None:
-    """Those that have no length: clients that want an answer whole do not ask for them."""
-    everything = "GET /v1/events"
-    async with listening_at(client.running.api, "/v1/events?since=beginning&follow=false") as heard:
-        assert heard.status == status_wanted(*everything.split())
-        assert "Content-Encoding" not in heard.headers
-        assert await heard.rest()
-    client.tried.add(everything)
-    operation = "GET /v1/recordings/{recording_id}/live"
-    async with listening(client.running.api, made) as heard:
-        assert heard.status == status_wanted(*operation.split())
-        assert "Content-Encoding" not in heard.headers
-        assert [one.event for one in await heard.rest()] == ["progress", "transcript"]
-    client.tried.add(operation)
+    """Those that have no length: clients that want an answer whole do not ask for them. Only they are compressed."""
+    everything, live = "GET /v1/events", "GET /v1/recordings/{recording_id}/live"
+    for coding in ("identity", "gzip"):
+        path = "/v1/events?since=beginning&follow=false"
+        async with listening_at(client.running.api, path, coding=coding) as heard:
+            assert heard.status == status_wanted(*everything.split())
+            assert heard.headers.get("Content-Encoding", "identity") == coding
+            assert await heard.rest()
+        path = f"/v1/recordings/{made['id']}/live"
+        async with listening_at(client.running.api, path, coding=coding) as heard:
+            assert heard.status == status_wanted(*live.split())
+            assert heard.headers.get("Content-Encoding", "identity") == coding
+            assert [one.event for one in await heard.rest()] == ["progress", "transcript"]
+    client.tried |= {everything, live}
 
 
 async def try_a_failure(client: Client, user: str) -> None:

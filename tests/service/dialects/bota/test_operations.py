@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters.keys import KeyKind
+from service.dialects.http.json_answers import utc_text
 from tests.end_to_end.service_process import short_speech, slices
 from tests.service.running_service import Running, TurnedClock, running_service
 
@@ -62,8 +63,8 @@ async def test_what_is_begun_and_uploaded_is_told_by_the_minute_for_an_hour(serv
     whole = await service.api.upload([short_speech()], codec="wav")
     await service.api.finalize(whole, 1)
     now = service.clock.now
-    told = await until(service.api, lambda told: told["last_hour"][-1]["uploaded"] == 1)
-    assert told["last_hour"][-1]["begun"] == 2
+    last = {"at": utc_text(now.replace(second=0, microsecond=0)), "begun": 2, "uploaded": 1}
+    told = await until(service.api, lambda told: told["last_hour"][-1] == last)  # figures are looked up one by one
     assert len(told["last_hour"]) == 60
     begins = [datetime.fromisoformat(minute["at"]) for minute in told["last_hour"]]
     assert begins[-1] == now.replace(second=0, microsecond=0)

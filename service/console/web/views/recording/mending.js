@@ -6,6 +6,7 @@ import { problem } from "../../parts.js";
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { saveBlob } from "./downloads.js";
+import { isWithoutLoudspeaker } from "./loudspeaker.js";
 
 export class Mending {
   #app;
@@ -101,7 +102,7 @@ export class Mending {
       return html`<p class="remark" role="status">This browser cannot play it by itself. Save it to look into it.</p>`;
     }
     const url = this.#sounds.get(number);
-    return url ? html`<audio controls autoplay aria-label="Chunk ${number}" src=${url} @error=${() => this.#cannotPlay(number)}></audio>` : nothing;
+    return url ? html`<audio controls autoplay aria-label="Chunk ${number}" src=${url} @error=${(event) => this.#cannotPlay(number, event.target)}></audio>` : nothing;
   }
 
   get #isFile() {
@@ -122,7 +123,8 @@ export class Mending {
     this.#app.update();
   }
 
-  #cannotPlay(number) {
+  #cannotPlay(number, audio) {
+    if (isWithoutLoudspeaker(audio)) return;
     this.#unplayable.add(number);
     this.#app.update();
   }

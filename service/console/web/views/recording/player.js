@@ -5,6 +5,7 @@ import { duration } from "../../format.js";
 import { problem } from "../../parts.js";
 import { html, nothing, render } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
+import { isWithoutLoudspeaker } from "./loudspeaker.js";
 
 const STEP_SECONDS = 5;
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
@@ -159,7 +160,8 @@ export class Player {
 
   async #failed() {
     if (this.#ended.signal.aborted || !this.#audio.hasAttribute("src")) return;
-    if (this.#audio.error.code === MediaError.MEDIA_ERR_DECODE) this.#tell("This browser cannot play the audio.");
+    if (isWithoutLoudspeaker(this.#audio)) this.#tell("It plays without a sound: this browser finds no loudspeaker.");
+    else if (this.#audio.error.code === MediaError.MEDIA_ERR_DECODE) this.#tell("This browser cannot play the audio.");
     else if (Date.now() >= this.#goodUntil) await this.#renew().catch((error) => this.#tell(error.message));
     else this.#tell("The audio could not be loaded; Play tries again.");
   }

@@ -1,11 +1,18 @@
 /** A transcript as words that can be played, and which of them is spoken when. Nothing here draws. */
 
 /**
+ * @import { Segment, Word } from "../../answers.js"
+ * @typedef {{text: string, start?: number, end?: number}} Piece
+ */
+
+/**
  * What a segment's text is made of, in order: `{text}`, and `{text, start, end}` where it is known when that was said.
  * What stands between two words in the text stays between them, so that scripts without spaces get none. Words that are
  * not in the text as they stand leave it in one piece. Times are in seconds.
+ * @param {Word & {words?: Word[]}} segment
  */
 export function piecesOf({ text, start, end, words = [] }) {
+  /** @type {Piece[]} */
   const pieces = [];
   let place = 0;
   for (const word of words) {
@@ -20,37 +27,50 @@ export function piecesOf({ text, start, end, words = [] }) {
   return pieces;
 }
 
-/** Which of many things has begun last at a time. They may be given in any order: people speak at once. */
+/**
+ * Which of many things has begun last at a time. They may be given in any order: people speak at once.
+ * @template {{start: number}} T
+ */
 export class Beginnings {
   #starts;
   #things;
 
-  /** `timed`: things with a `start` in seconds. */
+  /** @param {Iterable<T>} timed things with a `start` in seconds */
   constructor(timed) {
     const inOrder = [...timed].sort((one, other) => one.start - other.start);
     this.#starts = Float64Array.from(inOrder, (one) => one.start);
     this.#things = inOrder;
   }
 
-  /** The thing that began last at or before `seconds`, or null. */
+  /**
+   * The thing that began last at or before `seconds`, or null.
+   * @param {number} seconds
+   */
   at(seconds) {
     const count = this.#countBegun(seconds);
-    return count ? this.#things[count - 1] : null;
+    return this.#things[count - 1] ?? null;
   }
 
-  /** Those that begin from `start` on and before `end`. */
+  /**
+   * Those that begin from `start` on and before `end`.
+   * @param {number} start
+   * @param {number} end
+   */
   between(start, end) {
     return this.#things.slice(this.#countBefore(start), this.#countBefore(end));
   }
 
+  /** @param {number} seconds */
   #countBegun(seconds) {
     return this.#count((start) => start <= seconds);
   }
 
+  /** @param {number} seconds */
   #countBefore(seconds) {
     return this.#count((start) => start < seconds);
   }
 
+  /** @param {(start: number) => boolean} isWithin */
   #count(isWithin) {
     let [low, high] = [0, this.#starts.length];
     while (low < high) {

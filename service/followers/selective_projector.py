@@ -1,23 +1,29 @@
-"""Keeps the view of note orders in step with the log, and lets a query wait until the view includes a write."""
+"""Keeps a view that is made of some events in step with the log, and lets a query wait until it includes a write.
+
+The views of note orders and of ambient sessions are such views.
+"""
+
+from collections.abc import Callable
 
 from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
-from adapters.note_orders import NoteOrderStore, concerns_orders
+from adapters.log_view import LogView
 from adapters.rebuilding import PositionMoved
+from domain.events import LoggedEvent
 from service.followers.view_progress import ViewProgress
 
 EVENTS_PER_WRITE = 1_000
 """Most events mean nothing for the view and are passed over; how far, is written after so many of them."""
 
 
-class NoteOrderView:
-    """Folds what concerns orders into the view."""
+class SelectiveProjector:
+    """Folds the events for which `concerns` says so into the view called `name`."""
 
-    name = "note_orders"
-
-    def __init__(self, log: EventLog, store: NoteOrderStore) -> None:
+    def __init__(self, name: str, log: EventLog, store: LogView, concerns: Callable[[LoggedEvent], bool]) -> None:
+        self.name = name
         self._log = log
         self._store = store
+        self._concerns = concerns
         self._progress = ViewProgress(log)
 
     @property
@@ -39,7 +45,7 @@ class NoteOrderView:
         self._progress.move_to(written)
         async for events in self._log.follow(after=written):
             reached = events[-1].position
-            concerned = [recorded for recorded in events if concerns_orders(recorded.event)]
+            concerned = [recorded for recorded in events if self._concerns(recorded.event)]
             if concerned or reached - written >= EVENTS_PER_WRITE:
                 await in_database_thread(self._store.apply, concerned, after=written, up_to=reached)
                 written = reached
