@@ -175,7 +175,6 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             stores.log, stores.search_index, SearchChanges(stores.blobs, stores.log.first_events)
         )
         waker = Waker(stores.log, stores.recordings)
-        live_words = LiveWords(waker.wake)
         pace = PaceFollower(stores.log, clock=clock)
         sender = WebhookSender(AddressPolicy(allow_private=settings.section(BotaSettings).allows_private_webhooks))
         opened.push_async_callback(sender.close)
@@ -215,7 +214,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
             queries=queries,
             changes=waker,
             pace=pace,
-            live_words=live_words,
+            live_words=LiveWords(waker.wake),
             search=TranscriptSearch(stores.search_index, search_follower, queries, log=stores.log, blobs=stores.blobs),
             lifecycle=Lifecycle(stores.recordings, clock=clock),
             transcription_requests=TranscriptionRequests(
@@ -269,7 +268,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         views = (projector, note_order_view, session_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
-        followers += _followers(settings, stores, stage_parts, watched, live_words, metrics=metrics)
+        followers += _followers(settings, stores, stage_parts, watched, parts.live_words, metrics=metrics)
         noted = (Noted(name, stores.positions) for name in (*STAGES, NoteOrderFollower.name, Deletion.name))
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
