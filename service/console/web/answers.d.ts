@@ -19,6 +19,29 @@ export interface Recording {
   created_at: string;
 }
 
+/** A recording in a list. */
+export interface ListedRecording extends Recording {
+  status: string;
+}
+
+export interface RecordingsPage {
+  data: ListedRecording[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+/** A message of `GET /v1/events` about a recording. */
+export interface RecordingMessage {
+  type: string;
+  data: { recording_id: string };
+}
+
+/** One about anything. */
+export interface Message {
+  type: string;
+  data: { client_ids: Record<string, string> };
+}
+
 /** What the live stream tells in its event `progress`. */
 export interface Progress {
   status: string;

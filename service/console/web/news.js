@@ -11,9 +11,12 @@ const OF_SESSIONS = ["opened", "updated", "ended"].map((name) => `tapedeck.ambie
  * Call `onNews()` whenever something has happened to ambient sessions or their recordings, until the signal is given,
  * and whenever something may have. `concerns(message)`: whether an event does. What happens in quick succession is
  * told together. A tab that nobody sees holds no connection, and has news once it is seen again.
+ * @param {import("./api.js").Api} api
+ * @param {{concerns: (message: import("./answers.d.ts").Message) => boolean, onNews: () => void, signal: AbortSignal}} options
  */
 export function followSessions(api, { concerns, onNews, signal }) {
-  let connection = null;
+  /** @type {AbortController} */
+  let connection;
   let isDue = false;
 
   const tell = async () => {

@@ -5,6 +5,14 @@
  * rest is read when it comes into sight, so that a busy service is not asked for what nobody sees.
  */
 
+import { ApiError } from "../api.js";
+
+/**
+ * @typedef {import("../answers.d.ts").ListedRecording} Row
+ * @typedef {import("../answers.d.ts").RecordingsPage} Page
+ * @typedef {import("../answers.d.ts").RecordingMessage} Message
+ */
+
 const PAGE = 100;
 const ASKED_AT_ONCE = 6;
 
@@ -13,23 +21,34 @@ export const TYPES = [
   "opened", "finalize_requested", "stitched", "transcribed", "failed", "retry_requested", "transcription_requested", "deleted",
 ].map((name) => `tapedeck.recording.${name}.v1`);
 
-/** The API's id of the recording that a message of `GET /v1/events` is about. */
+/**
+ * The API's id of the recording that a message of `GET /v1/events` is about.
+ * @param {Message} message
+ */
 export function recordingOf(message) {
   return `rec_${message.data.recording_id.replaceAll("-", "")}`;
 }
 
 export class RecordingsList {
+  /** @type {Row[]} */
   rows = [];
   hasMore = true;
   #api;
   #filter;
   #signal;
+  /** @type {string | null} */
   #cursor = null;
+  /** @type {Set<string>} */
   #stale = new Set();
   #hasNew = false;
   #pagesAsked = 0;
 
-  /** `filter`: fields of the query, such as `status`. `signal`: ends every request. */
+  /**
+   * `filter`: fields of the query, such as `status`. `signal`: ends every request.
+   * @param {import("../api.js").Api} api
+   * @param {Record<string, string>} filter
+   * @param {AbortSignal} signal
+   */
   constructor(api, filter, signal) {
     this.#api = api;
     this.#filter = filter;
@@ -46,7 +65,10 @@ export class RecordingsList {
     });
   }
 
-  /** Take note of what happened. Returns whether there is something to read or to draw. */
+  /**
+   * Take note of what happened. Returns whether there is something to read or to draw.
+   * @param {Message} message
+   */
   happened(message) {
     const id = recordingOf(message);
     if (this.#pagesAsked) this.#stale.add(id); // the page may tell how it stood before
@@ -60,12 +82,18 @@ export class RecordingsList {
     return isKnown || this.#hasNew;
   }
 
-  /** Whether there is something new, or one of these rows has changed since it was read. */
+  /**
+   * Whether there is something new, or one of these rows has changed since it was read.
+   * @param {Row[]} rows
+   */
   isStale(rows) {
     return this.#hasNew || rows.some((row) => this.#stale.has(row.id));
   }
 
-  /** Read what is new, and what has changed of these rows. Throws ApiError. */
+  /**
+   * Read what is new, and what has changed of these rows. Throws ApiError.
+   * @param {Row[]} visible
+   */
   async refresh(visible) {
     if (this.#hasNew) await this.#readNew();
     const asked = visible.filter((row) => this.#stale.has(row.id)).map((row) => row.id);
@@ -88,6 +116,7 @@ export class RecordingsList {
     }
   }
 
+  /** @param {string} id */
   async #read(id) {
     this.#stale.delete(id);
     try {
@@ -95,19 +124,21 @@ export class RecordingsList {
       if (this.#filter.status && read.status !== this.#filter.status) this.#remove(id);
       else this.rows = this.rows.map((row) => (row.id === id ? read : row));
     } catch (error) {
-      if (error.status === 404) return this.#remove(id);
+      if (error instanceof ApiError && error.status === 404) return this.#remove(id);
       this.#stale.add(id);
       throw error;
     }
   }
 
+  /** @param {string} id */
   #remove(id) {
     this.#stale.delete(id);
     this.rows = this.rows.filter((row) => row.id !== id);
   }
 
+  /** @param {string | null} cursor @param {(page: Page) => void} take */
   async #page(cursor, take) {
-    const query = new URLSearchParams({ limit: PAGE, ...this.#filter });
+    const query = new URLSearchParams({ limit: String(PAGE), ...this.#filter });
     if (cursor !== null) query.set("cursor", cursor);
     this.#pagesAsked += 1;
     try {
@@ -118,6 +149,7 @@ export class RecordingsList {
   }
 }
 
+/** @param {Row} one @param {Row} other */
 function newestFirst(one, other) {
   return other.created_at < one.created_at ? -1 : other.created_at > one.created_at ? 1 : one.id < other.id ? 1 : -1;
 }
