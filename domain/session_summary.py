@@ -30,7 +30,8 @@ class SessionSummary:
 
     `session`: None as long as recordings have named the session and nobody has announced it. `ended_at`: None while
     further recordings may begin. `active_at`: when it was last announced or ended, or when one of its recordings began,
-    came to another state or was deleted; single chunks do not count. `recording_count`: without those deleted.
+    came to another state, got a corrected note or was deleted; single chunks do not count. `recording_count`: without
+    those deleted.
     """
 
     active_at: datetime

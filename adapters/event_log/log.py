@@ -271,6 +271,10 @@ class EventLog:
         """The first event of a stream, with its position; None if there is no such stream. Raises: LogUnavailable."""
         return await self._read(lambda: self._reader.opening(stream_id))
 
+    async def last_position(self, stream_id: UUID) -> int:
+        """Of the last event of a stream; 0 if there is no such stream. Raises: LogUnavailable."""
+        return await self._read(lambda: self._recorder.select_position(stream_id)) or 0
+
     async def state(self, stream_id: UUID, fold: Fold[S], *, after: StateAt[S] | None = None) -> StateAt[S]:
         """One stream's state, folded by `fold` in a thread from its events, or from those `after` an earlier state.
 

@@ -67,8 +67,8 @@ class LogRecorder(Protocol):
         """At most `limit` events of all streams from position `start` on, in order."""
         ...
 
-    def select_position(self, originator_id: UUID, version: int) -> int | None:
-        """Where in the log one stream's event of this version is; None if there is none."""
+    def select_position(self, originator_id: UUID, version: int | None = None) -> int | None:
+        """Where in the log one stream's event of this version is, or its last event; None if there is none."""
         ...
 
     def max_notification_id(self) -> int | None:

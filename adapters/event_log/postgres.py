@@ -35,6 +35,10 @@ _STREAM = """
 SELECT version, topic, state, position FROM tapedeck.stored_events
 WHERE stream_id = %b AND version > %b ORDER BY version LIMIT %b
 """
+_POSITION = """
+SELECT position FROM tapedeck.stored_events
+WHERE stream_id = %b AND (%b::bigint IS NULL OR version = %b) ORDER BY version DESC LIMIT 1
+"""
 _ALL = """
 SELECT stream_id, version, topic, state, position FROM tapedeck.stored_events
 WHERE position >= %b ORDER BY position LIMIT %b
@@ -109,10 +113,10 @@ class PostgresLogRecorder:
         first = (start or 0) + (0 if inclusive_of_start else 1)
         return [Notification(*row) for row in self._run(lambda connection: _rows(connection, _ALL, (first, limit)))]
 
-    def select_position(self, originator_id: UUID, version: int) -> int | None:
+    def select_position(self, originator_id: UUID, version: int | None = None) -> int | None:
         """See `LogRecorder.select_position`."""
-        rows = self._run(lambda connection: _rows(connection, _STREAM, (originator_id, version - 1, 1)))
-        return next((position for its_version, _, _, position in rows if its_version == version), None)
+        rows = self._run(lambda connection: _rows(connection, _POSITION, (originator_id, version, version)))
+        return cast("int", rows[0][0]) if rows else None
 
     def max_notification_id(self) -> int | None:
         """See `LogRecorder.max_notification_id`."""

@@ -134,11 +134,14 @@ class SQLiteLogRecorder(SQLiteApplicationRecorder):
                 for position, stream_id, version, topic, state in cursor.fetchall()
             ]
 
-    def select_position(self, originator_id: UUID, version: int) -> int | None:
+    def select_position(self, originator_id: UUID, version: int | None = None) -> int | None:
         """See `LogRecorder.select_position`."""
-        statement = f"SELECT rowid FROM {self.events_table_name} WHERE originator_id=? AND originator_version=?"  # noqa: S608
+        statement = (
+            f"SELECT rowid FROM {self.events_table_name} WHERE originator_id=? "  # noqa: S608
+            "AND (? IS NULL OR originator_version=?) ORDER BY originator_version DESC LIMIT 1"
+        )
         with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, (originator_id.hex, version))
+            cursor.execute(statement, (originator_id.hex, version, version))
             row = cursor.fetchone()
         return None if row is None else cast("int", row["rowid"])
 

@@ -233,6 +233,13 @@ class EventFeed:
         """A recording's first event, also of a deleted one; None if there never was one. Raises: LogUnavailable."""
         return await self._log.opening(recording_id)
 
+    async def last_position(self, recording_id: UUID) -> int:
+        """Of its own last event, which is its deletion if it was deleted; 0 if there never was one.
+
+        Raises: LogUnavailable.
+        """
+        return await self._log.last_position(recording_id)
+
     async def missed(self, project_id: str, *, after: int, limit: int = SLICE) -> tuple[Sequence[Happened], int]:
         """What happened in a project, from so many events of the log, and the position up to which that is all.
 

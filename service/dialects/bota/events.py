@@ -73,11 +73,12 @@ class Events:
         """A stream of events without end."""
         key = await access.permitted(request, self._callers, access.READ_RECORDINGS)
         asked = query_of(EventsRequest, request.query)
-        place = request.headers.get(LAST_EVENT_ID) or asked.last_event_id
         types, recording_id, beginning = _types(key, asked.types), None, 0
+        newest = await self._feed.newest_position()  # before it is looked what there is, so that nothing is in between
+        place = self._place(request.headers.get(LAST_EVENT_ID) or asked.last_event_id, newest)
         if asked.recording_id is not None:
             recording_id = recording_id_of(asked.recording_id)
-            beginning = await self._before(key, recording_id, returns=place is not None)
+            beginning = await self._before(key, recording_id, place)
 
         async def is_permitted() -> bool:
             try:
@@ -87,22 +88,25 @@ class Events:
             return True
 
         with self._feed.of(key.project_id, recording_id) as channel:
-            newest = await self._feed.newest_position()
             begins = beginning if asked.since == "beginning" else newest
             if place is not None:
-                begins = max(beginning, self._position(place, newest))
+                begins = max(beginning, place)
             listener = Listener(
                 self._feed, channel, Wanted(types, recording_id), begins, newest=newest, follows=asked.follow
             )
             return await self._streams.answer(request, listener, caller=key.project_id, is_permitted=is_permitted)
 
-    async def _before(self, key: Key, recording_id: UUID, *, returns: bool) -> int:
-        """The position before a recording's first event. One who `returns` may be told that it was deleted meanwhile.
+    async def _before(self, key: Key, recording_id: UUID, place: int | None) -> int:
+        """The position before a recording's first event. Who comes back to a `place` is told that it was deleted after
+        that.
 
         Raises: RecordingNotFound; ViewBehind, LogUnavailable.
         """
-        if not returns:
+        try:
             await self._view.summary(key, recording_id)
+        except RecordingNotFound:
+            if place is None or place >= await self._feed.last_position(recording_id):
+                raise
         begun = await self._feed.opening(recording_id)
         if begun is None or not isinstance(begun.event, RecordingOpened):
             raise RecordingNotFound
@@ -110,8 +114,10 @@ class Events:
         access.check_owner(key, recording_id, tenant_id=opened.tenant_id, device_id=opened.device_id)
         return begun.position - 1
 
-    def _position(self, place: str, newest: int) -> int:
-        """Raises: InvalidRequest."""
+    def _place(self, place: str | None, newest: int) -> int | None:
+        """The position of an id that a listener has read. Raises: InvalidRequest."""
+        if place is None:
+            return None
         if not _PLACE.fullmatch(place):
             raise InvalidRequest(LAST_EVENT_ID, "This must be the id of an event of this stream, exactly as given.")
         position, mark = place.split("-")

@@ -18,6 +18,9 @@ _NO_FRAME = -15
 _NO_WEIGHT = re.compile(r"q=0(\.0*)?")
 
 _HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+_ALL_SO_FAR = b"\x00\x00\x00\xff\xff"
+"""An empty stored block, which ends what `zlib` flushes, too: Go's decoder gives out nothing before it."""
+
 _LAST_BLOCK = b"\x03\x00"
 
 _POLYNOMIAL = 0xEDB88320
@@ -70,7 +73,7 @@ def is_accepted(accept_encoding: str) -> bool:
 
 def _stored(data: bytes) -> bytes:
     length = len(data).to_bytes(2, "little")
-    return b"\x00" + length + bytes(byte ^ 0xFF for byte in length) + data
+    return b"\x00" + length + bytes(byte ^ 0xFF for byte in length) + data + _ALL_SO_FAR
 
 
 def _deflated(data: bytes) -> bytes:

@@ -65,6 +65,7 @@ class RecorderContract(ABC):
         found = [recorder.select_position(one, version) for version in range(5)]
         assert found == [None, 1, 2, 4, None]
         assert recorder.select_position(other, 1) == 3
+        assert [recorder.select_position(each) for each in (one, other, uuid4())] == [4, 3, None]
         assert recorder.select_position(uuid4(), 1) is None
         assert recorder.max_notification_id() == 4
 

@@ -108,10 +108,10 @@ class MemoryLogRecorder:
         after = (start or 0) - int(inclusive_of_start)
         return self._log.notifications[max(after, 0) : max(after, 0) + limit]
 
-    def select_position(self, originator_id: UUID, version: int) -> int | None:
+    def select_position(self, originator_id: UUID, version: int | None = None) -> int | None:
         self._may_fail()
-        for notification in self._log.notifications:
-            if (notification.originator_id, notification.originator_version) == (originator_id, version):
+        for notification in reversed(self._log.notifications):
+            if notification.originator_id == originator_id and version in (None, notification.originator_version):
                 return notification.id
         return None
 

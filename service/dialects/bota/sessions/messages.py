@@ -21,8 +21,8 @@ class AmbientSessionAnswer(Answer):
     """A session as it was announced last. `ended`: no further recording begins in it, unless it is announced again.
 
     `created_at`: when it was first announced. `last_activity_at`: when it was last announced or ended, or when one of
-    its recordings began, came to another state or was deleted; single chunks do not count. `recording_count`: without
-    those deleted.
+    its recordings began, came to another state, got a corrected note or was deleted; single chunks do not count.
+    `recording_count`: without those deleted.
     """
 
     id: SessionId

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from adapters.keys import KeyKind
+from service.dialects.bota.view import View
 from service.dialects.http.event_streams import EventStreams
 from service.dialects.registry import client_ids_of
 from service.followers.event_feed import EventFeed
@@ -195,8 +196,24 @@ async def test_who_listened_to_a_recording_and_was_away_is_told_that_it_was_dele
     assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
     async with listening_at(api, f"/v1/events{query}", last_id=place) as again:
         assert (await again.next()).data["type"] == DELETED
+        assert (await refused(api, query, again.last_id))[0] == 404  # there is nothing more to be told
     for who, never in ((other, recording["id"]), (api, f"rec_{uuid4().hex}")):
         assert (await refused(who, f"?recording_id={never}", place))[0] == 404
+
+
+async def test_a_deletion_just_when_a_listener_comes_is_told(running, api, monkeypatch):
+    recording = await opened_with_a_chunk(api)
+    summary = View.summary
+
+    async def deleted_meanwhile(self, key, recording_id):
+        found = await summary(self, key, recording_id)
+        monkeypatch.undo()
+        assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
+        return found
+
+    monkeypatch.setattr(View, "summary", deleted_meanwhile)
+    async with listening_at(api, f"/v1/events?recording_id={recording['id']}") as heard:
+        assert (await heard.next()).data["type"] == DELETED
 
 
 async def test_what_happened_before_a_recording_began_is_not_read_for_it(api, monkeypatch):

@@ -151,7 +151,8 @@ async def test_a_service_that_was_upgraded_makes_the_list_from_the_log_and_a_res
         before = await told(service, dragon)
     async with running_service(tmp_path / "data", TurnedClock()) as again:
         assert await told(again, dragon) == before
-    for file in (tmp_path / "data").glob("ambient_sessions.sqlite3*"):
-        file.unlink()  # earlier releases had none
+    (tmp_path / "data" / "ambient_sessions.sqlite3").unlink()  # earlier releases had none
+    for file in (tmp_path / "data").glob("ambient_sessions.sqlite3-*"):
+        file.unlink()
     async with running_service(tmp_path / "data", TurnedClock()) as upgraded:
         assert await told(upgraded, dragon) == before
