@@ -59,6 +59,28 @@ async def test_a_session_and_its_recordings_are_followed_without_a_reload(consol
     await row.wait_for()
 
 
+TOLD_OF_THE_USER = """async ([key, visit]) => {
+  const { Api } = await import("/console/api.js");
+  const ended = new AbortController();
+  const found = new Promise((resolve, reject) => {
+    const onEvent = ({ data }) => JSON.parse(data).data.correlation_id === visit && resolve(JSON.parse(data));
+    const path = "/v1/events?since=beginning&types=tapedeck.ambient_session.opened.v1";
+    new Api(key, {}).follow(path, { signal: ended.signal, onEvent }).catch(reject);
+  });
+  const told = await found;
+  ended.abort();
+  return told.data.external_user_id;
+}"""
+
+
+async def test_an_event_with_characters_that_some_take_for_the_end_of_a_line_is_told(console, service):
+    key, dragon, hers = service.credentials["api_key"], await Dragon.connect(service), "a\u2028b\u2029c\u0085d: e"
+    await dragon.announce(externalUserId=hers)
+    await console.sign_in(key, "/sessions")
+    await row_of(console.page, dragon.correlation_id).wait_for()
+    assert await console.page.evaluate(TOLD_OF_THE_USER, [key, dragon.correlation_id]) == hers
+
+
 async def test_who_has_no_sessions_or_may_see_none_is_told_so(console, new_key, key, project_id):
     console.expected += ["403", "404"]
     page = console.page

@@ -199,7 +199,7 @@ export async function* serverSentEvents(body, alive = () => {}) {
           event = nothingYet();
           continue;
         }
-        const [, name, text] = /^([^:]*):? ?(.*)$/.exec(line.replace(/\r$/, "")) ?? [];
+        const [name, text] = field(line.replace(/\r$/, ""));
         if (name === "data") event.data = event.data === null ? text : `${event.data}\n${text}`;
         else if (name === "id" || name === "event") event[name] = text;
       }
@@ -207,6 +207,15 @@ export async function* serverSentEvents(body, alive = () => {}) {
   } finally {
     await reader.cancel().catch(() => {}); // of a connection that is broken there is nothing to cancel
   }
+}
+
+/**
+ * The name and the value of a line.
+ * @param {string} line
+ */
+function field(line) {
+  const end = line.indexOf(":");
+  return end < 0 ? [line, ""] : [line.slice(0, end), line.slice(end + (line[end + 1] === " " ? 2 : 1))];
 }
 
 /** @returns {ServerEvent} */

@@ -15,8 +15,8 @@ const OF_SESSIONS = ["opened", "updated", "ended"].map((name) => `tapedeck.ambie
  * @param {{concerns: (message: import("./answers.d.ts").Message) => boolean, onNews: () => void, signal: AbortSignal}} options
  */
 export function followSessions(api, { concerns, onNews, signal }) {
-  /** @type {AbortController} */
-  let connection;
+  /** @type {AbortController | null} */
+  let connection = null;
   let isDue = false;
 
   const tell = async () => {
@@ -28,8 +28,8 @@ export function followSessions(api, { concerns, onNews, signal }) {
   };
 
   const listen = async () => {
-    connection = new AbortController();
-    const ended = AbortSignal.any([signal, connection.signal]);
+    const begun = (connection = new AbortController());
+    const ended = AbortSignal.any([signal, begun.signal]);
     try {
       await api.follow(`/v1/events?types=${[...OF_SESSIONS, ...OF_RECORDINGS]}`, {
         signal: ended,
@@ -43,10 +43,10 @@ export function followSessions(api, { concerns, onNews, signal }) {
   };
 
   const seenOrNot = () => {
-    if (document.hidden) connection.abort();
-    else if (connection.signal.aborted) listen();
+    if (document.hidden) connection?.abort();
+    else if (connection === null || connection.signal.aborted) listen();
   };
 
   document.addEventListener("visibilitychange", seenOrNot, { signal });
-  listen();
+  if (!document.hidden) listen();
 }

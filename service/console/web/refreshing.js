@@ -57,10 +57,11 @@ export class Refreshing {
   /** @type {(() => void) | null} */
   #wake = null;
   #isDue = false;
+  #runs = false;
 
   /**
    * `load`: an async function. `onProblem(error)`: what went wrong (an ApiError), or null once it is right again.
-   * It goes on until the signal is given, or the service refuses what is asked for.
+   * It goes on until the signal is given, or the service refuses what is asked for; then only `soon` begins it again.
    * @param {() => Promise<unknown>} load
    * @param {Options} options
    */
@@ -77,9 +78,19 @@ export class Refreshing {
   soon() {
     this.#isDue = true;
     this.#wake?.();
+    if (!this.#runs) this.run();
   }
 
   async run() {
+    this.#runs = true;
+    try {
+      await this.#run();
+    } finally {
+      this.#runs = false;
+    }
+  }
+
+  async #run() {
     let wait = this.#everyMs;
     while (!this.#signal.aborted) {
       this.#isDue = false;

@@ -11,7 +11,7 @@ import { listenedCard, part, uploadCard } from "./record_parts.js";
 const METER_BARS = 48;
 const METER_MS = 80;
 const QUIET = "Nothing is heard. Is it the right microphone, and is it on?";
-const NOT_TOLD = "It is recorded, but this browser does not tell how loud it is.";
+const NOT_TOLD = "This browser does not tell how loud it is; listen to it afterwards.";
 
 export class RecordView {
   title = "Record";

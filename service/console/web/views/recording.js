@@ -123,7 +123,7 @@ export class RecordingView {
   #words(one) {
     if (this.#isMuted) return html`<p>${this.#isMuted}</p>`;
     if (this.#transcript.isEmpty) {
-      const none = this.#shownTranscript === null ? "Loading…" : "No words were recognized.";
+      const none = this.#shownTranscript !== null ? "No words were recognized." : this.#problem ? nothing : "Loading…";
       return html`<p>${one.transcription_status === "completed" ? none : ENDED.has(one.status) ? "There is none." : "No words are recognized yet."}</p>`;
     }
     const canPlay = this.#player.isReady && this.#shownTranscript !== null;

@@ -27,6 +27,7 @@ export class SessionsView extends RefreshedView {
   #status = "";
   #cursor = null;
   #nextCursor = null;
+  #hasTurned = false;
 
   constructor(app) {
     super(app, EVERY_MS);
@@ -38,7 +39,7 @@ export class SessionsView extends RefreshedView {
   start() {
     super.start();
     followSessions(this.#app.api, {
-      concerns: () => true,
+      concerns: ({ data }) => data.client_ids.correlationId !== undefined,
       onNews: () => this.refreshing.soon(),
       signal: this.ended.signal,
     });
@@ -87,6 +88,13 @@ export class SessionsView extends RefreshedView {
     const page = await this.#app.api.get(`/v1/ambient-sessions?${asked}`, { signal: this.ended.signal });
     if (asked !== this.#query()) return; // something else was chosen meanwhile, and is loaded next
     [this.#sessions, this.#nextCursor] = [page.data, page.next_cursor];
+    if (this.#hasTurned) this.#showBeginning();
+  }
+
+  #showBeginning() {
+    this.#hasTurned = false;
+    scrollTo(0, 0);
+    document.querySelector("h1").focus({ preventScroll: true });
   }
 
   #query() {
@@ -99,11 +107,13 @@ export class SessionsView extends RefreshedView {
   #filterBy(status) {
     this.#status = status;
     history.replaceState(null, "", location.pathname + (status ? `?status=${status}` : ""));
-    this.#turnTo(null);
+    this.#cursor = null;
+    this.refreshing.soon();
   }
 
   #turnTo(cursor) {
     this.#cursor = cursor;
+    this.#hasTurned = true;
     this.refreshing.soon();
   }
 }
