@@ -11,7 +11,7 @@ from service.dialects.bota.events import PLACE as EVENTS_PLACE
 from service.dialects.bota.events import EventsRequest
 from service.dialects.bota.keys.operations import OPERATIONS as _KEYS
 from service.dialects.bota.live.handlers import LiveRequest
-from service.dialects.bota.live.told import PLACE
+from service.dialects.bota.live.places import PLACE
 from service.dialects.bota.operating.operations import OPERATIONS as _OPERATING
 from service.dialects.bota.operations import BODY_ERRORS, KEY, NAMED_ONCE, STORING_ERRORS, keyed, unkeyed
 from service.dialects.bota.search.operations import OPERATIONS as _SEARCH

@@ -17,8 +17,9 @@ from domain.recording import Recording
 from service.application.live_words import LiveSpeech, LiveWords
 from service.application.progress import Changes, Pace, progress_of
 from service.application.queries import Queries
+from service.dialects.bota.live.places import Basis
 from service.dialects.bota.live.so_far import SoFar
-from service.dialects.bota.live.told import Basis, End, Line, basis_of, deleted_end, end_of, lines, progress_data
+from service.dialects.bota.live.told import End, Line, basis_of, deleted_end, end_of, lines, progress_data
 from service.dialects.bota.strict_transcripts import strict
 
 MOST_OFTEN_SECONDS = 0.25

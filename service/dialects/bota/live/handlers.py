@@ -12,7 +12,7 @@ from service.dialects.bota.errors import Forbidden, Unauthorized
 from service.dialects.bota.identifiers import recording_id_of
 from service.dialects.bota.live.feeds import Feeds
 from service.dialects.bota.live.listener import Listener
-from service.dialects.bota.live.told import PLACE, Place
+from service.dialects.bota.live.places import PLACE, Place
 from service.dialects.bota.requests import InvalidRequest, query_of
 from service.dialects.bota.view import View
 from service.dialects.http.event_streams import LAST_EVENT_ID, EventStreams

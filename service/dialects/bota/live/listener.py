@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from adapters.speech.transcript import TranscriptSegment
 from service.dialects.bota.live.feeds import Feed
-from service.dialects.bota.live.told import Line, Place, interim_event, withdrawn_event
+from service.dialects.bota.live.places import Place
+from service.dialects.bota.live.told import Line, interim_event, withdrawn_event
 from service.dialects.http.sent_events import ServerSentEvent
 
 
@@ -87,7 +88,8 @@ class Listener:
     def _after_what_was_told(self, now: list[Line]) -> list[Line]:
         """What is said after the time up to which the listener has been told."""
         since = self._place.since
-        found = ((at, line.after(since.until_ms)) for at, line in enumerate(now)) if since is not None else ()
+        last = self._lines[self._read - 1].last_word if self._read else None
+        found = ((at, line.after(since.until_ms, last)) for at, line in enumerate(now)) if since is not None else ()
         for at, line in found:
             if line is not None:
                 return [line, *now[at + 1 :]]

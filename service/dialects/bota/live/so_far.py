@@ -1,8 +1,8 @@
 """What was said so far in a recording that is not transcribed yet: by its whole parts, and beyond them by windows.
 
 Until words of a window are taken, all is as it will be in the transcript. From then on, what was said stands as it was
-told, and each word comes from whoever was first to hear its place: a window, or a whole part where no window is. So
-nothing is missing, and nothing comes twice.
+told, and each word comes from whoever was first to hear its place: a window, or a whole part where no window is. Where
+two of these meet, a word that both heard is told once.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from adapters.speech.whisper_decoding import LANGUAGES_WITHOUT_SPACES
 from domain.events import PartHeard
 from domain.languages import primary_language
 from service.application.live_words import HeardWindow, LiveSpeech
-from service.dialects.bota.live.told import Basis, Line, lines
+from service.dialects.bota.live.places import Basis
+from service.dialects.bota.live.told import Line, Word, lines
 from service.dialects.bota.strict_transcripts import strict_segments
 
 _SAME_SECONDS = 0.001
@@ -47,7 +48,7 @@ class SoFar:
         new, self._parts_until = _after(self._until, heard.words), heard.end_ms / 1000
         self._until = max(self._until, self._parts_until)
         if self._has_words_of_windows:
-            self._tell(_segments(new, part.language), until=self._until)
+            self._tell(_segments(self._not_told(new), part.language), until=self._until)
         else:
             self._speech = self._speech or SettledSpeech(part.language)
             self._tell(self._speech.add(heard))
@@ -67,7 +68,7 @@ class SoFar:
             return None
         if window.replacements != self.basis.replacements:
             return None
-        words = _after(self._until, window.words)
+        words = self._not_told(_after(self._until, window.words))
         if not words:
             return None
         text = _between_words(window.language).join(word.text for word in words)
@@ -79,7 +80,14 @@ class SoFar:
             self._tell(self._speech.rest() if self._speech is not None else [])
             self._has_words_of_windows = True
         self._until = window.end
-        self._tell(_segments(words, window.language), until=self._until)
+        self._tell(_segments(self._not_told(words), window.language), until=self._until)
+
+    def _not_told(self, words: Sequence[TranscriptWord]) -> Sequence[TranscriptWord]:
+        """Without the last word that was told, if they begin with that."""
+        if not words or not self.lines:
+            return words
+        first = Word(words[0].start, words[0].end, words[0].text)
+        return words[1:] if first.is_again(self.lines[-1].last_word) else words
 
     def _tell(self, segments: Sequence[TranscriptSegment], *, until: float = 0.0) -> None:
         self.lines += lines(strict_segments(segments), after=self.lines, basis=self.basis, until=until)

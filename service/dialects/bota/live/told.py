@@ -1,15 +1,12 @@
 """What listeners are told (D): the events of a stream, and the ids by which it is taken up again.
 
-A segment has a number, its `index`, and is the same as long as it is not withdrawn. An id tells how many segments a
-listener has, and a digest of what is said in them: so whoever answers next, in any process and after any restart, knows
-whether that still holds, and where it ends. It is a digest of the text, not of how that is cut: once all of a recording
-is heard and its speakers are known, a sentence may be cut where another one begins to speak. What was told of windows,
-which may be other words than the transcript's, stands: after it comes what is said after its time, as long as no chunk
-is replaced and the transcript is not made anew.
+A segment has a number, its `index`, and is the same as long as it is not withdrawn. What was told of windows, which may
+be other words than the transcript's, stands: after it comes what is said after its time, as long as no chunk is
+replaced and the transcript is not made anew.
 """
 
 import hashlib
-import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
@@ -31,14 +28,9 @@ from service.dialects.bota.answers import (
     WhereKnown,
 )
 from service.dialects.bota.identifiers import public_recording_id, public_transcription_id
+from service.dialects.bota.live.places import MARK_DIGITS, Basis, Place, Since
 from service.dialects.http.json_answers import json_bytes, utc_text
 from service.dialects.http.sent_events import ServerSentEvent
-
-PLACE = r"^[0-9]{1,7}-[0-9a-f]{12}(_[0-9]{1,9}_[0-9]{1,7}_[0-9]{1,7})?(-[0-9a-f]{12})?$"
-_PLACE = re.compile(PLACE, re.ASCII)
-_MARK_DIGITS = 12
-NO_MARK = "0" * _MARK_DIGITS
-"""The mark of no segments."""
 
 
 class SegmentTold(SegmentAnswer):
@@ -95,12 +87,18 @@ class DeletedTold(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
-    """What is told rests on so many makings of the transcript, and so many replaced chunks: with others, it may not
-    hold any more."""
+class Word:
+    """`start`, `end`: seconds from the recording's start."""
 
-    edition: int = 0
-    replacements: int = 0
+    start: float
+    end: float
+    text: str
+
+    def is_again(self, told: "Word | None") -> bool:
+        """Whether it is a word that was told, heard another time: the same but for marks and capitals, meanwhile."""
+        if told is None or self.start >= told.end or told.start >= self.end:
+            return False
+        return _letters(self.text) == _letters(told.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,55 +125,34 @@ class Line:
         """Of a listener who has `count` segments with it."""
         return Place(count, self.mark, since=Since(self.until_ms, self.basis))
 
-    def after(self, until_ms: int) -> Self | None:
-        """What is said in it after this time, if anything."""
+    @property
+    def last_word(self) -> Word:
+        """All of it, if it is not known when its words are said."""
+        return self._each_word()[-1][0]
+
+    def _each_word(self) -> list[tuple[Word, int]]:
+        """With where each begins in the text."""
         times = self.words or ((self.told.start, self.told.end, 0),)
-        for number, (start, end, offset) in enumerate(times):
-            if (start + end) * 500 > until_ms:
+        ends = [*(offset for _, _, offset in times[1:]), None]
+        return [
+            (Word(start, end, self.told.text[offset:until]), offset)
+            for (start, end, offset), until in zip(times, ends, strict=True)
+        ]
+
+    def after(self, until_ms: int, last: Word | None) -> Self | None:
+        """What is said in it after this time, if anything. `last`: the last word that was told, if that is known."""
+        if self.told.end * 1000 <= until_ms:  # nearly always
+            return None
+        for number, (word, offset) in enumerate(self._each_word()):
+            if (word.start + word.end) * 500 > until_ms and not word.is_again(last):
                 if not number:
                     return self
                 return replace(
                     self,
-                    told=self.told.model_copy(update={"start": start, "text": self.told.text[offset:]}),
-                    words=[(start, end, at - offset) for start, end, at in times[number:]],
+                    told=self.told.model_copy(update={"start": word.start, "text": self.told.text[offset:]}),
+                    words=[(start, end, at - offset) for start, end, at in self.words[number:]],
                 )
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """A listener has what was said up to a time, on this basis."""
-
-    until_ms: int
-    basis: Basis
-
-    def __str__(self) -> str:
-        return f"{self.until_ms}_{self.basis.edition}_{self.basis.replacements}"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far a listener has come. `mark`: of its last segment; `end`: of the end that it was told."""
-
-    count: int = 0
-    mark: str = NO_MARK
-    end: str | None = None
-    since: Since | None = None
-
-    @classmethod
-    def parse(cls, event_id: str) -> Self | None:
-        """None if it is not the id of such an event."""
-        if not _PLACE.fullmatch(event_id):
-            return None
-        count, told, *end = event_id.split("-")
-        mark, *numbers = told.split("_")
-        until_ms, edition, replacements = map(int, numbers) if numbers else (0, 0, 0)
-        since = Since(until_ms, Basis(edition, replacements)) if numbers else None
-        return cls(int(count), mark, end[0] if end else None, since)
-
-    def __str__(self) -> str:
-        told = self.mark if self.since is None else f"{self.mark}_{self.since}"
-        return f"{self.count}-{told}" if self.end is None else f"{self.count}-{told}-{self.end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +204,11 @@ def lines(
             confidence=segment.confidence,
         )
         until_ms = round(1000 * max(segment.end, until if segment is segments[-1] else 0.0))
-        yield Line(told, so_far.hexdigest()[:_MARK_DIGITS], so_far, basis, until_ms, _words_in(segment))
+        yield Line(told, so_far.hexdigest()[:MARK_DIGITS], so_far, basis, until_ms, _words_in(segment))
+
+
+def _letters(text: str) -> str:
+    return "".join(each for each in text.casefold() if unicodedata.category(each)[0] not in "PZ")
 
 
 def _words_in(segment: TranscriptSegment) -> Sequence[tuple[float, float, int]]:
@@ -291,4 +272,4 @@ def deleted_end(recording_id: UUID) -> End:
 
 
 def _mark(said: str) -> str:
-    return hashlib.sha256(said.encode()).hexdigest()[:_MARK_DIGITS]
+    return hashlib.sha256(said.encode()).hexdigest()[:MARK_DIGITS]

@@ -16,8 +16,9 @@ from domain.errors import RecordingNotFound
 from service.application.live_words import HeardWindow, LiveSpeech, LiveWords
 from service.dialects.bota.live.feeds import Feed
 from service.dialects.bota.live.listener import Listener
+from service.dialects.bota.live.places import Basis, Place
 from service.dialects.bota.live.so_far import SoFar
-from service.dialects.bota.live.told import Basis, Place, lines
+from service.dialects.bota.live.told import lines
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
@@ -282,4 +283,42 @@ def test_a_word_that_the_transcript_has_a_little_later_is_not_told_again():
     transcript = feed_of(cut_at(words_of(["one", "two", "three"]), []))
     assert " ".join(listener.again(transcript).news()) == "one two three"
     feed.lines = transcript.lines
+    assert " ".join(listener.news()) == "one two three"
+
+
+def word(text, start, end):
+    return TranscriptWord(start=start, end=end, text=text, confidence=1.0)
+
+
+def part_of(*words, seconds=60):
+    answer, heard = part(1, [], seconds)
+    return answer, heard.model_copy(update={"words": words})
+
+
+def test_a_word_over_the_end_of_a_window_is_not_told_again_by_the_part():
+    so_far, speech = SoFar(Basis()), LiveSpeech()
+    speech.windows.append(HeardWindow(0.0, 10.0, (word("well", 1, 2), word("so", 9.0, 9.9)), 0, "en"))
+    so_far.add_windows(speech)
+    so_far.add_part(*part_of(word("Well,", 1, 2), word("So,", 9.2, 10.9), word("so", 10.9, 11.2), word("it", 30, 31)))
+    assert said(so_far) == "well so so it"
+
+
+def test_a_word_over_the_end_of_a_part_is_not_told_again_by_the_window():
+    so_far, speech = SoFar(Basis()), LiveSpeech()
+    so_far.add_part(*part_of(word("I", 58, 58.5), word("go", 59.2, 59.98)))
+    again = (word("I", 58, 58.5), word("go", 59.2, 61.0))
+    speech.windows.append(HeardWindow(57.0, 65.0, (*again, word("home.", 62, 63)), 0, "en"))
+    so_far.add_windows(speech)
+    assert said(so_far) == "I go home."
+
+
+def test_a_word_over_the_end_of_what_was_told_is_not_told_again_by_the_transcript():
+    so_far, speech = SoFar(Basis()), LiveSpeech()
+    speech.windows.append(window(0, ["one", "two"]))
+    so_far.add_windows(speech)
+    feed = feed_of([])
+    feed.lines = so_far.lines
+    listener = Told(feed)
+    listener.news()
+    feed.lines = feed_of(cut_at([word("One", 0.1, 0.9), word("two,", 1.3, 2.9), word("three", 3, 4)], [])).lines
     assert " ".join(listener.news()) == "one two three"
