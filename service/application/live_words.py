@@ -63,9 +63,14 @@ class LiveWords:
         return recording_id in self._wanted
 
     def heard(self, recording_id: UUID, window: HeardWindow, *, is_cut: bool) -> None:
-        """`is_cut`: the window is whole, else more is said in it."""
+        """`is_cut`: the window is whole, else more is said in it.
+
+        Once an earlier one comes than was taken, all from there on come again, for one who has come to listen.
+        """
         for speech in self._wanted.get(recording_id, ()):
             speech.interim = None if is_cut else window
+            while is_cut and speech.windows and speech.windows[-1].start >= window.start:
+                speech.windows.pop()
             if is_cut:
                 speech.windows.append(window)
         self._wake(recording_id)

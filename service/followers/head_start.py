@@ -4,9 +4,9 @@ is whole is heard by the workers, before it is known whether more comes.
 It is only ever a head start. What was heard is used where the whole recording has the same sound (`PartHeard`), so
 whatever ends a listening process, or whatever of a recording it cannot read, costs nothing but time. What was decoded
 to its end is handed to the stages (`Arriving`): they decode nothing again where the stored bytes are the same. After a
-restart, a recording is listened to from its beginning again as soon as its next chunk comes; what was heard is not
-heard again. While somebody listens to a recording, however small it is, its words are heard for them too
-(`ListeningAlong`).
+restart, or when its process has died or its place was given to another, a recording is listened to from its beginning
+again, at the latest as soon as its next chunk comes; what was heard is not heard again. While somebody listens to a
+recording, however small it is, its words are heard for them too (`ListeningAlong`).
 """
 
 import asyncio
@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 IDLE = timedelta(minutes=1)
 """A recording that got nothing for so long gives its place to another one."""
+
+MOST_BEGINNINGS = 4
+"""A recording is decoded from its beginning so often at most: it may be what its processes die of."""
 
 _MOST_REMEMBERED = 10_000
 
@@ -64,7 +67,7 @@ class HeadStart:
         self._live = live
         self._listened: dict[UUID, ListenedRecording] = {}
         self._free: list[WorkerProcesses] = []
-        self._given_up: dict[UUID, None] = {}
+        self._beginnings: dict[UUID, int] = {}
         self._unread_bytes: dict[UUID, int] = {}
         self._ending: dict[asyncio.Task[None], ListenedRecording] = {}
         self.position = log.head
@@ -93,9 +96,10 @@ class HeadStart:
         if its is not None:
             if _ends(recorded.event, its):
                 self._let_go(its)
+                self._give_up(its.id)
             else:
                 its.wake(recorded.version)
-        elif type(recorded.event) is ChunkStored and self._most and recorded.stream_id not in self._given_up:
+        elif type(recorded.event) is ChunkStored and self._most and not self._is_given_up(recorded.stream_id):
             recording = await self._recording_of(recorded, recorded.event.size_bytes)
             if recording is not None:
                 self._begin(recorded.stream_id, recording, recorded.version, recorded.trace_id)
@@ -104,8 +108,9 @@ class HeadStart:
         """Somebody listens to it from now on. If nothing of it is in memory, its next chunk is another occasion."""
         its = self._listened.get(recording_id)
         if its is not None:
+            its.along.begin_anew()
             its.wake(0)
-        elif self._most and recording_id not in self._given_up:
+        elif self._most and not self._is_given_up(recording_id):
             recording = self._recordings.in_memory(recording_id, at_least=0)
             if recording is not None:
                 self._begin(recording_id, recording, 0, None)
@@ -128,9 +133,17 @@ class HeadStart:
         return None
 
     def _makes_room(self) -> bool:
-        """Whether there is a place, perhaps that of a recording that gets nothing any more."""
+        """Whether there is a place, perhaps that of a recording that nobody needs heard, or that gets nothing any more.
+
+        One that nobody needs heard is small: to decode it from its beginning again costs little.
+        """
         if len(self._listened) < self._most:
             return True
+        for its in self._listened.values():
+            if not its.is_worth_waiting_for and not self._live.is_wanted(its.id):
+                self._beginnings.pop(its.id, None)
+                self._let_go(its)
+                return True
         oldest = min(self._listened.values(), key=lambda its: its.fed_at)
         if asyncio.get_running_loop().time() - oldest.fed_at < IDLE.total_seconds():
             return False
@@ -139,7 +152,7 @@ class HeadStart:
 
     def _begin(self, recording_id: UUID, recording: Recording, version: int, its_trace_id: str | None) -> None:
         """Listen to it, if that is worth it and there is room. `version`: the newest that is known of it, or 0."""
-        if recording_id in self._listened or recording_id in self._given_up:
+        if recording_id in self._listened or self._is_given_up(recording_id):
             return  # since it was looked for, somebody came to listen to it
         if not _is_worth_it(recording, is_wanted=self._live.is_wanted(recording_id)) or not self._makes_room():
             return
@@ -149,18 +162,34 @@ class HeadStart:
         its.is_worth_waiting_for = recording.chunks.size_bytes >= WORTH_BYTES
         its.wake(version)
         self._listened[recording_id] = its
+        self._beginnings[recording_id] = self._beginnings.pop(recording_id, 0) + 1
+        _forget_oldest(self._beginnings)
         self._parts.arriving.add(recording_id, its)
         its.task = asyncio.create_task(its.run(its_trace_id), name=f"{self.name} {recording_id}")
-        its.task.add_done_callback(lambda _: self._let_go(its))
+        its.task.add_done_callback(lambda _: self._ended(its))
+
+    def _ended(self, its: ListenedRecording) -> None:
+        """Nothing more is heard of it ahead, unless that is begun anew."""
+        self._free.append(its.process)
+        if self._listened.get(its.id) is its:
+            self._let_go(its)
+            if its.has_lost_process:
+                self._listen_along(its.id)
+            else:
+                self._give_up(its.id)
+
+    def _is_given_up(self, recording_id: UUID) -> bool:
+        return self._beginnings.get(recording_id, 0) >= MOST_BEGINNINGS
+
+    def _give_up(self, recording_id: UUID) -> None:
+        """It is not listened to again."""
+        self._beginnings[recording_id] = MOST_BEGINNINGS
 
     def _let_go(self, its: ListenedRecording) -> None:
-        """It is not listened to again: it would have to be decoded from its beginning."""
-        if self._listened.pop(its.id, None) is None:
-            return
+        """It is not listened to any more. If it is again, it has to be decoded from its beginning."""
+        del self._listened[its.id]
         its.give_up()
         self._parts.arriving.remove(its.id)
-        self._given_up[its.id] = None
-        _forget_oldest(self._given_up)
         ending = asyncio.create_task(self._end(its))
         self._ending[ending] = its
         ending.add_done_callback(lambda _: self._ending.pop(ending))
@@ -169,7 +198,6 @@ class HeadStart:
         if its.task is not None:
             its.task.cancel()
             await asyncio.gather(its.task, return_exceptions=True)
-        self._free.append(its.process)
         await its.along.over()
 
 

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from adapters.worker_processes import RunningJob, WorkerProcesses
+from adapters.worker_processes import RunningJob, WorkerDied, WorkerProcesses
 from domain.errors import RecordingNotFound
 from domain.recording import Phase, Recording
 from service.application.arriving import Arrived
 from service.application.hearing_parts import order_to_hear, record_of
-from service.application.listening_orders import FinishOrder, ListenOrder, finish_listening, listen
+from service.application.listening_orders import FinishOrder, ListenOrder, NotListening, finish_listening, listen
 from service.application.part_orders import CutPart, hear_part
 from service.application.project_turns import Turn, Urgency
 from service.application.recordings import Recordings
@@ -43,10 +43,11 @@ class ListenedRecording:
     """One recording that is listened to, once it is woken. `fed_at`: when it last was, on the event loop's clock.
 
     `along`: what is heard of it for who listens. `is_worth_waiting_for`: whether stages wait for what has arrived.
+    `has_lost_process`: whether it ended for nothing but the death of a process.
     """
 
     fed_at = 0.0
-    is_worth_waiting_for = False
+    is_worth_waiting_for = has_lost_process = False
 
     def __init__(
         self,
@@ -123,6 +124,7 @@ class ListenedRecording:
             self._log_end(error)
 
     def _log_end(self, error: BaseException) -> None:
+        self.has_lost_process = isinstance(error, NotListening | WorkerDied)
         about = {"follower": NAME, "recording_id": self.id.hex}
         logger.info("listening ends", extra={**about, "because": f"{type(error).__name__}: {error}"})
 

@@ -49,7 +49,7 @@ class ListeningAlong:
         self._waiting: deque[Span] = deque()
         self._tail: Span | None = None
         self._interim_end = 0
-        self._has_left = self._has_lost = False
+        self._has_left = self._has_lost = self._begins_anew = False
         self._task: asyncio.Task[None] | None = None
         self._is_in_worker = False
 
@@ -60,7 +60,11 @@ class ListeningAlong:
     @property
     def is_due(self) -> bool:
         """Whether somebody has begun to listen, and nothing was cut for them yet."""
-        return self.is_wanted and self._since is None
+        return self.is_wanted and (self._since is None or self._begins_anew)
+
+    def begin_anew(self) -> None:
+        """Somebody listens from now on, and has heard nothing yet of what no whole part has."""
+        self._begins_anew = True
 
     def windows_since(self) -> int | None:
         """From where on windows are wanted now; None: nobody listens."""
@@ -68,6 +72,8 @@ class ListeningAlong:
             self._since, self._tail = None, None
             self._waiting.clear()
             return None
+        if self._begins_anew:
+            self._since, self._interim_end, self._begins_anew = None, 0, False
         return self._since or 0
 
     def take(self, windows: Sequence[Span], recording: Recording) -> None:
@@ -76,6 +82,8 @@ class ListeningAlong:
             return
         *cut, self._tail = windows
         self._since = self._tail.start_sample
+        while self._waiting and self._waiting[-1].start_sample >= windows[0].start_sample:
+            self._waiting.pop()  # it was cut for others, and is here again
         self._waiting.extend(cut)
         while sum(len(window.samples) for window in self._waiting) > _MOST_WAITING_SAMPLES:
             self._waiting.popleft()
