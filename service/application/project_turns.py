@@ -42,14 +42,19 @@ class Pausable(Protocol):
 
 
 class Turn:
-    """Somebody's turn, from the wish for it to its end."""
+    """Somebody's turn, from the wish for it to its end.
+
+    `is_waited_for`: a stage waits for this work ahead, which has begun. It ranks as short work from then on.
+    """
+
+    is_waited_for = False
 
     def __init__(self, urgency: Urgency, since: float) -> None:
         self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.since = since
         self.urgency = urgency
         self.is_starved = False
-        self.has_begun = False
+        self.has_begun = self.has_ended = False
         self.active_since: float | None = None
         self._work: Pausable | None = None
 
@@ -66,13 +71,35 @@ class Turn:
         return self.urgency is Urgency.ALONG
 
     @property
+    def is_ahead(self) -> bool:
+        return self.urgency is Urgency.AHEAD and not self.is_waited_for
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether it was wanted as work that nobody waits for. Of that, so much is begun, whatever becomes of it."""
+        return self.urgency in _SPARE
+
+    @property
     def spare(self) -> int:
         """0 for work that a transcript waits for; the more, the sooner it stands still for other work."""
-        return _SPARE.get(self.urgency, 0)
+        return 0 if self.is_waited_for else _SPARE.get(self.urgency, 0)
 
     def is_used_by(self, work: Pausable) -> None:
         """The work that this turn is for is this from now on, and can be paused."""
         self._work = work
+
+    def take_over(self, other: "Turn") -> None:
+        """The work of another turn is this one's from now on: it stands still while this turn does."""
+        self._work = other.lose_work()
+        was_active, is_active = other.active_since is not None, self.active_since is not None
+        if self._work is not None and is_active and not was_active:
+            self._work.resume()
+        elif self._work is not None and was_active and not is_active:
+            self._work.pause()
+
+    def lose_work(self) -> Pausable | None:
+        work, self._work = self._work, None
+        return work
 
     def has_run_enough(self, now: float) -> bool:
         return self.active_since is not None and now - self.active_since >= QUANTUM_SECONDS
@@ -117,11 +144,6 @@ class ProjectTurns:
     def active(self) -> Iterator[Turn]:
         return (turn for turn in self.begun if turn.active_since is not None)
 
-    def ahead(self) -> Iterator[Turn]:
-        """Work ahead that is under way, and the first that waits."""
-        yield from (turn for turn in self.begun if turn.urgency is Urgency.AHEAD)
-        yield from islice(self.waiting[Urgency.AHEAD], 1)
-
     def next_turns(self) -> Iterator[Turn]:
         """What is paused, and of each urgency the first that waits; one whose caller is being cancelled is about to
         go."""
@@ -143,6 +165,7 @@ class ProjectTurns:
         return True
 
     def end(self, turn: Turn, now: float) -> None:
+        turn.has_ended = True
         if turn.has_begun:
             self._stop(turn, now)
             self.begun.remove(turn)

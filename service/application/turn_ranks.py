@@ -19,12 +19,13 @@ LIGHT_SECONDS = 10.0
 
 class Rank:
     """How urgent a turn is, now. `used`: by its project. `is_starved`: live work that others keep waiting too long; it
-    is not paused for as long again."""
+    is not paused for as long again. `is_late`: work ahead that was wanted long ago."""
 
     def __init__(self, its: ProjectTurns, turn: Turn, now: float) -> None:
         self.its, self.turn, self.used = its, turn, its.used_by(now)
         unserved = timedelta(seconds=now - max(turn.since, its.live_served_at(now)))
         self.is_starved = (turn.is_live and unserved >= LIVE_PATIENCE) or _was_starved(turn, now)
+        self.is_late = _is_late(turn, now)
         self._is_later = turn.is_long and now - turn.since < PATIENCE.total_seconds()
 
     @property
@@ -35,7 +36,7 @@ class Rank:
 
     def may_pause(self, active: "Rank") -> bool:
         if self.turn.spare or active.turn.spare:
-            return self.turn.spare < active.turn.spare
+            return self.turn.spare < active.turn.spare and not (self.turn.is_along and active.is_late)
         if self.is_starved or active.is_starved:
             return self.is_starved and not active.is_starved
         if self.turn.is_live and not active.turn.is_live:
@@ -49,10 +50,14 @@ def _was_starved(turn: Turn, now: float) -> bool:
     return turn.is_starved and since is not None and now - since < LIVE_PATIENCE.total_seconds()
 
 
-class UnderWay:
-    """What is active, and how many are paused, now; spare work is counted by itself, whether it is active or paused.
+def _is_late(turn: Turn, now: float) -> bool:
+    return turn.is_ahead and now - turn.since >= AHEAD_PATIENCE.total_seconds()
 
-    `is_ahead_late`: some work ahead was wanted long ago, and has not ended.
+
+class UnderWay:
+    """What is active, and how much is paused, now. Of spare work, what has begun is counted by itself: as `spare`.
+
+    `is_ahead_late`: some work ahead was wanted long ago, and waits or is paused.
     """
 
     def __init__(self, projects: Iterable[ProjectTurns], now: float) -> None:
@@ -61,7 +66,6 @@ class UnderWay:
         active = (Rank(its, turn, now) for its, turn in begun if turn.active_since is not None)
         self.now = now
         self.heaviest_first = sorted(active, key=lambda rank: (rank.turn.spare, rank.used), reverse=True)
-        self.spare = sum(turn.spare > 0 for _, turn in begun)
-        self.paused = sum(turn.active_since is None and not turn.spare for _, turn in begun)
-        since = min((turn.since for its in projects for turn in its.ahead()), default=now)
-        self.is_ahead_late = now - since >= AHEAD_PATIENCE.total_seconds()
+        self.spare = sum(turn.is_spare for _, turn in begun)
+        self.paused = sum(turn.active_since is None and not turn.is_spare for _, turn in begun)
+        self.is_ahead_late = any(_is_late(turn, now) for its in projects for turn in its.next_turns())

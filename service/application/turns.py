@@ -10,16 +10,19 @@
 - Short work never waits for long work that waits. Long work never takes the last place: of several places one is for
   short work only; where there is one place, long work has a second one to itself. Long work that has waited for
   `PATIENCE` counts as short, so that it gets its turn however much short work comes.
-- Work ahead, which nobody waits for yet, is done only while no other work waits, and stands still for any other.
-- Work along, for who listens to what is not whole yet, is like work ahead, and comes before it, but is not begun while
-  there is some that was wanted `AHEAD_PATIENCE` ago. It does not count as use.
+- Work ahead, which nobody waits for yet, is done only while no other work waits, and stands still for any other. What a
+  stage comes to wait for is short work from then on, or is done in the stage's own turn: then it stands still only
+  while the stage does. So no work ahead or along stops it.
+- Work along, for who listens to what is not whole yet, is like work ahead, and comes before it, but for work ahead that
+  was wanted `AHEAD_PATIENCE` ago: that goes first where it waits or is paused, and is not paused for work along where
+  it runs. Places that are free are for work along at once, whatever runs. It does not count as use.
 - Within a project, the first to come is the first to be served.
 """
 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -95,7 +98,19 @@ class Turns:
         waits = any(True for its in self._projects.values() for _ in its.next_turns())
         self._next_look = asyncio.get_running_loop().call_later(QUANTUM_SECONDS, self.look) if waits else None
 
+    def hand_over(self, ahead: Sequence[Turn], to: Turn) -> None:
+        """A stage waits for this work ahead, all of which has begun: the first is done in the stage's turn from now on,
+        and that of the first ends; the others are short work."""
+        for turn in ahead:
+            turn.is_waited_for = True
+        to.take_over(ahead[0])
+        for its in [each for each in self._projects.values() if ahead[0] in each.begun]:
+            its.end(ahead[0], self._clock())
+        self.look()
+
     def _leave(self, its: ProjectTurns, turn: Turn) -> None:
+        if turn.has_ended:
+            return
         now = self._clock()
         its.end(turn, now)
         for name in [name for name, each in self._projects.items() if each.is_forgotten(now)]:
@@ -103,11 +118,11 @@ class Turns:
         self.look()
 
     def _hand_out_one(self, now: float) -> bool:
-        waiting = sorted(self._waiting(now), key=lambda rank: rank.key)
+        waiting = list(self._waiting(now))
         if not waiting:
             return False
         under_way = UnderWay(self._projects.values(), now)
-        for rank in waiting:
+        for rank in sorted(waiting, key=lambda rank: (_is_last(rank.turn, under_way), rank.key)):
             if self._may_take_a_place(rank.turn, under_way) or self._pause_for(rank, under_way):
                 rank.turn.is_starved = rank.is_starved
                 rank.its.start(rank.turn, now)
@@ -124,9 +139,7 @@ class Turns:
         return is_room and self._has_place(under_way, is_long=turn.is_long)
 
     def _is_room(self, turn: Turn, under_way: UnderWay) -> bool:
-        """Whether spare work may begin: no more than may be under way, and none along before late work ahead."""
-        if turn.is_along and under_way.is_ahead_late and not turn.has_begun:
-            return False
+        """Whether spare work may begin: no more than may be under way."""
         most = self._most_ahead + (_MORE_ALONG if turn.is_along else 0)
         return not turn.spare or turn.has_begun or under_way.spare < most
 
@@ -140,15 +153,21 @@ class Turns:
 
         What is paused is limited by itself, so that whoever has a place is also within `most_begun`.
         """
-        if not self._is_room(rank.turn, under_way):
+        if _is_last(rank.turn, under_way) or not self._is_room(rank.turn, under_way):
             return False
         most = self._most_paused + (_MORE_PAUSED_FOR_LIVE if rank.turn.is_live else 0)
-        is_room = under_way.paused + (not rank.turn.has_begun) <= most
+        is_one_of_them = rank.turn.has_begun and not rank.turn.is_spare
+        is_room = under_way.paused + (not is_one_of_them) <= most
         return any(
-            (is_room or other.turn.spare)
+            (is_room or other.turn.is_spare)
             and rank.may_pause(other)
             and self._has_place(under_way, is_long=rank.turn.is_long, without=other.turn)
             and other.turn.has_run_enough(under_way.now)
             and other.its.pause(other.turn, under_way.now)
             for other in under_way.heaviest_first
         )
+
+
+def _is_last(turn: Turn, under_way: UnderWay) -> bool:
+    """Whether it is work along while there is late work ahead that does not run."""
+    return turn.is_along and under_way.is_ahead_late

@@ -69,7 +69,7 @@ class ListenedRecording:
         self._found: list[CutPart] = []
         self._whole_found: asyncio.Future[Arrived | None] = asyncio.get_running_loop().create_future()
         self._hearing: set[asyncio.Task[None]] = set()
-        self._under_way: dict[asyncio.Task[None], RunningJob] = {}
+        self._under_way: dict[asyncio.Task[None], Turn] = {}
         self._failed = asyncio.Event()
 
     def wake(self, version: int) -> None:
@@ -96,10 +96,13 @@ class ListenedRecording:
         for task in self._hearing - self._under_way.keys():
             task.cancel()
         while self._under_way:
-            task, job = next(iter(self._under_way.items()))
-            turn.is_used_by(job)
-            job.resume()
-            await asyncio.wait([task])
+            task = next(iter(self._under_way))
+            self._parts.turns.hand_over([*self._under_way.values()], to=turn)
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()  # what it does is done in the stage's turn, which ends
+                raise
 
     async def run(self, its_trace_id: str | None) -> None:
         """Until it is cancelled, or nothing more can be heard of the recording."""
@@ -214,7 +217,7 @@ class ListenedRecording:
         turn.is_used_by(job)
         task = asyncio.current_task()
         if task is not None:
-            self._under_way[task] = job
+            self._under_way[task] = turn
 
 
 def _next_keys(recording: Recording, fed: int) -> list[str]:

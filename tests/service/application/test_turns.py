@@ -19,6 +19,7 @@ class Places:
         self.order = []
         self.running = set()
         self.work = {}
+        self.granted = {}
         self._can_be_paused = can_be_paused
         self._ends = {}
         self._tasks = {}
@@ -33,6 +34,7 @@ class Places:
         async with self.turns.turn(project, urgency) as turn:
             self.order.append(name)
             self.running.add(name)
+            self.granted[name] = turn
             if self._can_be_paused:
                 self.work[name] = PausableWork(self.running, name)
                 turn.is_used_by(self.work[name])
