@@ -114,7 +114,8 @@ async def test_a_pages_script_goes_on_after_the_last_event_that_it_was_told(serv
         await heard.rest()
     recording = await api.upload([b"one", b"two"])
     script = block("service/dialects/bota/README.md", "All events", "js")
-    show = "follow(...process.argv.slice(2), (one) => console.log(one.type, one.data.client_ids.recording_id));"
+    show = "(id, one) => one && console.log(one.type, one.data.client_ids.recording_id)"
+    show = f"follow(...process.argv.slice(2), {show});"
     (tmp_path / "follow.mjs").write_text(f"{script}\n{show}")
     process = await asyncio.create_subprocess_exec(
         node, "follow.mjs", api.url, made.token, heard.last_id, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
