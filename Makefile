@@ -16,8 +16,9 @@ demo: .venv/installed ## take one recording through: chunks in, transcript and h
 	@$(BIN)/tapedeck demo
 
 # Images for containers set PYTHONDONTWRITEBYTECODE. The tests start hundreds of processes; each would compile all code.
-# Three parallel processes, also on two cores: they often wait.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Three parallel processes, also on two cores: they often wait. At a low priority, to which the service's workers then
+# add little: 10 below their service's, they would stand still for minutes while other tests compute.
+PYTEST := nice -n 15 env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/domain" for one folder in one process
 	@$(PYTEST) -m "not slow" $(ARGS)

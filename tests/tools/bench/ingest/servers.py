@@ -13,11 +13,10 @@ from typing import ClassVar
 
 import psutil
 
-from tests.end_to_end.service_process import SAMPLE, ServiceProcess, slices
+from tests.end_to_end.service_process import SAMPLE, START_SECONDS, ServiceProcess, slices
 from tests.tools.free_ports import free_port
 
 MOST_CHUNKS = 1_000_000
-START_SECONDS = 30
 
 NGINX_CONFIGURATION = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
