@@ -32,12 +32,15 @@ PLACE = r"^[0-9]{1,15}-[0-9a-f]{8}$"
 _PLACE = re.compile(PLACE, re.ASCII)
 _MARK_DIGITS = 8
 
-AT_ONCE = 128
-AT_ONCE_BYTES = 128 * 1024
-"""A listener is told so many events at once, up to about this size. One that does not read has no more in memory."""
+AT_ONCE = 512
+AT_ONCE_BYTES = 512 * 1024
+"""A listener is told so many events at once, up to about this size."""
+
+MISSED_AT_ONCE = 128
+"""So many events of the log are read at once for one listener alone."""
 
 SHARED = 16
-"""So many of these are kept for other listeners that want the same, until something else happens."""
+"""So many of what is told at once are kept for other listeners that want the same, until something else happens."""
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +204,9 @@ class Listener:
 
     async def _next(self) -> EncodedEvents:
         if self._misses_some:
-            happened, position = await self._feed.missed(self._channel.project_id, after=self._position, limit=AT_ONCE)
+            happened, position = await self._feed.missed(
+                self._channel.project_id, after=self._position, limit=MISSED_AT_ONCE
+            )
             told, self._position = self._encoded(happened, position)
             return told
         told, self._position = self._of_the_channel()

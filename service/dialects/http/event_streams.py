@@ -26,7 +26,11 @@ PATIENCE_SECONDS = 30.0
 """Within which a listener must take what was sent to it."""
 
 UNSENT_BYTES = 64 * 1024
-"""What the system keeps of a stream that nobody reads. aiohttp waits for it beyond about as much of its own."""
+"""What the system keeps of a stream that nobody reads."""
+
+PIECE_BYTES = 64 * 1024 + 1
+"""A stream's own memory: no more is sent before the listener has taken what was sent before. aiohttp waits for that
+after a write of more than 64 KiB."""
 
 COMES_BACK_SECONDS = (1.0, 5.0)
 """After how long a listener should come back. At different times: all at once would be a burden to who starts."""
@@ -215,7 +219,8 @@ class _Stream:
     async def send(self, block: EncodedEvents) -> None:
         self._was_silent = False
         data = block.data if self._gzip is None else self._gzip.add(block.deflated)
-        await self._sent(self._response.write(data))
+        for start in range(0, len(data), PIECE_BYTES):
+            await self._sent(self._response.write(data[start : start + PIECE_BYTES]))
 
     async def finish(self) -> None:
         """Tell the end of the answer."""

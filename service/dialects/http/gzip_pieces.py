@@ -8,8 +8,8 @@ import re
 import zlib
 from functools import lru_cache
 
-_STORED_BYTES = 256
-"""What is no larger is stored as it is: to deflate it would take longer than to send it."""
+_STORED_BYTES = 1_200
+"""What is no larger is stored as it is: it takes one packet of the network either way."""
 
 _LEVEL = 1
 _NO_FRAME = -15

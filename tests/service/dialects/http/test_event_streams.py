@@ -60,7 +60,7 @@ class Endless:
 
 @dataclass
 class Rig:
-    """A server with one path. `refused`: what was raised instead of an answer."""
+    """A server with one path. `refused`: what was raised instead of an answer. `transport`: the latest connection's."""
 
     streams: EventStreams
     source: object = field(default_factory=Told)
@@ -68,8 +68,11 @@ class Rig:
     is_permitted: bool = True
     refused: list[Exception] = field(default_factory=list)
     url: str = ""
+    transport: asyncio.Transport | None = None
 
     async def handle(self, request):
+        self.transport = request.transport
+
         async def is_permitted():
             return self.is_permitted
 
@@ -189,6 +192,22 @@ async def test_one_who_reads_nothing_is_cut_off_while_little_waits_for_it_and_ot
         async with http.get(rig.url) as answer:
             other.tell(ServerSentEvent("said", b"1", "1"))
             await answer.content.readuntil(b"id: 1\nevent: said\ndata: 1\n\n")
+        writer.close()
+
+
+async def test_of_much_that_is_told_at_once_little_waits_for_one_who_reads_nothing(http):
+    """All who are told the same share it; what waits in a connection is that connection's own."""
+    much = ServerSentEvent("much", b64encode(Random(1).randbytes(4 * 1024 * 1024)), "1")
+    async with serving(patience_seconds=0.5) as rig:
+        reader, writer = await asyncio.open_connection("127.0.0.1", aiohttp.client.URL(rig.url).port, limit=1024)
+        writer.write(ASKED % http.headers["Accept-Encoding"].encode())
+        await reader.readline()
+        waiting = []
+        rig.source.tell(much)
+        while len(rig.streams):
+            waiting.append(rig.transport.get_write_buffer_size())
+            await asyncio.sleep(0.01)
+        assert 0 < max(waiting) < 256 * 1024
         writer.close()
 
 
