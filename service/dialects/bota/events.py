@@ -37,7 +37,8 @@ AT_ONCE_BYTES = 512 * 1024
 """A listener is told so many events at once, up to about this size."""
 
 MISSED_AT_ONCE = 128
-"""So many events of the log are read at once for one listener alone."""
+MISSED_AT_ONCE_BYTES = 128 * 1024
+"""The same of what a listener has missed, which is read from the log and kept in memory for it alone."""
 
 SHARED = 16
 """So many of what is told at once are kept for other listeners that want the same, until something else happens."""
@@ -207,7 +208,7 @@ class Listener:
             happened, position = await self._feed.missed(
                 self._channel.project_id, after=self._position, limit=MISSED_AT_ONCE
             )
-            told, self._position = self._encoded(happened, position)
+            told, self._position = self._encoded(happened, position, MISSED_AT_ONCE_BYTES)
             return told
         told, self._position = self._of_the_channel()
         if not told.data and not self._channel.has_after(self._position):
@@ -222,16 +223,16 @@ class Listener:
             made: tuple[EncodedEvents, int] = shared[place]
             return made
         happened = self._channel.after(self._position, AT_ONCE)
-        made = self._encoded(happened, happened[-1].position if happened else self._position)
+        made = self._encoded(happened, happened[-1].position if happened else self._position, AT_ONCE_BYTES)
         if len(shared) < SHARED:
             shared[place] = made
         return made
 
-    def _encoded(self, happened: Iterable[Happened], position: int) -> tuple[EncodedEvents, int]:
+    def _encoded(self, happened: Iterable[Happened], position: int, most_bytes: int) -> tuple[EncodedEvents, int]:
         """What is wanted of it, as much as is told at once, and the position up to which that is all."""
         told, before = bytearray(), position
         for one in self._wanted.of(happened):
-            if len(told) >= AT_ONCE_BYTES:
+            if len(told) >= most_bytes:
                 return EncodedEvents(bytes(told)), before
             told += ServerSentEvent(None, one.message, self._place(one.position)).encoded()
             before = one.position
