@@ -16,6 +16,8 @@ from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.kafka.reading import Seen, read_committed
 
 PUBLISHED_SECONDS = 120
+BEGUN = ("publishing", "standing by", "fenced; standing by")
+"""What a publisher says once it runs, one of these at least; before that, SIGTERM ends it as it ends any process."""
 
 
 class PublisherProcess(TapedeckProcess):
@@ -25,10 +27,23 @@ class PublisherProcess(TapedeckProcess):
         kafka = {"KAFKA_BOOTSTRAP_SERVERS": servers, "KAFKA_TOPIC": topic}
         self._settings = {"DATA_DIR": str(data_dir)} | kafka | others
         self.log_file = data_dir.parent / f"publisher-{id(self)}.log"
+        self._said_before = 0
 
     def start(self) -> "PublisherProcess":
+        self._said_before = self._said_of_beginning()
         self.launch((sys.executable, "-m", "service.cli", "publish"), self._settings)
         return self
+
+    async def begun(self) -> None:
+        """Return once it publishes or stands by, since it was started last."""
+        async with asyncio.timeout(PUBLISHED_SECONDS):
+            while self._said_of_beginning() == self._said_before:
+                assert self.process is not None
+                assert self.process.poll() is None, f"the publisher ended: {self.log_file.read_text()[-3000:]}"
+                await asyncio.sleep(0.02)
+
+    def _said_of_beginning(self) -> int:
+        return sum(self.said(message) for message in BEGUN)
 
     def signal(self, number: Signals) -> None:
         assert self.process is not None

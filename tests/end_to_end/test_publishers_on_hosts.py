@@ -49,6 +49,7 @@ async def test_whichever_publisher_is_killed_another_goes_on_and_every_event_com
         await until_published(database, kafka.bootstrap_servers, topic)
         seen = await assert_exactly_the_log(database, kafka.bootstrap_servers, topic)
         assert len({message.key for message in seen}) == len(recordings) == 4 * ROUNDS + 1
+        await asyncio.gather(*(publisher.begun() for publisher in publishers))
         assert [publisher.stop() for publisher in publishers] == [0, 0]
     finally:
         for publisher in publishers:
