@@ -51,14 +51,9 @@ class Decoded:
     rest: JoinedSpeech
 
 
-def decode(
-    model: "WindowModel", speech: JoinedSpeech, *, language: str, after: float, is_short: bool = False
-) -> Decoded:
-    """At most 30 seconds of speech. `language`: a code such as "en". Times are the recording's, none before `after`.
-
-    `is_short`: as for `WindowModel.recognize`.
-    """
-    found = _best_try(model, speech, language, is_short=is_short)
+def decode(model: "WindowModel", speech: JoinedSpeech, *, language: str, after: float) -> Decoded:
+    """At most 30 seconds of speech. `language`: a code such as "en". Times are the recording's, none before `after`."""
+    found = _best_try(model, speech, language)
     is_over = found.end > speech.seconds - _NO_SOUND_SECONDS
     rest = JoinedSpeech() if is_over else speech.rest(found.end)
     words = [] if found.refusal else _words(found, speech, after=after)
@@ -103,10 +98,10 @@ class _Try:
         return "unsure" if is_unsure else None
 
 
-def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str, *, is_short: bool) -> _Try:
+def _best_try(model: "WindowModel", speech: JoinedSpeech, language: str) -> _Try:
     tries: list[_Try] = []
     for way in _WAYS:
-        found = _try(model, speech, language, way | {"is_short": is_short})
+        found = _try(model, speech, language, way)
         if not tries or found.words:  # another way that finds nothing does not make the words less likely
             tries.append(found)
         if not tries[-1].is_doubtful:

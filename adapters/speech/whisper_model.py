@@ -85,7 +85,7 @@ def model_identity(folder: Path) -> str:
 
 _LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime", "numpy")
 
-_HEARING = 1
+_HEARING = 2
 """To be raised when the same model is given other sound, or asked or judged in another way."""
 
 
@@ -123,7 +123,7 @@ def _on_gpu(folder: Path) -> "WindowModel | None":
         return None
     try:
         model = _loaded(folder, "cuda", "auto")
-        model.hear(np.zeros(SAMPLE_RATE, np.float32), language="en", beam_size=1, temperature=0.0)
+        model.recognize(np.zeros(SAMPLE_RATE, np.float32), language="en", beam_size=1, temperature=0.0)
     except RuntimeError as error:
         logger.warning("The GPU cannot be used, the CPU is.", extra={"because": str(error)})
         return None

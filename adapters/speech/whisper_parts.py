@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from adapters.speech.window_model import WindowModel
 
 _WINDOW_SAMPLES = 28 * SAMPLE_RATE
-"""Whisper processes half a minute in one go, and takes just as long for less."""
-
-_SHORT_SAMPLES = 14 * SAMPLE_RATE
-"""A second less than is encoded of short sound."""
+"""Whisper processes half a minute in one go."""
 
 
 def hear_window(model: "WindowModel", window: Span, *, code: str) -> tuple[TranscriptWord, ...]:
@@ -29,7 +26,7 @@ def hear_window(model: "WindowModel", window: Span, *, code: str) -> tuple[Trans
     words: list[TranscriptWord] = []
     while joined.samples:
         after = words[-1].end if words else 0.0
-        found = decode(model, joined, language=code, after=after, is_short=joined.samples <= _SHORT_SAMPLES)
+        found = decode(model, joined, language=code, after=after)
         words.extend(found.words)
         joined = found.rest
     return tuple(words)

@@ -1,5 +1,6 @@
 """faster-whisper's model, one window at a time: the half minute that Whisper processes in one go, and no more."""
 
+import math
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import tqdm
 
+from adapters.audio.decoding import SAMPLE_RATE
 from adapters.speech.voice_activity import Sound
 
 tqdm.set_lock(RLock())
@@ -15,8 +17,12 @@ tqdm.set_lock(RLock())
 it behind, and Python writes a warning among the service's log lines."""
 
 
-SHORT_SECONDS = 15
-"""Half of what Whisper was trained with takes half as long, and finds the same words; less finds fewer."""
+_LEAST_SECONDS = 15
+"""So much is encoded at least. Whisper was trained with half a minute; half of that takes half as long, and finds the
+same words. Less finds fewer."""
+
+_SILENCE_SECONDS = 1
+"""Is encoded behind the sound, by which Whisper knows its end."""
 
 _FRAMES_PER_SECOND = 100
 
@@ -35,19 +41,17 @@ class RecognizedWindow:
 
 
 class WindowModel(WhisperModel):  # type: ignore[misc]  # the library has no types
-    """Like the library's own, which would go on and encode half a minute for each second that is left over."""
+    """Like the library's own, which would encode half a minute for any sound, and for each second that is left over."""
 
     _encoded = 0
     _most_frames: int | None = None
     _last: tuple[Any, Any] | None = None
 
-    def recognize(self, sound: Sound, *, is_short: bool = False, **options: Any) -> RecognizedWindow:
-        """What is said in at most 30 seconds of sound. `options`: those of `transcribe`.
-
-        `is_short`: the sound is at most `SHORT_SECONDS` long, and only so much is encoded.
-        """
+    def recognize(self, sound: Sound, **options: Any) -> RecognizedWindow:
+        """What is said in at most 30 seconds of sound. `options`: those of `transcribe`."""
+        seconds = max(_LEAST_SECONDS, math.ceil(len(sound) / SAMPLE_RATE) + _SILENCE_SECONDS)
         self._encoded = 0
-        self._most_frames = SHORT_SECONDS * _FRAMES_PER_SECOND if is_short else None
+        self._most_frames = seconds * _FRAMES_PER_SECOND
         found, _ = self.transcribe(sound, **options)
         segments: list[Any] = []
         try:

@@ -4,12 +4,14 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import ctranslate2
 import pytest
 
 from adapters.speech import whisper_model
 from adapters.speech.faster_whisper_engine import FasterWhisperEngine
 from adapters.speech.port import EngineUnavailable
 from adapters.speech.whisper_model import load_model, model_folder
+from adapters.speech.window_model import WindowModel
 from tests.adapters.audio.samples import opener, tone, wav
 
 INSTALLED = model_folder(None)
@@ -42,6 +44,30 @@ def sentence_of(error: pytest.ExceptionInfo[EngineUnavailable]) -> str:
 
 def test_the_installed_model_is_the_one_that_was_published():
     assert load_model(None).supported_languages == ["en"]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_gpu_is_tried_with_sound_and_the_cpu_takes_its_place_if_that_fails(
+    monkeypatch: pytest.MonkeyPatch, works: bool
+):
+    """The CPU stands in for the GPU."""
+    load, devices = whisper_model._loaded, []
+
+    def loaded(folder: Path, device: str, compute_type: str) -> WindowModel:
+        devices.append(device)
+        model = load(folder, "cpu", "int8")
+        if device == "cuda" and not works:
+            monkeypatch.setattr(model, "encode", libraries_are_missing)
+        return model
+
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr(whisper_model, "_loaded", loaded)
+    load_model(None)
+    assert devices == (["cuda"] if works else ["cuda", "cpu"])
+
+
+def libraries_are_missing(features: object) -> None:
+    raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
 
 
 def test_a_folder_of_ones_own_works(folder: Path):
