@@ -20,6 +20,8 @@ from tests.end_to_end.listening import listening_at
 from tests.end_to_end.profile import key_store_of, quota_store_of
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 3
 SETTINGS = {"API_PROCESSES": str(PROCESSES), "MAX_CHUNKS": "100000"}
 CLIENTS = 8
@@ -195,7 +197,6 @@ async def replaced(service, gone):
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["is killed", "hangs"])
 async def test_under_load_a_process_that_dies_or_hangs_is_replaced_and_nothing_acknowledged_is_lost(service, api, fate):
     clients = [Client(await api.create()) for _ in range(CLIENTS)]
@@ -221,7 +222,6 @@ async def test_under_load_a_process_that_dies_or_hangs_is_replaced_and_nothing_a
     assert sum(client.cut > 0 for client in clients) <= its_clients
 
 
-@pytest.mark.slow
 async def test_when_the_service_is_killed_its_processes_end_and_it_starts_again_at_once(tmp_path):
     service = ServiceProcess(tmp_path / "data", SETTINGS)
     api = (await service.start()).api()
@@ -247,7 +247,6 @@ async def test_when_the_service_is_killed_its_processes_end_and_it_starts_again_
         service.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1_800)
 async def test_with_postgresql_and_a_bucket_whatever_is_killed_nothing_acknowledged_is_lost(
     tmp_path, own_postgres, own_s3, s3_credentials

@@ -189,6 +189,7 @@ async def test_a_chunk_past_the_limit_is_refused_without_reading_it_all(api):
     assert (await api.put(recording, 1, b"small")).status == 200
 
 
+@pytest.mark.slow
 async def test_a_chunk_past_the_limit_of_unknown_length_is_cut_at_the_limit(own_service):
     own_service.settings["MAX_CHUNK_BYTES"] = "1000"
     api = (await own_service.start()).api()
@@ -212,6 +213,7 @@ async def test_a_client_that_asks_first_is_refused_before_it_sends(api):
     assert (await send_raw(api, forged, b"")).startswith(b"HTTP/1.1 403 ")
 
 
+@pytest.mark.slow
 async def test_a_body_that_does_not_come_in_time_is_given_up(own_service):
     own_service.settings["CHUNK_SECONDS"] = "0.2"
     api = (await own_service.start()).api()

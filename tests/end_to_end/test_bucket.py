@@ -223,6 +223,7 @@ def test_what_cannot_work_stops_the_start_with_one_clear_line(service, change, s
     assert said in line.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_credentials_that_are_refused_stop_the_start_with_one_clear_line_that_is_without_them(service, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a wrong secret")
     code, said = tapedeck(service, "serve")

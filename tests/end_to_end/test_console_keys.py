@@ -75,6 +75,7 @@ async def test_revoking_ones_own_key_is_asked_about_and_signs_out(console, servi
     assert (await service.api(key).call("GET", "/v1/keys/current")).status == 401
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_revoked_elsewhere_signs_the_tab_out(console, service, key):
     console.expected.append("401")
     await console.sign_in(key, "/keys")

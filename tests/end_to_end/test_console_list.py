@@ -90,6 +90,7 @@ async def test_a_lost_connection_is_told_and_nothing_is_missed(console, project,
     await lost.wait_for(state="detached")
 
 
+@pytest.mark.slow
 async def test_a_list_that_is_behind_is_told_and_read_again(console, project, key):
     page, is_behind = console.page, True
 

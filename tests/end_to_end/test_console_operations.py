@@ -18,6 +18,7 @@ async def shows(locator, text):
     await expect(locator).to_have_text(text, timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 async def test_the_figures_follow_what_happens_without_a_reload(console, service, key):
     page, api = console.page, service.api(key)
     await console.sign_in(key)
@@ -45,6 +46,7 @@ async def test_another_projects_work_is_in_no_figure(console, service, key, proj
     await console.page.get_by_text("0 begun in the last hour").wait_for()
 
 
+@pytest.mark.slow
 async def test_a_service_that_is_away_is_said_and_asked_again(console, service, key):
     console.expected.append("ERR_")
     page = console.page

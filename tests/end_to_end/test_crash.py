@@ -236,6 +236,7 @@ def data_dir(tmp_path_factory):
         ("dev-credentials.json", "cannot be read as JSON"),
     ],
 )
+@pytest.mark.slow
 async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, data_dir, file, said):
     shutil.copytree(data_dir, own_service.data_dir)
     for path in own_service.data_dir.glob(f"{file}-*"):
@@ -245,6 +246,7 @@ async def test_a_damaged_file_stops_the_start_with_one_clear_line(own_service, d
 
 
 @pytest.mark.parametrize("entry", [b'{"bota":{}}', b'{"dragon":{"client_id":7}}', b'{"dragon":"one"}', b"[]"])
+@pytest.mark.slow
 async def test_development_credentials_that_lack_something_are_completed_or_stop_the_start_with_one_clear_line(
     own_service, entry
 ):

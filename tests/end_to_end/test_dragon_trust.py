@@ -27,6 +27,7 @@ async def test_a_changed_allow_list_is_in_force_at_once_and_a_mistake_leaves_the
 
 
 @pytest.mark.parametrize(("content", "said"), [("[[issuers]]\nissuer = 7\n", "line "), (None, "cannot be read")])
+@pytest.mark.slow
 async def test_a_service_with_no_usable_allow_list_does_not_start(tmp_path, content, said):
     with trusting(tmp_path) as trusted:
         if content is None:

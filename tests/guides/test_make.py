@@ -45,6 +45,7 @@ def test_the_first_commands_of_those_who_contribute_work(checkout):
     assert {"run", "demo", "test", "lint", "schemas"} <= {line.split()[0] for line in shown.stdout.splitlines()}
 
 
+@pytest.mark.slow
 def test_make_run_starts_the_service_and_kafka_is_set_by_the_environment(tmp_path, checkout):
     """In the words of two guides: alone, and with a Kafka, which need not be there."""
     script = block("README.md", "Run it", "sh", number=1)
@@ -78,6 +79,7 @@ def answer(url: str, process: "subprocess.Popen[bytes]", seconds: float = 60) ->
     raise TimeoutError(url)
 
 
+@pytest.mark.slow
 def test_make_schemas_and_format_change_nothing_that_is_committed(checkout):
     """What they would change, the tests of `schemas/` and `make lint` would have found."""
     before = contents(checkout)

@@ -53,6 +53,7 @@ def test_every_slice_is_opened_once(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "attack"), ATTACKS)
+@pytest.mark.slow
 def test_three_times_as_many_slices_take_three_times_the_steps(kind: str, attack: Attack, tmp_path: Path) -> None:
     few = _steps(attack(file_of(kind, SECONDS), FEW), tmp_path)
     many = _steps(attack(file_of(kind, SECONDS * MANY / FEW), MANY), tmp_path)

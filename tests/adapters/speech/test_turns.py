@@ -28,6 +28,7 @@ def speaker_of_each_word(segments) -> list[str | None]:
 
 @settings(deadline=None, max_examples=60)
 @given(turns, st.booleans(), st.data())
+@pytest.mark.slow
 def test_whatever_is_said_no_word_is_lost_or_moved_and_names_are_in_order_of_appearance(said, is_one_segment, data):
     words = words_of(said, ends_sentences=data.draw(st.booleans()))
     unclear = data.draw(st.sets(st.integers(0, len(said) - 1)))

@@ -21,16 +21,19 @@ def totals():
     return totals
 
 
+@pytest.mark.slow
 def test_every_run_ends_with_everything_as_it_must_be(totals):
     failed = [f"python -m tests.tools.simulation --seed {run.seed}: {run.violations[0]}" for run in totals.failed]
     assert failed == []
 
 
+@pytest.mark.slow
 def test_the_runs_meet_every_kind_of_fault_and_every_event(totals):
     assert set(totals.faults) == set(CHANCES)
     assert set(totals.event_types) == set(RECORDING_EVENT_TYPES)
 
 
+@pytest.mark.slow
 def test_the_runs_give_clients_every_answer_there_is(totals):
     refusals = {"ChunkMismatch", "AlreadyFinalized", "RecordingClosed", "RecordingExpired", "RecordingNotFound"}
     assert {"OK", "ConnectionLost", "LogFull", "StorageFull", "ChunkBeyondTotal"} | refusals <= set(totals.answers)
@@ -41,6 +44,7 @@ def test_a_seed_does_the_same_again_whatever_ran_before_it(seed):
     first = simulate(seed)
     simulate(seed + 1)
     again = simulate(seed)
+    assert first.violations == []
     assert again.trace_hash == first.trace_hash
     assert again.lines == first.lines
 

@@ -33,6 +33,7 @@ def test_a_seed_gives_the_same_case_every_time() -> None:
     assert len({case_of(seed).chunks for seed in range(60)}) == 60
 
 
+@pytest.mark.slow
 def test_make_soak_audio_runs_as_few_as_it_is_told_to_and_one_again(tmp_path: Path) -> None:
     done = make(REPOSITORY, "soak-audio", f"ARGS=--seed 3 --failures {tmp_path}")
     assert done.stdout.startswith("seed 3: "), done.stderr

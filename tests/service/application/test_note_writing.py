@@ -79,6 +79,7 @@ async def test_a_note_as_json_has_what_was_left_out_beside_the_sections_and_why(
     assert (test["text"], test["source"]["start"]) == ("Blood test.", 2.0)
 
 
+@pytest.mark.slow
 async def test_a_second_try_helps_where_the_first_did_not(tmp_path, endpoint):
     endpoint.answers = [(503, {}), (200, completion("nonsense")), (200, completion(CITED))]
     _, written = await note_of(tmp_path, endpoint, note_writer_attempts=3)
@@ -93,6 +94,7 @@ async def test_a_second_try_helps_where_the_first_did_not(tmp_path, endpoint):
         ((401, {}), 1, "note_writer_refused"),
     ],
 )
+@pytest.mark.slow
 async def test_a_writer_that_fails_leaves_a_note_of_quotations_and_the_event_says_so(
     tmp_path, endpoint, answer, tries, reason
 ):

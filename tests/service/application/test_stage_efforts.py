@@ -111,6 +111,7 @@ async def test_a_worker_past_its_limit_is_stopped_by_name():
     await workers.close()
 
 
+@pytest.mark.slow
 async def test_a_heavy_projects_worker_stands_still_while_a_light_ones_job_is_done(tmp_path):
     now = [0.0]
     turns = Turns(1, clock=lambda: now[0])

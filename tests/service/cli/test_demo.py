@@ -41,6 +41,7 @@ def test_the_demo_shows_the_whole_way_and_leaves_nothing_behind(temporary: Path)
 
 
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.slow
 def test_a_demo_that_is_stopped_stops_its_service(temporary: Path, ending: signal.Signals, code: int):
     with subprocess.Popen(
         DEMO,
