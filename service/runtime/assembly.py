@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.ambient_sessions import AmbientSessionStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
+from adapters.claims.port import Claims
 from adapters.directory.port import DirectoryStore
 from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
@@ -83,6 +84,7 @@ from service.followers.supervision import Supervision
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
+from service.runtime.claiming import open_claims
 from service.runtime.counts import OtherProcesses
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
@@ -268,7 +270,15 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         views = (projector, note_order_view, session_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
-        followers += _followers(settings, stores, stage_parts, watched, parts.live_words, metrics=metrics)
+        followers += _followers(
+            settings,
+            stores,
+            stage_parts,
+            watched,
+            parts.live_words,
+            claims=open_claims(opened, settings),
+            metrics=metrics,
+        )
         noted = (Noted(name, stores.positions) for name in (*STAGES, NoteOrderFollower.name, Deletion.name))
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
@@ -354,7 +364,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, session_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
-    recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots), is_shared=is_shared)
+    recordings = Recordings(
+        log,
+        snapshots=RecordingSnapshots(found.snapshots),
+        is_shared=is_shared or settings.has_shared_stores,
+    )
     opened.push_async_callback(recordings.close)
     sessions = AmbientSessions(log, is_shared=is_shared)
     opened.push_async_callback(sessions.close)
@@ -405,6 +419,7 @@ def _followers(
     watched: Watched,
     live_words: LiveWords,
     *,
+    claims: Claims,
     metrics: Metrics,
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings."""
@@ -421,6 +436,7 @@ def _followers(
             stage,
             stage.open_work(stage_parts),
             on_gone=deletion.erase,
+            claims=claims,
             log=log,
             recordings=stores.recordings,
             positions=positions,

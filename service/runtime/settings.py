@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, create_model, field_vali
 from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.url import check_blob_url, is_bucket
 from adapters.event_log.left_behind import check_no_log_left_behind
-from adapters.event_log.url import check_log_url
+from adapters.event_log.url import check_log_url, is_postgres
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.dialect import Dialect
@@ -383,6 +383,11 @@ class ServiceSettings(QuotaSettings):
         if self.blob_url is not None and is_bucket(self.blob_url):
             return with_folder(self.blob_url, self.data_dir.absolute() / "bucket")
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
+
+    @property
+    def has_shared_stores(self) -> bool:
+        """Whether processes on other machines can reach the log and the blobs."""
+        return is_postgres(self.log_url) and self.blob_url is not None and is_bucket(self.blob_url)
 
     @property
     def worker_count(self) -> int:

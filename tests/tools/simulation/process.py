@@ -7,6 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, TypeVar
 
+from adapters.claims.own import OwnClaims
 from adapters.event_log.log import EventLog
 from domain.events import Stage
 from service.application.erasing import Erasing
@@ -72,6 +73,7 @@ class Process:
         self.recordings = AuditedRecordings(
             self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
         )
+        self.claims = OwnClaims()
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         settling = KeyedLocks()
         self.uploads = Uploads(
@@ -122,6 +124,7 @@ class Process:
                 stage,
                 works[stage.name],
                 on_gone=deletion.erase,
+                claims=self.claims,
                 log=self.log,
                 recordings=self.recordings,
                 positions=world.positions,  # type: ignore[arg-type]
