@@ -424,10 +424,23 @@ def _followers(
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
-    deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
+    head_start = _head_start(settings, stores, stage_parts, live_words)
+    deletion = Deletion(
+        claims=claims,
+        let_go=head_start.let_go,
+        log=log,
+        recordings=stores.recordings,
+        blobs=blobs,
+        positions=positions,
+        clock=clock,
+        random=stage_parts.random,
+        metrics=metrics,
+    )
     expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
-    for each in (deletion, expirer):
-        yield each.name, each.run
+    yield deletion.name, deletion.run
+    yield expirer.name, expirer.run
+    if head_start.listens:
+        yield head_start.name, head_start.run
     policy = RetryPolicy(
         first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
     )
@@ -447,16 +460,6 @@ def _followers(
         )
         watched.stages.append(follower)
         yield follower.name, follower.run
-    if settings.listened_count and stage_parts.engine.hears_parts:
-        head_start = HeadStart(
-            settings.listened_count,
-            partial(listening_process, settings),
-            stage_parts,
-            log=log,
-            recordings=stores.recordings,
-            live=live_words,
-        )
-        yield head_start.name, head_start.run
     order_follower = NoteOrderFollower(
         OrderWriting(
             blobs,
@@ -478,6 +481,17 @@ def _followers(
         metrics=metrics,
     )
     yield order_follower.name, order_follower.run
+
+
+def _head_start(settings: Settings, stores: Stores, stage_parts: StageParts, live_words: LiveWords) -> HeadStart:
+    return HeadStart(
+        settings.listened_count if stage_parts.engine.hears_parts else 0,
+        partial(listening_process, settings),
+        stage_parts,
+        log=stores.log,
+        recordings=stores.recordings,
+        live=live_words,
+    )
 
 
 def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: Metrics) -> "Publisher | None":
