@@ -84,8 +84,13 @@ class Deletion:
 
     async def erase(self, recording_id: UUID) -> None:
         """Erase all blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
-        erased = await self._blobs.erase(recording_prefix(recording_id))
-        logger.info("erased", extra={"follower": self.name, "recording_id": recording_id.hex, "blobs": erased})
+        await erase_recording(self._blobs, recording_id)
+
+
+async def erase_recording(blobs: BlobStore, recording_id: UUID) -> None:
+    """Erase all blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
+    erased = await blobs.erase(recording_prefix(recording_id))
+    logger.info("erased", extra={"follower": Deletion.name, "recording_id": recording_id.hex, "blobs": erased})
 
 
 def _about(recorded: RecordedEvent) -> dict[str, str]:

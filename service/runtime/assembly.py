@@ -51,7 +51,6 @@ from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
-from service.application.retry import RetryPolicy
 from service.application.search_changes import SearchChanges
 from service.application.searching import TranscriptSearch
 from service.application.session_queries import SessionQueries
@@ -79,7 +78,6 @@ from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.selective_projector import SelectiveProjector
-from service.followers.stage_follower import StageFollower
 from service.followers.supervision import Supervision
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
@@ -106,7 +104,15 @@ from service.runtime.places import (
 )
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
-from service.runtime.stage_work import listening_process, live_recognition, open_workers, stage_parts_of
+from service.runtime.stage_work import (
+    listening_process,
+    live_recognition,
+    open_workers,
+    stage_followers,
+    stage_parts_of,
+    stage_policy,
+)
+from service.runtime.tasks import end_tasks
 
 if TYPE_CHECKING:
     from service.followers.publisher import Publisher
@@ -304,7 +310,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         followers.append((pruner.name, pruner.run))
         supervision = Supervision(stores.log, random)
         tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
-        opened.push_async_callback(_cancel, tasks)
+        opened.push_async_callback(end_tasks, tasks)
         drain = Drain()
         drain.when_begun(parts.event_streams.end)
         yield RunningService(
@@ -441,23 +447,15 @@ def _followers(
     yield expirer.name, expirer.run
     if head_start.listens:
         yield head_start.name, head_start.run
-    policy = RetryPolicy(
-        first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
-    )
-    for stage in STAGES.values():
-        follower = StageFollower(
-            stage,
-            stage.open_work(stage_parts),
-            on_gone=deletion.erase,
-            claims=claims,
-            log=log,
-            recordings=stores.recordings,
-            positions=positions,
-            policy=policy,
-            clock=clock,
-            random=stage_parts.random,
-            metrics=metrics,
-        )
+    for follower in stage_followers(
+        settings,
+        stage_parts,
+        claims=claims,
+        on_gone=deletion.erase,
+        log=log,
+        positions=positions,
+        metrics=metrics,
+    ):
         watched.stages.append(follower)
         yield follower.name, follower.run
     order_follower = NoteOrderFollower(
@@ -475,7 +473,7 @@ def _followers(
         orders=stores.note_orders,
         recordings=stores.recordings,
         positions=positions,
-        policy=policy,
+        policy=stage_policy(settings),
         clock=clock,
         random=stage_parts.random,
         metrics=metrics,
@@ -500,9 +498,3 @@ def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: M
     from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
 
     return open_publisher(settings, stores.log, positions=stores.positions, random=random, metrics=metrics)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from adapters.claims.own import OwnClaims
 from adapters.claims.port import Claims
 from service.runtime.settings import ServiceSettings
+from service.runtime.tasks import end_tasks
 
 
 def open_claims(opened: AsyncExitStack, settings: ServiceSettings) -> Claims:
@@ -17,10 +18,5 @@ def open_claims(opened: AsyncExitStack, settings: ServiceSettings) -> Claims:
     claims = ClaimsInDatabase(settings.log_url)
     opened.push_async_callback(claims.close)
     keeping = asyncio.create_task(claims.keep(), name="claims")
-    opened.push_async_callback(_stop, keeping)
+    opened.push_async_callback(end_tasks, [keeping])
     return claims
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

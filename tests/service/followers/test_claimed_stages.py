@@ -205,8 +205,9 @@ async def test_nobody_else_begins_before_the_result_is_in_the_log(rig):
     await one.recordings.wants_to_record.wait()
     other = rig.machine()
     assert await other.claims.are_elsewhere([stage_job(Stage.STITCH, its_id)])
-    after = await rig.finalized()  # which the other one does, and so has looked at the first
-    await rig.until_stitched(after)
+    async with one.turns.turn("another"):
+        after = await rig.finalized()  # which the other one does, and so has looked at the first
+        await rig.until_stitched(after)
     one.recordings.may_record.set()
     await rig.until_stitched(its_id)
     assert other.begun == [after]
