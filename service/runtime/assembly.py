@@ -174,7 +174,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
-        stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
+        stores = await _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector("summaries", stores.log, stores.summaries)
         note_order_view = SelectiveProjector("note_orders", stores.log, stores.note_order_view, concerns_orders)
@@ -341,11 +341,11 @@ def _new_id() -> str:
     return token_hex(16)
 
 
-def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
+async def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
     is_shared = settings.api_processes > 1
     blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
     opened.push_async_callback(blobs.close)
-    blobs.recover()
+    await asyncio.to_thread(blobs.recover)  # which compares an index with its bucket: the database is kept claimed
     found = open_log(settings.log_url)
     log = EventLog(
         found.recorder,
