@@ -19,6 +19,10 @@ from adapters.audio.survey import HeardTrack, Sound, complaints
 _HEAD_BYTES = (1 << 12, 1 << 16)
 """So many bytes, or all if there are fewer, tell what file it is. Most headers are short; tags may stand before one."""
 
+_MOST_BEFORE_SOUND = 1 << 18
+"""Bytes. What has its first sound later, behind tags, pictures or a long index, is heard once it is there as a whole:
+then tags are left out of it. FFmpeg compares each with all before it, a minute long for a few megabytes of them."""
+
 _BLOCK_SAMPLES = SAMPLE_RATE // 10
 """Who listens along waits for a block to be full. Several channels are mixed in longer ones, as when they are read as
 a whole: rounding might differ."""
@@ -90,9 +94,11 @@ def arriving_sound(
             break
     if container is None:
         return
-    with complaints() as count, arriving_track(_Behind(head, arriving), container) as track:
-        if track is None:
+    behind = _Behind(head, arriving)
+    with complaints() as count, arriving_track(behind, container) as track:
+        if track is None or behind.has_ended_early:
             return
+        behind.is_bounded = False
         channels = track.stream.channels
         heard = HeardTrack(track, track.stream.index, is_exact=container is Container.FLAC, most=None)
         blocks = track_blocks(heard.parts(), rate=SAMPLE_RATE, sample_format="s16")
@@ -104,11 +110,24 @@ def arriving_sound(
 
 
 class _Behind:
-    """A head that was read already, and what comes behind it. It cannot seek, and says so by having no such method."""
+    """A head that was read already, and what comes behind it. It cannot seek, and says so by having no such method.
+
+    While it `is_bounded`, it ends after `_MOST_BEFORE_SOUND`.
+    """
 
     def __init__(self, head: bytes, rest: ArrivingBytes) -> None:
         self._head = io.BytesIO(head)
         self._rest = rest
+        self._left = _MOST_BEFORE_SOUND
+        self.is_bounded = True
+
+    @property
+    def has_ended_early(self) -> bool:
+        return self.is_bounded and not self._left
 
     def read(self, size: int) -> bytes:
-        return self._head.read(size) or self._rest.read(size)
+        if self.has_ended_early:
+            return b""
+        block = self._head.read(size) or self._rest.read(size)
+        self._left = max(0, self._left - len(block))
+        return block

@@ -1,7 +1,8 @@
 """A recording is listened to while it arrives, in pieces of any size."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.audio.arriving import ArrivingBytes, arriving_sound
 from adapters.audio.decoding import SAMPLE_RATE, sound_blocks
+from adapters.audio.errors import NotAudio
 from adapters.audio.mixing import mixed
 from adapters.speech import parts
 from adapters.speech.cutting import Span
@@ -17,6 +20,7 @@ from adapters.speech.listening import Listening
 from adapters.speech.parts import digest_of, parts_of
 from service import sample
 from tests.adapters.audio.samples import OGG_OPUS, encoded, ogg_pages, wav
+from tests.tools.abuse import boxes
 
 SHORT = 5
 
@@ -96,3 +100,30 @@ def test_who_listens_along_has_what_has_come_within_half_a_second():
         listening.hear(page)
         assert listening.windows.wanted()[-1].end_seconds > ends - 0.5
     listening.end()
+
+
+TAGS_IN_FRONT = (
+    boxes.mp4_tags,
+    boxes.mp4_picture,
+    boxes.mp3_tags,
+    boxes.flac_tags,
+    boxes.flac_behind_tags,
+    boxes.ogg_tags,
+    boxes.webm_tags,
+    boxes.wav_tags,
+)
+
+
+@pytest.mark.parametrize("made", TAGS_IN_FRONT, ids=lambda made: made.__name__)
+def test_sound_behind_megabytes_of_tags_is_not_waited_for(made: Callable[[int], bytes]):
+    """FFmpeg takes a minute for a few megabytes of them."""
+    content, arriving = made(2 << 20), ArrivingBytes()
+    for start in range(0, len(content), 1 << 16):
+        arriving.write(content[start : start + (1 << 16)])
+    arriving.end()
+    with suppress(NotAudio):
+        assert list(arriving_sound(arriving)) == []
+    unread = 0
+    while block := arriving.read():
+        unread += len(block)
+    assert unread > len(content) / 2

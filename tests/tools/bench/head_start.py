@@ -1,7 +1,12 @@
 """How soon after its end a recording is transcribed, with and without what is heard of it while it arrives; and how
-fast several are that arrive at once."""
+fast several are that arrive at once.
+
+`ARRIVING_SECONDS=3600 ARRIVING_SPEED=20 AT_ONCE_SECONDS=300 make bench ARGS=head-start` takes an hour, and twelve times
+five minutes; `WORKERS=2` has two workers hear. Each of these has a smaller value without.
+"""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -14,18 +19,18 @@ from service import sample
 from tests.adapters.audio.samples import OGG_OPUS, encoded
 from tests.end_to_end.service_process import Api, ServiceProcess
 
-SECONDS = 480
-SPEED = 8
+SECONDS = int(os.environ.get("ARRIVING_SECONDS", "480"))
+SPEED = float(os.environ.get("ARRIVING_SPEED", "8"))
 SLICE_BYTES = 65_536
 AT_ONCE = 12
-SECONDS_OF_EACH = 60
+SECONDS_OF_EACH = int(os.environ.get("AT_ONCE_SECONDS", "60"))
 PATIENCE_SECONDS = 7200
-SETTINGS = {"MAX_CHUNKS": "100000"}
+SETTINGS = {"MAX_CHUNKS": "100000"} | ({"WORKERS": os.environ["WORKERS"]} if "WORKERS" in os.environ else {})
 
 
 async def measure() -> None:
     long, short = speech(SECONDS), speech(SECONDS_OF_EACH)
-    print(f"{SECONDS} s of speech in Ogg Opus, in slices of {SLICE_BYTES} bytes at {SPEED} times real time")
+    print(f"{SECONDS} s of speech in Ogg Opus, in slices of {SLICE_BYTES} bytes at {SPEED:g} times real time")
     after = {ahead: await arriving(long, ahead=ahead) for ahead in (True, False)}
     print(f"  ready after the head start : without it   {after[True] / after[False]:.2f}")
     await at_once(short)
