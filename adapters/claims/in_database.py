@@ -62,14 +62,14 @@ class ClaimsInDatabase(HeldClaims):
                 is_away = False
 
     async def lock(self, job: str) -> int | None:
-        return await self._asked(lambda: self._session.lock(_number(job)))
+        return await self._asked(lambda: self._session.lock(lock_number(job)))
 
     async def unlock(self, job: str, session: int | None) -> None:
         with suppress(ClaimsUnavailable):  # it has ended with the session
-            await self._asked(lambda: self._session.unlock(_number(job), session))
+            await self._asked(lambda: self._session.unlock(lock_number(job), session))
 
     async def are_elsewhere(self, jobs: Collection[str]) -> bool:
-        return await self._asked(lambda: self._session.are_elsewhere([_number(job) for job in jobs]))
+        return await self._asked(lambda: self._session.are_elsewhere([lock_number(job) for job in jobs]))
 
     async def _asked(self, ask: Callable[[], T]) -> T:
         """Raises: ClaimsUnavailable. Before it does, what worked under claims that are lost is cancelled."""
@@ -86,9 +86,10 @@ class ClaimsInDatabase(HeldClaims):
         self._thread.close()
 
 
-def _number(job: str) -> int:
-    """The lock's: 64 bits of the name's digest, so that no two jobs share one by chance."""
-    return int.from_bytes(hashlib.blake2b(job.encode(), digest_size=8).digest(), "big", signed=True)
+def lock_number(job: str) -> int:
+    """Of the job's lock: 63 bits of the name's digest, so that no two jobs share one by chance. It is negative, as no
+    other lock's number is."""
+    return -1 - (int.from_bytes(hashlib.blake2b(job.encode(), digest_size=8).digest(), "big") >> 1)
 
 
 class _SessionLost(Exception):

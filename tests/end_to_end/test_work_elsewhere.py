@@ -2,19 +2,15 @@
 
 import asyncio
 
-import psycopg
 import pytest
 
+from adapters.claims.in_database import ClaimsInDatabase
+from service.application.claimed_jobs import jobs_on
+from service.dialects.bota.identifiers import recording_id_of
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 from tests.end_to_end.worker_process import WorkerProcess, end, go_on, hold
 
 STAGES = ["Stitched", "Transcribed"]
-
-HELD = """
-SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND objsubid = 1 AND granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @pytest.fixture
@@ -44,21 +40,25 @@ async def stages_of(api, recording):
     return [name for name in await api.event_types(recording) if name in STAGES]
 
 
-def claims_in(database):
-    with psycopg.connect(database) as connection:
-        return connection.execute(HELD).fetchone()[0]
+@pytest.fixture
+async def claims(database):
+    """Those of one more process, which takes none."""
+    claims = ClaimsInDatabase(database)
+    yield claims
+    await claims.close()
 
 
-async def until_claimed(database, more_than):
+async def until_claimed(claims, recording):
+    """Return once somebody works on it."""
     async with asyncio.timeout(300):
-        while claims_in(database) <= more_than:
+        while not await claims.are_elsewhere(jobs_on(recording_id_of(recording["id"]))):
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 async def test_a_busy_service_has_its_work_done_and_what_a_killed_worker_had_begun_another_does(
-    service, elsewhere, database
+    service, elsewhere, claims
 ):
     one, other = elsewhere
     api = (await service.start()).api()
@@ -66,9 +66,8 @@ async def test_a_busy_service_has_its_work_done_and_what_a_killed_worker_had_beg
     await api.ended(first)
 
     held = hold(service.workers())
-    without = claims_in(database)
     in_the_service = await finalized(api)
-    await until_claimed(database, without)
+    await until_claimed(claims, in_the_service)
     await one.start()
     done_by_one = await finalized(api)
     await api.ended(done_by_one)
@@ -76,7 +75,7 @@ async def test_a_busy_service_has_its_work_done_and_what_a_killed_worker_had_beg
 
     held_of_one = hold(one.workers())
     of_the_killed = await finalized(api)
-    await until_claimed(database, without + 1)
+    await until_claimed(claims, of_the_killed)
     await other.start()
     one.kill()
     end(held_of_one)
@@ -93,19 +92,18 @@ async def test_a_busy_service_has_its_work_done_and_what_a_killed_worker_had_beg
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-async def test_a_worker_that_is_stopped_ends_at_once_and_the_service_does_its_work(service, elsewhere, database):
+async def test_a_worker_that_is_stopped_ends_at_once_and_the_service_does_its_work(service, elsewhere, claims):
     worker = elsewhere[0]
     api = (await service.start()).api()
     await api.ended(await finalized(api))
     held = hold(service.workers())
-    without = claims_in(database)
     in_the_service = await finalized(api)
-    await until_claimed(database, without)
+    await until_claimed(claims, in_the_service)
     await worker.start()
     await api.ended(await finalized(api))
     hold(worker.workers())
     recording = await finalized(api)
-    await until_claimed(database, without + 1)
+    await until_claimed(claims, recording)
     assert worker.stop() == 0
     go_on(held)
     for each in (in_the_service, recording):
@@ -116,25 +114,23 @@ async def test_a_worker_that_is_stopped_ends_at_once_and_the_service_does_its_wo
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 async def test_of_a_recording_that_is_deleted_while_it_is_worked_on_elsewhere_nothing_stays(
-    service, elsewhere, database, own_s3
+    service, elsewhere, claims, own_s3
 ):
     worker = elsewhere[0]
     api = (await service.start()).api()
     await api.ended(await finalized(api))
     held = hold(service.workers())
-    without = claims_in(database)
-    await finalized(api)
-    await until_claimed(database, without)
+    await until_claimed(claims, await finalized(api))
     await worker.start()
     await api.ended(await finalized(api))
     hold(worker.workers())
     recording = await api.upload([*slices(short_speech(), 3), b"of this one only" * 1_000])
     assert (await api.finalize(recording, 4)).status == 200
-    await until_claimed(database, without + 1)
+    await until_claimed(claims, recording)
     assert own_s3.contains(service.settings["BLOB_URL"], b"of this one only")
     assert (await api.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
     async with asyncio.timeout(120):
         while own_s3.contains(service.settings["BLOB_URL"], b"of this one only"):
             await asyncio.sleep(0.05)
-    assert claims_in(database) == without + 1
+    await claims.until_free(jobs_on(recording_id_of(recording["id"])))
     go_on(held)
