@@ -15,13 +15,15 @@ from adapters.audio.decoding import SAMPLE_RATE, Samples, even_blocks, spread_al
 from adapters.audio.demuxing import arriving_track
 from adapters.audio.mixing import mixed
 from adapters.audio.survey import HeardTrack, Sound, complaints
+from adapters.audio.wav import read_wave
 
 _HEAD_BYTES = (1 << 12, 1 << 16)
 """So many bytes, or all if there are fewer, tell what file it is. Most headers are short; tags may stand before one."""
 
-_MOST_BEFORE_SOUND = 1 << 18
+_MOST_BEFORE_SOUND = 1 << 20
 """Bytes. What has its first sound later, behind tags, pictures or a long index, is heard once it is there as a whole:
-then tags are left out of it. FFmpeg compares each with all before it, a minute long for a few megabytes of them."""
+then tags are left out of it. FFmpeg compares each with all before it, a minute long for a few megabytes of them, and
+for one megabyte in a WAV, where they are smallest: there the sound must begin within the head."""
 
 _BLOCK_SAMPLES = SAMPLE_RATE // 10
 """Who listens along waits for a block to be full. Several channels are mixed in longer ones, as when they are read as
@@ -85,20 +87,14 @@ def arriving_sound(
 
     `on_whole` is told what the file was found to be, at the end of its sound. Raises: AudioError.
     """
-    head, container = b"", None
-    for size in _HEAD_BYTES:
-        while len(head) < size and (block := arriving.read(size - len(head))):
-            head += block
-        container = container_by_header(io.BytesIO(head), len(head))
-        if container is not None:
-            break
+    head, container = _head(arriving)
     if container is None:
         return
-    behind = _Behind(head, arriving)
+    behind = _Behind(head, arriving, most=None if container is Container.WAV else _MOST_BEFORE_SOUND)
     with complaints() as count, arriving_track(behind, container) as track:
         if track is None or behind.has_ended_early:
             return
-        behind.is_bounded = False
+        behind.most = None
         channels = track.stream.channels
         heard = HeardTrack(track, track.stream.index, is_exact=container is Container.FLAC, most=None)
         blocks = track_blocks(heard.parts(), rate=SAMPLE_RATE, sample_format="s16")
@@ -109,25 +105,39 @@ def arriving_sound(
             on_whole(FoundWhole(container, channels, sound))
 
 
+def _head(arriving: ArrivingBytes) -> tuple[bytes, Container | None]:
+    """What was read, and what file it begins; None if none can be told, or no sound can be near."""
+    head = b""
+    for size in _HEAD_BYTES:
+        while len(head) < size and (block := arriving.read(size - len(head))):
+            head += block
+        container = container_by_header(io.BytesIO(head), len(head))
+        if container is Container.WAV and read_wave(io.BytesIO(head), len(head), header_only=True) is None:
+            container = None
+        if container is not None:
+            return head, container
+    return head, None
+
+
 class _Behind:
     """A head that was read already, and what comes behind it. It cannot seek, and says so by having no such method.
 
-    While it `is_bounded`, it ends after `_MOST_BEFORE_SOUND`.
+    `most`: bytes after which it ends; None for no limit.
     """
 
-    def __init__(self, head: bytes, rest: ArrivingBytes) -> None:
+    def __init__(self, head: bytes, rest: ArrivingBytes, *, most: int | None) -> None:
         self._head = io.BytesIO(head)
         self._rest = rest
-        self._left = _MOST_BEFORE_SOUND
-        self.is_bounded = True
+        self._given = 0
+        self.most = most
 
     @property
     def has_ended_early(self) -> bool:
-        return self.is_bounded and not self._left
+        return self.most is not None and self._given >= self.most
 
     def read(self, size: int) -> bytes:
         if self.has_ended_early:
             return b""
         block = self._head.read(size) or self._rest.read(size)
-        self._left = max(0, self._left - len(block))
+        self._given += len(block)
         return block

@@ -31,7 +31,8 @@ _AIFF_SOUND = (b"COMM", b"SSND", b"FVER", b"wave", b"COMP")
 def sound_only(file: WholeFile) -> ChunkRun:
     """The file without its long notes; where a WAV's header is wrong about its sound, under a header that is right.
 
-    Raises: NotAudio for a file with so many parts without sound that no recorder has written it; OSError.
+    Raises: NotAudio for a file of nothing but tags, or with so many parts without sound that no recorder has written
+    it; OSError.
     """
     run = file.run
     try:
@@ -41,7 +42,10 @@ def sound_only(file: WholeFile) -> ChunkRun:
             patches = list(_notes(file.container, reader, run.size_bytes))
     except TooManyParts as error:
         raise NotAudio(chunk_number=run.first_number, detail=str(error)) from None
-    return _patched(run, patches) if patches else run
+    sound = _patched(run, patches) if patches else run
+    if not sound.size_bytes:
+        raise NotAudio(chunk_number=run.first_number, detail="is damaged: there is no sound behind its tags")
+    return sound
 
 
 def _patched(run: ChunkRun, patches: Iterable[Patch]) -> ChunkRun:

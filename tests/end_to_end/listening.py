@@ -1,6 +1,7 @@
 """A listener to a stream of server-sent events: reads as the standard says (HTML, 9.2.6), and remembers its place."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp.connector import AddrInfoType
 
 from tests.end_to_end.service_process import Api
 
@@ -82,9 +84,26 @@ def listening(
     return listening_at(api, f"/v1/recordings/{recording['id']}/live{query}", before, last_id=last_id)
 
 
+ROOM_BYTES = 64 * 1024
+
+
+def with_little_room(address: AddrInfoType) -> socket.socket:
+    """A socket for which the system keeps little that was not read. Else it may be megabytes, ever more."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM_BYTES)
+    return made
+
+
 @asynccontextmanager
 async def listening_at(
-    api: Api, path: str, before: Listening | None = None, *, last_id: str | None = None, coding: str = "gzip"
+    api: Api,
+    path: str,
+    before: Listening | None = None,
+    *,
+    last_id: str | None = None,
+    coding: str = "gzip",
+    has_little_room: bool = False,
 ) -> AsyncIterator[Listening]:
     """The same to any stream."""
     last_id = before.last_id if before is not None else last_id
@@ -92,6 +111,10 @@ async def listening_at(
         api.authorization | {"Accept-Encoding": coding} | ({"Last-Event-ID": last_id} if last_id is not None else {})
     )
     timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{api.url}{path}", headers=headers) as answer:
+    connector = aiohttp.TCPConnector(socket_factory=with_little_room if has_little_room else None)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, connector=connector) as http,
+        http.get(f"{api.url}{path}", headers=headers) as answer,
+    ):
         held = before.segments if before is not None else []
         yield Listening(answer.status, answer.headers, answer.content, last_id, held)

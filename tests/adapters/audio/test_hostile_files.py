@@ -96,6 +96,15 @@ def test_short_notes_stay_beside_a_picture() -> None:
     assert (b"iTunSMPB" in shown, b"covr" in shown) == (True, False)
 
 
+@pytest.mark.parametrize("beyond_bytes", [0, 1, 1000])
+def test_a_file_whose_tag_says_that_it_reaches_to_the_end_is_refused_by_name(tmp_path: Path, beyond_bytes: int) -> None:
+    sound = encoded(samples.MP3, tone(2 * RATE, rate=RATE), rate=RATE)
+    size = len(sound) + beyond_bytes
+    tag = b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    with pytest.raises(NotAudio, match="Chunk 1 is damaged: there is no sound behind its tags"):
+        stitched_from([tag + sound], tmp_path)
+
+
 def test_damage_behind_notes_is_told_of_the_chunk_that_it_is_in(tmp_path: Path) -> None:
     content = boxes.with_tags_in_front(encoded(samples.FLAC, tone(4 * RATE, rate=RATE), rate=RATE), 100_000)
     sound = len(content) - 100_000

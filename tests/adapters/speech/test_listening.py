@@ -117,7 +117,7 @@ TAGS_IN_FRONT = (
 @pytest.mark.parametrize("made", TAGS_IN_FRONT, ids=lambda made: made.__name__)
 def test_sound_behind_megabytes_of_tags_is_not_waited_for(made: Callable[[int], bytes]):
     """FFmpeg takes a minute for a few megabytes of them."""
-    content, arriving = made(2 << 20), ArrivingBytes()
+    content, arriving = made(3 << 20), ArrivingBytes()
     for start in range(0, len(content), 1 << 16):
         arriving.write(content[start : start + (1 << 16)])
     arriving.end()

@@ -300,7 +300,7 @@ async def test_who_does_not_read_is_cut_off_and_goes_on_where_it_was(running):
         expires_at = running.clock.now + timedelta(hours=1)
         events = [opened(tenant_id="proj_slow", expires_at=expires_at), *map(chunk, range(1, 5_000))]
         told = []
-        async with listening_at(api, "/v1/events", coding="identity") as heard:
+        async with listening_at(api, "/v1/events", coding="identity", has_little_room=True) as heard:
             await running.stores.log.append(uuid4(), 0, events, trace_id=None)
             async with asyncio.timeout(300):
                 while len(streams):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 import zlib
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from service.dialects.http.event_streams import (
     TooManyListenersOfOne,
 )
 from service.dialects.http.sent_events import ServerSentEvent
+from tests.end_to_end.listening import with_little_room
 
 ASKED = b"GET /events HTTP/1.1\r\nHost: x\r\nAccept-Encoding: %b\r\n\r\n"
 LARGE = 10_000
@@ -179,10 +181,18 @@ async def test_who_may_not_listen_any_more_is_told_nothing_more(http):
         assert re.fullmatch(rb"(:\n\n)*", await answer.content.read())
 
 
+async def connected(rig):
+    """A connection of which little is kept on this side before it is read."""
+    taken = with_little_room((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("", 0)))
+    taken.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(taken, ("127.0.0.1", aiohttp.client.URL(rig.url).port))
+    return await asyncio.open_connection(sock=taken, limit=1024)
+
+
 async def test_one_who_reads_nothing_is_cut_off_while_little_waits_for_it_and_others_go_on(http):
     async with serving(patience_seconds=0.5) as rig:
         rig.source = source = Endless()
-        reader, writer = await asyncio.open_connection("127.0.0.1", aiohttp.client.URL(rig.url).port, limit=1024)
+        reader, writer = await connected(rig)
         writer.write(ASKED % http.headers["Accept-Encoding"].encode())
         await reader.readline()
         await left(rig)
@@ -199,7 +209,7 @@ async def test_of_much_that_is_told_at_once_little_waits_for_one_who_reads_nothi
     """All who are told the same share it; what waits in a connection is that connection's own."""
     much = ServerSentEvent("much", b64encode(Random(1).randbytes(4 * 1024 * 1024)), "1")
     async with serving(patience_seconds=0.5) as rig:
-        reader, writer = await asyncio.open_connection("127.0.0.1", aiohttp.client.URL(rig.url).port, limit=1024)
+        reader, writer = await connected(rig)
         writer.write(ASKED % http.headers["Accept-Encoding"].encode())
         await reader.readline()
         waiting = []
@@ -215,7 +225,7 @@ async def test_one_who_leaves_even_little_unread_is_cut_off(http):
     """Too little for any write to wait."""
     async with serving(heartbeat_seconds=0.05, patience_seconds=0.5) as rig:
         rig.source, endless = Told(), Endless()
-        reader, writer = await asyncio.open_connection("127.0.0.1", aiohttp.client.URL(rig.url).port, limit=1024)
+        reader, writer = await connected(rig)
         writer.write(ASKED % http.headers["Accept-Encoding"].encode())
         await reader.readline()
         while len(rig.streams):
@@ -241,7 +251,7 @@ async def test_at_the_end_all_are_let_go_at_once_and_who_comes_then_is_told_when
 async def test_at_the_end_one_who_does_not_read_is_not_waited_for(http):
     async with serving() as rig:
         rig.source = source = Endless()
-        reader, writer = await asyncio.open_connection("127.0.0.1", aiohttp.client.URL(rig.url).port, limit=1024)
+        reader, writer = await connected(rig)
         writer.write(ASKED % http.headers["Accept-Encoding"].encode())
         await reader.readline()
         given = -1
