@@ -44,10 +44,10 @@ class PostgresDatabase:
             self._connections.close()
             raise
 
-    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+    def prepare(self, versions: Sequence[Sequence[str]], *, copy: Copy | None = None) -> None:
         """A newer version can be used, too; see `adapters.postgres.schema`."""
         self._bring_up_to_date(versions)
-        self.take_over(copy_rows)
+        self.take_over(copy or copy_rows)
 
     def take_over(self, copy: Copy) -> None:
         before = self._place.before

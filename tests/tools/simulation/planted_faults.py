@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools.simulation.claim_faults import CLAIM_FAULTS
 from tests.tools.simulation.log_faults import LOG_FAULTS
 from tests.tools.simulation.planted_fault import Fault
 
@@ -189,6 +190,7 @@ FAULTS = (
         "    if not (recording.has_its_file and command.total_chunks == 1):\n        _check",
         "    if True:\n        _check",
     ),
+    *CLAIM_FAULTS,
     *LOG_FAULTS,
 )
 
