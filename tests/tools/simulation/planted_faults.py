@@ -264,7 +264,7 @@ def _noticed_by_simulation(copy: Path) -> str | None:
 
 
 def _noticed_by_tests(copy: Path, tests: tuple[str, ...]) -> str | None:
-    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *tests)
+    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "300", "-p", "no:cacheprovider", *tests)
     failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
     return failed and failed[1]
 
