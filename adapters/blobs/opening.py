@@ -36,6 +36,11 @@ def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
     return FileBlobStore(path) if parts.scheme == "file" else SegmentBlobStore(path, small_bytes=small_bytes)
 
 
+def locks_when_opened(url: str) -> bool:
+    """Whether who opens it locks something for a moment: an index in a file."""
+    return not is_bucket(url) or parse_address(url).index is None
+
+
 def _open_bucket(url: str, *, small_bytes: int) -> BlobStore:
     from adapters.blobs.bucket.index_in_file import INDEX_FILE, IndexInFile  # noqa: PLC0415 - for buckets only
     from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only

@@ -114,8 +114,11 @@ class BucketIndex(Protocol):
         """
         ...
 
-    def name_for_moved(self, sources: Sequence[str]) -> str:
-        """The name of an object to which this process is about to move what is live in these."""
+    def name_for_moved(self, sources: Sequence[str]) -> str | None:
+        """The name of an object to which this process is about to move what is live in these.
+
+        None if one of them is not here any more: another process has moved it.
+        """
         ...
 
     def replace(self, old: Sequence[str], name: str, size_bytes: int, parts: Sequence[Part]) -> bool:
@@ -163,6 +166,11 @@ class BucketIndex(Protocol):
 
     def removing(self) -> AbstractContextManager[None]:
         """A block that one process is in at a time: two that moved the same object's blobs would do it twice."""
+        ...
+
+    def move_here(self) -> None:
+        """Take over what an earlier version has in a file. For a process that owns the store; others refuse until
+        then."""
         ...
 
     def owner(self) -> str | None:

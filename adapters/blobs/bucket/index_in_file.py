@@ -123,6 +123,9 @@ class IndexInFile:
             its_id = _add(writer, name, size_bytes, parts)
             return int(writer.execute("SELECT live_blobs FROM objects WHERE id=?", (its_id,)).fetchone()[0])
 
+    def move_here(self) -> None:
+        """There is nothing else."""
+
     def name_for_moved(self, sources: Sequence[str]) -> str:
         """Until the object is in the index it is doomed."""
         del sources  # one process moves at a time, and what it leaves behind is deleted

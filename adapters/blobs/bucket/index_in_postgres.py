@@ -38,7 +38,7 @@ _PAST_ANY_KEY = "\x7f"
 
 
 class IndexInPostgres:
-    """A `BucketIndex`. Its database is opened when it is needed first; what is in a file before is moved then."""
+    """A `BucketIndex`. Its database is opened when it is needed first."""
 
     owned_by = "database"
 
@@ -131,11 +131,15 @@ class IndexInPostgres:
         with self._writing() as tables:
             return added(tables, UNKNOWN, name, size_bytes, parts)
 
-    def name_for_moved(self, sources: Sequence[str]) -> str:
-        name = new_name()
+    def name_for_moved(self, sources: Sequence[str]) -> str | None:
+        name, moved = new_name(), list(sources)
         with self._writing() as tables:
-            tables.execute("INSERT INTO announced (name, moved_from) VALUES (?, ?)", (name, list(sources)))
-        return name
+            done = tables.execute(
+                "INSERT INTO announced (name, moved_from) SELECT ?::text, ?::text[]"
+                " WHERE (SELECT count(*) FROM objects WHERE name = ANY(?)) = ? RETURNING name",
+                (name, moved, moved, len(moved)),
+            )
+            return name if done.fetchone() is not None else None
 
     def replace(self, old: Sequence[str], name: str, size_bytes: int, parts: Sequence[Part]) -> bool:
         with self._writing() as tables:
@@ -225,6 +229,10 @@ class IndexInPostgres:
     def removing(self) -> AbstractContextManager[None]:
         return one_remover(self._place.url)
 
+    def move_here(self) -> None:
+        with index_errors():
+            self._database(has_file=True).take_over(copy_index)
+
     def owner(self) -> str | None:
         return self._fact("owner")
 
@@ -267,12 +275,16 @@ class IndexInPostgres:
         with self._few, index_errors(), self._database().writing() as tables:
             yield tables
 
-    def _database(self) -> PostgresDatabase:
+    def _database(self, *, has_file: bool = False) -> PostgresDatabase:
+        """Raises: StorageUnavailable while what it has is in a file, unless the caller moves that."""
         with self._opening:
+            before = self._place.before
+            if not has_file and before is not None and before.exists():
+                raise StorageUnavailable("its index is still in a file, which the service moves at its next start")
             if self._opened is None:
                 database = PostgresDatabase(self._place)
                 try:
-                    database.prepare(VERSIONS, copy=copy_index)
+                    database.bring_up_to_date(VERSIONS)
                 except BaseException:
                     database.close()
                     raise

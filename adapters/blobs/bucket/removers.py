@@ -11,8 +11,8 @@ from adapters.postgres.connections import connect, reason
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 10.0
-"""How long to wait for another."""
+PATIENCE_SECONDS = 120.0
+"""How long to wait for another: longer than it takes to move some dozens of objects."""
 
 _LOCK = 0x7461_7065_0003
 

@@ -84,8 +84,13 @@ class ObjectSpace:
                 moved.append(name)
         if not moved:
             return lacking
+        if not bodies:
+            self._index.doom_empty(moved)
+            return lacking
         content, parts = laid_out(bodies)
         new = self._index.name_for_moved(moved)
+        if new is None:
+            return lacking
         self._bucket.put(new, content)
         if not self._index.replace(moved, new, len(content), parts):
             self._index.give_up(new)

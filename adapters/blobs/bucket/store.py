@@ -196,6 +196,7 @@ class BucketBlobStore:
         await self._threads.run(self._bucket.delete, [name])
 
     def recover(self) -> int:
+        self._index.move_here()
         claim(self._bucket, self._index)
         return self._recover()
 
@@ -204,6 +205,7 @@ class BucketBlobStore:
 
         For a process that owns the store, as `recover` is. Yields a sentence for each difference.
         """
+        self._index.move_here()
         if take_over:
             make_own(self._bucket, self._index)
         else:

@@ -188,6 +188,7 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up_before_anything_is_sai
     one, other = machines.open("one"), machines.open("other")
     other.recover()
     await keys_of(one, [b"the first"])
+    other._removing.submit(int).result()  # it removes nothing any more, and commits nothing
     lost = Lost(monkeypatch, takes_effect=takes_effect)
     after_put(one, lambda: setattr(lost, "is_due", True))
     failures = await kept_together(one, BODIES)
@@ -229,6 +230,32 @@ async def test_an_erasing_that_hangs_is_taken_over_and_nothing_of_what_it_moved_
         with pytest.raises(BlobNotFound):
             await store.size(keys[1])
     assert list(one.differences()) == []
+
+
+async def test_who_comes_too_late_moves_nothing_that_another_has_moved(
+    machines: Machines, s3: S3Server, bucket_url: str, objects: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who moves slowly is overtaken before it has announced what it moves."""
+    monkeypatch.setattr(removers, "PATIENCE_SECONDS", 0.05)
+    one, other = machines.open("one"), machines.open("other")
+    one.recover()
+    await kept_together(one, BODIES)
+    keys = await keys_of(one, BODIES)
+    announce = one._index.name_for_moved
+
+    def overtaken(sources: Sequence[str]) -> str | None:
+        other._index.drop(keys[1:2])
+        other._space.remove_dead()
+        return announce(sources)
+
+    monkeypatch.setattr(one._index, "name_for_moved", overtaken)
+    await one.delete(keys[0])
+    assert not any(s3.contains(bucket_url, body) for body in BODIES[:2])
+    assert len(shared_objects(objects)) == 1
+    machines.open("third").recover()
+    with pytest.raises(BlobNotFound):
+        await other.size(keys[1])
+    assert [await whole(other, key) for key in keys[2:]] == BODIES[2:]
 
 
 async def test_a_database_from_before_a_move_was_complete_finds_what_was_moved(
@@ -312,6 +339,7 @@ async def test_one_process_has_few_connections(machines: Machines) -> None:
     one.recover()
     await asyncio.gather(*(one.put(PREFIX, streamed([noise(2_000, number)])) for number in range(60)))
     await asyncio.gather(*(one.size(described(PREFIX, noise(2_000, number)).key) for number in range(60)))
+    one._removing.submit(int).result()  # what a start removes has been removed, over a connection of its own
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     ((count,),) = machines.execute(query)
     assert isinstance(count, int)
@@ -337,6 +365,8 @@ async def main():
             print(blob.key, number, flush=True)
     for start in range(first, first + 120, 20):
         await asyncio.gather(*map(one, range(start, start + 20)))
+    if sys.argv[3] == "is killed":
+        await asyncio.Event().wait()
     await store.close()
 
 asyncio.run(main())
@@ -350,9 +380,11 @@ async def test_two_processes_store_and_erase_at_once_and_a_third_that_is_killed_
     machines.open("service").recover()
     writers = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WRITER, machines.url(f"m{first}"), str(first), cwd=REPOSITORY, stdout=subprocess.PIPE
+            *(sys.executable, "-c", WRITER, machines.url(f"m{first}"), str(first), fate),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
         )
-        for first in (0, 1_000, 2_000)
+        for first, fate in ((0, "ends"), (1_000, "ends"), (2_000, "is killed"))
     ]
     assert writers[2].stdout is not None
     said = b""
@@ -386,6 +418,10 @@ async def test_an_index_in_a_file_is_moved_at_the_first_start_and_nothing_is_los
     await before.delete(keys[0])
     await before.close()
     file = tmp_path / "one" / "index.sqlite3"
+    for_a_look = machines.open("one")
+    with pytest.raises(StorageUnavailable, match="its index is still in a file, which the service moves"):
+        list(for_a_look.differences())
+    assert file.exists()
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
