@@ -50,9 +50,9 @@ class Database(Protocol):
         """Whether looking something up takes microseconds and never waits, so that an event loop may do it."""
         ...
 
-    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+    def prepare(self, versions: Sequence[Sequence[str]], *, copy: Copy | None = None) -> None:
         """Create the tables of a new database, or bring those of an older version up to date. A server takes over the
-        rows of the file that the store was in before.
+        rows of the file that the store was in before, with `copy` if the tables there were others.
 
         `versions`: the statements that lead to each version of the schema, from the one before. Versions are only added
         to. Raises: DatabaseTooNew, for a file.

@@ -39,17 +39,18 @@ class PostgresDatabase:
         self._lock = crc32(place.schema.encode()) - 2**31
         self._connections = Connections(place.url, schema=place.schema)
         try:
-            self._bring_up_to_date(())
+            self.bring_up_to_date(())
         except BaseException:
             self._connections.close()
             raise
 
-    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+    def prepare(self, versions: Sequence[Sequence[str]], *, copy: Copy | None = None) -> None:
         """A newer version can be used, too; see `adapters.postgres.schema`."""
-        self._bring_up_to_date(versions)
-        self.take_over(copy_rows)
+        self.bring_up_to_date(versions)
+        self.take_over(copy or copy_rows)
 
     def take_over(self, copy: Copy) -> None:
+        """Move what is in a file before, if there is one."""
         before = self._place.before
         if before is not None and before.exists():
             self._move(before, copy)
@@ -73,7 +74,8 @@ class PostgresDatabase:
         else:
             logger.warning("renamed without being moved", extra=about | {"because": why_not})
 
-    def _bring_up_to_date(self, versions: Sequence[Sequence[str]]) -> None:
+    def bring_up_to_date(self, versions: Sequence[Sequence[str]]) -> None:
+        """The tables alone; what is in a file before stays there."""
         steps = [f"CREATE SCHEMA IF NOT EXISTS {self._place.schema}"]
         steps += [";".join(map(in_postgres, statements)) for statements in versions]
         with self._errors_named():

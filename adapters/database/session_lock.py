@@ -1,6 +1,7 @@
 """A lock of a PostgreSQL database: a session's advisory lock, which ends with its process or machine."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
@@ -11,6 +12,27 @@ from adapters.postgres.connections import Connection, connect, end_backends, rea
 _KEEPALIVE = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """In seconds. The server ends the session of a machine that is gone within half a minute, and that of a process that
 ends at once."""
+
+
+def open_session(url: str, *, lost: Sequence[str], idle_seconds: int = 0) -> Connection:
+    """A connection for locks that end with its process or machine.
+
+    `lost`: sessions of this process that may still have such locks, or yet get them; they are ended first.
+    `idle_seconds`: the server also ends the session after so long without a statement; 0: it does not.
+
+    Raises: psycopg.Error; then nothing is locked.
+    """
+    connection = connect(url)
+    try:
+        if lost:
+            end_backends(connection, lost)
+        settings = {**_KEEPALIVE, "idle_session_timeout": f"{idle_seconds}s"}
+        for name, value in settings.items():
+            connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class SessionLock:
@@ -45,15 +67,11 @@ class SessionLock:
 
     def _is_taken(self) -> bool:
         try:
-            connection = connect(self._url)
+            connection = open_session(self._url, lost=self._lost)
         except psycopg.Error as error:
             raise self._away(error) from error
+        self._lost.clear()
         try:
-            if self._lost:  # whose sessions may still have the lock, or yet get it
-                end_backends(connection, self._lost)
-                self._lost.clear()
-            for name, value in _KEEPALIVE.items():
-                connection.execute("SELECT set_config(%s, %s, false)", [name, value])
             found = connection.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
         except psycopg.Error as error:
             self._lost.append(connection.backend)

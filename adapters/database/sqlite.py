@@ -29,7 +29,8 @@ class SqliteDatabase:
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._to_read = _Reading(self._reader, self._reading, self._name)
 
-    def prepare(self, versions: Sequence[Sequence[str]]) -> None:
+    def prepare(self, versions: Sequence[Sequence[str]], *, copy: Copy | None = None) -> None:
+        del copy  # a file is where it was before
         with self._writing:
             prepare_schema(self._writer, self._path, versions)
 

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "retry": ("service.cli.retry", "retry", "Let a failed recording continue from where it failed."),
     "download": ("service.cli.download", "download", "Download the audio of a recording, verified."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
+    "work": ("service.cli.work", "work", "Do the work of a service on another machine."),
     "console": ("service.cli.console", "console", "Print a link that signs in at the console, in development."),
     "publish": ("service.cli.publish", "publish", "Publish the log to Kafka, in a separate process."),
     "consume": ("service.cli.consume", "consume", "Follow the topic and print one line per event."),

@@ -45,12 +45,13 @@ def usage() -> None:
 
 
 @blobs.command()
-@click.option("--take-over", is_flag=True, help="Take the bucket, whichever data directory had it before.")
+@click.option("--take-over", is_flag=True, help="Take the bucket, whichever data directory or database had it before.")
 def mend(*, take_over: bool) -> None:
     """Make the index of the blobs in a bucket say what is in the bucket, while the service is stopped.
 
-    Every start does the same. Needed if the index was lost, or the bucket was another data directory's.
+    Every start does the same. Needed if the index was lost, or the bucket was another data directory's or database's.
     """
+    from adapters.database.port import DatabaseInUse, ServerAway  # noqa: PLC0415
     from service.runtime.blob_mending import NothingToMend, mend_blobs  # noqa: PLC0415
     from service.runtime.data_dir import DataDirInUse  # noqa: PLC0415
 
@@ -60,7 +61,7 @@ def mend(*, take_over: bool) -> None:
             for sentence in mend_blobs(settings, take_over=take_over):
                 click.echo(sentence)
                 found += 1
-        except (NothingToMend, DataDirInUse) as error:
+        except (NothingToMend, DataDirInUse, DatabaseInUse, ServerAway) as error:
             raise click.ClickException(str(error)) from None
     click.echo(f"{found} differences between the index and the bucket were mended.")
 

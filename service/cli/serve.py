@@ -46,13 +46,14 @@ def serve(host: str | None, port: int | None) -> None:
 
     log_to_stderr(settings.log_level, process="main" if settings.api_processes > 1 else None)
     try:
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
             runner.run(run_server(settings))
     except StartRefused as error:
         raise click.ClickException(str(error)) from None
 
 
-def _fast_loop() -> Any:
+def fast_loop() -> Any:
+    """What makes an event loop; None: Python's own."""
     if sys.platform == "win32":
         return None
     import uvloop  # noqa: PLC0415

@@ -91,6 +91,21 @@ class HeadStart:
                 await process.close()
             self._free.clear()
 
+    @property
+    def listens(self) -> bool:
+        """Whether it listens to any recording."""
+        return self._most > 0
+
+    async def let_go(self, recording_id: UUID) -> None:
+        """Return when this stores nothing of the recording any more. It is not listened to again."""
+        self._give_up(recording_id)
+        its = self._listened.get(recording_id)
+        if its is not None:
+            self._let_go(its)
+        endings = [ending for ending, its in self._ending.items() if its.id == recording_id]
+        if endings:
+            await asyncio.wait(endings)
+
     async def _see(self, recorded: RecordedEvent) -> None:
         its = self._listened.get(recorded.stream_id)
         if its is not None:
@@ -184,6 +199,7 @@ class HeadStart:
     def _give_up(self, recording_id: UUID) -> None:
         """It is not listened to again."""
         self._beginnings[recording_id] = MOST_BEGINNINGS
+        _forget_oldest(self._beginnings)
 
     def _let_go(self, its: ListenedRecording) -> None:
         """It is not listened to any more. If it is again, it has to be decoded from its beginning."""

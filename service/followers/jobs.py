@@ -18,6 +18,7 @@ from random import Random
 from uuid import UUID
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.claims.port import ClaimsUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable
@@ -37,7 +38,7 @@ MOST_BEGUN = 1_000
 MOST_WAITING = 1_000
 """A project's jobs that are in memory and not begun."""
 
-OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, Contended)
+OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, ClaimsUnavailable, Contended)
 """Not the subject's fault: waited out, however long it takes, and not counted as an attempt."""
 
 WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))
@@ -52,14 +53,14 @@ class JobKind:
 
     `wanted`: whether an event may cause a job. `recording_of`: the recording that it is about. `do` does it; whatever
     it raises, it is called again after a while. `on_gone` is called instead once the recording is deleted: what the
-    job may have stored must go. `about`: what log lines say of an event.
+    job may have stored must go; None: the job goes on. `about`: what log lines say of an event.
     """
 
     name: str
     wanted: Callable[[RecordedEvent], bool]
     recording_of: Callable[[RecordedEvent], UUID]
     do: Callable[[RecordedEvent], Awaitable[None]]
-    on_gone: Callable[[UUID], Awaitable[None]]
+    on_gone: Callable[[UUID], Awaitable[None]] | None
     about: Callable[[RecordedEvent], Mapping[str, str]]
 
 
@@ -146,7 +147,7 @@ class Jobs:
                 for recorded, project in wanted:
                     self._take(recorded, project)
                 for recorded in events:
-                    if type(recorded.event) is RecordingDeleted:
+                    if type(recorded.event) is RecordingDeleted and self._kind.on_gone is not None:
                         self._cut(recorded.stream_id)
                 self._read_up_to = events[-1].position
                 self._save_position()
@@ -271,7 +272,8 @@ class Jobs:
                 raise
             task.uncancel()
         logger.info("job ends: its recording is deleted", extra=self._kind.about(job.recorded))
-        await self._again(lambda: self._kind.on_gone(job.recording_id), self._kind.about(job.recorded))
+        if (on_gone := self._kind.on_gone) is not None:
+            await self._again(lambda: on_gone(job.recording_id), self._kind.about(job.recorded))
 
     async def _again(self, do: Callable[[], Awaitable[None]], about: Mapping[str, str]) -> None:
         """Do something, and again after a while until it succeeds."""

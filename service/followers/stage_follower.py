@@ -1,14 +1,15 @@
 """Does one stage of processing for every recording that is due for it, several in parallel, each in its turn.
 
 An event only says where to look: whether the stage is due is decided by the recording itself, so an event read twice,
-or again after a crash, causes no work twice.
+or again after a crash, causes no work twice. Whoever has a turn claims the recording for this stage until the result is
+in the log; what another process has claimed is looked at again when that claim has ended.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -16,6 +17,7 @@ from random import Random
 from uuid import UUID
 
 from adapters.audio.errors import AudioError
+from adapters.claims.port import Claim, Claims
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.positions import PositionStore
@@ -23,6 +25,7 @@ from adapters.speech.port import SpeechError
 from adapters.worker_processes import WorkerError
 from domain.commands import EndStage, RecordFailure
 from domain.errors import RecordingError, RecordingNotFound
+from service.application.claimed_jobs import stage_job
 from service.application.clock import Clock
 from service.application.metrics import Metrics
 from service.application.operating import Backlog
@@ -50,6 +53,7 @@ class StageFollower:
         work: Work,
         *,
         on_gone: Callable[[UUID], Awaitable[None]],
+        claims: Claims,
         log: EventLog,
         recordings: Recordings,
         positions: PositionStore,
@@ -62,6 +66,7 @@ class StageFollower:
         self._stage = stage
         self._work = work
         self._on_gone = on_gone
+        self._claims = claims
         self._log = log
         self._recordings = recordings
         self._policy = policy
@@ -112,10 +117,13 @@ class StageFollower:
 
     async def _do_stage(self, recorded: RecordedEvent) -> None:
         due = await self._due(recorded)
-        command = await self._attempt(recorded, due) if due is not None else None
-        if command is not None and due is not None:
-            of_these_chunks = replace(command, edition=due.edition)
-            await self._recordings.execute(recorded.stream_id, of_these_chunks, trace_id=recorded.trace_id)
+        if due is None:
+            return
+        async with self._claims.claim(stage_job(self._stage.name, recorded.stream_id)) as claim:
+            command = await self._attempt(recorded, due, claim)
+            if command is not None:
+                of_these_chunks = replace(command, edition=due.edition)
+                await self._recordings.execute(recorded.stream_id, of_these_chunks, trace_id=recorded.trace_id)
 
     async def _due(self, recorded: RecordedEvent) -> "_Due | None":
         """What is to be done; nothing of the recording itself, which may be large, is kept while it waits."""
@@ -133,12 +141,15 @@ class StageFollower:
         newer = await self._log.history(recorded.stream_id, after_version=recorded.version)
         return any(type(each.event) in self._stage.woken_by for each in newer)
 
-    async def _attempt(self, recorded: RecordedEvent, due: "_Due") -> EndStage | RecordFailure | None:
-        """Try until the work is done, cannot be done, or has failed often enough. None if it is not due any more."""
+    async def _attempt(self, recorded: RecordedEvent, due: "_Due", claim: Claim) -> EndStage | RecordFailure | None:
+        """Try until the work is done, cannot be done, or has failed often enough. None if it is not due any more.
+
+        The claim is kept between attempts, so that they are counted by one process.
+        """
         delays = self._policy.delays(self._random)
         for attempt in count(1):
             try:
-                command = await self._in_its_turn(recorded, due)
+                command = await self._in_its_turn(recorded, due, claim)
             except OUT_OF_SERVICE:
                 raise
             except RecordingError:
@@ -160,26 +171,37 @@ class StageFollower:
                 return command
         raise AssertionError("counting does not end")
 
-    async def _in_its_turn(self, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
+    async def _in_its_turn(self, recorded: RecordedEvent, due: "_Due", claim: Claim) -> EndStage | None:
         """The work, done in a turn for short work if that may suffice, else in one for long work."""
         if due.urgency is not Urgency.LONG and due.effort.limit > SHORT:
             try:
-                return await self._within(SHORT, recorded, due)
+                return await self._within(SHORT, recorded, due, claim)
             except TookTooLong:
                 due.urgency = Urgency.LONG
+                await claim.leave()  # where a place for long work is free sooner, it is done
                 logger.info("stage takes long; it is begun anew", extra=self._about(recorded))
-        return await self._within(due.effort.limit, recorded, due)
+        return await self._within(due.effort.limit, recorded, due, claim)
 
-    async def _within(self, limit: timedelta, recorded: RecordedEvent, due: "_Due") -> EndStage | None:
-        async with due.effort.turns.turn(due.project, due.urgency) as turn, self._working_for(due.project):
-            recording = await self._recordings.find(recorded.stream_id, at_least=recorded.version)
+    async def _within(self, limit: timedelta, recorded: RecordedEvent, due: "_Due", claim: Claim) -> EndStage | None:
+        """The work, once it is this process's to do; None if another has done it meanwhile."""
+        recording_id = recorded.stream_id
+        while self._stage.is_due(await self._recordings.find(recording_id, at_least=recorded.version)):
+            async with due.effort.turns.turn(due.project, due.urgency) as turn:
+                if await claim.take():
+                    return await self._claimed(recording_id, due, Permit(limit, turn))
+            await self._claims.until_free([stage_job(self._stage.name, recording_id)])
+        return None
+
+    async def _claimed(self, recording_id: UUID, due: "_Due", permit: Permit) -> EndStage | None:
+        with self._working_for(due.project):
+            recording = await self._recordings.newest(recording_id)
             if not self._stage.is_due(recording):
                 return None
             due.edition = recording.edition
-            return await self._work.do(recorded.stream_id, recording, Permit(limit, turn))
+            return await self._work.do(recording_id, recording, permit)
 
-    @asynccontextmanager
-    async def _working_for(self, project: str) -> AsyncIterator[None]:
+    @contextmanager
+    def _working_for(self, project: str) -> Iterator[None]:
         self._working[project] += 1
         try:
             yield

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.ambient_sessions import AmbientSessionStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
+from adapters.claims.port import Claims
 from adapters.directory.port import DirectoryStore
 from adapters.directory.tables import DirectoryTables
 from adapters.event_log.log import EventLog
@@ -50,7 +51,6 @@ from service.application.project_metrics import ProjectMetrics
 from service.application.queries import Queries
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
-from service.application.retry import RetryPolicy
 from service.application.search_changes import SearchChanges
 from service.application.searching import TranscriptSearch
 from service.application.session_queries import SessionQueries
@@ -78,11 +78,11 @@ from service.followers.projector import Projector
 from service.followers.pruner import Pruner
 from service.followers.search_follower import SearchFollower
 from service.followers.selective_projector import SelectiveProjector
-from service.followers.stage_follower import StageFollower
 from service.followers.supervision import Supervision
 from service.followers.waker import Waker
 from service.followers.webhook_delivery import WebhookDelivery
 from service.followers.webhook_follower import WebhookFollower
+from service.runtime.claiming import open_claims
 from service.runtime.counts import OtherProcesses
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.dev_credentials import settle_dev_credentials
@@ -104,7 +104,15 @@ from service.runtime.places import (
 )
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
-from service.runtime.stage_work import listening_process, live_recognition, open_workers, stage_parts_of
+from service.runtime.stage_work import (
+    listening_process,
+    live_recognition,
+    open_workers,
+    stage_followers,
+    stage_parts_of,
+    stage_policy,
+)
+from service.runtime.tasks import end_tasks
 
 if TYPE_CHECKING:
     from service.followers.publisher import Publisher
@@ -166,7 +174,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
-        stores = _open_stores(opened, settings, clock=clock, metrics=metrics)
+        stores = await _open_stores(opened, settings, clock=clock, metrics=metrics)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector("summaries", stores.log, stores.summaries)
         note_order_view = SelectiveProjector("note_orders", stores.log, stores.note_order_view, concerns_orders)
@@ -268,7 +276,15 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
         views = (projector, note_order_view, session_view, search_follower, opened_quotas.view)
         followers = [(each.name, each.run) for each in (*views, waker, pace, event_feed, webhook_follower, delivery)]
-        followers += _followers(settings, stores, stage_parts, watched, parts.live_words, metrics=metrics)
+        followers += _followers(
+            settings,
+            stores,
+            stage_parts,
+            watched,
+            parts.live_words,
+            claims=open_claims(opened, settings),
+            metrics=metrics,
+        )
         noted = (Noted(name, stores.positions) for name in (*STAGES, NoteOrderFollower.name, Deletion.name))
         publisher = _publisher(settings, stores, random=random, metrics=metrics)
         if publisher is not None:
@@ -294,7 +310,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         followers.append((pruner.name, pruner.run))
         supervision = Supervision(stores.log, random)
         tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
-        opened.push_async_callback(_cancel, tasks)
+        opened.push_async_callback(end_tasks, tasks)
         drain = Drain()
         drain.when_begun(parts.event_streams.end)
         yield RunningService(
@@ -325,11 +341,11 @@ def _new_id() -> str:
     return token_hex(16)
 
 
-def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
+async def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
     is_shared = settings.api_processes > 1
     blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
     opened.push_async_callback(blobs.close)
-    blobs.recover()
+    await asyncio.to_thread(blobs.recover)  # which compares an index with its bucket: the database is kept claimed
     found = open_log(settings.log_url)
     log = EventLog(
         found.recorder,
@@ -354,7 +370,11 @@ def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, me
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, session_view, search_index):
         made_from_the_log.use_for(log.identity, log.head)
-    recordings = Recordings(log, snapshots=RecordingSnapshots(found.snapshots), is_shared=is_shared)
+    recordings = Recordings(
+        log,
+        snapshots=RecordingSnapshots(found.snapshots),
+        is_shared=is_shared or settings.has_shared_stores,
+    )
     opened.push_async_callback(recordings.close)
     sessions = AmbientSessions(log, is_shared=is_shared)
     opened.push_async_callback(sessions.close)
@@ -405,42 +425,39 @@ def _followers(
     watched: Watched,
     live_words: LiveWords,
     *,
+    claims: Claims,
     metrics: Metrics,
 ) -> Iterator[tuple[str, Run]]:
     """Names and run methods of the followers that act on recordings."""
     log, blobs, positions, clock = stores.log, stores.blobs, stores.positions, stage_parts.clock
-    deletion = Deletion(log=log, recordings=stores.recordings, blobs=blobs, positions=positions)
-    expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
-    for each in (deletion, expirer):
-        yield each.name, each.run
-    policy = RetryPolicy(
-        first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
+    head_start = _head_start(settings, stores, stage_parts, live_words)
+    deletion = Deletion(
+        claims=claims,
+        let_go=head_start.let_go,
+        log=log,
+        recordings=stores.recordings,
+        blobs=blobs,
+        positions=positions,
+        clock=clock,
+        random=stage_parts.random,
+        metrics=metrics,
     )
-    for stage in STAGES.values():
-        follower = StageFollower(
-            stage,
-            stage.open_work(stage_parts),
-            on_gone=deletion.erase,
-            log=log,
-            recordings=stores.recordings,
-            positions=positions,
-            policy=policy,
-            clock=clock,
-            random=stage_parts.random,
-            metrics=metrics,
-        )
+    expirer = Expirer(log=log, recordings=stores.recordings, positions=positions, clock=clock)
+    yield deletion.name, deletion.run
+    yield expirer.name, expirer.run
+    if head_start.listens:
+        yield head_start.name, head_start.run
+    for follower in stage_followers(
+        settings,
+        stage_parts,
+        claims=claims,
+        on_gone=deletion.erase,
+        log=log,
+        positions=positions,
+        metrics=metrics,
+    ):
         watched.stages.append(follower)
         yield follower.name, follower.run
-    if settings.listened_count and stage_parts.engine.hears_parts:
-        head_start = HeadStart(
-            settings.listened_count,
-            partial(listening_process, settings),
-            stage_parts,
-            log=log,
-            recordings=stores.recordings,
-            live=live_words,
-        )
-        yield head_start.name, head_start.run
     order_follower = NoteOrderFollower(
         OrderWriting(
             blobs,
@@ -456,12 +473,23 @@ def _followers(
         orders=stores.note_orders,
         recordings=stores.recordings,
         positions=positions,
-        policy=policy,
+        policy=stage_policy(settings),
         clock=clock,
         random=stage_parts.random,
         metrics=metrics,
     )
     yield order_follower.name, order_follower.run
+
+
+def _head_start(settings: Settings, stores: Stores, stage_parts: StageParts, live_words: LiveWords) -> HeadStart:
+    return HeadStart(
+        settings.listened_count if stage_parts.engine.hears_parts else 0,
+        partial(listening_process, settings),
+        stage_parts,
+        log=stores.log,
+        recordings=stores.recordings,
+        live=live_words,
+    )
 
 
 def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: Metrics) -> "Publisher | None":
@@ -470,9 +498,3 @@ def _publisher(settings: Settings, stores: Stores, *, random: Random, metrics: M
     from service.runtime.publishing import open_publisher  # noqa: PLC0415 - Kafka's client is slow to import
 
     return open_publisher(settings, stores.log, positions=stores.positions, random=random, metrics=metrics)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.blobs.opening import open_store
+from adapters.blobs.opening import INDEX_SCHEMA, open_store
 from adapters.blobs.port import BlobStore
 from adapters.event_log import copying as log_copying
 from adapters.event_log.copying import CopyRefused, SameEvents
@@ -112,8 +112,9 @@ def _own_database(url: str) -> Iterator[None]:
 
     claim = DatabaseClaim(url)
     try:
-        if found := schemas_of_stores(url):
-            raise CopyRefused(f"{place_of(url)} has been used by a service already: it has the schema {found[0]}.")
+        others = [name for name in schemas_of_stores(url) if name != INDEX_SCHEMA]  # which each pass fills
+        if others:
+            raise CopyRefused(f"{place_of(url)} has been used by a service already: it has the schema {others[0]}.")
         yield
     finally:
         claim.close()
@@ -131,12 +132,12 @@ class _Copying:
 
     def run(self, *, is_last: bool, reads_back: bool) -> Pass:
         # As `MARKER` has it, once a pass has begun: which log is copied here, and where to its blobs go.
-        wanted = [self._log.identity, self._settings.blob_store_url]
+        wanted = [self._log.identity, self._settings.blob_place]
         found = _marker_in(self._settings.data_dir) if log_copying.is_begun(self._log, self._copy) else []
         self._check_unused(is_begun=found[:1] == wanted[:1])
         with asyncio.Runner() as runner, ExitStack() as held:
             stores = None
-            if self._source.blobs_url != self._settings.blob_store_url:
+            if self._source.blobs_url != self._settings.blob_place:
                 stores = self._open_stores(runner, held)
                 _check_empty(stores[1], is_begun=found == wanted)
             log_copying.begin(self._log, self._copy)

@@ -28,21 +28,31 @@ class CannotListen(OSError):
 async def listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
     """Open the listeners until `running` ends. Raises: CannotListen; OSError for files of TLS; AllowListUnusable."""
     await listen_for_operators(service, settings, running)
-    await _listen(service, runner(service), _place_for_clients(settings), settings, running)
+    await _listen(runner(service), service.drain, _place_for_clients(settings), settings, running)
 
 
 async def listen_for_operators(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
     """Open their listener, if the settings want one. It is the first to open, and so the last to close: until then it
     tells how far the others are. Raises: as `listen`."""
+    if settings.operations_port is not None:
+        await listen_at_operations_port(
+            runner(service, operations_application(service)), service.drain, settings, running
+        )
+
+
+async def listen_at_operations_port(
+    server: web.AppRunner, drain: Drain, settings: Settings, running: AsyncExitStack
+) -> None:
+    """Raises: CannotListen; ValueError if the settings name no such port."""
     if settings.operations_port is None:
-        return
+        raise ValueError("no port for operators is configured")
     place = _Place(
         settings.operations_host or LOOPBACK,
         settings.operations_port,
         "TAPEDECK_OPERATIONS_HOST",
         "TAPEDECK_OPERATIONS_PORT",
     )
-    await _listen(service, runner(service, operations_application(service)), place, settings, running)
+    await _listen(server, drain, place, settings, running)
 
 
 def _place_for_clients(settings: Settings) -> "_Place":
@@ -50,7 +60,7 @@ def _place_for_clients(settings: Settings) -> "_Place":
 
 
 async def _listen(
-    service: RunningService, server: web.AppRunner, place: "_Place", settings: Settings, running: AsyncExitStack
+    server: web.AppRunner, drain: Drain, place: "_Place", settings: Settings, running: AsyncExitStack
 ) -> None:
     await server.setup()
     running.push_async_callback(server.cleanup)
@@ -59,7 +69,7 @@ async def _listen(
         await site.start()
     except OSError as error:
         raise CannotListen(place.sentence(error)) from error
-    running.push_async_callback(let_requests_end, site, service.drain, settings.stop_seconds)
+    running.push_async_callback(let_requests_end, site, drain, settings.stop_seconds)
 
 
 async def listen_for_processes(

@@ -1,20 +1,24 @@
 """For the operators of the service: is it alive, can it store, what are its metrics."""
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from adapters.event_log.log import EventLog
+from service.application.metrics import Metrics
 from service.dialects.http.json_answers import json_answer
 from service.runtime.assembly import RunningService
 from service.runtime.counts import Together
-from service.runtime.readiness import Readiness
+from service.runtime.readiness import Readiness, ServiceParts
 
 
-class Operations:
-    """The handlers."""
+class ProcessOperations:
+    """The handlers, for any process that works on recordings."""
 
-    def __init__(self, service: RunningService) -> None:
-        self._service = service
-        self._readiness = Readiness(service)
+    def __init__(self, metrics: Metrics, readiness: Readiness, log: EventLog) -> None:
+        self._metrics = metrics
+        self._readiness = readiness
+        self._log = log
 
     def add_alive(self, router: web.UrlDispatcher) -> None:
         """What a load balancer asks, and may ask of every listener: it costs nothing and tells nothing."""
@@ -39,15 +43,27 @@ class Operations:
         return json_answer({"status": "ready"} | shown)
 
     async def metrics(self, _: web.Request) -> web.Response:
-        metrics = self._service.metrics
         for finding in await self._readiness.findings():
-            metrics.part_ready.labels(finding.part.name).set(finding.problem is None)
-        metrics.log_position.set(self._service.stores.log.head)
-        service = self._service
+            self._metrics.part_ready.labels(finding.part.name).set(finding.problem is None)
+        self._metrics.log_position.set(self._log.head)
+        return web.Response(body=generate_latest(await self._counts()), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _counts(self) -> CollectorRegistry | Together:
+        return self._metrics.registry
+
+
+class Operations(ProcessOperations):
+    """Those of the service."""
+
+    def __init__(self, service: RunningService) -> None:
+        super().__init__(service.metrics, Readiness(ServiceParts(service)), service.stores.log)
+        self._service = service
+
+    async def _counts(self) -> CollectorRegistry | Together:
+        service, metrics = self._service, self._metrics
         metrics.held_bytes.set(service.parts.limits.held.held_bytes)
         views = (service.projector, service.note_order_view, service.session_view)
         for view in (*views, service.search_follower, service.usage_view):
             metrics.follower_position.labels(view.name).set(view.position)
         await service.project_metrics.look()
-        all_counts = Together(metrics.registry, await service.other_processes.counts())
-        return web.Response(body=generate_latest(all_counts), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Together(metrics.registry, await service.other_processes.counts())

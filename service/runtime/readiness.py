@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.blobs.port import BlobStore, StorageFull, StorageUnavailable
 from adapters.blobs.storage_errors import storage_errors
+from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable
 from adapters.speech.opening import EngineSpec, check_installed
 from adapters.speech.port import EngineUnavailable
 from service.runtime.assembly import RunningService
 from service.runtime.data_dir import scratch_dir
+from service.runtime.draining import Drain
 from service.runtime.engines import engine_of
 from service.runtime.settings import ServiceSettings
 
@@ -56,36 +58,15 @@ class Finding:
 
 
 class Readiness:
-    """The parts of one service. Used from one event loop.
+    """What is needed, part by part. Used from one event loop.
 
     A check that is under way is shared by all who ask, so that asking often costs no more than asking once, and a part
     that gives no answer holds up one thread.
     """
 
-    def __init__(self, service: RunningService) -> None:
-        self._service = service
-        self._parts = tuple(self._its_parts())
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = tuple(parts)
         self._under_way: dict[str, asyncio.Task[str | None]] = {}
-
-    def _its_parts(self) -> Iterator[Part]:
-        yield Part("process", True, self._process)
-        if self._settings.api_processes > 1:
-            yield Part("api_processes", True, self._api_processes)
-        yield Part("event_log", True, self._event_log)
-        yield Part("data_dir", True, self._data_dir)
-        yield Part("blob_store", True, self._blob_store)
-        if not self._engine.works_elsewhere:
-            yield Part("speech_model", False, self._speech_model)
-        if self._service.publisher is not None:
-            yield Part("kafka", False, self._kafka)
-
-    @property
-    def _settings(self) -> ServiceSettings:
-        return self._service.parts.settings.section(ServiceSettings)
-
-    @property
-    def _engine(self) -> EngineSpec:
-        return engine_of(self._settings)
 
     async def findings(self) -> list[Finding]:
         """One per part; within `ANSWER_SECONDS`."""
@@ -99,15 +80,34 @@ class Readiness:
         answered, _ = await asyncio.wait([task], timeout=ANSWER_SECONDS)
         return Finding(part, task.result() if answered else f"It gives no answer within {ANSWER_SECONDS:g} seconds.")
 
-    async def _process(self) -> str | None:
-        return "The service is about to stop." if self._service.drain.has_begun else None
 
-    async def _api_processes(self) -> str | None:
-        return None if self._service.other_processes.serving() else "No process takes requests; they are being started."
+class ProcessParts:
+    """What every process needs that works on recordings, for `Readiness`."""
+
+    def __init__(self, settings: ServiceSettings, drain: Drain, log: EventLog, blobs: BlobStore) -> None:
+        self._settings = settings
+        self._drain = drain
+        self._log = log
+        self._blobs = blobs
+
+    def __iter__(self) -> Iterator[Part]:
+        yield Part("process", True, self._process)
+        yield Part("event_log", True, self._event_log)
+        yield Part("data_dir", True, self._data_dir)
+        yield Part("blob_store", True, self._blob_store)
+        if not self._engine.works_elsewhere:
+            yield Part("speech_model", False, self._speech_model)
+
+    @property
+    def _engine(self) -> EngineSpec:
+        return engine_of(self._settings)
+
+    async def _process(self) -> str | None:
+        return "The service is about to stop." if self._drain.has_begun else None
 
     async def _event_log(self) -> str | None:
         try:
-            await self._service.stores.log.refresh_head()
+            await self._log.refresh_head()
         except LogUnavailable as error:
             return _told("event_log", error, "The event log cannot be read.")
         return None
@@ -116,7 +116,7 @@ class Readiness:
         return await self._room("data_dir", "data directory", asyncio.to_thread(_write, self._settings.data_dir))
 
     async def _blob_store(self) -> str | None:
-        return await self._room("blob_store", "blob store", self._service.stores.blobs.check_writable())
+        return await self._room("blob_store", "blob store", self._blobs.check_writable())
 
     async def _room(self, name: str, called: str, writing: Awaitable[None]) -> str | None:
         try:
@@ -133,6 +133,27 @@ class Readiness:
         except EngineUnavailable as error:
             return _told("speech_model", error, "The speech model is not there: recordings wait to be transcribed.")
         return None
+
+
+class ServiceParts(ProcessParts):
+    """What the service needs."""
+
+    def __init__(self, service: RunningService) -> None:
+        settings = service.parts.settings.section(ServiceSettings)
+        super().__init__(settings, service.drain, service.stores.log, service.stores.blobs)
+        self._service = service
+
+    def __iter__(self) -> Iterator[Part]:
+        process, *others = super().__iter__()
+        yield process
+        if self._settings.api_processes > 1:
+            yield Part("api_processes", True, self._api_processes)
+        yield from others
+        if self._service.publisher is not None:
+            yield Part("kafka", False, self._kafka)
+
+    async def _api_processes(self) -> str | None:
+        return None if self._service.other_processes.serving() else "No process takes requests; they are being started."
 
     async def _kafka(self) -> str | None:
         publisher = self._service.publisher

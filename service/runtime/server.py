@@ -65,7 +65,7 @@ async def serve(settings: Settings) -> None:
     _allow_many_connections()
     settle_allocator()
     async with AsyncExitStack() as running:
-        with _named_start_failures():
+        with named_start_failures():
             service = await running.enter_async_context(open_service(settings))
             remove_link(settings.data_dir)
             if settings.api_processes > 1:
@@ -84,11 +84,12 @@ async def serve(settings: Settings) -> None:
 
 
 @contextmanager
-def _named_start_failures() -> Iterator[None]:
+def named_start_failures(what: str = "service") -> Iterator[None]:
+    """A block that opens the parts of `what`. Raises: StartRefused."""
     try:
         yield
     except START_FAILURES as error:
-        raise StartRefused(f"The service cannot start: {str(error).rstrip('.')}.") from error
+        raise StartRefused(f"The {what} cannot start: {str(error).rstrip('.')}.") from error
 
 
 def _say_how_it_runs(settings: Settings) -> None:

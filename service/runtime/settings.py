@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
-from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.bucket.address import with_folder, with_index
 from adapters.blobs.url import check_blob_url, is_bucket
 from adapters.event_log.left_behind import check_no_log_left_behind
-from adapters.event_log.url import check_log_url
+from adapters.event_log.url import check_log_url, is_postgres
 from adapters.kafka.connection import BadConnection, KafkaConnection, SaslMechanism, SecurityProtocol, parse_servers
 from service.dialects.bota.settings import BotaSettings
 from service.dialects.dialect import Dialect
@@ -379,10 +379,22 @@ class ServiceSettings(QuotaSettings):
 
     @property
     def blob_store_url(self) -> str:
-        """The URL that opens the store: of a bucket it says where the index is, too."""
+        """The URL that opens the store: of a bucket it says where the index is, too, with the database's password."""
+        if self.blob_url is not None and is_bucket(self.blob_url) and is_postgres(self.log_url):
+            return with_index(self.blob_place, self.log_url)
+        return self.blob_place
+
+    @property
+    def blob_place(self) -> str:
+        """Where the blobs are, without a password."""
         if self.blob_url is not None and is_bucket(self.blob_url):
             return with_folder(self.blob_url, self.data_dir.absolute() / "bucket")
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
+
+    @property
+    def has_shared_stores(self) -> bool:
+        """Whether processes on other machines can reach the log and the blobs."""
+        return is_postgres(self.log_url) and self.blob_url is not None and is_bucket(self.blob_url)
 
     @property
     def worker_count(self) -> int:

@@ -1,21 +1,29 @@
 """What the stages' work is built from: worker processes, turns at them, and limits, as the settings say."""
 
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from uuid import UUID
 
 from adapters.blobs.port import BlobStore
+from adapters.claims.port import Claims
+from adapters.event_log.log import EventLog
+from adapters.positions import PositionStore
 from adapters.speech.opening import EngineSpec, preload
 from adapters.worker_processes import WorkerProcesses
 from service.application.clock import Clock
 from service.application.live_recognition import LiveRecognition
+from service.application.metrics import Metrics
 from service.application.recordings import Recordings
 from service.application.retry import RetryPolicy
 from service.application.stage_parts import StageParts
+from service.application.stages import STAGES
 from service.application.turns import Turns
 from service.application.worker_store import open_ahead
 from service.dialects.dorsum.settings import DorsumSettings
+from service.followers.stage_follower import StageFollower
 from service.runtime.data_dir import empty_scratch_dir
 from service.runtime.engines import note_writer, usable_engine
 from service.runtime.settings import Settings
@@ -95,3 +103,37 @@ def stage_parts_of(
         clock=clock,
         random=random,
     )
+
+
+def stage_policy(settings: Settings) -> RetryPolicy:
+    """How often a stage is tried that breaks."""
+    return RetryPolicy(
+        first=timedelta(seconds=1), factor=3, longest=timedelta(minutes=5), attempts=settings.stage_attempts
+    )
+
+
+def stage_followers(
+    settings: Settings,
+    parts: StageParts,
+    *,
+    claims: Claims,
+    on_gone: Callable[[UUID], Awaitable[None]],
+    log: EventLog,
+    positions: PositionStore,
+    metrics: Metrics,
+) -> Iterator[StageFollower]:
+    """One for each stage. `on_gone`: see `StageFollower`."""
+    for stage in STAGES.values():
+        yield StageFollower(
+            stage,
+            stage.open_work(parts),
+            on_gone=on_gone,
+            claims=claims,
+            log=log,
+            recordings=parts.recordings,
+            positions=positions,
+            policy=stage_policy(settings),
+            clock=parts.clock,
+            random=parts.random,
+            metrics=metrics,
+        )

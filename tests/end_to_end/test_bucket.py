@@ -3,12 +3,12 @@
 import asyncio
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import aiohttp
+import psycopg
 import pytest
 
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
@@ -22,16 +22,59 @@ def blob_url(own_s3, s3_credentials):
     return f"{own_s3.new_bucket()}/tapes?endpoint={own_s3.endpoint}"
 
 
-@pytest.fixture
-def service(tmp_path, blob_url):
-    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": blob_url})
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def service(request, tmp_path, blob_url):
+    """One whose log, and the index of its bucket, are in either kind of database."""
+    in_a_file = f"sqlite:///{tmp_path}/data/tapedeck.sqlite3"
+    url = in_a_file if request.param == "SQLite" else request.getfixturevalue("database")
+    service = ServiceProcess(tmp_path / "data", {"BLOB_URL": blob_url, "DATABASE_URL": url})
     yield service
     service.kill()
 
 
+class Index:
+    """That of a service's bucket, while the service is stopped."""
+
+    tables = ("blobs", "objects", "announced", "doomed", "about")
+
+    def __init__(self, service):
+        self._folder = service.data_dir / "bucket"
+        self._database = service.settings["DATABASE_URL"]
+        self._in_a_file = self._database.startswith("sqlite")
+
+    def back_up(self):
+        if self._in_a_file:
+            (self._folder / "backup").write_bytes((self._folder / "index.sqlite3").read_bytes())
+            return
+        self._execute("CREATE SCHEMA backup")
+        for table in self.tables:
+            self._execute(f"CREATE TABLE backup.{table} AS TABLE tapedeck_bucket.{table}")
+
+    def restore(self):
+        self.lose()
+        if self._in_a_file:
+            (self._folder / "backup").rename(self._folder / "index.sqlite3")
+            return
+        for table in self.tables:
+            self._execute(f"INSERT INTO tapedeck_bucket.{table} TABLE backup.{table}")
+
+    def lose(self):
+        if self._in_a_file:
+            for path in self._folder.glob("index.sqlite3*"):
+                path.unlink()
+            return
+        for table in self.tables:
+            self._execute(f"TRUNCATE tapedeck_bucket.{table}")
+
+    def _execute(self, statement):
+        with psycopg.connect(self._database, autocommit=True) as connection:
+            connection.execute(statement)
+
+
 def tapedeck(service, *arguments):
     """A command beside the service or without it; gives its exit code and all that it says."""
-    settings = {"TAPEDECK_DATA_DIR": str(service.data_dir), "TAPEDECK_BLOB_URL": service.settings["BLOB_URL"]}
+    settings = {"TAPEDECK_DATA_DIR": str(service.data_dir)}
+    settings |= {f"TAPEDECK_{name}": service.settings[name] for name in ("BLOB_URL", "DATABASE_URL")}
     ran = subprocess.run(
         [sys.executable, "-m", "service.cli", *arguments],
         env=os.environ | settings,
@@ -164,18 +207,17 @@ async def test_whenever_the_service_is_killed_all_that_it_has_acknowledged_can_b
 
 
 @pytest.mark.slow
-async def test_a_data_directory_from_a_backup_has_at_its_start_what_was_stored_since_in_the_bucket(service, tmp_path):
+async def test_an_index_from_a_backup_has_after_its_start_what_was_stored_since_in_the_bucket(service):
     api = (await service.start()).api()
     recording = await api.upload([os.urandom(20_000) for _ in range(3)])
     assert service.stop() == 0
-    shutil.copytree(service.data_dir, tmp_path / "backup")
+    index = Index(service)
+    index.back_up()
     await service.start()
     for number in (4, 5):
         assert (await api.put(recording, number, os.urandom(20_000))).status == 200
     assert service.stop() == 0
-    for path in (tmp_path / "backup" / "bucket").iterdir():  # the index alone is from the backup
-        if path.is_file():
-            shutil.copy(path, service.data_dir / "bucket")
+    index.restore()
 
     code, said = tapedeck(service, "blobs", "check")
     assert code == 1, said
@@ -194,10 +236,11 @@ async def test_a_lost_index_stops_the_start_and_is_made_anew_by_taking_the_bucke
     recording = await api.upload(slices(short_speech(), 3))
     assert "Another tapedeck is running" in tapedeck(service, "blobs", "mend")[1]
     assert service.stop() == 0
-    shutil.rmtree(service.data_dir / "bucket")
+    Index(service).lose()
     code, said = tapedeck(service, "serve")
     assert code == 1
-    assert "belongs to another data directory; if that is gone, `tapedeck blobs mend --take-over`" in said
+    owned_by = "data directory" if service.settings["DATABASE_URL"].startswith("sqlite") else "database"
+    assert f"belongs to another {owned_by}; if that is gone, `tapedeck blobs mend --take-over`" in said
     assert tapedeck(service, "blobs", "check")[0] == 1
     assert tapedeck(service, "blobs", "mend")[0] == 1
     assert tapedeck(service, "blobs", "mend", "--take-over")[0] == 0
@@ -230,3 +273,29 @@ def test_credentials_that_are_refused_stop_the_start_with_one_clear_line_that_is
     assert code == 1
     assert "refuses these credentials" in said.splitlines()[-1]
     assert "wrong secret" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["PostgreSQL"], indirect=True)
+async def test_beside_a_service_no_other_data_directory_of_its_database_takes_the_bucket_over(service, tmp_path):
+    await service.start()
+    elsewhere = ServiceProcess(tmp_path / "elsewhere", service.settings)
+    code, said = tapedeck(elsewhere, "blobs", "mend", "--take-over")
+    assert (code, "Another tapedeck is running on postgresql://" in said) == (1, True), said
+    assert tapedeck(elsewhere, "blobs", "check")[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["PostgreSQL"], indirect=True)
+async def test_another_data_directory_of_the_same_database_goes_on_with_the_bucket(service, tmp_path):
+    api = (await service.start()).api()
+    await api.upload(slices(short_speech(), 3))
+    service.kill()
+    elsewhere = ServiceProcess(tmp_path / "elsewhere", service.settings)
+    try:
+        await elsewhere.start()
+        code, said = tapedeck(elsewhere, "blobs", "check")
+        assert (code, "3 blobs of the log were read" in said) == (0, True), said
+        assert list((elsewhere.data_dir / "bucket").glob("index*")) == []
+    finally:
+        elsewhere.kill()

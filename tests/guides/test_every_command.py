@@ -85,6 +85,8 @@ TAPEDECK = {
     "show": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",
     "transcript": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",
     "upload": "tests/guides/test_cli.py::test_a_recording_is_uploaded_shown_and_downloaded",
+    "work": "tests/end_to_end/test_work_elsewhere.py::"
+    "test_a_busy_service_has_its_work_done_and_what_a_killed_worker_had_begun_another_does",
 }
 """Commands of tapedeck -> what runs them."""
 

@@ -1,11 +1,11 @@
 """Which bucket, where in it, and how it is reached: what an `s3://` URL says.
 
-`s3://BUCKET/PREFIX?endpoint=URL&region=NAME&seconds=NUMBER&folder=PATH`. All but the bucket may be left out. Endpoint
-and region are then read from AWS's usual environment variables, as the credentials are.
+`s3://BUCKET/PREFIX?endpoint=URL&region=NAME&seconds=NUMBER&folder=PATH&index=URL`. All but the bucket may be left out.
+Endpoint and region are then read from AWS's usual environment variables, as the credentials are.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -15,12 +15,13 @@ DEFAULT_SECONDS = 30.0
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,127})*)?")
 _MOST_PREFIX_LENGTH = 256  # with a blob's key behind it, it must fit S3's 1024
-_KNOWN = {"endpoint", "region", "seconds", "folder"}
+_KNOWN = {"endpoint", "region", "seconds", "folder", "index"}
 
 
 @dataclass(frozen=True, slots=True)
 class BucketAddress:
-    """`folder`: the local folder of the index. `seconds`: how long one request may take, repetitions included."""
+    """`folder`: the local folder of the index, and of bodies that arrive. `index`: the URL of the PostgreSQL database
+    that the index is in instead. `seconds`: how long one request may take, repetitions included."""
 
     bucket: str
     prefix: str
@@ -28,6 +29,7 @@ class BucketAddress:
     region: str | None
     seconds: float
     folder: Path | None
+    index: str | None = field(repr=False)  # it may have a password
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
@@ -57,12 +59,22 @@ def parse_address(url: str) -> BucketAddress:
         region=options.get("region"),
         seconds=_seconds(options.get("seconds")),
         folder=None if folder is None else Path(unquote(folder)),
+        index=options.get("index"),
     )
 
 
 def with_folder(url: str, folder: Path) -> str:
     """The URL with the folder of the index in it, as worker processes get it."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode({'folder': str(folder)})}"
+    return _with(url, folder=str(folder))
+
+
+def with_index(url: str, database_url: str) -> str:
+    """The URL with that of the database in it that the index is in."""
+    return _with(url, index=database_url)
+
+
+def _with(url: str, **options: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(options)}"
 
 
 def _seconds(given: str | None) -> float:

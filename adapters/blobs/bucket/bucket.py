@@ -135,6 +135,13 @@ class Bucket:
                 next(iter(obstore.list(self._store, "none", chunk_size=1)), None)
         raise BlobNotFound(key)
 
+    def has(self, name: str) -> bool:
+        try:
+            self.size(name, key=name)
+        except BlobNotFound:
+            return False
+        return True
+
     def signed_url(self, name: str, lasting: timedelta) -> str:
         """Where anybody can GET the object for so long. Made without asking the bucket, so it may not exist."""
         with self._errors():

@@ -1,34 +1,21 @@
-"""Which object each small body is in, in SQLite beside the service: durable, and readable from any process at once.
+"""Which object each small body is in, and what is to be deleted: what every index of a bucket promises.
 
-What it adds to the objects is what is *no longer* there, and what is to be deleted: an object is noted as doomed before
-it may become one that nobody knows of. If lost, it is rebuilt from the objects, without what it adds.
+What it adds to the objects is what is *no longer* there. If lost, it is rebuilt from the objects, without what it adds.
 """
 
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
 
 from adapters.blobs.bucket.object_format import Part
-from adapters.blobs.index_file import IndexFile, beginning_with
+
+SHARED = "segments"
+"""The folder of the objects that bodies share."""
 
 LATEST_ARRIVAL_SECONDS = 3_600
 """An object whose PUT failed may still be written by a server that was slow; for so long it is deleted again."""
-
-_SCHEMA = """
-    CREATE TABLE IF NOT EXISTS blobs (
-        key TEXT PRIMARY KEY, object INTEGER NOT NULL, offset INTEGER NOT NULL, size_bytes INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS blobs_of_object ON blobs (object);
-    CREATE TABLE IF NOT EXISTS objects (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size_bytes INTEGER NOT NULL,
-        blobs INTEGER NOT NULL, live_blobs INTEGER NOT NULL, live_bytes INTEGER NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS objects_with_dead_blobs ON objects (id) WHERE live_blobs < blobs;
-    CREATE TABLE IF NOT EXISTS doomed (name TEXT PRIMARY KEY, arrives_until REAL NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS about (fact TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,160 +38,159 @@ class ObjectStanding:
     live_bytes: int
 
 
-class BucketIndex:
-    """Blocking; can be used from any thread. Raises: StorageFull, StorageUnavailable."""
+@dataclass(frozen=True, slots=True)
+class SharedUsage:
+    """Over all objects that bodies share. `dead_bytes`: what is deleted next, and the tables."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = IndexFile(path, _SCHEMA)
+    live_blobs: int
+    live_bytes: int
+    dead_bytes: int
+    stored_bytes: int
 
-    def find(self, key: str) -> Place | None:
-        with self._file.reading() as reader:
-            row = reader.execute(
-                "SELECT name, offset, blobs.size_bytes FROM blobs JOIN objects ON objects.id=object WHERE key=?", (key,)
-            ).fetchone()
-        return None if row is None else Place(*row)
+
+class BucketIndex(Protocol):
+    """Blocking; can be used from any thread, and by several processes. What it has noted is durable.
+
+    Raises: StorageFull, StorageUnavailable. Names are those of objects, in the bucket.
+    """
+
+    @property
+    def owned_by(self) -> str:
+        """What the index belongs to, for people: a bucket belongs to the same."""
+        ...
+
+    def find(self, key: str) -> Place | None: ...
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Those of these keys that are here, in one query."""
-        marks = ",".join("?" * len(keys))
-        with self._file.reading() as reader:
-            return {key for (key,) in reader.execute(f"SELECT key FROM blobs WHERE key IN ({marks})", keys)}  # noqa: S608
+        ...
 
-    def keys(self, beginning: str) -> Iterator[str]:
-        return beginning_with(beginning, self._file)
+    def keys(self, beginning: str) -> Iterator[str]: ...
 
-    def objects(self) -> list[ObjectStanding]:
-        return self._standings("")
+    def names(self, *, after: str, up_to: str | None) -> list[str]:
+        """Those of the next objects in order, so many as are read at once; none if there are no more.
 
-    def with_dead_blobs(self) -> list[ObjectStanding]:
-        return self._standings("WHERE live_blobs < blobs")
+        `up_to`: the last one that is wanted.
+        """
+        ...
 
-    def _standings(self, condition: str) -> list[ObjectStanding]:
-        with self._file.reading() as reader:
-            query = f"SELECT name, size_bytes, blobs, live_blobs, live_bytes FROM objects {condition}"  # noqa: S608
-            return [ObjectStanding(*row) for row in reader.execute(query)]
+    def has(self, name: str) -> bool:
+        """Whether it is one of these objects."""
+        ...
+
+    def known(self, names: Sequence[str]) -> set[str]:
+        """Those that are here: with bodies, about to be written, or to be deleted."""
+        ...
+
+    def usage(self) -> SharedUsage: ...
+
+    def with_dead_blobs(self) -> list[ObjectStanding]: ...
 
     def live_in(self, name: str) -> dict[str, Place]:
         """The blobs for which this object is needed, by their keys, in their order there."""
-        with self._file.reading() as reader:
-            query = (
-                "SELECT key, offset, size_bytes FROM blobs WHERE object=(SELECT id FROM objects WHERE name=?)"
-                " ORDER BY offset"
-            )
-            return {key: Place(name, offset, size_bytes) for key, offset, size_bytes in reader.execute(query, (name,))}
+        ...
 
-    def add(self, name: str, size_bytes: int, parts: Sequence[Part]) -> None:
-        """Index an object. A key that is already here keeps its place; its second copy is dead from the beginning."""
-        with self._file.writing() as writer:
-            its_id = _insert_object(writer, name, size_bytes, len(parts))
-            writer.executemany(
-                "INSERT OR IGNORE INTO blobs VALUES (?,?,?,?)",
-                [(part.key, its_id, part.offset, part.size_bytes) for part in parts],
-            )
-            _count_again(writer, its_id)
+    def name_for_new(self) -> str:
+        """The name of an object that this process is about to write. Nobody takes it for one that nobody needs."""
+        ...
 
-    def replace(self, old: Sequence[str], name: str, size_bytes: int, parts: Sequence[Part]) -> None:
+    def add(self, name: str, size_bytes: int, parts: Sequence[Part]) -> bool:
+        """Index an object that this process has written, under a name from `name_for_new`.
+
+        A key that is already here keeps its place; its second copy is dead from the beginning. Nothing is added, and
+        the object is to be deleted, if the name was taken away meanwhile. When this raises, nothing is added, or it is
+        not known.
+        """
+        ...
+
+    def give_up(self, name: str) -> None:
+        """The object is not needed, unless it was added: it is to be deleted, also if it arrives only later."""
+        ...
+
+    def adopt(self, name: str, size_bytes: int, parts: Sequence[Part]) -> int | None:
+        """Index an object that was found in the bucket, as `add` does; returns how many of its blobs were nowhere else.
+
+        None, and nothing is done, if it is known.
+        """
+        ...
+
+    def name_for_moved(self, sources: Sequence[str]) -> str | None:
+        """The name of an object to which this process is about to move what is live in these.
+
+        None if one of them is not here any more: another process has moved it.
+        """
+        ...
+
+    def replace(self, old: Sequence[str], name: str, size_bytes: int, parts: Sequence[Part]) -> bool:
         """What was live in the old objects is in a new one now; what was dropped meanwhile is dead there.
 
-        The old ones are doomed, and the new one, which was, is not.
+        The old ones are to be deleted. Nothing is done if the new one's name, from `name_for_moved`, was taken away.
         """
-        with self._file.writing() as writer:
-            its_id = _insert_object(writer, name, size_bytes, len(parts))
-            ids = [writer.execute("SELECT id FROM objects WHERE name=?", (each,)).fetchone()[0] for each in old]
-            marks = ",".join("?" * len(ids))
-            writer.executemany(
-                f"UPDATE blobs SET object=?, offset=? WHERE key=? AND object IN ({marks})",  # noqa: S608
-                [(its_id, part.offset, part.key, *ids) for part in parts],
-            )
-            _count_again(writer, its_id)
-            writer.execute("DELETE FROM doomed WHERE name=?", (name,))
-            _forget(writer, old)
-            _doom(writer, old, arrives_until=0)
+        ...
+
+    def unfinished_moves(self) -> Mapping[str, Sequence[str]]:
+        """Names from `name_for_moved` of which nothing more is known, with their sources."""
+        ...
+
+    def take_away(self, names: Sequence[str]) -> None:
+        """Of these unfinished moves: the objects are to be deleted, whoever may be writing them."""
+        ...
+
+    def take_away_from_dead(self) -> None:
+        """Objects that processes were writing which are gone are to be deleted: nobody was told of what is in them."""
+        ...
+
+    def let_go(self, moves: Sequence[str]) -> None:
+        """Know nothing of these unfinished moves any more, nor of what processes were writing which are gone."""
+        ...
 
     def drop(self, keys: Sequence[str]) -> None:
         """Forget these keys; their objects then have dead blobs."""
-        with self._file.writing() as writer:
-            changed: set[int] = set()
-            for key in keys:
-                row = writer.execute("DELETE FROM blobs WHERE key=? RETURNING object", (key,)).fetchone()
-                changed.update(row or ())
-            for its_id in changed:
-                _count_again(writer, its_id)
+        ...
 
     def forget(self, names: Sequence[str]) -> int:
         """Forget these objects, which are not in the bucket; returns how many blobs are lost with them."""
-        with self._file.writing() as writer:
-            return _forget(writer, names)
+        ...
 
-    def doom(self, names: Sequence[str], *, may_still_arrive: bool) -> None:
-        """Note that these objects are to be deleted. Those that may still arrive, again and again for a time."""
-        with self._file.writing() as writer:
-            _forget(writer, names)
-            _doom(writer, names, arrives_until=time.time() + LATEST_ARRIVAL_SECONDS if may_still_arrive else 0)
+    def doom_empty(self, names: Sequence[str]) -> None:
+        """Note that these objects are to be deleted, in which nothing is live."""
+        ...
 
     def doomed(self) -> list[str]:
-        with self._file.reading() as reader:
-            return [name for (name,) in reader.execute("SELECT name FROM doomed")]
+        """What is to be deleted; what may still arrive is, again and again for a time."""
+        ...
 
     def deleted(self, names: Sequence[str]) -> None:
         """These have been deleted from the bucket, and nothing is left to do but for those that may still arrive."""
-        with self._file.writing() as writer:
-            writer.executemany(
-                "DELETE FROM doomed WHERE name=? AND arrives_until < ?", [(name, time.time()) for name in names]
-            )
+        ...
+
+    def removing(self) -> AbstractContextManager[None]:
+        """A block that one process is in at a time: two that moved the same object's blobs would do it twice."""
+        ...
+
+    def move_here(self) -> None:
+        """Take over what an earlier version has in a file. For a process that owns the store; others refuse until
+        then."""
+        ...
 
     def owner(self) -> str | None:
         """What the marker in the bucket must say."""
-        return self._fact("owner")
+        ...
 
-    def set_owner(self, owner: str) -> None:
-        self._set_fact("owner", owner)
+    def set_owner(self, owner: str) -> None: ...
 
     def is_marked(self) -> bool:
         """Whether the marker has been seen in the bucket: since then it must be there."""
-        return self._fact("marked") is not None
+        ...
 
-    def set_marked(self) -> None:
-        self._set_fact("marked", "yes")
-
-    def _fact(self, fact: str) -> str | None:
-        with self._file.reading() as reader:
-            row = reader.execute("SELECT value FROM about WHERE fact=?", (fact,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _set_fact(self, fact: str, value: str) -> None:
-        with self._file.writing() as writer:
-            writer.execute("INSERT OR REPLACE INTO about VALUES (?,?)", (fact, value))
+    def set_marked(self) -> None: ...
 
     def give_back(self) -> None:
-        """Let the file shrink by what dropped keys have left of it."""
-        self._file.give_back()
+        """Return to the disk what dropped keys have left of it."""
+        ...
 
-    def close(self) -> None:
-        self._file.close()
-
-
-def _insert_object(writer: sqlite3.Connection, name: str, size_bytes: int, blobs: int) -> int:
-    query = "INSERT INTO objects (name, size_bytes, blobs, live_blobs, live_bytes) VALUES (?,?,?,0,0) RETURNING id"
-    return int(writer.execute(query, (name, size_bytes, blobs)).fetchone()[0])
+    def close(self) -> None: ...
 
 
-def _count_again(writer: sqlite3.Connection, its_id: int) -> None:
-    writer.execute(
-        "UPDATE objects SET (live_blobs, live_bytes)="
-        "(SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs WHERE object=?1) WHERE id=?1",
-        (its_id,),
-    )
-
-
-def _forget(writer: sqlite3.Connection, names: Sequence[str]) -> int:
-    lost = 0
-    for name in names:
-        row = writer.execute("DELETE FROM objects WHERE name=? RETURNING id", (name,)).fetchone()
-        if row is not None:
-            lost += writer.execute("DELETE FROM blobs WHERE object=?", row).rowcount
-    return lost
-
-
-def _doom(writer: sqlite3.Connection, names: Sequence[str], *, arrives_until: float) -> None:
-    writer.executemany("INSERT OR REPLACE INTO doomed VALUES (?,?)", [(name, arrives_until) for name in names])
+def new_name() -> str:
+    return f"{SHARED}/{uuid4()}"

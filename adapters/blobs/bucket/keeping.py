@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from uuid import uuid4
 
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex
@@ -14,14 +13,8 @@ from adapters.blobs.segments.staging import StagedBody
 
 logger = logging.getLogger(__name__)
 
-SHARED = "segments"
-"""The folder of the objects that bodies share."""
-
 OBJECTS_AT_ONCE = 4
-
-
-def new_name() -> str:
-    return f"{SHARED}/{uuid4()}"
+ATTEMPTS = 2
 
 
 class ObjectKeeper:
@@ -49,17 +42,27 @@ class ObjectKeeper:
 
     def _put(self, group: Sequence[Body]) -> BlobFailure | None:
         """The object first, then the index, durably: a crash in between leaves an object that nothing refers to."""
-        name = new_name()
         content, parts = laid_out(group)
-        try:
-            self._bucket.put(name, content)
-            self._index.add(name, len(content), parts)
-        except BlobFailure as failure:
-            logger.warning("an object was not stored", extra={"because": str(failure), "blobs": len(group)})
-            with suppress(BlobFailure):  # then the next start finds it, if it was written
-                self._index.doom([name], may_still_arrive=True)
-            return failure
-        return None
+        for _ in range(ATTEMPTS):
+            try:
+                name = self._index.name_for_new()
+            except BlobFailure as failure:
+                return failure
+            try:
+                self._bucket.put(name, content)
+                if self._index.add(name, len(content), parts):
+                    return None
+            except BlobFailure as failure:
+                logger.warning("an object was not stored", extra={"because": str(failure), "blobs": len(group)})
+                self._give_up(name)
+                return failure
+            logger.warning("an object was taken for one of a process that is gone", extra={"object": name})
+            self._give_up(name)
+        return StorageUnavailable("its index takes this process for one that is gone")
+
+    def _give_up(self, name: str) -> None:
+        with suppress(BlobFailure):  # then it is found later, if it was written
+            self._index.give_up(name)
 
     def close(self) -> None:
         self._closed = True

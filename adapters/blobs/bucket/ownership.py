@@ -1,4 +1,5 @@
-"""A marker in the bucket says whose it is, so that two data directories never share one by mistake."""
+"""A marker in the bucket says whose it is, so that two data directories, or databases, never share one by
+mistake."""
 
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ def claim(bucket: Bucket, index: BucketIndex) -> None:
     found, mine = marker_in(bucket), index.owner()
     if found is None and index.is_marked():
         raise StorageUnavailable(
-            f"{bucket} is without its marker: it is not where this data directory has stored its blobs, or it "
+            f"{bucket} is without its marker: it is not where this {index.owned_by} has stored its blobs, or it "
             "was emptied; `tapedeck blobs mend --take-over` takes it as it is"
         )
     if found is None:
@@ -24,20 +25,20 @@ def claim(bucket: Bucket, index: BucketIndex) -> None:
         found = mine if bucket.create(MARKER, mine.encode()) else marker_in(bucket)
     if found != mine:
         raise StorageUnavailable(
-            f"{bucket} belongs to another data directory; if that is gone, `tapedeck blobs mend --take-over` makes it "
-            "this one's"
+            f"{bucket} belongs to another {index.owned_by}; if that is gone, `tapedeck blobs mend --take-over` makes "
+            "it this one's"
         )
     if not index.is_marked():
         index.set_marked()
 
 
 def check_own(bucket: Bucket, index: BucketIndex) -> None:
-    """Refuse if the marker is not this index's: another data directory may have taken over. Raises: StorageUnavailable.
+    """Refuse if the marker is not this index's: another may have taken over. Raises: StorageUnavailable.
 
     Clients read what is raised here, so it does not name the bucket.
     """
     if marker_in(bucket) != index.owner():
-        raise StorageUnavailable("its bucket no longer belongs to this data directory, so nothing in it is deleted")
+        raise StorageUnavailable(f"its bucket no longer belongs to this {index.owned_by}, so nothing in it is deleted")
 
 
 def make_own(bucket: Bucket, index: BucketIndex) -> None:

@@ -28,11 +28,13 @@ class BlobInBucket(SeekableReader):
     def block(self, start: int, length: int) -> bytes:
         """At most `length` bytes from `start` in the blob; empty at its end."""
         length = max(0, min(length, self.size_bytes - start))
-        try:
-            return self._read(start, length)
-        except BlobNotFound:
-            self._place = self._locate(self._key)
-            return self._read(start, length)
+        while True:
+            try:
+                return self._read(start, length)
+            except BlobNotFound:
+                before, self._place = self._place, self._locate(self._key)
+                if self._place == before:
+                    raise
 
     def _read(self, start: int, length: int) -> bytes:
         return self._bucket.read(self._place.object, self._place.offset + start, length, key=self._key)

@@ -3,16 +3,23 @@
 An object that the index does not know is indexed: it may hold what was acknowledged after the backup was made. One that
 the bucket does not have is forgotten. What the log does not refer to goes when its recording is erased; it stays if
 that has been erased already, for the log is not asked here.
+
+Both are read page by page, in the order of names in which a bucket lists its objects. Services may store and erase
+meanwhile, so what seems to be missing is looked for once more, and what seems to be unknown is asked for again.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from adapters.blobs.bucket.bucket import Bucket
-from adapters.blobs.bucket.index import BucketIndex
-from adapters.blobs.bucket.keeping import SHARED
+from adapters.blobs.bucket.index import SHARED, BucketIndex
 from adapters.blobs.bucket.object_format import BEGINNING_BYTES, DamagedObject, parts_in
+from adapters.blobs.bucket.space import unreplaced
 from adapters.blobs.port import BlobNotFound
+
+PAGE = 1_000
+"""So many objects are compared at once; so many a bucket lists at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,45 +30,29 @@ class Difference:
     is_loss: bool
 
 
-@dataclass(slots=True)
-class Differences:
-    """`unknown`: objects that the index did not know, with their sizes. `missing`: those the bucket did not have."""
-
-    unknown: dict[str, int] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-
-def differences(bucket: Bucket, index: BucketIndex) -> Differences:
-    """What bucket and index do not agree on. What is about to be deleted counts as known."""
-    before = {each.name for each in index.objects()}
-    there = dict(bucket.sizes(SHARED))
-    now = {each.name for each in index.objects()}  # looked at twice: a service may be storing meanwhile
-    known = now | set(index.doomed())
-    return Differences(
-        unknown={name: size for name, size in there.items() if name not in known},
-        missing=sorted((before & now) - there.keys()),
-    )
-
-
 def described(bucket: Bucket, index: BucketIndex) -> Iterator[Difference]:
-    """The differences, of which nothing is mended here."""
-    found = differences(bucket, index)
-    for name in found.missing:
+    """The differences, of which nothing is mended here. What is about to be deleted counts as known."""
+    for name in _missing(bucket, index):
         if lost := len(index.live_in(name)):
             yield Difference(f"{name} is missing in the bucket, with {lost} blobs.", is_loss=True)
-    for name in found.unknown:
-        yield Difference(
-            f"{name} is in the bucket, but not in the index: the next start or `tapedeck blobs mend` looks into it.",
-            is_loss=False,
-        )
+    for name, _ in _unknown(bucket, index):
+        if bucket.has(name) and not index.known([name]):  # or it was just being stored or deleted
+            yield Difference(
+                f"{name} is in the bucket, but not in the index: the next start or `tapedeck blobs mend` looks into "
+                "it.",
+                is_loss=False,
+            )
 
 
 def reconcile(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
     """Make the index say what is in the bucket. Yields a sentence for each difference."""
-    found = differences(bucket, index)
-    for name in found.missing:  # first: what was in them may be in an unknown one now
+    for name in _missing(bucket, index):  # first: what was in them may be in an unknown one now
         yield f"{name} is not in the bucket; the index named {index.forget([name])} blobs in it that nothing else has."
-    for name, size_bytes in found.unknown.items():
+    moves = index.unfinished_moves()
+    leftovers = unreplaced(bucket, moves)
+    index.take_away(leftovers)
+    index.let_go([name for name in moves if name not in leftovers])
+    for name, size_bytes in _unknown(bucket, index):
         try:
             parts = parts_in(bucket.beginning(name, BEGINNING_BYTES))
         except BlobNotFound:
@@ -69,5 +60,37 @@ def reconcile(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
         except DamagedObject:
             yield f"{name} cannot be read as an object of this service; it is left alone."
             continue
-        index.add(name, size_bytes, parts)
-        yield f"{name} was not in the index; it has {len(index.live_in(name))} blobs that were nowhere else."
+        if (count := index.adopt(name, size_bytes, parts)) is not None:
+            yield f"{name} was not in the index; it has {count} blobs that were nowhere else."
+
+
+def _missing(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
+    """Objects that are in the index and not in the bucket."""
+    last = ""
+    for page in _pages(bucket):
+        there = {name for name, _ in page}
+        yield from _not_there(bucket, index, there, after=last, up_to=(last := max(there)))
+    yield from _not_there(bucket, index, set(), after=last, up_to=None)
+
+
+def _not_there(bucket: Bucket, index: BucketIndex, there: set[str], *, after: str, up_to: str | None) -> Iterator[str]:
+    while names := index.names(after=after, up_to=up_to):
+        for name in names:
+            if name not in there and not bucket.has(name) and index.has(name):
+                yield name
+        after = names[-1]
+
+
+def _unknown(bucket: Bucket, index: BucketIndex) -> Iterator[tuple[str, int]]:
+    """Objects that are in the bucket and not in the index, with their sizes."""
+    for page in _pages(bucket):
+        known = index.known([name for name, _ in page])
+        for name, size_bytes in page:
+            if name not in known:
+                yield name, size_bytes
+
+
+def _pages(bucket: Bucket) -> Iterator[Sequence[tuple[str, int]]]:
+    listed = bucket.sizes(SHARED)
+    while page := list(islice(listed, PAGE)):
+        yield page

@@ -4,17 +4,11 @@ At any moment one new object, of at most MOST_BYTES, exists beside the old ones.
 it is done and struck out afterwards: a crash anywhere leaves work to be repeated, never bytes that nobody knows of.
 """
 
-import fcntl
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import BucketIndex, ObjectStanding
-from adapters.blobs.bucket.keeping import new_name
 from adapters.blobs.bucket.object_format import (
     MOST_BODIES,
     MOST_BYTES,
@@ -26,62 +20,36 @@ from adapters.blobs.bucket.object_format import (
 )
 from adapters.blobs.bucket.ownership import check_own
 from adapters.blobs.port import BlobNotFound, StorageUnavailable
-from adapters.blobs.storage_errors import storage_errors
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SharedUsage:
-    """Over all objects that bodies share. `dead_bytes`: what is deleted next, and the tables."""
-
-    live_blobs: int
-    live_bytes: int
-    dead_bytes: int
-    stored_bytes: int
-
-
 class ObjectSpace:
-    """Blocking; called by one thread at a time. Raises: StorageFull, StorageUnavailable.
+    """Blocking; called by one thread at a time. Raises: StorageFull, StorageUnavailable."""
 
-    `folder`: the index's, which all processes have that use the bucket.
-    """
-
-    def __init__(self, bucket: Bucket, index: BucketIndex, folder: Path) -> None:
+    def __init__(self, bucket: Bucket, index: BucketIndex) -> None:
         self._bucket = bucket
         self._index = index
-        self._folder = folder
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """A block that one process is in at a time: two that moved the same object's blobs would each doom the other's
-        copy. One that is killed in the block has left it; for one that hangs in it the others wait."""
-        with storage_errors():
-            lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with storage_errors():
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def remove_dead(self) -> None:
         """Nothing dead is in the bucket any more when this returns.
 
         If an object lacks a body that is live, it is left as it is, the others are done, and this raises.
         """
-        with self._alone():
+        with self._index.removing():
             self._remove_dead()
 
     def _remove_dead(self) -> None:
         check_own(self._bucket, self._index)
+        self._index.take_away_from_dead()
+        self._index.take_away(unreplaced(self._bucket, self._index.unfinished_moves()))
         self._delete_doomed()
         lacking: set[str] = set()
         while objects := [
             each for each in self._index.with_dead_blobs() if not each.live_blobs or each.name not in lacking
         ]:
             empty = [each.name for each in objects if not each.live_blobs]
-            self._index.doom(empty, may_still_arrive=False)
+            self._index.doom_empty(empty)
             self._delete_doomed()
             for some in _together([each for each in objects if each.live_blobs]):
                 lacking |= self._move([each.name for each in some])
@@ -116,11 +84,16 @@ class ObjectSpace:
                 moved.append(name)
         if not moved:
             return lacking
-        new = new_name()
+        if not bodies:
+            self._index.doom_empty(moved)
+            return lacking
         content, parts = laid_out(bodies)
-        self._index.doom([new], may_still_arrive=True)  # until it is in the index, it is nobody's
+        new = self._index.name_for_moved(moved)
+        if new is None:
+            return lacking
         self._bucket.put(new, content)
-        self._index.replace(moved, new, len(content), parts)
+        if not self._index.replace(moved, new, len(content), parts):
+            self._index.give_up(new)
         self._delete_doomed()
         return lacking
 
@@ -137,15 +110,13 @@ class ObjectSpace:
             bodies.append(Body(key, [body], len(body), checksum_of([body]) if checksum is None else checksum))
         return bodies
 
-    def usage(self) -> SharedUsage:
-        objects = self._index.objects()
-        live_bytes, stored_bytes = sum(each.live_bytes for each in objects), sum(each.size_bytes for each in objects)
-        return SharedUsage(
-            live_blobs=sum(each.live_blobs for each in objects),
-            live_bytes=live_bytes,
-            dead_bytes=stored_bytes - live_bytes,
-            stored_bytes=stored_bytes,
-        )
+
+def unreplaced(bucket: Bucket, moves: Mapping[str, Sequence[str]]) -> list[str]:
+    """Those of these unfinished moves of which every source is still in the bucket.
+
+    If one is not, the index is older than the bucket, as one from a backup is: what was moved may be nowhere else.
+    """
+    return [name for name, sources in moves.items() if all(map(bucket.has, sources))]
 
 
 def _checksums(name: str, content: bytes) -> dict[str, int]:

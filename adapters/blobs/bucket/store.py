@@ -1,7 +1,7 @@
-"""An S3 bucket as a blob store: durable once the bucket has acknowledged and the local index is synced; idempotent.
+"""An S3 bucket as a blob store: durable once the bucket has acknowledged and the index is synced; idempotent.
 
 Small bodies that are made durable together share one object; larger ones, and what worker processes store, have one
-each. Where the small ones are is in an index beside the service; of the others the bucket itself knows.
+each. Where the small ones are is in an index, in a file or in PostgreSQL; of the others the bucket itself knows.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from typing import BinaryIO, cast
 from adapters.blobs.bucket.address import BucketAddress
 from adapters.blobs.bucket.arrival import LARGE, BucketArrival, name_of
 from adapters.blobs.bucket.bucket import PROBES, Bucket
-from adapters.blobs.bucket.index import BucketIndex, Place
+from adapters.blobs.bucket.index import BucketIndex, Place, SharedUsage
 from adapters.blobs.bucket.keeping import ObjectKeeper
 from adapters.blobs.bucket.ownership import check_own, claim, make_own, marker_in
 from adapters.blobs.bucket.reading import BLOCK_BYTES, BlobInBucket
 from adapters.blobs.bucket.recovery import Difference, described, reconcile
-from adapters.blobs.bucket.space import ObjectSpace, SharedUsage
+from adapters.blobs.bucket.space import ObjectSpace
 from adapters.blobs.digests import Digests
 from adapters.blobs.port import (
     BlobFailure,
@@ -46,19 +46,24 @@ _THREADS = 16
 
 
 class BucketBlobStore:
-    """Any number of processes with the same folder may use it; each stores, reads and deletes. One of them calls
-    `recover`, before the others."""
+    """Any number of processes with the same index may use it; each stores, reads and deletes. One of those with the
+    same folder calls `recover`, before the others.
 
-    def __init__(self, address: BucketAddress, folder: Path, *, small_bytes: int = SMALL_BYTES) -> None:
+    `folder`: for bodies that arrive.
+    """
+
+    def __init__(
+        self, address: BucketAddress, folder: Path, index: BucketIndex, *, small_bytes: int = SMALL_BYTES
+    ) -> None:
         self._bucket = Bucket(address)
         self._incoming = folder.absolute() / "incoming"
         self._directories = Directories(folder.absolute())
         with storage_errors():
             self._directories.make_root()
             self._directories.make_durable(self._incoming)
-        self._index = BucketIndex(folder.absolute() / "index.sqlite3")
+        self._index = index
         self._keeper = ObjectKeeper(self._bucket, self._index)
-        self._space = ObjectSpace(self._bucket, self._index, folder.absolute())
+        self._space = ObjectSpace(self._bucket, self._index)
         self._threads = Threads(_THREADS)
         self._removing = ThreadPoolExecutor(1, thread_name_prefix="removing")
         self._intake = Intake(self._keeper, self._threads.run, small_bytes=small_bytes, waiting_bytes=WAITING_BYTES)
@@ -191,6 +196,7 @@ class BucketBlobStore:
         await self._threads.run(self._bucket.delete, [name])
 
     def recover(self) -> int:
+        self._index.move_here()
         claim(self._bucket, self._index)
         return self._recover()
 
@@ -199,6 +205,7 @@ class BucketBlobStore:
 
         For a process that owns the store, as `recover` is. Yields a sentence for each difference.
         """
+        self._index.move_here()
         if take_over:
             make_own(self._bucket, self._index)
         else:
@@ -209,12 +216,12 @@ class BucketBlobStore:
         """What index and bucket do not agree on; can be asked beside a running service."""
         if (owner := marker_in(self._bucket)) != self._index.owner():
             whose = "no" if owner is None else "another"
-            yield Difference(f"{self._bucket} has {whose} data directory's marker.", is_loss=True)
+            yield Difference(f"{self._bucket} has {whose} {self._index.owned_by}'s marker.", is_loss=True)
         yield from described(self._bucket, self._index)
 
     def shared_usage(self) -> SharedUsage:
         """What the objects hold that bodies share."""
-        return self._space.usage()
+        return self._index.usage()
 
     def sizes_of_large(self) -> Iterator[int]:
         """The size of every object that holds one blob."""
@@ -245,7 +252,7 @@ class BucketBlobStore:
         await asyncio.to_thread(self._removing.shutdown)
         await self._threads.close()
         await asyncio.to_thread(self._keeper.close)
-        self._index.close()
+        await asyncio.to_thread(self._index.close)
 
     def _check_open(self) -> None:
         if self._closed:

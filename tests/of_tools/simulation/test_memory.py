@@ -8,9 +8,11 @@ import pytest
 from adapters.rebuilding import PositionMoved
 from adapters.summaries import SummaryStore
 from tests.adapters.blobs.contract import BlobStoreContract
+from tests.adapters.claims.contract import ClaimsContract
 from tests.adapters.event_log.recorder_contract import RecorderContract
 from tests.tools.simulation.faults import Faults
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
+from tests.tools.simulation.memory_claims import MemoryClaims, MemoryLocks
 from tests.tools.simulation.memory_log import MemoryLog, MemoryLogRecorder
 from tests.tools.simulation.memory_views import MemoryPositionStore, MemorySummaryStore
 from tests.tools.simulation.run import simulate
@@ -35,6 +37,26 @@ class TestMemoryBlobStore(BlobStoreContract):
     @pytest.fixture
     def store(self):
         return MemoryBlobStore({}, without_faults())
+
+
+class TestMemoryClaims(ClaimsContract):
+    @pytest.fixture
+    def claims(self):
+        return MemoryClaims(MemoryLocks())
+
+
+async def test_claims_in_memory_are_others_too_until_their_session_or_process_ends():
+    locks, alive = MemoryLocks(), [True]
+    claims, theirs = MemoryClaims(locks), MemoryClaims(locks, lambda: alive[0])
+    for end in (theirs.end_session, alive.clear):
+        theirs.notice()
+        async with claims.claim("stitch 1") as own, theirs.claim("stitch 1") as another:
+            assert await another.take()
+            assert await claims.are_elsewhere(["stitch 1"])
+            assert not await own.take()
+            end()
+            alive.append(end != alive.clear)
+            assert await own.take()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -243,3 +243,17 @@ async def test_one_that_gave_its_place_because_nothing_came_is_heard_again_when_
         rig.id = first
         await rig.store(2, LARGE)
         await listener.until("0 1")
+
+
+async def test_what_is_let_go_has_ended_when_that_returns_and_is_not_begun_again(rig):
+    rig.processes.gate.close()
+    await rig.store(1, LARGE)
+    await rig.processes.gate.until_asked()
+    await rig.follower.let_go(rig.id)
+    assert not rig.follower._listened
+    assert not rig.follower._ending
+    rig.processes.gate.open()
+    await rig.store(2, LARGE)
+    await rig.until_read()
+    assert rig.processes.begun == [str(rig.id)]
+    await rig.follower.let_go(uuid4())  # one that it never knew

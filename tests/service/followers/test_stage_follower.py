@@ -12,6 +12,7 @@ import pytest
 
 from adapters.audio.errors import NotAudio
 from adapters.blobs.port import StorageFull, StorageUnavailable
+from adapters.claims.own import OwnClaims
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable
@@ -61,6 +62,7 @@ class Rig:
         self.recorder = SQLiteLogRecorder(tmp_path / "log.sqlite3")
         self.log = EventLog(self.recorder)
         self.recordings = Recordings(self.log)
+        self.claims = OwnClaims()
         self.positions = PositionStore(tmp_path / "followers.sqlite3")
         self.worked = []
         self.gone = []
@@ -78,6 +80,7 @@ class Rig:
             STAGES[Stage.STITCH],
             self.work,
             on_gone=self.note_gone,
+            claims=self.claims,
             log=self.log,
             recordings=self.recordings,
             positions=self.positions,

@@ -19,6 +19,7 @@ STORAGE_UNAVAILABLE = "storage unavailable"
 ENGINE_BROKE = "engine broke"
 ENGINE_REFUSED = "engine refused for good"
 CHUNK_DAMAGED = "chunk damaged"
+CLAIMS_LOST = "claims lost"
 POSITION_LOST = "saved position lost"
 VIEW_LOST = "newest rows of the view lost"
 TOPIC_UNAVAILABLE = "topic unavailable"
@@ -41,6 +42,7 @@ CHANCES: dict[str, float] = {
     ENGINE_BROKE: 0.25,
     ENGINE_REFUSED: 0.15,
     CHUNK_DAMAGED: 0.15,
+    CLAIMS_LOST: 0.1,
     POSITION_LOST: 0.5,
     VIEW_LOST: 0.5,
     TOPIC_UNAVAILABLE: 0.1,

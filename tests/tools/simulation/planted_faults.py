@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools.simulation.claim_faults import CLAIM_FAULTS
 from tests.tools.simulation.log_faults import LOG_FAULTS
 from tests.tools.simulation.planted_fault import Fault
 
@@ -189,6 +190,7 @@ FAULTS = (
         "    if not (recording.has_its_file and command.total_chunks == 1):\n        _check",
         "    if True:\n        _check",
     ),
+    *CLAIM_FAULTS,
     *LOG_FAULTS,
 )
 
@@ -262,7 +264,7 @@ def _noticed_by_simulation(copy: Path) -> str | None:
 
 
 def _noticed_by_tests(copy: Path, tests: tuple[str, ...]) -> str | None:
-    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *tests)
+    output = _run(copy, "-m", "pytest", "-x", "-q", "--timeout", "300", "-p", "no:cacheprovider", *tests)
     failed = re.search(r"^(?:FAILED|ERROR) (tests/\S+)", output, re.MULTILINE)
     return failed and failed[1]
 

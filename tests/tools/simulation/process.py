@@ -6,7 +6,9 @@ from contextvars import copy_context
 from datetime import timedelta
 from random import Random
 from typing import Any, TypeVar
+from uuid import UUID
 
+from adapters.claims import port as claims_port
 from adapters.event_log.log import EventLog
 from domain.events import Stage
 from service.application.erasing import Erasing
@@ -29,6 +31,7 @@ from tests.tools.simulation import faults as fault
 from tests.tools.simulation.audit import AuditedRecordings
 from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
+from tests.tools.simulation.memory_claims import MemoryClaims
 from tests.tools.simulation.memory_log import MemoryLogRecorder
 from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
@@ -72,6 +75,7 @@ class Process:
         self.recordings = AuditedRecordings(
             self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
         )
+        self.claims = MemoryClaims(world.claims, lambda: self.alive)
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
         settling = KeyedLocks()
         self.uploads = Uploads(
@@ -85,10 +89,15 @@ class Process:
         self.notes = Notes(self.recordings, self.blobs, quotas=NO_QUOTAS, settling=settling, clock=world.clock)
         self.projector = Projector("summaries", self.log, world.summaries)  # type: ignore[arg-type]
         deletion = Deletion(
+            claims=self.claims,
+            let_go=_nothing,
             log=self.log,
             recordings=self.recordings,
             blobs=self.blobs,
             positions=world.positions,  # type: ignore[arg-type]
+            clock=world.clock,
+            random=random,
+            metrics=METRICS,
         )
         expirer = Expirer(
             log=self.log,
@@ -113,15 +122,16 @@ class Process:
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)
         turns = Turns(random.choice((1, 2, 8)), clock=world.loop.time)
         works: Mapping[Stage, Work] = {
-            Stage.STITCH: SimulatedStage(work.stitch, turns),
-            Stage.TRANSCRIBE: SimulatedStage(work.transcribe, turns),
-            Stage.NOTE: SimulatedStage(work.write_note, turns),
+            Stage.STITCH: SimulatedStage(work.stitch, turns, world.at_work, self.claims),
+            Stage.TRANSCRIBE: SimulatedStage(work.transcribe, turns, world.at_work, self.claims),
+            Stage.NOTE: SimulatedStage(work.write_note, turns, world.at_work, self.claims),
         }
         for stage in STAGES.values():
             follower = StageFollower(
                 stage,
                 works[stage.name],
                 on_gone=deletion.erase,
+                claims=self.claims,
                 log=self.log,
                 recordings=self.recordings,
                 positions=world.positions,  # type: ignore[arg-type]
@@ -131,11 +141,21 @@ class Process:
                 metrics=METRICS,
             )
             followers.append((follower.name, follower.run))
+        followers.append(("claims", self._keep_claims))
         if not self._follows:
             followers = followers[:1]  # queries of the view wait for their own process's projector
         supervision = Supervision(self.log, random)
         for name, run in followers:
             self._followers.append(world.loop.create_task(supervision.keep_running(name, run), name=name))
+
+    async def _keep_claims(self) -> None:
+        """Notices some time later that its session was ended, as `ClaimsInDatabase.keep` does."""
+        while True:
+            await asyncio.sleep(claims_port.LOOK_SECONDS)
+            if self._world.faults.happens(fault.CLAIMS_LOST):
+                self.claims.end_session()
+                await asyncio.sleep(self._world.random.random() * 2 * claims_port.LOOK_SECONDS)
+                self.claims.notice()
 
     def about_to_step(self) -> bool:
         """See `loop.Owner`."""
@@ -195,9 +215,14 @@ class Process:
     async def _stop(self) -> None:
         self.cancel_all()
         await asyncio.gather(*self._requests, *self._followers, return_exceptions=True)
+        self.claims.end_session()
         await self.log.close()
 
     def cancel_all(self) -> None:
         """End every request and every follower. What they wait for (a commit, a read) still completes."""
         for task in (*self._requests, *self._followers):
             task.cancel()
+
+
+async def _nothing(_: UUID) -> None:
+    """There is no head start."""

@@ -21,7 +21,9 @@ from service.application.stage_parts import Effort, Permit
 from service.application.stored_content import stored
 from service.application.turns import Turns
 from tests.tools.simulation import faults as fault
+from tests.tools.simulation.at_work import AtWork
 from tests.tools.simulation.faults import Faults
+from tests.tools.simulation.memory_claims import MemoryClaims
 
 DEFAULT_LANGUAGE = "en"
 
@@ -38,18 +40,24 @@ def noted(transcript: bytes) -> bytes:
 
 
 class SimulatedStage:
-    """A stage's `Work` by one of the methods of `SimulatedWork`."""
+    """A stage's `Work` by one of the methods of `SimulatedWork`, which is to be claimed."""
 
-    def __init__(self, do: Callable[[UUID, Recording], Awaitable[EndStage]], turns: Turns) -> None:
+    def __init__(
+        self, do: Callable[[UUID, Recording], Awaitable[EndStage]], turns: Turns, at_work: AtWork, claims: MemoryClaims
+    ) -> None:
         self._do = do
         self._turns = turns
+        self._at_work = at_work
+        self._claims = claims
 
     def effort(self, _: Recording) -> Effort:
         return Effort(self._turns, Urgency.SHORT, timedelta(minutes=10))
 
     async def do(self, recording_id: UUID, recording: Recording, permit: Permit) -> EndStage:
-        async with asyncio.timeout(permit.within.total_seconds()):
-            return await self._do(recording_id, recording)
+        job = f"{self._do.__name__} {recording_id.hex[:6]}"
+        with self._at_work.on(job, self._claims):
+            async with asyncio.timeout(permit.within.total_seconds()):
+                return await self._do(recording_id, recording)
 
 
 class SimulatedWork:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from tests.tools.simulation.at_work import AtWork
 from tests.tools.simulation.faults import Faults
 from tests.tools.simulation.loop import OWNER, VirtualLoop
+from tests.tools.simulation.memory_claims import MemoryLocks
 from tests.tools.simulation.memory_log import MemoryLog
 from tests.tools.simulation.memory_views import MemoryPositionStore, MemorySummaryStore, Topic
 
@@ -40,6 +42,8 @@ class World:
         self.loop.set_exception_handler(lambda _, context: self.accuse(f"asyncio: {context}"))
         self.log = MemoryLog(trace=self.trace)
         self.bodies = Bodies()
+        self.claims = MemoryLocks()
+        self.at_work = AtWork(self.accuse)
         self.positions = MemoryPositionStore()
         self.summaries = MemorySummaryStore()
         self.topic = Topic(self.faults)

@@ -14,6 +14,7 @@ from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import StorageUnavailable
 from adapters.blobs.url import check_blob_url
+from tests.adapters.blobs.bucket.conftest import Indexes
 from tests.adapters.blobs.contract import PREFIX, noise, streamed, whole
 from tests.conftest import open_s3
 from tests.tools.postgres.certificates import Certificates
@@ -28,16 +29,16 @@ def url(own_s3: S3Server, s3_credentials: None) -> str:
 
 
 @pytest.fixture
-async def store(url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
-    store = opened(url, tmp_path)
+async def store(url: str, tmp_path: Path, indexes: Indexes) -> AsyncIterator[BucketBlobStore]:
+    store = indexes.open(url, tmp_path / "bucket")
     yield store
     await store.close()
 
 
 @pytest.fixture
-async def impatient(url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
+async def impatient(url: str, tmp_path: Path, indexes: Indexes) -> AsyncIterator[BucketBlobStore]:
     """The same store, for what is to fail."""
-    store = opened(f"{url}&seconds=1", tmp_path)
+    store = indexes.open(f"{url}&seconds=1", tmp_path / "bucket")
     yield store
     await store.close()
 
@@ -235,6 +236,7 @@ async def test_over_tls_the_bucket_is_used_if_its_certificate_is_trusted_and_onl
         ("s3://bucket/x?seconds=-1", "seconds between"),
         ("s3://bucket/x?acl=public", "without 'acl'"),
         ("s3://bucket/x?folder=/x", "without 'folder'"),
+        ("s3://bucket/x?index=postgresql://x/y", "without 'index'"),
         ("s3://bucket/x#y", "without a fragment"),
     ],
 )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
+from tests.adapters.blobs.bucket.conftest import Indexes
 from tests.adapters.blobs.contract import described, noise, run, whole
 from tests.tools.s3.server import S3Server
 
@@ -20,22 +20,29 @@ PROGRAM = """
 import asyncio, os, signal, sys
 from contextlib import AsyncExitStack
 from adapters.blobs.bucket.bucket import Bucket
-from adapters.blobs.bucket.index import BucketIndex
+from adapters.blobs.bucket.index_in_file import IndexInFile
+from adapters.blobs.bucket.index_in_postgres import IndexInPostgres
 from adapters.blobs.opening import open_store
 from tests.adapters.blobs.bucket.test_kills import BODIES, GOING, KEYS, LARGE
 from tests.adapters.blobs.contract import streamed
 
 left = [int(sys.argv[1].partition(" ")[0])]
 
+def pass_moment():
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+
 def killed_in_time(step):
     def call(*arguments, **named):
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left[0] -= 1
-        return step(*arguments, **named)
+        pass_moment()
+        done = step(*arguments, **named)
+        pass_moment()
+        return done
     return call
 
-STEPS = {Bucket: ("put", "put_file", "delete"), BucketIndex: ("add", "drop", "doom", "replace", "deleted")}
+INDEX = ("name_for_new", "add", "drop", "doom_empty", "name_for_moved", "replace", "deleted")
+STEPS = {Bucket: ("put", "put_file", "delete"), IndexInFile: INDEX, IndexInPostgres: INDEX}
 
 async def main():
     store = open_store(sys.argv[1].partition(" ")[2])
@@ -60,10 +67,12 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-async def test_killed_before_any_step_it_goes_on_from_there(s3: S3Server, bucket_url: str, tmp_path: Path) -> None:
+async def test_killed_before_or_after_any_step_it_goes_on_from_there(
+    s3: S3Server, bucket_url: str, tmp_path: Path, indexes: Indexes
+) -> None:
     for steps in range(100):
         name = s3.new_bucket()
-        url = with_folder(f"{name}?{bucket_url.partition('?')[2]}", tmp_path / str(steps))
+        url = indexes.url(f"{name}?{bucket_url.partition('?')[2]}", tmp_path / str(steps))
         ended = await asyncio.to_thread(run, PROGRAM, f"{steps} {url}")
         assert ended.returncode in (0, -9), ended.stderr
         said = ended.stdout.split()
@@ -83,7 +92,7 @@ async def test_killed_before_any_step_it_goes_on_from_there(s3: S3Server, bucket
         if ended.returncode == 0:
             break
     assert ended.returncode == 0
-    assert steps >= 12
+    assert steps >= 24
 
 
 async def _check(store: BucketBlobStore, said: list[str]) -> None:

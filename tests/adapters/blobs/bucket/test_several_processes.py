@@ -9,7 +9,8 @@ import pytest
 from adapters.blobs.bucket.recovery import described as differences
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.port import BlobNotFound
-from tests.adapters.blobs.bucket.test_store import kept_together, keys_of, opened, shared_objects
+from tests.adapters.blobs.bucket.conftest import Indexes
+from tests.adapters.blobs.bucket.test_store import kept_together, keys_of, shared_objects
 from tests.adapters.blobs.contract import noise, streamed, whole
 from tests.tools.s3.server import S3Server
 
@@ -17,8 +18,8 @@ OPENINGS = 3
 
 
 @pytest.fixture
-async def stores(bucket_url: str, tmp_path: Path) -> AsyncIterator[list[BucketBlobStore]]:
-    stores = [opened(bucket_url, tmp_path / "bucket") for _ in range(OPENINGS)]
+async def stores(bucket_url: str, tmp_path: Path, indexes: Indexes) -> AsyncIterator[list[BucketBlobStore]]:
+    stores = [indexes.open(bucket_url, tmp_path / "bucket") for _ in range(OPENINGS)]
     stores[0].recover()
     yield stores
     for store in stores:

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from adapters.blobs.bucket.address import with_folder
 from adapters.blobs.bucket.object_format import parts_in
 from adapters.blobs.bucket.store import BucketBlobStore
-from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore, StorageUnavailable
 from adapters.blobs.segments.staging import StagedBody
+from tests.adapters.blobs.bucket.conftest import Indexes
 from tests.adapters.blobs.contract import PREFIX, BlobStoreContract, noise, streamed, whole
 from tests.tools.s3.server import S3Server
 
 
 class TestBucketBlobStore(BlobStoreContract):
     @pytest.fixture
-    def url(self, bucket_url: str, tmp_path: Path) -> str:
-        return with_folder(bucket_url, tmp_path / "bucket")
+    def url(self, bucket_url: str, tmp_path: Path, indexes: Indexes) -> str:
+        return indexes.url(bucket_url, tmp_path / "bucket")
 
     @pytest.mark.slow
     async def test_memory_stays_flat_while_200_mb_are_put_and_read(self, url: str) -> None:
@@ -35,16 +34,10 @@ def objects(s3: S3Server, bucket_url: str) -> Path:
 
 
 @pytest.fixture
-async def store(bucket_url: str, tmp_path: Path) -> AsyncIterator[BucketBlobStore]:
-    store = opened(bucket_url, tmp_path / "bucket")
+async def store(bucket_url: str, tmp_path: Path, indexes: Indexes) -> AsyncIterator[BucketBlobStore]:
+    store = indexes.open(bucket_url, tmp_path / "bucket")
     yield store
     await store.close()
-
-
-def opened(url: str, folder: Path) -> BucketBlobStore:
-    store = open_store(with_folder(url, folder))
-    assert isinstance(store, BucketBlobStore)
-    return store
 
 
 async def kept_together(store: BlobStore, bodies: Sequence[bytes]) -> list[BlobFailure | None]:
@@ -224,18 +217,25 @@ async def test_while_an_object_lacks_a_body_that_is_needed_erasing_fails_rather_
 # --- whose the bucket is
 
 
-async def test_two_data_directories_cannot_share_a_bucket(bucket_url: str, tmp_path: Path) -> None:
-    mine, other = opened(bucket_url, tmp_path / "mine"), opened(bucket_url, tmp_path / "other")
+async def test_two_data_directories_or_databases_cannot_share_a_bucket(
+    bucket_url: str, tmp_path: Path, indexes: Indexes
+) -> None:
+    mine, other = indexes.open(bucket_url, tmp_path / "mine"), indexes.open(bucket_url, tmp_path / "other")
     mine.recover()
-    with pytest.raises(StorageUnavailable, match=r"s3://bucket-\w+/tapes belongs to another data directory"):
+    with pytest.raises(StorageUnavailable, match=rf"s3://bucket-\w+/tapes belongs to another {indexes.owned_by}"):
         other.recover()
     mine.recover()
     for store in (mine, other):
         await store.close()
 
 
-async def test_two_services_can_have_a_bucket_with_a_prefix_each(bucket_url: str, tmp_path: Path) -> None:
-    mine, other = opened(bucket_url, tmp_path / "a"), opened(bucket_url.replace("/tapes", "/more"), tmp_path / "b")
+async def test_two_services_can_have_a_bucket_with_a_prefix_each(
+    bucket_url: str, tmp_path: Path, indexes: Indexes
+) -> None:
+    mine, other = (
+        indexes.open(bucket_url, tmp_path / "a"),
+        indexes.open(bucket_url.replace("/tapes", "/more"), tmp_path / "b"),
+    )
     for store in (mine, other):
         store.recover()
         store.put_bytes(PREFIX, b"same")
@@ -260,23 +260,25 @@ async def test_a_bucket_that_was_emptied_is_not_taken_for_a_new_one(
     assert not (objects / "owner").exists()
 
 
-async def test_a_wrong_prefix_is_not_taken_for_a_new_bucket(bucket_url: str, tmp_path: Path) -> None:
-    mine = opened(bucket_url, tmp_path / "bucket")
+async def test_a_wrong_prefix_is_not_taken_for_a_new_bucket(bucket_url: str, tmp_path: Path, indexes: Indexes) -> None:
+    mine = indexes.open(bucket_url, tmp_path / "bucket")
     mine.recover()
     blob = mine.put_bytes(PREFIX, b"from a worker")
     await mine.close()
-    mistaken = opened(bucket_url.replace("/tapes", "/tape"), tmp_path / "bucket")
-    with pytest.raises(StorageUnavailable, match="/tape is without its marker: it is not where this data directory"):
+    mistaken = indexes.open(bucket_url.replace("/tapes", "/tape"), tmp_path / "bucket")
+    with pytest.raises(
+        StorageUnavailable, match=f"/tape is without its marker: it is not where this {indexes.owned_by}"
+    ):
         mistaken.recover()
     await mistaken.close()
-    mine = opened(bucket_url, tmp_path / "bucket")
+    mine = indexes.open(bucket_url, tmp_path / "bucket")
     mine.recover()
     assert await whole(mine, blob.key) == b"from a worker"
     await mine.close()
 
 
 async def test_after_a_take_over_the_former_owner_deletes_nothing(
-    store: BucketBlobStore, bucket_url: str, tmp_path: Path
+    store: BucketBlobStore, bucket_url: str, tmp_path: Path, indexes: Indexes
 ) -> None:
     store.recover()
     bodies = [noise(3_000, number) for number in range(3)]
@@ -284,9 +286,9 @@ async def test_after_a_take_over_the_former_owner_deletes_nothing(
     await store.delete((await keys_of(store, bodies[:1]))[0])
     keys = [*(await keys_of(store, bodies[1:])), store.put_bytes(PREFIX, b"from a worker").key]
 
-    another = opened(bucket_url, tmp_path / "new")
+    another = indexes.open(bucket_url, tmp_path / "new")
     list(another.mend(take_over=True))
-    with pytest.raises(StorageUnavailable, match="no longer belongs to this data directory, so nothing in it is"):
+    with pytest.raises(StorageUnavailable, match=f"no longer belongs to this {indexes.owned_by}, so nothing in it is"):
         await store.erase_keys([keys[0], keys[2]])
     for reader in (another, store):
         assert [await whole(reader, key) for key in keys] == [*bodies[1:], b"from a worker"]
@@ -299,24 +301,21 @@ async def test_after_a_take_over_the_former_owner_deletes_nothing(
 
 
 async def test_an_index_that_is_older_than_the_bucket_learns_at_the_start_what_was_stored_since(
-    store: BucketBlobStore, bucket_url: str, tmp_path: Path
+    store: BucketBlobStore, bucket_url: str, tmp_path: Path, indexes: Indexes
 ) -> None:
     store.recover()
     before, since = [noise(3_000, number) for number in range(5)], [noise(3_000, number) for number in range(5, 10)]
     await kept_together(store, before)
     await store.close()
-    index = tmp_path / "bucket" / "index.sqlite3"
-    backup = index.read_bytes()
-    store = opened(bucket_url, tmp_path / "bucket")
+    indexes.back_up(tmp_path / "bucket")
+    store = indexes.open(bucket_url, tmp_path / "bucket")
     await kept_together(store, since)
     keys = await keys_of(store, [*before, *since])
     await store.delete(keys[0])  # so the first object is another now
     await store.close()
-    for path in index.parent.glob("index.sqlite3*"):
-        path.unlink()
-    index.write_bytes(backup)
+    indexes.restore(tmp_path / "bucket")
 
-    restored = opened(bucket_url, tmp_path / "bucket")
+    restored = indexes.open(bucket_url, tmp_path / "bucket")
     restored.recover()
     assert sorted(restored.keys()) == sorted(keys[1:])
     assert [await whole(restored, key) for key in keys[1:]] == [*before[1:], *since]
@@ -326,7 +325,7 @@ async def test_an_index_that_is_older_than_the_bucket_learns_at_the_start_what_w
 
 
 async def test_a_lost_index_is_made_anew_from_the_bucket_by_whoever_takes_it_over(
-    store: BucketBlobStore, bucket_url: str, tmp_path: Path
+    store: BucketBlobStore, bucket_url: str, tmp_path: Path, indexes: Indexes
 ) -> None:
     store.recover()
     bodies = [noise(3_000, number) for number in range(150)]
@@ -334,7 +333,7 @@ async def test_a_lost_index_is_made_anew_from_the_bucket_by_whoever_takes_it_ove
     keys = [*(await keys_of(store, bodies)), store.put_bytes(PREFIX, b"from a worker").key]
     await store.close()
 
-    another = opened(bucket_url, tmp_path / "new")
+    another = indexes.open(bucket_url, tmp_path / "new")
     with pytest.raises(StorageUnavailable, match="tapedeck blobs mend --take-over"):
         another.recover()
     assert len(list(another.mend(take_over=True))) == 2

@@ -1,0 +1,1 @@
+"""Who does a job: one at a time, of all that could."""
