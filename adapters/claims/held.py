@@ -73,7 +73,7 @@ class HeldClaim:
         self._claims = claims
         self._task: asyncio.Task[object] | None = None
         self._cancelled_before = 0
-        self._is_lost = False
+        self._is_lost = self._has_cancelled = False
 
     async def __aenter__(self) -> "HeldClaim":
         self._task = asyncio.current_task()
@@ -85,7 +85,7 @@ class HeldClaim:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if self._is_lost and self._task is not None:
+        if self._has_cancelled and self._task is not None:
             left = self._task.uncancel()
             if left <= self._cancelled_before and isinstance(error, asyncio.CancelledError):
                 raise ClaimLost from None
@@ -124,9 +124,10 @@ class HeldClaim:
         await asyncio.shield(unlocking)
 
     def lose(self) -> None:
-        """The work ends: its task is cancelled."""
+        """The work ends: its task is cancelled, unless it has been for another reason."""
         self._is_lost = True
         self.session = None
         self._claims.free(self)
-        if self._task is not None:
+        if self._task is not None and self._task.cancelling() <= self._cancelled_before:
+            self._has_cancelled = True
             self._task.cancel()

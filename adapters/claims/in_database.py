@@ -72,13 +72,25 @@ class ClaimsInDatabase(HeldClaims):
         return await self._asked(lambda: self._session.are_elsewhere([lock_number(job) for job in jobs]))
 
     async def _asked(self, ask: Callable[[], T]) -> T:
-        """Raises: ClaimsUnavailable. Before it does, what worked under claims that are lost is cancelled."""
+        """Raises: ClaimsUnavailable. What worked under claims that are lost is cancelled before it does, and also if
+        the caller is cancelled meanwhile."""
+        loop = asyncio.get_running_loop()
+
+        def answer() -> T:
+            try:
+                return ask()
+            except _SessionLost as lost:
+                with suppress(RuntimeError):  # the loop is closed, and nobody works any more
+                    loop.call_soon_threadsafe(self._lose_up_to, lost.number)
+                raise
+
         try:
-            return await self._thread.run(ask)
+            return await self._thread.run(answer)
         except _SessionLost as lost:
-            number = lost.number
-            self.lose(lambda session: session <= number)
             raise ClaimsUnavailable(str(lost)) from lost
+
+    def _lose_up_to(self, number: int) -> None:
+        self.lose(lambda session: session <= number)
 
     async def close(self) -> None:
         """No claim is held any more. Call it when no work is left."""
@@ -120,7 +132,7 @@ class _Session:
     def unlock(self, key: int, number: int | None) -> None:
         """If it is held in this session; None: in the current one."""
         if self._connection is not None and number in (None, self._number):
-            self._found(self._connection, "SELECT pg_advisory_unlock(%s)", key)
+            self._found(self._connection, "SELECT pg_advisory_unlock(%s)", key, ends_at_any_error=True)
 
     def are_elsewhere(self, keys: list[int]) -> bool:
         return bool(self._found(self._connected(), _ELSEWHERE, keys))
@@ -140,12 +152,14 @@ class _Session:
             self._number += 1
         return self._connection
 
-    def _found(self, connection: Connection, query: str, value: int | list[int]) -> Any:
-        """The one value that a query finds."""
+    def _found(
+        self, connection: Connection, query: str, value: int | list[int], *, ends_at_any_error: bool = False
+    ) -> Any:
+        """The one value that a query finds. `ends_at_any_error`: of the session, and with it of its locks."""
         try:
             row = connection.execute(query, [value]).fetchone()
         except psycopg.Error as error:
-            if not is_lost(connection, error):
+            if not ends_at_any_error and not is_lost(connection, error):
                 raise ClaimsUnavailable(_because(error)) from error
             self._lost.append(connection.backend)
             self.close()

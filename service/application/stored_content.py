@@ -1,6 +1,7 @@
 """Reads and stores whole blobs that fit into memory: transcripts, notes, what callers say about a recording."""
 
 import asyncio
+from contextlib import suppress
 
 from adapters.blobs.port import BlobStore, StoredBlob
 from adapters.speech.transcript import Transcript
@@ -17,8 +18,8 @@ async def transcript_of(blobs: BlobStore, key: str) -> Transcript:
 
 
 async def stored(blobs: BlobStore, prefix: str, body: bytes) -> StoredBlob:
-    """Store these bytes. A caller that is cancelled meanwhile is so only once they are stored: whoever erases what was
-    stored of a deleted recording after that finds them.
+    """Store these bytes. A caller that is cancelled meanwhile, however often, is so only once they are stored: whoever
+    erases what was stored of a deleted recording after that finds them.
 
     Raises: StorageFull, StorageUnavailable.
     """
@@ -26,7 +27,9 @@ async def stored(blobs: BlobStore, prefix: str, body: bytes) -> StoredBlob:
     try:
         return await asyncio.shield(storing)
     except asyncio.CancelledError:
-        await asyncio.wait([storing])
+        while not storing.done():
+            with suppress(asyncio.CancelledError):  # this is raised below
+                await asyncio.wait([storing])
         storing.exception()  # retrieved, or the loop would log it: the caller gets the cancellation
         raise
     finally:

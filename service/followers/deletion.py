@@ -80,16 +80,19 @@ class Deletion:
         await self._claims.until_free(jobs_on(recording_id))
         async with self._one_at_a_time:
             await self.erase(recording_id)
-            await self._recordings.forget_snapshot(recording_id)
 
     async def erase(self, recording_id: UUID) -> None:
-        """Erase all blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
-        await erase_recording(self._blobs, recording_id)
+        """Erase all blobs of the recording now, and its snapshot. Raises: as `erase_recording`."""
+        await erase_recording(self._blobs, self._recordings, recording_id)
 
 
-async def erase_recording(blobs: BlobStore, recording_id: UUID) -> None:
-    """Erase all blobs of the recording now. Raises: StorageFull, StorageUnavailable."""
+async def erase_recording(blobs: BlobStore, recordings: Recordings, recording_id: UUID) -> None:
+    """Erase all blobs of the recording now, and its snapshot.
+
+    Raises: StorageFull, StorageUnavailable, SnapshotNotForgotten.
+    """
     erased = await blobs.erase(recording_prefix(recording_id))
+    await recordings.forget_snapshot(recording_id)
     logger.info("erased", extra={"follower": Deletion.name, "recording_id": recording_id.hex, "blobs": erased})
 
 

@@ -102,9 +102,9 @@ class HeadStart:
         its = self._listened.get(recording_id)
         if its is not None:
             self._let_go(its)
-        endings = [ending for ending, its in self._ending.items() if its.id == recording_id]
-        if endings:
-            await asyncio.wait(endings)
+        storing = [its.task for its in self._ending.values() if its.id == recording_id and its.task is not None]
+        if storing:
+            await asyncio.wait(storing)
 
     async def _see(self, recorded: RecordedEvent) -> None:
         its = self._listened.get(recorded.stream_id)

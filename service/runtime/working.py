@@ -106,7 +106,7 @@ async def open_work(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             settings,
             parts,
             claims=claims,
-            on_gone=partial(erase_recording, blobs),
+            on_gone=partial(erase_recording, blobs, recordings),
             log=log,
             positions=positions,
             metrics=metrics,

@@ -1,7 +1,6 @@
 """`tapedeck work` as a process that tests can kill, stop and start again."""
 
 import asyncio
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -62,6 +61,6 @@ def end(processes: list[psutil.Process]) -> None:
 
 def _signalled(processes: list[psutil.Process], number: Signals) -> list[psutil.Process]:
     for each in processes:
-        with suppress(ProcessLookupError):
-            os.kill(each.pid, number)
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(number)
     return processes

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -30,6 +31,11 @@ asyncio.run(hold(*sys.argv[1:]))
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+LOCKS = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database
+WHERE locktype = 'advisory' AND granted AND datname = current_database()
 """
 
 
@@ -168,13 +174,57 @@ async def test_who_is_cancelled_and_loses_its_claim_is_cancelled(claims):
 
 
 async def test_a_claim_whose_session_ended_unnoticed_is_left_without_harm(claims, database):
+    claims._session.check = lambda: None
+    await claims._asked(lambda: None)  # no look is under way any more
     async with claims.claim(JOB) as claim:
         assert await claim.take()
-        claims._session.check = lambda: None
         with psycopg.connect(database, autocommit=True) as administrator:
             administrator.execute(END_SESSIONS)
     async with claims.claim(JOB) as claim:
         assert await claim.take()
+
+
+async def test_work_ends_with_its_session_also_if_who_found_that_out_was_cancelled(claims, database):
+    async def work():
+        async with claims.claim(JOB) as claim:
+            assert await claim.take()
+            claims._session.check = lambda: None
+            await asyncio.Event().wait()
+
+    async def ask():
+        async with claims.claim(OTHER_JOB) as claim:
+            await claim.take()
+
+    lock, asked, may_ask = claims._session.lock, threading.Event(), threading.Event()
+
+    def slow_lock(key):
+        asked.set()
+        may_ask.wait()
+        return lock(key)
+
+    working = asyncio.create_task(work())
+    while not await claims_of(database):
+        await asyncio.sleep(0.01)
+    await claims._asked(lambda: None)
+    claims._session.lock = slow_lock
+    asking = asyncio.create_task(ask())
+    await asyncio.to_thread(asked.wait)
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute(END_SESSIONS)
+    asking.cancel()
+    await asyncio.sleep(0)
+    claims._session.lock = lock
+    may_ask.set()
+    with pytest.raises(ClaimLost):
+        await working
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def claims_of(database):
+    """How many locks there are in the database."""
+    async with await psycopg.AsyncConnection.connect(database) as administrator:
+        ((count,),) = await (await administrator.execute(LOCKS)).fetchall()
+        return count
 
 
 async def test_a_server_that_is_away_is_waited_for(own_postgres):
