@@ -249,9 +249,10 @@ async def test_what_is_let_go_has_ended_when_that_returns_and_is_not_begun_again
     rig.processes.gate.close()
     await rig.store(1, LARGE)
     await rig.processes.gate.until_asked()
+    work = rig.follower._listened[rig.id].task
     await rig.follower.let_go(rig.id)
     assert not rig.follower._listened
-    assert not rig.follower._ending
+    assert work.done()
     rig.processes.gate.open()
     await rig.store(2, LARGE)
     await rig.until_read()
