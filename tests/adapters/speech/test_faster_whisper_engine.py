@@ -281,7 +281,7 @@ def without_pauses(samples: Samples) -> Samples:
 
 @pytest.mark.slow
 def test_the_last_word_of_a_window_is_not_lost(hear: Callable[[Samples], Transcript]):
-    heard = hear(seconds_of(dialogues.samples("diabetes"), 0, 31.4))
+    heard = hear(seconds_of(dialogues.samples("diabetes"), 0, 30.7))
     assert "I forget to take my tablets at the weekend. How is your diet?" in heard.text
     assert word_error_rate(turns(dialogues.text("diabetes"), 7), heard.text) <= 0.05
 
