@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import psycopg
 
 from adapters.blobs.bucket.index_errors import unavailable
+from adapters.postgres import connections
 from adapters.postgres.connections import connect, reason
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def one_remover(url: str) -> Iterator[None]:
     try:
         try:
             own.execute("SELECT set_config('lock_timeout', %s, false)", (f"{PATIENCE_SECONDS * 1_000:g}ms",))
+            own.answer_seconds = PATIENCE_SECONDS + connections.ANSWER_SECONDS
             own.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         except psycopg.errors.LockNotAvailable:
             logger.warning("another process removes for long; this one does so beside it")

@@ -17,6 +17,7 @@ from adapters.blobs.bucket.index_in_postgres import CONNECTIONS
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, StorageUnavailable
+from adapters.postgres import connections
 from adapters.postgres.connections import Connection
 from tests.adapters.blobs.bucket.test_store import kept_together, keys_of, shared_objects
 from tests.adapters.blobs.contract import PREFIX, described, noise, streamed, whole
@@ -230,6 +231,18 @@ async def test_an_erasing_that_hangs_is_taken_over_and_nothing_of_what_it_moved_
         with pytest.raises(BlobNotFound):
             await store.size(keys[1])
     assert list(one.differences()) == []
+
+
+@pytest.mark.slow
+def test_who_waits_longer_than_a_server_may_take_to_answer_goes_on_all_the_same(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 5.0)
+    monkeypatch.setattr(removers, "PATIENCE_SECONDS", 6.0)
+    begun = []
+    with removers.one_remover(database), removers.one_remover(database):
+        begun.append("the other")
+    assert begun == ["the other"]
 
 
 async def test_who_comes_too_late_moves_nothing_that_another_has_moved(
