@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from adapters.blobs.bucket.facts import Facts
 from adapters.blobs.bucket.index import LATEST_ARRIVAL_SECONDS, ObjectStanding, Place, SharedUsage, new_name
 from adapters.blobs.bucket.object_format import Part
 from adapters.blobs.index_file import IndexFile, beginning_with
@@ -36,7 +37,7 @@ _SCHEMA = """
 """
 
 
-class IndexInFile:
+class IndexInFile(Facts):
     """A `BucketIndex`. `folder`: where its file is, which all processes have that use the bucket."""
 
     owned_by = "data directory"
@@ -201,18 +202,6 @@ class IndexInFile:
             yield
         finally:
             os.close(lock)
-
-    def owner(self) -> str | None:
-        return self._fact("owner")
-
-    def set_owner(self, owner: str) -> None:
-        self._set_fact("owner", owner)
-
-    def is_marked(self) -> bool:
-        return self._fact("marked") is not None
-
-    def set_marked(self) -> None:
-        self._set_fact("marked", "yes")
 
     def _fact(self, fact: str) -> str | None:
         with self._file.reading() as reader:

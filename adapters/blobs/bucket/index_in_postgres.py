@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from adapters.blobs.bucket.announcing import Announcer
+from adapters.blobs.bucket.facts import Facts
 from adapters.blobs.bucket.index import ObjectStanding, Place, SharedUsage, new_name
 from adapters.blobs.bucket.index_errors import index_errors
 from adapters.blobs.bucket.index_tables import (
@@ -37,7 +38,7 @@ _TOMBSTONE_SECONDS = 3_600
 _PAST_ANY_KEY = "\x7f"
 
 
-class IndexInPostgres:
+class IndexInPostgres(Facts):
     """A `BucketIndex`. Its database is opened when it is needed first."""
 
     owned_by = "database"
@@ -232,18 +233,6 @@ class IndexInPostgres:
     def move_here(self) -> None:
         with index_errors():
             self._database(has_file=True).take_over(copy_index)
-
-    def owner(self) -> str | None:
-        return self._fact("owner")
-
-    def set_owner(self, owner: str) -> None:
-        self._set_fact("owner", owner)
-
-    def is_marked(self) -> bool:
-        return self._fact("marked") is not None
-
-    def set_marked(self) -> None:
-        self._set_fact("marked", "yes")
 
     def _fact(self, fact: str) -> str | None:
         with self._reading() as tables:
