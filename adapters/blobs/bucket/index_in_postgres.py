@@ -232,7 +232,7 @@ class IndexInPostgres(Facts):
 
     def move_here(self) -> None:
         with index_errors():
-            self._database(has_file=True).take_over(copy_index)
+            self._database(moves=True)
 
     def _fact(self, fact: str) -> str | None:
         with self._reading() as tables:
@@ -264,16 +264,17 @@ class IndexInPostgres(Facts):
         with self._few, index_errors(), self._database().writing() as tables:
             yield tables
 
-    def _database(self, *, has_file: bool = False) -> PostgresDatabase:
-        """Raises: StorageUnavailable while what it has is in a file, unless the caller moves that."""
+    def _database(self, *, moves: bool = False) -> PostgresDatabase:
+        """`moves`: takes over what is in a file; otherwise, while it is there, raises StorageUnavailable."""
         with self._opening:
-            before = self._place.before
-            if not has_file and before is not None and before.exists():
-                raise StorageUnavailable("its index is still in a file, which the service moves at its next start")
             if self._opened is None:
+                before = self._place.before
+                if not moves and before is not None and before.exists():
+                    raise StorageUnavailable("its index is still in a file, which the service moves at its next start")
                 database = PostgresDatabase(self._place)
                 try:
                     database.bring_up_to_date(VERSIONS)
+                    database.take_over(copy_index)
                 except BaseException:
                     database.close()
                     raise
