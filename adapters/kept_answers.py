@@ -46,6 +46,12 @@ class NameReused(Exception):
         super().__init__("This Idempotency-Key was used for a request with another body; use a new key.")
 
 
+def sealer_of_answers(path: Path) -> Sealer:
+    """What encrypts answers for storage, each under its request's name. Raises: DamagedKey; OSError."""
+    if_lost = "requests that were answered in the last day are done again if they are repeated"
+    return Sealer.with_key_file(path, name="key for kept answers", if_lost=if_lost)
+
+
 class KeptAnswers:
     """Blocking, and for one caller at a time. Raises: DatabaseFull; DatabaseUnavailable."""
 
@@ -62,9 +68,7 @@ class KeptAnswers:
     @classmethod
     def with_key_in(cls, directory: Path, place: Place) -> "KeptAnswers":
         """With the key in that directory. Raises: DamagedKey; as the constructor."""
-        if_lost = "requests that were answered in the last day are done again if they are repeated"
-        sealer = Sealer.with_key_file(directory / "answers.key", name="key for kept answers", if_lost=if_lost)
-        return cls(place, sealer)
+        return cls(place, sealer_of_answers(directory / "answers.key"))
 
     def close(self) -> None:
         self._database.close()

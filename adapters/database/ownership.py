@@ -9,7 +9,8 @@ from adapters.event_log.url import place_of
 CLAIM_SECONDS = 5.0
 """How long to wait for one that is just ending. PostgreSQL notices at once when a process ends."""
 
-_LOCK = 0x7461_7065_0002
+LOCK = 0x7461_7065_0002
+"""Whoever holds it has the database: a service that is alone, or that of several hosts which leads."""
 
 
 class DatabaseClaim:
@@ -18,7 +19,7 @@ class DatabaseClaim:
     def __init__(self, url: str) -> None:
         """Raises: DatabaseInUse; ServerAway."""
         self._url = url
-        self._lock = SessionLock(url, _LOCK)
+        self._lock = SessionLock(url, LOCK)
         deadline = time.monotonic() + CLAIM_SECONDS
         while not self._lock.take():
             if time.monotonic() > deadline:

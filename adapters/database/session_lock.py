@@ -36,11 +36,12 @@ def open_session(url: str, *, lost: Sequence[str], idle_seconds: int = 0) -> Con
 
 
 class SessionLock:
-    """Blocking; for any thread. `number`: which lock, of 63 bits."""
+    """Blocking; for any thread. `number`: which lock, of 63 bits. `idle_seconds`: see `open_session`."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, number: int, *, idle_seconds: int = 0) -> None:
         self._url = url
         self._number = number
+        self._idle_seconds = idle_seconds
         self._lost: list[str] = []
         self._connection: Connection | None = None
         self._one_at_a_time = threading.Lock()
@@ -52,6 +53,12 @@ class SessionLock:
         """
         with self._one_at_a_time:
             return self._is_still_held() or self._is_taken()
+
+    @property
+    def backend(self) -> str:
+        """What serves the session that holds it; see `Connection.backend`. Empty while it is not held."""
+        connection = self._connection
+        return "" if connection is None else connection.backend
 
     def _is_still_held(self) -> bool:
         if self._connection is None:
@@ -67,7 +74,7 @@ class SessionLock:
 
     def _is_taken(self) -> bool:
         try:
-            connection = open_session(self._url, lost=self._lost)
+            connection = open_session(self._url, lost=self._lost, idle_seconds=self._idle_seconds)
         except psycopg.Error as error:
             raise self._away(error) from error
         self._lost.clear()

@@ -24,7 +24,6 @@ from adapters.note_orders import NoteOrderStore, concerns_orders
 from adapters.one_thread import OneThread
 from adapters.positions import PositionStore
 from adapters.search.index import SearchIndex
-from adapters.shared_locks import SharedLocks
 from adapters.summaries import SummaryStore
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.sender import WebhookSender
@@ -38,7 +37,6 @@ from service.application.consultations import Consultations
 from service.application.device_tokens import DeviceTokens
 from service.application.directory import Directory
 from service.application.idempotency import Idempotency
-from service.application.keyed_locks import KeyedLocks, Locks
 from service.application.lifecycle import Lifecycle
 from service.application.live_words import LiveWords
 from service.application.metrics import Metrics
@@ -104,6 +102,7 @@ from service.runtime.places import (
 )
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
+from service.runtime.settling import open_settling
 from service.runtime.stage_work import (
     listening_process,
     live_recognition,
@@ -168,13 +167,25 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
-        tasks: list[asyncio.Task[None]] = []
-        claim_database(opened, settings, tasks)
+        followers: list[asyncio.Task[None]] = []
+        claim_database(opened, settings, followers)
+        yield await opened.enter_async_context(open_claimed(settings, followers, clock=clock))
+
+
+@asynccontextmanager
+async def open_claimed(
+    settings: Settings, tasks: list["asyncio.Task[None]"], *, clock: Clock = utc_now, has_recovered: bool = False
+) -> AsyncIterator[RunningService]:
+    """As `open_service`, for a process that has the data directory and the database to itself.
+
+    `tasks`: where the followers' are added. `has_recovered`: whether the blobs have been since this process started.
+    """
+    async with AsyncExitStack() as opened:
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0
-        stores = await _open_stores(opened, settings, clock=clock, metrics=metrics)
+        stores = await _open_stores(opened, settings, clock=clock, metrics=metrics, has_recovered=has_recovered)
         dev_credentials = settle_dev_credentials(settings, stores.keys, new_id=_new_id)
         projector = Projector("summaries", stores.log, stores.summaries)
         note_order_view = SelectiveProjector("note_orders", stores.log, stores.note_order_view, concerns_orders)
@@ -193,7 +204,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
 
         workers = open_workers(opened, settings)
         recognition = live_recognition(settings, workers)
-        settling = _settling(opened, settings)
+        settling = open_settling(opened, settings)
         uploads = Uploads(
             stores.recordings,
             stores.blobs,
@@ -329,23 +340,18 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         )
 
 
-def _settling(opened: AsyncExitStack, settings: Settings) -> Locks:
-    if settings.api_processes == 1:
-        return KeyedLocks()
-    settling = SharedLocks(settings.settling_path)
-    opened.callback(settling.close)
-    return settling
-
-
 def _new_id() -> str:
     return token_hex(16)
 
 
-async def _open_stores(opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics) -> Stores:
-    is_shared = settings.api_processes > 1
+async def _open_stores(
+    opened: AsyncExitStack, settings: Settings, *, clock: Clock, metrics: Metrics, has_recovered: bool
+) -> Stores:
+    is_shared = settings.serves_by_processes
     blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
     opened.push_async_callback(blobs.close)
-    await asyncio.to_thread(blobs.recover)  # which compares an index with its bucket: the database is kept claimed
+    if not has_recovered:
+        await asyncio.to_thread(blobs.recover)  # which compares an index with its bucket: the database is kept claimed
     found = open_log(settings.log_url)
     log = EventLog(
         found.recorder,

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -60,11 +61,17 @@ def _place_for_clients(settings: Settings) -> "_Place":
 
 
 async def _listen(
-    server: web.AppRunner, drain: Drain, place: "_Place", settings: Settings, running: AsyncExitStack
+    server: web.AppRunner,
+    drain: Drain,
+    place: "_Place",
+    settings: Settings,
+    running: AsyncExitStack,
+    *,
+    is_plain: bool = False,
 ) -> None:
     await server.setup()
     running.push_async_callback(server.cleanup)
-    site = web.TCPSite(server, place.host, place.port, ssl_context=tls_of(settings))
+    site = web.TCPSite(server, place.host, place.port, ssl_context=None if is_plain else tls_of(settings))
     try:
         await site.start()
     except OSError as error:
@@ -85,6 +92,20 @@ async def listen_for_processes(
     await site.start()
     running.callback(settings.handing_over_path.unlink, missing_ok=True)
     running.push_async_callback(let_requests_end, site, service.drain, settings.stop_seconds)
+
+
+async def listen_for_hosts(
+    service: RunningService, of_hosts: Middleware, settings: Settings, running: AsyncExitStack
+) -> None:
+    """Take what API processes of other hosts hand over, at the port of PEER_URL. Raises: CannotListen; ValueError if
+    the service has one host; AllowListUnusable."""
+    peer = urlsplit(settings.peer_url or "")
+    if peer.port is None:
+        raise ValueError("the service has one host")
+    app = application(service)
+    app.middlewares.insert(0, of_hosts)
+    place = _Place(settings.host, peer.port, "TAPEDECK_HOST", "TAPEDECK_PEER_URL")
+    await _listen(runner(service, app), service.drain, place, settings, running, is_plain=peer.scheme == "http")
 
 
 def sockets_on_one_port(settings: Settings, count: int) -> list[list[socket.socket]]:

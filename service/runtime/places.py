@@ -62,6 +62,11 @@ def taken_place(settings: ServiceSettings) -> Place:
     return PostgresPlace(settings.log_url, "tapedeck_taken")
 
 
+def hosts_place(settings: ServiceSettings) -> PostgresPlace:
+    """That of what the hosts of one service know of each other."""
+    return PostgresPlace(settings.log_url, "tapedeck_hosts")
+
+
 def _place(settings: ServiceSettings, path: Path) -> Place:
     """The file; or the schema that is called like the file, where the log is in PostgreSQL."""
     if not is_postgres(settings.log_url):

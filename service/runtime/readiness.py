@@ -146,7 +146,7 @@ class ServiceParts(ProcessParts):
     def __iter__(self) -> Iterator[Part]:
         process, *others = super().__iter__()
         yield process
-        if self._settings.api_processes > 1:
+        if self._settings.serves_by_processes:
             yield Part("api_processes", True, self._api_processes)
         yield from others
         if self._service.publisher is not None:

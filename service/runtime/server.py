@@ -5,50 +5,24 @@ import logging
 import os
 import resource
 import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 
-from adapters.blobs.port import BlobFailure
-from adapters.database.port import DatabaseInUse
-from adapters.event_log.port import LogUnavailable
-from adapters.private_files import DamagedKey
-from adapters.speech.port import SpeechError
-from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
-from adapters.tokens.allow_list_file import AllowListUnusable
 from service.console.pages import PREFIX
 from service.console.signing_in import new_link, remove_link
 from service.runtime.assembly import RunningService, open_service
 from service.runtime.collector import settle_collector
-from service.runtime.data_dir import DataDirInUse
-from service.runtime.dev_credentials import FILE_NAME, BadDevCredentials
-from service.runtime.draining import StopSignals
+from service.runtime.dev_credentials import FILE_NAME
+from service.runtime.draining import Drain, StopSignals
+from service.runtime.failures import START_FAILURES
 from service.runtime.listening import listen
 from service.runtime.memory import give_back_what_is_free, settle_allocator
-from service.runtime.processes.parent import ApiProcessFailed, listen_with_processes
+from service.runtime.processes.parent import listen_with_processes
 from service.runtime.settings import Settings
 from service.runtime.switching import SWITCH_SECONDS
 
 logger = logging.getLogger("tapedeck")
-
-START_FAILURES = (
-    OSError,
-    ValueError,
-    sqlite3.Error,
-    BlobFailure,
-    LogUnavailable,
-    DatabaseInUse,
-    DatabaseTooNew,
-    DatabaseUnavailable,
-    DamagedKey,
-    BadDevCredentials,
-    AllowListUnusable,
-    ApiProcessFailed,
-    DataDirInUse,
-    SpeechError,
-)
-"""What can be wrong with a directory, file or setting when the service's parts are opened."""
 
 
 class StartRefused(Exception):
@@ -64,6 +38,9 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, signals.came)
     _allow_many_connections()
     settle_allocator()
+    if settings.peer_url is not None:
+        await _serve_as_host(settings, signals)
+        return
     async with AsyncExitStack() as running:
         with named_start_failures():
             service = await running.enter_async_context(open_service(settings))
@@ -78,9 +55,27 @@ async def serve(settings: Settings) -> None:
         trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))
         running.callback(trimming.cancel)
         await signals.first()
-        service.drain.begin()
-        logger.info("stopping", extra={"drain_seconds": settings.drain_seconds, "stop_seconds": settings.stop_seconds})
-        await signals.second_within(settings.drain_seconds)
+        await _drained(service.drain, settings, signals)
+
+
+async def _serve_as_host(settings: Settings, signals: StopSignals) -> None:
+    """One of several. Raises: StartRefused."""
+    from service.runtime.hosts.host import open_host  # noqa: PLC0415 - the embedded profile does without it
+
+    drain = Drain()
+    async with AsyncExitStack() as running:
+        with named_start_failures():
+            await running.enter_async_context(open_host(settings, drain))
+        _say_how_it_runs(settings)
+        settle_collector()
+        await signals.first()
+        await _drained(drain, settings, signals)
+
+
+async def _drained(drain: Drain, settings: Settings, signals: StopSignals) -> None:
+    drain.begin()
+    logger.info("stopping", extra={"drain_seconds": settings.drain_seconds, "stop_seconds": settings.stop_seconds})
+    await signals.second_within(settings.drain_seconds)
 
 
 @contextmanager

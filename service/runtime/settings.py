@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 
@@ -65,6 +66,13 @@ class ServiceSettings(QuotaSettings):
             description="processes that take chunks on the one port, beside one that does all else; 1: one does all",
         ),
     ] = 1
+    peer_url: Annotated[
+        str | None,
+        Field(
+            description="for one of several hosts: http://HOST:PORT or https://HOST:PORT, where its other hosts reach "
+            "this one, which listens on that port while it leads; if unset, the service has one host"
+        ),
+    ] = None
     drain_seconds: Annotated[
         float,
         Field(
@@ -246,6 +254,13 @@ class ServiceSettings(QuotaSettings):
     def _web_address(cls, url: str | None) -> str | None:
         return web_address(url)
 
+    @field_validator("peer_url")
+    @classmethod
+    def _peer(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).path.strip("/") or urlsplit(web_address(url) or "").port is None):
+            raise ValueError("must be http://HOST:PORT or https://HOST:PORT")
+        return web_address(url, may_have_user=False)
+
     @field_validator("database_url")
     @classmethod
     def _log(cls, url: str | None) -> str | None:
@@ -286,13 +301,31 @@ class ServiceSettings(QuotaSettings):
                 self.kafka.options()
             except BadConnection as error:
                 raise ValueError(as_set(str(error))) from None
-        if self.api_processes > 1:
+        if self.peer_url is not None:
+            self._check_hosts(self.peer_url)
+        if self.serves_by_processes:
             self._check_processes()
         check_no_log_left_behind(self.data_dir / LOG_FILE, self.log_url)
         return self
 
+    def _check_hosts(self, peer_url: str) -> None:
+        if not self.has_shared_stores:
+            raise ValueError(
+                "TAPEDECK_PEER_URL needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all "
+                "hosts reach"
+            )
+        if urlsplit(peer_url).scheme == "https" and self.tls_cert is None:
+            raise ValueError("TAPEDECK_PEER_URL with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY")
+        if urlsplit(peer_url).port in (self.port, self.operations_port):
+            raise ValueError("TAPEDECK_PEER_URL needs a port of its own, other than those for clients and operators")
+        if self.is_development or self.public_url is None:
+            raise ValueError(
+                "TAPEDECK_PEER_URL needs TAPEDECK_PUBLIC_URL, the address at which clients reach any of the hosts, and "
+                "is not for development: there, the hosts would have different credentials"
+            )
+
     def _check_processes(self) -> None:
-        more = "TAPEDECK_API_PROCESSES above 1"
+        more = "TAPEDECK_API_PROCESSES above 1" if self.peer_url is None else "TAPEDECK_PEER_URL"
         if sys.platform != "linux":
             raise ValueError(f"{more} needs Linux, which spreads connections over processes")
         if len(os.fsencode(self.handing_over_path)) > LONGEST_SOCKET_PATH:
@@ -395,6 +428,11 @@ class ServiceSettings(QuotaSettings):
     def has_shared_stores(self) -> bool:
         """Whether processes on other machines can reach the log and the blobs."""
         return is_postgres(self.log_url) and self.blob_url is not None and is_bucket(self.blob_url)
+
+    @property
+    def serves_by_processes(self) -> bool:
+        """Whether processes beside this one take chunks, here or on other hosts."""
+        return self.api_processes > 1 or self.peer_url is not None
 
     @property
     def worker_count(self) -> int:

@@ -15,7 +15,7 @@ Message = tuple[str, Any]
 """What it is, and what it says."""
 
 # To an API process:
-HELLO, DRAIN, REPORT, STOP = "hello", "drain", "report", "stop"
+HELLO, LEADS, DRAIN, REPORT, STOP = "hello", "leads", "drain", "report", "stop"
 # From it:
 READY, HEAD, METRICS = "ready", "head", "metrics"
 

@@ -20,7 +20,6 @@ from adapters.blobs.opening import open_store
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from adapters.keys import KeyStore
-from adapters.shared_locks import SharedLocks
 from service.application.callers import Callers
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
@@ -38,11 +37,13 @@ from service.runtime.listening import tls_of
 from service.runtime.logs import log_to_stderr
 from service.runtime.memory import give_back_what_is_free, settle_allocator
 from service.runtime.places import keys_place
-from service.runtime.processes.channel import DRAIN, HEAD, METRICS, READY, REPORT, STOP, Channel
-from service.runtime.processes.forwarding import Forwarder
+from service.runtime.processes.channel import DRAIN, HEAD, LEADS, METRICS, READY, REPORT, STOP, Channel
+from service.runtime.processes.forwarding import Forwarder, proof_of
+from service.runtime.processes.leads import Leads
 from service.runtime.processes.web import upload_application
 from service.runtime.quotas import no_quotas, open_counted
 from service.runtime.settings import Settings, load_settings
+from service.runtime.settling import open_settling
 from service.runtime.switching import SWITCH_SECONDS
 from service.runtime.web import runner_within
 
@@ -58,6 +59,7 @@ class Hello(BaseModel):
 
     number: int
     parent_pid: int
+    leads: str | None
 
 
 def main() -> None:
@@ -84,7 +86,8 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
     async with AsyncExitStack() as opened:
         opened.push_async_callback(channel.close)
         parts = _open_parts(opened, settings, channel, metrics)
-        forwarder = Forwarder(settings.handing_over_path, parts.limits)
+        leads = Leads(hello.leads, may_change=settings.peer_url is not None)
+        forwarder = Forwarder(leads, settings.handing_over_path, parts.limits, proof=proof_of(parts.signer))
         opened.push_async_callback(forwarder.close)
         app = upload_application(
             parts, forwarder, drain=drain, metrics=metrics, is_counted=open_counted(opened, settings)
@@ -94,9 +97,11 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
             opened.callback(asyncio.create_task(running).cancel)
         settle_collector()
         channel.tell(READY)
-        async for what, _ in messages:
+        async for what, said in messages:
             if what == DRAIN:
                 drain.begin()
+            elif what == LEADS:
+                leads.tell(said)
             elif what == REPORT:
                 channel.tell(METRICS, counts_of(metrics.registry))
             elif what == STOP:
@@ -136,15 +141,13 @@ def _open_parts(opened: AsyncExitStack, settings: Settings, channel: Channel, me
     opened.push_async_callback(recordings.close)
     keys = KeyStore(keys_place(settings), clock=utc_now)
     opened.callback(keys.close)
-    settling = SharedLocks(settings.settling_path)
-    opened.callback(settling.close)
     uploads = Uploads(
         recordings,
         blobs,
         quotas=no_quotas(log),
         clock=utc_now,
         metrics=metrics,
-        settling=settling,
+        settling=open_settling(opened, settings),
         most_bytes=settings.max_recording_bytes,
     )
     return UploadParts(

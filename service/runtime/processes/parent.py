@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,11 @@ import service
 from service.runtime.assembly import RunningService
 from service.runtime.counts import Counts, CountsOfEnded
 from service.runtime.data_dir import locked_for_processes
+from service.runtime.failures import StartFailed
 from service.runtime.listening import listen_for_operators, listen_for_processes, sockets_on_one_port
-from service.runtime.processes.channel import DRAIN, HEAD, HELLO, METRICS, READY, REPORT, STOP, Channel
+from service.runtime.processes.channel import DRAIN, HEAD, HELLO, LEADS, METRICS, READY, REPORT, STOP, Channel
 from service.runtime.processes.forwarding import taking_over
+from service.runtime.processes.leads import HERE
 from service.runtime.settings import Settings
 
 LOOK_SECONDS = 0.5
@@ -40,7 +42,7 @@ _CODE = Path(service.__file__).parents[1]
 logger = logging.getLogger(__name__)
 
 
-class ApiProcessFailed(Exception):
+class ApiProcessFailed(StartFailed):
     """An API process ended while the service started; its lines in the log say why."""
 
     def __init__(self, number: int, code: int) -> None:
@@ -54,14 +56,19 @@ async def listen_with_processes(opened: RunningService, settings: Settings, runn
     """
     await listen_for_operators(opened, settings, running)
     await listen_for_processes(opened, taking_over, settings, running)
-    sockets = sockets_on_one_port(settings, settings.api_processes)
-    lock = running.enter_context(locked_for_processes(settings.data_dir))
-    processes = ApiProcesses(opened, settings, sockets, lock)
-    running.push_async_callback(processes.close)
-    opened.other_processes.counts = processes.counts
-    opened.other_processes.serving = processes.serving
+    processes = open_processes(settings, running)
+    processes.serve(opened)
     opened.drain.when_begun(processes.drain)
     await processes.start()
+
+
+def open_processes(settings: Settings, running: AsyncExitStack) -> "ApiProcesses":
+    """Those of this machine, not started yet; closed with `running`. Raises: CannotListen; OSError."""
+    sockets = sockets_on_one_port(settings, settings.api_processes)
+    lock = running.enter_context(locked_for_processes(settings.data_dir))
+    processes = ApiProcesses(settings, sockets, lock)
+    running.push_async_callback(processes.close)
+    return processes
 
 
 @dataclass
@@ -79,10 +86,10 @@ class _Process:
 class ApiProcesses:
     """`sockets`: those of each process. `lock`: a file that each keeps open."""
 
-    def __init__(
-        self, opened: RunningService, settings: Settings, sockets: Sequence[Sequence[socket.socket]], lock: int
-    ) -> None:
-        self._service = opened
+    def __init__(self, settings: Settings, sockets: Sequence[Sequence[socket.socket]], lock: int) -> None:
+        self._leads: str | None = None
+        self._heard: Callable[[int], None] | None = None
+        self._drains = False
         self._settings = settings
         self._sockets = sockets
         self._lock = lock
@@ -93,6 +100,30 @@ class ApiProcesses:
         self._keeping: list[asyncio.Task[None]] = []
         self._has_started = False
         self._stops = asyncio.Event()
+
+    def serve(self, opened: RunningService) -> None:
+        """From now on, and until another leads, they hand requests over to this process, which has this service open:
+        it hears of their commits, and shows their counts with its own."""
+        opened.other_processes.counts = self.counts
+        opened.other_processes.serving = self.serving
+        self._heard = opened.stores.log.hear
+        self._tell_leads(HERE)
+
+    def led_by(self, url: str | None) -> None:
+        """They hand requests over to this host; for None, they wait until one leads."""
+        self._heard = None
+        self._tell_leads(url)
+
+    @property
+    def have_a_leader(self) -> bool:
+        """Whether they know of a process that answers what they hand over."""
+        return self._leads is not None
+
+    def _tell_leads(self, place: str | None) -> None:
+        if place != self._leads:
+            self._leads = place
+            for process in self._running.values():
+                process.channel.tell(LEADS, place)
 
     async def start(self) -> None:
         """Return when all of them serve. Raises: ApiProcessFailed; OSError."""
@@ -142,8 +173,8 @@ class ApiProcesses:
             )
         process = _Process(number, popen, await Channel.over(ours), asyncio.get_running_loop().time())
         self._running[number] = process
-        process.channel.tell(HELLO, {"number": number, "parent_pid": os.getpid()})
-        if self._service.drain.has_begun:
+        process.channel.tell(HELLO, {"number": number, "parent_pid": os.getpid(), "leads": self._leads})
+        if self._drains:
             process.channel.tell(DRAIN)
         if self._stops.is_set():
             process.channel.tell(STOP)
@@ -165,7 +196,8 @@ class ApiProcesses:
         async for what, said in process.channel.messages():
             process.looks_without_word = 0
             if what == HEAD:
-                self._service.stores.log.hear(said)
+                if self._heard is not None:
+                    self._heard(said)
             elif what == METRICS:
                 process.counts = [tuple(each) for each in said]
                 process.reported.set()
@@ -212,6 +244,7 @@ class ApiProcesses:
 
     def drain(self) -> None:
         """Each answer ends its connection from now on."""
+        self._drains = True
         for process in self._running.values():
             process.channel.tell(DRAIN)
 

@@ -13,7 +13,8 @@ from service.dialects.http.parts import UploadParts
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.draining import Drain
-from service.runtime.processes.forwarding import Forwarder, NotHandedOver
+from service.runtime.processes.forwarding import Forwarder
+from service.runtime.processes.leads import NotHandedOver
 from service.runtime.web import api_of, errors, pages_of
 
 _HANDED_OVER = web.RequestKey("handed over", bool)

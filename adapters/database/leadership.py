@@ -1,0 +1,91 @@
+"""Which of a service's hosts leads, where the others reach it, and which secrets all of them must have.
+
+Who has the database's claim leads. It ends with the host's process or machine, and when the process hangs.
+"""
+
+from collections.abc import Mapping
+
+from adapters.database.ownership import LOCK
+from adapters.database.port import PostgresPlace
+from adapters.database.postgres import PostgresDatabase
+from adapters.database.session_lock import SessionLock
+
+HUNG_SECONDS = 10
+"""The server ends the claim of a host that asks nothing for so long."""
+
+_SCHEMA = (
+    (
+        "CREATE TABLE IF NOT EXISTS leader (one INTEGER PRIMARY KEY, url TEXT NOT NULL, backend TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, digest BLOB NOT NULL)",
+    ),
+)
+
+_LEADER = """
+SELECT url FROM leader JOIN pg_locks ON locktype = 'advisory' AND granted AND objsubid = 1
+AND (classid::int8 << 32 | objid::int8) = ?
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
+WHERE backend = pg_locks.pid || ' ' || extract(epoch FROM backend_start)
+"""
+
+_ANNOUNCE = """
+INSERT INTO leader (one, url, backend) VALUES (1, ?, ?)
+ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend
+"""
+
+
+class Leadership:
+    """One host's view of it. Blocking, and for one caller at a time. Raises: DatabaseUnavailable; ServerAway."""
+
+    def __init__(self, place: PostgresPlace, *, own_url: str) -> None:
+        """`own_url`: where the others reach this host."""
+        self._own_url = own_url
+        self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS)
+        self._announced = ""
+        self._database = PostgresDatabase(place)
+        try:
+            self._database.prepare(_SCHEMA)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def claim(self) -> bool:
+        """Whether this host leads now: still, or since this call. Nobody is waited for.
+
+        Raises: also ServerAway; then it is not known, and may be asked again.
+        """
+        return self._lock.take()
+
+    def announce(self) -> None:
+        """From now on the others find this host, as long as it leads. To be called again when it has claimed again."""
+        backend = self._lock.backend
+        if backend and backend != self._announced:
+            with self._database.writing() as tables:
+                tables.execute(_ANNOUNCE, (self._own_url, backend))
+            self._announced = backend
+
+    def leader(self) -> str | None:
+        """Where the host is reached that leads now; None if there is none, or one that does not answer yet."""
+        with self._database.reading() as tables:
+            row = tables.execute(_LEADER, (LOCK,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def leave(self) -> None:
+        """Another host may lead."""
+        self._lock.leave()
+        self._announced = ""
+
+    def secrets(self) -> Mapping[str, bytes]:
+        """The digest of each secret that all hosts have; none before the first of them has led."""
+        with self._database.reading() as tables:
+            return {str(name): bytes(digest) for name, digest in tables.execute("SELECT name, digest FROM secrets")}
+
+    def settle_secrets(self, digests: Mapping[str, bytes]) -> None:
+        """From now on these are what all hosts have."""
+        with self._database.writing() as tables:
+            tables.execute("DELETE FROM secrets")
+            tables.executemany("INSERT INTO secrets (name, digest) VALUES (?, ?)", list(digests.items()))
+
+    def close(self) -> None:
+        self._lock.leave()
+        self._database.close()

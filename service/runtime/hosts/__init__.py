@@ -1,0 +1,1 @@
+"""One service on several hosts: one leads, the others take chunks, hand over the rest, and stand by."""

@@ -1,0 +1,48 @@
+"""The secrets that all hosts of a service must have: what one has signed or encrypted, each of them must read."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.kept_answers import sealer_of_answers
+from adapters.webhooks.signing import sealer_of_secrets
+from service.dialects.http.signed_urls import UrlSigner
+from service.runtime.failures import StartFailed
+
+SIGNING_KEY, WEBHOOKS_KEY, ANSWERS_KEY = "signing.key", "webhooks.key", "answers.key"
+NAMES = (SIGNING_KEY, WEBHOOKS_KEY, ANSWERS_KEY)
+
+
+class OtherSecrets(StartFailed):
+    """This host does not have the service's secrets. `str()` is one sentence."""
+
+    def __init__(self, path: Path, *, is_missing: bool) -> None:
+        what = "is missing" if is_missing else "is not that of the service's other hosts"
+        super().__init__(
+            f"{path} {what}; copy {', '.join(NAMES)} from the data directory of a host that has been running"
+        )
+
+
+def made_secrets(data_dir: Path) -> Mapping[str, bytes]:
+    """The digest of each secret in the directory; those that are missing are made.
+
+    Raises: DamagedKey; OSError.
+    """
+    UrlSigner.with_key_file(data_dir / SIGNING_KEY)
+    sealer_of_secrets(data_dir / WEBHOOKS_KEY)
+    sealer_of_answers(data_dir / ANSWERS_KEY)
+    return {name: _digest(data_dir / name) for name in NAMES}
+
+
+def check_secrets(data_dir: Path, digests: Mapping[str, bytes]) -> None:
+    """Whether the directory has the secrets with these digests. Raises: OtherSecrets; OSError."""
+    for name, digest in digests.items():
+        path = data_dir / name
+        if not path.exists():
+            raise OtherSecrets(path, is_missing=True)
+        if _digest(path) != digest:
+            raise OtherSecrets(path, is_missing=False)
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
