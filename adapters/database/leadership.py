@@ -42,12 +42,7 @@ class Leadership:
         self._own_url = own_url
         self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS)
         self._announced = ""
-        self._database = PostgresDatabase(place)
-        try:
-            self._database.prepare(_SCHEMA)
-        except BaseException:
-            self._database.close()
-            raise
+        self._database = _open(place)
 
     def claim(self) -> bool:
         """Whether this host leads now: still, or since this call. Nobody is waited for.
@@ -75,17 +70,37 @@ class Leadership:
         self._lock.leave()
         self._announced = ""
 
-    def secrets(self) -> Mapping[str, bytes]:
-        """The digest of each secret that all hosts have; none before the first of them has led."""
+    def close(self) -> None:
+        self._lock.leave()
+        self._database.close()
+
+
+class Secrets:
+    """The digests of those that all hosts have. Blocking; for any thread. Raises: DatabaseUnavailable; ServerAway."""
+
+    def __init__(self, place: PostgresPlace) -> None:
+        self._database = _open(place)
+
+    def known(self) -> Mapping[str, bytes]:
+        """By name; none before the service has run."""
         with self._database.reading() as tables:
             return {str(name): bytes(digest) for name, digest in tables.execute("SELECT name, digest FROM secrets")}
 
-    def settle_secrets(self, digests: Mapping[str, bytes]) -> None:
+    def settle(self, digests: Mapping[str, bytes]) -> None:
         """From now on these are what all hosts have."""
         with self._database.writing() as tables:
             tables.execute("DELETE FROM secrets")
             tables.executemany("INSERT INTO secrets (name, digest) VALUES (?, ?)", list(digests.items()))
 
     def close(self) -> None:
-        self._lock.leave()
         self._database.close()
+
+
+def _open(place: PostgresPlace) -> PostgresDatabase:
+    database = PostgresDatabase(place)
+    try:
+        database.prepare(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database

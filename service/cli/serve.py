@@ -44,7 +44,7 @@ def serve(host: str | None, port: int | None) -> None:
     from service.runtime.server import StartRefused  # noqa: PLC0415
     from service.runtime.server import serve as run_server  # noqa: PLC0415
 
-    log_to_stderr(settings.log_level, process="main" if settings.api_processes > 1 else None)
+    log_to_stderr(settings.log_level, process="main" if settings.serves_by_processes else None)
     try:
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
             runner.run(run_server(settings))

@@ -103,6 +103,7 @@ from service.runtime.places import (
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.settling import open_settling
+from service.runtime.shared_secrets import settle_own_secrets
 from service.runtime.stage_work import (
     listening_process,
     live_recognition,
@@ -169,7 +170,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.enter_context(owned_data_dir(settings.data_dir))
         followers: list[asyncio.Task[None]] = []
         claim_database(opened, settings, followers)
-        yield await opened.enter_async_context(open_claimed(settings, followers, clock=clock))
+        service = await opened.enter_async_context(open_claimed(settings, followers, clock=clock))
+        await settle_own_secrets(settings)
+        yield service
 
 
 @asynccontextmanager

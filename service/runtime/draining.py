@@ -8,6 +8,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 
+STOPPING = "The service is about to stop."
+"""What `/readyz` says then."""
+
+
 class Drain:
     """Whether the service is about to stop. Used from one event loop."""
 

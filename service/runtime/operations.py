@@ -12,6 +12,9 @@ from service.runtime.counts import Together
 from service.runtime.readiness import Readiness, ServiceParts
 
 
+READY_PATH = "/readyz"
+
+
 class ProcessOperations:
     """The handlers, for any process that works on recordings."""
 
@@ -27,7 +30,7 @@ class ProcessOperations:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """All of them."""
         self.add_alive(router)
-        router.add_get("/readyz", self.ready)
+        router.add_get(READY_PATH, self.ready)
         router.add_get("/metrics", self.metrics)
 
     async def alive(self, _: web.Request) -> web.Response:

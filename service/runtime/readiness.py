@@ -16,7 +16,7 @@ from adapters.speech.opening import EngineSpec, check_installed
 from adapters.speech.port import EngineUnavailable
 from service.runtime.assembly import RunningService
 from service.runtime.data_dir import scratch_dir
-from service.runtime.draining import Drain
+from service.runtime.draining import STOPPING, Drain
 from service.runtime.engines import engine_of
 from service.runtime.settings import ServiceSettings
 
@@ -103,7 +103,7 @@ class ProcessParts:
         return engine_of(self._settings)
 
     async def _process(self) -> str | None:
-        return "The service is about to stop." if self._drain.has_begun else None
+        return STOPPING if self._drain.has_begun else None
 
     async def _event_log(self) -> str | None:
         try:

@@ -421,8 +421,13 @@ class ServiceSettings(QuotaSettings):
     def blob_place(self) -> str:
         """Where the blobs are, without a password."""
         if self.blob_url is not None and is_bucket(self.blob_url):
-            return with_folder(self.blob_url, self.data_dir.absolute() / "bucket")
+            return with_folder(self.blob_url, self.bucket_folder)
         return self.blob_url or (self.data_dir / "blobs").as_uri().replace("file:", "segments:", 1)
+
+    @property
+    def bucket_folder(self) -> Path:
+        """For bodies on their way to a bucket, and the index of one that is in a file."""
+        return self.data_dir.absolute() / "bucket"
 
     @property
     def has_shared_stores(self) -> bool:

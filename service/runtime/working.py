@@ -11,6 +11,7 @@ from random import Random
 
 from aiohttp import web
 
+from adapters.blobs.bucket.arrival import discard_unfinished, incoming_in
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
@@ -83,6 +84,7 @@ async def open_work(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
+        discard_unfinished(incoming_in(settings.bucket_folder))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         metrics.registry.register(DiskMetrics(settings))
         found = open_log(settings.log_url, must_exist=True)

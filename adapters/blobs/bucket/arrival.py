@@ -7,6 +7,7 @@ from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.digests import Buffer
 from adapters.blobs.files.arrival import Arrival
 from adapters.blobs.port import StoredBlob
+from adapters.blobs.storage_errors import storage_errors
 from adapters.durable_files import Directories
 
 LARGE = "blobs"
@@ -15,6 +16,21 @@ LARGE = "blobs"
 
 def name_of(key: str) -> str:
     return f"{LARGE}/{key}"
+
+
+def incoming_in(folder: Path) -> Path:
+    """Where bodies arrive in a store's folder."""
+    return folder.absolute() / "incoming"
+
+
+def discard_unfinished(incoming: Path) -> int:
+    """Remove what was arriving when this machine's processes ended; returns how many bodies. For the process that owns
+    the folder, before anything arrives. Raises: StorageUnavailable."""
+    with storage_errors():
+        unfinished = list(incoming.iterdir()) if incoming.exists() else []
+        for path in unfinished:
+            path.unlink()
+    return len(unfinished)
 
 
 class BucketArrival(Arrival):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from adapters.blobs.bucket.address import BucketAddress
-from adapters.blobs.bucket.arrival import LARGE, BucketArrival, name_of
+from adapters.blobs.bucket.arrival import LARGE, BucketArrival, discard_unfinished, incoming_in, name_of
 from adapters.blobs.bucket.bucket import PROBES, Bucket
 from adapters.blobs.bucket.index import BucketIndex, Place, SharedUsage
 from adapters.blobs.bucket.keeping import ObjectKeeper
@@ -56,7 +56,7 @@ class BucketBlobStore:
         self, address: BucketAddress, folder: Path, index: BucketIndex, *, small_bytes: int = SMALL_BYTES
     ) -> None:
         self._bucket = Bucket(address)
-        self._incoming = folder.absolute() / "incoming"
+        self._incoming = incoming_in(folder)
         self._directories = Directories(folder.absolute())
         with storage_errors():
             self._directories.make_root()
@@ -232,13 +232,10 @@ class BucketBlobStore:
             logger.warning("index and bucket differed", extra={"difference": sentence})
         probes = [name for name, _ in self._bucket.sizes(PROBES)]
         self._bucket.delete(probes)
-        with storage_errors():
-            unfinished = list(self._incoming.iterdir())
-            for path in unfinished:
-                path.unlink()
+        unfinished = discard_unfinished(self._incoming)
         with suppress(RuntimeError):
             self._removing.submit(self._remove_later)
-        return len(probes) + len(unfinished)
+        return len(probes) + unfinished
 
     def _remove_later(self) -> None:
         with suppress(BlobFailure):  # what is erased next waits for this to succeed

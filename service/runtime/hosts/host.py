@@ -10,8 +10,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from adapters.blobs.bucket.arrival import discard_unfinished, incoming_in
 from adapters.blobs.opening import open_store
-from adapters.database.leadership import Leadership
+from adapters.database.leadership import Leadership, Secrets
 from adapters.database.port import ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
@@ -19,11 +20,11 @@ from adapters.one_thread import OneThread
 from adapters.sqlite_file import DatabaseUnavailable
 from service.dialects.http.limits import Limits
 from service.runtime.assembly import open_claimed
-from service.runtime.data_dir import owned_data_dir
+from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.draining import Drain
 from service.runtime.failures import START_FAILURES
 from service.runtime.hosts.operations import standby_application
-from service.runtime.hosts.secrets import check_secrets, made_secrets
+from service.runtime.shared_secrets import check_secrets, made_secrets
 from service.runtime.listening import (
     listen_at_operations_port,
     listen_for_hosts,
@@ -55,6 +56,8 @@ async def open_host(settings: Settings, drain: Drain) -> AsyncIterator["Host"]:
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
+        empty_scratch_dir(settings.data_dir)
+        discard_unfinished(incoming_in(settings.bucket_folder))
         host = Host(settings, opened)
         leads = await host.settle_secrets()
         tasks: list[asyncio.Task[None]] = []
@@ -80,6 +83,8 @@ class Host:
         opened.callback(self._looking.close)
         self._leadership = Leadership(hosts_place(settings), own_url=self._url)
         opened.callback(self._leadership.close)
+        self._secrets = Secrets(hosts_place(settings))
+        opened.callback(self._secrets.close)
         opened.callback(self._claiming.close)
         self._leads = False
         self._stops = asyncio.Event()
@@ -92,10 +97,10 @@ class Host:
         """
         while True:
             leads = await self._claiming.run(self._leadership.claim)
-            digests = await self._looking.run(self._leadership.secrets)
+            digests = await self._looking.run(self._secrets.known)
             if leads and not digests:
                 digests = made_secrets(self._settings.data_dir)
-                await self._looking.run(self._leadership.settle_secrets, digests)
+                await self._looking.run(self._secrets.settle, digests)
             if digests:
                 check_secrets(self._settings.data_dir, digests)
                 return leads

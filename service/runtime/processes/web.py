@@ -8,12 +8,14 @@ from aiohttp.typedefs import Handler
 from service.application.metrics import Metrics
 from service.dialects.http.cors import Cors
 from service.dialects.http.held_answers import held_answers
+from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import continue_later
 from service.dialects.http.parts import UploadParts
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
-from service.runtime.draining import Drain
+from service.runtime.draining import STOPPING, Drain
 from service.runtime.processes.forwarding import Forwarder
+from service.runtime.operations import READY_PATH
 from service.runtime.processes.leads import NotHandedOver
 from service.runtime.web import api_of, errors, pages_of
 
@@ -43,6 +45,8 @@ def upload_application(
     async def hand_over(request: web.Request, handler: Handler) -> web.StreamResponse:
         if await is_own(request):
             return await handler(request)
+        if drain.has_begun and request.path == READY_PATH:  # another host may be asked, and is ready
+            return json_answer({"status": "not ready", "reason": STOPPING}, status=503)
         request[_HANDED_OVER] = True
         try:
             return await forwarder.answer(request)
