@@ -7,7 +7,6 @@ from contextlib import suppress
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-
 STOPPING = "The service is about to stop."
 """What `/readyz` says then."""
 

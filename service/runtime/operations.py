@@ -11,7 +11,6 @@ from service.runtime.assembly import RunningService
 from service.runtime.counts import Together
 from service.runtime.readiness import Readiness, ServiceParts
 
-
 READY_PATH = "/readyz"
 
 

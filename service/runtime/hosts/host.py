@@ -24,7 +24,6 @@ from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
 from service.runtime.draining import Drain
 from service.runtime.failures import START_FAILURES
 from service.runtime.hosts.operations import standby_application
-from service.runtime.shared_secrets import check_secrets, made_secrets
 from service.runtime.listening import (
     listen_at_operations_port,
     listen_for_hosts,
@@ -35,6 +34,7 @@ from service.runtime.places import hosts_place
 from service.runtime.processes.forwarding import of_hosts, proof_of, taking_over
 from service.runtime.processes.parent import ApiProcesses, open_processes
 from service.runtime.settings import Settings
+from service.runtime.shared_secrets import check_secrets, made_secrets
 from service.runtime.tasks import end_tasks
 from service.runtime.web import runner_within
 

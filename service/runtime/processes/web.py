@@ -14,8 +14,8 @@ from service.dialects.http.parts import UploadParts
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.draining import STOPPING, Drain
-from service.runtime.processes.forwarding import Forwarder
 from service.runtime.operations import READY_PATH
+from service.runtime.processes.forwarding import Forwarder
 from service.runtime.processes.leads import NotHandedOver
 from service.runtime.web import api_of, errors, pages_of
 
