@@ -118,10 +118,11 @@ class LocksInDatabase:
     async def _keep_exchanging(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if self._held else None):
+                async with asyncio.timeout(LOOK_SECONDS):
                     await self._needed.wait()
             self._needed.clear()
-            await self._exchange()
+            if self._wanted or self._given_back or self._held:
+                await self._exchange()
 
     async def _exchange(self) -> None:
         wanted, self._wanted = self._wanted, {}

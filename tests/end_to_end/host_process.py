@@ -13,6 +13,7 @@ from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api, ServiceProcess
 from tests.tools.free_ports import free_port
 
+PUBLIC_URL = "https://tapedeck.example"
 SECRETS = ("signing.key", "webhooks.key", "answers.key")
 
 
@@ -24,7 +25,7 @@ class HostProcess(ServiceProcess):
         self.peer_port = free_port()
         its_own = {
             "PEER_URL": f"http://127.0.0.1:{self.peer_port}",
-            "PUBLIC_URL": "https://tapedeck.example",
+            "PUBLIC_URL": PUBLIC_URL,
             "OPERATIONS_PORT": str(free_port()),
             "WEBHOOK_PRIVATE_ADDRESSES": "true",
         }
@@ -54,7 +55,7 @@ class HostProcess(ServiceProcess):
 
     def signed(self, url: str) -> str:
         """Where a URL that was signed for the public address is reached at this host."""
-        return url.replace("https://tapedeck.example", self.url)
+        return url.replace(PUBLIC_URL, self.url)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:

@@ -10,6 +10,9 @@ from adapters.event_log.port import LogUnavailable
 HERE = ""
 """The one that has started this process. Any other place is the address of another host."""
 
+GRACE_SECONDS = 15.0
+"""How long an answer may take of a process that has led, once another does: longer than streams are silent."""
+
 T = TypeVar("T")
 
 
@@ -46,14 +49,16 @@ class Leads:
         return self._place
 
     async def unless_another(self, place: str, asked: Coroutine[Any, Any, T]) -> T:
-        """What it returns, unless another than the one that is asked leads meanwhile: that one has ended then, or
-        hangs. Raises: NotHandedOver; what it raises."""
+        """What it returns. Once another than the one that is asked leads, that one has ended, is about to, or hangs:
+        then its answer is waited for a while only. Raises: NotHandedOver; what it raises."""
         if not self.may_change:
             return await asked
         answer = asyncio.ensure_future(asked)
         another = asyncio.create_task(self._another_than(place))
         try:
             await asyncio.wait({answer, another}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await asyncio.wait({answer}, timeout=GRACE_SECONDS)
             if answer.done():
                 return answer.result()
             raise NotHandedOver

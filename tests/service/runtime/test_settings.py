@@ -161,3 +161,35 @@ def test_what_cannot_be_had_with_several_processes_is_refused_in_one_line(others
     assert "TAPEDECK_API_PROCESSES above 1" in str(refused.value)
     assert because in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+ONE_OF_HOSTS = {
+    "peer_url": "http://10.0.0.1:8081",
+    "database_url": "postgresql://tapedeck:secret@host/log",
+    "blob_url": "s3://bucket/tapes",
+    "public_url": "https://x",
+}
+
+
+@pytest.mark.parametrize(
+    ("others", "because"),
+    [
+        ({"database_url": None}, "needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all"),
+        ({"blob_url": None}, "needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all"),
+        ({"public_url": None}, "needs TAPEDECK_PUBLIC_URL, the address at which clients reach any of the hosts"),
+        ({"development": True}, "is not for development: there, the hosts would have different credentials"),
+        ({"peer_url": "https://10.0.0.1:8081"}, "with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY"),
+        ({"peer_url": "http://10.0.0.1"}, "must be http://HOST:PORT or https://HOST:PORT"),
+        ({"peer_url": "http://10.0.0.1:8081/deck"}, "must be http://HOST:PORT or https://HOST:PORT"),
+        ({"peer_url": "10.0.0.1:8081"}, "must be http://HOST:PORT or https://HOST:PORT"),
+        ({"port": 8081}, "needs a port of its own"),
+        ({"requests_per_minute": 100}, "cannot be had with TAPEDECK_REQUESTS_PER_MINUTE"),
+    ],
+)
+def test_what_one_of_several_hosts_needs_and_cannot_have_is_said_in_one_line(others, because):
+    assert load_settings(**ONE_OF_HOSTS).peer_url == "http://10.0.0.1:8081"
+    with pytest.raises(BadSettings) as refused:
+        load_settings(**(ONE_OF_HOSTS | others))
+    assert "TAPEDECK_PEER_URL" in str(refused.value)
+    assert because in str(refused.value)
+    assert "\n" not in str(refused.value)

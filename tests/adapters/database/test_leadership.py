@@ -1,0 +1,75 @@
+"""Of a service's hosts one leads, and the others find it."""
+
+import pytest
+from psycopg import sql
+
+from adapters.database.leadership import Leadership, Secrets
+from adapters.database.ownership import DatabaseClaim
+from adapters.database.port import PostgresPlace
+
+END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
+
+
+@pytest.fixture
+def place(database):
+    return PostgresPlace(database, "tapedeck_hosts")
+
+
+@pytest.fixture
+def hosts(place):
+    hosts = [Leadership(place, own_url=f"http://host-{number}:8081") for number in (1, 2)]
+    yield hosts
+    for host in hosts:
+        host.close()
+
+
+def end_session_of(host, postgres):
+    postgres.execute(END.format(host._lock._connection.info.backend_pid))
+
+
+def test_the_first_leads_once_it_has_said_where_it_is_and_the_next_when_it_has_left(hosts):
+    one, other = hosts
+    assert (one.claim(), other.claim(), other.leader()) == (True, False, None)
+    one.announce()
+    assert (one.leader(), other.leader()) == ("http://host-1:8081",) * 2
+    one.leave()
+    assert (other.leader(), other.claim()) == (None, True)
+    other.announce()
+    assert (one.claim(), one.leader()) == (False, "http://host-2:8081")
+
+
+def test_of_a_leader_that_has_gone_nobody_is_told_although_it_said_where_it_was(hosts, postgres):
+    one, other = hosts
+    one.claim()
+    one.announce()
+    end_session_of(one, postgres)
+    assert other.leader() is None
+    assert other.claim()
+    assert other.leader() is None
+
+
+def test_who_has_lost_the_lead_and_claims_it_again_says_so_again(hosts, postgres):
+    one, other = hosts
+    one.claim()
+    one.announce()
+    end_session_of(one, postgres)
+    assert one.claim()
+    assert other.leader() is None
+    one.announce()
+    assert other.leader() == "http://host-1:8081"
+
+
+def test_a_service_with_one_host_and_a_leader_have_the_same_claim(hosts, database):
+    claim = DatabaseClaim(database)
+    assert not hosts[0].claim()
+    claim.close()
+    assert hosts[0].claim()
+
+
+def test_secrets_are_known_once_they_are_settled_and_the_last_ones_count(place):
+    secrets = Secrets(place)
+    assert secrets.known() == {}
+    secrets.settle({"one": b"1", "two": b"2"})
+    secrets.settle({"one": b"3"})
+    assert secrets.known() == {"one": b"3"}
+    secrets.close()
