@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from adapters.database.log_identity import MADE_FROM, is_of_log
+from adapters.database.log_identity import MADE_FROM, NewestHead, is_of_log
 from adapters.database.opening import open_database
 from adapters.database.port import Place
 from adapters.sqlite_file import DatabaseUnavailable
@@ -45,11 +45,11 @@ class PositionStore:
         with self._database.reading() as tables:
             return dict(tables.execute("SELECT follower, position FROM positions").fetchall())
 
-    def use_for(self, log_identity: str, head: int) -> None:
+    def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Drop positions of another log, or of a later state of this one: after a restore, they would skip events."""
         with self._database.writing() as tables:
             (furthest,) = tables.execute("SELECT coalesce(max(position), 0) FROM positions").fetchone()
-            if not is_of_log(tables, log_identity) or furthest > head:
+            if not is_of_log(tables, log_identity) or furthest > newest_head():
                 tables.execute("DELETE FROM positions")
         self._known = self._stored() | self._unwritten
 

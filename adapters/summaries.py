@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from adapters.database.log_identity import is_of_log
+from adapters.database.log_identity import NewestHead, is_of_log
 from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
@@ -74,10 +74,10 @@ class SummaryStore:
         """Whether an event loop may look something up."""
         return self._database.answers_at_once
 
-    def use_for(self, log_identity: str, head: int) -> None:
+    def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
         with self._database.writing(patient=True) as tables:
-            if not is_of_log(tables, log_identity) or (_position(tables) or 0) > head:
+            if not is_of_log(tables, log_identity) or (_position(tables) or 0) > newest_head():
                 tables.execute(f"DELETE FROM {_LIVE}")  # noqa: S608
                 _set_position(tables, 0)
 

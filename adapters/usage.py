@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adapters.database.log_identity import MADE_FROM, is_of_log
+from adapters.database.log_identity import MADE_FROM, NewestHead, is_of_log
 from adapters.database.moving import HAS_ROWS, copy_table, table_names
 from adapters.database.opening import open_database
 from adapters.database.port import Place, Tables
@@ -68,10 +68,10 @@ class UsageStore:
         """Whether an event loop may look something up."""
         return self._database.answers_at_once
 
-    def use_for(self, log_identity: str, head: int) -> None:
+    def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
         with self._database.writing(patient=True) as tables:
-            if not is_of_log(tables, log_identity) or _position(tables) > head:
+            if not is_of_log(tables, log_identity) or _position(tables) > newest_head():
                 _begin_anew(tables)
 
     def position(self) -> int:

@@ -13,6 +13,9 @@ from adapters.database.session_lock import SessionLock
 HUNG_SECONDS = 10
 """The server ends the claim of a host that asks nothing for so long."""
 
+ANSWER_SECONDS = 3.0
+"""How long the server may take to say that the claim is still held; the host looks again within `HUNG_SECONDS`."""
+
 _SCHEMA = (
     (
         "CREATE TABLE IF NOT EXISTS leader (one INTEGER PRIMARY KEY, url TEXT NOT NULL, backend TEXT NOT NULL)",
@@ -35,12 +38,12 @@ ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend
 
 
 class Leadership:
-    """One host's view of it. Blocking, and for one caller at a time. Raises: DatabaseUnavailable; ServerAway."""
+    """One host's view of it. Blocking; for any thread. Raises: DatabaseUnavailable; ServerAway."""
 
     def __init__(self, place: PostgresPlace, *, own_url: str) -> None:
         """`own_url`: where the others reach this host."""
         self._own_url = own_url
-        self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS)
+        self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS, answer_seconds=ANSWER_SECONDS)
         self._announced = ""
         self._database = _open(place)
 

@@ -1,6 +1,12 @@
 """Which log what is in a database was made of."""
 
+from collections.abc import Callable
+
 from adapters.database.port import Tables
+
+NewestHead = Callable[[], int]
+"""Asks the log for the position of its last event. It is asked after the position that is compared with it was read:
+meanwhile others may write to the log, and another process may move that position."""
 
 MADE_FROM = "CREATE TABLE IF NOT EXISTS made_from (log_identity TEXT NOT NULL)"
 

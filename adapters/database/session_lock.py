@@ -36,12 +36,14 @@ def open_session(url: str, *, lost: Sequence[str], idle_seconds: int = 0) -> Con
 
 
 class SessionLock:
-    """Blocking; for any thread. `number`: which lock, of 63 bits. `idle_seconds`: see `open_session`."""
+    """Blocking; for any thread. `number`: which lock, of 63 bits. `idle_seconds`: see `open_session`.
+    `answer_seconds`: how long the server may take to answer; None: as usual."""
 
-    def __init__(self, url: str, number: int, *, idle_seconds: int = 0) -> None:
+    def __init__(self, url: str, number: int, *, idle_seconds: int = 0, answer_seconds: float | None = None) -> None:
         self._url = url
         self._number = number
         self._idle_seconds = idle_seconds
+        self._answer_seconds = answer_seconds
         self._lost: list[str] = []
         self._connection: Connection | None = None
         self._one_at_a_time = threading.Lock()
@@ -78,6 +80,8 @@ class SessionLock:
         except psycopg.Error as error:
             raise self._away(error) from error
         self._lost.clear()
+        if self._answer_seconds is not None:
+            connection.answer_seconds = self._answer_seconds
         try:
             found = connection.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
         except psycopg.Error as error:

@@ -327,6 +327,10 @@ class EventLog:
         self._head = max(self._head, head or 0)
         return self._head
 
+    def newest_now(self) -> int:
+        """As `newest_head`, but blocking: for a start. Raises: LogUnavailable."""
+        return _reading(self._recorder.max_notification_id) or 0
+
     async def _read(self, query: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _reading, query)
 

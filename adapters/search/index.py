@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.database import port
-from adapters.database.log_identity import is_of_log
+from adapters.database.log_identity import NewestHead, is_of_log
 from adapters.database.moving import remove
 from adapters.database.opening import open_database
 from adapters.database.port import HeldUp, Place, PostgresPlace
@@ -118,11 +118,11 @@ class SearchIndex:
         fresh.drop()  # those of a rebuild that was cut off
         fresh.create()
 
-    def use_for(self, log_identity: str, head: int) -> None:
+    def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Start over when the index is of another log, or of a later state of this one, as after a restore."""
         with self._database.writing(patient=True) as tables:
             state = _state(tables)
-            is_of_it = is_of_log(tables, log_identity) and state.position <= head
+            is_of_it = is_of_log(tables, log_identity) and state.position <= newest_head()
             if state.position and not is_of_it:
                 self._generation(tables, state.generation).drop()
                 self._begin_anew(tables, generation=state.generation + 1)

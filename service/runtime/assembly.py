@@ -378,7 +378,7 @@ async def _open_stores(
     search_index = SearchIndex(search_place(settings))
     opened.callback(search_index.close)
     for made_from_the_log in (summaries, positions, note_order_view, session_view, search_index):
-        made_from_the_log.use_for(log.identity, log.head)
+        made_from_the_log.use_for(log.identity, log.newest_now)
     recordings = Recordings(
         log,
         snapshots=RecordingSnapshots(found.snapshots),

@@ -39,7 +39,7 @@ def open_quotas(
     Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
     usage = UsageStore(usage_place(settings))
     opened.callback(usage.close)
-    usage.use_for(log.identity, log.head)
+    usage.use_for(log.identity, log.newest_now)
     own = QuotaStore(quotas_place(settings))
     opened.callback(own.close)
     quotas = Quotas(settings.quotas, OwnQuotas(own), _open_takes(opened, settings, log, usage, holder))

@@ -1,7 +1,7 @@
 """The view of ambient sessions: what it shows, what deleted recordings take with them, and that it is made anew."""
 
 import json
-from functools import reduce
+from functools import partial, reduce
 from uuid import UUID, uuid4
 
 import pytest
@@ -172,12 +172,12 @@ def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(stor
 
 def test_a_view_of_another_log_a_later_state_or_an_earlier_release_begins_anew(store, told, place, tables_of):
     announced(told)
-    store.use_for("this log", 0)
+    store.use_for("this log", lambda: 0)
     apply(store, told)
-    store.use_for("this log", 1)
+    store.use_for("this log", lambda: 1)
     assert listed(store) == [VISIT]
     for identity, head in (("this log", 0), ("another log", 9)):
-        store.use_for(identity, head)
+        store.use_for(identity, partial(int, head))
         assert (store.position(), listed(store)) == (0, [])
         apply(store, told)
     with tables_of(place) as older:

@@ -1,6 +1,7 @@
 """The view of note orders: what it shows, that it forgets deleted recordings, and that it is made anew from the log."""
 
 import json
+from functools import partial
 from itertools import count
 from uuid import UUID, uuid4
 
@@ -120,12 +121,12 @@ def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(stor
 
 def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, place, tables_of):
     its_id = told.tell(uuid4(), note_ordered())
-    store.use_for("this log", 0)
+    store.use_for("this log", lambda: 0)
     apply(store, told)
-    store.use_for("this log", 1)
+    store.use_for("this log", lambda: 1)
     assert store.find(its_id) is not None
     for identity, head in (("this log", 0), ("another log", 9)):
-        store.use_for(identity, head)
+        store.use_for(identity, partial(int, head))
         assert (store.position(), store.find(its_id)) == (0, None)
         apply(store, told)
     with tables_of(place) as older:

@@ -106,13 +106,13 @@ def test_a_failing_disk_loses_nobodys_position_and_is_written_as_soon_as_it_can_
 def test_positions_in_a_file_are_moved_into_postgresql_and_stay_those_of_their_log(tmp_path, database):
     file = tmp_path / "followers.sqlite3"
     before = PositionStore(file)
-    before.use_for("log", 9)
+    before.use_for("log", lambda: 9)
     before.save("publisher", 9)
     before.close()
     place = PostgresPlace(database, "tapedeck_followers", before=file)
     for identity, expected in (("log", 9), ("another log", 0)):
         store = PositionStore(place)
-        store.use_for(identity, 9)
+        store.use_for(identity, lambda: 9)
         assert store.load("publisher") == expected
         store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["followers.sqlite3.moved"]

@@ -2,6 +2,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -279,11 +280,11 @@ def test_what_was_made_from_another_log_or_a_later_state_of_it_is_made_again(sto
     positions = PositionStore(tmp_path / "followers.sqlite3")
     its_id = uuid4()
     for made_from_the_log in (store, positions):
-        made_from_the_log.use_for("log a", 0)
+        made_from_the_log.use_for("log a", lambda: 0)
     store.apply(recorded(its_id, LIFE), after=0)
     positions.save("stitch", 7)
     for made_from_the_log in (store, positions):
-        made_from_the_log.use_for(identity, head)
+        made_from_the_log.use_for(identity, partial(int, head))
     assert store.position() == positions.load("stitch") == (7 if kept else 0)
     assert (store.find(its_id) is not None) is kept
     positions.close()

@@ -1,6 +1,7 @@
 """The view of what projects use: it counts every event once, whatever comes together, and is made anew from the log."""
 
 from collections import Counter
+from functools import partial
 from random import Random
 from uuid import UUID, uuid4
 
@@ -120,7 +121,7 @@ def test_it_does_not_matter_how_many_events_are_folded_together(store, told, see
             told.tell(its_id, what)
     usages = set()
     for limit in (1, 7, 1_000):
-        store.use_for(f"log {limit}", 0)  # begins anew
+        store.use_for(f"log {limit}", lambda: 0)  # begins anew
         apply(store, told, limit)
         usages.add((used(store, "proj_0"), used(store, "proj_1")))
         for its_id in recordings:
@@ -167,12 +168,12 @@ def test_a_rebuilt_view_is_the_one_that_was_there_and_only_one_rebuild_runs(stor
 
 def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store, told, place, tables_of):
     told.tell(uuid4(), opened())
-    store.use_for("this log", 0)
+    store.use_for("this log", lambda: 0)
     apply(store, told)
-    store.use_for("this log", 1)
+    store.use_for("this log", lambda: 1)
     assert used(store).recordings == 1
     for identity, head in (("this log", 0), ("another log", 9)):
-        store.use_for(identity, head)
+        store.use_for(identity, partial(int, head))
         assert store.of("proj_1") == UsageAt(NOTHING, 0)
         apply(store, told)
     with tables_of(place) as older:

@@ -5,8 +5,10 @@ import hashlib
 import os
 
 import aiohttp
+import psycopg
 import pytest
 
+from adapters.database.ownership import LOCK
 from tests.end_to_end.host_process import SECRETS, HostProcess, api_of_a_project
 from tests.end_to_end.service_process import short_speech, slices
 
@@ -95,8 +97,25 @@ async def test_whichever_host_is_asked_answers_and_knows_what_any_of_them_has_an
     assert (await one.call("GET", f"/v1/recordings/{recording['id']}")).status == 404
 
 
-@pytest.mark.parametrize("fate", ["killed", "stopped", "hanging"])
-async def test_when_the_host_that_leads_goes_another_leads_and_nothing_acknowledged_is_lost(hosts, fate):
+def end_claim(stores):
+    """The leader's session with the claim is ended, as by a failover of the database. It may claim it again at once."""
+    with psycopg.connect(stores["DATABASE_URL"], autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND objsubid = 1 AND (classid::int8 << 32 | objid::int8) = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [LOCK],
+        )
+
+
+def furthest(stores):
+    """The position in the log of the follower that has come furthest."""
+    with psycopg.connect(stores["DATABASE_URL"]) as server:
+        return server.execute("SELECT coalesce(max(position), 0) FROM tapedeck_followers.positions").fetchone()[0]
+
+
+@pytest.mark.parametrize("fate", ["killed", "stopped", "hanging", "without its claim"])
+async def test_when_the_host_that_leads_goes_another_leads_and_nothing_acknowledged_is_lost(hosts, stores, fate):
     one, other = hosts
     api = await api_of_a_project(one)
     clients = [Client(hosts, await api.create()) for _ in range(CLIENTS)]
@@ -113,6 +132,15 @@ async def test_when_the_host_that_leads_goes_another_leads_and_nothing_acknowled
             await until(lambda: other.leads)
             await all_go_on()
         await until(lambda: not one.leads)
+    elif fate == "without its claim":
+        came_to = furthest(stores)
+        assert came_to
+        while not other.leads:
+            end_claim(stores)
+            await asyncio.sleep(0.1)
+            assert furthest(stores) >= came_to
+        await until(lambda: not one.leads)
+        assert furthest(stores) >= came_to
     else:
         if fate == "killed":
             one.kill()

@@ -65,7 +65,7 @@ class Forwarder:
 
     def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         longest = self._limits.header_bytes + _ADDED_HEADERS_BYTES
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -75,6 +75,9 @@ class Forwarder:
             max_line_size=longest,
             max_field_size=longest,
         )
+        # It would send a DELETE, too, once more when a connection is lost, and there is no other switch.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def close(self) -> None:
         await self._here.close()
@@ -99,7 +102,7 @@ class Forwarder:
             place = await self._leads.known(until)
             try:
                 return place, await self._leads.unless_another(place, self._asked(request, place))
-            except aiohttp.ClientConnectorError as error:
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 if not self._leads.may_change or clock.time() > until:
                     raise _not_handed_over(error) from error
                 await asyncio.sleep(LOOK_SECONDS)

@@ -11,7 +11,7 @@ HERE = ""
 """The one that has started this process. Any other place is the address of another host."""
 
 GRACE_SECONDS = 15.0
-"""How long an answer may take of a process that has led, once another does: longer than streams are silent."""
+"""How long an answer may take of a process that does not lead any more: longer than streams are silent."""
 
 T = TypeVar("T")
 
@@ -49,8 +49,8 @@ class Leads:
         return self._place
 
     async def unless_another(self, place: str, asked: Coroutine[Any, Any, T]) -> T:
-        """What it returns. Once another than the one that is asked leads, that one has ended, is about to, or hangs:
-        then its answer is waited for a while only. Raises: NotHandedOver; what it raises."""
+        """What it returns. Once the one that is asked does not lead any more, it has ended, is about to, or hangs: then
+        its answer is waited for a while only. Raises: NotHandedOver; what it raises."""
         if not self.may_change:
             return await asked
         answer = asyncio.ensure_future(asked)
@@ -68,5 +68,5 @@ class Leads:
             await asyncio.gather(answer, another, return_exceptions=True)
 
     async def _another_than(self, place: str) -> None:
-        while self._place in (place, None):
+        while self._place == place:
             await self._changed.wait()

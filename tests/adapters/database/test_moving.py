@@ -117,12 +117,12 @@ def told(*of_each_recording):
 def test_what_projects_used_before_is_counted_from_the_first_request_on(file, new_place):
     events = told([opened(), chunk(1, b"12345")], [opened()], [opened(tenant_id="proj_2")])
     before = UsageStore(file)
-    before.use_for("this log", 0)
+    before.use_for("this log", lambda: 0)
     before.apply(events[:3], after=0)
     before.close()
     UsageStore(replace(new_place, before=None)).close()  # as when a start was cut off before it moved anything
     moved = UsageStore(new_place)
-    moved.use_for("this log", 4)
+    moved.use_for("this log", lambda: 4)
     assert moved.of("proj_1") == UsageAt(Usage(kept_bytes=5, open_recordings=2, recordings=2), 3)
     moved.apply(events[3:], after=3)
     assert [moved.of(project_id).usage.recordings for project_id in ("proj_1", "proj_2")] == [2, 1]
@@ -130,7 +130,7 @@ def test_what_projects_used_before_is_counted_from_the_first_request_on(file, ne
     file.with_name("store.sqlite3.moved").rename(file)  # as if the process had been killed before it was renamed
     again = UsageStore(new_place)
     assert again.of("proj_2") == UsageAt(Usage(open_recordings=1, recordings=1), 4)
-    again.use_for("another log", 4)
+    again.use_for("another log", lambda: 4)
     assert again.of("proj_1") == UsageAt(Usage(), 0)
     again.close()
     assert not file.exists()

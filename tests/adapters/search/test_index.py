@@ -153,14 +153,14 @@ def test_of_two_who_write_from_the_same_position_one_is_refused(index, place):
 
 def test_the_index_of_another_log_or_of_a_later_state_of_this_one_is_started_over(place):
     with closing(SearchIndex(place)) as index:
-        index.use_for("this log", 0)
+        index.use_for("this log", lambda: 0)
         put(index, said("one"))
-        index.use_for("this log", 1)
+        index.use_for("this log", lambda: 1)
         assert (index.position(), places(index, "one")) == (1, [0])
-        index.use_for("this log", 0)
+        index.use_for("this log", lambda: 0)
         assert (index.position(), places(index, "one")) == (0, [])
         put(index, said("one"))
-        index.use_for("another log", 1)
+        index.use_for("another log", lambda: 1)
         assert (index.position(), places(index, "one")) == (0, [])
 
 
@@ -207,7 +207,7 @@ def test_a_rebuild_that_was_cut_off_leaves_the_old_index_and_is_begun_again(plac
         assert (places(index, "old"), places(index, "half"), places(index, "all")) == ([], [], [0])
         with pytest.raises(IndexError):
             index.rebuild(lambda _: [].pop())
-        index.use_for("another log", 0)  # in place of the rebuild's tables
+        index.use_for("another log", lambda: 0)  # in place of the rebuild's tables
         put(index, said("after it"))
         assert places(index, "after") == [0]
 

@@ -30,7 +30,7 @@ def old(tmp_path):
     log.recorder.insert_batch([append(uuid4(), 0, 3), append(uuid4(), 0, 2)])
     put(old, *BODIES)
     with closing(PositionStore(old / "followers.sqlite3")) as positions:
-        positions.use_for(log.recorder.identity, 5)
+        positions.use_for(log.recorder.identity, lambda: 5)
         positions.save("publisher", 5)
     log.close()
     (old / "signing.key").write_bytes(bytes(range(32)))
@@ -125,7 +125,7 @@ def test_passes_and_the_last_one_make_a_copy_that_is_whole(old, new):
     assert (new / "signing.key").read_bytes() == bytes(range(32))
     assert (new / "signing.key").stat().st_mode & 0o777 == (new / "followers.sqlite3").stat().st_mode & 0o777 == 0o600
     with closing(PositionStore(new / "followers.sqlite3")) as positions:
-        positions.use_for(open_identity(new), 5)
+        positions.use_for(open_identity(new), lambda: 5)
         assert positions.load("publisher") == 5
     assert copy(old, new, "--last")[0] == 0  # once more: nobody has used it
 
