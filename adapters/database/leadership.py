@@ -13,6 +13,9 @@ from adapters.database.session_lock import SessionLock
 HUNG_SECONDS = 10
 """The server ends the claim of a host that asks nothing for so long."""
 
+STANDS_STILL_SECONDS = 5
+"""A transaction without a statement for so long is one of a process that hangs."""
+
 ANSWER_SECONDS = 3.0
 """How long the server may take to say that the claim is still held; the host looks again within `HUNG_SECONDS`."""
 
@@ -29,6 +32,13 @@ AND (classid::int8 << 32 | objid::int8) = ?
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
 WHERE backend = pg_locks.pid || ' ' || extract(epoch FROM backend_start)
+"""
+
+_END_WHAT_HANGS = """
+SELECT count(pg_terminate_backend(pid, 1000)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user
+AND application_name = current_setting('application_name') AND state = 'idle in transaction'
+AND state_change < clock_timestamp() - make_interval(secs => ?)
 """
 
 _ANNOUNCE = """
@@ -53,6 +63,12 @@ class Leadership:
         Raises: also ServerAway; then it is not known, and may be asked again.
         """
         return self._lock.take()
+
+    def end_what_hangs(self) -> None:
+        """End the transactions, with their locks, in which processes stand still, on whatever machine: a host that
+        hangs would keep the next one waiting."""
+        with self._database.reading() as tables:
+            tables.execute(_END_WHAT_HANGS, (STANDS_STILL_SECONDS,))
 
     def announce(self) -> None:
         """From now on the others find this host, as long as it leads. To be called again when it has claimed again."""

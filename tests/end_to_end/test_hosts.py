@@ -60,7 +60,7 @@ class Client:
     async def _send(self, chunk):
         url = self.recording["chunk_upload_url_template"].replace("{part}", str(len(self.acknowledged) + 1))
         asked = 0
-        async with asyncio.timeout(300), aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        async with asyncio.timeout(300), aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8)) as session:
             while True:
                 host = self._hosts[(len(self.acknowledged) + asked) % len(self._hosts)]
                 try:

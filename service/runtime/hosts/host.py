@@ -212,12 +212,12 @@ class Host:
         settings = self._settings
         try:
             async with AsyncExitStack() as leading:
+                await self._thread.run(self._leadership.end_what_hangs)
                 service = await leading.enter_async_context(open_claimed(settings, followers, has_recovered=True))
                 await listen_for_operators(service, settings, leading)
                 await listen_for_processes(service, taking_over, settings, leading)
                 await listen_for_hosts(service, of_hosts(proof_of(service.parts.signer)), settings, leading)
-                await self._thread.run(kept.announce)
-                if self._may_serve:
+                if await self._thread.run(kept.announce) and self._may_serve:
                     self._service = service
                     if self._drain.has_begun:
                         self._drain_service()

@@ -25,10 +25,16 @@ class KeptLead:
         self._thread = threading.Thread(target=self._keep, name="keeps the lead", daemon=True)
         self._thread.start()
 
-    def announce(self) -> None:
-        """From now on the other hosts find this one. Blocking. Raises: DatabaseUnavailable; ServerAway."""
+    def announce(self) -> bool:
+        """From now on the other hosts find this one; False if another has the claim by now. Blocking.
+
+        Raises: DatabaseUnavailable; ServerAway.
+        """
+        if not self._leadership.claim():
+            return False
         self._leadership.announce()
         self._is_announced = True
+        return True
 
     def _keep(self) -> None:
         confirmed_at = time.monotonic()

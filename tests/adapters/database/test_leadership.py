@@ -1,11 +1,14 @@
 """Of a service's hosts one leads, and the others find it."""
 
+import psycopg
 import pytest
 from psycopg import sql
 
+from adapters.database import leadership
 from adapters.database.leadership import Leadership, Secrets
 from adapters.database.ownership import DatabaseClaim
 from adapters.database.port import PostgresPlace
+from adapters.postgres.connections import connect
 
 END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
 
@@ -64,6 +67,17 @@ def test_a_service_with_one_host_and_a_leader_have_the_same_claim(hosts, databas
     assert not hosts[0].claim()
     claim.close()
     assert hosts[0].claim()
+
+
+def test_a_transaction_in_which_a_process_stands_still_is_ended_and_no_other(hosts, database, monkeypatch):
+    monkeypatch.setattr(leadership, "STANDS_STILL_SECONDS", 0)
+    with connect(database) as hanging, connect(database) as working:
+        hanging.execute("BEGIN")
+        working.execute("SELECT 1")
+        hosts[0].end_what_hangs()
+        working.execute("SELECT 1")
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            hanging.execute("SELECT 1")
 
 
 def test_secrets_are_known_once_they_are_settled_and_the_last_ones_count(place):

@@ -1,0 +1,135 @@
+"""A host that is about to lead: what can go wrong meanwhile. The service itself is stood in for."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+from psycopg import sql
+
+from adapters.database.leadership import Leadership
+from adapters.database.port import PostgresPlace
+from service.runtime.draining import Drain
+from service.runtime.hosts import host as module
+from service.runtime.hosts.host import Host
+from service.runtime.settings import load_settings
+from service.runtime.tasks import end_tasks
+
+END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
+
+
+class Processes:
+    """Notes what API processes are told of who leads."""
+
+    def __init__(self):
+        self.told = [None]
+
+    def led_by(self, url):
+        self._told(url)
+
+    def serve(self, _):
+        self._told("this host")
+
+    def _told(self, place):
+        if self.told[-1] != place:
+            self.told.append(place)
+
+    async def until_told(self, place):
+        async with asyncio.timeout(60):
+            while self.told[-1] != place:
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def settings(database, tmp_path):
+    return load_settings(
+        data_dir=tmp_path,
+        peer_url="http://this:8081",
+        database_url=database,
+        blob_url="s3://bucket/tapes",
+        public_url="https://x",
+    )
+
+
+@pytest.fixture
+def other(database):
+    """Another host."""
+    other = Leadership(PostgresPlace(database, "tapedeck_hosts"), own_url="http://other:8081")
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def opening(monkeypatch):
+    """Opening the service: what it does is set by the test."""
+    opening = SimpleNamespace(begun=asyncio.Event(), may_go_on=asyncio.Event(), fails_with=[])
+
+    @asynccontextmanager
+    async def opened(_, followers, **__):
+        opening.begun.set()
+        if opening.fails_with:
+            raise opening.fails_with.pop()
+
+        async def follow():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await opening.may_go_on.wait()  # what it has begun is ended
+
+        followers.append(asyncio.create_task(follow()))
+        await opening.may_go_on.wait()
+        yield SimpleNamespace(parts=SimpleNamespace(signer=SimpleNamespace(signature=lambda *_: "")), drain=Drain())
+
+    async def listened(*_):
+        """Nothing listens."""
+
+    monkeypatch.setattr(module, "open_claimed", opened)
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.01)
+    for each in ("listen_for_operators", "listen_for_processes", "listen_for_hosts"):
+        monkeypatch.setattr(module, each, listened)
+    return opening
+
+
+@pytest.fixture
+async def running(settings, opening):
+    """The host, its processes, and how to stop it."""
+    processes = Processes()
+    async with AsyncExitStack() as opened:
+        host = Host(settings, Drain(), opened)
+        tasks = host.run(processes, await host.join())
+        opened.push_async_callback(end_tasks, tasks)
+        opened.push_async_callback(host.stop_leading)
+        opened.callback(opening.may_go_on.set)
+        yield SimpleNamespace(host=host, processes=processes)
+
+
+async def test_a_lead_that_is_lost_while_the_service_opens_is_not_taken_up(running, opening, other, postgres, caplog):
+    caplog.set_level(logging.INFO)
+    await opening.begun.wait()
+    while not other.claim():
+        postgres.execute(END.format(int(running.host._leadership._lock.backend.split()[0] or 0)))
+    other.announce()
+    await running.processes.until_told("http://other:8081")
+    opening.may_go_on.set()
+    async with asyncio.timeout(60):
+        while "does not lead any more" not in caplog.text:
+            await asyncio.sleep(0.01)
+    assert "this host" not in running.processes.told
+    other.leave()
+    await running.processes.until_told("this host")
+
+
+@pytest.mark.parametrize("error", [OSError("no room"), KeyError("a defect")])
+async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, settings, caplog, error):
+    opening.fails_with.append(error)
+    opening.may_go_on.set()
+    processes = Processes()
+    async with AsyncExitStack() as opened:
+        host = Host(settings, Drain(), opened)
+        tasks = host.run(processes, await host.join())
+        opened.push_async_callback(end_tasks, tasks)
+        opened.push_async_callback(host.stop_leading)
+        await processes.until_told("this host")
+    assert str(error) in caplog.text
+    assert processes.told[-1] is None
