@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
+from psycopg import sql
 
 from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
@@ -25,6 +26,8 @@ from tests.tools.soak.cluster.speech import Engine
 
 API_PROCESSES, WORKERS, PUBLISHERS = 3, 3, 2
 _READY_SECONDS = 300
+_ENOUGH_CONNECTIONS = "max_connections = 300\n"
+"""For all processes, and for connections whose processes have just been killed."""
 _BUCKET_SECONDS = 5
 """How long the service repeats a request that the bucket fails: requests are answered, and not only slowly."""
 
@@ -35,7 +38,7 @@ class Cluster:
     def __init__(self, folder: Path, *, hosts: int) -> None:
         os.environ.update(CREDENTIALS)
         self.engine = Engine()
-        self.postgres = PostgresServer().start()
+        self.postgres = PostgresServer(settings=_ENOUGH_CONNECTIONS).start()
         self.s3 = S3Server(folder / "s3")
         self.relay_port = free_port()
         self.kafka = KafkaBroker(folder / "kafka", seen_at=self.relay_port)
@@ -161,6 +164,13 @@ class Cluster:
         )
         if ran.returncode:
             yield f"tapedeck blobs check ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr[-500:]}"
+
+    def connections(self) -> int:
+        """To the service's database, as PostgreSQL counts them."""
+        counted = sql.SQL("SELECT count(*) FROM pg_stat_activity WHERE datname = {}")
+        name = self.database.rpartition("/")[2]
+        (count,) = self.postgres.execute(counted.format(sql.Literal(name)))[0]
+        return int(count)
 
     def ends(self) -> Counter[str]:
         return Counter({each.command: each.ends.total() for each in self.members})

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -42,7 +42,11 @@ class Member(TapedeckProcess):
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def _launched(self) -> "subprocess.Popen[bytes]":
-        return self.launch((sys.executable, "-m", "service.cli", self.command), self.settings)
+        return self.launch(self.line(), self.settings)
+
+    def line(self) -> Sequence[str]:
+        """What is launched."""
+        return (sys.executable, "-m", "service.cli", self.command)
 
     def processes(self) -> list[psutil.Process]:
         """Its own process first, if it runs, and then those that it has started."""

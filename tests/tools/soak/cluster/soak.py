@@ -98,7 +98,8 @@ class Soak:
         self.found.wrong += wrong_answers(self.found.history)
         look = Look(cluster, asking, self._receiver, secret)
         await look.until_settled()
-        self._tell(f"all is calm; {len(asking.made)} recordings are looked at")
+        self.found.notes.append(f"{cluster.connections()} connections to the database once all was calm")
+        self._tell(f"all is calm; {len(asking.made)} recordings are looked at; {len(self.found.wrong)} wrong so far")
         self.found.wrong += [wrong async for wrong in look.wrong()]
         self.found.webhooks = len(self._receiver.received)
         self.found.ends = cluster.ends()
