@@ -33,7 +33,7 @@ A, B, C = (hashlib.sha256(letter).hexdigest() for letter in (b"a", b"b", b"c"))
 
 
 def call(operation: Operation, begun: float, ended: float, status: int | None, **fields: Any) -> Call:
-    about = {"client": 1, "recording": "one", "retry_after": status == 503}
+    about: dict[str, Any] = {"client": 1, "recording": "one", "retry_after": status == 503}
     return Call(operation=operation, begun=begun, ended=ended, status=status, **about | fields)
 
 
@@ -147,7 +147,7 @@ def lived(*more: Call) -> Life:
 
 
 def ended(**changes: Any) -> Ending:
-    right = {
+    right: dict[str, Any] = {
         "statuses": {"": 200, "/chunks": 200, "audio": 200},
         "status": "completed",
         "chunks": {1: FIRST, 2: SECOND},

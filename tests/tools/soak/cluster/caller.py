@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from tests.tools.soak.cluster.history import Call, History, Operation, sha256_of
 
@@ -96,7 +97,7 @@ class Caller:
                 ) as session,
                 session.request(
                     method,
-                    aiohttp.client.URL(url, encoded=True),
+                    URL(url, encoded=True),
                     data=body,
                     headers=headers if is_signed else self._authorization | headers,
                     allow_redirects=False,

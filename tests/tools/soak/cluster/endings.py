@@ -109,8 +109,14 @@ def _bounds(life: Life) -> dict[type[LoggedEvent], tuple[int, int]]:
     """How often each must stand at least, and may stand at most. What is deleted may have come as far as it had."""
     stages = (int(life.is_finalized and not life.may_be_deleted), 1)
     deleted = (int(life.deleted is not None), int(life.may_be_deleted))
-    once = {RecordingOpened: (1, 1), FinalizeRequested: (int(life.is_finalized), 1), Failed: (0, 0)}
-    return once | {Stitched: stages, Transcribed: stages, RecordingDeleted: deleted}
+    return {
+        RecordingOpened: (1, 1),
+        FinalizeRequested: (int(life.is_finalized), 1),
+        Stitched: stages,
+        Transcribed: stages,
+        Failed: (0, 0),
+        RecordingDeleted: deleted,
+    }
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ FAULTS = {
 """How often each is done. `hang`: the processes are stopped with SIGSTOP, and go on later. `hold`: bytes are taken and
 not passed on. `refuse`: no connection is accepted. `cut`: all connections are reset."""
 
+Server = PostgresServer | S3Server | KafkaBroker
+
 _AT_ONCE = 3
 _CALM_SECONDS = (0.2, 5.0)
 _SECONDS = (0.3, 6.0)
@@ -119,7 +121,7 @@ class Faults:
         what, _, subject = fault.name.partition(" ")
         cluster = self._cluster
         members = {"a host": cluster.hosts, "a worker": cluster.workers, "a publisher": cluster.publishers}
-        servers = {
+        servers: dict[str, tuple[Server, Relay]] = {
             "PostgreSQL": (cluster.postgres, cluster.to_postgres),
             "the bucket": (cluster.s3, cluster.to_s3),
             "Kafka": (cluster.kafka, cluster.to_kafka),
@@ -149,7 +151,7 @@ async def _to_member(what: str, member: Member, fault: Fault, *, one: bool) -> N
         await member.restart()
 
 
-async def _to_server(what: str, server: PostgresServer | S3Server | KafkaBroker, seconds: float) -> None:
+async def _to_server(what: str, server: Server, seconds: float) -> None:
     if what == "hang":
         await _hang(server, seconds)
         return
@@ -158,7 +160,7 @@ async def _to_server(what: str, server: PostgresServer | S3Server | KafkaBroker,
     await asyncio.to_thread(server.start)
 
 
-async def _hang(server: PostgresServer | S3Server | KafkaBroker, seconds: float) -> None:
+async def _hang(server: Server, seconds: float) -> None:
     if isinstance(server, PostgresServer):
         with server.stopped_in_its_tracks():
             await asyncio.sleep(seconds)
