@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
+import orjson
+import psycopg
 import pytest
 
 from tests.guides.shell import make
@@ -17,9 +19,11 @@ from tests.tools.free_ports import free_port
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.postgres.server import PostgresServer
 from tests.tools.s3.server import S3Server
+from tests.tools.soak.cluster import gathering
+from tests.tools.soak.cluster.gathering import tokens_in_tables, tokens_on_disk
 from tests.tools.soak.cluster.members import Member
 from tests.tools.soak.cluster.relay import Relay
-from tests.tools.soak.cluster.speech import Engine, heard_in, marked, tokens_in
+from tests.tools.soak.cluster.speech import Engine, heard_in, marked, token_of, tokens_in
 
 TOKEN, OTHER = "abcdefghijklmnop", "ponmlkjihgfedcba"
 
@@ -160,6 +164,30 @@ async def test_the_engine_says_which_file_it_has_heard() -> None:
     assert text == heard_in(audio) != heard_in(audio + b".")
     assert tokens_in(text.encode()) == {TOKEN}
     assert tokens_in(f"{marked(OTHER)}{marked(TOKEN)}".encode()) == {TOKEN, OTHER}
+
+
+def test_what_a_recording_has_left_is_found_in_files_also_across_blocks_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "_BLOCK_BYTES", 100)
+    for number, before in enumerate((0, 85, 99, 100, 250)):
+        (tmp_path / f"folder-{number}").mkdir()
+        token = token_of(number)
+        (tmp_path / f"folder-{number}" / "file").write_bytes(b"." * before + marked(token).encode() + b"." * 30)
+    assert tokens_on_disk(tmp_path) == {token_of(number) for number in range(5)}
+    assert tokens_on_disk(tmp_path / "folder-3") == {token_of(3)}
+    assert tokens_on_disk(tmp_path / "none") == set()
+
+
+def test_what_a_recording_has_left_is_found_in_tables_as_text_as_bytes_and_within_json(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE SCHEMA stored")
+        connection.execute("CREATE TABLE stored.rows (number INTEGER, words TEXT, content BYTEA, facts JSONB)")
+        rows = [(1, marked(TOKEN), None, None), (2, None, marked(OTHER).encode(), None)]
+        rows += [(3, None, None, orjson.dumps({"name": [marked(token_of(3))]}).decode())]
+        for row in rows:
+            connection.execute("INSERT INTO stored.rows VALUES (%s, %s, %s, %s)", row)
+    assert tokens_in_tables(database) == {TOKEN, OTHER, token_of(3)}
 
 
 class Sleeper(Member):

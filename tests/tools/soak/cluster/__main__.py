@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="a new folder for what is stored and logged; kept")
     asked = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10_000) if asked.seed is None else asked.seed
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # also when a shell runs it in the background: its servers end with it
+        signal.signal(number, signal.default_int_handler)
     started = time.perf_counter()
     _tell(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="soak-cluster-") as folder:

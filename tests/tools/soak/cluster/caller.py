@@ -79,7 +79,7 @@ class Caller:
             number=number,
             sha256=sha256_of(sent) if operation is Operation.PUT and sent is not None else None,
         )
-        self._history.calls.append(call)
+        self._history.note(call)
         return call
 
     async def _send(

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from signal import SIGKILL
@@ -52,7 +53,11 @@ not passed on. `refuse`: no connection is accepted. `cut`: all connections are r
 Server = PostgresServer | S3Server | KafkaBroker
 
 _AT_ONCE = 3
-_CALM_SECONDS = (0.2, 5.0)
+_CALM_SECONDS = (0.0, 3.0)
+_ACKNOWLEDGED = 12
+"""So many calls are answered well between the beginnings of two faults, if that is soon."""
+_GOES_ON_SECONDS = 20
+_LOOK_SECONDS = 0.05
 _SECONDS = (0.3, 6.0)
 _LONG_SECONDS = (20.0, 26.0)
 _LONG = 0.08
@@ -62,7 +67,7 @@ _LONG = 0.08
 @dataclass(frozen=True)
 class Fault:
     """`which`: of those that it could be done to, counted around. `seconds`: how long it lasts, if it is not done at
-    once. `calm_seconds`: how much later than the one before it begins."""
+    once. `calm_seconds`: how long after the one before, and after some calls, it begins."""
 
     name: str
     which: int
@@ -99,15 +104,24 @@ class Faults:
         self.begun = 0
         self.done: Counter[str] = Counter()
 
-    async def do(self, faults: list[Fault], tell: Callable[[Fault], None]) -> None:
-        """Return when all are done and over."""
+    async def do(self, faults: list[Fault], tell: Callable[[Fault], None], acknowledged: Callable[[], int]) -> None:
+        """Return when all are done and over. `acknowledged`: how many calls were, up to now."""
         async with asyncio.TaskGroup() as running:
             for fault in faults:
+                await self._until_some_goes_on(acknowledged)
                 await asyncio.sleep(fault.calm_seconds)
                 await self._at_once.acquire()
                 self.begun += 1
                 tell(fault)
                 running.create_task(self._one(fault))
+
+    async def _until_some_goes_on(self, acknowledged: Callable[[], int]) -> None:
+        """Or for a while: a machine with other work takes long to start what was killed."""
+        enough = acknowledged() + _ACKNOWLEDGED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOES_ON_SECONDS):
+                while acknowledged() < enough:
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     async def _one(self, fault: Fault) -> None:
         try:

@@ -53,6 +53,15 @@ class History:
 
     def __init__(self, calls: Iterable[Call] = ()) -> None:
         self.calls = list(calls)
+        self._acknowledged = sum(call.is_acknowledged for call in self.calls)
+
+    def note(self, call: Call) -> None:
+        self.calls.append(call)
+        self._acknowledged += call.is_acknowledged
+
+    def acknowledged(self) -> int:
+        """How many calls were."""
+        return self._acknowledged
 
     def by_recording(self) -> dict[str, "Life"]:
         found = defaultdict[str, list[Call]](list)

@@ -85,7 +85,7 @@ class Soak:
             )
 
         async def do_faults() -> None:
-            await doing.do(self._faults, told)
+            await doing.do(self._faults, told, self.found.history.acknowledged)
             await cluster.calm()
             over.set()
             self._tell(f"  {time.monotonic() - began:6.1f} s  the faults are over; clients finish what they have begun")
