@@ -17,6 +17,7 @@ from tests.tools.free_ports import free_port
 
 TOKEN = re.compile(rb"zq([a-p]{16})qz")
 _RATE = 16_000
+_LITTLE = bytes(byte & 7 for byte in range(256))
 _EVERY_BYTES = 2_000
 """A token is so far from the next one in the sound."""
 
@@ -90,7 +91,7 @@ def _wav(size_bytes: int, chance: Random, token: str) -> bytes:
         head_bytes = header.tell()
     samples = bytearray(size_bytes - head_bytes)
     samples[0::2] = chance.randbytes(len(samples) // 2)
-    samples[1::2] = bytes(byte & 7 for byte in chance.randbytes(len(samples) // 2))
+    samples[1::2] = chance.randbytes(len(samples) // 2).translate(_LITTLE)
     mark = marked(token).encode()
     for start in range(0, len(samples) - len(mark), _EVERY_BYTES):
         samples[start : start + len(mark)] = mark
