@@ -149,6 +149,7 @@ def lived(*more: Call) -> Life:
 def ended(**changes: Any) -> Ending:
     right: dict[str, Any] = {
         "statuses": {"": 200, "/chunks": 200, "audio": 200},
+        "found": ("rec_1",),
         "status": "completed",
         "chunks": {1: FIRST, 2: SECOND},
         "audio_sha256": hashlib.sha256(AUDIO).hexdigest(),
@@ -158,9 +159,13 @@ def ended(**changes: Any) -> Ending:
     return Ending(**right | changes)
 
 
+def gone_for_good(**changes: Any) -> Ending:
+    return Ending(**{"statuses": {"": 404, "/chunks": 404}} | changes)
+
+
 def test_an_end_as_it_was_acknowledged_is_right() -> None:
     assert list(wrong_ending(lived(), WHAT, ended())) == []
-    assert list(wrong_ending(lived(delete(9)), WHAT, ended(statuses={"": 404, "/chunks": 404}))) == []
+    assert list(wrong_ending(lived(delete(9)), WHAT, gone_for_good())) == []
     begun = History([create(), put(2, 3, FIRST)]).by_recording()["one"]
     assert list(wrong_ending(begun, WHAT, Ending(statuses={"": 200}, chunks={1: FIRST}))) == []
 
@@ -168,7 +173,9 @@ def test_an_end_as_it_was_acknowledged_is_right() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"statuses": {"": 404, "/chunks": 404}}, "it is gone, and nobody had asked for a deletion"),
+        ({"statuses": {"": 404, "/chunks": 404}, "found": ()}, "it is gone, and nobody had asked for a deletion"),
+        ({"found": ()}, "a search for its words finds nothing"),
+        ({"found": ("rec_1", "rec_2")}, "a search for its words finds rec_1, rec_2"),
         ({"statuses": {"": 200, "/chunks": 200, "audio": 410}}, "not all of it can be read"),
         ({"chunks": {1: FIRST}}, "chunk 2 is missing, which was acknowledged"),
         ({"chunks": {1: FIRST, 2: OTHER}}, "chunk 2 has other bytes than those that were acknowledged last"),
@@ -190,6 +197,8 @@ def test_what_is_deleted_must_be_gone_everywhere() -> None:
     assert list(wrong_ending(lived(delete(9)), WHAT, left)) == [
         "it is deleted, and yet not all of it is gone: transcript"
     ]
+    found = gone_for_good(found=("rec_1",))
+    assert list(wrong_ending(lived(delete(9)), WHAT, found)) == ["it is deleted, and yet a search finds it"]
 
 
 def test_the_audio_of_a_replacement_without_an_answer_may_have_either_bytes() -> None:

@@ -12,6 +12,7 @@ from tests.tools.soak.cluster.caller import Caller
 from tests.tools.soak.cluster.history import Call, History, Operation
 from tests.tools.soak.cluster.speech import Recorded, marked, recorded
 
+END_USER = "eu_soak"
 _READS = 0.3
 """How probable it is that a client reads some recording, its own or another's, after each thing that it does."""
 _FINALIZES_AGAIN = 0.5
@@ -118,7 +119,7 @@ class Clients:
 
 async def create(caller: Caller, made: Made) -> Call:
     """Raises: KeyError for an answer that names no recording; the history has it."""
-    asked = {"streaming": True, "end_user_id": "eu_soak", "codec": "wav", "name": marked(made.what.token)}
+    asked = {"streaming": True, "end_user_id": END_USER, "codec": "wav", "name": marked(made.what.token)}
     named = {"Idempotency-Key": made.name}
     called = await caller.until_answered(
         Operation.CREATE, made.name, method="POST", path="/v1/recordings", body=asked, headers=named

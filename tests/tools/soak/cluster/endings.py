@@ -34,10 +34,12 @@ WEBHOOKS: dict[type[LoggedEvent], tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """One recording when all is calm. `statuses`: of what was asked about it, by path. The rest is of one that stands:
-    `finalized` is the answer to one more finalize."""
+    """One recording when all is calm. `statuses`: of what was asked about it, by path. `found`: the ids of recordings
+    in which a search finds its token. The rest is of one that stands: `finalized` is the answer to one more finalize.
+    """
 
     statuses: Mapping[str, int]
+    found: tuple[str, ...] = ()
     status: str | None = None
     chunks: Mapping[int, str] = field(default_factory=dict)
     audio_sha256: str | None = None
@@ -50,6 +52,8 @@ def wrong_ending(life: Life, what: Recorded, ending: Ending) -> Iterator[str]:
     if set(ending.statuses.values()) == {404}:
         if not life.may_be_deleted:
             yield "it is gone, and nobody had asked for a deletion"
+        if ending.found:
+            yield "it is deleted, and yet a search finds it"
         return
     if life.deleted is not None:
         there = sorted(path for path, status in ending.statuses.items() if status != 404)
@@ -64,9 +68,15 @@ def wrong_ending(life: Life, what: Recorded, ending: Ending) -> Iterator[str]:
     before = {call.body for call in life.of(Operation.FINALIZE) if call.is_acknowledged}
     if ending.finalized not in before:
         yield f"finalize answers differently now: {ending.finalized!r}, and before {sorted(before)}"
-    if ending.status != "completed":
+    if ending.status == "completed":
+        yield from _wrong_transcript(life, what, ending)
+    else:
         yield f"its status is {ending.status}"
-        return
+
+
+def _wrong_transcript(life: Life, what: Recorded, ending: Ending) -> Iterator[str]:
+    if ending.found != (life.id,):
+        yield f"a search for its words finds {', '.join(ending.found) or 'nothing'}"
     audios = possible_audio(life, what)
     if ending.audio_sha256 not in audios:
         yield "its audio is not the chunks that were acknowledged"

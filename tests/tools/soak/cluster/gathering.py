@@ -15,20 +15,22 @@ from tests.files_on_disk import files_below
 from tests.service.dialects.bota.webhook_receiver import Received
 from tests.tools.kafka.reading import read_committed
 from tests.tools.soak.cluster.caller import Caller
-from tests.tools.soak.cluster.clients import Made, finalize
+from tests.tools.soak.cluster.clients import END_USER, Made, finalize
 from tests.tools.soak.cluster.endings import Ending, Place, Told
 from tests.tools.soak.cluster.history import Life, Operation, sha256_of
-from tests.tools.soak.cluster.speech import tokens_in
+from tests.tools.soak.cluster.speech import marked, tokens_in
 
 _BELOW = ("", "/chunks", "/events")
 _OVERLAP_BYTES = 64
 """More than a token has: one may be across two blocks."""
+_ALL_WORDS = 0.8
+"""Above it is the score of what has all words of a query."""
 _BLOCK_BYTES = 8 * 1024 * 1024
 
 
 async def ending_of(caller: Caller, life: Life, made: Made) -> Ending:
     """What can be read of it now. It is asked under another name, as these are no calls of its life."""
-    statuses, bodies = {}, {}
+    statuses, bodies, found = {}, {}, await _found(caller, made)
     for below in _BELOW:
         statuses[below], bodies[below] = await _asked(caller, made.path + below)
     if not life.is_finalized or statuses[""] != 200:
@@ -36,7 +38,7 @@ async def ending_of(caller: Caller, life: Life, made: Made) -> Ending:
             transcription = f"/v1/transcriptions/{made.id.replace('rec_', 'txn_')}"
             statuses[transcription], _ = await _asked(caller, transcription)
         if statuses != dict.fromkeys(_BELOW, 200):
-            return Ending(statuses=statuses)
+            return Ending(statuses=statuses, found=found)
         return Ending(statuses=statuses, chunks=_digests(bodies["/chunks"]))
     shown = orjson.loads(bodies[""])
     finalized = (await finalize(caller, made)).body
@@ -51,12 +53,21 @@ async def ending_of(caller: Caller, life: Life, made: Made) -> Ending:
         statuses["audio"], audio = await _asked(caller, orjson.loads(offered)["download_url"])
     return Ending(
         statuses=statuses,
+        found=found,
         status=shown["status"],
         chunks=_digests(bodies["/chunks"]),
         audio_sha256=sha256_of(audio),
         text=orjson.loads(transcript)["text"] if statuses["transcript"] == 200 else None,
         finalized=finalized,
     )
+
+
+async def _found(caller: Caller, made: Made) -> tuple[str, ...]:
+    """The recordings that have all words of the query; others are like it at best."""
+    asked = {"query": marked(made.what.token), "end_user_id": END_USER}
+    called = await caller.until_answered(Operation.SHOW, "", method="POST", path="/v1/recordings/search", body=asked)
+    found = {each["recording_id"] for each in called.json["results"] if each["score"] > _ALL_WORDS}
+    return tuple(sorted(found))
 
 
 def _digests(body: bytes) -> dict[int, str]:
