@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import aiohttp
 import orjson
@@ -20,7 +21,9 @@ from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.postgres.server import PostgresServer
 from tests.tools.s3.server import S3Server
 from tests.tools.soak.cluster import gathering
+from tests.tools.soak.cluster.caller import Caller
 from tests.tools.soak.cluster.gathering import tokens_in_tables, tokens_on_disk
+from tests.tools.soak.cluster.history import History, Operation
 from tests.tools.soak.cluster.members import Member
 from tests.tools.soak.cluster.relay import Relay
 from tests.tools.soak.cluster.speech import Engine, heard_in, marked, token_of, tokens_in
@@ -148,6 +151,25 @@ async def test_where_the_server_is_away_the_relay_resets_who_connects() -> None:
             await is_passed_on(relay)
     finally:
         await relay.refuse()
+
+
+async def test_a_call_that_is_cut_is_sent_once_and_noted_without_an_answer() -> None:
+    came: list[bytes] = []
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    history = History()
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    caller = Caller(1, [url], "a key", Random(1), history)
+    for operation, method in ((Operation.DELETE, "DELETE"), (Operation.PUT, "PUT"), (Operation.SHOW, "GET")):
+        called = await caller.once(operation, "one", method=method, path="/v1/some", body=b"body")
+        assert (called.status, called.is_acknowledged) == (None, False)
+    server.close()
+    assert came == [b"DELETE /v1/some HTTP/1.1\r\n", b"PUT /v1/some HTTP/1.1\r\n", b"GET /v1/some HTTP/1.1\r\n"]
+    assert [call.operation for call in history.calls] == [Operation.DELETE, Operation.PUT, Operation.SHOW]
 
 
 async def test_the_engine_says_which_file_it_has_heard() -> None:

@@ -85,16 +85,12 @@ class Caller:
     async def _send(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[int | None, bytes, bool]:
-        """A connection for each call: none is repeated by itself, as on a connection that was kept."""
+        """A connection for each call, and each is sent once: the library would send a GET, PUT or DELETE again whose
+        connection was cut, and a DELETE that was done then looks as if there had been nothing to delete."""
         is_signed = "?" in url  # such a URL is right by itself
-        timeout = aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
         try:
             async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(force_close=True),
-                    timeout=timeout,
-                    skip_auto_headers=["Content-Type"],
-                ) as session,
+                _session() as session,
                 session.request(
                     method,
                     URL(url, encoded=True),
@@ -109,6 +105,16 @@ class Caller:
         except TimeoutError:
             self.refused["hung up"] += 1
             return None, b"", False
+
+
+def _session() -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        timeout=aiohttp.ClientTimeout(total=_PATIENCE_SECONDS),
+        skip_auto_headers=["Content-Type"],
+    )
+    session._retry_connection = False
+    return session
 
 
 def _base_of(url: str) -> str:

@@ -111,9 +111,7 @@ class Faults:
                 await self._until_some_goes_on(acknowledged)
                 await asyncio.sleep(fault.calm_seconds)
                 await self._at_once.acquire()
-                self.begun += 1
-                tell(fault)
-                running.create_task(self._one(fault))
+                running.create_task(self._one(fault, tell))
 
     async def _until_some_goes_on(self, acknowledged: Callable[[], int]) -> None:
         """Or for a while: a machine with other work takes long to start what was killed."""
@@ -123,9 +121,11 @@ class Faults:
                 while acknowledged() < enough:
                     await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _one(self, fault: Fault) -> None:
+    async def _one(self, fault: Fault, tell: Callable[[Fault], None]) -> None:
         try:
             async with self._subjects[fault.subject]:
+                self.begun += 1
+                tell(fault)
                 await self._do(fault)
             self.done[fault.name] += 1
         finally:
