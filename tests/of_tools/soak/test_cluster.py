@@ -22,11 +22,12 @@ from tests.tools.postgres.server import PostgresServer
 from tests.tools.s3.server import S3Server
 from tests.tools.soak.cluster import gathering
 from tests.tools.soak.cluster.caller import Caller
+from tests.tools.soak.cluster.faults import FAULTS, faults_of
 from tests.tools.soak.cluster.gathering import tokens_in_tables, tokens_on_disk
 from tests.tools.soak.cluster.history import History, Operation
 from tests.tools.soak.cluster.members import Member
 from tests.tools.soak.cluster.relay import Relay
-from tests.tools.soak.cluster.speech import Engine, heard_in, marked, token_of, tokens_in
+from tests.tools.soak.cluster.speech import Engine, heard_in, marked, recorded, token_of, tokens_in
 
 TOKEN, OTHER = "abcdefghijklmnop", "ponmlkjihgfedcba"
 
@@ -41,6 +42,22 @@ def test_make_soak_cluster_does_as_few_faults_as_it_is_told_to(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("seed 7\n")
     assert done.stdout.splitlines()[-1].startswith("seed 7: nothing wrong; ")
+
+
+def test_a_seed_gives_the_same_faults_every_time_and_a_long_run_all_of_them() -> None:
+    assert faults_of(7, 100) == faults_of(7, 100) != faults_of(8, 100)
+    assert {fault.name for fault in faults_of(7, len(FAULTS))} == FAULTS.keys()
+    assert len(faults_of(7, 300)) == 300
+    assert faults_of(7, 20) == faults_of(7, 20)
+
+
+@pytest.mark.parametrize("number", range(1, 30))
+def test_a_recording_is_the_same_whenever_it_is_made_and_has_its_token_in_every_slice(number: int) -> None:
+    what = recorded(number, Random(number))
+    assert what.bodies() == what.bodies()
+    assert [len(body) for body in what.bodies()] == list(what.sizes)
+    assert all(tokens_in(body) == {token_of(number)} for body in what.bodies())
+    assert marked(what.token) in heard_in(b"".join(what.bodies()))
 
 
 @pytest.fixture

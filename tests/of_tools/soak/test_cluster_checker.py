@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 import orjson
@@ -25,9 +24,8 @@ from tests.tools.soak.cluster.endings import (
     wrong_records,
     wrong_webhooks,
 )
-from tests.tools.soak.cluster.faults import FAULTS, faults_of
 from tests.tools.soak.cluster.history import Call, History, Life, Operation
-from tests.tools.soak.cluster.speech import Recorded, heard_in, marked, recorded, token_of, tokens_in
+from tests.tools.soak.cluster.speech import Recorded, heard_in
 
 A, B, C = (hashlib.sha256(letter).hexdigest() for letter in (b"a", b"b", b"c"))
 
@@ -295,19 +293,3 @@ def test_webhooks_that_come_at_least_once_are_right() -> None:
 )
 def test_each_wrong_webhook_is_told(came: list[Told], said: str) -> None:
     assert list(wrong_webhooks(EXPECTED, came)) == [said]
-
-
-def test_a_seed_gives_the_same_faults_every_time_and_a_long_run_all_of_them() -> None:
-    assert faults_of(7, 100) == faults_of(7, 100) != faults_of(8, 100)
-    assert {fault.name for fault in faults_of(7, len(FAULTS))} == FAULTS.keys()
-    assert len(faults_of(7, 300)) == 300
-    assert faults_of(7, 20) == faults_of(7, 20)
-
-
-@pytest.mark.parametrize("number", range(1, 30))
-def test_a_recording_is_the_same_whenever_it_is_made_and_has_its_token_in_every_slice(number: int) -> None:
-    what = recorded(number, Random(number))
-    assert what.bodies() == what.bodies()
-    assert [len(body) for body in what.bodies()] == list(what.sizes)
-    assert all(tokens_in(body) == {token_of(number)} for body in what.bodies())
-    assert marked(what.token) in heard_in(b"".join(what.bodies()))
