@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas screenshots clean
+.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse soak-cluster faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -98,6 +98,9 @@ soak-audio: .venv/installed ## stitch 20 000 damaged recordings, join every pair
 
 soak-abuse: .venv/installed ## honest clients beside hostile ones for half an hour; ARGS="--minutes 2" for less
 	@$(BIN)/python -m tests.tools.soak.abuse $(ARGS)
+
+soak-cluster: .venv/installed ## do 300 faults to a cluster under load, with real servers; ARGS="--faults 20 --seed 7" for less
+	@$(BIN)/python -m tests.tools.soak.cluster $(ARGS)
 
 format: .venv/installed ## reformat the code and fix what lint can fix
 	$(BIN)/ruff check --fix .

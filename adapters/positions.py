@@ -96,12 +96,17 @@ class PositionStore:
         self._written_at = time.monotonic()
 
     def close(self) -> None:
-        """Write what is not written yet. Raises: DatabaseFull; DatabaseUnavailable."""
+        """Write what is not written yet; a server that is away gets none of it.
+
+        Raises: DatabaseFull; DatabaseUnavailable, if that was a file.
+        """
         try:
             if self._thread is not None:
                 self._thread.shutdown()
-            if self._unwritten:
+            if self._unwritten and self._thread is None:
                 self._write()
+            elif self._unwritten:
+                self._try_to_write()
         finally:
             self._database.close()
 

@@ -27,7 +27,7 @@ EVENTS_AT_ONCE = 64
 """Their transcripts are in memory together."""
 
 ATTEMPTS = 5
-"""How often a transcript is read that cannot be, before the others no longer wait for it."""
+"""How often a transcript is read that cannot be though the store works, before the others no longer wait for it."""
 
 FirstEvents = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, LoggedEvent]]]
 """The first event of each of these streams."""
@@ -83,11 +83,11 @@ class SearchChanges:
         return Indexed(recording_id, event.sha256, owner, [passage.text for passage in passages])
 
     async def _is_given_up(self, blob_key: str) -> bool:
-        """Whether it was tried often enough, and the store works but for this one. Raises: StorageUnavailable."""
+        """Whether it was tried often enough while the store works but for this one. Raises: StorageUnavailable."""
+        await self._blobs.check_writable()
         self._failures[blob_key] = self._failures.get(blob_key, 0) + 1
         if self._failures[blob_key] < ATTEMPTS:
             return False
-        await self._blobs.check_writable()
         del self._failures[blob_key]
         return True
 

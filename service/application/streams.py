@@ -9,7 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from adapters.database.looking_up import in_database_thread
@@ -281,6 +281,9 @@ class Streams(Generic[S, C, E]):
             loading = self._loading[stream_id.int] = asyncio.create_task(self._load_cold(stream_id, after))
         try:
             return await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            loading.add_done_callback(_seen)
+            raise
         finally:
             del loading  # its error would hold this frame, and its callers'
 
@@ -392,10 +395,10 @@ async def _committed(commit: asyncio.Future[int]) -> None:
         del commit  # as in `_settled`
 
 
-def _seen(commit: asyncio.Future[int]) -> None:
+def _seen(future: asyncio.Future[Any]) -> None:
     """Take note of its error, which nobody waits for any more, or the loop would log it."""
-    if not commit.cancelled():
-        commit.exception()
+    if not future.cancelled():
+        future.exception()
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:

@@ -8,9 +8,11 @@ import click
 
 @contextmanager
 def needing_a_log() -> Iterator[None]:
-    """A block that opens the log; without one, or if it cannot be reached, the command ends with one sentence."""
+    """A block that opens the log, and what is kept beside it; without a log, or if something cannot be reached, the
+    command ends with one sentence."""
     from adapters.event_log.opening import NoEventLog  # noqa: PLC0415 - it takes a while to import
     from adapters.event_log.port import LogUnavailable  # noqa: PLC0415
+    from adapters.sqlite_file import DatabaseUnavailable  # noqa: PLC0415
 
     try:
         yield
@@ -18,5 +20,5 @@ def needing_a_log() -> Iterator[None]:
         raise click.ClickException(
             f"{str(missing).rstrip('.')}; set TAPEDECK_DATA_DIR and TAPEDECK_DATABASE_URL as for the service."
         ) from None
-    except LogUnavailable as failure:
+    except (LogUnavailable, DatabaseUnavailable) as failure:
         raise click.ClickException(str(failure)) from None

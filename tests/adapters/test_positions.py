@@ -86,6 +86,22 @@ def test_a_server_that_does_not_answer_holds_up_nobody_and_gets_all_positions_la
     again.close()
 
 
+@pytest.mark.slow
+def test_a_server_that_is_away_when_the_store_is_closed_keeps_nobody_from_ending(own_postgres, caplog):
+    place = PostgresPlace(f"{own_postgres.new_database()}?connect_timeout=2", "tapedeck_positions")
+    store = PositionStore(place)
+    store.save("a", 1)
+    store._writing.result()
+    store.save("a", 2)
+    own_postgres.kill()
+    store.close()
+    assert [record.levelname for record in caplog.records if record.name == "adapters.positions"] == ["WARNING"]
+    own_postgres.start()
+    again = PositionStore(place)
+    assert again.load("a") == 1
+    again.close()
+
+
 def test_a_failing_disk_loses_nobodys_position_and_is_written_as_soon_as_it_can_be(store, seconds, tmp_path, tables_of):
     store.save("a", 1)
     store.save("b", 2)

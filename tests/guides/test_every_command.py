@@ -36,6 +36,7 @@ MAKE = {
     "soak-abuse": "tests/of_tools/soak/test_abuse.py::test_make_soak_abuse_runs_as_few_attacks_as_it_is_told_to",
     "soak-arriving": "tests/of_tools/soak/test_arriving.py::test_make_soak_arriving_does_as_few_as_it_is_told_to",
     "soak-audio": "tests/of_tools/soak/test_audio.py::test_make_soak_audio_runs_as_few_as_it_is_told_to_and_one_again",
+    "soak-cluster": "tests/of_tools/soak/test_cluster.py::test_make_soak_cluster_does_as_few_faults_as_it_is_told_to",
     "soak-ingest": "tests/guides/test_benches.py::test_make_soak_ingest_kills_the_service_as_often_as_it_is_told_to",
     "soak-kafka": "tests/end_to_end/test_kafka.py::"
     "test_the_publisher_killed_at_random_moments_and_the_broker_restarted_every_event_comes_once",

@@ -25,6 +25,7 @@ from adapters.blobs.bucket.keeping import ObjectKeeper
 from adapters.blobs.bucket.ownership import check_own, claim, make_own, marker_in
 from adapters.blobs.bucket.reading import BLOCK_BYTES, BlobInBucket
 from adapters.blobs.bucket.recovery import Difference, described, reconcile
+from adapters.blobs.bucket.shared_work import SharedWork
 from adapters.blobs.bucket.space import ObjectSpace
 from adapters.blobs.digests import Digests
 from adapters.blobs.port import (
@@ -66,6 +67,7 @@ class BucketBlobStore:
         self._space = ObjectSpace(self._bucket, self._index)
         self._threads = Threads(_THREADS)
         self._removing = ThreadPoolExecutor(1, thread_name_prefix="removing")
+        self._removal = SharedWork(self._space.remove_dead, self._removing)
         self._intake = Intake(self._keeper, self._threads.run, small_bytes=small_bytes, waiting_bytes=WAITING_BYTES)
         self._closed = False
 
@@ -174,8 +176,7 @@ class BucketBlobStore:
         await self._threads.run(check_own, self._bucket, self._index)
         await self._threads.run(self._index.drop, keys)
         await self._threads.run(self._bucket.delete, [name_of(key) for key in keys])
-        loop = asyncio.get_running_loop()
-        await asyncio.shield(loop.run_in_executor(self._removing, self._space.remove_dead))
+        await self._removal.done()
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         return self._keys(checked_beginning(prefix))

@@ -1,11 +1,12 @@
 import asyncio
+import gc
 from contextlib import suppress
 from uuid import uuid4
 
 import pytest
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.port import LogFull
+from adapters.event_log.port import LogFull, LogUnavailable
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.errors import ChunkBeyondTotal, ChunkMismatch, RecordingNotFound
 from domain.events import FinalizeRequested
@@ -319,3 +320,26 @@ async def test_asking_for_what_does_not_exist_does_not_fill_the_memory(log):
         with pytest.raises(RecordingNotFound):
             await recordings.find(uuid4())
     assert len(recordings._streams._hot) <= 10
+
+
+async def test_what_cannot_be_loaded_for_somebody_who_has_gone_is_no_error_in_the_log(recordings, log, monkeypatch):
+    reported, may_fail = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def fail(*_, **__):
+        await may_fail.wait()
+        raise LogUnavailable("The event log cannot be used: the server has gone.")
+
+    monkeypatch.setattr(log, "state", fail)
+    gone = asyncio.create_task(recordings.find(uuid4()))
+    while not recordings._streams._loading:
+        await asyncio.sleep(0)
+    (loading,) = recordings._streams._loading.values()
+    gone.cancel()
+    await asyncio.wait([gone])
+    may_fail.set()
+    await asyncio.wait([loading])
+    del loading
+    gc.collect()
+    await asyncio.sleep(0)
+    assert reported == []

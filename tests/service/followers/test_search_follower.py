@@ -178,6 +178,31 @@ async def test_a_blob_store_out_of_service_is_waited_out(data_dir, monkeypatch):
         assert next(failures, None) is None
 
 
+async def test_a_blob_store_that_is_away_for_long_and_back_at_any_moment_is_waited_out(data_dir, monkeypatch):
+    """Its failures say nothing of the transcript, also the last one, right after which it is back."""
+    async with service(data_dir) as running:
+        read, check, away = running.stores.blobs.read, running.stores.blobs.check_writable, 2
+        failed = 0
+
+        def fails_while_away(key, **part):
+            nonlocal failed
+            if failed < away:
+                failed += 1
+                raise StorageUnavailable("planted")
+            return read(key, **part)
+
+        async def is_back_after_the_last():
+            if failed < away:
+                raise StorageUnavailable("planted")
+            await check()
+
+        monkeypatch.setattr(running.stores.blobs, "read", fails_while_away)
+        monkeypatch.setattr(running.stores.blobs, "check_writable", is_back_after_the_last)
+        monkeypatch.setattr(search_changes, "ATTEMPTS", away)
+        await Spoken(running.stores, "proj_1").recording("one rash")
+        assert await found(running, "rash") == 1
+
+
 async def test_a_transcript_that_can_never_be_read_does_not_hold_up_the_others(data_dir, monkeypatch):
     async with service(data_dir) as running:
         spoken = Spoken(running.stores, "proj_1")

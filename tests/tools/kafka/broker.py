@@ -22,9 +22,10 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},RELAYED://127.0.0.1:{relayed},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_SSL://127.0.0.1:{secured},RELAYED://127.0.0.1:{seen_at}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,RELAYED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={folder}/logs
@@ -49,12 +50,14 @@ ssl.keystore.password={store_password}
 class KafkaBroker:
     """`start` it, `stop` or `kill` it, `start` it again: same ports, same data. Ends only its own child process."""
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, seen_at: int | None = None) -> None:
+        """`seen_at`: the port of a relay to `relayed_port`; clients that come over it are told to come there again."""
         self._folder = folder
         self.class_path = classpath()
         self._process: subprocess.Popen[bytes] | None = None
-        self._port, self._secured_port, self._controller_port = (free_port() for _ in range(3))
+        self._port, self._secured_port, self._controller_port, self.relayed_port = (free_port() for _ in range(4))
         self._port = port or self._port
+        self._seen_at = seen_at or self.relayed_port
         self._format()
 
     @property
@@ -85,6 +88,8 @@ class KafkaBroker:
             PROPERTIES.format(
                 plain=self._port,
                 secured=self._secured_port,
+                relayed=self.relayed_port,
+                seen_at=self._seen_at,
                 controller=self._controller_port,
                 folder=self._folder,
                 user=USER,

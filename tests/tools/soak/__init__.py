@@ -1,1 +1,1 @@
-"""Tests at full size, too long for every run: `make soak-webhooks`."""
+"""Tests at full size, too long for every run; tests/README.md lists them."""
