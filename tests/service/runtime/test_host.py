@@ -131,5 +131,6 @@ async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, sett
         opened.push_async_callback(end_tasks, tasks)
         opened.push_async_callback(host.stop_leading)
         await processes.until_told("this host")
-    assert str(error) in caplog.text
+    (said,) = [record for record in caplog.records if record.message == "cannot lead"]
+    assert said.because == str(error) if isinstance(error, OSError) else said.exc_info[1] is error
     assert processes.told[-1] is None
