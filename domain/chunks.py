@@ -6,7 +6,7 @@ Adding again to a table that has already been added to (a second future of one p
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar, overload
 
 
 class Numbered(Protocol):
@@ -19,6 +19,7 @@ class Numbered(Protocol):
 
 
 C = TypeVar("C", bound=Numbered)
+D = TypeVar("D")
 
 
 class _Replaced(Generic[C]):
@@ -130,6 +131,14 @@ class ChunkTable(Mapping[int, C]):
         if older is None:
             raise KeyError(number)
         return older.chunk
+
+    @overload
+    def get(self, number: int, /) -> C | None: ...
+    @overload
+    def get(self, number: int, /, default: C | D) -> C | D: ...
+    def get(self, number: int, /, default: C | D | None = None) -> C | D | None:
+        """As a mapping's. Each chunk that comes is looked for several times, and nearly always is new."""
+        return super().get(number, default) if number in self._shared.chunks else default
 
     def __iter__(self) -> Iterator[int]:
         return (number for number in self._shared.chunks if number in self)

@@ -106,7 +106,8 @@ def errors(apis: Sequence[Api]) -> Middleware:
     async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         api = api_of(request, apis)
         try:
-            api.check(request)
+            if api.check is not None:
+                api.check(request)
             return await handler(request)
         except web.HTTPException as refusal:
             return api.errors.framework_answer(request, refusal)
@@ -122,8 +123,10 @@ def errors(apis: Sequence[Api]) -> Middleware:
 
 def api_of(request: web.Request, apis: Sequence[Api]) -> Api:
     """The dialect that the request is for; the first dialect if it is for none."""
+    path, its = request.path, None
     for api in apis:
-        if api.claims(request):
+        if api.claims is not None and api.claims(request):
             return api
-    path = request.path
-    return next((api for api in apis if path.startswith(api.paths)), apis[0])
+        if its is None and path.startswith(api.paths):
+            its = api
+    return its or apis[0]

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from uuid import UUID
 
 import google_crc32c
 
@@ -63,7 +62,7 @@ def record_head(key: str, pieces: Sequence[bytes], size_bytes: int) -> bytes:
 def _recording_of(key: str) -> bytes:
     """The id of the recording in the key, for reading segments without anything else."""
     found = _RECORDING.search(key)
-    return UUID(hex=found[1]).bytes if found else _NO_RECORDING
+    return bytes.fromhex(found[1]) if found else _NO_RECORDING
 
 
 def record_at(descriptor: int, offset: int) -> Record | None:

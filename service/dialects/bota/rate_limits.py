@@ -48,6 +48,7 @@ async def tell_rate(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: the headers, on every answer."""
     rate = request.get(_RATE)
     if rate is not None:
-        response.headers["X-RateLimit-Limit"] = str(rate.limit)
-        response.headers["X-RateLimit-Remaining"] = str(rate.remaining)
-        response.headers["X-RateLimit-Reset"] = str(rate.resets_at)
+        headers = response.headers
+        headers["X-RateLimit-Limit"] = str(rate.limit)
+        headers["X-RateLimit-Remaining"] = str(rate.remaining)
+        headers["X-RateLimit-Reset"] = str(rate.resets_at)

@@ -55,9 +55,10 @@ class NoSessionToReadBy(Exception):
 
 def other_protocol(request: web.Request) -> str | None:
     """The protocol that the request asks for, if Dragon serves it on other hosts."""
-    if request.headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc"):
+    headers = request.headers
+    if headers.get(hdrs.CONTENT_TYPE, "").lower().startswith("application/grpc"):
         return "gRPC"
-    return "WebSocket" if "websocket" in request.headers.get(hdrs.UPGRADE, "").lower() else None
+    return "WebSocket" if hdrs.UPGRADE in headers and "websocket" in headers[hdrs.UPGRADE].lower() else None
 
 
 def check_protocol(request: web.Request) -> None:

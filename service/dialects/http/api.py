@@ -10,14 +10,6 @@ from service.dialects.http.operation import ReferencePart
 from service.dialects.http.parts import Parts, UploadParts
 
 
-def _nothing(_: web.Request) -> bool:
-    return False
-
-
-def _accept(_: web.Request) -> None:
-    """Every request is accepted."""
-
-
 def _nothing_to_add(_: web.Application, __: UploadParts) -> None:
     """One process answers all requests."""
 
@@ -26,16 +18,17 @@ def _nothing_to_add(_: web.Application, __: UploadParts) -> None:
 class Api:
     """What the web application needs from a dialect.
 
-    `paths`: the prefixes of its own paths. `claims`: whether a request belongs to it whatever the path. `check`: raises
-    one of the dialect's errors for a request of its own that no handler should see. `install`: adds the routes, and
-    whatever else of the dialect's lives as long as the application. `install_uploads`: adds the routes that each of
-    several API processes answers itself; the path of each names the `project_id`. All others are one process's.
+    `paths`: the prefixes of its own paths. `claims`: whether a request belongs to it whatever the path; None: for none.
+    `check`: raises one of the dialect's errors for a request of its own that no handler should see; None: for none.
+    `install`: adds the routes, and whatever else of the dialect's lives as long as the application. `install_uploads`:
+    adds the routes that each of several API processes answers itself; the path of each names the `project_id`. All
+    others are one process's.
     """
 
     paths: tuple[str, ...]
     errors: ErrorTable
     reference: ReferencePart
     install: Callable[[web.Application, Parts], None]
-    claims: Callable[[web.Request], bool] = _nothing
-    check: Callable[[web.Request], None] = _accept
+    claims: Callable[[web.Request], bool] | None = None
+    check: Callable[[web.Request], None] | None = None
     install_uploads: Callable[[web.Application, UploadParts], None] = _nothing_to_add

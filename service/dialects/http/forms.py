@@ -1,8 +1,8 @@
 """Multipart forms where none belongs: a client library's habit, noticed before a form is stored as if it were sound."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable
+from typing import Protocol, Self
 
 from aiohttp import web
 
@@ -14,6 +14,14 @@ _BEGINNING = re.compile(
 
 _LONGEST_BEGINNING = 1024
 _OPENINGS = (b"--", b"\r\n--")
+
+
+class Pieces(Protocol):
+    """A body as it comes. `aclose` lets go of what it comes from, if it is not read to its end."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    def __anext__(self) -> Awaitable[bytes]: ...
+    def aclose(self) -> Awaitable[None]: ...
 
 
 class FormNotTaken(Exception):
@@ -35,7 +43,7 @@ def check_is_no_form(body: bytes, wanted: str) -> None:
         raise FormNotTaken(wanted)
 
 
-def no_form(pieces: AsyncGenerator[bytes], wanted: str) -> AsyncIterator[bytes]:
+def no_form(pieces: Pieces, wanted: str) -> AsyncIterator[bytes]:
     """The same bytes. Raises, iterated: FormNotTaken before the first if they begin as a form does; what `pieces`
     raise."""
     return _NoForm(pieces, wanted)
@@ -44,7 +52,7 @@ def no_form(pieces: AsyncGenerator[bytes], wanted: str) -> AsyncIterator[bytes]:
 class _NoForm:
     """No generator: the event loop keeps account of those, which costs more than this does."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes], wanted: str) -> None:
+    def __init__(self, pieces: Pieces, wanted: str) -> None:
         self._pieces = pieces
         self._wanted = wanted
         self._has_begun = False

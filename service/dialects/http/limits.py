@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from aiohttp import StreamReader, hdrs, web
 
 from service.dialects.http.content_codings import coding_of, decoded, largest_coded
-from service.dialects.http.forms import check_announces_no_form, check_is_no_form, no_form
+from service.dialects.http.forms import Pieces, check_announces_no_form, check_is_no_form, no_form
 from service.dialects.http.held_bytes import GaveWay, HeldBytes, Hold, hold_of
 from service.dialects.http.settings import HttpSettings
 
@@ -138,7 +138,8 @@ class BodyCutOff(Exception):
 def check_announced_size(request: web.Request, limit_bytes: int) -> None:
     """Refuse by the Content-Length, before anything is read. Raises: BodyTooLarge; CodingNotDecoded."""
     largest = limit_bytes if coding_of(request) is None else largest_coded(limit_bytes)
-    if request.content_length is not None and request.content_length > largest:
+    announced = request.content_length
+    if announced is not None and announced > largest:
         raise BodyTooLarge(limit_bytes)
 
 
@@ -162,9 +163,7 @@ def tell_to_continue(request: web.Request) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def body_pieces(
-    request: web.Request, *, limit_bytes: int, seconds: float, as_sent: Digest | None = None
-) -> AsyncGenerator[bytes]:
+def body_pieces(request: web.Request, *, limit_bytes: int, seconds: float, as_sent: Digest | None = None) -> Pieces:
     """The body as it arrives, a piece at a time, decoded if it has a content coding.
 
     `limit_bytes` is for what is decoded. `as_sent` is told the bytes before they are decoded.
@@ -174,10 +173,45 @@ def body_pieces(
     """
     check_announced_size(request, limit_bytes)
     coding = coding_of(request)
+    if coding is None and as_sent is None and _has_arrived(request.content):
+        return _Arrived(request.content, limit_bytes)
     if coding is None:
         return _sent_pieces(request, limit_bytes, limit_bytes, seconds, as_sent)
     sent = _sent_pieces(request, largest_coded(limit_bytes), limit_bytes, seconds, as_sent)
     return _within(limit_bytes, decoded(sent, coding))
+
+
+def _has_arrived(content: StreamReader) -> bool:
+    """Whether all of it has, and not only what came before something went wrong."""
+    return content.is_eof() and content.exception() is None
+
+
+class _Arrived:
+    """A body of which all has arrived, so that nothing is waited for. No generator: the event loop keeps account of
+    those, which costs more than this does. Raises: BodyTooLarge; BodyCutOff."""
+
+    def __init__(self, content: StreamReader, most_bytes: int) -> None:
+        self._content = content
+        self._most_bytes = most_bytes
+        self._size_bytes = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._content.at_eof():
+            raise StopAsyncIteration
+        try:
+            piece = self._content.read_nowait()
+        except (ConnectionError, web.RequestPayloadError):
+            raise BodyCutOff from None
+        self._size_bytes += len(piece)
+        if self._size_bytes > self._most_bytes:
+            raise BodyTooLarge(self._most_bytes)
+        return piece
+
+    async def aclose(self) -> None:
+        """There is nothing to let go."""
 
 
 async def _within(limit_bytes: int, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
