@@ -26,7 +26,7 @@ test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/
 test-slow: .venv/installed ## run the tests that take more than four seconds each: kills, restarts, hours of sound
 	@$(PYTEST) -m slow $(ARGS)
 
-IN_SCALED_OUT := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search search_deletion whole_file
+IN_SCALED_OUT := changed_at_once crash deletion devices done_once end_users finalize lists live main_job note_edits quotas replacements revoked_keys scopes search search_deletion whole_file
 test-scaled-out: TEST_API_PROCESSES ?= 3
 test-scaled-out: .venv/installed ## run end-to-end tests again, with a database, a bucket and three API processes for each service; TEST_API_PROCESSES=1 for one, ARGS=tests/end_to_end for all tests
 	@TEST_PROFILE=scaled-out TEST_API_PROCESSES=$(TEST_API_PROCESSES) $(PYTEST) $(if $(ARGS),$(ARGS),$(IN_SCALED_OUT:%=tests/end_to_end/test_%.py))
