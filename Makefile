@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: help run demo test test-slow test-postgresql test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse soak-cluster faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas screenshots clean
+.PHONY: help run demo test test-slow test-scaled-out test-processes soak soak-kafka soak-ingest soak-webhooks soak-arriving soak-audio soak-abuse soak-cluster faults mutate lint bench bench-ingest bench-kafka bench-scale bench-words bench-notes note-model kafka format lock schemas screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,12 +26,13 @@ test: .venv/installed ## run the tests, but for the slow ones; ARGS="-n 0 tests/
 test-slow: .venv/installed ## run the tests that take more than four seconds each: kills, restarts, hours of sound
 	@$(PYTEST) -m slow $(ARGS)
 
-IN_POSTGRESQL := changed_at_once deletion devices done_once end_users finalize lists main_job quotas revoked_keys scopes search search_deletion whole_file
-test-postgresql: .venv/installed ## run end-to-end tests again, with a PostgreSQL database for each service; ARGS="-m slow tests/end_to_end" for others
-	@TEST_PROFILE=postgresql $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_POSTGRESQL:%=tests/end_to_end/test_%.py))
+IN_SCALED_OUT := changed_at_once crash deletion devices done_once end_users finalize lists live main_job note_edits quotas replacements revoked_keys scopes search search_deletion whole_file
+test-scaled-out: TEST_API_PROCESSES ?= 3
+test-scaled-out: .venv/installed ## run end-to-end tests again, with a database, a bucket and three API processes for each service; TEST_API_PROCESSES=1 for one, ARGS=tests/end_to_end for all tests
+	@TEST_PROFILE=scaled-out TEST_API_PROCESSES=$(TEST_API_PROCESSES) $(PYTEST) $(if $(ARGS),$(ARGS),$(IN_SCALED_OUT:%=tests/end_to_end/test_%.py))
 
 IN_PROCESSES := changed_at_once deletion done_once finalize main_job quotas revoked_keys whole_file
-test-processes: .venv/installed ## run end-to-end tests again, with three API processes for each service; ARGS="-m slow tests/end_to_end" for others
+test-processes: .venv/installed ## run end-to-end tests again, with three API processes for each service; ARGS=tests/end_to_end for all tests
 	@TEST_API_PROCESSES=3 $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_PROCESSES:%=tests/end_to_end/test_%.py))
 
 faults: .venv/installed ## plant faults in a copy of the code, one at a time; tests must catch each

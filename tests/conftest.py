@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.end_to_end.profile import IN_POSTGRES, databases_of
+from tests.end_to_end.profile import IS_SCALED_OUT, scaled_out
 from tests.end_to_end.service_process import ServiceProcess
 from tests.left_out import skip_outside_ci
 from tests.places import REPOSITORY
@@ -59,10 +59,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-@pytest.fixture(scope="session", autouse=IN_POSTGRES)
-def profile(postgres: PostgresServer) -> Iterator[None]:
-    """All services keep what they know in PostgreSQL, if the suite runs so."""
-    with databases_of(postgres):
+@pytest.fixture(scope="session", autouse=IS_SCALED_OUT)
+def profile(postgres: PostgresServer, s3: S3Server, s3_credentials: None) -> Iterator[None]:
+    """All services keep what they know in PostgreSQL and in a bucket, if the suite runs so."""
+    with scaled_out(postgres, s3):
         yield
 
 

@@ -14,7 +14,6 @@ import aiohttp
 import numpy as np
 import orjson
 
-from adapters.blobs.opening import open_store
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from domain.events import Stage
@@ -22,6 +21,7 @@ from domain.identity import recording_id
 from service.application.clock import utc_now
 from service.dialects.dorsum.names import DIALECT
 from tests.domain.histories import failed, finalized
+from tests.end_to_end.profile import blob_store_of
 from tests.end_to_end.service_process import Answer, ServiceProcess
 
 CHUNK = 480_000
@@ -105,13 +105,13 @@ def keys_in(data_dir: Path) -> dict[str, str]:
     return {"Api-Key": credentials["api_key"], "Client-Key": credentials["client_key"]}
 
 
-def stored_chunks(service: ServiceProcess, task_id: str) -> list[bytes]:
+async def stored_chunks(service: ServiceProcess, task_id: str) -> list[bytes]:
     """The bytes of the recording's chunks as they lie in the store, in no promised order."""
-    store = open_store(f"segments://{service.data_dir}/blobs")
     found = []
-    for key in store.keys(f"recordings/{UUID(task_id).hex}/chunk-"):
-        with store.open(key) as chunk:
-            found.append(chunk.read())
+    async with blob_store_of(service) as store:
+        for key in store.keys(f"recordings/{UUID(task_id).hex}/chunk-"):
+            with store.open(key) as chunk:
+                found.append(chunk.read())
     return found
 
 

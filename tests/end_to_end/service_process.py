@@ -9,12 +9,13 @@ import sys
 import time
 import wave
 from base64 import b64encode
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import av
@@ -22,8 +23,13 @@ import orjson
 import psutil
 
 import service.sample
+from adapters.blobs.url import is_bucket
+from adapters.event_log.url import is_postgres
 from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.free_ports import free_port
+
+if TYPE_CHECKING:
+    from tests.end_to_end.profile import ScaledOut
 
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
 START_SECONDS = 240
@@ -33,6 +39,8 @@ would hardly get any on a machine where many ask all the time."""
 
 API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
 """Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
+
+_WHERE = ("DATABASE_URL", "BLOB_URL")
 
 _NEEDS_ONE = {"REQUESTS_PER_MINUTE"}
 """Settings that cannot be had with several."""
@@ -68,12 +76,12 @@ class ServiceProcess(TapedeckProcess):
     settings: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = (sys.executable, "-m", "service.cli", "serve")
 
-    database_of: ClassVar[Callable[[Path], str] | None] = None
-    """Where a data directory's service keeps what is not in files; see `tests/end_to_end/profile.py`."""
+    scaled_out: ClassVar["ScaledOut | None"] = None
+    """Where services keep what they know, if not in files; see `tests/end_to_end/profile.py`."""
 
     def __post_init__(self) -> None:
-        if self.database_of is not None and "DATABASE_URL" not in self.settings:
-            self.settings = self.settings | {"DATABASE_URL": type(self).database_of(self.data_dir)}
+        if self.scaled_out is not None and self.where.keys() != set(_WHERE):
+            self.settings = self.scaled_out.settings_of(self.data_dir) | self.settings
         if API_PROCESSES > 1 and not _NEEDS_ONE & self.settings.keys():
             self.settings = {"API_PROCESSES": str(API_PROCESSES)} | self.settings
         self.port = free_port()
@@ -106,10 +114,32 @@ class ServiceProcess(TapedeckProcess):
         return self.settings.get("DATABASE_URL", f"sqlite:///{self.data_dir}/tapedeck.sqlite3")
 
     @property
+    def where(self) -> dict[str, str]:
+        """Its settings of what is not where it is by itself: in the data directory."""
+        return {name: self.settings[name] for name in _WHERE if name in self.settings}
+
+    @property
+    def has_a_database(self) -> bool:
+        """Whether the log and all tables are in PostgreSQL."""
+        return is_postgres(self.log_url)
+
+    @property
+    def has_a_bucket(self) -> bool:
+        return is_bucket(self.settings.get("BLOB_URL", ""))
+
+    @property
+    def incoming(self) -> Path:
+        """The folder of what is being received for its blobs."""
+        if self.has_a_bucket:
+            return self.data_dir / "bucket" / "incoming"
+        blobs = self.settings.get("BLOB_URL", f"segments://{self.data_dir}/blobs")
+        return Path(urlsplit(blobs).path) / ".incoming"
+
+    @property
     def environment(self) -> dict[str, str]:
         """For commands that use what the service has stored."""
-        database = {"TAPEDECK_DATABASE_URL": self.settings["DATABASE_URL"]} if "DATABASE_URL" in self.settings else {}
-        return os.environ | {"TAPEDECK_DATA_DIR": str(self.data_dir)} | database
+        where = {f"TAPEDECK_{name}": url for name, url in self.where.items()}
+        return os.environ | {"TAPEDECK_DATA_DIR": str(self.data_dir)} | where
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -128,15 +158,14 @@ class ServiceProcess(TapedeckProcess):
             await asyncio.sleep(0.01)
         return lines
 
-    async def nothing_stays_half_written(self, *, blobs: Path | None = None) -> None:
+    async def nothing_stays_half_written(self) -> None:
         """Returns when every temporary file that is there now has gone; others may come, of work that goes on.
 
         Raises TimeoutError: one stays.
         """
-        incoming = (blobs or self.data_dir / "blobs") / ".incoming"
-        half_written = set(incoming.iterdir())
+        half_written = set(self.incoming.iterdir())
         async with asyncio.timeout(30):
-            while half_written := half_written & set(incoming.iterdir()):
+            while half_written := half_written & set(self.incoming.iterdir()):
                 await asyncio.sleep(0.01)
 
     def workers(self) -> list[psutil.Process]:

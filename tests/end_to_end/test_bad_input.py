@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.end_to_end.profile import blob_folder_of
 from tests.end_to_end.service_process import SAMPLE, short_speech, slices
 from tests.files_on_disk import files_below
 
@@ -161,7 +162,7 @@ async def test_a_body_cut_off_in_the_middle_leaves_nothing(api, service):
     hexadecimal = recording["id"].removeprefix("rec_")
     await service.nothing_stays_half_written()
     assert (await api.get(recording, "/chunks"))["data"] == []
-    assert not [path for path in files_below(service.data_dir / "blobs") if hexadecimal in path.as_posix()]
+    assert not [path for path in files_below(blob_folder_of(service)) if hexadecimal in path.as_posix()]
     assert (await api.put(recording, 1, b"whole")).status == 200
 
 
@@ -202,7 +203,7 @@ async def test_a_chunk_past_the_limit_of_unknown_length_is_cut_at_the_limit(own_
     answer = await api.put(recording, 1, endless())
     assert (answer.status, answer.error["type"]) == (413, "payload_too_large")
     assert (await api.put(recording, 1, b"x" * 1000)).status == 200
-    assert not list((own_service.data_dir / "blobs" / ".incoming").iterdir())
+    assert not list(own_service.incoming.iterdir())
 
 
 async def test_a_client_that_asks_first_is_refused_before_it_sends(api):

@@ -26,7 +26,7 @@ async def test_a_bomb_fails_by_name_and_keeps_its_chunk(api):
 
 @pytest.mark.slow
 async def test_another_projects_recording_waits_for_no_bomb_and_a_deleted_bomb_ends(own_service):
-    own_service.settings = {"WORKERS": "1"}
+    own_service.settings |= {"WORKERS": "1"}
     await own_service.start()
     keys = key_store_of(own_service)
     hostile = own_service.api()

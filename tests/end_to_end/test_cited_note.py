@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.sqlite import SQLiteLogRecorder
+from adapters.event_log.opening import open_log
 from domain.events import NoteWritten
 from tests.adapters.notes.endpoint import CITED_AND_INVENTED, INVENTED, SECTIONS, chat_endpoint, completion, stream
 from tests.end_to_end.dorsum_client import Dorsum, sections_of
@@ -38,7 +38,7 @@ async def test_an_invented_statement_is_not_shown_and_the_event_has_the_share_of
         SECTIONS[name] for name in ("subjective", "objective", "plan")
     ]
     assert shown["Assessment"] == ["(nothing in the transcript)"]
-    log = EventLog(SQLiteLogRecorder(tmp_path / "data" / "tapedeck.sqlite3"))
+    log = EventLog(open_log(service.log_url).recorder)
     history = [recorded.event for recorded in await log.history(UUID(final.json["task_id"]))]
     await log.close()
     (written,) = [event for event in history if isinstance(event, NoteWritten)]

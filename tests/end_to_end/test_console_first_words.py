@@ -28,7 +28,8 @@ def service_at_a_terminal(data_dir):
     service = ServiceProcess(data_dir)
     ours, its = os.openpty()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")}
-    settings = {"TAPEDECK_DATA_DIR": str(data_dir), "TAPEDECK_PORT": str(service.port)}
+    its_own = service.settings | {"DATA_DIR": str(data_dir), "PORT": str(service.port)}
+    settings = {f"TAPEDECK_{name}": value for name, value in its_own.items()}
     service.process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "serve"], env=environment | settings, stdin=its, stderr=its
     )

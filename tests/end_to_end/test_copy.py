@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.event_log.opening import open_log
+from tests.end_to_end.profile import in_files
 from tests.end_to_end.publisher_process import until_published
 from tests.end_to_end.service_process import Api, ServiceProcess, short_speech, slices
 from tests.end_to_end.test_download import download
@@ -35,7 +36,7 @@ async def receiver():
 @pytest.fixture
 def old(tmp_path):
     """The service as it was: all of it in files, whichever profile the suite runs in."""
-    old = ServiceProcess(tmp_path / "old", {"DATABASE_URL": f"sqlite:///{tmp_path}/old/tapedeck.sqlite3"})
+    old = ServiceProcess(tmp_path / "old", in_files(tmp_path / "old"))
     yield old
     old.kill()
 

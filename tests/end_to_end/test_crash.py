@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum
-from tests.end_to_end.profile import of_files
+from tests.end_to_end.profile import backed_up_log, embedded_only
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 
 WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
@@ -195,6 +195,7 @@ async def test_a_bad_setting_stops_the_start_with_one_clear_line(own_service, na
         ({"BLOB_URL": "file:///tmp/x?y"}, "needs file:///absolute/path"),
         ({"BLOB_URL": "file:///proc/blobs"}, "The blob storage cannot be used"),
         ({"DATABASE_URL": "sqlite:////proc/log.sqlite3"}, "cannot start"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "The database cannot be claimed"),
         ({"TLS_CERT": "/no/such/file", "TLS_KEY": "/no/such/file"}, "No such file"),
     ],
 )
@@ -222,15 +223,18 @@ def data_dir(tmp_path_factory):
     return service.data_dir
 
 
+a_file = embedded_only("it is a table in PostgreSQL; above, a database that cannot be used stops the start likewise")
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        pytest.param("tapedeck.sqlite3", "not a database", marks=of_files),
-        pytest.param("keys.sqlite3", "not a database", marks=of_files),
+        pytest.param("tapedeck.sqlite3", "not a database", marks=a_file),
+        pytest.param("keys.sqlite3", "not a database", marks=a_file),
         ("signing.key", "not a signing key"),
         ("webhooks.key", "not a key for webhooks' secrets"),
-        pytest.param("directory.sqlite3", "not a database", marks=of_files),
-        pytest.param("answers.sqlite3", "not a database", marks=of_files),
+        pytest.param("directory.sqlite3", "not a database", marks=a_file),
+        pytest.param("answers.sqlite3", "not a database", marks=a_file),
         ("answers.key", "not a key for kept answers"),
         ("dev-issuer.pem", "not a P-256 key"),
         ("dev-credentials.json", "cannot be read as JSON"),
@@ -273,19 +277,17 @@ async def test_off_loopback_the_development_credentials_are_void_and_gone(own_se
     assert not (own_service.data_dir / "dev-credentials.json").exists()
 
 
-@of_files
 @pytest.mark.slow
 async def test_a_log_restored_from_a_backup_is_followed_from_its_beginning(own_service):
     api = (await own_service.start()).api()
     kept = await api.upload(slices(short_speech(), 3))
     own_service.stop()
-    log = own_service.data_dir / "tapedeck.sqlite3"
-    backup = log.read_bytes()
+    restore_log = backed_up_log(own_service)
     await own_service.start()
     for _ in range(5):
         await api.create()
     own_service.stop()
-    log.write_bytes(backup)
+    restore_log()
     await own_service.start()
     assert (await api.get(kept))["status"] == "streaming"
     assert (await api.finalize(kept, 3)).status == 200

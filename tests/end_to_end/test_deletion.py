@@ -7,9 +7,9 @@ import os
 import pytest
 
 from service.runtime.blob_check import check_blobs
-from service.runtime.settings import load_settings
+from tests.end_to_end.profile import blob_folder_of, content_of, settings_of
 from tests.end_to_end.service_process import short_speech, slices
-from tests.files_on_disk import content_below, files_below
+from tests.files_on_disk import files_below
 
 
 async def begun(api):
@@ -55,7 +55,7 @@ async def test_deleted_in_any_state_it_is_not_found_any_more_and_its_bytes_are_g
     assert (await api.put(recording, 1, b"more")).status == 404
     assert (await api.call("GET", f"/v1/transcriptions/{recording['id'].replace('rec_', 'txn_')}")).status == 404
 
-    blobs = service.data_dir / "blobs"
+    blobs = blob_folder_of(service)
     async with asyncio.timeout(60):
         while any(recording["id"][4:] in path.parent.as_posix() for path in files_below(blobs)):
             await asyncio.sleep(0.01)
@@ -70,25 +70,25 @@ async def test_no_byte_of_a_deleted_recording_is_left_anywhere_while_its_neighbo
     for part in range(4):
         assert (await api.put(doomed, part + 1, gone[part])).status == 200
         assert (await api.put(kept, part + 1, there[part])).status == 200
-    assert pieces_left(own_service.data_dir, gone) == pieces_left(own_service.data_dir, there) == 4 * 20
+    assert pieces_left(own_service, gone) == pieces_left(own_service, there) == 4 * 20
 
     assert (await api.call("DELETE", f"/v1/recordings/{doomed['id']}")).status == 204
     async with asyncio.timeout(60):
-        while pieces_left(own_service.data_dir, gone):
+        while pieces_left(own_service, gone):
             await asyncio.sleep(0.05)
     await own_service.restart()
-    assert pieces_left(own_service.data_dir, gone) == 0
-    assert pieces_left(own_service.data_dir, there) == 4 * 20
+    assert pieces_left(own_service, gone) == 0
+    assert pieces_left(own_service, there) == 4 * 20
     stored = [chunk["sha256"] for chunk in (await api.get(kept, "/chunks"))["data"]]
     assert stored == [hashlib.sha256(body).hexdigest() for body in there]
     own_service.stop()
-    settings = load_settings(data_dir=own_service.data_dir, database_url=own_service.log_url)
-    assert not [each for each in await asyncio.to_thread(lambda: list(check_blobs(settings))) if each.is_loss]
+    found = await asyncio.to_thread(lambda: list(check_blobs(settings_of(own_service))))
+    assert not [each for each in found if each.is_loss]
 
 
-def pieces_left(data_dir, bodies):
-    """How many pieces of 1000 bytes of these bodies are in any file under the directory."""
-    content = content_below(data_dir)
+def pieces_left(service, bodies):
+    """How many pieces of 1000 bytes of these bodies are anywhere in what the service stores."""
+    content = content_of(service)
     return sum(body[start : start + 1_000] in content for body in bodies for start in range(0, len(body), 1_000))
 
 

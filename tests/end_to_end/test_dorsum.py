@@ -53,7 +53,7 @@ async def test_integers_and_floats_give_the_same_stored_bytes(service, dorsum):
     for chunk in (samples, samples / 32768, samples.astype(np.float64)):
         session = dorsum.another()
         assert (await session.send(chunk)).status == 200
-        stored += stored_chunks(service, (await finished(session))["task_id"])
+        stored += await stored_chunks(service, (await finished(session))["task_id"])
     assert sorted(stored) == [b""] * 3 + [samples.astype("<i2").tobytes()] * 3
 
 
@@ -133,7 +133,7 @@ async def test_a_chunk_after_the_final_one_is_refused_and_costs_nothing(service,
             409,
             {"message": ENDED, "code": 409},
         )
-    assert sorted(map(len, stored_chunks(service, final["task_id"]))) == [20, 2 * CHUNK]
+    assert sorted(map(len, await stored_chunks(service, final["task_id"]))) == [20, 2 * CHUNK]
     assert len(await stitched_samples(service, final["task_id"])) == CHUNK + 10
 
 

@@ -112,7 +112,7 @@ async def test_the_guides_script_under_node_gets_words_transcript_and_note(servi
 
     assert (await stitched_samples(service, task_id) == sound).all()
     cut = [sound[start : start + CHUNK].astype("<i2").tobytes() for start in range(0, len(sound), CHUNK)]
-    assert sorted(stored_chunks(service, task_id)) == sorted(cut)
+    assert sorted(await stored_chunks(service, task_id)) == sorted(cut)
 
 
 async def test_the_note_as_json_says_where_each_sentence_was_said(service):

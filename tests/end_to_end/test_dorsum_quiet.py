@@ -84,4 +84,4 @@ async def test_what_the_other_chunks_were_is_known_after_a_restart_and_a_chunk_s
     final = await dorsum.send(MUTED, final=True, key="third")
     sound = await stitched_samples(own_service, final.json["task_id"])
     assert (sound == np.concatenate([half_a_minute(LOUD), INTEGERS, LOUD])).all()
-    assert len(stored_chunks(own_service, final.json["task_id"])) == 3
+    assert len(await stored_chunks(own_service, final.json["task_id"])) == 3

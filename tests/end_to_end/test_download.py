@@ -98,14 +98,17 @@ async def test_a_download_url_is_good_for_its_own_recording_alone(api, stored):
     assert (await api.call("GET", url.split("?")[0], key=False)).status == 403
 
 
+NO_ENGINE = {
+    "TRANSCRIBER": "openai",
+    "TRANSCRIBER_MODEL": "none",
+    "TRANSCRIBER_URL": "http://127.0.0.1:9",
+    "STAGE_ATTEMPTS": "1",
+}
+
+
 @pytest.mark.slow
 async def test_a_failed_transcription_does_not_cost_the_audio(own_service):
-    own_service.settings |= {
-        "TRANSCRIBER": "openai",
-        "TRANSCRIBER_MODEL": "none",
-        "TRANSCRIBER_URL": "http://127.0.0.1:9",
-        "STAGE_ATTEMPTS": "1",
-    }
+    own_service.settings |= NO_ENGINE
     api = (await own_service.start()).api()
     recording = await uploaded(api, slices(short_speech(), 3))
     found = await api.get(recording)
@@ -115,16 +118,12 @@ async def test_a_failed_transcription_does_not_cost_the_audio(own_service):
 
 @pytest.mark.slow
 async def test_after_the_engine_is_back_a_retry_goes_on_from_transcription(own_service):
-    own_service.settings |= {
-        "TRANSCRIBER": "openai",
-        "TRANSCRIBER_MODEL": "none",
-        "TRANSCRIBER_URL": "http://127.0.0.1:9",
-        "STAGE_ATTEMPTS": "1",
-    }
+    own_service.settings |= NO_ENGINE
     api = (await own_service.start()).api()
     recording = await uploaded(api, slices(short_speech(), 3))
     own_service.stop()
-    own_service.settings.clear()
+    for name in NO_ENGINE:
+        del own_service.settings[name]
     await own_service.start()
     assert (await api.call("POST", f"/v1/recordings/{recording['id']}/retry")).status == 202
     assert (await api.ended(recording))["status"] == "completed"

@@ -15,9 +15,8 @@ from adapters.event_log.reader import EventReader
 from adapters.keys import KeyKind
 from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import SUCCESS, Dragon, ended, found, sha256, silence
-from tests.end_to_end.profile import key_store_of, of_files
+from tests.end_to_end.profile import key_store_of, tables_of
 from tests.end_to_end.service_process import short_speech, slices
-from tests.files_on_disk import content_below
 
 
 @pytest.fixture
@@ -254,11 +253,10 @@ def logged_traces(service, its_id):
     return traces
 
 
-@of_files
 async def test_nothing_of_what_a_partner_says_about_an_encounter_is_in_the_log_or_its_lines(dragon, service):
     said = f"Mrs. {uuid4().hex}"
     assert (await dragon.announce(data=json.dumps({"patient": said}))).status == 200
-    for content in (service.log_file.read_bytes(), content_below(service.data_dir, "*.sqlite3*")):
+    for content in (service.log_file.read_bytes(), tables_of(service)):
         assert said.encode() not in content
         assert dragon.token.encode() not in content
 

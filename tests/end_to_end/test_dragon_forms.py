@@ -11,6 +11,7 @@ import pytest
 
 from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
+from tests.end_to_end.profile import blob_folder_of
 from tests.files_on_disk import files_below
 from tests.tools.peak_memory import MEBIBYTE, peak_bytes
 
@@ -108,7 +109,7 @@ async def test_a_form_that_is_none_is_refused_and_leaves_nothing(dragon, service
     assert await found(api, dragon.correlation_id) is None
     await service.nothing_stays_half_written()
     its_id = recording_named(service.credentials["project_id"], dragon.correlation_id, 1)
-    stored = [path.as_posix() for path in files_below(service.data_dir / "blobs")]
+    stored = [path.as_posix() for path in files_below(blob_folder_of(service))]
     assert not [path for path in stored if f"{its_id.hex}/chunk-" in path]
 
 

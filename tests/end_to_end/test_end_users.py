@@ -5,7 +5,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.files_on_disk import content_below
+from tests.end_to_end.profile import content_of
 
 NOW = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 
@@ -97,7 +97,7 @@ async def test_a_change_leaves_what_is_not_sent_and_null_takes_it_away(project):
     ] is None
 
 
-async def test_what_was_known_of_an_erased_end_user_is_nowhere_in_the_data_directory(service, project):
+async def test_what_was_known_of_an_erased_end_user_is_nowhere_in_what_is_stored(service, project):
     words = ["Jane-Doe-of-Springfield", "jane.doe@springfield.example", "patient-4711", "likes-donuts", "Jane-before"]
     name, email, external_id, metadata, before = words
     facts = {"external_id": external_id, "email": email, "name": before, "metadata": {"notes": metadata}}
@@ -108,7 +108,7 @@ async def test_what_was_known_of_an_erased_end_user_is_nowhere_in_the_data_direc
     recording = await project.create(end_user_id=answer.json["id"])
     gone = await project.call("DELETE", path)
     assert (gone.status, gone.body) == (204, b"")
-    content = content_below(service.data_dir)
+    content = content_of(service)
     assert [word for word in words if word.encode() in content] == []
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
         refused = await project.call(method, path, body=body)

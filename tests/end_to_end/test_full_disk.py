@@ -70,7 +70,7 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, schem
         assert (await api.ended(other))["status"] == "completed"
         found = (await api.get(recording, "/chunks"))["data"]
         assert found[0]["sha256"] == hashlib.sha256(stored[0]).hexdigest()
-        await service.nothing_stays_half_written(blobs=small_disk / "blobs")
+        await service.nothing_stays_half_written()
     finally:
         workers = service.workers()  # they have the store open, and end a moment after the service
         service.kill()

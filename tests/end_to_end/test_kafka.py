@@ -55,7 +55,7 @@ def publishers(own_service):
     made = []
 
     def make(servers, topic):
-        made.append(PublisherProcess(own_service.data_dir, servers, topic))
+        made.append(PublisherProcess(own_service.data_dir, servers, topic, **own_service.where))
         return made[-1]
 
     yield make
@@ -91,8 +91,8 @@ async def test_without_kafka_all_works_and_once_it_is_set_the_log_is_published_f
     await own_service.start()
     after = await upload(api)
     await api.ended(after)
-    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
-    seen = await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, kafka.bootstrap_servers, topic)
+    seen = await assert_exactly_the_log(own_service.log_url, kafka.bootstrap_servers, topic)
     types = [message.headers["ce_type"].split(".")[2] for message in sorted(seen, key=lambda one: one.log_position)]
     assert types == ["opened", *["chunk_stored"] * 3, "finalize_requested", "failed"] * 2
     metrics = (await api.call("GET", "/metrics")).body.decode()
@@ -144,9 +144,9 @@ async def test_the_publisher_killed_at_random_moments_and_the_broker_restarted_e
         await api.ended(recording)
     publisher.start()
     await until(lambda: publisher.said("publishing") > sessions)
-    await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, own_kafka.bootstrap_servers, topic)
     assert publisher.stop() == 0
-    seen = await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    seen = await assert_exactly_the_log(own_service.log_url, own_kafka.bootstrap_servers, topic)
     assert len(recordings) == SIZE.recordings
     assert sessions >= SIZE.kills // 2
     print(f"\n{len(seen)} events once; {SIZE.kills} kills, {sessions} sessions, {SIZE.broker_restarts} broker restarts")
@@ -181,9 +181,9 @@ async def test_a_publisher_that_is_paused_through_a_takeover_and_woken_adds_noth
     await loading
     for recording in recordings:
         await api.ended(recording)
-    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, kafka.bootstrap_servers, topic)
     assert (first.stop(), second.stop()) == (0, 0)
-    await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+    await assert_exactly_the_log(own_service.log_url, kafka.bootstrap_servers, topic)
 
 
 @pytest.mark.slow
@@ -239,8 +239,8 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
     # A stored chunk takes 1.7 KB with Kafka and without: state of hot recordings, recent events, the index of blobs.
     # Messages that wait would take 2 KB each on top of that.
     assert grown < 16 * MEBIBYTE + 2_500 * missed
-    await until_published(own_service.data_dir, own_kafka.bootstrap_servers, topic)
-    await assert_exactly_the_log(own_service.data_dir, own_kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, own_kafka.bootstrap_servers, topic)
+    await assert_exactly_the_log(own_service.log_url, own_kafka.bootstrap_servers, topic)
 
 
 @pytest.mark.slow
@@ -252,8 +252,8 @@ async def test_the_trace_ids_of_a_dragon_client_are_in_the_headers(own_service, 
     assert (await dragon.store(1, b"not audio", trace=stored)).status == 200
     assert (await dragon.finalize(1, trace=finalized)).status == 200
     await ended(own_service.api(), dragon.correlation_id)
-    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
-    seen = await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, kafka.bootstrap_servers, topic)
+    seen = await assert_exactly_the_log(own_service.log_url, kafka.bootstrap_servers, topic)
     seen.sort(key=lambda one: one.log_position)
     assert [(one.headers["ce_type"].removeprefix("tapedeck."), one.headers["ce_traceid"]) for one in seen] == [
         ("ambient_session.opened.v1", announced),
@@ -283,10 +283,10 @@ async def test_with_the_ids_of_any_message_a_consumer_gets_what_it_is_about_over
     async def messages():
         """Of each subject, in order, from a publisher that begins where the last one stopped."""
         publisher = publishers(kafka.bootstrap_servers, topic).start()
-        await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+        await until_published(own_service.log_url, kafka.bootstrap_servers, topic)
         publisher.stop()
         found = defaultdict(list)
-        for message in await assert_exactly_the_log(own_service.data_dir, kafka.bootstrap_servers, topic):
+        for message in await assert_exactly_the_log(own_service.log_url, kafka.bootstrap_servers, topic):
             found[message.key].append(message.form)
         return found
 
@@ -326,7 +326,7 @@ async def test_kafkas_own_console_consumer_shows_the_events_with_key_and_headers
     own_service.settings |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": topic}
     api = (await own_service.start()).api()
     await api.ended(await upload(api))
-    await until_published(own_service.data_dir, kafka.bootstrap_servers, topic)
+    await until_published(own_service.log_url, kafka.bootstrap_servers, topic)
     options = "--isolation-level read_committed --from-beginning --max-messages 6 --timeout-ms 120000"
     shown = await asyncio.to_thread(
         kafka.tool,

@@ -5,9 +5,8 @@ from secrets import token_hex
 import aiohttp
 import pytest
 
-from adapters.blobs.opening import open_store
 from adapters.quotas import Quota
-from tests.end_to_end.profile import quota_store_of
+from tests.end_to_end.profile import blob_store_of, quota_store_of
 from tests.end_to_end.service_process import Api, short_speech, slices
 from tests.tools.abuse.floods import Flood
 
@@ -29,15 +28,15 @@ def hostile(service, new_key):
     return Flood(service.url, new_key("secret", project_id=project_id))
 
 
-def stored_bytes(service, flood: Flood) -> int:
+async def stored_bytes(service, flood: Flood) -> int:
     """Of all that lies in the store of the recordings that a flood has opened."""
-    store = open_store(f"segments://{service.data_dir}/blobs")
     ids = {template.split("/")[6].removeprefix("rec_") for template in flood.templates}
     size_bytes = 0
-    for its_id in ids:
-        for key in store.keys(f"recordings/{its_id}/"):
-            with store.open(key) as blob:
-                size_bytes += len(blob.read())
+    async with blob_store_of(service) as store:
+        for its_id in ids:
+            for key in store.keys(f"recordings/{its_id}/"):
+                with store.open(key) as blob:
+                    size_bytes += len(blob.read())
     return size_bytes
 
 
@@ -52,7 +51,7 @@ async def test_a_flood_gets_its_quotas_and_no_more_and_every_refusal_is_named(se
     for what in ("webhook", "end_user", "device"):
         assert hostile.tried(what) == {(201, ""): 3, (409, "quota_exceeded"): LETTERS - 3}
     assert hostile.stored_bytes <= MOST_BYTES
-    assert stored_bytes(service, hostile) <= MOST_BYTES + 5 * 1_100  # what was said of the five recordings, too
+    assert await stored_bytes(service, hostile) <= MOST_BYTES + 5 * 1_100  # what was said of the five recordings, too
     recording = await project.upload(slices(short_speech(), 3))
     assert (await project.finalize(recording, 3)).status == 200
 

@@ -209,7 +209,7 @@ async def test_the_integers_of_a_muted_microphone_are_stored_as_sent(service):
     assert answer.status == 200, answer
     recordings = (await service.api().call("GET", "/v1/recordings?limit=50")).json["data"]
     (recording,) = [one for one in recordings if one.get("external_id") == session.session_id]
-    (stored,) = stored_chunks(service, recording["id"].removeprefix("rec_"))
+    (stored,) = await stored_chunks(service, recording["id"].removeprefix("rec_"))
     assert np.array_equal(np.frombuffer(stored, "<i2"), body["chunk"])
 
 

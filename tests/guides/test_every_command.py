@@ -43,8 +43,8 @@ MAKE = {
     "soak-webhooks": "tests/end_to_end/test_webhook_crash.py::"
     "test_killed_in_the_middle_and_with_two_dead_endpoints_the_others_get_every_delivery",
     "test": CI,
-    "test-postgresql": CI,
     "test-processes": CI,
+    "test-scaled-out": CI,
     "test-slow": CI,
 }
 """Targets of make -> what runs them, the long ones at a small size."""

@@ -32,7 +32,7 @@ SETTINGS = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 shared_buffers = 32MB
-max_connections = 100
+max_connections = 400
 log_timezone = 'UTC'
 timezone = 'UTC'
 """

@@ -1,6 +1,7 @@
 """One S3 server in a folder, on a free loopback port; can be stopped, killed, held and started again."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,6 +69,10 @@ class S3Server:
     def files_of(self, url: str) -> Path:
         """The folder of the bucket that a URL names, with all that the server keeps of it, unfinished uploads, too."""
         return self.buckets / urlsplit(url).netloc
+
+    def remove_bucket(self, url: str) -> None:
+        """The bucket that a URL names, with all that is in it."""
+        shutil.rmtree(self.files_of(url))
 
     def contains(self, url: str, text: bytes) -> bool:
         """Whether these bytes are anywhere in the files of the bucket that a URL names."""

@@ -13,7 +13,7 @@ from tests.tools.soak.cluster import __doc__ as about
 from tests.tools.soak.cluster.soak import CLIENTS, Soak
 
 FAULTS = 300
-HOSTS = 1
+HOSTS = 3
 
 
 def main(arguments: list[str] | None = None) -> int:

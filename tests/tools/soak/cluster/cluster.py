@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
 from service.runtime.places import keys_place
 from service.runtime.settings import ServiceSettings
+from tests.end_to_end.host_process import SECRETS
 from tests.tools.free_ports import free_port
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.postgres.server import PostgresServer
@@ -25,6 +27,7 @@ from tests.tools.soak.cluster.relay import Relay
 from tests.tools.soak.cluster.speech import Engine
 
 API_PROCESSES, WORKERS, PUBLISHERS = 3, 3, 2
+"""API processes of a host that is alone; of several, each has one."""
 _READY_SECONDS = 300
 _ENOUGH_CONNECTIONS = "max_connections = 300\n"
 """For all processes, and for connections whose processes have just been killed."""
@@ -66,10 +69,10 @@ class Cluster:
         }
 
     def _host(self, number: int, port: int, *, alone: bool, folder: Path) -> Member:
-        its_own = {"PORT": str(port), "API_PROCESSES": str(API_PROCESSES), "STOP_SECONDS": "10"}
+        its_own = {"PORT": str(port), "API_PROCESSES": str(API_PROCESSES if alone else 1), "STOP_SECONDS": "10"}
         its_own |= {"WEBHOOK_PRIVATE_ADDRESSES": "true"}
         if not alone:
-            its_own |= {"PEER_URL": f"http://127.0.0.1:{free_port()}", "PUBLIC_URL": self.urls[0]}
+            its_own |= {"PEER_URL": f"http://127.0.0.1:{free_port()}", "PUBLIC_URL": "https://tapedeck.example"}
         return Member(f"host-{number}", "serve", folder, self._stores() | its_own)
 
     def _worker(self, number: int, folder: Path) -> Member:
@@ -98,7 +101,13 @@ class Cluster:
             await relay.open()
         await self.engine.start()
         await asyncio.gather(asyncio.to_thread(self.s3.start), asyncio.to_thread(self.kafka.start))
-        for host in self.hosts:
+        first, *further = self.hosts
+        first.start()
+        await self._until_ready([self.urls[0]])
+        for host in further:
+            host.data_dir.mkdir(mode=0o700)
+            for name in SECRETS:
+                shutil.copy(first.data_dir / name, host.data_dir / name)
             host.start()
         await self.until_ready()
         for member in (*self.workers, *self.publishers):
@@ -108,13 +117,13 @@ class Cluster:
 
     async def until_ready(self) -> None:
         """Return once every host can store, and every worker that runs says that it is ready."""
-        asked = [f"{url}/readyz" for url in self.urls]
-        asked += [
-            f"http://127.0.0.1:{each.settings['OPERATIONS_PORT']}/readyz" for each in self.workers if each.process
-        ]
+        workers = [f"http://127.0.0.1:{each.settings['OPERATIONS_PORT']}" for each in self.workers if each.process]
+        await self._until_ready([*self.urls, *workers])
+
+    async def _until_ready(self, urls: Sequence[str]) -> None:
         async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as session:
-            for url in asked:
-                while not await _is_ready(session, url):
+            for url in urls:
+                while not await _is_ready(session, f"{url}/readyz"):
                     await asyncio.sleep(0.1)
 
     def new_key(self) -> str:
