@@ -182,7 +182,11 @@ class Cluster:
         return int(count)
 
     def ends(self) -> Counter[str]:
-        return Counter({each.command: each.ends.total() for each in self.members})
+        """How many processes of each command have ended."""
+        counted = Counter[str]()
+        for each in self.members:
+            counted[each.command] += each.ends.total()
+        return counted
 
     async def destroy(self) -> None:
         for member in self.members:
