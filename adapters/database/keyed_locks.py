@@ -6,6 +6,7 @@ locks are wanted at once, they cost few round trips. All of a process's locks en
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from weakref import WeakValueDictionary
@@ -16,6 +17,8 @@ from adapters.database.port import ServerAway
 from adapters.database.session_lock import open_session
 from adapters.one_thread import OneThread
 from adapters.postgres.connections import Connection, reason
+
+logger = logging.getLogger(__name__)
 
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.5
 """How long to wait before looking again whether another process's lock is free; each time twice as long."""
@@ -134,7 +137,9 @@ class LocksInDatabase:
                 if self._held:
                     raise
                 taken = await self._thread.run(self._session.exchange, [], list(wanted))  # it had been idle for long
-        except ServerAway as error:
+        except Exception as error:
+            if not isinstance(error, ServerAway):
+                logger.exception("locks could not be asked for")
             self._lose_all()
             for answer in wanted.values():
                 if not answer.done():
@@ -175,11 +180,13 @@ class _Session:
         try:
             connection = self._connected()
             rows = connection.execute(_EXCHANGE, (given_back, wanted)).fetchall()
-        except psycopg.Error as error:
+        except Exception as error:
             if self._connection is not None:
                 self._lost.append(self._connection.backend)
             self.close()
-            raise ServerAway(f"The database cannot be asked for locks: {reason(error)}.") from error
+            if isinstance(error, psycopg.Error):
+                raise ServerAway(f"The database cannot be asked for locks: {reason(error)}.") from error
+            raise
         return {number for number, is_held in rows[len(given_back) :] if is_held}
 
     def _connected(self) -> Connection:

@@ -14,15 +14,20 @@ _KEEPALIVE = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_
 ends at once."""
 
 
-def open_session(url: str, *, lost: Sequence[str], idle_seconds: int = 0) -> Connection:
+def open_session(
+    url: str, *, lost: Sequence[str], idle_seconds: int = 0, answer_seconds: float | None = None
+) -> Connection:
     """A connection for locks that end with its process or machine.
 
     `lost`: sessions of this process that may still have such locks, or yet get them; they are ended first.
     `idle_seconds`: the server also ends the session after so long without a statement; 0: it does not.
+    `answer_seconds`: how long it may take for a statement; None: as usual.
 
     Raises: psycopg.Error; then nothing is locked.
     """
     connection = connect(url)
+    if answer_seconds is not None:
+        connection.answer_seconds = answer_seconds
     try:
         if lost:
             end_backends(connection, lost)
@@ -36,8 +41,7 @@ def open_session(url: str, *, lost: Sequence[str], idle_seconds: int = 0) -> Con
 
 
 class SessionLock:
-    """Blocking; for any thread. `number`: which lock, of 63 bits. `idle_seconds`: see `open_session`.
-    `answer_seconds`: how long the server may take to answer; None: as usual."""
+    """Blocking; for any thread. `number`: which lock, of 63 bits. The rest: see `open_session`."""
 
     def __init__(self, url: str, number: int, *, idle_seconds: int = 0, answer_seconds: float | None = None) -> None:
         self._url = url
@@ -76,12 +80,12 @@ class SessionLock:
 
     def _is_taken(self) -> bool:
         try:
-            connection = open_session(self._url, lost=self._lost, idle_seconds=self._idle_seconds)
+            connection = open_session(
+                self._url, lost=self._lost, idle_seconds=self._idle_seconds, answer_seconds=self._answer_seconds
+            )
         except psycopg.Error as error:
             raise self._away(error) from error
         self._lost.clear()
-        if self._answer_seconds is not None:
-            connection.answer_seconds = self._answer_seconds
         try:
             found = connection.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
         except psycopg.Error as error:

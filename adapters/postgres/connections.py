@@ -90,7 +90,10 @@ def connect(url: str, *, schema: str | None = None) -> Connection:
     """
     given = conninfo_to_dict(url)
     defaults = {name: value for name, value in _UNLESS_THE_URL_SAYS.items() if name not in given}
-    connection = Connection.connect(make_conninfo(url, **defaults), autocommit=True)
+    try:
+        connection = Connection.connect(make_conninfo(url, **defaults), autocommit=True)
+    except OSError as error:  # such as no descriptor for what waits for the answer
+        raise psycopg.OperationalError(f"cannot connect: {error.strerror or error}") from error
     connection.answer_seconds = ANSWER_SECONDS
     try:
         _set_up(connection, {} if schema is None else {"search_path": schema})

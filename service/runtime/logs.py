@@ -33,6 +33,10 @@ class ShownRecord(logging.LogRecord):
     """A record of what a line shows. Where in the code it was made, and in which thread and process, no line shows, and
     to work it out for each request costs more than the line does."""
 
+    pathname = filename = module = funcName = threadName = processName = ""  # noqa: N815 - `logging` calls them so
+    lineno = thread = process = 0
+    msecs = relativeCreated = 0.0  # noqa: N815
+
     def __init__(  # noqa: PLR0917 - what `logging` calls it with
         self,
         name: str,

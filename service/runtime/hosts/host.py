@@ -64,6 +64,7 @@ async def open_host(settings: Settings, drain: Drain) -> AsyncIterator[None]:
         host = Host(settings, drain, opened)
         kept = await host.join()
         if kept is not None:
+            opened.push_async_callback(kept.close)
             await _recover(settings)
         tasks: list[asyncio.Task[None]] = []
         opened.push_async_callback(end_tasks, tasks)
@@ -76,7 +77,7 @@ async def open_host(settings: Settings, drain: Drain) -> AsyncIterator[None]:
 
 
 async def _recover(settings: Settings) -> None:
-    """No other host runs, so this one sees to it that the blobs are in order. Raises: BlobFailure."""
+    """No other host leads, so this one sees to it that the blobs are in order. Raises: BlobFailure."""
     blobs = open_store(settings.blob_store_url, small_bytes=settings.segment_body_bytes)
     try:
         await asyncio.to_thread(blobs.recover)
@@ -201,7 +202,7 @@ class Host:
             processes.led_by(None)
             because = "another host may have the claim" if kept.lost.is_set() else "it stops"
             logger.info("does not lead any more", extra={"because": "it could not" if serving.done() else because})
-            await end_tasks(followers)
+            await end_tasks(followers if has_led else [serving])
             await kept.close()
             await self._thread.run(self._leadership.leave)
             await end_tasks([serving])
@@ -245,6 +246,8 @@ class Host:
                     await asyncio.Event().wait()
             except START_FAILURES as error:
                 logger.warning("operators are not answered", extra={"because": str(error)})
+            except Exception:
+                logger.exception("operators are not answered")
             await asyncio.sleep(FAILED_SECONDS)
 
 

@@ -143,6 +143,24 @@ async def test_a_session_that_was_lost_while_nothing_was_held_is_noticed_by_nobo
         pass
 
 
+async def test_whatever_goes_wrong_is_told_to_who_asks_and_the_next_one_gets_the_lock(processes, monkeypatch, caplog):
+    failures, connected = [OSError("too many open files")], keyed_locks._Session._connected
+
+    def failing(session):
+        if failures:
+            raise failures.pop()
+        return connected(session)
+
+    monkeypatch.setattr(keyed_locks._Session, "_connected", failing)
+    with pytest.raises(OSError, match="too many open files"):
+        async with processes[0].of("blob"):
+            pass
+    assert "locks could not be asked for" in caplog.text
+    for locks in processes:
+        async with asyncio.timeout(60), locks.of("blob"):
+            pass
+
+
 @pytest.mark.slow
 async def test_while_the_server_is_away_that_is_said_and_afterwards_locks_are_given(own_postgres):
     locks = LocksInDatabase(f"{own_postgres.new_database()}?connect_timeout=2")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from adapters.database.leadership import Leadership
 from adapters.database.port import PostgresPlace
 from service.runtime.draining import Drain
 from service.runtime.hosts import host as module
+from service.runtime.hosts import keeping
 from service.runtime.hosts.host import Host
 from service.runtime.settings import load_settings
 from service.runtime.tasks import end_tasks
@@ -134,3 +136,30 @@ async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, sett
     (said,) = [record for record in caplog.records if record.message == "cannot lead"]
     assert said.because == str(error) if isinstance(error, OSError) else said.exc_info[1] is error
     assert processes.told[-1] is None
+
+
+class Silent:
+    """A `Leadership` whose server does not answer, or that fails as nobody expected."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.may_answer = threading.Event()
+
+    def claim(self):
+        if self.error is not None:
+            raise self.error
+        self.may_answer.wait()
+        return True
+
+
+@pytest.mark.parametrize("error", [None, KeyError("a defect")])
+async def test_a_lead_is_lost_when_it_is_not_confirmed_whatever_the_reason(monkeypatch, error):
+    monkeypatch.setattr(keeping, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(keeping, "GIVEN_UP_SECONDS", 0.05)
+    leadership = Silent(error)
+    kept = keeping.KeptLead(leadership)
+    async with asyncio.timeout(60):
+        await kept.lost.wait()
+    assert not kept.announce()
+    leadership.may_answer.set()
+    await kept.close()
