@@ -70,13 +70,19 @@ class Leadership:
         with self._database.reading() as tables:
             tables.execute(_END_WHAT_HANGS, (STANDS_STILL_SECONDS,))
 
-    def announce(self) -> None:
-        """From now on the others find this host, as long as it leads. To be called again when it has claimed again."""
+    def announce(self) -> bool:
+        """From now on the others find this host, as long as it leads. To be called again when it may have lost its
+        claim and claimed again; False if another has led meanwhile."""
         backend = self._lock.backend
-        if backend and backend != self._announced:
-            with self._database.writing() as tables:
-                tables.execute(_ANNOUNCE, (self._own_url, backend))
-            self._announced = backend
+        if not backend or backend == self._announced:
+            return bool(backend)
+        with self._database.writing() as tables:
+            row = tables.execute("SELECT backend FROM leader").fetchone()
+            if self._announced and row[0] != self._announced:
+                return False
+            tables.execute(_ANNOUNCE, (self._own_url, backend))
+        self._announced = backend
+        return True
 
     def leader(self) -> str | None:
         """Where the host is reached that leads now; None if there is none, or one that does not answer yet."""

@@ -139,7 +139,7 @@ async def test_when_the_host_that_leads_goes_another_leads_and_nothing_acknowled
             end_claim(stores)
             await asyncio.sleep(0.1)
             assert furthest(stores) >= came_to
-        await until(lambda: not one.leads)
+        await until(lambda: one.leads != other.leads)
         assert furthest(stores) >= came_to
     else:
         if fate == "killed":

@@ -41,9 +41,8 @@ class KeptLead:
         """
         if self._ends.is_set() or self.lost.is_set() or not self._leadership.claim():
             return False
-        self._leadership.announce()
-        self._is_announced = True
-        return True
+        self._is_announced = self._leadership.announce()
+        return self._is_announced
 
     def _look(self) -> None:
         silent_seconds = time.monotonic() - self._confirmed_at
@@ -68,11 +67,9 @@ class KeptLead:
             if not self._leadership.claim():
                 return False
             self._confirmed_at = time.monotonic()
-            if self._is_announced:
-                self._leadership.announce()  # if it had been lost, and was claimed again
+            return not self._is_announced or self._leadership.announce()
         except DatabaseUnavailable:
-            pass  # the event loop does not wait for ever
-        return True
+            return True  # the event loop does not wait for ever
 
     async def close(self) -> None:
         """It is not kept any more, and is not given back either."""

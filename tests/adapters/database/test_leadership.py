@@ -58,8 +58,23 @@ def test_who_has_lost_the_lead_and_claims_it_again_says_so_again(hosts, postgres
     end_session_of(one, postgres)
     assert one.claim()
     assert other.leader() is None
-    one.announce()
+    assert one.announce()
     assert other.leader() == "http://host-1:8081"
+
+
+def test_who_has_claimed_the_lead_again_learns_that_another_has_led_meanwhile(hosts, postgres):
+    one, other = hosts
+    one.claim()
+    one.announce()
+    end_session_of(one, postgres)
+    other.claim()
+    other.announce()
+    end_session_of(other, postgres)
+    assert one.claim()
+    assert not one.announce()
+    one.leave()
+    assert one.claim()
+    assert one.announce()
 
 
 def test_a_service_with_one_host_and_a_leader_have_the_same_claim(hosts, database):
