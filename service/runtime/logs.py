@@ -9,7 +9,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,43 +26,10 @@ SECONDS_BUFFERED = 0.05
 WHOLE_BYTES = select.PIPE_BUF
 """What a pipe takes whole, whoever else writes to it."""
 
-_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-class ShownRecord(logging.LogRecord):
-    """A record of what a line shows. Where in the code it was made, and in which thread and process, no line shows, and
-    to work it out for each request costs more than the line does."""
-
-    pathname = filename = module = funcName = threadName = processName = ""  # noqa: N815 - `logging` calls them so
-    lineno = thread = process = 0
-    msecs = relativeCreated = 0.0  # noqa: N815
-
-    def __init__(  # noqa: PLR0917 - what `logging` calls it with
-        self,
-        name: str,
-        level: int,
-        pathname: str,  # noqa: ARG002
-        lineno: int,  # noqa: ARG002
-        msg: object,
-        args: Any,
-        exc_info: Any,
-        func: str | None = None,  # noqa: ARG002
-        sinfo: str | None = None,
-    ) -> None:
-        self.name = name
-        self.levelno = level
-        self.levelname = logging.getLevelName(level)
-        self.msg = msg
-        named = args[0] if args and len(args) == 1 and isinstance(args[0], Mapping) else None
-        self.args = named or args
-        self.exc_info = exc_info
-        self.exc_text = None
-        self.stack_info = sinfo
-        self.created = time.time()
-
-
-_FIRST_EXTRA = len(vars(ShownRecord("", logging.INFO, "", 0, "", (), None)))
+_FIRST_EXTRA = len(vars(logging.makeLogRecord({})))
 """What a caller adds to a record comes after the fields that every record begins with."""
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonLines(logging.Formatter):
@@ -179,8 +146,11 @@ def _whole_pieces(lines: list[str]) -> Iterator[str]:
 def log_to_stderr(level: str, *, process: str | None = None) -> None:
     """Send every line of this process to standard error. `process`: its name, if it is one of several."""
     logging.getLogger("aiohttp.server").addFilter(WithoutRefusedRequests())
-    logging.setLogRecordFactory(ShownRecord)
-    logging._srcfile = None  # noqa: SLF001 - the caller's frame: as Python's "Logging HOWTO" has it, under Optimization
+    # What no line shows is not looked up for each line: the caller's frame, thread, process and task.
+    logging._srcfile = None  # noqa: SLF001 - as Python's "Logging HOWTO" has it, under Optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
     handler = BufferedLines(sys.stderr, is_shared=process is not None)
     handler.setFormatter(JsonLines(process))
     atexit.register(handler.flush)
