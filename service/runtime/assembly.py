@@ -88,6 +88,7 @@ from service.runtime.disk_metrics import DiskMetrics
 from service.runtime.draining import Drain
 from service.runtime.engines import order_writer
 from service.runtime.housekeeping import erasers
+from service.runtime.memory import give_back_what_is_free
 from service.runtime.ownership import claim_database
 from service.runtime.places import (
     ambient_sessions_place,
@@ -325,6 +326,7 @@ async def open_claimed(
         supervision = Supervision(stores.log, random)
         tasks += [asyncio.create_task(supervision.keep_running(name, run), name=name) for name, run in followers]
         opened.push_async_callback(end_tasks, tasks)
+        opened.callback(asyncio.create_task(give_back_what_is_free(parts.limits.held)).cancel)
         drain = Drain()
         drain.when_begun(parts.event_streams.end)
         yield RunningService(

@@ -17,7 +17,7 @@ from service.runtime.dev_credentials import FILE_NAME
 from service.runtime.draining import Drain, StopSignals
 from service.runtime.failures import START_FAILURES
 from service.runtime.listening import listen
-from service.runtime.memory import give_back_what_is_free, settle_allocator
+from service.runtime.memory import settle_allocator
 from service.runtime.processes.parent import listen_with_processes
 from service.runtime.settings import Settings
 from service.runtime.switching import SWITCH_SECONDS
@@ -52,8 +52,6 @@ async def serve(settings: Settings) -> None:
         _say_how_it_runs(settings)
         _show_console(settings, service)
         settle_collector()
-        trimming = asyncio.create_task(give_back_what_is_free(service.parts.limits.held))
-        running.callback(trimming.cancel)
         await signals.first()
         await _drained(service.drain, settings, signals)
 
@@ -66,6 +64,7 @@ async def _serve_as_host(settings: Settings, signals: StopSignals) -> None:
     async with AsyncExitStack() as running:
         with named_start_failures():
             await running.enter_async_context(open_host(settings, drain))
+            remove_link(settings.data_dir)
         _say_how_it_runs(settings)
         settle_collector()
         await signals.first()
