@@ -10,7 +10,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from weakref import WeakValueDictionary
+
+from adapters.own_locks import OwnLocks
 
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.001, 0.05
 """How long to wait before looking again whether another process's lock is free; each time twice as long."""
@@ -22,16 +23,13 @@ class SharedLocks:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._own: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._own = OwnLocks[int]()
 
     @asynccontextmanager
     async def of(self, key: str) -> AsyncIterator[None]:
         """Entered by one at a time, in whatever process. Within a process, in the order of asking."""
         place = _place(key)
-        own = self._own.get(place)
-        if own is None:
-            own = self._own[place] = asyncio.Lock()
-        async with own:
+        async with self._own.of(place):
             await self._take(place)
             try:
                 yield

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from adapters.futures import take_note
 from adapters.running_time import RunningTime
 from adapters.worker_errors import WorkerDied, WorkerError, WorkerOutOfMemory, WorkersClosed, WorkerTimedOut
 from adapters.worker_jobs import KEPT_SHARE, Preparation, Ready, work
@@ -87,7 +88,7 @@ class WorkerProcesses:
                 on_start(running)
             self._busy.add(worker)
             job = asyncio.get_running_loop().run_in_executor(self._threads, worker.call, function, args, timeout)
-            job.add_done_callback(_is_known)
+            job.add_done_callback(take_note)
             try:
                 result: _R = await asyncio.shield(job)
             except asyncio.CancelledError:
@@ -122,12 +123,6 @@ class WorkerProcesses:
         self._threads.shutdown()
         for worker in workers:
             worker.join()
-
-
-def _is_known(job: "asyncio.Future[Any]") -> None:
-    """How a job ended, whose caller may have been cancelled, even twice: else the loop logs its error as a defect."""
-    if not job.cancelled():
-        job.exception()
 
 
 class RunningJob:

@@ -9,13 +9,13 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from weakref import WeakValueDictionary
 
 import psycopg
 
 from adapters.database.port import ServerAway
 from adapters.database.session_lock import open_session
 from adapters.one_thread import OneThread
+from adapters.own_locks import OwnLocks
 from adapters.postgres.connections import Connection, reason
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class LocksInDatabase:
         """`url`: of the database. Nothing is connected before a lock is asked for."""
         self._session = _Session(url)
         self._thread = OneThread("settling")
-        self._own: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._own = OwnLocks[int]()
         self._wanted: dict[int, asyncio.Future[bool]] = {}
         self._given_back: list[int] = []
         self._held: dict[int, asyncio.Task[object]] = {}
@@ -60,10 +60,7 @@ class LocksInDatabase:
         Raises: ServerAway; in the block, too, if the lock is lost before its end.
         """
         number = _number(key)
-        own = self._own.get(number)
-        if own is None:
-            own = self._own[number] = asyncio.Lock()
-        async with own:
+        async with self._own.of(number):
             await self._take(number)
             try:
                 with self._cancelled_if_lost(number):

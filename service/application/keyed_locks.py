@@ -1,9 +1,9 @@
 """A lock for each key, for as long as somebody holds it or waits for it."""
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
-from weakref import WeakValueDictionary
+
+from adapters.own_locks import OwnLocks
 
 
 class Locks(Protocol):
@@ -14,15 +14,5 @@ class Locks(Protocol):
         ...
 
 
-class KeyedLocks:
-    """Within one process, and one event loop."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, key: str) -> asyncio.Lock:
-        """The lock of this key, which is the same for all who ask while one of them has it."""
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-        return lock
+KeyedLocks = OwnLocks[str]
+"""Within one process, and one event loop."""

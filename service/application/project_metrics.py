@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from adapters.database.looking_up import looked_up
+from adapters.futures import take_note
 from adapters.quotas import Most, Quota
 from adapters.sqlite_file import DatabaseUnavailable
 from adapters.usage import Usage
@@ -58,7 +59,7 @@ class ProjectMetrics(Collector):
         """There are no series if the database gives no answer within `ANSWER_SECONDS`."""
         if self._looking is None or self._looking.done():  # else an earlier look is still waiting for its answer
             self._looking = asyncio.ensure_future(looked_up(self._usage, self._look))
-            self._looking.add_done_callback(_notice)
+            self._looking.add_done_callback(take_note)
         await asyncio.wait([self._looking], timeout=ANSWER_SECONDS)
         self._found = []
         if self._looking.done():
@@ -80,12 +81,6 @@ class ProjectMetrics(Collector):
                     most.add_metric([project.id], limit)
             yield used
             yield most
-
-
-def _notice(looking: "asyncio.Future[list[_Project]]") -> None:
-    """Its error is no line in the log also if nobody waits for it any more."""
-    if not looking.cancelled():
-        looking.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from adapters.database.looking_up import in_database_thread
@@ -17,6 +17,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable, VersionConflict
 from adapters.event_log.reader import StateAt
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
+from adapters.futures import take_note
 from adapters.staged_bytes import StagedBytes
 from domain.events import LoggedEvent
 
@@ -282,7 +283,7 @@ class Streams(Generic[S, C, E]):
         try:
             return await asyncio.shield(loading)
         except asyncio.CancelledError:
-            loading.add_done_callback(_seen)
+            loading.add_done_callback(take_note)
             raise
         finally:
             del loading  # its error would hold this frame, and its callers'
@@ -389,16 +390,10 @@ async def _committed(commit: asyncio.Future[int]) -> None:
     try:
         await asyncio.shield(commit)
     except asyncio.CancelledError:
-        commit.add_done_callback(_seen)
+        commit.add_done_callback(take_note)
         raise
     finally:
         del commit  # as in `_settled`
-
-
-def _seen(future: asyncio.Future[Any]) -> None:
-    """Take note of its error, which nobody waits for any more, or the loop would log it."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:

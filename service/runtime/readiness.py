@@ -135,6 +135,11 @@ class ProcessParts:
         return None
 
 
+def problem_of_processes(serving: int) -> str | None:
+    """What is wrong if so many API processes serve."""
+    return None if serving else "No process takes requests; they are being started."
+
+
 class ServiceParts(ProcessParts):
     """What the service needs."""
 
@@ -153,7 +158,7 @@ class ServiceParts(ProcessParts):
             yield Part("kafka", False, self._kafka)
 
     async def _api_processes(self) -> str | None:
-        return None if self._service.other_processes.serving() else "No process takes requests; they are being started."
+        return problem_of_processes(self._service.other_processes.serving())
 
     async def _kafka(self) -> str | None:
         publisher = self._service.publisher

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from service.application.metrics import Metrics
 from service.console.pages import Pages
 from service.console.signing_in import SigningIn
 from service.dialects.http.api import Api
@@ -15,7 +16,8 @@ from service.dialects.http.limits import KEEPALIVE_SECONDS, LINGERING_SECONDS, R
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
 from service.runtime.assembly import RunningService
-from service.runtime.operations import Operations
+from service.runtime.draining import Drain
+from service.runtime.operations import Operations, ProcessOperations
 from service.runtime.reference import DOCUMENT_PATH, Reference
 from service.runtime.settings import ServiceSettings
 
@@ -45,7 +47,8 @@ def application(service: RunningService) -> web.Application:
     if settings.console:
         _add_console(app, service)
     if settings.operations_port is None:
-        _add_operations(app, service)
+        for part in _operations(service):
+            part.add_routes(app.router)
     else:
         Operations(service).add_alive(app.router)
     app.on_response_prepare.append(cors.tell)
@@ -60,9 +63,18 @@ def pages_of(apis: Sequence[Api]) -> list[str]:
 
 def operations_application(service: RunningService) -> web.Application:
     """What operators ask, for a listener that clients cannot reach."""
-    app = web.Application(middlewares=[tracing(service.metrics), errors([DIALECTS[0].api()])])
+    return application_for_operators(service.metrics, *_operations(service))
+
+
+def application_for_operators(
+    metrics: Metrics, *parts: ProcessOperations | Reference, drain: Drain | None = None
+) -> web.Application:
+    """`drain`: counts the requests, where nothing else is listened for."""
+    counting = [] if drain is None else [drain.counting()]
+    app = web.Application(middlewares=[*counting, tracing(metrics), errors([DIALECTS[0].api()])])
     app.on_response_prepare.append(tell_trace_id)
-    _add_operations(app, service)
+    for part in parts:
+        part.add_routes(app.router)
     return app
 
 
@@ -73,9 +85,8 @@ def _add_console(app: web.Application, service: RunningService) -> None:
     Pages().add_routes(app.router)
 
 
-def _add_operations(app: web.Application, service: RunningService) -> None:
-    for part in (Operations(service), Reference()):
-        part.add_routes(app.router)
+def _operations(service: RunningService) -> tuple[Operations, Reference]:
+    return Operations(service), Reference()
 
 
 def runner(service: RunningService, app: web.Application | None = None) -> web.AppRunner:

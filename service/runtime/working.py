@@ -22,8 +22,6 @@ from service.application.metrics import Metrics
 from service.application.recording_snapshots import RecordingSnapshots
 from service.application.recordings import Recordings
 from service.dialects.http.limits import Limits
-from service.dialects.http.tracing import tell_trace_id, tracing
-from service.dialects.registry import DIALECTS
 from service.followers.deletion import erase_recording
 from service.followers.supervision import Supervision
 from service.runtime.claiming import open_claims
@@ -40,7 +38,7 @@ from service.runtime.server import named_start_failures
 from service.runtime.settings import Settings
 from service.runtime.stage_work import open_workers, stage_followers, stage_parts_of
 from service.runtime.tasks import end_tasks
-from service.runtime.web import errors, runner_within
+from service.runtime.web import application_for_operators, runner_within
 
 logger = logging.getLogger("tapedeck")
 
@@ -124,9 +122,5 @@ async def open_work(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
 def _application(opened: RunningWork, settings: Settings, drain: Drain) -> web.Application:
     """What operators ask."""
     readiness = Readiness(ProcessParts(settings, drain, opened.log, opened.blobs))
-    app = web.Application(
-        middlewares=[drain.counting(), tracing(opened.metrics), errors([DIALECTS[0].api()])],
-    )
-    app.on_response_prepare.append(tell_trace_id)
-    ProcessOperations(opened.metrics, readiness, opened.log).add_routes(app.router)
-    return app
+    operations = ProcessOperations(opened.metrics, readiness, opened.log)
+    return application_for_operators(opened.metrics, operations, drain=drain)

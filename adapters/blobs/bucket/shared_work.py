@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
+from adapters.futures import take_note
+
 
 class SharedWork:
     """`thread`: does one thing after another. However many ask for the work while it waits for its turn, as behind a
@@ -25,7 +27,7 @@ class SharedWork:
         try:
             await asyncio.shield(its)
         except asyncio.CancelledError:
-            its.add_done_callback(_seen)
+            its.add_done_callback(take_note)
             raise
         finally:
             del its  # its error would hold this frame, and this frame the error, until cycles are looked for
@@ -34,9 +36,3 @@ class SharedWork:
         with self._lock:
             self._waiting = None
         self._work()
-
-
-def _seen(future: asyncio.Future[None]) -> None:
-    """Take note of its error, which nobody waits for any more, or the loop would log it."""
-    if not future.cancelled():
-        future.exception()

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any
 
 from adapters.blobs.bucket.arrival import discard_unfinished, incoming_in
@@ -99,8 +99,6 @@ class Host:
         self._thread = OneThread("looks who leads")
         self._leadership = Leadership(hosts_place(settings), own_url=self._url)
         opened.callback(self._leadership.close)
-        self._secrets = Secrets(hosts_place(settings))
-        opened.callback(self._secrets.close)
         opened.callback(self._thread.close)
         self._service: RunningService | None = None
         self._may_serve = False
@@ -112,16 +110,17 @@ class Host:
 
         Returns the lead if no other host has it. Raises: OtherSecrets; DamagedKey; DatabaseUnavailable; OSError.
         """
-        while True:
-            leads = await self._thread.run(self._leadership.claim)
-            digests = await self._thread.run(self._secrets.known)
-            if leads and not digests:
-                digests = made_secrets(self._settings.data_dir)
-                await self._thread.run(self._secrets.settle, digests)
-            if digests:
-                check_secrets(self._settings.data_dir, digests)
-                return KeptLead(self._leadership) if leads else None
-            await asyncio.sleep(LOOK_SECONDS)
+        with closing(Secrets(hosts_place(self._settings))) as secrets:
+            while True:
+                leads = await self._thread.run(self._leadership.claim)
+                digests = await self._thread.run(secrets.known)
+                if leads and not digests:
+                    digests = made_secrets(self._settings.data_dir)
+                    await self._thread.run(secrets.settle, digests)
+                if digests:
+                    check_secrets(self._settings.data_dir, digests)
+                    return KeptLead(self._leadership) if leads else None
+                await asyncio.sleep(LOOK_SECONDS)
 
     def run(self, processes: ApiProcesses, kept: KeptLead | None) -> list["asyncio.Task[None]"]:
         """Begin. `kept`: the lead, if this host has it."""

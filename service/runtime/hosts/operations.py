@@ -8,15 +8,13 @@ from prometheus_client import CollectorRegistry
 from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
 from service.application.metrics import Metrics
-from service.dialects.http.tracing import tell_trace_id, tracing
-from service.dialects.registry import DIALECTS
 from service.runtime.counts import Together
 from service.runtime.draining import Drain
 from service.runtime.operations import ProcessOperations
 from service.runtime.processes.parent import ApiProcesses
-from service.runtime.readiness import Part, ProcessParts, Readiness
+from service.runtime.readiness import Part, ProcessParts, Readiness, problem_of_processes
 from service.runtime.settings import ServiceSettings
-from service.runtime.web import errors
+from service.runtime.web import application_for_operators
 
 
 class HostParts(ProcessParts):
@@ -34,7 +32,7 @@ class HostParts(ProcessParts):
         yield Part("leader", True, self._leader)
 
     async def _api_processes(self) -> str | None:
-        return None if self._processes.serving() else "No process takes requests; they are being started."
+        return problem_of_processes(self._processes.serving())
 
     async def _leader(self) -> str | None:
         return None if self._processes.have_a_leader else "No host leads at the moment; one is about to."
@@ -57,8 +55,5 @@ def standby_application(
 ) -> web.Application:
     """For a listener that clients cannot reach."""
     metrics = Metrics()
-    app = web.Application(middlewares=[drain.counting(), tracing(metrics), errors([DIALECTS[0].api()])])
-    app.on_response_prepare.append(tell_trace_id)
     parts = HostParts(settings, drain, log, blobs, processes)
-    HostOperations(metrics, parts, log, processes).add_routes(app.router)
-    return app
+    return application_for_operators(metrics, HostOperations(metrics, parts, log, processes), drain=drain)
