@@ -8,9 +8,9 @@ import aiohttp
 import psycopg
 import pytest
 
-from adapters.database.ownership import LOCK
 from tests.end_to_end.host_process import SECRETS, HostProcess, api_of_a_project
 from tests.end_to_end.service_process import short_speech, slices
+from tests.tools.postgres.claims import end_claim
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
@@ -97,17 +97,6 @@ async def test_whichever_host_is_asked_answers_and_knows_what_any_of_them_has_an
     assert (await one.call("GET", f"/v1/recordings/{recording['id']}")).status == 404
 
 
-def end_claim(stores):
-    """The leader's session with the claim is ended, as by a failover of the database. It may claim it again at once."""
-    with psycopg.connect(stores["DATABASE_URL"], autocommit=True) as server:
-        server.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND objsubid = 1 AND (classid::int8 << 32 | objid::int8) = %s"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            [LOCK],
-        )
-
-
 def furthest(stores):
     """The position in the log of the follower that has come furthest."""
     with psycopg.connect(stores["DATABASE_URL"]) as server:
@@ -136,7 +125,7 @@ async def test_when_the_host_that_leads_goes_another_leads_and_nothing_acknowled
         came_to = furthest(stores)
         assert came_to
         while not other.leads:
-            end_claim(stores)
+            end_claim(stores["DATABASE_URL"])
             await asyncio.sleep(0.1)
             assert furthest(stores) >= came_to
         await until(lambda: one.leads != other.leads)

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
-from psycopg import sql
 
 from adapters.database.leadership import Leadership
 from adapters.database.port import PostgresPlace
@@ -17,8 +16,7 @@ from service.runtime.hosts import keeping
 from service.runtime.hosts.host import Host
 from service.runtime.settings import load_settings
 from service.runtime.tasks import end_tasks
-
-END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
+from tests.tools.postgres.claims import end_claim
 
 
 class Processes:
@@ -93,9 +91,9 @@ def opening(monkeypatch):
     return opening
 
 
-@pytest.fixture
+@asynccontextmanager
 async def running(settings, opening):
-    """The host, its processes, and how to stop it."""
+    """What the processes of a host are told that runs meanwhile."""
     processes = Processes()
     async with AsyncExitStack() as opened:
         host = Host(settings, Drain(), opened)
@@ -103,35 +101,31 @@ async def running(settings, opening):
         opened.push_async_callback(end_tasks, tasks)
         opened.push_async_callback(host.stop_leading)
         opened.callback(opening.may_go_on.set)
-        yield SimpleNamespace(host=host, processes=processes)
+        yield processes
 
 
-async def test_a_lead_that_is_lost_while_the_service_opens_is_not_taken_up(running, opening, other, postgres, caplog):
+async def test_a_lead_that_is_lost_while_the_service_opens_is_not_taken_up(settings, opening, other, database, caplog):
     caplog.set_level(logging.INFO)
-    await opening.begun.wait()
-    while not other.claim():
-        postgres.execute(END.format(int(running.host._leadership._lock.backend.split()[0] or 0)))
-    other.announce()
-    await running.processes.until_told("http://other:8081")
-    opening.may_go_on.set()
-    async with asyncio.timeout(60):
-        while "does not lead any more" not in caplog.text:
-            await asyncio.sleep(0.01)
-    assert "this host" not in running.processes.told
-    other.leave()
-    await running.processes.until_told("this host")
+    async with running(settings, opening) as processes:
+        await opening.begun.wait()
+        while not other.claim():
+            end_claim(database)
+        other.announce()
+        await processes.until_told("http://other:8081")
+        opening.may_go_on.set()
+        async with asyncio.timeout(60):
+            while "does not lead any more" not in caplog.text:
+                await asyncio.sleep(0.01)
+        assert "this host" not in processes.told
+        other.leave()
+        await processes.until_told("this host")
 
 
 @pytest.mark.parametrize("error", [OSError("no room"), KeyError("a defect")])
 async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, settings, caplog, error):
     opening.fails_with.append(error)
     opening.may_go_on.set()
-    processes = Processes()
-    async with AsyncExitStack() as opened:
-        host = Host(settings, Drain(), opened)
-        tasks = host.run(processes, await host.join())
-        opened.push_async_callback(end_tasks, tasks)
-        opened.push_async_callback(host.stop_leading)
+    async with running(settings, opening) as processes:
         await processes.until_told("this host")
     (said,) = [record for record in caplog.records if record.message == "cannot lead"]
     assert said.because == str(error) if isinstance(error, OSError) else said.exc_info[1] is error

@@ -2,14 +2,12 @@
 
 import argparse
 import asyncio
-import random
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 from tests.tools.soak.arriving import __doc__ as about
 from tests.tools.soak.arriving.soak import soak
+from tests.tools.soak.seeded import run_seeded, tell
 
 FAULTS = 300
 
@@ -20,22 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="of all that is chosen at random; a new one unless given")
     parser.add_argument("--keep", type=Path, help="a new folder for what the service stores and logs; kept")
     asked = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(10_000) if asked.seed is None else asked.seed
-    started = time.perf_counter()
-    _tell(f"seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="soak-arriving-") as folder:
-        if asked.keep is not None:
-            asked.keep.mkdir(parents=True)
-        found = asyncio.run(soak(asked.keep or Path(folder), faults=asked.faults, seed=seed, tell=_tell))
-    print("\n".join(found.lines()))
-    for wrong in found.wrong:
-        print(f"WRONG  {wrong}")
-    print(f"seed {seed}: {len(found.wrong) or 'nothing'} wrong; {time.perf_counter() - started:.0f} s")
-    return 1 if found.wrong else 0
-
-
-def _tell(progress: str) -> None:
-    print(progress, flush=True)
+    return run_seeded(
+        "soak-arriving",
+        asked.seed,
+        asked.keep,
+        lambda folder, seed: asyncio.run(soak(folder, faults=asked.faults, seed=seed, tell=tell)),
+    )
 
 
 if __name__ == "__main__":

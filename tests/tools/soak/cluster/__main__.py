@@ -2,15 +2,13 @@
 
 import argparse
 import asyncio
-import random
 import signal
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 from tests.tools.soak.cluster import __doc__ as about
-from tests.tools.soak.cluster.soak import CLIENTS, Soak
+from tests.tools.soak.cluster.soak import CLIENTS, Found, Soak
+from tests.tools.soak.seeded import run_seeded, tell
 
 FAULTS = 300
 HOSTS = 3
@@ -24,28 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hosts", type=int, default=HOSTS, help=f"that serve; {HOSTS} unless given")
     parser.add_argument("--keep", type=Path, help="a new folder for what is stored and logged; kept")
     asked = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(10_000) if asked.seed is None else asked.seed
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # also when a shell runs it in the background: its servers end with it
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores them: its servers end with it
         signal.signal(number, signal.default_int_handler)
-    started = time.perf_counter()
-    _tell(f"seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="soak-cluster-") as folder:
-        if asked.keep is not None:
-            asked.keep.mkdir(parents=True)
-        soak = Soak(asked.keep or Path(folder), faults=asked.faults, seed=seed, hosts=asked.hosts, tell=_tell)
-        found = asyncio.run(soak.run(clients=asked.clients))
-    print("\n".join(found.lines()))
-    for wrong in found.wrong:
-        print(f"WRONG  {wrong}")
-    print(f"seed {seed}: {len(found.wrong) or 'nothing'} wrong; {time.perf_counter() - started:.0f} s")
-    return 1 if found.wrong else 0
 
+    def soak(folder: Path, seed: int) -> Found:
+        of_cluster = Soak(folder, faults=asked.faults, seed=seed, hosts=asked.hosts, tell=tell)
+        return asyncio.run(of_cluster.run(clients=asked.clients))
 
-def _tell(progress: str) -> None:
-    print(progress, flush=True)
+    return run_seeded("soak-cluster", asked.seed, asked.keep, soak)
 
 
 if __name__ == "__main__":
