@@ -6,7 +6,7 @@ Who has the database's claim leads. It ends with the host's process or machine, 
 from collections.abc import Mapping
 
 from adapters.database.ownership import LOCK
-from adapters.database.port import PostgresPlace
+from adapters.database.port import OtherRelease, PostgresPlace
 from adapters.database.postgres import PostgresDatabase
 from adapters.database.session_lock import SessionLock
 
@@ -19,15 +19,20 @@ STANDS_STILL_SECONDS = 5
 ANSWER_SECONDS = 3.0
 """How long the server may take to say that the claim is still held; the host looks again within `HUNG_SECONDS`."""
 
+TOGETHER = 1
+"""Hosts with the same number here run beside each other. A release that cannot run beside the one before has the next:
+then no host of one release hands requests over to a host of the other."""
+
 _SCHEMA = (
     (
         "CREATE TABLE IF NOT EXISTS leader (one INTEGER PRIMARY KEY, url TEXT NOT NULL, backend TEXT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, digest BLOB NOT NULL)",
     ),
+    ("ALTER TABLE leader ADD COLUMN together INTEGER NOT NULL DEFAULT 1",),
 )
 
 _LEADER = """
-SELECT url FROM leader JOIN pg_locks ON locktype = 'advisory' AND granted AND objsubid = 1
+SELECT url, together FROM leader JOIN pg_locks ON locktype = 'advisory' AND granted AND objsubid = 1
 AND (classid::int8 << 32 | objid::int8) = ?
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
@@ -42,17 +47,18 @@ AND state_change < clock_timestamp() - make_interval(secs => ?)
 """
 
 _ANNOUNCE = """
-INSERT INTO leader (one, url, backend) VALUES (1, ?, ?)
-ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend
+INSERT INTO leader (one, url, backend, together) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend, together = excluded.together
 """
 
 
 class Leadership:
     """One host's view of it. Blocking; for any thread. Raises: DatabaseUnavailable; ServerAway."""
 
-    def __init__(self, place: PostgresPlace, *, own_url: str) -> None:
-        """`own_url`: where the others reach this host."""
+    def __init__(self, place: PostgresPlace, *, own_url: str, together: int = TOGETHER) -> None:
+        """`own_url`: where the others reach this host. `together`: hosts that have the same can be beside it."""
         self._own_url = own_url
+        self._together = together
         self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS, answer_seconds=ANSWER_SECONDS)
         self._announced = ""
         self._database = _open(place)
@@ -80,15 +86,23 @@ class Leadership:
             row = tables.execute("SELECT backend FROM leader").fetchone()
             if self._announced and row[0] != self._announced:
                 return False
-            tables.execute(_ANNOUNCE, (self._own_url, backend))
+            tables.execute(_ANNOUNCE, (self._own_url, backend, self._together))
         self._announced = backend
         return True
 
     def leader(self) -> str | None:
-        """Where the host is reached that leads now; None if there is none, or one that does not answer yet."""
+        """Where the host is reached that leads now; None if there is none, or one that does not answer yet.
+
+        Raises: also OtherRelease.
+        """
         with self._database.reading() as tables:
             row = tables.execute(_LEADER, (LOCK,)).fetchone()
-        return None if row is None else str(row[0])
+        if row is None:
+            return None
+        url, together = str(row[0]), int(row[1])
+        if together != self._together:
+            raise OtherRelease(url)
+        return url
 
     def leave(self) -> None:
         """Another host may lead."""

@@ -123,6 +123,16 @@ class DatabaseInUse(Exception):
         )
 
 
+class OtherRelease(Exception):
+    """The host that leads is of a release that this one cannot run beside. `str()` is one sentence."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"The host at {url} leads, and is of a release beside which this one cannot run; "
+            "stop all hosts of one release before you start those of the other."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresPlace:
     """A store's place in PostgreSQL. `url`: of the database. `schema`: what its tables are in.

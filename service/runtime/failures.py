@@ -3,7 +3,7 @@
 import sqlite3
 
 from adapters.blobs.port import BlobFailure
-from adapters.database.port import DatabaseInUse
+from adapters.database.port import DatabaseInUse, OtherRelease
 from adapters.event_log.port import LogUnavailable
 from adapters.private_files import DamagedKey
 from adapters.speech.port import SpeechError
@@ -26,6 +26,7 @@ START_FAILURES = (
     DatabaseInUse,
     DatabaseTooNew,
     DatabaseUnavailable,
+    OtherRelease,
     DamagedKey,
     BadDevCredentials,
     AllowListUnusable,

@@ -10,17 +10,22 @@ STOP_SECONDS = 120
 
 
 class TapedeckProcess:
-    """What it says on stderr is added to `log_file`."""
+    """What it says on stderr is added to `log_file`. `code_dir`: the repository whose code it runs; None: this one."""
 
     log_file: Path
+    code_dir: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def launch(self, command: Sequence[str], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """`settings`: TAPEDECK_ variables, without the prefix; of those that the tests run with it sees none."""
         others = {name: value for name, value in os.environ.items() if not name.startswith("TAPEDECK_")}
         environment = others | {f"TAPEDECK_{name}": value for name, value in settings.items()}
+        if self.code_dir is not None:  # the processes that it starts, too
+            environment |= {"PYTHONPATH": str(self.code_dir)}
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=log)
+            self.process = subprocess.Popen(
+                command, env=environment, cwd=self.code_dir, stdin=subprocess.DEVNULL, stderr=log
+            )
         return self.process
 
     def kill(self) -> None:

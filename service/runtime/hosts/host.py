@@ -16,7 +16,7 @@ from typing import Any
 from adapters.blobs.bucket.arrival import discard_unfinished, incoming_in
 from adapters.blobs.opening import open_store
 from adapters.database.leadership import Leadership, Secrets
-from adapters.database.port import ServerAway
+from adapters.database.port import OtherRelease, ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from adapters.one_thread import OneThread
@@ -108,13 +108,16 @@ class Host:
     async def join(self) -> KeptLead | None:
         """Wait until the service has its secrets, and see that they are this host's; the first one makes them.
 
-        Returns the lead if no other host has it. Raises: OtherSecrets; DamagedKey; DatabaseUnavailable; OSError.
+        Returns the lead if no other host has it. Raises: OtherRelease; OtherSecrets; DamagedKey; DatabaseUnavailable;
+        OSError.
         """
         with closing(Secrets(hosts_place(self._settings))) as secrets:
             while True:
                 leads = await self._thread.run(self._leadership.claim)
                 digests = await self._thread.run(secrets.known)
-                if leads and not digests:
+                if not leads:
+                    await self._thread.run(self._leadership.leader)  # which this host must be able to run beside
+                elif not digests:
                     digests = made_secrets(self._settings.data_dir)
                     await self._thread.run(secrets.settle, digests)
                 if digests:
@@ -254,7 +257,14 @@ async def _unless_it_fails(running: Coroutine[Any, Any, None]) -> None:
     """What must not end by itself: if it does, this process stops, to be started anew."""
     try:
         await running
+    except OtherRelease as error:
+        logger.error("this host cannot go on, and stops", extra={"because": str(error)})  # noqa: TRY400 - it is enough
+        _stop_this_process()
     except Exception:
         logger.exception("this host cannot go on, and stops")
-        for _ in range(2):  # the second: without waiting for clients to notice
-            os.kill(os.getpid(), signal.SIGTERM)
+        _stop_this_process()
+
+
+def _stop_this_process() -> None:
+    for _ in range(2):  # the second: without waiting for clients to notice
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -7,7 +7,7 @@ from psycopg import sql
 from adapters.database import leadership
 from adapters.database.leadership import Leadership, Secrets
 from adapters.database.ownership import DatabaseClaim
-from adapters.database.port import PostgresPlace
+from adapters.database.port import OtherRelease, PostgresPlace
 from adapters.postgres.connections import connect
 
 END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
@@ -75,6 +75,32 @@ def test_who_has_claimed_the_lead_again_learns_that_another_has_led_meanwhile(ho
     one.leave()
     assert one.claim()
     assert one.announce()
+
+
+def test_a_host_of_a_release_that_cannot_be_beside_the_leader_learns_so_and_not_where_that_is(place, hosts):
+    newer = Leadership(place, own_url="http://newer:8081", together=leadership.TOGETHER + 1)
+    hosts[0].claim()
+    hosts[0].announce()
+    with pytest.raises(OtherRelease, match="The host at http://host-1:8081 leads, and is of a release beside which"):
+        newer.leader()
+    hosts[0].leave()
+    assert newer.leader() is None
+    newer.claim()
+    newer.announce()
+    with pytest.raises(OtherRelease, match="The host at http://newer:8081 leads"):
+        hosts[1].leader()
+    newer.close()
+
+
+def test_a_leader_of_the_first_release_with_hosts_is_one_that_this_one_can_be_beside(hosts, database):
+    """It said nothing of its release."""
+    hosts[0].claim()
+    with psycopg.connect(database) as server:
+        server.execute(
+            "INSERT INTO tapedeck_hosts.leader (one, url, backend) SELECT 1, 'http://first:8081', %s",
+            [hosts[0]._lock.backend],
+        )
+    assert hosts[1].leader() == "http://first:8081"
 
 
 def test_a_service_with_one_host_and_a_leader_have_the_same_claim(hosts, database):

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.database.leadership import Leadership
-from adapters.database.port import PostgresPlace
+from adapters.database.leadership import TOGETHER, Leadership, Secrets
+from adapters.database.port import OtherRelease, PostgresPlace
 from service.runtime.draining import Drain
 from service.runtime.hosts import host as module
 from service.runtime.hosts import keeping
 from service.runtime.hosts.host import Host
 from service.runtime.settings import load_settings
+from service.runtime.shared_secrets import made_secrets
 from service.runtime.tasks import end_tasks
 from tests.tools.postgres.claims import end_claim
 
@@ -130,6 +131,54 @@ async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, sett
     (said,) = [record for record in caplog.records if record.message == "cannot lead"]
     assert said.because == str(error) if isinstance(error, OSError) else said.exc_info[1] is error
     assert processes.told[-1] is None
+
+
+@pytest.fixture
+def newer(database):
+    """A host of a release that cannot run beside this one."""
+    newer = Leadership(PostgresPlace(database, "tapedeck_hosts"), own_url="http://newer:8081", together=TOGETHER + 1)
+    yield newer
+    newer.close()
+
+
+async def test_a_host_does_not_join_one_of_a_release_beside_which_it_cannot_run(settings, newer):
+    newer.claim()
+    newer.announce()
+    async with AsyncExitStack() as opened:
+        with pytest.raises(OtherRelease):
+            await Host(settings, Drain(), opened).join()
+
+
+@pytest.fixture
+def stopped(monkeypatch, caplog):
+    """Gives why the host under test stopped, once it has."""
+    event = asyncio.Event()
+    monkeypatch.setattr(module, "_stop_this_process", event.set)
+
+    async def because():
+        async with asyncio.timeout(60):
+            await event.wait()
+        return next(record for record in caplog.records if "stops" in record.message).because
+
+    return because
+
+
+async def test_a_host_stops_when_one_of_a_release_beside_which_it_cannot_run_leads(
+    settings, opening, other, newer, stopped
+):
+    other.claim()
+    other.announce()
+    secrets = Secrets(PostgresPlace(settings.log_url, "tapedeck_hosts"))
+    secrets.settle(made_secrets(settings.data_dir))
+    secrets.close()
+    async with running(settings, opening) as processes:
+        await processes.until_told("http://other:8081")
+        other.leave()
+        while not newer.claim():
+            end_claim(settings.log_url)
+        newer.announce()
+        assert (await stopped()).startswith("The host at http://newer:8081 leads")
+    assert "http://newer:8081" not in processes.told
 
 
 class Silent:

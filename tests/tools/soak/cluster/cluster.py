@@ -13,6 +13,8 @@ from uuid import uuid4
 import aiohttp
 from psycopg import sql
 
+from adapters.database.leadership import Leadership
+from adapters.database.port import PostgresPlace
 from adapters.keys import KeyKind, KeyStore
 from service.application.clock import utc_now
 from service.runtime.places import keys_place
@@ -36,9 +38,12 @@ _BUCKET_SECONDS = 5
 
 
 class Cluster:
-    """`hosts`, `workers` and `publishers` share nothing but the servers, which they reach over relays."""
+    """`hosts`, `workers` and `publishers` share nothing but the servers, which they reach over relays.
 
-    def __init__(self, folder: Path, *, hosts: int) -> None:
+    `code_dir`: the repository whose code they run; None: this one.
+    """
+
+    def __init__(self, folder: Path, *, hosts: int, code_dir: Path | None = None) -> None:
         os.environ.update(CREDENTIALS)
         self.engine = Engine()
         self.postgres = PostgresServer(settings=_ENOUGH_CONNECTIONS).start()
@@ -55,6 +60,8 @@ class Cluster:
         self.hosts = [self._host(number, port, alone=hosts == 1, folder=folder) for number, port in enumerate(ports, 1)]
         self.workers = [self._worker(number, folder) for number in range(1, WORKERS + 1)]
         self.publishers = [self._publisher(number, folder) for number in range(1, PUBLISHERS + 1)]
+        for member in self.members:
+            member.code_dir = code_dir
 
     def _stores(self) -> dict[str, str]:
         over_relay = self.database.replace(f":{self.postgres.port}/", f":{self.to_postgres.port}/")
@@ -173,6 +180,15 @@ class Cluster:
         )
         if ran.returncode:
             yield f"tapedeck blobs check ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr[-500:]}"
+
+    def leader(self) -> Member | None:
+        """The host that leads; None if there is none now, or only one."""
+        leadership = Leadership(PostgresPlace(self.database, "tapedeck_hosts"), own_url="")
+        try:
+            url = leadership.leader()
+        finally:
+            leadership.close()
+        return next((host for host in self.hosts if host.settings.get("PEER_URL") == url), None)
 
     def connections(self) -> int:
         """To the service's database, as PostgreSQL counts them."""

@@ -28,6 +28,7 @@ class Member(TapedeckProcess):
         self.settings = {"DATA_DIR": str(self.data_dir)} | dict(settings)
         self.ends: Counter[int] = Counter()
         self.wrong: list[str] = []
+        self._launches = 0
         self._keeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,6 +43,7 @@ class Member(TapedeckProcess):
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def _launched(self) -> "subprocess.Popen[bytes]":
+        self._launches += 1
         return self.launch(self.line(), self.settings)
 
     def line(self) -> Sequence[str]:
@@ -83,6 +85,13 @@ class Member(TapedeckProcess):
             return
         self.wrong.append(f"{self.name} did not end within {STOP_SECONDS} s of SIGTERM")
         process.kill()
+
+    async def restart_with(self, code_dir: Path | None) -> None:
+        """Ask it to end, and return when it has been launched with other code."""
+        before, self.code_dir = self._launches, code_dir
+        await self.restart()
+        while self._launches == before:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def end(self) -> int:
         """Ask it to end, for good; gives its code."""

@@ -16,6 +16,7 @@ from tests.tools.soak.cluster.cluster import Cluster
 from tests.tools.soak.cluster.faults import Fault, Faults, faults_of
 from tests.tools.soak.cluster.history import History, Operation
 from tests.tools.soak.cluster.looking import Look
+from tests.tools.soak.cluster.upgrade import Beside, upgrade
 
 CLIENTS = 16
 
@@ -24,7 +25,7 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Found:
-    """`wrong`: a sentence each. `done`: how often each fault was done."""
+    """`wrong`: a sentence each. `done`: how often each fault was done. `beside`: see `upgrade`."""
 
     done: Counter[str] = field(default_factory=Counter)
     history: History = field(default_factory=History)
@@ -33,6 +34,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
     recordings: int = 0
     webhooks: int = 0
+    beside: set[Beside] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
@@ -48,19 +50,25 @@ class Found:
 
 
 class Soak:
-    """`folder`: for everything that servers and processes store and log, but for PostgreSQL's."""
+    """`folder`: for everything that servers and processes store and log, but for PostgreSQL's.
 
-    def __init__(self, folder: Path, *, faults: int, seed: int, hosts: int, tell: Tell) -> None:
+    `before`: the code of the release before, from which all is upgraded meanwhile; None: nothing is.
+    """
+
+    def __init__(
+        self, folder: Path, *, faults: int, seed: int, hosts: int, tell: Tell, before: Path | None = None
+    ) -> None:
         self._folder = folder
         self._chance = Random(seed)
         self._faults = faults_of(seed, faults)
         self._hosts = hosts
+        self._before = before
         self._tell = tell
         self.found = Found()
         self._receiver = Receiver()
 
     async def run(self, *, clients: int = CLIENTS) -> Found:
-        cluster = await asyncio.to_thread(Cluster, self._folder, hosts=self._hosts)
+        cluster = await asyncio.to_thread(Cluster, self._folder, hosts=self._hosts, code_dir=self._before)
         await self._receiver.start()
         try:
             await cluster.start()
@@ -84,8 +92,15 @@ class Soak:
                 f"{len(asking.made)} recordings begun, {len(self.found.history.calls)} calls"
             )
 
+        def told_step(step: str) -> None:
+            self._tell(f"  {time.monotonic() - began:6.1f} s  {step}; {len(self.found.history.calls)} calls")
+
         async def do_faults() -> None:
-            await doing.do(self._faults, told, self.found.history.acknowledged)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(doing.do(self._faults, told, self.found.history.acknowledged))
+                if self._before is not None:
+                    upgrading = upgrade(cluster, self._before, told_step, self.found.history.acknowledged)
+                    self.found.beside = await upgrading
             await cluster.calm()
             over.set()
             self._tell(f"  {time.monotonic() - began:6.1f} s  the faults are over; clients finish what they have begun")
