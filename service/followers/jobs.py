@@ -19,6 +19,7 @@ from uuid import UUID
 
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.claims.port import ClaimsUnavailable
+from adapters.database.port import ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable
@@ -38,7 +39,7 @@ MOST_BEGUN = 1_000
 MOST_WAITING = 1_000
 """A project's jobs that are in memory and not begun."""
 
-OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, ClaimsUnavailable, Contended)
+OUT_OF_SERVICE = (StorageFull, StorageUnavailable, LogUnavailable, ServerAway, ClaimsUnavailable, Contended)
 """Not the subject's fault: waited out, however long it takes, and not counted as an attempt."""
 
 WAITING = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=30))

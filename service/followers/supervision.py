@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
 
+from adapters.blobs.port import StorageUnavailable
 from adapters.database.port import ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogFull, LogUnavailable
@@ -40,6 +41,9 @@ class Supervision:
             except Exception as error:
                 if isinstance(error, LogUnavailable | ServerAway) and not isinstance(error, LogFull):
                     await self._wait_for_the_log(error)
+                elif isinstance(error, StorageUnavailable):
+                    about = {"follower": name, "because": str(error)}
+                    logger.warning("follower waits for the blob storage", extra=about)
                 else:
                     logger.exception("follower stopped; it starts again", extra={"follower": name})
             if clock.time() - began > HEALTHY_SECONDS:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from adapters.database.port import ServerAway
 from adapters.one_thread import OneThread
 from adapters.webhooks.deliveries import Due, Endpoint
 from adapters.webhooks.sender import Sent, WebhookSender
@@ -134,6 +135,10 @@ class _Lane:
                 try:
                     self.secret = await self.thread.run(self.store.secret_of, self.endpoint.id)
                     await self._follow_the_clock()
+                except ServerAway as error:
+                    about = {"webhook_id": self.endpoint.id, "because": str(error)}
+                    logger.warning("webhook lane waits for the database", extra=about)
+                    await asyncio.sleep(RESTART_SECONDS)
                 except Exception:
                     logger.exception("webhook lane stopped; it starts again", extra={"webhook_id": self.endpoint.id})
                     await asyncio.sleep(RESTART_SECONDS)
@@ -183,6 +188,10 @@ class _Lane:
             retry_at = ended_at + DELAYS[due.tries] if due.tries < len(DELAYS) else None
             await self.thread.run(self.store.record, due.sequence, sending.began_at, ended_at, sent, retry_at)
             self._tell(due, sent, retry_at)
+        except ServerAway as error:
+            about = {**self._about(due), "because": str(error)}
+            logger.warning("webhook attempt not recorded; it is made again", extra=about)
+            await asyncio.sleep(RESTART_SECONDS)
         except Exception:
             logger.exception("webhook attempt not recorded; it is made again", extra=self._about(due))
             await asyncio.sleep(RESTART_SECONDS)

@@ -10,6 +10,7 @@ from secrets import token_hex
 from signal import SIGSTOP
 
 import aiohttp
+import orjson
 import psutil
 import pytest
 
@@ -274,6 +275,10 @@ async def test_with_postgresql_and_a_bucket_whatever_is_killed_nothing_acknowled
         api_processes(service)[0].kill()
         await all_go_on()
         own_postgres.kill()
+        api_processes(service)[0].kill()
+        async with asyncio.timeout(120):
+            while b"API process cannot start" not in service.log_file.read_bytes():
+                await asyncio.sleep(0.05)
         own_postgres.start()
         await all_go_on()
         own_s3.kill()
@@ -292,6 +297,8 @@ async def test_with_postgresql_and_a_bucket_whatever_is_killed_nothing_acknowled
         async with asyncio.timeout(60):
             while own_s3.contains(stores["BLOB_URL"], short_speech()[5_000:5_100]):
                 await asyncio.sleep(0.05)
+        said = [orjson.loads(line) for line in service.log_file.read_bytes().splitlines()]
+        assert {each["message"] for each in said if each["level"] == "error"} == {"API process cannot start"}
     finally:
         service.kill()
 

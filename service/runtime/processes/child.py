@@ -6,6 +6,7 @@ service says so, and at once when the service is gone.
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -33,6 +34,7 @@ from service.dialects.registry import DIALECTS
 from service.runtime.collector import settle_collector
 from service.runtime.counts import counts_of
 from service.runtime.draining import Drain
+from service.runtime.failures import START_FAILURES
 from service.runtime.listening import tls_of
 from service.runtime.logs import log_to_stderr
 from service.runtime.memory import give_back_what_is_free, settle_allocator
@@ -50,6 +52,8 @@ from service.runtime.web import runner_within
 BEAT_SECONDS = 0.5
 HEAD_SECONDS = 0.02
 """How long a commit may wait to be told, with those that follow it."""
+
+logger = logging.getLogger("tapedeck")
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -85,7 +89,11 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
     metrics, drain = Metrics(), Drain()
     async with AsyncExitStack() as opened:
         opened.push_async_callback(channel.close)
-        parts = _open_parts(opened, settings, channel, metrics)
+        try:
+            parts = _open_parts(opened, settings, channel, metrics)
+        except START_FAILURES as error:
+            logger.error("API process cannot start", extra={"because": str(error)})  # noqa: TRY400 - it is enough
+            sys.exit(1)
         leads = Leads(hello.leads, may_change=settings.peer_url is not None)
         forwarder = Forwarder(leads, settings.handing_over_path, parts.limits, proof=proof_of(parts.signer))
         opened.push_async_callback(forwarder.close)

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from adapters.blobs.port import StorageUnavailable
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable
 from adapters.event_log.postgres import PostgresLogRecorder
@@ -75,3 +76,25 @@ async def test_a_follower_that_breaks_is_logged_with_its_name_and_starts_again(l
     await cancelled([task])
     (record, *_) = caplog.records
     assert (record.follower, record.exc_info[0]) == ("the one", ZeroDivisionError)
+
+
+async def test_a_follower_for_which_the_bucket_is_away_says_so_in_a_sentence_and_starts_again(log, caplog):
+    tried = []
+
+    async def run():
+        tried.append(True)
+        raise StorageUnavailable("the bucket is away")
+
+    task = asyncio.create_task(Supervision(log, Random(1)).keep_running("eraser", run))
+    async with asyncio.timeout(60):
+        while len(tried) < 2:
+            await asyncio.sleep(0.01)
+    await cancelled([task])
+    record = caplog.records[0]
+    assert (record.levelname, record.message, record.follower) == (
+        "WARNING",
+        "follower waits for the blob storage",
+        "eraser",
+    )
+    assert "the bucket is away" in record.because
+    assert record.exc_info is None
