@@ -1,6 +1,7 @@
 """What `/metrics` shows, in Prometheus' format."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -10,6 +11,14 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        Gauge("tapedeck_build_info", "The version that runs; always 1", ["version"], registry=self.registry).labels(
+            version("tapedeck")
+        ).set(1)
+        self.leads = Gauge(
+            "tapedeck_leads",
+            "Whether this process does what one process of a service does at a time, 1 or 0",
+            registry=self.registry,
+        )
         self.commits = Counter("tapedeck_log_commits", "Transactions of the event log", registry=self.registry)
         self.events = Counter("tapedeck_log_events", "Events committed to the event log", registry=self.registry)
         self.events_per_commit = Histogram(

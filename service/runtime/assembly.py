@@ -186,6 +186,7 @@ async def open_claimed(
     """
     async with AsyncExitStack() as opened:
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
+        metrics.leads.set(1)
         metrics.registry.register(DiskMetrics(settings))
         for dialect in DIALECTS:
             metrics.chunk_bytes.labels(dialect.name)  # so that each series begins at 0

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import os
+from importlib.metadata import version
 
 import aiohttp
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.end_to_end.host_process import SECRETS, HostProcess, api_of_a_project
 from tests.end_to_end.service_process import short_speech, slices
@@ -95,6 +97,20 @@ async def test_whichever_host_is_asked_answers_and_knows_what_any_of_them_has_an
     assert [host.leads for host in hosts] == [True, False]
     assert (await other.call("DELETE", f"/v1/recordings/{recording['id']}")).status == 204
     assert (await one.call("GET", f"/v1/recordings/{recording['id']}")).status == 404
+
+
+async def told_operators(host, name):
+    """The samples of this metric."""
+    url = f"http://127.0.0.1:{host.settings['OPERATIONS_PORT']}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        families = text_string_to_metric_families(await answer.text())
+    return [(sample.labels, sample.value) for family in families for sample in family.samples if sample.name == name]
+
+
+async def test_the_metrics_of_each_host_say_whether_it_leads_and_which_version_it_is(hosts):
+    assert [await told_operators(host, "tapedeck_leads") for host in hosts] == [[({}, 1.0)], [({}, 0.0)]]
+    built = [await told_operators(host, "tapedeck_build_info") for host in hosts]
+    assert built == [[({"version": version("tapedeck")}, 1.0)]] * 2
 
 
 def furthest(stores):
