@@ -3,6 +3,7 @@
 Who has the database's claim leads. It ends with the host's process or machine, and when the process hangs.
 """
 
+import secrets
 from collections.abc import Mapping
 
 from adapters.database.ownership import LOCK
@@ -19,24 +20,35 @@ STANDS_STILL_SECONDS = 5
 ANSWER_SECONDS = 3.0
 """How long the server may take to say that the claim is still held; the host looks again within `HUNG_SECONDS`."""
 
-TOGETHER = 1
-"""Hosts with the same number here run beside each other. A release that cannot run beside the one before has the next:
-then no host of one release hands requests over to a host of the other."""
+RELEASE_GROUP = 1
+"""Releases with the same number are compatible: their hosts may run side by side. A release that is not compatible with
+the previous one has the next number: then no host joins those of the other. Hosts before 0.2.0 do not say theirs, and
+are taken for 1."""
+
+_PRESENT = 0x7461_7069
+"""The upper half of the number of each host's lock. Of the lower half, eight bits are its release group, the others
+random."""
 
 _SCHEMA = (
     (
         "CREATE TABLE IF NOT EXISTS leader (one INTEGER PRIMARY KEY, url TEXT NOT NULL, backend TEXT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, digest BLOB NOT NULL)",
     ),
-    ("ALTER TABLE leader ADD COLUMN together INTEGER NOT NULL DEFAULT 1",),
+    ("ALTER TABLE leader ADD COLUMN release_group INTEGER NOT NULL DEFAULT 1",),
 )
 
 _LEADER = """
-SELECT url, together FROM leader JOIN pg_locks ON locktype = 'advisory' AND granted AND objsubid = 1
+SELECT url, release_group FROM leader JOIN pg_locks ON locktype = 'advisory' AND granted AND objsubid = 1
 AND (classid::int8 << 32 | objid::int8) = ?
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
 WHERE backend = pg_locks.pid || ' ' || extract(epoch FROM backend_start)
+"""
+
+_OTHERS_ARE_PRESENT = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND classid::int8 = ? AND objid::int8 >> 24 <> ?
 """
 
 _END_WHAT_HANGS = """
@@ -47,21 +59,39 @@ AND state_change < clock_timestamp() - make_interval(secs => ?)
 """
 
 _ANNOUNCE = """
-INSERT INTO leader (one, url, backend, together) VALUES (1, ?, ?, ?)
-ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend, together = excluded.together
+INSERT INTO leader (one, url, backend, release_group) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET url = excluded.url, backend = excluded.backend, release_group = excluded.release_group
 """
 
 
 class Leadership:
     """One host's view of it. Blocking; for any thread. Raises: DatabaseUnavailable; ServerAway."""
 
-    def __init__(self, place: PostgresPlace, *, own_url: str, together: int = TOGETHER) -> None:
-        """`own_url`: where the others reach this host. `together`: hosts that have the same can be beside it."""
+    def __init__(self, place: PostgresPlace, *, own_url: str, release_group: int = RELEASE_GROUP) -> None:
+        """`own_url`: where the others reach this host. `release_group`: that of its release."""
         self._own_url = own_url
-        self._together = together
+        self._release_group = release_group
+        number = _PRESENT << 32 | release_group << 24 | secrets.randbits(24)
+        self._present = SessionLock(place.url, number, answer_seconds=ANSWER_SECONDS)
         self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS, answer_seconds=ANSWER_SECONDS)
         self._announced = ""
         self._database = _open(place)
+
+    def join(self) -> None:
+        """From now on, and until it is closed, hosts of other release groups know that this one runs.
+
+        Raises: also OtherRelease if one of them runs; then it may not go on.
+        """
+        self.stay()
+        with self._database.reading() as tables:
+            row = tables.execute(_OTHERS_ARE_PRESENT, (_PRESENT, self._release_group)).fetchone()
+        if row is not None and row[0]:
+            self._present.leave()
+            raise OtherRelease("A host")
+
+    def stay(self) -> None:
+        """To be called from time to time: the server may have lost what it knew of this host."""
+        self._present.take()
 
     def claim(self) -> bool:
         """Whether this host leads now: still, or since this call. Nobody is waited for.
@@ -86,7 +116,7 @@ class Leadership:
             row = tables.execute("SELECT backend FROM leader").fetchone()
             if self._announced and row[0] != self._announced:
                 return False
-            tables.execute(_ANNOUNCE, (self._own_url, backend, self._together))
+            tables.execute(_ANNOUNCE, (self._own_url, backend, self._release_group))
         self._announced = backend
         return True
 
@@ -99,9 +129,9 @@ class Leadership:
             row = tables.execute(_LEADER, (LOCK,)).fetchone()
         if row is None:
             return None
-        url, together = str(row[0]), int(row[1])
-        if together != self._together:
-            raise OtherRelease(url)
+        url, release_group = str(row[0]), int(row[1])
+        if release_group != self._release_group:
+            raise OtherRelease(f"The host at {url}, which leads,")
         return url
 
     def leave(self) -> None:
@@ -111,6 +141,7 @@ class Leadership:
 
     def close(self) -> None:
         self._lock.leave()
+        self._present.leave()
         self._database.close()
 
 

@@ -124,11 +124,11 @@ class DatabaseInUse(Exception):
 
 
 class OtherRelease(Exception):
-    """The host that leads is of a release that this one cannot run beside. `str()` is one sentence."""
+    """A host runs a release that is not compatible with this one. `str()` is one sentence."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, host: str) -> None:
         super().__init__(
-            f"The host at {url} leads, and is of a release beside which this one cannot run; "
+            f"{host} runs a release that is not compatible with this one; "
             "stop all hosts of one release before you start those of the other."
         )
 

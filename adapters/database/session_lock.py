@@ -102,9 +102,11 @@ class SessionLock:
         return ServerAway(f"The database cannot be claimed: {reason(error)}.")
 
     def leave(self) -> None:
-        """Somebody else may have it. It can be taken again."""
+        """Somebody else may have it, at once if the server answers. It can be taken again."""
         with self._one_at_a_time:
             if self._connection is not None:
                 with suppress(psycopg.Error):  # the lock ends with the session, at the latest
+                    self._connection.execute("SELECT pg_advisory_unlock(%s)", [self._number])
+                with suppress(psycopg.Error):
                     self._connection.close()
                 self._connection = None

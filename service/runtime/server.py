@@ -26,7 +26,7 @@ logger = logging.getLogger("tapedeck")
 
 
 class StartRefused(Exception):
-    """The service cannot start; one sentence says why."""
+    """The service cannot start, or cannot go on; one sentence says why."""
 
 
 async def serve(settings: Settings) -> None:
@@ -63,12 +63,14 @@ async def _serve_as_host(settings: Settings, signals: StopSignals) -> None:
     drain = Drain()
     async with AsyncExitStack() as running:
         with named_start_failures():
-            await running.enter_async_context(open_host(settings, drain))
+            host = await running.enter_async_context(open_host(settings, drain))
             remove_link(settings.data_dir)
         _say_how_it_runs(settings)
         settle_collector()
         await signals.first()
         await _drained(drain, settings, signals)
+    if host.gave_up_because:
+        raise StartRefused(f"The service has stopped: {host.gave_up_because}")
 
 
 async def _drained(drain: Drain, settings: Settings, signals: StopSignals) -> None:

@@ -1,4 +1,4 @@
-"""The release before and this one side by side, on one database, bucket and Kafka, under load."""
+"""The previous release and this one side by side, on one database, bucket and Kafka, under load."""
 
 import shutil
 import subprocess
@@ -6,61 +6,109 @@ import sys
 
 import pytest
 
-from adapters.database.leadership import TOGETHER
+from adapters.database.leadership import RELEASE_GROUP
 from tests.domain.corpus import FOLDER
+from tests.end_to_end.host_process import HostProcess, api_of_a_project
+from tests.end_to_end.service_process import short_speech, slices
 from tests.places import REPOSITORY
-from tests.tools.release_before import NoHistory, code_of, release_before
+from tests.tools.previous_release import NoHistory, code_of, previous_release
 from tests.tools.soak.cluster.soak import Soak
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
+ITS_RELEASE_GROUP = "from adapters.database import leadership; print(getattr(leadership, 'RELEASE_GROUP', 1))"
+READS = "test_what_was_stored_once_is_read_today"
+HINT = """The previous release cannot read an event of this one, so the two are not compatible: raise RELEASE_GROUP in
+adapters/database/leadership.py, or let one release read the event's new version before another one writes it."""
+ROOMS = ("adapters", "domain", "service")
 
-@pytest.fixture
-def before(tmp_path):
-    """The code of the release before."""
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory):
+    """The code of the previous release."""
     try:
-        return code_of(release_before(), tmp_path / "before")
+        return code_of(previous_release(), tmp_path_factory.mktemp("previous") / "code")
     except NoHistory as error:
         pytest.skip(str(error))
 
 
-@pytest.mark.usefixtures("kafka", "s3", "postgres")  # which are not used: where one cannot run, this is left out
-async def test_hosts_workers_and_publishers_are_upgraded_and_rolled_back_one_by_one_and_nothing_is_wrong(
-    before, tmp_path
-):
-    """Nothing acknowledged is lost, no answer is wrong, and Kafka and the webhooks tell what the log does."""
-    soak = Soak(tmp_path / "cluster", faults=0, seed=7, hosts=2, before=before, tell=print)
-    found = await soak.run(clients=4)
-    assert found.wrong == []
-    assert found.beside == {(leads, stands_by) for leads in ("before", "this") for stands_by in ("before", "this")}
-    assert found.recordings > 4
+@pytest.fixture
+def compatible(previous):
+    """The same, if it is compatible with this release."""
+    if release_group_of(previous) != RELEASE_GROUP:
+        pytest.skip("The previous release is not compatible with this one: their hosts do not run side by side.")
+    return previous
 
 
-TOGETHER_BEFORE = "from adapters.database import leadership; print(getattr(leadership, 'TOGETHER', 1))"
-READS = "test_what_was_stored_once_is_read_today"
-HINT = """The release before cannot read an event of this one, so their hosts cannot run side by side: raise TOGETHER in
-adapters/database/leadership.py, or let one release read the event's new version before another one writes it."""
-
-
-def ran_by(before, *arguments):
+def ran_by(code, *arguments):
+    environment = {"PYTHONPATH": str(code)}
     return subprocess.run(
-        [sys.executable, *arguments],
-        check=False,
-        cwd=before,
-        env={"PYTHONPATH": str(before)},
-        capture_output=True,
-        text=True,
+        [sys.executable, *arguments], check=False, cwd=code, env=environment, capture_output=True, text=True
     )
 
 
-def test_the_release_before_reads_every_event_of_this_one_or_its_hosts_do_not_run_beside_this_ones(before):
+def release_group_of(code):
+    ran = ran_by(code, "-c", ITS_RELEASE_GROUP)
+    assert ran.returncode == 0, ran.stderr
+    return int(ran.stdout)
+
+
+@pytest.mark.usefixtures("kafka", "s3", "postgres")  # which are not used: where one cannot run, this is left out
+async def test_while_all_is_upgraded_and_some_of_it_rolled_back_one_by_one_nothing_is_lost_and_no_answer_is_wrong(
+    compatible, tmp_path
+):
+    """Kafka and the webhooks tell what the log does, too."""
+    soak = Soak(tmp_path / "cluster", faults=0, seed=7, hosts=2, previous=compatible, tell=print)
+    found = await soak.run(clients=4)
+    assert found.wrong == []
+    assert found.beside >= {("previous", "this"), ("this", "previous")}
+    assert found.recordings > 4
+
+
+def test_the_previous_release_reads_every_event_of_this_one_if_the_two_are_compatible(compatible):
     """By its own test, over this release's corpus."""
-    its_corpus = before / FOLDER.relative_to(REPOSITORY)
+    its_corpus = compatible / FOLDER.relative_to(REPOSITORY)
     for rows in FOLDER.glob("*.jsonl"):
         shutil.copy(rows, its_corpus / rows.name)
-    together = ran_by(before, "-c", TOGETHER_BEFORE)
-    assert together.returncode == 0, together.stderr
-    read = ran_by(before, "-m", "pytest", "-q", "-n", "0", "-k", READS, "tests/domain/test_corpus.py")
-    assert read.returncode in (0, 1), read.stdout + read.stderr
-    if int(together.stdout) == TOGETHER:
-        assert read.returncode == 0, f"{HINT}\n{read.stdout}"
+    read = ran_by(compatible, "-m", "pytest", "-q", "-n", "0", "-k", READS, "tests/domain/test_corpus.py")
+    assert read.returncode == 0, f"{HINT}\n{read.stdout}{read.stderr}"
+
+
+@pytest.fixture
+def other_group(tmp_path):
+    """The code of a release that is not compatible with this one."""
+    folder = tmp_path / "code"
+    for room in ROOMS:
+        shutil.copytree(REPOSITORY / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    changed = folder / "adapters/database/leadership.py"
+    changed.write_text(changed.read_text().replace("RELEASE_GROUP = 1\n", "RELEASE_GROUP = 9\n"))
+    assert release_group_of(folder) == 9
+    return folder
+
+
+async def test_a_host_of_a_release_that_is_not_compatible_starts_once_all_others_have_stopped(
+    tmp_path, database, own_s3, s3_credentials, other_group
+):
+    stores = {"DATABASE_URL": database, "BLOB_URL": f"{own_s3.new_bucket()}/tapes?endpoint={own_s3.endpoint}"}
+    one, other, newer = hosts = [HostProcess(tmp_path / f"host-{number}", stores) for number in range(3)]
+    newer.code_dir = other_group
+    try:
+        await one.start()
+        for host in (other, newer):
+            host.take_secrets_of(one)
+        await other.start()
+        recording = await (await api_of_a_project(one)).upload(slices(short_speech(), 3))
+        with pytest.raises(AssertionError, match="A host runs a release that is not compatible with this one; stop"):
+            await newer.start()
+        assert newer.stop() == 1
+        newer.log_file.unlink()
+        assert one.stop() == 0
+        with pytest.raises(AssertionError, match="not compatible"):
+            await newer.start()
+        assert newer.stop() == 1
+        assert other.stop() == 0
+        api = await api_of_a_project(await newer.start())
+        assert (await api.get(recording, ""))["id"] == recording["id"]
+    finally:
+        for host in hosts:
+            host.kill()

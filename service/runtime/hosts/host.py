@@ -51,7 +51,7 @@ logger = logging.getLogger("tapedeck")
 
 
 @asynccontextmanager
-async def open_host(settings: Settings, drain: Drain) -> AsyncIterator[None]:
+async def open_host(settings: Settings, drain: Drain) -> AsyncIterator["Host"]:
     """The host takes requests until the block ends: then first another host may lead, and then its own API processes
     end. `drain`: whether it is about to stop.
 
@@ -73,7 +73,7 @@ async def open_host(settings: Settings, drain: Drain) -> AsyncIterator[None]:
         tasks += host.run(processes, kept)
         opened.push_async_callback(host.stop_leading)
         await processes.start()
-        yield
+        yield host
 
 
 async def _recover(settings: Settings) -> None:
@@ -86,7 +86,7 @@ async def _recover(settings: Settings) -> None:
 
 
 class Host:
-    """`opened`: closes what it opens."""
+    """`opened`: closes what it opens. `gave_up_because`: a sentence, if it has made its process stop; else empty."""
 
     def __init__(self, settings: Settings, drain: Drain, opened: AsyncExitStack) -> None:
         """Raises: DatabaseUnavailable; ServerAway."""
@@ -100,6 +100,7 @@ class Host:
         self._leadership = Leadership(hosts_place(settings), own_url=self._url)
         opened.callback(self._leadership.close)
         opened.callback(self._thread.close)
+        self.gave_up_because = ""
         self._service: RunningService | None = None
         self._may_serve = False
         self._stops = asyncio.Event()
@@ -112,12 +113,11 @@ class Host:
         OSError.
         """
         with closing(Secrets(hosts_place(self._settings))) as secrets:
+            await self._thread.run(self._leadership.join)
             while True:
                 leads = await self._thread.run(self._leadership.claim)
                 digests = await self._thread.run(secrets.known)
-                if not leads:
-                    await self._thread.run(self._leadership.leader)  # which this host must be able to run beside
-                elif not digests:
+                if leads and not digests:
                     digests = made_secrets(self._settings.data_dir)
                     await self._thread.run(secrets.settle, digests)
                 if digests:
@@ -129,14 +129,29 @@ class Host:
         """Begin. `kept`: the lead, if this host has it."""
         looking, leading = self._tell_who_leads(processes), self._lead_when_possible(processes, kept)
         return [
-            asyncio.create_task(_unless_it_fails(looking), name="looks who leads"),
-            asyncio.create_task(_unless_it_fails(leading), name="leads"),
+            asyncio.create_task(self._unless_it_fails(looking), name="looks who leads"),
+            asyncio.create_task(self._unless_it_fails(leading), name="leads"),
         ]
 
     async def stop_leading(self) -> None:
         """Return when another host may lead, and what this one had begun as the leader has ended."""
         self._stops.set()
         await self._has_stopped.wait()
+
+    async def _unless_it_fails(self, running: Coroutine[Any, Any, None]) -> None:
+        """What must not end by itself: if it does, this process stops, to be started anew."""
+        try:
+            await running
+        except OtherRelease as error:
+            self._give_up(str(error))
+        except Exception:
+            logger.exception("this host cannot go on")
+            self._give_up("A part of it failed; its log says how.")
+
+    def _give_up(self, because: str) -> None:
+        self.gave_up_because = because
+        logger.error("this host stops", extra={"because": because})
+        _stop_this_process()
 
     def _drain_service(self) -> None:
         if self._service is not None:
@@ -145,6 +160,7 @@ class Host:
     async def _tell_who_leads(self, processes: ApiProcesses) -> None:
         while True:
             try:
+                await self._thread.run(self._leadership.stay)
                 url = await self._thread.run(self._leadership.leader)
             except DatabaseUnavailable:
                 url = None  # which whoever needs the database says
@@ -251,18 +267,6 @@ class Host:
             except Exception:
                 logger.exception("operators are not answered")
             await asyncio.sleep(FAILED_SECONDS)
-
-
-async def _unless_it_fails(running: Coroutine[Any, Any, None]) -> None:
-    """What must not end by itself: if it does, this process stops, to be started anew."""
-    try:
-        await running
-    except OtherRelease as error:
-        logger.error("this host cannot go on, and stops", extra={"because": str(error)})  # noqa: TRY400 - it is enough
-        _stop_this_process()
-    except Exception:
-        logger.exception("this host cannot go on, and stops")
-        _stop_this_process()
 
 
 def _stop_this_process() -> None:

@@ -77,23 +77,55 @@ def test_who_has_claimed_the_lead_again_learns_that_another_has_led_meanwhile(ho
     assert one.announce()
 
 
-def test_a_host_of_a_release_that_cannot_be_beside_the_leader_learns_so_and_not_where_that_is(place, hosts):
-    newer = Leadership(place, own_url="http://newer:8081", together=leadership.TOGETHER + 1)
+@pytest.fixture
+def newer(place):
+    """A host of a release that is not compatible with that of the others."""
+    newer = Leadership(place, own_url="http://newer:8081", release_group=leadership.RELEASE_GROUP + 1)
+    yield newer
+    newer.close()
+
+
+def test_hosts_of_one_release_group_join_each_other_and_no_other_until_all_have_left(hosts, newer):
+    for host in hosts:
+        host.join()
+    with pytest.raises(
+        OtherRelease, match="A host runs a release that is not compatible with this one; stop all hosts"
+    ):
+        newer.join()
+    hosts[0].close()
+    with pytest.raises(OtherRelease):
+        newer.join()
+    hosts[0].join()  # whoever was refused is in nobody's way
+    for host in hosts:
+        host.close()
+    newer.join()
+    with pytest.raises(OtherRelease):
+        hosts[0].join()
+
+
+def test_a_host_whose_session_the_server_has_ended_is_known_again_once_it_says_so(hosts, newer, postgres):
+    hosts[0].join()
+    postgres.execute(END.format(hosts[0]._present._connection.info.backend_pid))
+    hosts[0].stay()
+    with pytest.raises(OtherRelease):
+        newer.join()
+
+
+def test_whoever_asks_for_a_leader_whose_release_is_not_compatible_learns_that_and_not_where_it_is(hosts, newer):
     hosts[0].claim()
     hosts[0].announce()
-    with pytest.raises(OtherRelease, match="The host at http://host-1:8081 leads, and is of a release beside which"):
+    with pytest.raises(OtherRelease, match="The host at http://host-1:8081, which leads, runs a release that is not"):
         newer.leader()
     hosts[0].leave()
     assert newer.leader() is None
     newer.claim()
     newer.announce()
-    with pytest.raises(OtherRelease, match="The host at http://newer:8081 leads"):
+    with pytest.raises(OtherRelease, match="The host at http://newer:8081, which leads, runs"):
         hosts[1].leader()
-    newer.close()
 
 
-def test_a_leader_of_the_first_release_with_hosts_is_one_that_this_one_can_be_beside(hosts, database):
-    """It said nothing of its release."""
+def test_a_leader_that_says_nothing_of_its_release_is_compatible(hosts, database):
+    """As those before 0.2.0."""
     hosts[0].claim()
     with psycopg.connect(database) as server:
         server.execute(

@@ -13,6 +13,7 @@ import pytest
 from adapters.audio.errors import NotAudio
 from adapters.blobs.port import StorageFull, StorageUnavailable
 from adapters.claims.own import OwnClaims
+from adapters.database.port import ServerAway
 from adapters.event_log import log as log_module
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable
@@ -237,17 +238,21 @@ async def test_what_breaks_once_is_done_at_the_next_attempt(rig):
     await rig.until_types(its_id, Stitched)
 
 
-async def test_a_full_disk_is_waited_out_and_never_fails_a_recording(rig, monkeypatch):
+@pytest.mark.parametrize("outage", [StorageFull(), ServerAway("It is away.")])
+async def test_a_full_disk_or_a_server_that_is_away_is_waited_out_and_never_fails_a_recording(
+    rig, monkeypatch, caplog, outage
+):
     monkeypatch.setattr(jobs, "WAITING", RetryPolicy(first=timedelta(0), longest=timedelta(0)))
 
-    async def full_for_a_while(_, __):
+    async def out_for_a_while(_, __):
         if len(rig.worked) < 20:
-            raise StorageFull
+            raise outage
         return record_stitched()
 
     its_id = await rig.finalized()
-    rig.follow(full_for_a_while)
+    rig.follow(out_for_a_while)
     await rig.until_types(its_id, Stitched)
+    assert {(record.levelname, record.message) for record in caplog.records} == {("WARNING", "job waits")}
 
 
 async def test_a_log_that_cannot_be_read_for_a_moment_does_not_cost_a_recording_its_stage(rig, monkeypatch):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.database.leadership import TOGETHER, Leadership, Secrets
+from adapters.database.leadership import RELEASE_GROUP, Leadership, Secrets
 from adapters.database.port import OtherRelease, PostgresPlace
 from service.runtime.draining import Drain
 from service.runtime.hosts import host as module
@@ -135,17 +135,18 @@ async def test_a_host_that_could_not_lead_says_why_and_tries_again(opening, sett
 
 @pytest.fixture
 def newer(database):
-    """A host of a release that cannot run beside this one."""
-    newer = Leadership(PostgresPlace(database, "tapedeck_hosts"), own_url="http://newer:8081", together=TOGETHER + 1)
+    """A host of a release that is not compatible with this one."""
+    newer = Leadership(
+        PostgresPlace(database, "tapedeck_hosts"), own_url="http://newer:8081", release_group=RELEASE_GROUP + 1
+    )
     yield newer
     newer.close()
 
 
-async def test_a_host_does_not_join_one_of_a_release_beside_which_it_cannot_run(settings, newer):
-    newer.claim()
-    newer.announce()
+async def test_a_host_does_not_join_one_of_a_release_that_is_not_compatible(settings, newer):
+    newer.join()
     async with AsyncExitStack() as opened:
-        with pytest.raises(OtherRelease):
+        with pytest.raises(OtherRelease, match="A host runs a release that is not compatible with this one; stop all"):
             await Host(settings, Drain(), opened).join()
 
 
@@ -163,9 +164,7 @@ def stopped(monkeypatch, caplog):
     return because
 
 
-async def test_a_host_stops_when_one_of_a_release_beside_which_it_cannot_run_leads(
-    settings, opening, other, newer, stopped
-):
+async def test_a_host_stops_when_one_leads_whose_release_is_not_compatible(settings, opening, other, newer, stopped):
     other.claim()
     other.announce()
     secrets = Secrets(PostgresPlace(settings.log_url, "tapedeck_hosts"))
@@ -177,7 +176,7 @@ async def test_a_host_stops_when_one_of_a_release_beside_which_it_cannot_run_lea
         while not newer.claim():
             end_claim(settings.log_url)
         newer.announce()
-        assert (await stopped()).startswith("The host at http://newer:8081 leads")
+        assert (await stopped()).startswith("The host at http://newer:8081, which leads, runs")
     assert "http://newer:8081" not in processes.told
 
 

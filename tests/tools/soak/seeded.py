@@ -39,7 +39,7 @@ def run_seeded(name: str, seed: int | None, keep: Path | None, soak: Callable[[P
 def _folder(name: str, keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         keep.mkdir(parents=True)
-        yield keep
+        yield keep.resolve()
         return
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         yield Path(folder)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import shutil
 import socket
 import struct
@@ -15,8 +16,11 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from adapters.database.port import ServerAway
 from adapters.keys import KeyKind
+from adapters.webhooks.store import WebhookStore
 from domain.ambient_session import AnnounceSession
+from service.followers import webhook_delivery
 from tests.domain.histories import session_opened
 from tests.end_to_end.service_process import short_speech, slices
 from tests.left_out import skip_outside_ci
@@ -422,6 +426,36 @@ async def test_the_next_event_of_a_recording_waits_for_the_one_before_and_others
         (CREATED, held["id"]),
         (UPLOADED, held["id"]),
     ]
+
+
+async def test_while_the_database_is_away_a_lane_waits_and_says_so_in_a_sentence(
+    service, receiving, monkeypatch, caplog
+):
+    receiver = await receiving()
+    monkeypatch.setattr(webhook_delivery, "RESTART_SECONDS", 0.01)
+    for name in ("secret_of", "record"):
+        away_twice(monkeypatch, name)
+    webhook = await register(service, receiver, [CREATED])
+    await service.api.create()
+    await until(service, webhook, lambda one: one["status"] == "delivered")
+    said = [(record.levelname, record.message) for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (
+        said
+        == [("WARNING", "webhook lane waits for the database")] * 2
+        + [("WARNING", "webhook attempt not recorded; it is made again")] * 2
+    )
+
+
+def away_twice(monkeypatch, name):
+    """What a store does by this name."""
+    done, failures = getattr(WebhookStore, name), iter([ServerAway("It is away.")] * 2)
+
+    def do(store, *arguments):
+        for failure in failures:
+            raise failure
+        return done(store, *arguments)
+
+    monkeypatch.setattr(WebhookStore, name, do)
 
 
 async def test_a_receivers_endless_answer_is_cut_off(service, receiving):

@@ -6,9 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.tools.release_before import code_of, release_before
+from tests.tools.previous_release import NoHistory, code_of, previous_release
 from tests.tools.soak.cluster import __doc__ as about
 from tests.tools.soak.cluster.soak import CLIENTS, Found, Soak
+from tests.tools.soak.cluster.upgrade import FEWEST_HOSTS
 from tests.tools.soak.seeded import run_seeded, tell
 
 FAULTS = 300
@@ -23,15 +24,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hosts", type=int, default=HOSTS, help=f"that serve; {HOSTS} unless given")
     parser.add_argument("--keep", type=Path, help="a new folder for what is stored and logged; kept")
     parser.add_argument(
-        "--upgrade", action="store_true", help="from the release before, one process after another, and once back"
+        "--upgrade",
+        action="store_true",
+        help="one process after another from the previous release to this one, back, and again",
     )
     asked = parser.parse_args(arguments)
+    if asked.upgrade and asked.hosts < FEWEST_HOSTS:
+        parser.error(f"--upgrade needs {FEWEST_HOSTS} hosts or more")
+    try:
+        commit = previous_release() if asked.upgrade else None
+    except NoHistory as error:
+        parser.error(str(error))
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores them: its servers end with it
         signal.signal(number, signal.default_int_handler)
 
     def soak(folder: Path, seed: int) -> Found:
-        before = code_of(release_before(), folder / "release-before") if asked.upgrade else None
-        of_cluster = Soak(folder, faults=asked.faults, seed=seed, hosts=asked.hosts, tell=tell, before=before)
+        previous = None if commit is None else code_of(commit, folder / "previous-release")
+        of_cluster = Soak(folder, faults=asked.faults, seed=seed, hosts=asked.hosts, tell=tell, previous=previous)
         return asyncio.run(of_cluster.run(clients=asked.clients))
 
     return run_seeded("soak-cluster", asked.seed, asked.keep, soak)

@@ -16,6 +16,7 @@ from psycopg import sql
 from adapters.database.leadership import Leadership
 from adapters.database.port import PostgresPlace
 from adapters.keys import KeyKind, KeyStore
+from adapters.sqlite_file import DatabaseUnavailable
 from service.application.clock import utc_now
 from service.runtime.places import keys_place
 from service.runtime.settings import ServiceSettings
@@ -182,12 +183,15 @@ class Cluster:
             yield f"tapedeck blobs check ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr[-500:]}"
 
     def leader(self) -> Member | None:
-        """The host that leads; None if there is none now, or only one."""
-        leadership = Leadership(PostgresPlace(self.database, "tapedeck_hosts"), own_url="")
+        """The host that leads; None if there is none now, if that is not known, or if there is only one host."""
         try:
-            url = leadership.leader()
-        finally:
-            leadership.close()
+            leadership = Leadership(PostgresPlace(self.database, "tapedeck_hosts"), own_url="")
+            try:
+                url = leadership.leader()
+            finally:
+                leadership.close()
+        except DatabaseUnavailable:
+            return None
         return next((host for host in self.hosts if host.settings.get("PEER_URL") == url), None)
 
     def connections(self) -> int:

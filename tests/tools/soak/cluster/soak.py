@@ -16,7 +16,7 @@ from tests.tools.soak.cluster.cluster import Cluster
 from tests.tools.soak.cluster.faults import Fault, Faults, faults_of
 from tests.tools.soak.cluster.history import History, Operation
 from tests.tools.soak.cluster.looking import Look
-from tests.tools.soak.cluster.upgrade import Beside, upgrade
+from tests.tools.soak.cluster.upgrade import Beside, Upgrade
 
 CLIENTS = 16
 
@@ -25,7 +25,7 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Found:
-    """`wrong`: a sentence each. `done`: how often each fault was done. `beside`: see `upgrade`."""
+    """`wrong`: a sentence each. `done`: how often each fault was done. `beside`: see `Upgrade`."""
 
     done: Counter[str] = field(default_factory=Counter)
     history: History = field(default_factory=History)
@@ -52,23 +52,23 @@ class Found:
 class Soak:
     """`folder`: for everything that servers and processes store and log, but for PostgreSQL's.
 
-    `before`: the code of the release before, from which all is upgraded meanwhile; None: nothing is.
+    `previous`: the code of the previous release, from which all is upgraded meanwhile; None: nothing is.
     """
 
     def __init__(
-        self, folder: Path, *, faults: int, seed: int, hosts: int, tell: Tell, before: Path | None = None
+        self, folder: Path, *, faults: int, seed: int, hosts: int, tell: Tell, previous: Path | None = None
     ) -> None:
         self._folder = folder
         self._chance = Random(seed)
         self._faults = faults_of(seed, faults)
         self._hosts = hosts
-        self._before = before
+        self._previous = previous
         self._tell = tell
         self.found = Found()
         self._receiver = Receiver()
 
     async def run(self, *, clients: int = CLIENTS) -> Found:
-        cluster = await asyncio.to_thread(Cluster, self._folder, hosts=self._hosts, code_dir=self._before)
+        cluster = await asyncio.to_thread(Cluster, self._folder, hosts=self._hosts, code_dir=self._previous)
         await self._receiver.start()
         try:
             await cluster.start()
@@ -98,9 +98,10 @@ class Soak:
         async def do_faults() -> None:
             async with asyncio.TaskGroup() as both:
                 both.create_task(doing.do(self._faults, told, self.found.history.acknowledged))
-                if self._before is not None:
-                    upgrading = upgrade(cluster, self._before, told_step, self.found.history.acknowledged)
-                    self.found.beside = await upgrading
+                if self._previous is not None:
+                    upgrade = Upgrade(cluster, self._previous, told_step, self.found.history.acknowledged)
+                    self.found.beside = upgrade.beside
+                    await upgrade.run()
             await cluster.calm()
             over.set()
             self._tell(f"  {time.monotonic() - began:6.1f} s  the faults are over; clients finish what they have begun")
