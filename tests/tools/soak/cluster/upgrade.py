@@ -57,7 +57,7 @@ class Upgrade:
 
     async def _start(self, member: Member, release: Release) -> None:
         await member.restart_with(self._previous if release == "previous" else None)
-        self._tell(f"{member.name} runs {release} release")
+        self._tell(f"{member.name} runs {'this' if release == 'this' else 'the previous'} release")
         async with asyncio.timeout(_GOES_ON_SECONDS):
             await self._cluster.until_ready()
             leads = await asyncio.to_thread(self._cluster.leader)
