@@ -13,7 +13,7 @@ from service.runtime.settings import Settings
 
 SCHEMA = Path(__file__).with_name("deploy") / "chart" / "values.schema.json"
 
-CHARTS_OWN = {"data_dir", "host", "port", "operations_host", "operations_port", "tls_cert", "tls_key"}
+CHARTS_OWN = {"data_dir", "host", "port", "operations_host", "operations_port", "peer_url", "tls_cert", "tls_key"}
 """Settings that the chart makes itself. TLS ends before the pod, since the probes are without."""
 
 VARIABLES = ("AWS_REGION", "PGSSLMODE", "SSL_CERT_FILE")

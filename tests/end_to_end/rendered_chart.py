@@ -1,5 +1,7 @@
 """Values that the chart for Kubernetes is rendered with in the tests, and the parts of what comes of it."""
 
+import re
+
 import pytest
 
 from service.runtime.settings import load_settings
@@ -51,8 +53,27 @@ PLACED = {
     "priorityClassName": "high",
     "networkPolicy": {"enabled": False},
 }
+SEVERAL = {
+    "replicas": 3,
+    "hostSecret": "tapedeck-hosts",
+    "workers": {"replicas": 2, "settings": {"TAPEDECK_WORKERS": 3}},
+    "publishers": {"replicas": 2},
+}
+"""With SCALED_OUT: pods of each kind."""
+
 EVERY_SET = pytest.mark.parametrize(
-    "values", [{}, SCALED_OUT, EXPOSED, WATCHED, PLACED, SCALED_OUT | EXPOSED | WATCHED]
+    "values",
+    [
+        {},
+        SCALED_OUT,
+        EXPOSED,
+        WATCHED,
+        PLACED,
+        SCALED_OUT | EXPOSED | WATCHED,
+        SCALED_OUT | SEVERAL | EXPOSED | WATCHED,
+        SCALED_OUT | SEVERAL | PLACED,
+        SCALED_OUT | {"hostSecret": "tapedeck-hosts"},
+    ],
 )
 
 
@@ -61,20 +82,32 @@ def one(kind, rendered, ending=""):
     return found
 
 
-def pod_of(rendered):
-    return one("StatefulSet", rendered)["spec"]["template"]["spec"]
+def pod_of(rendered, command="serve"):
+    """The pod that runs a command: a host, a worker or a publisher."""
+    if command == "serve":
+        return one("StatefulSet", rendered)["spec"]["template"]["spec"]
+    return one("Deployment", rendered, f"-{command}")["spec"]["template"]["spec"]
 
 
-def container_of(rendered):
-    (container,) = pod_of(rendered)["containers"]
+def container_of(rendered, command="serve"):
+    (container,) = pod_of(rendered, command)["containers"]
     return container
 
 
-def environment_of(rendered, secrets=None):
+def environment_of(rendered, secrets=None, command="serve", pod_name="tapedeck-0"):
     """What the container gets. `secrets`: the values of keys, by the names of variables."""
-    variables = {each["name"]: each for each in container_of(rendered)["env"]}
-    assert len(variables) == len(container_of(rendered)["env"])
-    return {name: each.get("value") or (secrets or {}).get(name, "") for name, each in variables.items()}
+    found = {}
+    for variable in container_of(rendered, command)["env"]:
+        name, source = variable["name"], variable.get("valueFrom", {})
+        assert name not in found
+        if "fieldRef" in source:
+            assert source["fieldRef"]["fieldPath"] == "metadata.name"
+            found[name] = pod_name
+        elif "secretKeyRef" in source:
+            found[name] = (secrets or {}).get(name, "")
+        else:  # what stands before it is put in, as Kubernetes does
+            found[name] = re.sub(r"\$\((\w+)\)", lambda named: found[named[1]], variable.get("value", ""))
+    return found
 
 
 def loaded(monkeypatch, environment):

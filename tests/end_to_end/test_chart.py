@@ -20,6 +20,8 @@ from tests.end_to_end.rendered_chart import (
     CLOSING_SECONDS,
     EVERY_SET,
     IN_SECRETS,
+    SCALED_OUT,
+    SEVERAL,
     WATCHED,
     container_of,
     environment_of,
@@ -41,11 +43,13 @@ def test_helm_takes_the_chart_and_kubernetes_every_object_that_comes_of_it(value
     checked = helm("lint", "--strict", str(CHART), "--values", "-", values=values)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     kinds = sorted(each["kind"] for each in objects(values))
+    policy_is_off = values.get("networkPolicy", {}).get("enabled") is False
     asked = [
         *["Ingress"] * ("ingress" in values),
         *["ConfigMap", "PrometheusRule", "ServiceMonitor"] * ("monitoring" in values),
+        *["Deployment", "Deployment", "PodDisruptionBudget", "Service"] * ("workers" in values),
+        *["NetworkPolicy"] * ("workers" in values and not policy_is_off),
     ]
-    policy_is_off = values.get("networkPolicy", {}).get("enabled") is False
     assert kinds == sorted([*ALWAYS[policy_is_off:], *asked])
 
 
@@ -65,12 +69,48 @@ def test_what_kubernetes_would_refuse_is_refused_here():
         answer = read(ran.stdout.replace(right, wrong))
         assert answer.returncode == 1
         assert said in answer.stderr
+    several = helm("template", "tapedeck", str(CHART), "--values", "-", values=SCALED_OUT | SEVERAL).stdout
+    pods = several.count("drop: [ALL]")
+    for number in range(pods):
+        changed = several.replace("drop: [ALL]", "drop: [NONE]", number + 1).replace("[NONE]", "[ALL]", number)
+        assert "unrestricted capabilities" in read(changed.replace("[NONE]", "[CHOWN]")).stderr
+    assert pods == len(["the host's container", "its first one", "a worker's", "a publisher's"])
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+        ({"replicas": 0}, "at '/replicas': minimum: got 0, want 1"),
+        (
+            {"replicas": 2} | SCALED_OUT,
+            "replicas above 1 needs hostSecret: a Secret with the signing.key, webhooks.key",
+        ),
+        ({"hostSecret": "a"}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),
+        ({"workers": {"replicas": 1}}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),
+        ({"publishers": {"replicas": 1}}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),
+        ({"secrets": IN_SECRETS, "hostSecret": "a"}, "need settings.TAPEDECK_BLOB_URL with s3://"),
+        ({"secrets": IN_SECRETS, "workers": {"replicas": 1}}, "need settings.TAPEDECK_BLOB_URL with s3://"),
+        (
+            {"secrets": IN_SECRETS, "hostSecret": "a", "settings": {"TAPEDECK_BLOB_URL": "file:///blobs"}},
+            "need settings.TAPEDECK_BLOB_URL with s3://",
+        ),
+        (
+            {"secrets": IN_SECRETS, "publishers": {"replicas": 1}},
+            "publishers need settings.TAPEDECK_KAFKA_BOOTSTRAP_SERVERS",
+        ),
+        (
+            {
+                "secrets": IN_SECRETS,
+                "hostSecret": "a",
+                "settings": {"TAPEDECK_BLOB_URL": "s3://a", "TAPEDECK_REQUESTS_PER_MINUTE": 60},
+            },
+            "TAPEDECK_REQUESTS_PER_MINUTE cannot be had with hostSecret",
+        ),
+        ({"settings": {"TAPEDECK_PEER_URL": "http://a:1"}}, "additional properties 'TAPEDECK_PEER_URL' not allowed"),
+        (
+            {"workers": {"settings": {"TAPEDECK_WORKRES": 2}}},
+            "at '/workers/settings': additional properties 'TAPEDECK_WORKRES' not allowed",
+        ),
         ({"settings": {"TAPEDECK_WORKRES": 2}}, "additional properties 'TAPEDECK_WORKRES' not allowed"),
         ({"settings": {"TAPEDECK_WORKERS": 0}}, "at '/settings/TAPEDECK_WORKERS': minimum: got 0, want 1"),
         ({"settings": {"TAPEDECK_LOG_LEVEL": "LOUD"}}, "value must be one of 'DEBUG', 'INFO', 'WARNING', 'ERROR'"),
@@ -95,6 +135,13 @@ def test_what_kubernetes_would_refuse_is_refused_here():
                 "secrets": {"TAPEDECK_KAFKA_SASL_USERNAME": {"secret": "a", "key": "b"}},
             },
             "TAPEDECK_KAFKA_SASL_USERNAME is in settings and in secrets",
+        ),
+        (
+            {
+                "workers": {"settings": {"TAPEDECK_NOTE_WRITER_MODEL": "a"}},
+                "secrets": {"TAPEDECK_NOTE_WRITER_MODEL": {"secret": "a", "key": "b"}},
+            },
+            "TAPEDECK_NOTE_WRITER_MODEL is in settings and in secrets",
         ),
         (
             {"monitoring": {"serviceMonitor": {"enabled": True}}},
@@ -127,28 +174,34 @@ def test_every_setting_that_a_file_of_the_chart_names_is_one():
 
 
 @EVERY_SET
-def test_the_service_takes_the_settings_as_they_are_rendered(values, monkeypatch, tmp_path, certificates):
+def test_each_command_takes_the_settings_as_they_are_rendered(values, monkeypatch, tmp_path, certificates):
     rendered = objects(values)
     secrets = {"TAPEDECK_DATABASE_URL": "postgresql://a:b@c/d", "TAPEDECK_KAFKA_SASL_PASSWORD": "e"}
-    environment = environment_of(rendered, secrets)
-    mounts = [f"{each['mountPath']}/" for each in container_of(rendered)["volumeMounts"]]
-    for name, path in environment.items():
-        if path.startswith("/"):
-            assert any(map(path.startswith, mounts)), name
-    if "TAPEDECK_KAFKA_SSL_CA" in environment:
-        (authority := tmp_path / "ca.pem").write_bytes(certificates.authority)
-        environment["TAPEDECK_KAFKA_SSL_CA"] = str(authority)
-    settings = loaded(monkeypatch, environment)
-    if "TAPEDECK_MAX_CHUNK_BYTES" in values.get("settings", {}):
-        assert (settings.max_chunk_bytes, settings.transcribe_hours) == (1_073_741_824, 0.5)
-        assert not settings.ambient_session_required
-    expected = "https://tapedeck.example.com" if "ingress" in values else "http://tapedeck.clinic.svc:8080"
-    assert settings.public_url == expected
-    assert not settings.is_development
-    grace = pod_of(rendered)["terminationGracePeriodSeconds"]
-    assert grace >= settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS
-    for name in ("liveness", "readiness", "startup"):
-        assert container_of(rendered)[f"{name}Probe"]["timeoutSeconds"] > ANSWER_SECONDS
+    for command in ("serve", "work", "publish") if "workers" in values else ("serve",):
+        environment = environment_of(rendered, secrets, command)
+        container = container_of(rendered, command)
+        mounts = [f"{each['mountPath']}/" for each in container["volumeMounts"]]
+        for name, path in environment.items():
+            if path.startswith("/"):
+                assert any(map(path.startswith, mounts)), name
+        if "TAPEDECK_KAFKA_SSL_CA" in environment:
+            (authority := tmp_path / "ca.pem").write_bytes(certificates.authority)
+            environment["TAPEDECK_KAFKA_SSL_CA"] = str(authority)
+        with monkeypatch.context() as alone:
+            settings = loaded(alone, environment)
+        if "TAPEDECK_MAX_CHUNK_BYTES" in values.get("settings", {}):
+            assert (settings.max_chunk_bytes, settings.transcribe_hours) == (1_073_741_824, 0.5)
+            assert not settings.ambient_session_required
+        expected = "https://tapedeck.example.com" if "ingress" in values else "http://tapedeck.clinic.svc:8080"
+        assert settings.public_url == expected
+        assert not settings.is_development
+        if command == "serve":
+            grace = pod_of(rendered)["terminationGracePeriodSeconds"]
+            assert grace >= settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS
+            assert (settings.peer_url is not None) == ("hostSecret" in values)
+        if command != "publish":
+            for name in ("liveness", "readiness", "startup"):
+                assert container[f"{name}Probe"]["timeoutSeconds"] > ANSWER_SECONDS
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
-"""What the chart for Kubernetes makes: one pod as the image wants it, and who reaches it."""
+"""What the chart for Kubernetes makes: pods as the image wants them, and who reaches them."""
 
 import json
 import math
 import re
 import tarfile
 import tomllib
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -14,6 +15,7 @@ from tests.end_to_end.rendered_chart import (
     EXPOSED,
     PEERS,
     SCALED_OUT,
+    SEVERAL,
     WATCHED,
     container_of,
     environment_of,
@@ -63,16 +65,18 @@ def test_what_selects_pods_and_ports_selects_those_of_the_one_pod():
 
 
 def test_the_longest_name_of_a_release_makes_no_name_that_is_too_long():
-    ran = helm("template", "r" * LONGEST_RELEASE_NAME, str(CHART), "--values", "-", values=EXPOSED)
+    values = EXPOSED | SCALED_OUT | SEVERAL
+    ran = helm("template", "r" * LONGEST_RELEASE_NAME, str(CHART), "--values", "-", values=values)
     names = [each["metadata"]["name"] for each in understood(ran.stdout)]
     assert max(map(len, names)) == LONGEST_SERVICE_NAME
 
 
 def test_what_kubernetes_would_add_to_the_environment_by_itself_is_kept_out():
     """A Service called tapedeck gives pods a TAPEDECK_PORT, which is an address."""
-    pod = pod_of(objects({}))
-    assert pod["enableServiceLinks"] is False
-    assert pod["automountServiceAccountToken"] is False
+    rendered = objects(SCALED_OUT | SEVERAL)
+    for command in ("serve", "work", "publish"):
+        assert pod_of(rendered, command)["enableServiceLinks"] is False
+        assert pod_of(rendered, command)["automountServiceAccountToken"] is False
 
 
 def test_a_secret_is_named_and_its_value_is_nowhere():
@@ -89,6 +93,92 @@ def test_a_secret_is_named_and_its_value_is_nowhere():
     assert all(
         mount["readOnly"] for mount in container_of(rendered)["volumeMounts"] if mount["name"].startswith("files-")
     )
+
+
+def test_each_of_several_hosts_is_reached_by_the_others_at_its_own_name_and_by_nobody_else():
+    rendered = objects(SCALED_OUT | SEVERAL | WATCHED)
+    stateful, policy = one("StatefulSet", rendered)["spec"], one("NetworkPolicy", rendered, "tapedeck")["spec"]
+    assert stateful["replicas"] == 3
+    named = one("Service", rendered, stateful["serviceName"])["spec"]
+    assert (named["clusterIP"], named["publishNotReadyAddresses"]) == ("None", True)
+    for pod in ("tapedeck-0", "tapedeck-2"):
+        peer = urlsplit(environment_of(rendered, pod_name=pod)["TAPEDECK_PEER_URL"])
+        assert peer.hostname == f"{pod}.{stateful['serviceName']}.clinic.svc"
+        assert {"name": "hosts", "containerPort": peer.port} in container_of(rendered)["ports"]
+    hosts = [{"podSelector": stateful["selector"]}]
+    assert {"ports": [{"port": "hosts"}], "from": hosts} in policy["ingress"]
+    assert {"ports": [{"port": peer.port}], "to": hosts} in policy["egress"]
+    assert not any(port["name"] == "hosts" for port in container_of(objects(SCALED_OUT))["ports"])
+
+
+def test_several_hosts_are_upgraded_one_by_one_spread_and_not_moved_at_once():
+    rendered = objects(SCALED_OUT | SEVERAL)
+    stateful, budget = one("StatefulSet", rendered)["spec"], one("PodDisruptionBudget", rendered)["spec"]
+    assert stateful["updateStrategy"] == {"type": "RollingUpdate"}
+    assert stateful["podManagementPolicy"] == "Parallel"
+    assert (budget["maxUnavailable"], budget["selector"]) == (1, stateful["selector"])
+    spread = pod_of(rendered)["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert all(each["labelSelector"] == stateful["selector"] for each in spread)
+
+
+def test_what_cannot_be_changed_later_is_the_same_for_one_host_and_for_several():
+    """Kubernetes refuses another value of any other field of a StatefulSet."""
+    may_change = {"replicas", "template", "updateStrategy"}
+    both = [one("StatefulSet", objects(values))["spec"] for values in (SCALED_OUT, SCALED_OUT | SEVERAL)]
+    one_host, several = ({name: each for name, each in spec.items() if name not in may_change} for spec in both)
+    assert one_host == several
+
+
+def test_workers_and_publishers_are_selected_by_themselves_and_get_no_requests():
+    rendered = objects(SCALED_OUT | SEVERAL | WATCHED)
+    selectors = {
+        each["metadata"]["name"]: each["spec"]["selector"]
+        for each in rendered
+        if each["kind"] in ("Service", "Deployment")
+    }
+    stateful = one("StatefulSet", rendered)["spec"]
+    monitored = one("ServiceMonitor", rendered)["spec"]["selector"]["matchLabels"].items()
+    for command in ("work", "publish"):
+        deployed = one("Deployment", rendered, f"-{command}")["spec"]
+        assert deployed["replicas"] == 2
+        labels = deployed["template"]["metadata"]["labels"].items()
+        assert deployed["selector"]["matchLabels"].items() <= labels
+        assert not deployed["selector"]["matchLabels"].items() <= stateful["template"]["metadata"]["labels"].items()
+        assert not stateful["selector"]["matchLabels"].items() <= labels
+        for name in ("tapedeck", "tapedeck-operations"):
+            assert not selectors[name].items() <= labels
+        others = one("NetworkPolicy", rendered, "-others")["spec"]
+        assert others["podSelector"]["matchLabels"].items() <= labels
+        assert dict(labels)["app.kubernetes.io/name"] in others["podSelector"]["matchExpressions"][0]["values"]
+        assert others["ingress"] == [{"ports": [{"port": "operations"}], "from": PEERS}]
+        assert container_of(rendered, command)["args"] == ["tapedeck", command]
+    asked = one("Service", rendered, "-work")
+    assert monitored <= asked["metadata"]["labels"].items()
+    deployed = one("Deployment", rendered, "-work")["spec"]["template"]
+    assert asked["spec"]["selector"].items() <= deployed["metadata"]["labels"].items()
+    assert "ingress" not in one("NetworkPolicy", objects(SCALED_OUT | SEVERAL), "-others")["spec"]
+
+
+def test_only_those_who_publish_get_the_settings_of_kafka():
+    def have_them(values):
+        rendered = objects(values)
+        commands = ["serve", *(name for name in ("work", "publish") if f"{name}ers" in values)]
+        return [name for name in commands if any("_KAFKA_" in each for each in environment_of(rendered, {}, name))]
+
+    assert have_them(SCALED_OUT) == ["serve"]
+    assert have_them(SCALED_OUT | {"workers": {"replicas": 1}}) == ["serve"]
+    assert have_them(SCALED_OUT | SEVERAL) == ["publish"]
+
+
+def test_a_worker_has_settings_of_its_own_and_room_for_its_files():
+    rendered = objects(SCALED_OUT | SEVERAL)
+    its, hosts = environment_of(rendered, {}, "work"), environment_of(rendered)
+    assert (its["TAPEDECK_WORKERS"], hosts["TAPEDECK_WORKERS"]) == ("3", "1")
+    assert its["TAPEDECK_TRANSCRIBE_HOURS"] == hosts["TAPEDECK_TRANSCRIBE_HOURS"]
+    mounts = {each["name"]: each["mountPath"] for each in container_of(rendered, "work")["volumeMounts"]}
+    assert its["TAPEDECK_DATA_DIR"].startswith(f"{mounts['scratch']}/")
+    assert {"name": "scratch", "emptyDir": {"sizeLimit": "20Gi"}} in pod_of(rendered, "work")["volumes"]
 
 
 def test_the_memory_is_enough_for_one_worker_and_what_is_held(monkeypatch):

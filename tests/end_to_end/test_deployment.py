@@ -1,4 +1,4 @@
-"""What the service is installed with: systemd's unit, the file for Compose, and a Containerfile, which is executed."""
+"""What the service is installed with: systemd's units, the file for Compose, and a Containerfile, which is executed."""
 
 import json
 import os
@@ -23,6 +23,8 @@ from tests.tools.free_ports import free_port
 
 DEPLOY = REPOSITORY / "service/runtime/deploy"
 UNIT = DEPLOY / "systemd/tapedeck.service"
+UNIT_COMMANDS = ("serve", "work", "publish")
+EVERY_UNIT = pytest.mark.parametrize("command", UNIT_COMMANDS)
 COMPOSE = DEPLOY / "compose/compose.yaml"
 MOST_EXPOSED = 20
 """On systemd's scale from 0, a program that can do nothing, to 100."""
@@ -56,25 +58,53 @@ def composed():
     return text, yaml.safe_load(text)["services"]
 
 
-def test_systemd_takes_the_unit_and_finds_it_little_exposed(tmp_path):
+def read_unit(command):
+    """The file of the unit that runs a command, its text, and its settings."""
+    path = UNIT if command == "serve" else UNIT.with_stem(f"tapedeck-{command}")
+    text = path.read_text()
+    return path, text, dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z]\w+=", line))
+
+
+@EVERY_UNIT
+def test_systemd_takes_the_unit_and_finds_it_little_exposed(tmp_path, command):
     analyze = needed("systemd-analyze", "checks the unit")
-    unit = tmp_path / UNIT.name
-    command = "/opt/tapedeck/.venv/bin/tapedeck"
-    assert UNIT.read_text().count(command) == 1
-    unit.write_text(UNIT.read_text().replace(command, str(Path(sys.executable).with_name("tapedeck"))))
+    path, text, its = read_unit(command)
+    unit = tmp_path / path.name
+    program = "/opt/tapedeck/.venv/bin/tapedeck"
+    assert its["ExecStart"] == f"{program} {command}"
+    assert text.count(program) == 1
+    unit.write_text(text.replace(program, str(Path(sys.executable).with_name("tapedeck"))))
     for check in (["verify"], ["security", "--offline=true", f"--threshold={MOST_EXPOSED}"]):
         ran = subprocess.run([analyze, *check, unit], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert "tapedeck.service:" not in ran.stderr, ran.stderr
+        assert f"{path.name}:" not in ran.stderr, ran.stderr
 
 
-def test_the_unit_runs_the_service_with_settings_that_it_has_and_waits_for_its_end(monkeypatch):
-    unit = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if re.match(r"[A-Z]\w+=", line))
+@EVERY_UNIT
+def test_the_unit_runs_its_command_with_settings_that_it_has_and_waits_for_its_end(monkeypatch, command):
+    _, _, unit = read_unit(command)
     settings = loaded(monkeypatch, environment_file() | dict([unit["Environment"].split("=", 1)]))
     assert str(settings.data_dir) == f"/var/lib/{unit['StateDirectory']}"
-    assert int(unit["TimeoutStopSec"]) >= settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS
-    assert (unit["KillMode"], unit["Restart"], unit["ProtectSystem"]) == ("mixed", "on-failure", "strict")
-    assert "NotifyAccess" not in unit  # the service does not notify
+    assert (unit["User"], unit["EnvironmentFile"]) == ("tapedeck", "/etc/tapedeck/tapedeck.env")
+    assert (unit["Restart"], unit["ProtectSystem"]) == ("on-failure", "strict")
+    assert "NotifyAccess" not in unit  # nothing of tapedeck notifies
+    if command == "serve":
+        assert int(unit["TimeoutStopSec"]) >= settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS
+    if command != "publish":
+        assert unit["KillMode"] == "mixed"
+
+
+def test_every_unit_takes_the_same_from_its_program():
+    taken = [read_unit(command)[1].partition("# MemoryDenyWriteExecute")[2] for command in UNIT_COMMANDS]
+    assert taken[0]
+    assert taken[0] == taken[1] == taken[2]
+
+
+def test_the_settings_of_several_hosts_are_in_the_file_for_systemd_and_fit_together(monkeypatch):
+    settings = loaded(monkeypatch, environment_file())
+    assert settings.peer_url is not None
+    assert settings.has_shared_stores
+    assert settings.kafka is not None
 
 
 def test_compose_takes_the_file_and_the_service_takes_the_settings_in_it(monkeypatch):

@@ -196,6 +196,37 @@ async def test_a_service_with_one_host_and_one_with_several_are_not_run_beside_e
         await alone.start()
 
 
+async def test_a_host_beside_a_service_with_one_host_is_not_ready_until_that_has_ended(tmp_path, stores):
+    alone, host = (HostProcess(tmp_path / name, stores) for name in ("alone", "host"))
+    del alone.settings["PEER_URL"]
+    try:
+        await alone.start()
+        host.take_secrets_of(alone)
+        starting = asyncio.create_task(host.start())
+        await until_not_ready(host, "No host leads at the moment")
+        assert not starting.done()
+        assert alone.stop() == 0
+        await starting
+        assert host.leads
+    finally:
+        alone.kill()
+        host.kill()
+
+
+async def until_not_ready(host, because):
+    """Return once the host says so to operators."""
+    async with asyncio.timeout(300), aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{host.settings['OPERATIONS_PORT']}/readyz") as answer:
+                    if because in await answer.text():
+                        assert answer.status == 503
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.05)
+
+
 async def test_two_hosts_that_start_at_once_on_an_empty_database_become_one_service(tmp_path, stores):
     hosts = [HostProcess(tmp_path / f"host-{number}", stores) for number in range(2)]
     started = await asyncio.gather(*(host.start() for host in hosts), return_exceptions=True)

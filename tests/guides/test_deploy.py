@@ -2,9 +2,12 @@
 
 import re
 import shutil
+import sys
+from base64 import b64encode
 
 import yaml
 
+from service.runtime.shared_secrets import made_secrets
 from tests.guides.guides import block, section
 from tests.guides.shell import run
 from tests.left_out import needed
@@ -17,11 +20,17 @@ GUIDE = "service/runtime/deploy/README.md"
 def test_the_files_for_systemd_go_where_it_looks_for_them(tmp_path):
     script = block("service/runtime/deploy/README.md", "With systemd", "sh")
     run(script, REPOSITORY, DESTDIR=str(tmp_path))
+    run(
+        block("service/runtime/deploy/README.md", "Several machines with systemd", "sh"),
+        REPOSITORY,
+        DESTDIR=str(tmp_path),
+    )
     assert (tmp_path / "etc/tapedeck/tapedeck.env").stat().st_mode & 0o777 == 0o600
     needed("systemd-analyze", "checks the files for systemd")
     made = run('systemd-sysusers --dry-run --root="$DESTDIR" tapedeck.conf', tmp_path, DESTDIR=str(tmp_path))
     assert "tapedeck" in made.stdout + made.stderr
-    assert (tmp_path / "etc/systemd/system/tapedeck.service").is_file()
+    units = sorted(path.name for path in (tmp_path / "etc/systemd/system").iterdir())
+    assert units == ["tapedeck-publish.service", "tapedeck-work.service", "tapedeck.service"]
 
 
 def test_the_environment_file_for_compose_has_a_new_password_that_nobody_else_can_read(tmp_path):
@@ -45,12 +54,8 @@ def test_the_chart_is_checked_looked_at_and_installed_with_the_values_of_the_gui
         block("service/runtime/deploy/README.md", "On Kubernetes", "yaml", number=2)
     )
     script = block("service/runtime/deploy/README.md", "On Kubernetes", "sh")
-    (tmp_path / "service").symlink_to(REPOSITORY / "service")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/helm").symlink_to(helm_program())
     assert script.count("helm install ") == 1
-    environment = away_from_clusters()
-    environment |= {"PATH": f"{tmp_path}/bin:{environment['PATH']}"}
+    environment = on_kubernetes(tmp_path)
     installed = run(script.replace("helm install ", "helm template "), tmp_path, **environment).stdout
     rendered = (tmp_path / "rendered.yaml").read_text()
     assert installed.endswith(rendered)
@@ -64,19 +69,103 @@ def test_the_chart_is_checked_looked_at_and_installed_with_the_values_of_the_gui
     (claim,) = stateful["spec"]["volumeClaimTemplates"]
     name = stateful["metadata"]["name"]
     assert f"`{claim['metadata']['name']}-{name}-0`" in section(GUIDE, "Backup")
-    notes = notes_of(tmp_path)
+    notes = notes_of(tmp_path / "tapedeck.yaml")
     assert "Clients reach it at https://tapedeck.example.com\n" in notes
     assert f"  kubectl --namespace clinic exec statefulset/{name} -- tapedeck keys create\n" in notes
     assert "The event log is in a file" not in notes
 
 
-def notes_of(folder):
+KUBECTL = """
+import base64, json, os, subprocess, sys
+namespace, name, command, *rest = sys.argv[1:]
+assert (namespace, name) == ("--namespace", "clinic"), sys.argv
+match command, *rest:
+    case "exec", "clinic-tapedeck-0", "--", *program:
+        here = {"/var/lib/tapedeck/data": os.environ["POD_DATA"]}
+        sys.exit(subprocess.run([here.get(each, each) for each in program]).returncode)
+    case "create", "secret", "generic", name, *files:
+        paths = [each.removeprefix("--from-file=") for each in files]
+        data = {path: base64.b64encode(open(path, "rb").read()).decode() for path in paths}
+        metadata = {"name": name, "namespace": "clinic"}
+        print(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}))
+    case "rollout", "status", "statefulset/clinic-tapedeck":
+        pass
+    case _:
+        sys.exit(f"not in the guide: {sys.argv}")
+"""
+"""For the guide's commands: runs in a folder of this machine what is to run in a pod, and prints what is to be made."""
+
+
+def on_kubernetes(folder, **more):
+    """The environment of the guide's commands. `more`: further variables."""
+    (folder / "bin").mkdir()
+    (folder / "bin/helm").symlink_to(helm_program())
+    kubectl = folder / "bin/kubectl"
+    kubectl.write_text(f"#!{sys.executable}\n{KUBECTL}")
+    kubectl.chmod(0o755)
+    (folder / "service").symlink_to(REPOSITORY / "service")
+    environment = away_from_clusters() | more
+    return environment | {"PATH": f"{folder}/bin:{environment['PATH']}"}
+
+
+def test_the_secret_of_several_hosts_has_new_keys_or_those_of_the_host_that_is_there(tmp_path):
+    made = block("service/runtime/deploy/README.md", "Several hosts on Kubernetes", "sh", number=1)
+    taken = block("service/runtime/deploy/README.md", "Several hosts on Kubernetes", "sh", number=2)
+    put = block("service/runtime/deploy/README.md", "Several hosts on Kubernetes", "sh", number=3)
+    (data := tmp_path / "pod").mkdir()
+    digests = made_secrets(data)
+    (folder := tmp_path / "keys").mkdir()
+    environment = on_kubernetes(tmp_path, POD_DATA=str(data))
+    secrets = []
+    for script in (made, made, taken):
+        run(script, folder, **environment)
+        assert {path.name for path in folder.iterdir()} == set(digests)
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+        whole = made_secrets(folder)  # which refuses what is no key
+        assert (whole == digests) == (script is taken)
+        (secret,) = understood(run(put, folder, **environment).stdout)
+        assert not list(folder.iterdir())
+        assert secret["data"].keys() == digests.keys()
+        secrets.append(secret["data"])
+    assert not set(secrets[0].values()) & set(secrets[1].values())
+    assert {name: b64encode((data / name).read_bytes()).decode() for name in digests} == secrets[2]
+
+
+def test_several_hosts_workers_and_publishers_are_rendered_and_upgraded_as_the_guide_says(tmp_path):
+    values = [
+        block("service/runtime/deploy/README.md", "On Kubernetes", "yaml", number=2),
+        block("service/runtime/deploy/README.md", "Several hosts on Kubernetes", "yaml"),
+    ]
+    (tmp_path / "tapedeck.yaml").write_text("".join(values))
+    script = block("service/runtime/deploy/README.md", "Upgrade", "sh")
+    assert script.count("helm upgrade ") == 2
+    environment = on_kubernetes(tmp_path)
+    first, last = (
+        {(each["kind"], each["metadata"]["name"]): each for each in understood(rendered)}
+        for rendered in run(
+            script.replace("helm upgrade ", "echo '# next'; helm template "), tmp_path, **environment
+        ).stdout.split("# next\n")[1:]
+    )
+    hosts, work, publish = ("StatefulSet", "clinic-tapedeck"), "clinic-tapedeck-work", "clinic-tapedeck-publish"
+    assert first[hosts]["spec"]["replicas"] == last[hosts]["spec"]["replicas"] == 3
+    assert [name for kind, name in first if kind == "Deployment"] == []
+    assert sorted(name for kind, name in last if kind == "Deployment") == [publish, work]
+    secret = yaml.safe_load(values[1])["hostSecret"]
+    assert f" create secret generic {secret} " in section(GUIDE, "Several hosts on Kubernetes")
+    assert f"`{secret}`" in section(GUIDE, "Several hosts on Kubernetes")
+    notes = notes_of(tmp_path / "tapedeck.yaml")
+    for name in (work, publish):
+        assert f"  kubectl --namespace clinic rollout restart deployment/{name}\n" in notes
+
+
+def notes_of(values):
     """What is printed after an installation: in a copy of the chart it is an object, since Helm prints it only then."""
+    folder = values.parent
     templates = shutil.copytree(CHART, folder / "chart") / "templates"
     (templates / "NOTES.txt").rename(templates / "_notes.tpl")
     included = '{{- include (print .Template.BasePath "/_notes.tpl") . | nindent 2 }}'
     (templates / "notes.yaml").write_text(f"notes: |\n  {included}\n")
-    asked = ["--namespace", "clinic", "--values", f"{folder}/tapedeck.yaml", "--show-only", "templates/notes.yaml"]
+    asked = ["--namespace", "clinic", "--values", str(values), "--show-only", "templates/notes.yaml"]
     ran = helm("template", "clinic", f"{folder}/chart", *asked)
     assert ran.returncode == 0, ran.stderr
     return yaml.safe_load(ran.stdout)["notes"]

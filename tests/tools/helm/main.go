@@ -16,6 +16,7 @@ import (
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -73,11 +74,15 @@ func check(objects []runtime.Object) error {
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	mistakes := []error{}
 	for _, object := range objects {
-		set, isSet := object.(*apps.StatefulSet)
-		if !isSet {
+		var template core.PodTemplateSpec
+		switch maker := object.(type) {
+		case *apps.StatefulSet:
+			template = maker.Spec.Template
+		case *apps.Deployment:
+			template = maker.Spec.Template
+		default:
 			continue
 		}
-		template := set.Spec.Template
 		for _, result := range evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
 			if !result.Allowed {
 				mistakes = append(mistakes, fmt.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail))

@@ -14,8 +14,23 @@ app.kubernetes.io/name: tapedeck
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Workers and publishers have another name: what selects hosts does not select them. */ -}}
+{{- define "tapedeck.workSelector" -}}
+app.kubernetes.io/name: tapedeck-work
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "tapedeck.publishSelector" -}}
+app.kubernetes.io/name: tapedeck-publish
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "tapedeck.labels" -}}
 {{ include "tapedeck.selector" . }}
+{{ include "tapedeck.versionLabels" . }}
+{{- end -}}
+
+{{- define "tapedeck.versionLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
