@@ -106,6 +106,14 @@ def test_what_kubernetes_would_refuse_is_refused_here():
             },
             "TAPEDECK_REQUESTS_PER_MINUTE cannot be had with hostSecret",
         ),
+        (
+            {
+                "secrets": IN_SECRETS,
+                "hostSecret": "a",
+                "settings": {"TAPEDECK_BLOB_URL": "s3://a", "TAPEDECK_DEVELOPMENT": True},
+            },
+            "TAPEDECK_DEVELOPMENT cannot be had with hostSecret",
+        ),
         ({"settings": {"TAPEDECK_PEER_URL": "http://a:1"}}, "additional properties 'TAPEDECK_PEER_URL' not allowed"),
         (
             {"workers": {"settings": {"TAPEDECK_WORKRES": 2}}},

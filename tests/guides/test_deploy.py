@@ -1,5 +1,6 @@
 """The guide to installing the service: its commands put files where they belong, and systemd takes what is there."""
 
+import os
 import re
 import shutil
 import sys
@@ -7,7 +8,7 @@ from base64 import b64encode
 
 import yaml
 
-from service.runtime.shared_secrets import made_secrets
+from service.runtime.shared_secrets import check_secrets, made_secrets
 from tests.guides.guides import block, section
 from tests.guides.shell import run
 from tests.left_out import needed
@@ -31,6 +32,23 @@ def test_the_files_for_systemd_go_where_it_looks_for_them(tmp_path):
     assert "tapedeck" in made.stdout + made.stderr
     units = sorted(path.name for path in (tmp_path / "etc/systemd/system").iterdir())
     assert units == ["tapedeck-publish.service", "tapedeck-work.service", "tapedeck.service"]
+
+
+def test_the_keys_of_a_host_are_put_in_their_place_on_another_machine(tmp_path):
+    copied = block("service/runtime/deploy/README.md", "Several machines with systemd", "sh", number=2)
+    put = block("service/runtime/deploy/README.md", "Several machines with systemd", "sh", number=3)
+    assert put.count("tapedeck:tapedeck") == 1
+    put = put.replace("tapedeck:tapedeck", f"{os.getuid()}:{os.getgid()}")  # a user that is there
+    one, other = (tmp_path / name / "var/lib/tapedeck" for name in ("one", "other"))
+    one.mkdir(parents=True)
+    digests = made_secrets(one)
+    run(copied, tmp_path, DESTDIR=str(tmp_path / "one"))
+    assert (tmp_path / "host-secrets.tar").stat().st_mode & 0o777 == 0o600
+    run(put, tmp_path, DESTDIR=str(tmp_path / "other"))
+    check_secrets(other, digests)
+    assert other.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in other.iterdir()} == {0o600}
+    assert not (tmp_path / "host-secrets.tar").exists()
 
 
 def test_the_environment_file_for_compose_has_a_new_password_that_nobody_else_can_read(tmp_path):
