@@ -94,11 +94,15 @@ class PodProcess(TapedeckProcess):
         assert program == "tapedeck"
         self.launch((sys.executable, "-m", "service.cli", *arguments), self._settings)
 
-    async def said(self, message):
-        async with asyncio.timeout(SECONDS):
-            while f'"message":"{message}"' not in self.log_file.read_text():
-                assert self.process.poll() is None, self.log_file.read_text()[-3000:]
-                await asyncio.sleep(0.05)
+    def said(self, message):
+        assert self.process.poll() is None, self.log_file.read_text()[-3000:]
+        return f'"message":"{message}"' in self.log_file.read_text()
+
+
+async def until(holds):
+    async with asyncio.timeout(SECONDS):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 def settings_of(environment):
@@ -151,7 +155,8 @@ async def test_two_hosts_a_worker_and_a_publisher_with_the_rendered_environments
         await asyncio.gather(*(host.start() for host in hosts))
         for other in others:
             other.start()
-        await others[0].said("working")
+        await until(lambda: others[0].said("working"))
+        await until(lambda: any(host.leads for host in hosts))
         leads, stands_by = sorted(hosts, key=lambda host: not host.leads)
         assert (leads.leads, stands_by.leads) == (True, False)
         api = await api_of_a_project(stands_by)
@@ -159,9 +164,7 @@ async def test_two_hosts_a_worker_and_a_publisher_with_the_rendered_environments
         assert (await api.at(leads).finalize(recording, 3)).status == 200
         assert (await api.ended(recording))["status"] == "completed"
         assert leads.stop() == 0
-        async with asyncio.timeout(SECONDS):
-            while not stands_by.leads:
-                await asyncio.sleep(0.05)
+        await until(lambda: stands_by.leads)
         assert (await api.transcript(recording))["text"]
         await until_published(database, kafka.bootstrap_servers, topic)
         await assert_exactly_the_log(database, kafka.bootstrap_servers, topic)

@@ -207,7 +207,7 @@ async def test_a_host_beside_a_service_with_one_host_is_not_ready_until_that_has
         assert not starting.done()
         assert alone.stop() == 0
         await starting
-        assert host.leads
+        await until(lambda: host.leads)
     finally:
         alone.kill()
         host.kill()
