@@ -113,6 +113,7 @@ class Publisher:
         self._oldest_unpublished: RecordedEvent | None = None
         self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
         self._is_held_up = False
+        self._stands_by = False
 
     @property
     def is_held_up(self) -> bool:
@@ -121,14 +122,14 @@ class Publisher:
 
     @property
     def lag_events(self) -> int:
-        """Events in the log that are not published yet."""
-        return max(0, self._log.head - self.position)
+        """Events in the log that are not published yet; 0 while another publisher sees to them."""
+        return 0 if self._stands_by else max(0, self._log.head - self.position)
 
     @property
     def lag(self) -> timedelta:
-        """Age of the oldest event not published yet; zero if there is none."""
+        """Age of the oldest event not published yet; zero if there is none, or while another publisher sees to it."""
         oldest = self._oldest_unpublished
-        if oldest is None or oldest.position <= self.position:
+        if self._stands_by or oldest is None or oldest.position <= self.position:
             return timedelta()
         return max(timedelta(), self._clock() - oldest.event.at)
 
@@ -138,21 +139,20 @@ class Publisher:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         delays, tried_from = WAITING.delays(self._random), self.position
-        stands_by = False
         while True:
             try:
                 await self._look_at_oldest()
-                if stands_by:
+                if self._stands_by:
                     await self._stand_by()
-                    stands_by = False
+                    self._stands_by = False
                 async with told(self._presence):
                     await self._publish()
             except Fenced as error:
-                stands_by, self._is_held_up = True, False
+                self._stands_by, self._is_held_up = True, False
                 self._metrics.fencings.inc()
                 logger.warning("fenced; standing by", extra={"position": self.position, "because": str(error)})
             except AnotherPublisher as error:
-                stands_by, self._is_held_up = True, False
+                self._stands_by, self._is_held_up = True, False
                 logger.info("standing by", extra={"position": self.position, "because": str(error)})
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
                 self._is_held_up = True

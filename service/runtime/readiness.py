@@ -14,6 +14,7 @@ from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogUnavailable
 from adapters.speech.opening import EngineSpec, check_installed
 from adapters.speech.port import EngineUnavailable
+from service.followers.publisher import Publisher
 from service.runtime.assembly import RunningService
 from service.runtime.data_dir import scratch_dir
 from service.runtime.draining import STOPPING, Drain
@@ -81,26 +82,16 @@ class Readiness:
         return Finding(part, task.result() if answered else f"It gives no answer within {ANSWER_SECONDS:g} seconds.")
 
 
-class ProcessParts:
-    """What every process needs that works on recordings, for `Readiness`."""
+class LogParts:
+    """What every process needs that reads the log, for `Readiness`."""
 
-    def __init__(self, settings: ServiceSettings, drain: Drain, log: EventLog, blobs: BlobStore) -> None:
-        self._settings = settings
+    def __init__(self, drain: Drain, log: EventLog) -> None:
         self._drain = drain
         self._log = log
-        self._blobs = blobs
 
     def __iter__(self) -> Iterator[Part]:
         yield Part("process", True, self._process)
         yield Part("event_log", True, self._event_log)
-        yield Part("data_dir", True, self._data_dir)
-        yield Part("blob_store", True, self._blob_store)
-        if not self._engine.works_elsewhere:
-            yield Part("speech_model", False, self._speech_model)
-
-    @property
-    def _engine(self) -> EngineSpec:
-        return engine_of(self._settings)
 
     async def _process(self) -> str | None:
         return STOPPING if self._drain.has_begun else None
@@ -111,6 +102,41 @@ class ProcessParts:
         except LogUnavailable as error:
             return _told("event_log", error, "The event log cannot be read.")
         return None
+
+
+class PublisherParts(LogParts):
+    """What a publisher needs."""
+
+    def __init__(self, drain: Drain, log: EventLog, publisher: Publisher) -> None:
+        super().__init__(drain, log)
+        self._publisher = publisher
+
+    def __iter__(self) -> Iterator[Part]:
+        yield from super().__iter__()
+        yield Part("kafka", False, self._kafka)
+
+    async def _kafka(self) -> str | None:
+        return problem_of_publisher(self._publisher)
+
+
+class ProcessParts(LogParts):
+    """What every process needs that works on recordings."""
+
+    def __init__(self, settings: ServiceSettings, drain: Drain, log: EventLog, blobs: BlobStore) -> None:
+        super().__init__(drain, log)
+        self._settings = settings
+        self._blobs = blobs
+
+    def __iter__(self) -> Iterator[Part]:
+        yield from super().__iter__()
+        yield Part("data_dir", True, self._data_dir)
+        yield Part("blob_store", True, self._blob_store)
+        if not self._engine.works_elsewhere:
+            yield Part("speech_model", False, self._speech_model)
+
+    @property
+    def _engine(self) -> EngineSpec:
+        return engine_of(self._settings)
 
     async def _data_dir(self) -> str | None:
         return await self._room("data_dir", "data directory", asyncio.to_thread(_write, self._settings.data_dir))
@@ -140,6 +166,13 @@ def problem_of_processes(serving: int) -> str | None:
     return None if serving else "No process takes requests; they are being started."
 
 
+def problem_of_publisher(publisher: Publisher | None) -> str | None:
+    """What is wrong with it, if there is one."""
+    if publisher is None or not publisher.is_held_up:
+        return None
+    return "Events are not published: they wait in the event log. The service's log says why."
+
+
 class ServiceParts(ProcessParts):
     """What the service needs."""
 
@@ -161,10 +194,7 @@ class ServiceParts(ProcessParts):
         return problem_of_processes(self._service.other_processes.serving())
 
     async def _kafka(self) -> str | None:
-        publisher = self._service.publisher
-        if publisher is None or not publisher.is_held_up:
-            return None
-        return "Events are not published: they wait in the event log. The service's log says why."
+        return problem_of_publisher(self._service.publisher)
 
 
 def _told(part: str, error: Exception, sentence: str) -> str:

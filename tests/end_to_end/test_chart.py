@@ -47,7 +47,7 @@ def test_helm_takes_the_chart_and_kubernetes_every_object_that_comes_of_it(value
     asked = [
         *["Ingress"] * ("ingress" in values),
         *["ConfigMap", "PrometheusRule", "ServiceMonitor"] * ("monitoring" in values),
-        *["Deployment", "Deployment", "PodDisruptionBudget", "Service"] * ("workers" in values),
+        *["Deployment", "Deployment", "PodDisruptionBudget", "Service", "Service"] * ("workers" in values),
         *["NetworkPolicy"] * ("workers" in values and not policy_is_off),
     ]
     assert kinds == sorted([*ALWAYS[policy_is_off:], *asked])
@@ -207,9 +207,8 @@ def test_each_command_takes_the_settings_as_they_are_rendered(values, monkeypatc
             grace = pod_of(rendered)["terminationGracePeriodSeconds"]
             assert grace >= settings.drain_seconds + settings.stop_seconds + CLOSING_SECONDS
             assert (settings.peer_url is not None) == ("hostSecret" in values)
-        if command != "publish":
-            for name in ("liveness", "readiness", "startup"):
-                assert container[f"{name}Probe"]["timeoutSeconds"] > ANSWER_SECONDS
+        for name in ("liveness", "readiness", "startup"):
+            assert container[f"{name}Probe"]["timeoutSeconds"] > ANSWER_SECONDS
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from tests.end_to_end.host_process import PUBLIC_URL, SECRETS, HostProcess, api_of_a_project
@@ -83,7 +84,8 @@ class PodProcess(TapedeckProcess):
 
     def __init__(self, rendered, command, secrets, folder):
         self.operations_port = free_port()
-        self._command = container_of(rendered, command)["args"]
+        args = container_of(rendered, command)["args"]
+        self._command = [str(self.operations_port) if each == "9464" else each for each in args]
         here = {"DATA_DIR": str(folder / command), "OPERATIONS_PORT": str(self.operations_port)}
         settings = settings_of(environment_of(rendered, secrets, command))
         self._settings = settings | {name: value for name, value in here.items() if name in settings}
@@ -97,6 +99,15 @@ class PodProcess(TapedeckProcess):
     def said(self, message):
         assert self.process.poll() is None, self.log_file.read_text()[-3000:]
         return f'"message":"{message}"' in self.log_file.read_text()
+
+
+async def told_operators(pod, path):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(SECONDS):
+        while True:
+            async with session.get(f"http://127.0.0.1:{pod.operations_port}{path}") as answer:
+                if answer.ok:
+                    return await answer.text()
+            await asyncio.sleep(0.05)
 
 
 async def until(holds):
@@ -168,6 +179,9 @@ async def test_two_hosts_a_worker_and_a_publisher_with_the_rendered_environments
         assert (await api.transcript(recording))["text"]
         await until_published(database, kafka.bootstrap_servers, topic)
         await assert_exactly_the_log(database, kafka.bootstrap_servers, topic)
+        for other in others:
+            assert await told_operators(other, "/readyz")
+        assert "\ntapedeck_publisher_lag_events 0.0\n" in await told_operators(others[1], "/metrics")
         assert [process.stop() for process in (*others, stands_by)] == [0, 0, 0]
     finally:
         for process in (*hosts, *others):
