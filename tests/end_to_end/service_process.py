@@ -10,6 +10,7 @@ import time
 import wave
 from base64 import b64encode
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -168,9 +169,29 @@ class ServiceProcess(TapedeckProcess):
             while half_written := half_written & set(self.incoming.iterdir()):
                 await asyncio.sleep(0.01)
 
-    def workers(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """The service itself, and all that it has started."""
         assert self.process is not None
-        return psutil.Process(self.process.pid).children(recursive=True)
+        itself = psutil.Process(self.process.pid)
+        return [itself, *itself.children(recursive=True)]
+
+    def api_processes(self) -> list[psutil.Process]:
+        """Those that it started to take chunks, if it has several."""
+        return [process for process in self.processes()[1:] if _is_api_process(process)]
+
+    def answering(self) -> list[psutil.Process]:
+        """Those that take requests: itself, and its API processes if it has several."""
+        return [self.processes()[0], *self.api_processes()]
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that it started to work on recordings."""
+        return [process for process in self.processes()[1:] if not _is_api_process(process)]
+
+
+def _is_api_process(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "service.runtime.processes.child" in process.cmdline()
+    return False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ service says so, and at once when the service is gone.
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -53,6 +54,8 @@ HEAD_SECONDS = 0.02
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
+logger = logging.getLogger(__name__)
+
 
 class Hello(BaseModel):
     """What the service says first."""
@@ -85,6 +88,7 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
     metrics, drain = Metrics(), Drain()
     async with AsyncExitStack() as opened:
         opened.push_async_callback(channel.close)
+        opened.push(_tell_error)  # before the channel is closed: then the service ends this process
         parts = _open_parts(opened, settings, channel, metrics)
         leads = Leads(hello.leads, may_change=settings.peer_url is not None)
         forwarder = Forwarder(leads, settings.handing_over_path, parts.limits, proof=proof_of(parts.signer))
@@ -112,6 +116,11 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
             await site.stop()
         await drain.requests_ended(settings.stop_seconds)
         channel.tell(METRICS, counts_of(metrics.registry))
+
+
+def _tell_error(_kind: object, error: BaseException | None, _traceback: object) -> None:
+    if isinstance(error, Exception):
+        logger.error("API process failed", exc_info=error)
 
 
 def _die_with(parent_pid: int) -> None:
