@@ -9,7 +9,7 @@ import sys
 import time
 import wave
 from base64 import b64encode
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
 START_SECONDS = 240
 LONGEST_PAUSE_SECONDS = 0.5
-"""Between two questions whether a recording has ended. What works on it has less of the processor than who asks, and
-would hardly get any on a machine where many ask all the time."""
+"""Between two questions whether a recording has ended, or a service is ready. What works on that has less of the
+processor than who asks, and would hardly get any on a machine where many ask all the time."""
 
 API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
 """Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
@@ -94,6 +94,7 @@ class ServiceProcess(TapedeckProcess):
         its_own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
         process = self.launch(self.command, PATIENT | self.settings | its_own)
         asked = f"http://127.0.0.1:{self.settings.get('OPERATIONS_PORT', self.port)}/readyz"
+        pauses = growing_pauses(0.02)
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while True:
                 assert process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
@@ -103,7 +104,7 @@ class ServiceProcess(TapedeckProcess):
                             return self
                 except aiohttp.ClientConnectionError:
                     pass
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(next(pauses))
 
     async def restart(self) -> None:
         self.kill()
@@ -289,11 +290,10 @@ class Api:
 
     async def ended(self, recording: dict[str, Any], *, seconds: float = 400) -> dict[str, Any]:
         """The recording once its processing has come to an end, good or bad."""
-        pause_seconds = 0.05
+        pauses = growing_pauses(0.05)
         async with asyncio.timeout(seconds):
             while (found := await self.get(recording))["status"] not in ENDED:
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(1.1 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(next(pauses))
         return found
 
     async def transcript(self, recording: dict[str, Any]) -> dict[str, Any]:
@@ -304,6 +304,13 @@ class Api:
 
     async def event_types(self, recording: dict[str, Any]) -> list[str]:
         return [event["type"] for event in (await self.get(recording, "/events"))["data"]]
+
+
+def growing_pauses(seconds: float) -> Iterator[float]:
+    """The first is as long as is said, the longest `LONGEST_PAUSE_SECONDS`."""
+    while True:
+        yield seconds
+        seconds = min(1.1 * seconds, LONGEST_PAUSE_SECONDS)
 
 
 def slices(body: bytes, count: int) -> list[bytes]:
