@@ -31,7 +31,7 @@ test-scaled-out: TEST_API_PROCESSES ?= 3
 test-scaled-out: .venv/installed ## run end-to-end tests again, with a database, a bucket and three API processes for each service; TEST_API_PROCESSES=1 for one, ARGS=tests/end_to_end for all tests
 	@TEST_PROFILE=scaled-out TEST_API_PROCESSES=$(TEST_API_PROCESSES) $(PYTEST) $(if $(ARGS),$(ARGS),$(IN_SCALED_OUT:%=tests/end_to_end/test_%.py))
 
-IN_PROCESSES := changed_at_once deletion done_once finalize main_job quotas revoked_keys whole_file
+IN_PROCESSES := changed_at_once deletion done_once dragon_answers finalize main_job quotas revoked_keys whole_file
 test-processes: .venv/installed ## run end-to-end tests again, with three API processes for each service; ARGS=tests/end_to_end for all tests
 	@TEST_API_PROCESSES=3 $(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow" $(IN_PROCESSES:%=tests/end_to_end/test_%.py))
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
-import psutil
-
 from adapters.keys import KeyKind
 from tests.end_to_end.profile import key_store_of
 from tests.end_to_end.service_process import Api, ServiceProcess
@@ -60,8 +58,7 @@ class HostProcess(ServiceProcess):
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """A block in which all its processes are stopped, as on a machine that hangs."""
-        assert self.process is not None
-        whole = [psutil.Process(self.process.pid), *self.workers()]
+        whole = self.processes()
         for each in whole:
             each.send_signal(SIGSTOP)
         try:

@@ -9,7 +9,8 @@ import sys
 import time
 import wave
 from base64 import b64encode
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 SAMPLE = Path(service.sample.__file__).with_name("consultation.opus")
 START_SECONDS = 240
 LONGEST_PAUSE_SECONDS = 0.5
-"""Between two questions whether a recording has ended. What works on it has less of the processor than who asks, and
-would hardly get any on a machine where many ask all the time."""
+"""Between two questions whether a recording has ended, or a service is ready. What works on that has less of the
+processor than who asks, and would hardly get any on a machine where many ask all the time."""
 
 API_PROCESSES = int(os.environ.get("TEST_API_PROCESSES", "1"))
 """Of each service that does not say how many it has. `TEST_API_PROCESSES=3` runs the suite with three."""
@@ -93,6 +94,7 @@ class ServiceProcess(TapedeckProcess):
         its_own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
         process = self.launch(self.command, PATIENT | self.settings | its_own)
         asked = f"http://127.0.0.1:{self.settings.get('OPERATIONS_PORT', self.port)}/readyz"
+        pauses = growing_pauses(0.02)
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while True:
                 assert process.poll() is None, f"the service ended: {self.log_file.read_text()[-3000:]}"
@@ -102,7 +104,7 @@ class ServiceProcess(TapedeckProcess):
                             return self
                 except aiohttp.ClientConnectionError:
                     pass
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(next(pauses))
 
     async def restart(self) -> None:
         self.kill()
@@ -168,9 +170,29 @@ class ServiceProcess(TapedeckProcess):
             while half_written := half_written & set(self.incoming.iterdir()):
                 await asyncio.sleep(0.01)
 
-    def workers(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """The service itself, and all that it has started."""
         assert self.process is not None
-        return psutil.Process(self.process.pid).children(recursive=True)
+        itself = psutil.Process(self.process.pid)
+        return [itself, *itself.children(recursive=True)]
+
+    def api_processes(self) -> list[psutil.Process]:
+        """Those that it started to take chunks, if it has several."""
+        return [process for process in self.processes()[1:] if _is_api_process(process)]
+
+    def answering(self) -> list[psutil.Process]:
+        """Those that take requests: itself, and its API processes if it has several."""
+        return [self.processes()[0], *self.api_processes()]
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that it started to work on recordings."""
+        return [process for process in self.processes()[1:] if not _is_api_process(process)]
+
+
+def _is_api_process(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "service.runtime.processes.child" in process.cmdline()
+    return False
 
 
 @dataclass(frozen=True)
@@ -268,11 +290,10 @@ class Api:
 
     async def ended(self, recording: dict[str, Any], *, seconds: float = 400) -> dict[str, Any]:
         """The recording once its processing has come to an end, good or bad."""
-        pause_seconds = 0.05
+        pauses = growing_pauses(0.05)
         async with asyncio.timeout(seconds):
             while (found := await self.get(recording))["status"] not in ENDED:
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(1.1 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(next(pauses))
         return found
 
     async def transcript(self, recording: dict[str, Any]) -> dict[str, Any]:
@@ -283,6 +304,13 @@ class Api:
 
     async def event_types(self, recording: dict[str, Any]) -> list[str]:
         return [event["type"] for event in (await self.get(recording, "/events"))["data"]]
+
+
+def growing_pauses(seconds: float) -> Iterator[float]:
+    """The first is as long as is said, the longest `LONGEST_PAUSE_SECONDS`."""
+    while True:
+        yield seconds
+        seconds = min(1.1 * seconds, LONGEST_PAUSE_SECONDS)
 
 
 def slices(body: bytes, count: int) -> list[bytes]:

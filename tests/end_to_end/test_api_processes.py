@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
 from signal import SIGSTOP
@@ -26,15 +25,6 @@ pytestmark = pytest.mark.slow
 PROCESSES = 3
 SETTINGS = {"API_PROCESSES": str(PROCESSES), "MAX_CHUNKS": "100000"}
 CLIENTS = 8
-
-
-def api_processes(service: ServiceProcess) -> list[psutil.Process]:
-    found = []
-    for process in service.workers():
-        with suppress(psutil.NoSuchProcess):
-            if "service.runtime.processes.child" in process.cmdline():
-                found.append(process)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +164,7 @@ async def test_what_the_metrics_count_is_counted_over_all_processes_also_of_one_
     for number in range(1, 13):
         assert (await api.put(recording, number, os.urandom(1_000))).status == 200
     assert await counted(api) == before + 12_000
-    died = api_processes(service)[0]
+    died = service.api_processes()[0]
     died.kill()
     await replaced(service, died)
     assert await counted(api) == before + 12_000
@@ -194,7 +184,7 @@ async def counted(api):
 async def replaced(service, gone):
     """Once as many processes as before serve, and the one that is gone is none of them."""
     async with asyncio.timeout(120):
-        while len({process.pid for process in api_processes(service)} - {gone.pid}) < PROCESSES:
+        while len({process.pid for process in service.api_processes()} - {gone.pid}) < PROCESSES:
             await asyncio.sleep(0.05)
 
 
@@ -206,7 +196,7 @@ async def test_under_load_a_process_that_dies_or_hangs_is_replaced_and_nothing_a
     async with asyncio.timeout(120):
         while not all(len(client.acknowledged) > 3 for client in clients):
             await asyncio.sleep(0.05)
-        victim = api_processes(service)[0]
+        victim = service.api_processes()[0]
         its_clients = len(victim.net_connections("tcp"))
         if fate == "is killed":
             victim.kill()
@@ -231,7 +221,7 @@ async def test_when_the_service_is_killed_its_processes_end_and_it_starts_again_
         over = asyncio.Event()
         running = asyncio.gather(*(client.run(over.is_set) for client in clients))
         for hung in (False, True):
-            orphans = api_processes(service)
+            orphans = service.api_processes()
             if hung:
                 orphans[0].send_signal(SIGSTOP)
             await service.restart()
@@ -272,12 +262,12 @@ async def test_with_postgresql_and_a_bucket_whatever_is_killed_nothing_acknowled
                     await asyncio.sleep(0.05)
 
         await all_go_on()
-        api_processes(service)[0].kill()
+        service.api_processes()[0].kill()
         await all_go_on()
         own_postgres.kill()
-        api_processes(service)[0].kill()
+        service.api_processes()[0].kill()
         async with asyncio.timeout(120):
-            while b"API process cannot start" not in service.log_file.read_bytes():
+            while b"API process failed" not in service.log_file.read_bytes():
                 await asyncio.sleep(0.05)
         own_postgres.start()
         await all_go_on()

@@ -12,7 +12,7 @@ from tests.end_to_end.dragon_client import Dragon, development_token, dragon_cre
 from tests.end_to_end.profile import key_store_of
 from tests.tools.abuse import bodies
 from tests.tools.abuse.bodies import UnfinishedBodies
-from tests.tools.peak_memory import MEBIBYTE, peak_bytes, resident_bytes
+from tests.tools.peak_memory import MEBIBYTE, peak_bytes_of, resident_bytes
 
 BUDGET = 64 * MEBIBYTE
 BODY = 16 * MEBIBYTE
@@ -65,7 +65,7 @@ async def nothing_is_held(service) -> None:
 async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_others(small_service):
     service = small_service
     assert (await Dorsum.of(service).send(silence(1), final=True)).status == 200  # everything is loaded
-    before = peak_bytes(service.process.pid)
+    before = peak_bytes_of(service.answering())
     keys = keys_of(service)
     async with attack(service, keys) as whole, attack(service, keys, is_chunked=True) as unannounced:
         await whole.send(60)
@@ -74,7 +74,7 @@ async def test_unfinished_bodies_are_held_within_the_budget_and_leave_room_for_o
         for status, headers in whole.answers + unannounced.answers:
             assert (status, headers["Retry-After"]) == (503, "5")
         assert await held_bytes(service) == 2 * BODY  # half of the budget, which is all that one caller gets
-        assert peak_bytes(service.process.pid) - before < BUDGET + 48 * MEBIBYTE
+        assert peak_bytes_of(service.answering()) - before < BUDGET + 48 * MEBIBYTE
 
         refused = await Dorsum.of(service).send(silence(2))
         assert refused.status == 503
@@ -146,11 +146,11 @@ async def test_what_a_peak_took_is_given_back(small_service):
 async def test_a_body_that_is_all_structure_is_refused_without_making_anything_of_it(service, junk, sentence):
     dorsum = Dorsum.of(service)
     body = junk(dorsum.session_id)
-    before = peak_bytes(service.process.pid)
+    before = peak_bytes_of(service.answering())
     answer = await dorsum.post(body)
     assert (answer.status, answer.json["message"]) == (400, sentence)
     assert (await dorsum.state()).status == 404
-    assert peak_bytes(service.process.pid) - before < 6 * len(body)
+    assert peak_bytes_of(service.answering()) - before < 6 * len(body)
 
 
 DOORS = [

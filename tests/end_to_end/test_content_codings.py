@@ -8,12 +8,12 @@ from base64 import b64encode
 
 import numpy as np
 import orjson
-import psutil
 import pytest
 
 from tests.end_to_end.dorsum_client import Dorsum, silence, stitched_samples
 from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
 from tests.end_to_end.service_process import SAMPLE, short_speech, slices
+from tests.tools.peak_memory import resident_bytes_of
 
 PLAIN = b"what was recorded " * 20_000
 GZIP = {"Content-Encoding": "gzip"}
@@ -115,8 +115,7 @@ async def test_the_limit_is_for_the_decoded_chunk_and_a_bomb_costs_no_memory_and
     own_service.settings["MAX_CHUNK_BYTES"] = str(limit)
     api = (await own_service.start()).api()
     recording = await api.create()
-    process = psutil.Process(own_service.process.pid)
-    before = process.memory_info().rss
+    before = resident_bytes_of(own_service.answering())
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
     assert len(bomb) < 2_000_000
@@ -124,7 +123,7 @@ async def test_the_limit_is_for_the_decoded_chunk_and_a_bomb_costs_no_memory_and
     assert (answer.status, answer.error["type"]) == (413, "payload_too_large")
     assert await stored(api, recording) == []
     await own_service.nothing_stays_half_written()
-    assert process.memory_info().rss - before < 3 * limit
+    assert resident_bytes_of(own_service.answering()) - before < 3 * limit
     exactly = random.Random(2).randbytes(limit)  # which gzip makes larger than the limit
     assert (await api.put(recording, 1, gzip.compress(exactly, 1), **GZIP)).status == 200
     assert (await api.put(recording, 2, gzip.compress(exactly + b"x", 1), **GZIP)).status == 413

@@ -13,7 +13,7 @@ from service.dialects.dragon.names import recording_named
 from tests.end_to_end.dragon_client import AUDIO, SUCCESS, Dragon, found
 from tests.end_to_end.profile import blob_folder_of
 from tests.files_on_disk import files_below
-from tests.tools.peak_memory import MEBIBYTE, peak_bytes
+from tests.tools.peak_memory import MEBIBYTE, peak_bytes_of
 
 BOUNDARY = "boundary-of-the-test"
 STORE = f"/audio/storeChunk?{AUDIO}"
@@ -196,7 +196,7 @@ async def test_memory_stays_flat_whatever_comes(own_service):
     head = good + part("content", b"")[:-2]
     block = bytes(range(256)) * 256
     assert await flood(own_service, dragon, pieces(head, block, 32, b"\r\n" + END)) == 200
-    before = peak_bytes(own_service.process.pid)
+    before = peak_bytes_of(own_service.answering())
 
     bodies = {
         "a chunk of 100 MB": pieces(head, block, 1_600, b"\r\n" + END),
@@ -210,7 +210,7 @@ async def test_memory_stays_flat_whatever_comes(own_service):
     for name, body in bodies.items():
         status = await flood(own_service, dragon, body)
         assert status in ((200,) if name == "a chunk of 100 MB" else (400, 413)), name
-        grown[name] = peak_bytes(own_service.process.pid) - before
+        grown[name] = peak_bytes_of(own_service.answering()) - before
     assert max(grown.values()) < 32 * MEBIBYTE, grown
 
 

@@ -72,6 +72,6 @@ async def test_uploads_work_again_when_there_is_room(small_disk, tmp_path, schem
         assert found[0]["sha256"] == hashlib.sha256(stored[0]).hexdigest()
         await service.nothing_stays_half_written()
     finally:
-        workers = service.workers()  # they have the store open, and end a moment after the service
+        processes = service.processes()  # all have the store open, and some end a moment after the service
         service.kill()
-        psutil.wait_procs(workers, 30)
+        psutil.wait_procs(processes, 30)

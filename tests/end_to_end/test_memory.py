@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tools.peak_memory import MEBIBYTE, peak_bytes
+from tests.tools.peak_memory import MEBIBYTE, peak_bytes_of
 
 
 async def body(size_bytes: int):
@@ -16,9 +16,9 @@ async def test_a_chunk_of_200_mb_costs_less_than_32_mib(own_service):
     api = (await own_service.start()).api()
     recording = await api.create()
     assert (await api.put(recording, 1, body(2 * MEBIBYTE))).status == 200  # everything that is loaded once is loaded
-    before = peak_bytes(own_service.process.pid)
+    before = peak_bytes_of(own_service.answering())
     assert (await api.put(recording, 2, body(200 * MEBIBYTE))).status == 200
-    assert peak_bytes(own_service.process.pid) - before < 32 * MEBIBYTE
+    assert peak_bytes_of(own_service.answering()) - before < 32 * MEBIBYTE
     assert (await api.get(recording, "/chunks"))["data"][1]["size_bytes"] == 200 * MEBIBYTE
 
 
@@ -40,7 +40,7 @@ async def test_a_download_costs_no_more_than_its_blocks(own_service):
     assert (await api.finalize(recording, 1)).status == 200
     assert (await api.ended(recording))["file_size_bytes"] == 100 * MEBIBYTE + 44
     url = (await api.get(recording, "/download-url"))["download_url"]
-    before = peak_bytes(own_service.process.pid)
+    before = peak_bytes_of(own_service.answering())
     answer = await api.call("GET", url, key=False)
     assert len(answer.body) == 100 * MEBIBYTE + 44
-    assert peak_bytes(own_service.process.pid) - before < 32 * MEBIBYTE
+    assert peak_bytes_of(own_service.answering()) - before < 32 * MEBIBYTE

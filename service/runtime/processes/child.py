@@ -18,9 +18,12 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobFailure
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
+from adapters.event_log.port import LogUnavailable
 from adapters.keys import KeyStore
+from adapters.sqlite_file import DatabaseUnavailable
 from service.application.callers import Callers
 from service.application.clock import utc_now
 from service.application.metrics import Metrics
@@ -34,7 +37,6 @@ from service.dialects.registry import DIALECTS
 from service.runtime.collector import settle_collector
 from service.runtime.counts import counts_of
 from service.runtime.draining import Drain
-from service.runtime.failures import START_FAILURES
 from service.runtime.listening import tls_of
 from service.runtime.logs import log_to_stderr
 from service.runtime.memory import give_back_what_is_free, settle_allocator
@@ -53,9 +55,11 @@ BEAT_SECONDS = 0.5
 HEAD_SECONDS = 0.02
 """How long a commit may wait to be told, with those that follow it."""
 
-logger = logging.getLogger("tapedeck")
+_SERVERS_AWAY = (DatabaseUnavailable, LogUnavailable, BlobFailure)
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+logger = logging.getLogger(__name__)
 
 
 class Hello(BaseModel):
@@ -89,11 +93,8 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
     metrics, drain = Metrics(), Drain()
     async with AsyncExitStack() as opened:
         opened.push_async_callback(channel.close)
-        try:
-            parts = _open_parts(opened, settings, channel, metrics)
-        except START_FAILURES as error:
-            logger.error("API process cannot start", extra={"because": str(error)})  # noqa: TRY400 - it is enough
-            sys.exit(1)
+        opened.push(_tell_error)  # before the channel is closed: then the service ends this process
+        parts = _open_parts(opened, settings, channel, metrics)
         leads = Leads(hello.leads, may_change=settings.peer_url is not None)
         forwarder = Forwarder(leads, settings.handing_over_path, parts.limits, proof=proof_of(parts.signer))
         opened.push_async_callback(forwarder.close)
@@ -120,6 +121,15 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
             await site.stop()
         await drain.requests_ended(settings.stop_seconds)
         channel.tell(METRICS, counts_of(metrics.registry))
+
+
+def _tell_error(_kind: object, error: BaseException | None, _traceback: object) -> None:
+    if isinstance(error, _SERVERS_AWAY):
+        logger.error("API process failed", extra={"because": str(error)})
+    elif isinstance(error, Exception):
+        logger.error("API process failed", exc_info=error)
+    if isinstance(error, Exception):
+        sys.exit(1)  # the log has it
 
 
 def _die_with(parent_pid: int) -> None:

@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.2
 CONNECT_SECONDS = 5.0
 
 _ADDED_HEADERS_BYTES = 1024
-_OF_ONE_CONNECTION = frozenset(
+_NOT_PASSED_ON = frozenset(
     name.lower()
     for name in (
         hdrs.CONNECTION,
@@ -44,11 +44,11 @@ _OF_ONE_CONNECTION = frozenset(
         hdrs.TE,
         hdrs.TRAILER,
         hdrs.TRANSFER_ENCODING,
-        hdrs.UPGRADE,
         HANDED_OVER,
         PROOF,
     )
 )
+"""What is said of one connection. `Upgrade` is not among it: a dialect refuses who asks for another protocol."""
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ async def _body(request: web.Request) -> AsyncIterator[bytes]:
 
 
 def _between_ends(headers: MultiMapping[str]) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION)
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON)
 
 
 @web.middleware

@@ -16,7 +16,7 @@ from service.runtime.assembly import RunningService
 from service.runtime.counts import Counts, CountsOfEnded
 from service.runtime.data_dir import locked_for_processes
 from service.runtime.failures import StartFailed
-from service.runtime.listening import listen_for_operators, listen_for_processes, sockets_on_one_port
+from service.runtime.listening import listen_for_operators, listen_for_processes, sockets_on_one_port, tls_of
 from service.runtime.processes.channel import DRAIN, HEAD, HELLO, LEADS, METRICS, READY, REPORT, STOP, Channel
 from service.runtime.processes.forwarding import taking_over
 from service.runtime.processes.leads import HERE
@@ -63,7 +63,11 @@ async def listen_with_processes(opened: RunningService, settings: Settings, runn
 
 
 def open_processes(settings: Settings, running: AsyncExitStack) -> "ApiProcesses":
-    """Those of this machine, not started yet; closed with `running`. Raises: CannotListen; OSError."""
+    """Those of this machine, not started yet; closed with `running`.
+
+    Raises: CannotListen; OSError, also for files of TLS, which each of them reads anew.
+    """
+    tls_of(settings)
     sockets = sockets_on_one_port(settings, settings.api_processes)
     lock = running.enter_context(locked_for_processes(settings.data_dir))
     processes = ApiProcesses(settings, sockets, lock)
