@@ -81,6 +81,15 @@ class Readiness:
         return Finding(part, task.result() if answered else f"It gives no answer within {ANSWER_SECONDS:g} seconds.")
 
 
+def process_part(drain: Drain) -> Part:
+    """The process itself, which may be about to stop."""
+
+    async def check() -> str | None:
+        return STOPPING if drain.has_begun else None
+
+    return Part("process", True, check)
+
+
 class ProcessParts:
     """What every process needs that works on recordings, for `Readiness`."""
 
@@ -91,7 +100,7 @@ class ProcessParts:
         self._blobs = blobs
 
     def __iter__(self) -> Iterator[Part]:
-        yield Part("process", True, self._process)
+        yield process_part(self._drain)
         yield Part("event_log", True, self._event_log)
         yield Part("data_dir", True, self._data_dir)
         yield Part("blob_store", True, self._blob_store)
@@ -101,9 +110,6 @@ class ProcessParts:
     @property
     def _engine(self) -> EngineSpec:
         return engine_of(self._settings)
-
-    async def _process(self) -> str | None:
-        return STOPPING if self._drain.has_begun else None
 
     async def _event_log(self) -> str | None:
         try:

@@ -293,18 +293,3 @@ async def test_a_port_is_shared_with_no_other_service(service, tmp_path):
     assert await asyncio.to_thread(process.wait, 120) == 1
     assert f"port {service.port} of 127.0.0.1 is in use" in other.log_file.read_text()
     other.process = None
-
-
-async def test_a_file_of_tls_that_is_missing_stops_the_start_with_the_line_that_one_process_ends_with(tmp_path):
-    said = []
-    for number in ("1", "2"):
-        service = ServiceProcess(tmp_path / number, {"API_PROCESSES": number})
-        missing = {"TLS_CERT": "/no/such/file", "TLS_KEY": "/no/such/file", "PORT": str(service.port)}
-        process = service.launch(service.command, service.settings | missing | {"DATA_DIR": str(service.data_dir)})
-        try:
-            assert await asyncio.to_thread(process.wait, 120) == 1
-        finally:
-            service.kill()
-        said.append([line for line in service.log_file.read_text().splitlines() if not line.startswith('{"at":')])
-    assert said[0] == said[1]
-    assert "No such file" in said[0][0]
