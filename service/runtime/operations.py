@@ -14,6 +14,16 @@ from service.runtime.readiness import Readiness, ServiceParts
 READY_PATH = "/readyz"
 
 
+async def readiness_answer(readiness: Readiness) -> web.Response:
+    """Which part is missing; 503 if nothing can be stored without it."""
+    findings = await readiness.findings()
+    reasons = [finding.problem for finding in findings if finding.prevents_storing]
+    shown = {"parts": {finding.part.name: finding.shown for finding in findings}}
+    if reasons:
+        return json_answer({"status": "not ready", "reason": reasons[0]} | shown, status=503)
+    return json_answer({"status": "ready"} | shown)
+
+
 class ProcessOperations:
     """The handlers, for any process that works on recordings."""
 
@@ -37,12 +47,7 @@ class ProcessOperations:
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 only if a chunk could be stored now, which is tried."""
-        findings = await self._readiness.findings()
-        reasons = [finding.problem for finding in findings if finding.prevents_storing]
-        shown = {"parts": {finding.part.name: finding.shown for finding in findings}}
-        if reasons:
-            return json_answer({"status": "not ready", "reason": reasons[0]} | shown, status=503)
-        return json_answer({"status": "ready"} | shown)
+        return await readiness_answer(self._readiness)
 
     async def metrics(self, _: web.Request) -> web.Response:
         for finding in await self._readiness.findings():

@@ -82,6 +82,15 @@ class Readiness:
         return Finding(part, task.result() if answered else f"It gives no answer within {ANSWER_SECONDS:g} seconds.")
 
 
+def process_part(drain: Drain) -> Part:
+    """The process itself, which may be about to stop."""
+
+    async def check() -> str | None:
+        return STOPPING if drain.has_begun else None
+
+    return Part("process", True, check)
+
+
 class LogParts:
     """What every process needs that reads the log, for `Readiness`."""
 
@@ -90,11 +99,8 @@ class LogParts:
         self._log = log
 
     def __iter__(self) -> Iterator[Part]:
-        yield Part("process", True, self._process)
+        yield process_part(self._drain)
         yield Part("event_log", True, self._event_log)
-
-    async def _process(self) -> str | None:
-        return STOPPING if self._drain.has_begun else None
 
     async def _event_log(self) -> str | None:
         try:

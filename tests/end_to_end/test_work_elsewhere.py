@@ -7,6 +7,7 @@ import pytest
 from adapters.claims.in_database import ClaimsInDatabase
 from service.application.claimed_jobs import jobs_on
 from service.dialects.bota.identifiers import recording_id_of
+from service.runtime.tasks import end_tasks
 from tests.end_to_end.service_process import ServiceProcess, short_speech, slices
 from tests.end_to_end.worker_process import WorkerProcess, end, go_on, hold
 
@@ -44,7 +45,9 @@ async def stages_of(api, recording):
 async def claims(database):
     """Those of one more process, which takes none."""
     claims = ClaimsInDatabase(database)
+    keeping = asyncio.create_task(claims.keep())  # its session ends if it asks nothing for half a minute
     yield claims
+    await end_tasks([keeping])
     await claims.close()
 
 

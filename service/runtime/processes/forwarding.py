@@ -83,6 +83,10 @@ class Forwarder:
         await self._here.close()
         await self._elsewhere.close()
 
+    @property
+    def may_ask_another_host(self) -> bool:
+        return self._leads.may_change
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The other process's answer, passed on as it comes. Raises: NotHandedOver."""
         place, given = await self._given(request)

@@ -8,15 +8,15 @@ from aiohttp.typedefs import Handler
 from service.application.metrics import Metrics
 from service.dialects.http.cors import Cors
 from service.dialects.http.held_answers import held_answers
-from service.dialects.http.json_answers import json_answer
 from service.dialects.http.limits import continue_later
 from service.dialects.http.parts import UploadParts
 from service.dialects.http.tracing import tell_trace_id, tracing
 from service.dialects.registry import DIALECTS
-from service.runtime.draining import STOPPING, Drain
-from service.runtime.operations import READY_PATH
+from service.runtime.draining import Drain
+from service.runtime.operations import READY_PATH, readiness_answer
 from service.runtime.processes.forwarding import Forwarder
 from service.runtime.processes.leads import NotHandedOver
+from service.runtime.readiness import Readiness, process_part
 from service.runtime.web import api_of, errors, pages_of
 
 _HANDED_OVER = web.RequestKey("handed over", bool)
@@ -31,7 +31,7 @@ def upload_application(
     is_counted: Callable[[str], Awaitable[bool]],
 ) -> web.Application:
     """`is_counted`: whether a project may have only so many bytes. One process counts them, and stores its chunks."""
-    apis = [dialect.api() for dialect in DIALECTS]
+    apis, its_own = [dialect.api() for dialect in DIALECTS], Readiness([process_part(drain)])
     cors = Cors(parts.settings.origins, [api.reference for api in apis], pages_of(apis))
     app = web.Application()
 
@@ -45,8 +45,8 @@ def upload_application(
     async def hand_over(request: web.Request, handler: Handler) -> web.StreamResponse:
         if await is_own(request):
             return await handler(request)
-        if drain.has_begun and request.path == READY_PATH:  # another host may be asked, and is ready
-            return json_answer({"status": "not ready", "reason": STOPPING}, status=503)
+        if drain.has_begun and request.path == READY_PATH and forwarder.may_ask_another_host:  # which is ready
+            return await readiness_answer(its_own)
         request[_HANDED_OVER] = True
         try:
             return await forwarder.answer(request)
