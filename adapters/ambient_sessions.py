@@ -25,6 +25,7 @@ session a recording belongs. A change to the fields of `SessionSummary` is notic
 _SUMMARY = TypeAdapter(SessionSummary)
 
 _LAYOUT = Layout(
+    view="The view of ambient sessions",
     schema=view_schema(SCHEMA_VERSION, _SUMMARY),
     tables={
         "ambient_sessions": "session_id BLOB PRIMARY KEY, tenant_id TEXT, opened_at TEXT, has_ended INTEGER NOT NULL, "
@@ -87,10 +88,10 @@ class SessionsPage:
 class AmbientSessionStore(LogView):
     """Ambient sessions in one place; `find`, `page` and `recordings` are quick look-ups."""
 
-    def __init__(self, place: Place, *, session_of: SessionOf) -> None:
-        """Raises: as `LogView`."""
+    def __init__(self, place: Place, *, session_of: SessionOf, begins_anew: bool = False) -> None:
+        """As `LogView`."""
         self._session_of = session_of
-        super().__init__(place, _LAYOUT)
+        super().__init__(place, _LAYOUT, begins_anew=begins_anew)
 
     def find(self, session_id: UUID) -> ListedSession | None:
         """None also for one that was not announced."""

@@ -2,7 +2,8 @@
 transaction.
 
 So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit to a file does
-not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
+not wait until it is on disk, and the service empties a view with another schema version, and fills it from the log
+again. Until then, nothing is written into that.
 """
 
 from abc import ABC, abstractmethod
@@ -11,10 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from adapters.database.log_identity import NewestHead, is_of_log
-from adapters.database.opening import open_database
+from adapters.database.opening import making_tables, open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved
+from adapters.rebuilding import OtherSchema, PositionMoved
 
 _LIVE, _NEXT = "", "_next"
 
@@ -24,9 +25,10 @@ ReadEvents = Callable[[int], Sequence[RecordedEvent]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """`schema`: another number whenever the rows would be others. `tables`: the columns of each. `indexes`: statements
-    that create them."""
+    """`view`: what it is called, to begin a sentence. `schema`: another number whenever the rows would be others.
+    `tables`: the columns of each. `indexes`: statements that create them."""
 
+    view: str
     schema: int
     tables: Mapping[str, str]
     indexes: Sequence[str]
@@ -39,15 +41,19 @@ class LogView(ABC):
     Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, place: Place, layout: Layout) -> None:
-        """Raises: also sqlite3.Error; OSError."""
+    def __init__(self, place: Place, layout: Layout, *, begins_anew: bool) -> None:
+        """`begins_anew`: empties a view with another schema version, as only the service may.
+
+        Raises: OtherSchema, if it does not; also sqlite3.Error; OSError.
+        """
         self._layout = layout
         self._database = open_database(place, durable=False)
-        with self._database.writing(patient=True) as tables:
+        with making_tables(self._database) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)")
             row = tables.execute("SELECT schema FROM reflects").fetchone()
-            if row is None or row[0] != layout.schema:
+            if row is None or (begins_anew and row[0] != layout.schema):
                 self._begin_anew(tables)
+            self._own_position(tables)
 
     @abstractmethod
     def _fold_into(self, tables: Tables, suffix: str, events: Sequence[RecordedEvent]) -> None:
@@ -77,10 +83,10 @@ class LogView(ABC):
     def apply(self, events: Sequence[RecordedEvent], *, after: int, up_to: int) -> None:
         """Fold `events` into the rows: those that mean something, of all events from after `after` to `up_to`.
 
-        Raises: PositionMoved when the view is not at `after`; then nothing is written.
+        Raises: OtherSchema; PositionMoved when the view is not at `after`. Then nothing is written.
         """
         with self._database.writing() as tables:
-            if _position(tables) != after:
+            if self._own_position(tables) != after:
                 raise PositionMoved
             self._fold_into(tables, _LIVE, events)
             _set_position(tables, up_to)
@@ -88,21 +94,24 @@ class LogView(ABC):
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
 
-        Returns: the position that it then reflects. Raises: RebuildRunning.
+        Returns: the position that it then reflects. Raises: OtherSchema; RebuildRunning.
         """
         with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
         with self._database.writing(patient=True) as tables:
+            self._own_position(tables)
             self._drop_tables(tables, _NEXT)
             self._create_tables(tables, _NEXT)
         position = 0
         while events := read(position):
             with self._database.writing() as tables:
+                self._own_position(tables)
                 self._fold_into(tables, _NEXT, events)
             position = events[-1].position
         with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
+            self._own_position(tables)
             while events := read(position):
                 self._fold_into(tables, _NEXT, events)
                 position = events[-1].position
@@ -119,6 +128,13 @@ class LogView(ABC):
 
     def _reading(self) -> AbstractContextManager[Tables]:
         return self._database.reading()
+
+    def _own_position(self, tables: Tables) -> int:
+        """The position, of rows that this version could have made. Raises: OtherSchema."""
+        position, schema = tables.execute("SELECT position, schema FROM reflects").fetchone()
+        if schema != self._layout.schema:
+            raise OtherSchema(self._layout.view)
+        return int(position)
 
     def _begin_anew(self, tables: Tables) -> None:
         self._drop_tables(tables, _NEXT)

@@ -21,6 +21,7 @@ SCHEMA_VERSION = 1
 _ORDER = TypeAdapter(NoteOrder)
 
 _LAYOUT = Layout(
+    view="The view of note orders",
     schema=view_schema(SCHEMA_VERSION, _ORDER),
     tables={
         "note_orders": "order_id BLOB PRIMARY KEY, tenant_id TEXT NOT NULL, recording_id BLOB NOT NULL, "
@@ -81,9 +82,9 @@ class OrdersPage:
 class NoteOrderStore(LogView):
     """Note orders in one place; `find` and `page` are quick look-ups."""
 
-    def __init__(self, place: Place) -> None:
-        """Raises: as `LogView`."""
-        super().__init__(place, _LAYOUT)
+    def __init__(self, place: Place, *, begins_anew: bool = False) -> None:
+        """As `LogView`."""
+        super().__init__(place, _LAYOUT, begins_anew=begins_anew)
 
     def find(self, order_id: UUID) -> NoteOrder | None:
         with self._reading() as tables:

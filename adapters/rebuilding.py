@@ -1,4 +1,4 @@
-"""What views that are made from the log share: who may move them, and that one rebuild runs at a time."""
+"""What views that are made from the log share: who may write into them, and that one rebuild runs at a time."""
 
 import fcntl
 import os
@@ -9,6 +9,16 @@ from pathlib import Path
 
 class PositionMoved(Exception):
     """Another writer has moved the view; read its position again and continue from there."""
+
+
+class OtherSchema(Exception):
+    """A version that makes other rows has made the view, so this one leaves it alone. `str()` is one sentence.
+
+    `view`: what it is called, to begin the sentence.
+    """
+
+    def __init__(self, view: str) -> None:
+        super().__init__(f"{view} was made by another version, in another shape.")
 
 
 class RebuildRunning(Exception):

@@ -1,7 +1,8 @@
 """Keeps the status view in SQLite or PostgreSQL: rows and the log position that they reflect change in one transaction.
 
 So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit to a file does
-not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
+not wait until it is on disk, and the service empties a view with another schema version, and fills it from the log
+again. Until then, nothing is written into that.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,10 +14,10 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from adapters.database.log_identity import NewestHead, is_of_log
-from adapters.database.opening import open_database
+from adapters.database.opening import making_tables, open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved
+from adapters.rebuilding import OtherSchema, PositionMoved
 from adapters.summary_pages import (
     COLUMNS,
     Order,
@@ -55,19 +56,26 @@ class SummaryStore:
     Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, place: Place, *, status_of: StatusOf = attrgetter("standing")) -> None:
-        """Raises: also sqlite3.Error; OSError."""
+    def __init__(
+        self, place: Place, *, status_of: StatusOf = attrgetter("standing"), begins_anew: bool = False
+    ) -> None:
+        """`begins_anew`: empties a view with another schema version, as only the service may.
+
+        Raises: OtherSchema, if it does not; also sqlite3.Error; OSError.
+        """
         self._status_of = status_of
         self._database = open_database(place, durable=False)
-        # Counts take long, and what an event loop looks up by itself must not wait for them.
-        self._counting = open_database(place, durable=False) if self._database.answers_at_once else self._database
-        with self._database.writing(patient=True) as tables:
+        with making_tables(self._database) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_position (position INTEGER NOT NULL)")
             tables.execute("CREATE TABLE IF NOT EXISTS summaries_schema (version INTEGER NOT NULL)")
-            if _position(tables) is None:
+            is_new = _position(tables) is None
+            if is_new:
                 tables.execute("INSERT INTO summaries_position VALUES (0)")
-            if _schema(tables) != SCHEMA:
+            if is_new or (begins_anew and _schema(tables) != SCHEMA):
                 _begin_anew(tables)
+            _own_position(tables)
+        # Counts take long, and what an event loop looks up by itself must not wait for them.
+        self._counting = open_database(place, durable=False) if self._database.answers_at_once else self._database
 
     @property
     def answers_at_once(self) -> bool:
@@ -122,10 +130,10 @@ class SummaryStore:
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
-        Raises: PositionMoved when the view is not at `after`; then nothing is written.
+        Raises: OtherSchema; PositionMoved when the view is not at `after`. Then nothing is written.
         """
         with self._database.writing() as tables:
-            if _position(tables) != after:
+            if _own_position(tables) != after:
                 raise PositionMoved
             self._fold_into(tables, _LIVE, events)
             _set_position(tables, events[-1].position)
@@ -133,21 +141,24 @@ class SummaryStore:
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
 
-        Returns: the position that it then reflects. Raises: RebuildRunning.
+        Returns: the position that it then reflects. Raises: OtherSchema; RebuildRunning.
         """
         with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
         with self._database.writing(patient=True) as tables:
+            _own_position(tables)
             tables.execute(f"DROP TABLE IF EXISTS {_NEXT}")
             _create_rows(tables, _NEXT)
         position = 0
         while events := read(position):
             with self._database.writing() as tables:
+                _own_position(tables)
                 self._fold_into(tables, _NEXT, events)
             position = events[-1].position
         with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
+            _own_position(tables)
             while events := read(position):
                 self._fold_into(tables, _NEXT, events)
                 position = events[-1].position
@@ -209,6 +220,15 @@ def _schema(tables: Tables) -> int | None:
 def _position(tables: Tables) -> int | None:
     row = tables.execute("SELECT position FROM summaries_position").fetchone()
     return None if row is None else int(row[0])
+
+
+def _own_position(tables: Tables) -> int:
+    """The position, of rows that this version could have made. Raises: OtherSchema."""
+    query = "SELECT position, (SELECT version FROM summaries_schema) FROM summaries_position"
+    position, schema = tables.execute(query).fetchone()
+    if schema != SCHEMA:
+        raise OtherSchema("The status view")
+    return int(position)
 
 
 def _set_position(tables: Tables, position: int) -> None:

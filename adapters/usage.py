@@ -2,7 +2,8 @@
 change in one transaction.
 
 So each event takes effect exactly once. The view can always be rebuilt from the log; therefore a commit to a file does
-not wait until it is on disk, and a view with another schema version is emptied and filled from the log again.
+not wait until it is on disk, and the service empties a view with another schema version, and fills it from the log
+again. Until then, nothing is written into that.
 """
 
 import sqlite3
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 
 from adapters.database.log_identity import MADE_FROM, NewestHead, is_of_log
 from adapters.database.moving import HAS_ROWS, copy_table, table_names
-from adapters.database.opening import open_database
+from adapters.database.opening import making_tables, open_database
 from adapters.database.port import Place, Tables
 from adapters.event_log.mapper import RecordedEvent
-from adapters.rebuilding import PositionMoved
+from adapters.rebuilding import OtherSchema, PositionMoved
 from adapters.usage_folding import COUNTS, TABLES, Folding
 
 SCHEMA_VERSION = 3
@@ -53,14 +54,18 @@ class UsageStore:
     Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, place: Place) -> None:
-        """Raises: also sqlite3.Error; OSError."""
+    def __init__(self, place: Place, *, begins_anew: bool = False) -> None:
+        """`begins_anew`: empties a view with another schema version, as only the service may.
+
+        Raises: OtherSchema, if it does not; also sqlite3.Error; OSError.
+        """
         self._database = open_database(place, durable=False)
-        with self._database.writing(patient=True) as tables:
+        with making_tables(self._database) as tables:
             tables.execute("CREATE TABLE IF NOT EXISTS reflects (position INTEGER NOT NULL, schema INTEGER NOT NULL)")
             row = tables.execute("SELECT schema FROM reflects").fetchone()
-            if row is None or row[0] != SCHEMA_VERSION:
+            if row is None or (begins_anew and row[0] != SCHEMA_VERSION):
                 _begin_anew(tables)
+            _own_position(tables)
         self._database.take_over(_copy)
 
     @property
@@ -105,10 +110,10 @@ class UsageStore:
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
         """Fold `events`, which follow position `after`, into the rows.
 
-        Raises: PositionMoved when the view is not at `after`; then nothing is written.
+        Raises: OtherSchema; PositionMoved when the view is not at `after`. Then nothing is written.
         """
         with self._database.writing() as tables:
-            if _position(tables) != after:
+            if _own_position(tables) != after:
                 raise PositionMoved
             Folding(tables, _LIVE).fold(events)
             _set_position(tables, events[-1].position)
@@ -116,21 +121,24 @@ class UsageStore:
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; the old rows are in use until the new ones are complete.
 
-        Returns: the position that it then reflects. Raises: RebuildRunning.
+        Returns: the position that it then reflects. Raises: OtherSchema; RebuildRunning.
         """
         with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadEvents) -> int:
         with self._database.writing(patient=True) as tables:
+            _own_position(tables)
             _drop_tables(tables, _NEXT)
             _create_tables(tables, _NEXT)
         position = 0
         while events := read(position):
             with self._database.writing() as tables:
+                _own_position(tables)
                 Folding(tables, _NEXT).fold(events)
             position = events[-1].position
         with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
+            _own_position(tables)
             while events := read(position):
                 Folding(tables, _NEXT).fold(events)
                 position = events[-1].position
@@ -195,6 +203,14 @@ def _create_indexes(tables: Tables) -> None:
 
 def _position(tables: Tables) -> int:
     return int(tables.execute("SELECT position FROM reflects").fetchone()[0])
+
+
+def _own_position(tables: Tables) -> int:
+    """The position, of rows that this version could have made. Raises: OtherSchema."""
+    position, schema = tables.execute("SELECT position, schema FROM reflects").fetchone()
+    if schema != SCHEMA_VERSION:
+        raise OtherSchema("The view of what projects use")
+    return int(position)
 
 
 def _set_position(tables: Tables, position: int) -> None:

@@ -2,7 +2,8 @@
 together.
 
 Like the status view it can always be rebuilt from the log; therefore a commit to a file does not wait until it is on
-disk, and an index with another schema version is filled from the log again.
+disk, and the service fills an index with another schema version from the log again. Until then, nothing is written
+into that.
 """
 
 import logging
@@ -15,7 +16,7 @@ from uuid import UUID
 from adapters.database import port
 from adapters.database.log_identity import NewestHead, is_of_log
 from adapters.database.moving import remove
-from adapters.database.opening import open_database
+from adapters.database.opening import making_tables, open_database
 from adapters.database.port import HeldUp, Place, PostgresPlace
 from adapters.rebuilding import PositionMoved
 from adapters.search.bitmaps import Bitmaps
@@ -23,6 +24,7 @@ from adapters.search.digests import KEY_BYTES, Digests, Owner
 from adapters.search.engine import STATE, Engine
 from adapters.search.fts5 import Fts5
 from adapters.search.ranking import scores
+from adapters.search.state import State, own_state, state_if_any, state_of
 from adapters.search.tables import Row, Tables
 from adapters.search.words import asked_words, indexed_words
 from adapters.sqlite_file import DatabaseUnavailable
@@ -89,22 +91,26 @@ class SearchIndex:
     Raises: DatabaseFull; DatabaseUnavailable.
     """
 
-    def __init__(self, place: Place) -> None:
-        """Raises: also sqlite3.Error; OSError."""
+    def __init__(self, place: Place, *, begins_anew: bool = False) -> None:
+        """`begins_anew`: empties an index with another schema version, as only the service may.
+
+        Raises: OtherSchema, if it does not; also sqlite3.Error; OSError.
+        """
         self._engine: Callable[[port.Tables], Engine] = Fts5 if isinstance(place, Path) else Bitmaps
         self._database = open_database(place, durable=False, erases=True)
         self._may_have_old_pages = True  # in a write-ahead log, if a process was killed just after erasing
-        with self._database.writing(patient=True) as tables:
+        with making_tables(self._database) as tables:
             tables.execute(
                 f"CREATE TABLE IF NOT EXISTS {STATE} (schema INTEGER NOT NULL, key BLOB NOT NULL, "
                 "generation INTEGER NOT NULL, position INTEGER NOT NULL)"
             )
-            state = _state_if_any(tables)
+            state = state_if_any(tables)
             if state is None:
                 self._begin_anew(tables, generation=1)
-            elif state.schema != SCHEMA_VERSION:
+            elif begins_anew and state.schema != SCHEMA_VERSION:
                 self._generation(tables, state.generation).drop()
                 self._begin_anew(tables, generation=state.generation + 1)
+            own_state(tables, SCHEMA_VERSION)
         if isinstance(place, PostgresPlace) and place.before is not None:
             remove(place.before)  # it is made anew here; what is deleted from now on would stay in the file
 
@@ -121,7 +127,7 @@ class SearchIndex:
     def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Start over when the index is of another log, or of a later state of this one, as after a restore."""
         with self._database.writing(patient=True) as tables:
-            state = _state(tables)
+            state = state_of(tables)
             is_of_it = is_of_log(tables, log_identity) and state.position <= newest_head()
             if state.position and not is_of_it:
                 self._generation(tables, state.generation).drop()
@@ -137,15 +143,15 @@ class SearchIndex:
     def position(self) -> int:
         """The position of the last event that the index reflects; 0 for an empty one."""
         with self._database.reading() as tables:
-            return _state(tables).position
+            return state_of(tables).position
 
     def apply(self, changes: Changes, *, after: int) -> None:
         """Take in what the events between `after` and the changes' position mean.
 
-        Raises: PositionMoved when the index is not at `after`; then nothing is written.
+        Raises: OtherSchema; PositionMoved when the index is not at `after`. Then nothing is written.
         """
         with self._database.writing() as tables:
-            state = _state(tables)
+            state = own_state(tables, SCHEMA_VERSION)
             if state.position != after:
                 raise PositionMoved
             _write(self._generation(tables, state.generation), state.key, changes.changes)
@@ -160,11 +166,12 @@ class SearchIndex:
         return self._copy_some() or not self._empty_log()
 
     def _copy_some(self) -> bool:
-        """Whether more can be copied now."""
+        """Whether more can be copied now. Another version's index is not for this one to copy."""
         try:
             with self._database.writing() as tables:
-                current = self._generation(tables, _state(tables).generation)
-                if not current.is_due():
+                state = state_of(tables)
+                current = self._generation(tables, state.generation)
+                if state.schema != SCHEMA_VERSION or not current.is_due():
                     return False
                 current.copy_some()
                 is_due = current.is_due()
@@ -189,24 +196,24 @@ class SearchIndex:
     def rebuild(self, read: ReadChanges) -> int:
         """Rebuild the index from the log's first event; searches see the old one until the new one is complete.
 
-        Returns: the position that it then reflects. Raises: RebuildRunning.
+        Returns: the position that it then reflects. Raises: OtherSchema; RebuildRunning.
         """
         with self._database.one_rebuild():
             return self._rebuild(read)
 
     def _rebuild(self, read: ReadChanges) -> int:
         with self._database.writing(patient=True) as tables:
-            state = _state(tables)
+            state = own_state(tables, SCHEMA_VERSION)
             fresh = self._generation(tables, state.generation + 1)
             fresh.drop()  # those of a rebuild that was cut off
             fresh.create()
         position = 0
         while found := read(position):
             with self._database.writing() as tables:
-                _write(self._generation(tables, state.generation + 1), state.key, found.changes)
+                _write(self._next(tables, state), state.key, found.changes)
             position = found.position
         with self._database.writing(patient=True) as tables:  # what was recorded meanwhile, while every writer waits
-            fresh = self._generation(tables, state.generation + 1)
+            fresh = self._next(tables, state)
             while found := read(position):
                 _write(fresh, state.key, found.changes)
                 position = found.position
@@ -214,6 +221,12 @@ class SearchIndex:
             self._generation(tables, state.generation).drop()
         self._may_have_old_pages = True
         return position
+
+    def _next(self, tables: port.Tables, begun_at: State) -> Tables:
+        """What a rebuild makes. Raises: OtherSchema; DatabaseUnavailable if the index was begun anew since."""
+        if own_state(tables, SCHEMA_VERSION).generation != begun_at.generation:
+            raise DatabaseUnavailable("The search index was begun anew meanwhile.")
+        return self._generation(tables, begun_at.generation + 1)
 
     def search(self, owner: Owner, query: str, *, recording_ids: Sequence[UUID] | None = None) -> list[Match]:
         """The passages of the owner's recordings, or of these, that match best; among equals the newest come first.
@@ -224,7 +237,7 @@ class SearchIndex:
         if not words:
             return []
         with self._database.at_one_moment(STATE) as tables:  # also when a rebuild ends meanwhile
-            state = _state(tables)
+            state = state_of(tables)
             current, owner_key = self._generation(tables, state.generation), owner.key(state.key)
             asked = Digests(owner_key).of(words)
             if recording_ids is None:
@@ -265,23 +278,3 @@ def _best(asked: Sequence[bytes], rows: Sequence[Row], found: Sequence[int] | No
     ranked = zip(scores([row.words for row in rows], asked, found=found), rows, strict=True)
     best = sorted(((score, row) for score, row in ranked if score > 0), key=lambda pair: (-pair[0], -pair[1].number))
     return [Match(row.recording_id, row.transcript_sha256, row.place, score) for score, row in best[:MOST_MATCHES]]
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    schema: int
-    key: bytes
-    generation: int
-    position: int
-
-
-def _state_if_any(tables: port.Tables) -> _State | None:
-    row = tables.execute(f"SELECT schema, key, generation, position FROM {STATE}").fetchone()  # noqa: S608
-    return None if row is None else _State(*row)
-
-
-def _state(tables: port.Tables) -> _State:
-    state = _state_if_any(tables)
-    if state is None:
-        raise DatabaseUnavailable("The search index has lost its state.")
-    return state

@@ -1,9 +1,13 @@
-"""Commands that read the event log beside the service: what they say when there is none."""
+"""Commands that use the event log and its views beside the service: what they say when they cannot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from adapters.rebuilding import OtherSchema
 
 
 @contextmanager
@@ -22,3 +26,11 @@ def needing_a_log() -> Iterator[None]:
         ) from None
     except (LogUnavailable, DatabaseUnavailable) as failure:
         raise click.ClickException(str(failure)) from None
+
+
+def what_to_do(error: "OtherSchema") -> str:
+    """The sentence of a view that a command leaves alone, and how to go on. Without a full stop."""
+    return (
+        f"{str(error).rstrip('.')}; use the command of the version that serves, "
+        "or start the service with this version once"
+    )

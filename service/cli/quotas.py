@@ -12,12 +12,13 @@ import click
 
 from adapters.directory.tables import registered
 from adapters.quotas import Quota, QuotaStore
+from adapters.rebuilding import OtherSchema
 from adapters.sqlite_file import DatabaseTooNew, DatabaseUnavailable
 from adapters.usage import UsageStore
 from adapters.webhooks.store import endpoint_count
 from service.application.taking import COUNTED, used_of
 from service.cli.ids import ProjectName, project_named
-from service.cli.own_log import needing_a_log
+from service.cli.own_log import needing_a_log, what_to_do
 from service.runtime.places import directory_place, quotas_place, usage_place, webhooks_place
 from service.runtime.settings import BadSettings, Settings, load_settings
 
@@ -138,5 +139,7 @@ def _opened() -> Iterator[_Opened]:
             own = QuotaStore(quotas_place(settings))
             opened.callback(own.close)
             yield _Opened(settings, usage, own)
+        except OtherSchema as error:
+            raise click.ClickException(f"The quotas cannot be used: {what_to_do(error)}.") from None
         except (OSError, sqlite3.Error, DatabaseUnavailable, DatabaseTooNew) as error:
             raise click.ClickException(f"The quotas cannot be used: {str(error).rstrip('.')}.") from None

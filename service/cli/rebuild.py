@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.own_log import needing_a_log
+from service.cli.own_log import needing_a_log, what_to_do
 from service.runtime.settings import BadSettings, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def rebuild(view: str) -> None:
     from adapters.event_log.opening import open_log  # noqa: PLC0415
     from adapters.event_log.port import LogUnavailable  # noqa: PLC0415
     from adapters.event_log.reader import EventReader  # noqa: PLC0415
-    from adapters.rebuilding import RebuildRunning  # noqa: PLC0415
+    from adapters.rebuilding import OtherSchema, RebuildRunning  # noqa: PLC0415
     from adapters.sqlite_file import DatabaseUnavailable  # noqa: PLC0415
     from service.runtime.collector import settle_collector  # noqa: PLC0415
 
@@ -98,8 +99,10 @@ def rebuild(view: str) -> None:
         with needing_a_log():
             log = open_log(settings.log_url, must_exist=True)
         settle_collector()
-        position = VIEWS[view](settings, EventReader(log.recorder))
+        with closing(log):
+            position = VIEWS[view](settings, EventReader(log.recorder))
+    except OtherSchema as error:
+        raise click.ClickException(f"{view} cannot be rebuilt: {what_to_do(error)}.") from None
     except (OSError, sqlite3.Error, DatabaseUnavailable, LogUnavailable, BlobFailure, RebuildRunning) as error:
         raise click.ClickException(f"{view} cannot be rebuilt: {str(error).rstrip('.')}.") from None
     click.echo(f"{view}: rebuilt from {position} events.")
-    log.close()

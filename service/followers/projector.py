@@ -21,7 +21,7 @@ class ViewStore(Protocol):
         ...
 
     def apply(self, events: Sequence[RecordedEvent], *, after: int) -> None:
-        """Fold `events`, which follow position `after`, into the view. Raises: PositionMoved."""
+        """Fold `events`, which follow position `after`, into the view. Raises: OtherSchema; PositionMoved."""
         ...
 
 
@@ -40,7 +40,7 @@ class Projector:
         return self._progress.position
 
     async def run(self) -> None:
-        """Follow the log until cancelled."""
+        """Follow the log until cancelled. Raises: OtherSchema."""
         while True:
             self._progress.move_to(await in_database_thread(self._store.position))
             try:

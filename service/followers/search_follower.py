@@ -29,7 +29,9 @@ class SearchFollower:
         return self._progress.position
 
     async def run(self) -> None:
-        """Follow the log until cancelled. Raises: StorageUnavailable, DatabaseUnavailable; if run again, it goes on."""
+        """Follow the log until cancelled. Raises: OtherSchema; StorageUnavailable, DatabaseUnavailable.
+        If run again, it goes on.
+        """
         while True:
             try:
                 await self._follow()
@@ -37,7 +39,7 @@ class SearchFollower:
                 continue  # rebuilt meanwhile, or another process was faster
 
     async def _follow(self) -> None:
-        """Raises: PositionMoved."""
+        """Raises: as `run`; PositionMoved."""
         written = await in_database_thread(self._index.position)
         self._progress.move_to(written)
         await self._erase_while_idle()

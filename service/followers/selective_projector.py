@@ -32,7 +32,7 @@ class SelectiveProjector:
         return self._progress.position
 
     async def run(self) -> None:
-        """Follow the log until cancelled."""
+        """Follow the log until cancelled. Raises: OtherSchema."""
         while True:
             try:
                 await self._follow()
@@ -40,7 +40,7 @@ class SelectiveProjector:
                 continue  # rebuilt meanwhile, or another process was faster
 
     async def _follow(self) -> None:
-        """Raises: PositionMoved."""
+        """Raises: OtherSchema; PositionMoved."""
         written = await in_database_thread(self._store.position)
         self._progress.move_to(written)
         async for events in self._log.follow(after=written):

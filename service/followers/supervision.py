@@ -10,6 +10,7 @@ from adapters.blobs.port import StorageUnavailable
 from adapters.database.port import ServerAway
 from adapters.event_log.log import EventLog
 from adapters.event_log.port import LogFull, LogUnavailable
+from adapters.rebuilding import OtherSchema
 from service.application.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Supervision:
                 elif isinstance(error, StorageUnavailable):
                     about = {"follower": name, "because": str(error)}
                     logger.warning("follower waits for the blob storage", extra=about)
+                elif isinstance(error, OtherSchema):
+                    about = {"follower": name, "because": str(error)}
+                    logger.warning("follower leaves its view alone until the service starts again", extra=about)
                 else:
                     logger.exception("follower stopped; it starts again", extra={"follower": name})
             if clock.time() - began > HEALTHY_SECONDS:

@@ -37,7 +37,7 @@ def open_quotas(
     PostgreSQL.
 
     Raises: DatabaseTooNew; DatabaseUnavailable; sqlite3.Error; OSError."""
-    usage = UsageStore(usage_place(settings))
+    usage = UsageStore(usage_place(settings), begins_anew=True)
     opened.callback(usage.close)
     usage.use_for(log.identity, log.newest_now)
     own = QuotaStore(quotas_place(settings))

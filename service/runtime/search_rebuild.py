@@ -14,7 +14,7 @@ from service.runtime.settings import Settings
 
 
 def rebuild_search(settings: Settings, events: EventReader) -> int:
-    """Returns the position of the last event in it. Raises: RebuildRunning; what log, blobs and the index raise."""
+    """Returns the position of the last event in it. Raises: OtherSchema, RebuildRunning; as log, blobs and index do."""
 
     async def first_events(recording_ids: Collection[UUID]) -> Mapping[UUID, LoggedEvent]:
         return events.first_events(recording_ids)

@@ -186,7 +186,7 @@ def test_a_view_of_another_log_a_later_state_or_an_earlier_release_begins_anew(s
         del summary["session"]["first_opened_at"]  # a field that such a release may not have known
         older.execute("UPDATE ambient_sessions SET state=?", (json.dumps(summary).encode(),))
         older.execute("UPDATE reflects SET schema=0")
-    again = AmbientSessionStore(place, session_of=session_of)
+    again = AmbientSessionStore(place, session_of=session_of, begins_anew=True)
     assert (again.position(), listed(again)) == (0, [])
     apply(again, told)
     assert listed(again) == [VISIT]

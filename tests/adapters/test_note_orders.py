@@ -131,7 +131,7 @@ def test_a_view_of_another_log_a_later_state_or_another_schema_begins_anew(store
         apply(store, told)
     with tables_of(place) as older:
         older.execute("UPDATE reflects SET schema=0")
-    again = NoteOrderStore(place)
+    again = NoteOrderStore(place, begins_anew=True)
     assert again.position() == 0
     again.close()
 
@@ -147,7 +147,7 @@ def test_orders_that_an_earlier_release_stored_with_other_fields_are_made_again_
         del order["fulfilled"]["unsupported_share"]  # which the release before did not know
         old.execute("UPDATE note_orders SET state=?", (json.dumps(order).encode(),))
         old.execute("UPDATE reflects SET schema=1")
-    upgraded = NoteOrderStore(place)
+    upgraded = NoteOrderStore(place, begins_anew=True)
     assert (upgraded.find(its_id), upgraded.position()) == (None, 0)
     apply(upgraded, told)
     assert upgraded.find(its_id) == fold_order([note_ordered(), note_order_begun(), note_order_fulfilled()])

@@ -175,7 +175,7 @@ def test_a_view_of_another_schema_version_is_emptied_to_be_filled_from_the_log(s
     store.apply(recorded(its_id, LIFE), after=0)
     with tables_of(place) as old:
         old.execute(spoil)
-    again = SummaryStore(place)
+    again = SummaryStore(place, begins_anew=True)
     assert (again.position(), again.find(its_id)) == (0, None)
     again.apply(recorded(its_id, LIFE), after=0)
     assert again.find(its_id).standing is Standing.COMPLETED
@@ -189,7 +189,7 @@ def test_a_file_from_before_there_were_lists_is_made_anew(tmp_path):
         old.execute("CREATE TABLE summaries_position (position INTEGER NOT NULL)")
         old.execute("INSERT INTO summaries_position VALUES (7)")
     old.close()
-    store = SummaryStore(path)
+    store = SummaryStore(path, begins_anew=True)
     its_id = uuid4()
     assert store.position() == 0
     store.apply(recorded(its_id, LIFE), after=0)

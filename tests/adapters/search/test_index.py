@@ -23,6 +23,7 @@ from adapters.search.digests import Digests, Owner
 from adapters.search.fts5 import Fts5
 from adapters.search.index import Changes, Forgotten, Indexed, SearchIndex
 from adapters.search.words import indexed_words
+from adapters.sqlite_file import DatabaseUnavailable
 from tests.files_on_disk import content_below
 
 MINE = Owner("proj_1", "eu_1")
@@ -177,7 +178,7 @@ def test_an_index_of_another_schema_is_started_over(place, tables_of, monkeypatc
     with tables_of(place) as tables:
         tables.execute("CREATE TABLE words_1_3 (digests TEXT)")  # schema 1 had such a name
     monkeypatch.setattr(index_module, "SCHEMA_VERSION", index_module.SCHEMA_VERSION + 1)
-    with closing(SearchIndex(place)) as index:
+    with closing(SearchIndex(place, begins_anew=True)) as index:
         assert (index.position(), places(index, "one")) == (0, [])
         assert not [name for name in table_names(index) if re.match(r"[a-z]+_1(_|$)", name)]
 
@@ -210,6 +211,22 @@ def test_a_rebuild_that_was_cut_off_leaves_the_old_index_and_is_begun_again(plac
         index.use_for("another log", lambda: 0)  # in place of the rebuild's tables
         put(index, said("after it"))
         assert places(index, "after") == [0]
+
+
+def test_a_rebuild_during_which_the_index_begins_anew_ends_and_leaves_it_alone(index, place):
+    put(index, said("the old one"))
+
+    def read(after):
+        if not after:
+            return Changes(1, [said("a rebuilt one")])
+        with closing(SearchIndex(place)) as other:
+            other.use_for("another log", lambda: 0)
+            put(other, said("one of another log"))
+        return None
+
+    with pytest.raises(DatabaseUnavailable, match="begun anew meanwhile"):
+        index.rebuild(read)
+    assert (places(index, "rebuilt"), places(index, "another")) == ([], [0])
 
 
 def test_two_rebuilds_at_once_are_refused(index, place):
