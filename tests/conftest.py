@@ -17,6 +17,8 @@ from tests.places import REPOSITORY
 from tests.tools.azure.programs import NoAzure
 from tests.tools.azure.server import CREDENTIALS as AZURE_CREDENTIALS
 from tests.tools.azure.server import AzureServer
+from tests.tools.gcs.programs import NoGcs
+from tests.tools.gcs.server import GcsServer
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
 from tests.tools.postgres.certificates import Certificates, new_certificates
@@ -221,21 +223,30 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
     server.stop()
 
 
-@pytest.fixture
-def own_azure(tmp_path: Path) -> Iterator[AzureServer]:
-    """A running server of the test's own, to be held and stopped by it."""
-    server = open_azure(tmp_path / "azure")
-    with in_environment(AZURE_CREDENTIALS):
-        yield server.start()
-    server.kill()
-
-
 def open_azure(folder: Path) -> AzureServer:
     """Skips the test where the server cannot run; in CI nothing is left out."""
     try:
         return AzureServer(folder)
     except NoAzure as missing:
         skip_outside_ci(f"needs a server of Azure's blobs: {missing}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
+    """A running server of Google's buckets that no test harms. This process and those it starts may use it."""
+    server = open_gcs(tmp_path_factory.mktemp("gcs"))
+    with in_environment(server.credentials):
+        yield server.start()
+    server.stop()
+
+
+def open_gcs(folder: Path, *, keeps_versions: bool = False) -> GcsServer:
+    """Skips the test where the server cannot run; in CI nothing is left out."""
+    try:
+        return GcsServer(folder, keeps_versions=keeps_versions)
+    except NoGcs as missing:
+        skip_outside_ci(f"needs a server of Google's buckets: {missing}")
         raise
 
 

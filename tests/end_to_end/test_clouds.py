@@ -11,7 +11,7 @@ from tests.end_to_end.test_bucket import WHOLE_LIFE, tapedeck
 from tests.end_to_end.test_copy import COMPLETE, copy
 from tests.end_to_end.test_download import download
 
-CLOUDS = ["azure"]
+CLOUDS = ["azure", "gcs"]
 
 
 @pytest.fixture(params=CLOUDS)

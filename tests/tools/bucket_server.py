@@ -19,10 +19,6 @@ class BucketServer(ChildServer):
     def new_bucket(self) -> str:
         """An empty bucket of a new name; returns its URL, without the endpoint. The server must be running."""
 
-    @abstractmethod
-    def remove_bucket(self, url: str) -> None:
-        """The bucket that a URL names, with all that is in it."""
-
     def objects(self, url: str) -> dict[str, bytes]:
         """The content of each object in the bucket that a URL names. The environment has the credentials."""
         client = client_of(parse_address(f"{self.bucket_of(url)}?endpoint={self.endpoint}"))
