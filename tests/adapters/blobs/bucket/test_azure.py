@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from adapters.blobs.bucket.address import parse_address
+from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.port import StorageUnavailable
 from tests.adapters.blobs.bucket.cloud_contract import CloudContract, opened
 from tests.adapters.blobs.contract import PREFIX, streamed, whole
@@ -44,6 +47,16 @@ def test_without_an_account_it_is_said_which_variable_is_missing(
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(StorageUnavailable, match="AZURE_STORAGE_ACCOUNT_NAME is not set"):
         opened("az://recordings/tapes", tmp_path)
+
+
+def test_a_token_that_can_read_and_write_can_sign_no_url_and_that_fails_as_the_bucket_does(
+    azure: AzureServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "sv=2023-11-03&sig=none")
+    bucket = Bucket(parse_address(f"{azure.new_bucket()}?endpoint={azure.endpoint}"))
+    with pytest.raises(StorageUnavailable):
+        bucket.signed_url("blobs/key", timedelta(seconds=60))
 
 
 async def test_a_container_that_keeps_what_is_deleted_is_refused(azure: AzureServer, tmp_path: Path) -> None:
