@@ -115,7 +115,7 @@ screenshots: .venv/installed ## take pictures of every view of the console into 
 	@$(BIN)/python -m tests.tools.screenshots $(ARGS)
 
 clean: ## remove what the targets created, but never .data
-	rm -rf .venv .bench-words .helm .kafka .promql .s3 .screenshots .soak-audio .typescript .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
+	rm -rf .venv .azurite .bench-words .gcs .helm .kafka .promql .s3 .screenshots .soak-audio .typescript .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build mutants
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tapedeck needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -1,9 +1,10 @@
-"""What tests share, each for the whole run: the service as a process, a real Kafka, PostgreSQL and S3 server."""
+"""What tests share, each for the whole run: the service as a process, real Kafka, PostgreSQL, servers of buckets."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ from tests.end_to_end.profile import IS_SCALED_OUT, scaled_out
 from tests.end_to_end.service_process import ServiceProcess
 from tests.left_out import skip_outside_ci
 from tests.places import REPOSITORY
+from tests.tools.azure.programs import NoAzure
+from tests.tools.azure.server import CREDENTIALS as AZURE_CREDENTIALS
+from tests.tools.azure.server import AzureServer
+from tests.tools.gcs.programs import NoGcs
+from tests.tools.gcs.server import GcsServer
 from tests.tools.kafka.broker import KafkaBroker
 from tests.tools.kafka.jars import NoKafka
 from tests.tools.postgres.certificates import Certificates, new_certificates
@@ -184,9 +190,7 @@ def own_s3(tmp_path: Path) -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def s3_credentials() -> Iterator[None]:
     """This process and those it starts may use the S3 servers of the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in CREDENTIALS.items():
-            patch.setenv(name, value)
+    with in_environment(CREDENTIALS):
         yield
 
 
@@ -208,3 +212,48 @@ def open_s3(
     except NoS3 as missing:
         skip_outside_ci(f"needs a real S3 server: {missing}")
         raise
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """A running server of Azure's blobs that no test harms. This process and those it starts may use it."""
+    server = open_azure(tmp_path_factory.mktemp("azure"))
+    with in_environment(AZURE_CREDENTIALS):
+        yield server.start()
+    server.stop()
+
+
+def open_azure(folder: Path) -> AzureServer:
+    """Skips the test where the server cannot run; in CI nothing is left out."""
+    try:
+        return AzureServer(folder)
+    except NoAzure as missing:
+        skip_outside_ci(f"needs a server of Azure's blobs: {missing}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
+    """A running server of Google's buckets that no test harms. This process and those it starts may use it."""
+    server = open_gcs(tmp_path_factory.mktemp("gcs"))
+    with in_environment(server.credentials):
+        yield server.start()
+    server.stop()
+
+
+def open_gcs(folder: Path, *, keeps_versions: bool = False) -> GcsServer:
+    """Skips the test where the server cannot run; in CI nothing is left out."""
+    try:
+        return GcsServer(folder, keeps_versions=keeps_versions)
+    except NoGcs as missing:
+        skip_outside_ci(f"needs a server of Google's buckets: {missing}")
+        raise
+
+
+@contextmanager
+def in_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """A block in which this process, and those that it starts, have these variables."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield

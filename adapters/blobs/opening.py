@@ -19,16 +19,17 @@ def open_store(url: str, *, small_bytes: int = SMALL_BYTES) -> BlobStore:
     """The store that a URL names. Worker processes get the URL.
 
     `segments:///absolute/path`, `file:///absolute/path`, or `s3://bucket/prefix?folder=/absolute/path`, with the folder
-    of the bucket's index, and `&index=postgresql://…` if the index is in that database. Nothing is asked of a bucket or
-    a database before it is needed. Raises: ValueError, with one sentence, if the URL names no store.
+    of the bucket's index, and `&index=postgresql://…` if the index is in that database; `gs://` and `az://` likewise.
+    Nothing is asked of a bucket or a database before it is needed. Raises: ValueError, with one sentence, if the URL
+    names no store.
     """
     if is_bucket(url):
         return _open_bucket(url, small_bytes=small_bytes)
     parts = urlsplit(url)
     if parts.scheme not in ("file", "segments"):
         raise ValueError(
-            f"There is no blob store for {url!r}: only segments:///absolute/path, file:///absolute/path and "
-            "s3://bucket/prefix are known."
+            f"There is no blob store for {url!r}: only segments:///absolute/path, file:///absolute/path, "
+            "s3://bucket/prefix, gs://bucket/prefix and az://container/prefix are known."
         )
     if parts.netloc or not parts.path.startswith("/") or parts.query or parts.fragment or "%00" in parts.path:
         raise ValueError(f"A blob store on local files needs {parts.scheme}:///absolute/path, not {url!r}.")

@@ -1,6 +1,6 @@
 """Which URLs name a blob store. Apart from `opening`, so that settings are checked without importing any store."""
 
-from adapters.blobs.bucket.address import parse_address
+from adapters.blobs.bucket.address import is_address, parse_address
 
 
 def check_blob_url(url: str) -> None:
@@ -12,9 +12,11 @@ def check_blob_url(url: str) -> None:
         if address.index is not None:
             raise ValueError("must be without 'index': that is where the event log is")
     elif not url.startswith(("segments:///", "file:///")):
-        raise ValueError("must be segments:///PATH, file:///PATH or s3://BUCKET/PREFIX")
+        raise ValueError(
+            "must be segments:///PATH, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
+        )
 
 
 def is_bucket(url: str) -> bool:
     """Whether the blobs are in a bucket."""
-    return url.startswith("s3://")
+    return is_address(url)

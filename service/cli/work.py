@@ -23,8 +23,8 @@ def work() -> None:
         raise click.ClickException(str(error)) from None
     if not settings.has_shared_stores:
         raise click.ClickException(
-            "TAPEDECK_DATABASE_URL must be postgresql://… and TAPEDECK_BLOB_URL s3://…, as for the service: only there "
-            "do several machines reach the log and the recordings."
+            "TAPEDECK_DATABASE_URL must be postgresql://… and TAPEDECK_BLOB_URL s3://…, gs://… or az://…, as for the "
+            "service: only there do several machines reach the log and the recordings."
         )
     from service.runtime.logs import log_to_stderr  # noqa: PLC0415 - what working needs is slow to import
     from service.runtime.server import StartRefused  # noqa: PLC0415

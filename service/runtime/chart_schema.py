@@ -16,8 +16,20 @@ SCHEMA = Path(__file__).with_name("deploy") / "chart" / "values.schema.json"
 CHARTS_OWN = {"data_dir", "host", "port", "operations_host", "operations_port", "peer_url", "tls_cert", "tls_key"}
 """Settings that the chart makes itself. TLS ends before the pod, since the probes are without."""
 
-VARIABLES = ("AWS_REGION", "PGSSLMODE", "SSL_CERT_FILE")
-SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD", "PGUSER")
+VARIABLES = ("AWS_REGION", "AZURE_STORAGE_ACCOUNT_NAME", "PGSSLMODE", "SSL_CERT_FILE")
+SECRET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_TENANT_ID",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "PGPASSWORD",
+    "PGUSER",
+)
 """What the service's libraries read, as the operations guide says."""
 
 _RULES = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "description")

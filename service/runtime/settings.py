@@ -101,8 +101,9 @@ class ServiceSettings(QuotaSettings):
         str | None,
         Field(
             description="where audio and transcripts are stored: segments:///PATH (small blobs share files and syncs), "
-            "file:///PATH (one file per blob) or s3://BUCKET/PREFIX?endpoint=URL&region=NAME&seconds=NUMBER (all but "
-            "the bucket may be left out); if unset, segments in blobs/ in DATA_DIR"
+            "file:///PATH (one file per blob), s3://BUCKET/PREFIX?endpoint=URL&region=NAME&seconds=NUMBER (all but the "
+            "bucket may be left out), gs://BUCKET/PREFIX or az://CONTAINER/PREFIX (likewise, without a region); if "
+            "unset, segments in blobs/ in DATA_DIR"
         ),
     ] = None
     transcriber: Annotated[
@@ -311,8 +312,8 @@ class ServiceSettings(QuotaSettings):
     def _check_hosts(self, peer_url: str) -> None:
         if not self.has_shared_stores:
             raise ValueError(
-                "TAPEDECK_PEER_URL needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all "
-                "hosts reach"
+                "TAPEDECK_PEER_URL needs TAPEDECK_DATABASE_URL=postgresql://… and a TAPEDECK_BLOB_URL with s3://, "
+                "gs:// or az://, which all hosts reach"
             )
         if urlsplit(peer_url).scheme == "https" and self.tls_cert is None:
             raise ValueError("TAPEDECK_PEER_URL with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY")

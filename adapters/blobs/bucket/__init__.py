@@ -1,1 +1,1 @@
-"""A bucket that speaks S3: small bodies share objects, large ones have their own."""
+"""A bucket of S3, Google or Azure: small bodies share objects, large ones have their own."""

@@ -1,14 +1,11 @@
-"""One place in an S3 bucket, through obstore: blocking requests, repeated within a bound, with errors of the port.
-
-Credentials come from AWS's usual environment variables, a role or the machine's metadata, as obstore finds them.
-"""
+"""One place in a bucket, through obstore: blocking requests, repeated within a bound, with errors of the port."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import obstore
@@ -18,15 +15,19 @@ from obstore.exceptions import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from obstore.store import S3Store
 
 from adapters.blobs.bucket.address import BucketAddress
+from adapters.blobs.bucket.clients import (
+    KEEPS_GENERATIONS,
+    NO_ACCOUNT,
+    NO_SUCH_BUCKET,
+    NO_SUCH_OBJECT,
+    TAKES_MANY_DELETIONS,
+    client_of,
+)
 from adapters.blobs.port import BlobNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    from obstore.store import S3Config
 
 PROBES = "probes"
 """The folder of the objects that prove that the bucket can be written."""
@@ -39,6 +40,7 @@ _MOST_IN_ONE_BYTES = 64 * 1024 * 1024
 
 _PARTS_AT_ONCE = 1
 _DELETED_AT_ONCE = 1_000
+_DELETING_THREADS = 16
 
 
 class Bucket:
@@ -46,24 +48,8 @@ class Bucket:
 
     def __init__(self, address: BucketAddress) -> None:
         self._address = address
-        half = timedelta(seconds=address.seconds / 2)  # the last repetition begins in the first half of the time
-        config: S3Config = {}
-        if address.region is not None:
-            config["region"] = address.region
-        if address.endpoint is not None:
-            config["endpoint"] = address.endpoint
         with _errors_named(f"{address}"):
-            self._store = S3Store(
-                address.bucket,
-                prefix=address.prefix or None,
-                client_options={
-                    "timeout": half,
-                    "connect_timeout": min(half, timedelta(seconds=5)),
-                    "allow_http": (address.endpoint or "").startswith("http://"),
-                },
-                retry_config={"max_retries": 8, "retry_timeout": half},
-                config=config,
-            )
+            self._store = client_of(address)
 
     def __str__(self) -> str:
         return str(self._address)
@@ -99,12 +85,22 @@ class Bucket:
         return True
 
     def keeps_versions(self) -> bool:
-        """Whether the bucket keeps what is deleted: what is written then gets a version."""
+        """Whether the bucket keeps what is deleted as old versions. Its "soft deletion" cannot be asked for here."""
         name = f"{PROBES}/{uuid4()}"
         with self._errors():
             version = obstore.put(self._store, name, b"", use_multipart=False)["version"]
         self.delete([name])
-        return version not in (None, "null")
+        if version in (None, "null"):
+            return False
+        return self._address.cloud not in KEEPS_GENERATIONS or self._has_version(name, version)
+
+    def _has_version(self, name: str, version: str) -> bool:
+        try:
+            with self._errors(reading=name):
+                obstore.get(self._store, name, options={"version": version})
+        except BlobNotFound:
+            return False
+        return True
 
     def read(self, name: str, start: int, length: int, *, key: str) -> bytes:
         """Bytes of an object that has them. `key`: what is being read, for BlobNotFound."""
@@ -149,9 +145,22 @@ class Bucket:
 
     def delete(self, names: Sequence[str]) -> None:
         """Deleting what is not there is no error."""
-        for start in range(0, len(names), _DELETED_AT_ONCE):
-            with self._errors():
-                obstore.delete(self._store, list(names[start : start + _DELETED_AT_ONCE]))
+        if self._address.cloud in TAKES_MANY_DELETIONS:
+            for start in range(0, len(names), _DELETED_AT_ONCE):
+                with self._errors():
+                    obstore.delete(self._store, list(names[start : start + _DELETED_AT_ONCE]))
+        elif names:
+            with ThreadPoolExecutor(min(len(names), _DELETING_THREADS), thread_name_prefix="deleting") as threads:
+                for _ in threads.map(self._delete_one, names):
+                    pass
+
+    def _delete_one(self, name: str) -> None:
+        with self._errors():
+            try:
+                obstore.delete(self._store, name)
+            except FileNotFoundError as error:
+                if _says(error, NO_SUCH_BUCKET):
+                    raise
 
     def sizes(self, folder: str) -> Iterator[tuple[str, int]]:
         """Name and size of every object in the folder, at any depth."""
@@ -173,7 +182,7 @@ def _errors_named(bucket: str, *, reading: str | None = None) -> Iterator[None]:
     except AlreadyExistsError:
         raise
     except (BaseError, OSError) as error:
-        if reading is not None and "<Code>NoSuchKey</Code>" in str(error):
+        if reading is not None and _says(error, NO_SUCH_OBJECT):
             raise BlobNotFound(reading) from error
         # Up to the server's own words, which may hold the access key's id.
         logger.warning(
@@ -184,9 +193,15 @@ def _errors_named(bucket: str, *, reading: str | None = None) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Clients read it: what a server says may hold names and addresses. Not every error has a class of its own."""
-    said = str(error)
-    if "<Code>NoSuchBucket</Code>" in said:
+    if _says(error, NO_SUCH_BUCKET):
         return "there is no such bucket"
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in said:
+    if _says(error, [NO_ACCOUNT]):
+        return "AZURE_STORAGE_ACCOUNT_NAME is not set"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _says(error, ["403 Forbidden"]):
         return "the bucket refuses these credentials"
     return "the bucket does not answer as it should"
+
+
+def _says(error: Exception, any_of: Iterable[str]) -> bool:
+    said = str(error)
+    return any(each in said for each in any_of)

@@ -62,6 +62,8 @@ async def _once(body: bytes) -> AsyncIterator[bytes]:
     [
         "",
         "s3://bucket/x",
+        "gs://bucket/x",
+        "az://container/x",
         "/no/scheme",
         "file:relative",
         "file://host/x",

@@ -13,8 +13,8 @@ def test_without_stores_that_other_machines_reach_it_says_what_is_needed(monkeyp
         ran = CliRunner().invoke(main, ["work"])
         assert ran.exit_code == 1
         assert ran.stderr == (
-            "Error: TAPEDECK_DATABASE_URL must be postgresql://… and TAPEDECK_BLOB_URL s3://…, as for the service: "
-            "only there do several machines reach the log and the recordings.\n"
+            "Error: TAPEDECK_DATABASE_URL must be postgresql://… and TAPEDECK_BLOB_URL s3://…, gs://… or az://…, as "
+            "for the service: only there do several machines reach the log and the recordings.\n"
         )
 
 

@@ -174,8 +174,14 @@ ONE_OF_HOSTS = {
 @pytest.mark.parametrize(
     ("others", "because"),
     [
-        ({"database_url": None}, "needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all"),
-        ({"blob_url": None}, "needs TAPEDECK_DATABASE_URL=postgresql://… and TAPEDECK_BLOB_URL=s3://…, which all"),
+        (
+            {"database_url": None},
+            "needs TAPEDECK_DATABASE_URL=postgresql://… and a TAPEDECK_BLOB_URL with s3://, gs:// or az://, which all",
+        ),
+        (
+            {"blob_url": None},
+            "needs TAPEDECK_DATABASE_URL=postgresql://… and a TAPEDECK_BLOB_URL with s3://, gs:// or az://, which all",
+        ),
         ({"public_url": None}, "needs TAPEDECK_PUBLIC_URL, the address at which clients reach any of the hosts"),
         ({"development": True}, "is not for development: there, the hosts would have different credentials"),
         ({"peer_url": "https://10.0.0.1:8081"}, "with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY"),

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.tools.child_server import DidNotStart
 from tests.tools.s3.programs import NoS3, program
 from tests.tools.s3.server import CREDENTIALS, S3Server
 
@@ -18,7 +19,7 @@ def main() -> None:
             program()
         else:
             serve()
-    except NoS3 as missing:
+    except (NoS3, DidNotStart) as missing:
         sys.exit(str(missing))
 
 

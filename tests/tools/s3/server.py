@@ -2,28 +2,21 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.files_on_disk import content_below
-from tests.tools.free_ports import free_port
-from tests.tools.s3.programs import NoS3, program
+from tests.tools.child_server import ChildServer
+from tests.tools.s3.programs import program
 
-START_SECONDS = 60
-STOP_SECONDS = 30
 ACCESS_KEY, SECRET_KEY, REGION = "tapedeck", "open sesame", "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": REGION}
 """The environment of a process that may use the server."""
 
 
-class S3Server:
-    """`start` it, `stop` or `kill` it, `start` it again: same port, same data. Ends only its own child process."""
-
+class S3Server(ChildServer):
     def __init__(
         self,
         folder: Path,
@@ -33,19 +26,20 @@ class S3Server:
         versions: Path | None = None,
     ) -> None:
         """`versions`: a folder, outside of `folder`, in which new buckets keep the old versions of their objects."""
-        self._folder = folder
+        super().__init__(folder)
         self._versions = versions
         self._program = program()
         self._tls = ["--cert", str(certificate), "--key", str(key)] if certificate and key else []
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
         self.buckets.mkdir(parents=True, exist_ok=True)
         if versions:
             versions.mkdir(parents=True, exist_ok=True)
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None
+    def command(self) -> Sequence[str]:
+        known = ["--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION]
+        served = ["--port", f"127.0.0.1:{self.port}", "--keep-alive", "--quiet", *self._tls]
+        versioning = ["--versioning-dir", str(self._versions)] if self._versions else []
+        return [str(self._program), *known, *served, "posix", *versioning, str(self.buckets)]
 
     @property
     def endpoint(self) -> str:
@@ -77,62 +71,3 @@ class S3Server:
     def contains(self, url: str, text: bytes) -> bool:
         """Whether these bytes are anywhere in the files of the bucket that a URL names."""
         return text in content_below(self.files_of(url))
-
-    def start(self) -> "S3Server":
-        """Start it and wait until it answers."""
-        command = [str(self._program), "--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION]
-        command += ["--port", f"127.0.0.1:{self.port}", "--keep-alive", "--quiet", *self._tls]
-        versioning = ["--versioning-dir", str(self._versions)] if self._versions else []
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "posix", *versioning, str(self.buckets)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return self
-        self.kill()
-        raise NoS3(f"The S3 server did not start; its log:\n{self._log.read_text(errors='replace')[-3000:]}")
-
-    @property
-    def _log(self) -> Path:
-        return self._folder / "server.log"
-
-    def hold(self) -> None:
-        """Let it hang: it accepts connections, and answers nothing."""
-        self._signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def stop(self) -> None:
-        """Stop it cleanly."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
-
-    def _end(self, number: int) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(number)
-        self._process.send_signal(signal.SIGCONT)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None

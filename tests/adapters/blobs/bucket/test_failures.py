@@ -229,12 +229,22 @@ async def test_over_tls_the_bucket_is_used_if_its_certificate_is_trusted_and_onl
     ("url", "said"),
     [
         ("s3://key:secret@bucket/x", "without credentials"),
+        ("gs://key:secret@bucket/x", "read from GOOGLE_APPLICATION_CREDENTIALS"),
+        ("az://key:secret@bucket/x", "read from AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+        ("gcs://bucket/x", "must be segments:///PATH, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://"),
+        ("gs://Bucket/x", "must be gs://BUCKET or gs://BUCKET/PREFIX"),
+        ("az://a--b/x", "must be az://CONTAINER or az://CONTAINER/PREFIX"),
+        ("az://a.b/x", "must be az://CONTAINER"),
+        ("az://ab", "must be az://CONTAINER"),
+        ("gs://bucket/x?region=eu", "without 'region': only endpoint and seconds can be given"),
+        ("gs://bucket/x?endpoint=https://host/account", "an endpoint such as"),
+        ("az://bucket/x?endpoint=https://host/a/b", "an endpoint such as"),
         ("s3://Bucket/x", "must be s3://BUCKET"),
         ("s3:///x", "must be s3://BUCKET"),
         ("s3://bucket/../x", "must be s3://BUCKET"),
         ("s3://bucket/x?endpoint=ftp://x", "an endpoint such as"),
         ("s3://bucket/x?seconds=-1", "seconds between"),
-        ("s3://bucket/x?acl=public", "without 'acl'"),
+        ("s3://bucket/x?acl=public", "without 'acl': only endpoint, region and seconds can be given"),
         ("s3://bucket/x?folder=/x", "without 'folder'"),
         ("s3://bucket/x?index=postgresql://x/y", "without 'index'"),
         ("s3://bucket/x#y", "without a fragment"),
@@ -246,7 +256,16 @@ def test_a_url_that_cannot_be_is_refused_with_what_it_must_be(url: str, said: st
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://bucket", "s3://my.bucket-2/a/b", "s3://bucket/x?endpoint=https://host:1/&region=eu"]
+    "url",
+    [
+        "s3://bucket",
+        "s3://my.bucket-2/a/b",
+        "s3://bucket/x?endpoint=https://host:1/&region=eu",
+        "gs://my_bucket.example/a",
+        "gs://bucket?endpoint=http://host:1&seconds=2.5",
+        "az://my-container/a/b",
+        "az://container/x?endpoint=https://host:1/account1",
+    ],
 )
 def test_other_urls_are_taken(url: str) -> None:
     check_blob_url(url)

@@ -1,7 +1,9 @@
 """A process that is killed at any step of storing and erasing loses nothing acknowledged and leaves nothing erased."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -70,9 +72,28 @@ asyncio.run(main())
 async def test_killed_before_or_after_any_step_it_goes_on_from_there(
     s3: S3Server, bucket_url: str, tmp_path: Path, indexes: Indexes
 ) -> None:
-    for steps in range(100):
-        name = s3.new_bucket()
-        url = indexes.url(f"{name}?{bucket_url.partition('?')[2]}", tmp_path / str(steps))
+    def url(bucket: str, folder: Path) -> str:
+        return indexes.url(f"{bucket}?{bucket_url.partition('?')[2]}", folder)
+
+    assert await goes_on_after_kills(s3, tmp_path, url) >= 24
+
+
+class Server(Protocol):
+    def new_bucket(self) -> str: ...
+
+    def contains(self, url: str, text: bytes, /) -> bool: ...
+
+
+async def goes_on_after_kills(
+    server: Server, folder: Path, url_of: Callable[[str, Path], str], *, every: int = 1
+) -> int:
+    """Kills a process at each step, or at some, until one goes to its end; returns at how many steps that was.
+
+    `url_of`: the store's URL, for a bucket and the folder of its index.
+    """
+    for steps in range(0, 100, every):
+        name = server.new_bucket()
+        url = url_of(name, folder / str(steps))
         ended = await asyncio.to_thread(run, PROGRAM, f"{steps} {url}")
         assert ended.returncode in (0, -9), ended.stderr
         said = ended.stdout.split()
@@ -81,18 +102,18 @@ async def test_killed_before_or_after_any_step_it_goes_on_from_there(
         store.recover()
         await _check(store, said)
         if "erased" in said:
-            assert not any(s3.contains(name, BODIES[each]) for each in GOING)
+            assert not any(server.contains(name, BODIES[each]) for each in GOING)
         await store.erase_keys([KEYS[each] for each in GOING])
-        assert not any(s3.contains(name, BODIES[each]) for each in GOING)
+        assert not any(server.contains(name, BODIES[each]) for each in GOING)
         await _check(store, said)
         assert list(store.differences()) == []
         await store.erase("rec_1/")
-        assert not any(s3.contains(name, body) for body in (*BODIES, LARGE))
+        assert not any(server.contains(name, body) for body in (*BODIES, LARGE))
         await store.close()
         if ended.returncode == 0:
             break
     assert ended.returncode == 0
-    assert steps >= 24
+    return steps
 
 
 async def _check(store: BucketBlobStore, said: list[str]) -> None:
