@@ -14,9 +14,9 @@
 {{- if and (or $hosts $workers $publishers) (not .Values.secrets.TAPEDECK_DATABASE_URL) }}
 {{- fail "hostSecret, workers and publishers need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL, which every pod reaches." }}
 {{- end }}
-{{- $bucket := hasPrefix "s3://" (.Values.settings.TAPEDECK_BLOB_URL | default "") }}
+{{- $bucket := regexMatch "^(s3|gs|az)://" (.Values.settings.TAPEDECK_BLOB_URL | default "") }}
 {{- if and (or $hosts $workers) (not $bucket) (not .Values.secrets.TAPEDECK_BLOB_URL) }}
-{{- fail "hostSecret and workers need settings.TAPEDECK_BLOB_URL with s3://…: the blobs in a bucket, which every pod reaches." }}
+{{- fail "hostSecret and workers need settings.TAPEDECK_BLOB_URL with s3://…, gs://… or az://…: the blobs in a bucket, which every pod reaches." }}
 {{- end }}
 {{- range tuple "TAPEDECK_REQUESTS_PER_MINUTE" "TAPEDECK_DEVELOPMENT" }}
 {{- if and $hosts (get $.Values.settings .) }}
