@@ -218,7 +218,7 @@ async def test_while_kafka_is_away_ingest_goes_on_and_afterwards_all_is_caught_u
 
     async with aiohttp.ClientSession() as session:
         loads = [asyncio.create_task(load(session, recording)) for recording in recordings]
-        await until(lambda: stored[0] >= 2_000)  # what is cached has its size by now
+        await until(lambda: stored[0] >= 2_000, seconds=900)  # what is cached has its size by now
         memory, chunks = process.memory_info().rss, stored[0]
         usual = await rate(SIZE.outage_seconds / 4, at_least=100)
         usual_growth = (process.memory_info().rss - memory) / (stored[0] - chunks)
