@@ -113,7 +113,6 @@ class Publisher:
         self._oldest_unpublished: RecordedEvent | None = None
         self._metrics.measure_lag(lambda: self.lag_events, self._lag_seconds)
         self._is_held_up = False
-        self._stands_by = False
 
     @property
     def is_held_up(self) -> bool:
@@ -122,14 +121,14 @@ class Publisher:
 
     @property
     def lag_events(self) -> int:
-        """Events in the log that are not published yet; 0 while another publisher sees to them."""
-        return 0 if self._stands_by else max(0, self._log.head - self.position)
+        """Events in the log that are not published yet."""
+        return max(0, self._log.head - self.position)
 
     @property
     def lag(self) -> timedelta:
-        """Age of the oldest event not published yet; zero if there is none, or while another publisher sees to it."""
+        """Age of the oldest event not published yet; zero if there is none."""
         oldest = self._oldest_unpublished
-        if self._stands_by or oldest is None or oldest.position <= self.position:
+        if oldest is None or oldest.position <= self.position:
             return timedelta()
         return max(timedelta(), self._clock() - oldest.event.at)
 
@@ -139,20 +138,21 @@ class Publisher:
     async def run(self) -> None:
         """Follow the log until cancelled."""
         delays, tried_from = WAITING.delays(self._random), self.position
+        stands_by = False
         while True:
             try:
                 await self._look_at_oldest()
-                if self._stands_by:
+                if stands_by:
                     await self._stand_by()
-                    self._stands_by = False
+                    stands_by = False
                 async with told(self._presence):
                     await self._publish()
             except Fenced as error:
-                self._stands_by, self._is_held_up = True, False
+                stands_by, self._is_held_up = True, False
                 self._metrics.fencings.inc()
                 logger.warning("fenced; standing by", extra={"position": self.position, "because": str(error)})
             except AnotherPublisher as error:
-                self._stands_by, self._is_held_up = True, False
+                stands_by, self._is_held_up = True, False
                 logger.info("standing by", extra={"position": self.position, "because": str(error)})
             except (KafkaFailed, LogUnavailable, AnotherLog) as error:
                 self._is_held_up = True
@@ -266,6 +266,7 @@ class Publisher:
             await asyncio.sleep(min(patience / 10, LONGEST_LOOK).total_seconds())
             # Kafka forgets a position that has not changed for long, and then says 0.
             position = max(self.position, await read_position(self._connection, self._topic.name))
+            self._is_held_up = False
             await self._log.refresh_head()
             if position != self.position:
                 self._moved_to(position)

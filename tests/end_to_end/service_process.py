@@ -151,8 +151,10 @@ class ServiceProcess(TapedeckProcess):
         return Api(self.url, token or self.credentials["api_key"], self.credentials["end_user_id"])
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Without one that is being written at this moment."""
-        return [orjson.loads(line) for line in self.log_file.read_bytes().split(b"\n")[:-1]]
+        """Without one that is being written at this moment, and without Python's own words, in which a worker ends that
+        was being started when its service was killed."""
+        said = self.log_file.read_bytes().split(b"\n")[:-1]
+        return [orjson.loads(line) for line in said if line.startswith(b"{")]
 
     async def lines_of_trace(self, trace_id: str) -> list[dict[str, Any]]:
         """The log's lines with this trace id, once there are any: they are written a moment after the answer."""

@@ -104,7 +104,7 @@ def test_what_kubernetes_would_refuse_is_refused_here():
                 "hostSecret": "a",
                 "settings": {"TAPEDECK_BLOB_URL": "s3://a", "TAPEDECK_REQUESTS_PER_MINUTE": 60},
             },
-            "TAPEDECK_REQUESTS_PER_MINUTE cannot be had with hostSecret",
+            "TAPEDECK_REQUESTS_PER_MINUTE cannot be combined with hostSecret",
         ),
         (
             {
@@ -112,7 +112,7 @@ def test_what_kubernetes_would_refuse_is_refused_here():
                 "hostSecret": "a",
                 "settings": {"TAPEDECK_BLOB_URL": "s3://a", "TAPEDECK_DEVELOPMENT": True},
             },
-            "TAPEDECK_DEVELOPMENT cannot be had with hostSecret",
+            "TAPEDECK_DEVELOPMENT cannot be combined with hostSecret",
         ),
         ({"settings": {"TAPEDECK_PEER_URL": "http://a:1"}}, "additional properties 'TAPEDECK_PEER_URL' not allowed"),
         (

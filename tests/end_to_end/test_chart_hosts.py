@@ -88,7 +88,7 @@ class PodProcess(TapedeckProcess):
         self._command = [str(self.operations_port) if each == "9464" else each for each in args]
         here = {"DATA_DIR": str(folder / command), "OPERATIONS_PORT": str(self.operations_port)}
         settings = settings_of(environment_of(rendered, secrets, command))
-        self._settings = settings | {name: value for name, value in here.items() if name in settings}
+        self._settings = settings | here
         self.log_file = folder / f"{command}.log"
 
     def start(self):

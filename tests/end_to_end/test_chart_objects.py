@@ -170,6 +170,16 @@ def test_only_those_who_publish_get_the_settings_of_kafka():
     assert have_them(SCALED_OUT | SEVERAL) == ["publish"]
 
 
+def test_what_is_off_or_0_for_workers_alone_is_so():
+    workers = {"replicas": 1, "settings": {"TAPEDECK_TELL_SPEAKERS": False, "TAPEDECK_DRAIN_SECONDS": 0}}
+    settings = SCALED_OUT["settings"] | {"TAPEDECK_TELL_SPEAKERS": True, "TAPEDECK_DRAIN_SECONDS": 10}
+    rendered = objects(SCALED_OUT | {"settings": settings, "workers": workers})
+    names = ("TAPEDECK_TELL_SPEAKERS", "TAPEDECK_DRAIN_SECONDS")
+    its, hosts = environment_of(rendered, {}, "work"), environment_of(rendered)
+    assert [its[name] for name in names] == ["false", "0"]
+    assert [hosts[name] for name in names] == ["true", "10"]
+
+
 def test_a_worker_has_settings_of_its_own_and_room_for_its_files():
     rendered = objects(SCALED_OUT | SEVERAL)
     its, hosts = environment_of(rendered, {}, "work"), environment_of(rendered)

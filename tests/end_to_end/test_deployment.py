@@ -71,7 +71,8 @@ def test_systemd_takes_the_unit_and_finds_it_little_exposed(tmp_path, command):
     path, text, its = read_unit(command)
     unit = tmp_path / path.name
     program = "/opt/tapedeck/.venv/bin/tapedeck"
-    assert its["ExecStart"] == f"{program} {command}"
+    further = " --operations-port 9465" if command == "publish" else ""
+    assert its["ExecStart"] == f"{program} {command}{further}"
     assert text.count(program) == 1
     unit.write_text(text.replace(program, str(Path(sys.executable).with_name("tapedeck"))))
     for check in (["verify"], ["security", "--offline=true", f"--threshold={MOST_EXPOSED}"]):

@@ -160,12 +160,13 @@ class Host:
     async def _tell_who_leads(self, processes: ApiProcesses) -> None:
         while True:
             try:
-                await self._thread.run(self._leadership.stay)
                 url = await self._thread.run(self._leadership.leader)
             except DatabaseUnavailable:
                 url = None  # which whoever needs the database says
             if self._service is None:
                 processes.led_by(None if url == self._url else url)
+            with suppress(ServerAway):
+                await self._thread.run(self._leadership.stay)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _lead_when_possible(self, processes: ApiProcesses, kept: KeptLead | None) -> None:

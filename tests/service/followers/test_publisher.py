@@ -232,7 +232,6 @@ async def test_one_that_stands_by_takes_over_once_the_one_that_publishes_has_end
     for _ in range(3):
         await rig.grow()
         await rig.until_published(first, second)
-    assert (sample(first, "lag_events"), sample(first, "lag_seconds")) == (0, 0)  # another sees to it
     await rig.stop(publishing)
     await rig.grow()
     await rig.until_published(first)

@@ -20,7 +20,7 @@
 {{- end }}
 {{- range tuple "TAPEDECK_REQUESTS_PER_MINUTE" "TAPEDECK_DEVELOPMENT" }}
 {{- if and $hosts (get $.Values.settings .) }}
-{{- fail (printf "%s cannot be had with hostSecret: it is for a service with one host." .) }}
+{{- fail (printf "%s cannot be combined with hostSecret: it is for a service with one host." .) }}
 {{- end }}
 {{- end }}
 {{- $kafka := .Values.settings.TAPEDECK_KAFKA_BOOTSTRAP_SERVERS | default .Values.secrets.TAPEDECK_KAFKA_BOOTSTRAP_SERVERS }}

@@ -41,7 +41,13 @@ securityContext:
        of settings that this process does not need go on after their prefix. */ -}}
 {{- define "tapedeck.environment" -}}
 {{- $without := printf "TAPEDECK_%s" (.without | default "nothing") -}}
-{{- range $name, $value := merge .settings (deepCopy .all.Values.settings) }}
+{{- $values := dict }}
+{{- range $each := list .all.Values.settings .settings }}
+{{- range $name, $value := $each }}
+{{- $_ := set $values $name $value }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $values }}
 {{- if not (or (kindIs "invalid" $value) (hasPrefix $without $name)) }}
 - { name: {{ $name }}, value: {{ include "tapedeck.written" $value | quote }} }
 {{- end }}
@@ -53,6 +59,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{- /* Its scope: for how many tens of seconds a process may not answer before it is ended. */ -}}
 {{- define "tapedeck.probes" -}}
 # A start opens the stores, may bring them to a new version, and compares the index with the bucket.
 startupProbe:
@@ -64,7 +71,7 @@ livenessProbe:
   httpGet: { path: /healthz, port: operations }
   periodSeconds: 10
   timeoutSeconds: 5
-  failureThreshold: 6
+  failureThreshold: {{ . }}
 # /readyz gives each part three seconds.
 readinessProbe:
   httpGet: { path: /readyz, port: operations }
