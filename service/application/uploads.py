@@ -417,12 +417,15 @@ class Uploads:
     async def _holds(self, recording_id: UUID, has_it: Callable[[Recording], bool]) -> bool:
         """Whether the recording holds the refused bytes, by all that any process has committed: another one may have
         accepted them. True if that cannot be determined now: `tapedeck blobs check` finds bytes that are not needed,
-        and the caller still gets the refusal."""
+        and the caller still gets the refusal. A recording that is known to be deleted never holds any again."""
         try:
             recording = await self._recordings.newest(recording_id)
         except RecordingNotFound:
             return False
         except (LogUnavailable, Contended) as error:
+            known = self._recordings.in_memory(recording_id, at_least=1)
+            if known is not None and known.phase is Phase.DELETED:
+                return False
             logger.warning("refused bytes stay", extra={"recording_id": recording_id.hex, "because": str(error)})
             return True
         return has_it(recording)

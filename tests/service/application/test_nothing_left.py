@@ -10,10 +10,11 @@ import pytest
 
 from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
+from adapters.event_log.port import LogUnavailable
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from adapters.speech.transcript import Transcript
-from domain.commands import ExpireRecording
-from domain.errors import RecordingTooLarge
+from domain.commands import DeleteRecording, ExpireRecording
+from domain.errors import RecordingNotFound, RecordingTooLarge
 from domain.events import ErasedPart, FinalizePolicy, RecordingKind
 from service.application.blob_names import recording_prefix
 from service.application.consultations import Consultations
@@ -85,6 +86,26 @@ async def rig(tmp_path):
 async def test_a_first_chunk_that_is_larger_than_a_recording_may_be_leaves_no_bytes(rig):
     with pytest.raises(RecordingTooLarge):
         await rig.uploads(most_bytes=len(BODY) - 1).append(rig.announced, CHUNK)
+    assert rig.keys() == []
+
+
+async def _large():
+    yield bytes(300_000)
+
+
+async def test_what_comes_for_a_deleted_recording_leaves_no_bytes_although_the_log_cannot_be_read(rig, monkeypatch):
+    uploads, its_id = rig.uploads(), rig.announced.recording_id
+    await uploads.open(rig.announced)
+    await rig.recordings.execute(its_id, DeleteRecording(at=at(2)))
+
+    async def away(_):
+        raise LogUnavailable("it is away")
+
+    monkeypatch.setattr(rig.recordings, "newest", away)
+    with pytest.raises(RecordingNotFound):
+        await uploads.append(rig.announced, CHUNK)
+    with pytest.raises(RecordingNotFound):
+        await uploads.store_chunk(its_id, 1, _large(), tenant_id="proj_1")
     assert rig.keys() == []
 
 

@@ -7,7 +7,8 @@ from tests.tools.simulation.memory_claims import MemoryClaims
 
 
 class AtWork:
-    """Accuses when a job is done by two processes at once, or to its end after its claim was known to be lost."""
+    """Accuses when a job is done by two processes at once whose claims both stand, or to its end after its claim was
+    known to be lost."""
 
     def __init__(self, accuse: Callable[[str], None]) -> None:
         self._accuse = accuse
@@ -16,7 +17,7 @@ class AtWork:
     @contextmanager
     def on(self, job: str, claims: MemoryClaims) -> Iterator[None]:
         before = self._working.get(job)
-        if before is not None and before[0].holds_in(before[1]):
+        if before is not None and before[0].holds_in(before[1]) and claims.holds_in(claims.session):
             self._accuse(f"{job} is done twice at once")
         me = self._working[job] = (claims, claims.session)
         try:
