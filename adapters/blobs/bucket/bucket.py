@@ -159,7 +159,7 @@ class Bucket:
             try:
                 obstore.delete(self._store, name)
             except FileNotFoundError as error:
-                if _says(error, NO_SUCH_BUCKET):
+                if not _says(error, NO_SUCH_OBJECT):  # then it is another's 404, such as a proxy's
                     raise
 
     def sizes(self, folder: str) -> Iterator[tuple[str, int]]:

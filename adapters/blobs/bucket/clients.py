@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 Client = AzureStore | GCSStore | S3Store
 
 NO_SUCH_BUCKET = ("<Code>NoSuchBucket</Code>", "<Code>ContainerNotFound</Code>", "specified container does not exist")
-NO_SUCH_OBJECT = ("<Code>NoSuchKey</Code>", "<Code>BlobNotFound</Code>")
+NO_SUCH_OBJECT = (
+    "<Code>NoSuchKey</Code>",
+    "<Code>NoSuchVersion</Code>",
+    "<Code>BlobNotFound</Code>",
+    "specified blob does not exist",
+)
 """Of S3 and Google, and of Azure, which has other words for what it does for many objects at once."""
 
 NO_ACCOUNT = "Account must be specified"

@@ -1,4 +1,4 @@
-"""An S3 bucket as a blob store: durable once the bucket has acknowledged and the index is synced; idempotent.
+"""A bucket as a blob store: durable once the bucket has acknowledged and the index is synced; idempotent.
 
 Small bodies that are made durable together share one object; larger ones, and what worker processes store, have one
 each. Where the small ones are is in an index, in a file or in PostgreSQL; of the others the bucket itself knows.

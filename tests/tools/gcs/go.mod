@@ -1,6 +1,6 @@
 module tapedeck.example/gcs
 
-go 1.26
+go 1.26.0
 
 require github.com/fsouza/fake-gcs-server v1.56.1
 

@@ -37,7 +37,7 @@ def program() -> Path:
 def _build(go: str, built: Path) -> None:
     unfinished = built.with_suffix(".part")
     ran = subprocess.run(
-        [go, "build", "-ldflags=-s -w", "-o", unfinished, "."],
+        [go, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", unfinished, "."],
         cwd=Path(__file__).parent,
         env=os.environ | {"CGO_ENABLED": "0"},
         capture_output=True,

@@ -27,7 +27,7 @@ def built(go: str) -> Path:
         if not folder.exists():
             unfinished = FOLDER / f"{version}.part"
             ran = subprocess.run(
-                [go, "build", f"-ldflags={_linked()}", "-o", f"{unfinished}/", HELM, "."],
+                [go, "build", "-buildvcs=false", f"-ldflags={_linked()}", "-o", f"{unfinished}/", HELM, "."],
                 cwd=Path(__file__).parent,
                 env=os.environ | {"CGO_ENABLED": "0"},
                 capture_output=True,

@@ -4,13 +4,19 @@ Where the index is makes no difference to a cloud, so it is in a file here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.blobs.bucket.address import with_folder
+from adapters.blobs.bucket.address import parse_address, with_folder
+from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.store import BucketBlobStore
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import StorageUnavailable
@@ -108,6 +114,13 @@ class CloudContract(BlobStoreContract):
                 await failing()
         await elsewhere.close()
 
+    def test_a_404_that_is_not_the_bucket_s_own_counts_for_no_deletion(self, bucket: str, server: BucketServer) -> None:
+        """Such as a proxy's."""
+        with answering(NotHere) as host:
+            elsewhere = Bucket(parse_address(bucket.replace(urlsplit(server.endpoint).netloc, host)))
+            with pytest.raises(StorageUnavailable):
+                elsewhere.delete(["blobs/a"])
+
     @pytest.mark.slow
     async def test_while_the_bucket_hangs_everything_says_so_and_afterwards_all_is_there(
         self, bucket: str, server: BucketServer, tmp_path: Path
@@ -117,8 +130,8 @@ class CloudContract(BlobStoreContract):
         server.hold()
         try:
             for failing in (
-                lambda: impatient.put("new/", streamed([SMALL])),
-                lambda: impatient.put("new/", streamed([LARGE])),
+                lambda: impatient.put("new/", streamed([noise(len(SMALL), 5)])),  # which may be done yet, at any time
+                lambda: impatient.put("new/", streamed([noise(len(LARGE), 6)])),
                 lambda: whole(impatient, kept[0]),
                 lambda: whole(impatient, kept[1]),
                 lambda: impatient.erase(PREFIX + "0"),
@@ -139,4 +152,32 @@ class CloudContract(BlobStoreContract):
         def url(bucket: str, folder: Path) -> str:
             return with_folder(f"{bucket}/tapes?endpoint={server.endpoint}", folder)
 
-        assert await goes_on_after_kills(server, tmp_path, url, every=6) >= 24
+        assert await goes_on_after_kills(server, tmp_path, url, every=5) >= 20
+
+
+class NotHere(BaseHTTPRequestHandler):
+    def do_DELETE(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b"<html>There is nothing here.</html>"
+        self.send_response(HTTPStatus.NOT_FOUND)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_DELETE  # noqa: N815 - as the server calls it
+
+    def log_message(self, *_: object) -> None:
+        """Not on the screen of the tests."""
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The host and port of a server that stands in for a cloud's."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()

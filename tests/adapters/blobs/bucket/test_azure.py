@@ -1,18 +1,15 @@
 """A container of Azure keeps the contract, and what only Azure says and refuses."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from adapters.blobs.bucket.address import parse_address
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.port import StorageUnavailable
-from tests.adapters.blobs.bucket.cloud_contract import CloudContract, opened
+from tests.adapters.blobs.bucket.cloud_contract import CloudContract, answering, opened
 from tests.adapters.blobs.contract import PREFIX, streamed, whole
 from tests.tools.azure.server import AzureServer
 
@@ -60,27 +57,16 @@ def test_a_token_that_can_read_and_write_can_sign_no_url_and_that_fails_as_the_b
 
 
 async def test_a_container_that_keeps_what_is_deleted_is_refused(azure: AzureServer, tmp_path: Path) -> None:
-    with keeping_versions() as endpoint:
-        store = opened(f"az://recordings?endpoint={endpoint}", tmp_path)
+    with answering(Versioning) as host:
+        store = opened(f"az://recordings?endpoint=http://{host}/tapedeck", tmp_path)
         with pytest.raises(StorageUnavailable, match=r"az://recordings keeps old versions"):
             store.recover()
         await store.close()
 
 
-@contextmanager
-def keeping_versions() -> Iterator[str]:
-    """The endpoint of what answers a write and a deletion as Azure does with versioning, which Azurite has not."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Versioning) as server:
-        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/tapedeck"
-        finally:
-            server.shutdown()
-            serving.join()
-
-
 class Versioning(BaseHTTPRequestHandler):
+    """Answers a write and a deletion as Azure does with versioning, which Azurite has not."""
+
     def do_PUT(self) -> None:
         self._answer(201, {"ETag": '"0x8D"', "x-ms-version-id": "2026-01-01T00:00:00.0000000Z"}, b"")
 
