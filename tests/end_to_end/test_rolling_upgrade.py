@@ -1,5 +1,6 @@
 """The previous release and this one side by side, on one database, bucket and Kafka, under load."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from tests.end_to_end.host_process import HostProcess, api_of_a_project
 from tests.end_to_end.service_process import short_speech, slices
 from tests.places import REPOSITORY
 from tests.tools.previous_release import NoHistory, code_of, previous_release
-from tests.tools.soak.cluster.soak import Soak
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
@@ -41,7 +41,8 @@ def compatible(previous):
 
 
 def ran_by(code, *arguments):
-    environment = {"PYTHONPATH": str(code)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PYTHONPATH": str(code)}
     return subprocess.run(
         [sys.executable, *arguments], check=False, cwd=code, env=environment, capture_output=True, text=True
     )
@@ -53,16 +54,15 @@ def release_group_of(code):
     return int(ran.stdout)
 
 
-@pytest.mark.usefixtures("kafka", "s3", "postgres")  # which are not used: where one cannot run, this is left out
-async def test_while_all_is_upgraded_and_some_of_it_rolled_back_one_by_one_nothing_is_lost_and_no_answer_is_wrong(
-    compatible, tmp_path
-):
+@pytest.mark.usefixtures("kafka", "s3", "postgres", "compatible")  # where a server cannot run, this is left out
+def test_while_all_is_upgraded_and_some_of_it_rolled_back_one_by_one_nothing_is_lost_and_no_answer_is_wrong():
     """Kafka and the webhooks tell what the log does, too."""
-    soak = Soak(tmp_path / "cluster", faults=0, seed=7, hosts=2, previous=compatible, tell=print)
-    found = await soak.run(clients=4)
-    assert found.wrong == []
-    assert found.beside >= {("previous", "this"), ("this", "previous")}
-    assert found.recordings > 4
+    arguments = ["--upgrade", "--faults", "0", "--hosts", "2", "--clients", "4", "--seed", "7"]
+    ran = ran_by(REPOSITORY, "-m", "tests.tools.soak.cluster", *arguments)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.splitlines()[-1].startswith("seed 7: nothing wrong; ")
+    assert "the previous release led beside this release\n" in ran.stdout
+    assert "this release led beside the previous release\n" in ran.stdout
 
 
 def test_the_previous_release_reads_every_event_of_this_one_if_the_two_are_compatible(compatible):

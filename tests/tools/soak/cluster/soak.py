@@ -22,6 +22,8 @@ CLIENTS = 16
 
 Tell = Callable[[str], None]
 
+_NAMES = {"previous": "the previous release", "this": "this release"}
+
 
 @dataclass
 class Found:
@@ -46,6 +48,8 @@ class Found:
             + f"; not, and asked again: {', '.join(f'{count} x {why}' for why, count in sorted(self.refused.items()))}"
         )
         yield f"{self.webhooks} webhooks came; processes ended: {dict(self.ends)}"
+        for leads, stands_by in sorted(self.beside):
+            yield f"{_NAMES[leads]} led beside {_NAMES[stands_by]}"
         yield from self.notes
 
 
