@@ -1,18 +1,15 @@
-"""The server's program: built once by Go and kept in `.gcs/`. `go.sum` has the digests of what it is built from."""
+"""The server's program: built once by Go and kept in `.gcs/`."""
 
-import fcntl
-import hashlib
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools import golang
+from tests.tools.kept import kept
 
 FOLDER = REPOSITORY / ".gcs"
-BUILDING_SECONDS = 1_800
 
-_SOURCES = [Path(__file__).with_name(name) for name in ("main.go", "go.mod", "go.sum")]
+_MODULE = Path(__file__).parent
 
 
 class NoGcs(Exception):
@@ -24,27 +21,7 @@ def program() -> Path:
     go = shutil.which("go")
     if go is None:
         raise NoGcs("Go is missing: the command `go` builds fake-gcs-server (Debian: apt-get install golang).")
-    version = hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:12]
-    built = FOLDER / version
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:  # the tests run in several processes
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.is_file():
-            _build(go, built)
-    return built
-
-
-def _build(go: str, built: Path) -> None:
-    unfinished = built.with_suffix(".part")
-    ran = subprocess.run(
-        [go, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", unfinished, "."],
-        cwd=Path(__file__).parent,
-        env=os.environ | {"CGO_ENABLED": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=BUILDING_SECONDS,
-    )
-    if ran.returncode != 0:
-        raise NoGcs(f"Go could not build fake-gcs-server: {ran.stderr[-2000:]}")
-    unfinished.rename(built)
+    try:
+        return kept(FOLDER, golang.sources_of(_MODULE), lambda unfinished: golang.build(go, _MODULE, unfinished))
+    except golang.NotBuilt as error:
+        raise NoGcs(f"Go could not build fake-gcs-server: {error}") from error

@@ -1,7 +1,5 @@
 """Prometheus' own parser of PromQL, built once with Go and kept in `.promql/`."""
 
-import fcntl
-import hashlib
 import json
 import subprocess
 from collections.abc import Sequence
@@ -10,10 +8,11 @@ from pathlib import Path
 
 from tests.left_out import needed
 from tests.places import REPOSITORY
+from tests.tools import golang
+from tests.tools.kept import kept
 
-SOURCES = [Path(__file__).with_name(name) for name in ("main.go", "go.mod", "go.sum")]
+_MODULE = Path(__file__).parent
 FOLDER = REPOSITORY / ".promql"
-BUILDING_SECONDS = 500
 
 
 @dataclass(frozen=True)
@@ -54,20 +53,5 @@ def _program() -> Path:
 
 
 def built(go: str) -> Path:
-    """The program, built with `go` if it is not there yet."""
-    version = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
-    program = FOLDER / version
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            built = subprocess.run(
-                [go, "build", "-o", program, "."],
-                cwd=Path(__file__).parent,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=BUILDING_SECONDS,
-            )
-            assert built.returncode == 0, built.stderr
-    return program
+    """The program, built with `go` if it is not there yet. Raises: golang.NotBuilt."""
+    return kept(FOLDER, golang.sources_of(_MODULE), lambda unfinished: golang.build(go, _MODULE, unfinished))

@@ -1,20 +1,18 @@
 """The S3 server's program: built once by Go from its source and kept in `.s3/`."""
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools import golang
 
 MODULE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
 FOLDER = REPOSITORY / ".s3"
 OLDEST_GO = (1, 21)
 """From here on Go fetches the newer toolchain that a module asks for by itself."""
-
-BUILDING_SECONDS = 1_800
 
 
 class NoS3(Exception):
@@ -48,15 +46,8 @@ def _go() -> str:
 def _build(go: str, built: Path) -> None:
     unfinished = FOLDER / f"{VERSION}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
-    ran = subprocess.run(
-        [go, "install", f"{MODULE}@{VERSION}"],
-        env={**os.environ, "GOBIN": str(unfinished)},
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=BUILDING_SECONDS,
-    )
-    if ran.returncode != 0:
-        raise NoS3(f"Go could not build versitygw: {ran.stderr[-2000:]}")
+    try:
+        golang.run(go, "install", f"{MODULE}@{VERSION}", folder=FOLDER, GOBIN=str(unfinished))
+    except golang.NotBuilt as error:
+        raise NoS3(f"Go could not build versitygw: {error}") from error
     unfinished.rename(built.parent)
