@@ -68,7 +68,7 @@ class LogView(ABC):
     def use_for(self, log_identity: str, newest_head: NewestHead) -> None:
         """Start over when the rows are from another log, or from a later state of this one, as after a restore."""
         with self._database.writing(patient=True) as tables:
-            if not is_of_log(tables, log_identity) or _position(tables) > newest_head():
+            if not is_of_log(tables, log_identity) or position_of(tables) > newest_head():
                 self._begin_anew(tables)
 
     def give_back(self) -> None:
@@ -78,10 +78,11 @@ class LogView(ABC):
     def position(self) -> int:
         """The position of the last event that the rows reflect; 0 for an empty view."""
         with self._database.reading() as tables:
-            return _position(tables)
+            return position_of(tables)
 
-    def apply(self, events: Sequence[RecordedEvent], *, after: int, up_to: int) -> None:
-        """Fold `events` into the rows: those that mean something, of all events from after `after` to `up_to`.
+    def apply(self, events: Sequence[RecordedEvent], *, after: int, up_to: int | None = None) -> None:
+        """Fold `events` into the rows: those that mean something, of all events from after `after` to `up_to`, or to
+        the last of them.
 
         Raises: OtherSchema; PositionMoved when the view is not at `after`. Then nothing is written.
         """
@@ -89,7 +90,7 @@ class LogView(ABC):
             if self._own_position(tables) != after:
                 raise PositionMoved
             self._fold_into(tables, _LIVE, events)
-            _set_position(tables, up_to)
+            set_position(tables, events[-1].position if up_to is None else up_to)
 
     def rebuild(self, read: ReadEvents) -> int:
         """Rebuild the view from the log's first event; queries see the old rows until the new ones are complete.
@@ -119,7 +120,7 @@ class LogView(ABC):
             for table in self._layout.tables:
                 tables.execute(f"ALTER TABLE {table}{_NEXT} RENAME TO {table}")
             self._create_indexes(tables)
-            _set_position(tables, position)
+            set_position(tables, position)
         return position
 
     def close(self) -> None:
@@ -157,9 +158,9 @@ class LogView(ABC):
             tables.execute(statement)
 
 
-def _position(tables: Tables) -> int:
+def position_of(tables: Tables) -> int:
     return int(tables.execute("SELECT position FROM reflects").fetchone()[0])
 
 
-def _set_position(tables: Tables, position: int) -> None:
+def set_position(tables: Tables, position: int) -> None:
     tables.execute("UPDATE reflects SET position=?", (position,))

@@ -68,7 +68,7 @@ def number_of(module):
 
 VIEWS = {
     "summaries": View("The status view", SummaryStore, (summaries, "SCHEMA", 1), apply_all, read_all),
-    "usage": View("The view of what projects use", UsageStore, (usage, "SCHEMA_VERSION", 1), apply_all, read_all),
+    "usage": View("The view of what projects use", UsageStore, number_of(usage), apply_all, read_all),
     "orders": View("The view of note orders", NoteOrderStore, number_of(note_orders), apply_up_to, read_all),
     "sessions": View("The view of ambient sessions", sessions, number_of(ambient_sessions), apply_up_to, read_all),
     "search": View("The search index", SearchIndex, (search, "SCHEMA_VERSION", 1), apply_changes, changes),
