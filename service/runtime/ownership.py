@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from adapters.database.port import DatabaseInUse, ServerAway
 from adapters.event_log.url import is_postgres
 from adapters.one_thread import OneThread
+from service.runtime.draining import stop_this_process
 from service.runtime.settings import ServiceSettings
 
 RENEWAL_SECONDS = 1.0
@@ -47,8 +46,7 @@ def claim_database(
                 logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
                 for follower in followers:
                     follower.cancel()
-                for _ in range(2):  # the second: without waiting for clients to notice
-                    os.kill(os.getpid(), signal.SIGTERM)
+                stop_this_process()
                 return
 
     async def stop(keeping: "asyncio.Task[None]") -> None:

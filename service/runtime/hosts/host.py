@@ -7,8 +7,6 @@ stops, another host leads within seconds.
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Any
@@ -24,7 +22,7 @@ from adapters.sqlite_file import DatabaseUnavailable
 from service.dialects.http.limits import Limits
 from service.runtime.assembly import RunningService, open_claimed
 from service.runtime.data_dir import empty_scratch_dir, owned_data_dir
-from service.runtime.draining import Drain
+from service.runtime.draining import Drain, stop_this_process
 from service.runtime.failures import START_FAILURES
 from service.runtime.hosts.keeping import KeptLead
 from service.runtime.hosts.operations import standby_application
@@ -151,7 +149,7 @@ class Host:
     def _give_up(self, because: str) -> None:
         self.gave_up_because = because
         logger.error("this host stops", extra={"because": because})
-        _stop_this_process()
+        stop_this_process()
 
     def _drain_service(self) -> None:
         if self._service is not None:
@@ -268,8 +266,3 @@ class Host:
             except Exception:
                 logger.exception("operators are not answered")
             await asyncio.sleep(FAILED_SECONDS)
-
-
-def _stop_this_process() -> None:
-    for _ in range(2):  # the second: without waiting for clients to notice
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -154,7 +154,7 @@ async def test_a_host_does_not_join_one_of_a_release_that_is_not_compatible(sett
 def stopped(monkeypatch, caplog):
     """Gives why the host under test stopped, once it has."""
     event = asyncio.Event()
-    monkeypatch.setattr(module, "_stop_this_process", event.set)
+    monkeypatch.setattr(module, "stop_this_process", event.set)
 
     async def because():
         async with asyncio.timeout(60):
