@@ -21,6 +21,13 @@ HEALTHY_SECONDS = 60
 RESTARTS = RetryPolicy(first=timedelta(milliseconds=200), longest=timedelta(seconds=10))
 
 
+_NO_DEFECTS = (
+    (StorageUnavailable, "follower waits for the blob storage"),
+    (OtherSchema, "follower leaves its view alone until the service starts again"),
+)
+"""What is said of each in a sentence: no traceback would say more."""
+
+
 class Supervision:
     """Of all followers of one process: while the log is unavailable, or the server with the views, they wait together,
     and one line says so."""
@@ -42,12 +49,8 @@ class Supervision:
             except Exception as error:
                 if isinstance(error, LogUnavailable | ServerAway) and not isinstance(error, LogFull):
                     await self._wait_for_the_log(error)
-                elif isinstance(error, StorageUnavailable):
-                    about = {"follower": name, "because": str(error)}
-                    logger.warning("follower waits for the blob storage", extra=about)
-                elif isinstance(error, OtherSchema):
-                    about = {"follower": name, "because": str(error)}
-                    logger.warning("follower leaves its view alone until the service starts again", extra=about)
+                elif (said := next((each for kind, each in _NO_DEFECTS if isinstance(error, kind)), None)) is not None:
+                    logger.warning(said, extra={"follower": name, "because": str(error)})
                 else:
                     logger.exception("follower stopped; it starts again", extra={"follower": name})
             if clock.time() - began > HEALTHY_SECONDS:
