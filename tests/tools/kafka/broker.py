@@ -1,6 +1,5 @@
 """One node of real Apache Kafka in KRaft mode, in a folder and on free loopback ports; can be killed and restarted."""
 
-import signal
 import subprocess
 import time
 from base64 import urlsafe_b64encode
@@ -10,11 +9,11 @@ from uuid import uuid4
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests.tools.child_server import ChildProcess
 from tests.tools.free_ports import free_port
 from tests.tools.kafka.jars import NoKafka, classpath
 
 START_SECONDS = 180
-STOP_SECONDS = 60
 USER, PASSWORD, STORE_PASSWORD = "tapedeck", "open sesame", "changeit"
 JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN")
 
@@ -47,22 +46,19 @@ ssl.keystore.password={store_password}
 """
 
 
-class KafkaBroker:
+class KafkaBroker(ChildProcess):
     """`start` it, `stop` or `kill` it, `start` it again: same ports, same data. Ends only its own child process."""
+
+    stop_seconds = 60
 
     def __init__(self, folder: Path, *, port: int | None = None, seen_at: int | None = None) -> None:
         """`seen_at`: the port of a relay to `relayed_port`; clients that come over it are told to come there again."""
-        self._folder = folder
+        super().__init__(folder, "broker.log")
         self.class_path = classpath()
-        self._process: subprocess.Popen[bytes] | None = None
         self._port, self._secured_port, self._controller_port, self.relayed_port = (free_port() for _ in range(4))
         self._port = port or self._port
         self._seen_at = seen_at or self.relayed_port
         self._format()
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None
 
     @property
     def bootstrap_servers(self) -> str:
@@ -78,7 +74,6 @@ class KafkaBroker:
         return self._folder / "broker.pem"
 
     def _format(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         store = ["-keystore", str(self._folder / "broker.p12"), "-storepass", STORE_PASSWORD, "-alias", "broker"]
         names = ["-dname", "CN=localhost", "-ext", "SAN=dns:localhost,ip:127.0.0.1", "-ext", "bc:c"]
         kind = ["-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048", "-validity", "30"]
@@ -106,27 +101,19 @@ class KafkaBroker:
     def _properties(self) -> Path:
         return self._folder / "server.properties"
 
-    @property
-    def _log(self) -> Path:
-        return self._folder / "broker.log"
-
     def tool(self, *arguments: str, main: str) -> str:
         """Run one of Kafka's own command-line tools; returns its output."""
         return _run("java", "-XX:TieredStopAtLevel=1", "-cp", self.class_path, main, *arguments)
 
     def start(self) -> "KafkaBroker":
         """Start it and wait until it answers."""
-        with self._log.open("ab") as log:
-            command = ["java", *JAVA_OPTIONS, "-cp", self.class_path, "kafka.Kafka", str(self._properties)]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        process = self.launch(["java", *JAVA_OPTIONS, "-cp", self.class_path, "kafka.Kafka", str(self._properties)])
         deadline = time.monotonic() + START_SECONDS
         admin = AdminClient(
             {"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "reconnect.backoff.max.ms": 200}
         )
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 break
             try:
                 if admin.list_topics(timeout=2).brokers:
@@ -134,26 +121,7 @@ class KafkaBroker:
             except KafkaException:
                 continue
         self.kill()
-        raise NoKafka(f"Kafka did not start; its log:\n{self._log.read_text(errors='replace')[-3000:]}")
-
-    def stop(self) -> None:
-        """Stop it cleanly."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
-
-    def _end(self, signal_number: int) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal_number)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        raise NoKafka(f"Kafka did not start; its log:\n{self.last_words}")
 
 
 def _run(*command: str) -> str:
