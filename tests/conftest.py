@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.end_to_end.profile import IS_SCALED_OUT, scaled_out
 from tests.end_to_end.service_process import ServiceProcess
-from tests.left_out import skip_outside_ci
+from tests.left_out import left_out_without
 from tests.places import REPOSITORY
 from tests.tools.azure.programs import NoAzure
 from tests.tools.azure.server import CREDENTIALS as AZURE_CREDENTIALS
@@ -112,11 +112,8 @@ def own_kafka(breakable_kafka: KafkaBroker) -> KafkaBroker:
 
 def open_broker(tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:
     """Skips the test where Kafka cannot run; in CI nothing is left out."""
-    try:
+    with left_out_without(NoKafka, "a real Kafka"):
         return KafkaBroker(tmp_path_factory.mktemp("kafka"))
-    except NoKafka as missing:
-        skip_outside_ci(f"needs a real Kafka: {missing}")
-        raise
 
 
 @pytest.fixture(scope="session")
@@ -164,11 +161,8 @@ def postgres_with_tls(certificates: Certificates) -> Iterator[PostgresServer]:
 
 def open_postgres(certificates: Certificates | None = None) -> PostgresServer:
     """Skips the test where PostgreSQL cannot run; in CI nothing is left out."""
-    try:
+    with left_out_without(NoPostgres, "a real PostgreSQL"):
         return PostgresServer(certificates=certificates)
-    except NoPostgres as missing:
-        skip_outside_ci(f"needs a real PostgreSQL: {missing}")
-        raise
 
 
 @pytest.fixture(scope="session")
@@ -207,11 +201,8 @@ def open_s3(
 
     `versions`: where its buckets keep what is deleted.
     """
-    try:
+    with left_out_without(NoS3, "a real S3 server"):
         return S3Server(folder, certificate=certificate, key=key, versions=versions)
-    except NoS3 as missing:
-        skip_outside_ci(f"needs a real S3 server: {missing}")
-        raise
 
 
 @pytest.fixture(scope="session")
@@ -225,11 +216,8 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
 
 def open_azure(folder: Path) -> AzureServer:
     """Skips the test where the server cannot run; in CI nothing is left out."""
-    try:
+    with left_out_without(NoAzure, "a server of Azure's blobs"):
         return AzureServer(folder)
-    except NoAzure as missing:
-        skip_outside_ci(f"needs a server of Azure's blobs: {missing}")
-        raise
 
 
 @pytest.fixture(scope="session")
@@ -243,11 +231,8 @@ def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
 
 def open_gcs(folder: Path, *, keeps_versions: bool = False) -> GcsServer:
     """Skips the test where the server cannot run; in CI nothing is left out."""
-    try:
+    with left_out_without(NoGcs, "a server of Google's buckets"):
         return GcsServer(folder, keeps_versions=keeps_versions)
-    except NoGcs as missing:
-        skip_outside_ci(f"needs a server of Google's buckets: {missing}")
-        raise
 
 
 @contextmanager

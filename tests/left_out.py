@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,3 +21,14 @@ def needed(program: str, purpose: str) -> str:
         skip_outside_ci(f"{program} is not installed; this test {purpose} with it.")
         pytest.fail(f"{program} is not installed, and in CI this test must run.")
     return found
+
+
+@contextmanager
+def left_out_without(missing: type[Exception], what: str) -> Iterator[None]:
+    """A block without which the test cannot run: skips it if `missing` is raised; in CI that fails it. `what`: it
+    needs."""
+    try:
+        yield
+    except missing as because:
+        skip_outside_ci(f"needs {what}: {because}")
+        raise
