@@ -15,14 +15,13 @@ from eventsourcing.persistence import PersistenceError
 from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.port import Append, LogRecorder, LogUnavailable, VersionConflict
 from adapters.event_log.reader import EventReader, Fold, StateAt
+from adapters.event_log.recent import RecentEvents
+from adapters.futures import take_note
 from adapters.staged_bytes import Keeper, StagedBytes
 from domain.events import LoggedEvent
 
 LARGEST_COMMIT = 1_024
 """Maximum appends per transaction, so that one commit does not keep its first caller waiting for long."""
-
-RECENT_EVENTS = 4_096
-"""Events kept in memory after their commit: followers that keep up never read from the disk."""
 
 FOREIGN_COMMIT_CHECK_SECONDS = 1.0
 """How often the log is checked for commits of other processes that this one has not heard of."""
@@ -49,6 +48,10 @@ CommitObserver = Callable[[int, int], None]
 
 BytesObserver = Callable[[int], None]
 """Called after each commit with the number of bytes that became durable with it."""
+
+ForeignObserver = Callable[[Sequence[RecordedEvent]], None]
+"""Called with events that were read and are new to this process, in order, before a reader gets them. Other processes
+have committed them, or most of them. Not all that these commit are among them."""
 
 SecondsObserver = Callable[[float], None]
 """Called after each commit with the seconds that it took, from when the bytes were synced to when it was durable."""
@@ -83,7 +86,9 @@ class EventLog:
         self._committing: asyncio.Task[None] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="log-reader")
-        self._recent: list[RecordedEvent] = []
+        self._recent = RecentEvents()
+        self._pages: dict[tuple[int, int], asyncio.Task[list[RecordedEvent]]] = {}
+        self._foreign_observers: list[ForeignObserver] = []
         self._head = recorder.max_notification_id() or 0
         self._grown = asyncio.Event()
         self._heard_head = self._head
@@ -203,15 +208,12 @@ class EventLog:
         return outcomes
 
     def _remember(self, events: Sequence[VersionedEvent], *, last_position: int) -> None:
-        first_position = last_position - len(events) + 1
-        if self._recent and self._recent[-1].position != first_position - 1:
-            self._recent.clear()  # another process wrote in between
-        for position, event in enumerate(events, first_position):
-            self._recent.append(
+        self._recent.committed(
+            [
                 RecordedEvent(position, event.originator_id, event.originator_version, event.event, event.trace_id)
-            )
-        if len(self._recent) > 2 * RECENT_EVENTS:
-            del self._recent[: len(self._recent) - RECENT_EVENTS]
+                for position, event in enumerate(events, last_position - len(events) + 1)
+            ]
+        )
         self._head = max(self._head, last_position)
 
     def _listen(self) -> None:
@@ -286,14 +288,36 @@ class EventLog:
         """At most `limit` events after position `after`, in order; empty at the end. Raises: LogUnavailable."""
         if self._head <= after:
             return []
-        recent = self._recent
-        if recent and recent[0].position <= after + 1 <= recent[-1].position:
-            offset = after + 1 - recent[0].position
-            return recent[offset : offset + limit]
-        events = await self._read(lambda: self._reader.after(after, limit=limit))
+        if events := self._recent.after(after, limit=limit):
+            return events
+        page = self._pages.get((after, limit))
+        if page is None:
+            page = self._pages[after, limit] = asyncio.create_task(self._read_page(after, limit))
+        try:
+            return list(await asyncio.shield(page))
+        except asyncio.CancelledError:
+            page.add_done_callback(take_note)
+            raise
+        finally:
+            del page  # its error would hold this frame, and its callers'
+
+    async def _read_page(self, after: int, limit: int) -> list[RecordedEvent]:
+        """Read from the store, once for all who ask for the same meanwhile."""
+        try:
+            events = await self._read(lambda: self._reader.after(after, limit=limit))
+        finally:
+            # Here and not in a callback: who asks after this task is done must not get what it read.
+            del self._pages[after, limit]
         if events:  # another process may have written more than is known here, and who reads on must find it
             self._head = max(self._head, events[-1].position)
+        if new := self._recent.read(events, head=self._head):
+            for observe in self._foreign_observers:
+                observe(new)
         return events
+
+    def observe_foreign(self, observer: ForeignObserver) -> None:
+        """Tell `observer` of what other processes commit, as far as it is read here by those who follow the log."""
+        self._foreign_observers.append(observer)
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
         """Batches of events after position `after`, without end: those there are, then new ones, woken on commit."""
@@ -335,9 +359,11 @@ class EventLog:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _reading, query)
 
     async def close(self) -> None:
-        """Wait for commits under way, then release the store."""
+        """Wait for commits and reads under way, then release the store."""
         while self._committing is not None:
             await asyncio.wait([self._committing])
+        while self._pages:
+            await asyncio.wait(list(self._pages.values()))
         if self._waking is not None:
             self._waking.cancel()
         self._writer.shutdown()

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from adapters.database.looking_up import in_database_thread
 from adapters.event_log.log import EventLog
+from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable, VersionConflict
 from adapters.event_log.reader import StateAt
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
@@ -129,6 +130,8 @@ class Streams(Generic[S, C, E]):
         self._most_held = most_held
         self._held = 0
         self._loading: dict[int, asyncio.Task[_Hot[S]]] = {}
+        if is_shared:
+            log.observe_foreign(self._continue)
 
     async def execute(
         self, stream_id: UUID, command: C, *, trace_id: str | None = None, after: StagedBytes | None = None
@@ -270,6 +273,20 @@ class Streams(Generic[S, C, E]):
         """
         hot = self._hot.get(stream_id.int)
         return hot.settled if hot is not None and hot.settled_version >= at_least else None
+
+    def _continue(self, newer: Sequence[RecordedEvent]) -> None:
+        """Fold what other processes have committed onto the states in memory that it follows at once.
+
+        Not onto one with an append that is pending: the log decides which of the two has these versions. A state that
+        is replaced stays what it was for the commands that are checked with it.
+        """
+        for recorded in newer:
+            hot = self._hot.get(recorded.stream_id.int)
+            if hot is None or recorded.version != hot.version + 1 or not _is_committed(hot.commit):
+                continue
+            state = self._fold_own((recorded.event,), hot.state)
+            self._held += self._aggregate.weight(state) - self._aggregate.weight(hot.state)
+            self._hot[recorded.stream_id.int] = _Hot(state, recorded.version, state, recorded.version)
 
     async def _load(self, stream_id: UUID, *, after: _Hot[S] | None = None) -> _Hot[S]:
         """The stream as it is in memory, or else in the log. `after`: what was in memory and is older than the log."""

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from adapters.event_log import log as log_module
+from adapters.event_log import recent
 from adapters.event_log.log import EventLog
-from adapters.event_log.port import LogFull, VersionConflict
+from adapters.event_log.port import LogFull, LogUnavailable, VersionConflict
 from adapters.event_log.postgres import PostgresLogRecorder
 from adapters.event_log.reader import StateAt
 from adapters.event_log.sqlite import SQLiteLogRecorder
@@ -261,7 +262,7 @@ async def test_followers_get_what_is_there_and_what_comes_in_order(log, monkeypa
 
 @pytest.mark.parametrize("kept", [0, 1, 3, 100])
 async def test_reading_gives_the_same_from_memory_and_from_disk(recorder, monkeypatch, kept):
-    monkeypatch.setattr(log_module, "RECENT_EVENTS", kept)
+    monkeypatch.setattr(recent, "RECENT_EVENTS", kept)
     log = EventLog(recorder)
     for _ in range(8):
         await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
@@ -380,3 +381,95 @@ async def test_a_shared_log_knows_what_other_processes_have_committed_and_is_tol
     await following.aclose()
     for log in (one, other):
         await log.close()
+
+
+@pytest.fixture
+def pages(recorder, monkeypatch):
+    """How often the store was asked for a page, each time by its first position."""
+    asked, select = [], recorder.select_notifications
+
+    def count(start, limit, **how):
+        asked.append(start)
+        return select(start, limit, **how)
+
+    monkeypatch.setattr(recorder, "select_notifications", count)
+    return asked
+
+
+async def test_what_another_process_commits_is_read_once_for_all_who_follow(log, open_recorder, pages):
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    other, its_id = EventLog(open_recorder()), uuid4()
+    for version in range(3):
+        await other.append(its_id, version, [chunk(version) if version else opened()], trace_id=NO_TRACE)
+        await log.refresh_head()
+        found = await asyncio.gather(*(log.read(after=version + 1) for _ in range(4)))
+        assert [[recorded.position for recorded in each] for each in found] == [[version + 2]] * 4
+    await other.close()
+    assert [recorded.position for recorded in await log.read(after=0)] == [1, 2, 3, 4]  # so all of it is in memory
+    assert pages == [1, 2, 3]
+
+
+async def test_what_several_processes_commit_in_turn_is_read_whole(log, open_recorder):
+    other, ids = EventLog(open_recorder()), [uuid4() for _ in range(9)]
+    for number, its_id in enumerate(ids):
+        await (log if number % 3 == 0 else other).append(its_id, 0, [opened()], trace_id=NO_TRACE)
+        if number == 5:
+            assert await _streams_after(log, 1) == ids[1:6]
+    await log.refresh_head()
+    assert await _streams_after(log, 4) == ids[4:]
+    assert await _streams_after(log, 0) == ids
+    await other.close()
+
+
+async def _streams_after(log, position):
+    found = []
+    while events := await log.read(after=position):
+        assert [recorded.position for recorded in events] == list(range(position + 1, position + 1 + len(events)))
+        found += [recorded.stream_id for recorded in events]
+        position = events[-1].position
+    return found
+
+
+@pytest.mark.parametrize("kept", [0, 2, 100])
+async def test_what_is_read_far_behind_the_end_is_not_kept(recorder, open_recorder, monkeypatch, kept, pages):
+    other = EventLog(open_recorder())
+    for _ in range(10):
+        await other.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await other.close()
+    monkeypatch.setattr(recent, "RECENT_EVENTS", kept)
+    log = EventLog(recorder)
+    for _ in range(2):
+        assert [recorded.position for recorded in await log.read(after=0, limit=5)] == [1, 2, 3, 4, 5]
+    assert len(pages) == (1 if kept == 100 else 2)
+    await log.close()
+
+
+async def test_a_reader_that_goes_away_takes_nothing_from_those_who_read_the_same(log, open_recorder):
+    other = EventLog(open_recorder())
+    await other.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await other.close()
+    await log.refresh_head()
+    gone, stays = (asyncio.create_task(log.read(after=0)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert [recorded.position for recorded in await stays] == [1]
+    assert gone.cancelled()
+
+
+async def test_that_a_page_cannot_be_read_is_told_to_all_who_wait_for_it_and_is_tried_again(
+    log, recorder, open_recorder, monkeypatch
+):
+    other = EventLog(open_recorder())
+    await other.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await other.close()
+    await log.refresh_head()
+
+    def fail(*_, **__):
+        raise LogUnavailable("The event log cannot be read.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(recorder, "select_notifications", fail)
+        outcomes = await asyncio.gather(*(log.read(after=0) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [LogUnavailable] * 3
+    assert [recorded.position for recorded in await log.read(after=0)] == [1]

@@ -190,6 +190,56 @@ async def test_of_shared_recordings_everyone_finds_what_another_process_has_writ
     await other_log.close()
 
 
+async def test_what_another_process_does_is_in_memory_here_once_a_follower_has_read_it(tmp_path, log):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+    for number in (1, 2):
+        await other.execute(its_id, store_chunk(number))
+    await log.refresh_head()
+    (*_, newest) = await log.read(after=1)
+    assert dict(recordings.in_memory(its_id, at_least=newest.version).chunks) == {1: chunk(1), 2: chunk(2)}
+    await recordings.execute(its_id, store_chunk(3))
+    assert await other_log.refresh_head() == 4
+    await other_log.close()
+
+
+async def test_an_answer_without_an_event_is_not_from_before_what_a_follower_read_meanwhile(
+    tmp_path, log, recorder, monkeypatch
+):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
+    await recordings.execute(its_id, open_recording())
+    await recordings.execute(its_id, store_chunk(1))
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, delete())
+    await log.refresh_head()
+    history = log.history
+
+    async def once_a_follower_has_read_on(*args, **kwargs):
+        await log.read(after=2)
+        return await history(*args, **kwargs)
+
+    monkeypatch.setattr(log, "history", once_a_follower_has_read_on)
+    with pytest.raises(RecordingNotFound):
+        await recordings.execute(its_id, store_chunk(1))  # there already, as far as is known here
+    await other_log.close()
+
+
+async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_appended(tmp_path, log):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    await Recordings(other_log).execute(its_id, store_chunk(1))
+    await log.refresh_head()
+    stored = asyncio.create_task(recordings.execute(its_id, store_chunk(2)))
+    await asyncio.sleep(0)  # its append is queued now, with the version that the other's has
+    await log.read(after=1)
+    await stored
+    assert [event.number for event in (await events_of(log, its_id))[1:]] == [1, 2]
+    await other_log.close()
+
+
 async def test_what_another_process_adds_to_a_long_history_is_read_without_the_rest(tmp_path, log, recorder):
     its_id, recordings = uuid4(), Recordings(log, is_shared=True)
     await recordings.execute(its_id, open_recording())

@@ -14,6 +14,7 @@ from eventsourcing.persistence import PersistenceError
 
 from adapters.blobs.port import BlobNotFound, StorageFull, StorageUnavailable
 from adapters.event_log import log as log_module
+from adapters.event_log import recent
 from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable
 from adapters.speech.port import EngineUnavailable
@@ -236,7 +237,7 @@ def _quick_settings(seed: int) -> Iterator[None]:
     chosen = (
         (superseded_eraser, "SHORTEST_RETENTION", timedelta(seconds=2)),
         (log_module, "FOREIGN_COMMIT_CHECK_SECONDS", 4.0),
-        (log_module, "RECENT_EVENTS", random.choice((0, 3, 4_096))),
+        (recent, "RECENT_EVENTS", random.choice((0, 3, 4_096))),
         (log_module, "LARGEST_COMMIT", random.choice((1, 2, 1_024))),
         (jobs, "MOST_BEGUN", random.choice((1, 2, 1_000))),
         (jobs, "MOST_WAITING", random.choice((1, 2, 1_000))),
