@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -200,6 +200,14 @@ class KeyStore:
         with self._database.reading() as tables:
             row = tables.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
         return None if row is None else _key(row)
+
+    def find_each(self, key_ids: Sequence[str]) -> list[Key | None]:
+        """As `find`, of several ids, in their order, read at once."""
+        marks = ",".join("?" * len(key_ids))
+        with self._database.reading() as tables:
+            rows = tables.execute(f"SELECT {_COLUMNS} FROM keys WHERE id IN ({marks})", key_ids).fetchall()  # noqa: S608
+        found = {key.id: key for key in map(_key, rows)}
+        return [found.get(key_id) for key_id in key_ids]
 
     def list_keys(self, project_id: str | None = None) -> list[Key]:
         """All keys or one project's, including revoked and expired ones, oldest first."""

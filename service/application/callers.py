@@ -1,11 +1,12 @@
 """Who is calling: the key that a request carries, if it is valid."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from adapters.database.looking_up import looked_up
+from adapters.database.looking_up import in_database_thread, looked_up
 from adapters.keys import Key, KeyKind, KeyStore
 from service.application.clock import Clock
+from service.application.gathering import Gathering
 from service.application.this_turn import ThisTurn
 
 FindKey = Callable[[str, datetime], Awaitable[Key | None]]
@@ -22,7 +23,8 @@ class Callers:
         self._keys = keys
         self._clock = clock
         self._others = others
-        self._found = ThisTurn(keys.find)
+        self._this_turn = ThisTurn(keys.find)
+        self._gathered = Gathering(self._find_each)
 
     def and_also(self, find: FindKey) -> "Callers":
         """The same, where a token that is none of the stored keys' may also be one that `find` knows."""
@@ -38,7 +40,12 @@ class Callers:
 
     async def find(self, key_id: str) -> Key | None:
         """The stored key of this id, also if it is revoked or expired."""
-        return await looked_up(self._keys, self._keys.find, key_id)
+        if self._keys.answers_at_once:
+            return self._this_turn.of(key_id)
+        return await self._gathered.of(key_id)
+
+    async def _find_each(self, key_ids: Sequence[str]) -> Sequence[Key | None]:
+        return await in_database_thread(self._keys.find_each, key_ids)
 
     async def still_stands_for(
         self, key_id: str, *, project_id: str, device_id: str | None, end_user_id: str | None
@@ -48,7 +55,7 @@ class Callers:
         A device's token expires because the device has a newer one, and is forgotten later. So what it permitted for
         this device and end user is permitted as long as they have any token in force.
         """
-        key = self._found.of(key_id) if self._keys.answers_at_once else await self.find(key_id)
+        key = await self.find(key_id)
         if key is not None and (key.revoked_at is not None or key.project_id != project_id):
             return False
         if key is not None and (key.expires_at is None or key.expires_at > self._clock()):

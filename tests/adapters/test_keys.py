@@ -316,6 +316,16 @@ def test_keys_are_listed_by_project_oldest_first(place: Place) -> None:
     store.close()
 
 
+def test_several_keys_are_found_at_once_in_the_order_asked_for(store: KeyStore) -> None:
+    one, other = (store.create(KeyKind.SECRET, project_id="clinic-a", scopes=frozenset()).key for _ in range(2))
+    asked_for = [other.id, "unknown", one.id, other.id]
+    assert store.find_each(asked_for) == [other, None, one, other] == [store.find(key_id) for key_id in asked_for]
+    store.revoke(one.id)
+    (found,) = store.find_each([one.id])
+    assert found is not None
+    assert found.revoked_at == NOW
+
+
 def test_the_pages_of_a_projects_keys_are_newest_first_and_without_the_tokens_of_devices(place: Place) -> None:
     times = itertools.count()
     store = KeyStore(place, clock=lambda: NOW + timedelta(microseconds=next(times) // 2))  # two keys at each time
