@@ -175,11 +175,12 @@ class SummaryStore:
         self._database.close()
 
     def _fold_into(self, tables: Tables, table: str, events: Sequence[RecordedEvent]) -> None:
-        """One read and one write for each recording that the events touch, however many events it has."""
+        """One read for all, and one write for each recording that the events touch, however many events it has."""
         by_recording = attrgetter("stream_id")
+        before = _find_each(tables, table, {recorded.stream_id for recorded in events})
         rows = []
         for recording_id, its_events in groupby(sorted(events, key=by_recording), key=by_recording):
-            summary = _find(tables, table, recording_id)
+            summary = before.get(recording_id)
             for recorded in its_events:
                 if isinstance(recorded.event, RecordingEvent):
                     summary = evolve_summary(summary, recorded.event)
@@ -239,3 +240,11 @@ def _find(tables: Tables, table: str, recording_id: UUID) -> RecordingSummary | 
     query = f"SELECT summary FROM {table} WHERE recording_id=?"  # noqa: S608 - one of two names above
     row = tables.execute(query, (recording_id.bytes,)).fetchone()
     return None if row is None else RecordingSummary.model_validate_json(row[0])
+
+
+def _find_each(tables: Tables, table: str, recording_ids: Collection[UUID]) -> dict[UUID, RecordingSummary]:
+    """Those that there are."""
+    places = ",".join("?" * len(recording_ids))
+    query = f"SELECT recording_id, summary FROM {table} WHERE recording_id IN ({places})"  # noqa: S608 - as above
+    rows = tables.execute(query, [recording_id.bytes for recording_id in recording_ids])
+    return {UUID(bytes=bytes(its_id)): RecordingSummary.model_validate_json(summary) for its_id, summary in rows}
