@@ -1,6 +1,7 @@
 """Chunks that are acknowledged with one API process and with two, beside a handler that discards them with as many.
 
-Each client has a recording of its own, as devices do. All servers run side by side, and are measured in turns.
+Each client has a connection and a recording of its own, as devices do. All servers run side by side, and are measured
+in turns.
 """
 
 import statistics
@@ -71,6 +72,7 @@ class Row:
             seconds=SECONDS,
             first_part=self.next_part,
             folder=folder,
+            threads=CLIENTS,
         )
         self.next_part += measured.requests + CLIENTS
         self.rates.append(measured.rate)

@@ -8,14 +8,21 @@ from pathlib import Path
 
 from tests.tools.bench.ingest.servers import Server
 
-THREADS = 1  # a second one would only take processor time from the servers
-
 SCRIPT = """
-local paths, body, part = {{{paths}}}, {body}, {first}
-wrk.headers["Content-Type"] = "application/octet-stream"
+local paths, body, first, threads = {{{paths}}}, {body}, {first}, {threads}
+local part, before, after
+local started = 0
+function setup(thread)
+    thread:set("number", started)
+    started = started + 1
+end
+function init()
+    wrk.headers["Content-Type"] = "application/octet-stream"
+    part = first + number
+    before, after = paths[number % #paths + 1]:match("^(.-){{part}}(.*)$")
+end
 function request()
-    part = part + 1
-    local before, after = paths[part % #paths + 1]:match("^(.-){{part}}(.*)$")
+    part = part + threads
     return wrk.format("PUT", before .. string.format("%d", part) .. after, nil, body)
 end
 function response(status, headers, text)
@@ -46,16 +53,26 @@ def has_wrk() -> bool:
 
 
 def measure(
-    server: Server, *, size_bytes: int, clients: int, seconds: float, first_part: int, folder: Path
+    server: Server,
+    *,
+    size_bytes: int,
+    clients: int,
+    seconds: float,
+    first_part: int,
+    folder: Path,
+    threads: int = 1,  # a second one would only take processor time from the servers
 ) -> Measured:
-    """Put bodies for this long. Raises: RuntimeError when a request was not answered with success."""
+    """Put bodies for this long. `threads`: of wrk; each has its share of the connections, and one path of the server's.
+
+    Raises: RuntimeError when a request was not answered with success.
+    """
     script = folder / "put.lua"
     body = f'string.rep("\\1\\2\\3\\4\\5\\6\\7\\8", {size_bytes // 8})'
     paths = ", ".join(f'"{path}"' for path in server.paths)
-    script.write_text(SCRIPT.format(paths=paths, first=first_part, body=body))
+    script.write_text(SCRIPT.format(paths=paths, first=first_part, body=body, threads=threads))
     url = f"http://127.0.0.1:{server.port}"
     ended = subprocess.run(
-        ["wrk", f"-t{THREADS}", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script), url],
+        ["wrk", f"-t{threads}", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script), url],
         capture_output=True,
         text=True,
         check=True,
