@@ -7,6 +7,7 @@ in turns.
 import statistics
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,15 +57,17 @@ class SharedDiscarding(Discarding):
 
 @dataclass
 class Row:
-    """One server, over all rounds. `cpu_us`: of all its processes, per chunk."""
+    """One server, over all rounds. `cpu_us`: of all its processes, per chunk. `busy`: the share of the machine's
+    processors that anything used meanwhile."""
 
     server: Server
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     next_part: int = 0
 
     def measure(self, folder: Path) -> None:
-        before = cpu_seconds(self.server)
+        before, idle_before, began = cpu_seconds(self.server), idle_seconds(), time.perf_counter()
         measured = measure(
             self.server,
             size_bytes=SIZE_BYTES,
@@ -74,6 +77,8 @@ class Row:
             folder=folder,
             threads=CLIENTS,
         )
+        available = (time.perf_counter() - began) * psutil.cpu_count()
+        self.busy.append(1 - (idle_seconds() - idle_before) / available)
         self.next_part += measured.requests + CLIENTS
         self.rates.append(measured.rate)
         self.cpu_us.append((cpu_seconds(self.server) - before) / measured.requests * 1e6)
@@ -116,6 +121,7 @@ def service(folder: Path, profile: str, processes: int, postgres: PostgresServer
 
 def show(title: str, row: Row, discarding: Row, one: Row) -> None:
     print(f"{title}: {statistics.median(row.rates):.0f} chunks a second, {statistics.median(row.cpu_us):.0f} µs each")
+    print(f"  busy of the machine meanwhile               {spread(row.busy)}")
     print(f"  rate, it : discarding with as many          {spread(ratios(row.rates, discarding.rates))}")
     print(f"  processor time, it : discarding             {spread(ratios(row.cpu_us, discarding.cpu_us))}")
     if row is not one:
@@ -124,6 +130,12 @@ def show(title: str, row: Row, discarding: Row, one: Row) -> None:
 
 def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
     return [value / other for value, other in zip(values, others, strict=True)]
+
+
+def idle_seconds() -> float:
+    """Of all processors, since the machine was started; waiting for disks is idle."""
+    times = psutil.cpu_times()
+    return times.idle + getattr(times, "iowait", 0.0)
 
 
 def cpu_seconds(server: Server) -> float:
