@@ -50,8 +50,9 @@ BytesObserver = Callable[[int], None]
 """Called after each commit with the number of bytes that became durable with it."""
 
 ForeignObserver = Callable[[Sequence[RecordedEvent]], None]
-"""Called with events that were read and are new to this process, in order, before a reader gets them. Other processes
-have committed them, or most of them. Not all that these commit are among them."""
+"""Called with events that were read and are new to this process, in order, before a reader gets them. Most of them
+are other processes'. Not all that these commit are among them: not what is read far behind the log's end, or ahead of
+those who follow it."""
 
 SecondsObserver = Callable[[float], None]
 """Called after each commit with the seconds that it took, from when the bytes were synced to when it was durable."""
@@ -316,7 +317,7 @@ class EventLog:
         return events
 
     def observe_foreign(self, observer: ForeignObserver) -> None:
-        """Tell `observer` of what other processes commit, as far as it is read here by those who follow the log."""
+        """Tell `observer` of what other processes commit, as far as someone reads on where the events in memory end."""
         self._foreign_observers.append(observer)
 
     async def follow(self, *, after: int, limit: int = 512) -> AsyncIterator[list[RecordedEvent]]:
@@ -362,8 +363,8 @@ class EventLog:
         """Wait for commits and reads under way, then release the store."""
         while self._committing is not None:
             await asyncio.wait([self._committing])
-        while self._pages:
-            await asyncio.wait(list(self._pages.values()))
+        while under_way := [page for page in self._pages.values() if not page.done()]:
+            await asyncio.wait(under_way)
         if self._waking is not None:
             self._waking.cancel()
         self._writer.shutdown()

@@ -10,7 +10,7 @@ of them what others wrote."""
 
 
 class RecentEvents:
-    """A stretch of the log without a gap, of `RECENT_EVENTS` to twice as many."""
+    """A stretch of the log without a gap, at most twice `RECENT_EVENTS` long."""
 
     def __init__(self) -> None:
         self._events: list[RecordedEvent] = []
@@ -23,7 +23,7 @@ class RecentEvents:
         return self._events[offset : offset + limit] if offset >= 0 else []
 
     def committed(self, events: Sequence[RecordedEvent]) -> None:
-        """Keep what this process has committed, if nothing is missing before it: else it is read with what is."""
+        """Keep what this process has committed, if it follows at once; else it is read later, with what is missing."""
         if not self._events or events[0].position == self._events[-1].position + 1:
             self._events += events
             self._drop_oldest()
@@ -31,12 +31,15 @@ class RecentEvents:
     def read(self, events: Sequence[RecordedEvent], *, head: int) -> list[RecordedEvent]:
         """Keep what was read from the log, if it is among its newest events. Returns those that were not known.
 
+        What begins later than at the end of those in memory is left to who reads on there, unless that is far behind.
         `head`: the log's last position.
         """
         if not events or events[-1].position <= head - RECENT_EVENTS or not _is_whole(events):
             return []
         known_until = self._events[-1].position if self._events else 0
         if events[0].position > known_until + 1:
+            if self._events and known_until > head - RECENT_EVENTS:
+                return []
             self._events.clear()
         new = [recorded for recorded in events if recorded.position > known_until]
         self._events += new

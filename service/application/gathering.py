@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from adapters.futures import take_note
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -26,7 +28,13 @@ class Gathering(Generic[A, R]):
             self._next = _Batch(self._answers)
         batch, place = self._next, len(self._next.questions)
         batch.questions.append(question)
-        answers = await asyncio.shield(batch.answers)  # the others' too
+        try:
+            answers = await asyncio.shield(batch.answers)  # the others' too
+        except asyncio.CancelledError:
+            batch.answers.add_done_callback(take_note)
+            raise
+        finally:
+            del batch  # its error would hold this frame, and its callers'
         return answers[place]
 
     async def ended(self) -> None:

@@ -146,7 +146,7 @@ class Streams(Generic[S, C, E]):
         for _ in range(DECISIONS_PER_COMMAND):
             hot = await self._load(stream_id, after=known)
             if self._hot.get(stream_id.int) is not hot:
-                continue  # dropped while this call was waking up
+                continue  # dropped or replaced while this call was waking up
             try:
                 return await self._decide(stream_id, hot, command, trace_id, after)
             except VersionConflict:
@@ -245,6 +245,10 @@ class Streams(Generic[S, C, E]):
             if hot.version < at_least or (was_known and self._may_be_old(hot)):
                 self._forget(stream_id, hot)
                 hot = await self._load(stream_id, after=hot)
+            if hot.version < at_least:  # it was being loaded for another caller already, or another took its place
+                self._forget(stream_id, hot)
+                known = hot
+                continue
             state = hot.state
             try:
                 await _settled(hot.commit)
@@ -280,13 +284,17 @@ class Streams(Generic[S, C, E]):
         Not onto one with an append that is pending: the log decides which of the two has these versions. A state that
         is replaced stays what it was for the commands that are checked with it.
         """
+        newest: _Hot[S] | None = None
         for recorded in newer:
             hot = self._hot.get(recorded.stream_id.int)
             if hot is None or recorded.version != hot.version + 1 or not _is_committed(hot.commit):
                 continue
             state = self._fold_own((recorded.event,), hot.state)
             self._held += self._aggregate.weight(state) - self._aggregate.weight(hot.state)
-            self._hot[recorded.stream_id.int] = _Hot(state, recorded.version, state, recorded.version)
+            newest = self._hot[recorded.stream_id.int] = _Hot(state, recorded.version, state, recorded.version)
+            self._hot.move_to_end(recorded.stream_id.int)
+        if newest is not None:
+            self._evict(newest=newest)
 
     async def _load(self, stream_id: UUID, *, after: _Hot[S] | None = None) -> _Hot[S]:
         """The stream as it is in memory, or else in the log. `after`: what was in memory and is older than the log."""
@@ -375,7 +383,7 @@ class Streams(Generic[S, C, E]):
 
         Both run in threads and continue when their callers have gone away.
         """
-        while under_way := [*self._loading.values(), *self._keeping]:
+        while under_way := [task for task in (*self._loading.values(), *self._keeping) if not task.done()]:
             await asyncio.wait(under_way)
 
     def _evict(self, *, newest: _Hot[S]) -> None:

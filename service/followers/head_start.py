@@ -133,7 +133,7 @@ class HeadStart:
     async def _recording_of(self, recorded: RecordedEvent, size_bytes: int) -> Recording | None:
         """The recording of a chunk; None if that is not known without reading, and it cannot have become large since.
 
-        Of a chunk that another process has stored, nothing is in memory.
+        Of a chunk that another process has stored, nothing may be in memory.
         """
         known = self._recordings.in_memory(recorded.stream_id, at_least=recorded.version)
         if known is not None:

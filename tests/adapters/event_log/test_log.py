@@ -444,6 +444,22 @@ async def test_what_is_read_far_behind_the_end_is_not_kept(recorder, open_record
     await log.close()
 
 
+async def test_who_reads_ahead_of_the_followers_takes_nothing_from_them(log, open_recorder, pages):
+    told = []
+    log.observe_foreign(lambda new: told.extend(recorded.position for recorded in new))
+    await log.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    other = EventLog(open_recorder())
+    for _ in range(4):
+        await other.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)
+    await other.close()
+    await log.refresh_head()
+    assert [recorded.position for recorded in await log.read(after=3)] == [4, 5]
+    for after in (1, 0, 3):
+        await log.read(after=after)
+    assert told == [2, 3, 4, 5]
+    assert pages == [3, 1]
+
+
 async def test_a_reader_that_goes_away_takes_nothing_from_those_who_read_the_same(log, open_recorder):
     other = EventLog(open_recorder())
     await other.append(uuid4(), 0, [opened()], trace_id=NO_TRACE)

@@ -1,6 +1,8 @@
 """Questions to a slow answerer: asked together, each answered after it was asked."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -64,3 +66,40 @@ async def test_who_goes_away_takes_no_answer_from_the_others():
     answerer.go_on.release()
     assert await other == ("b", 1)
     assert gone.cancelled()
+
+
+async def test_an_error_that_nobody_waits_for_any_more_is_no_defect(caplog):
+    answerer = Answerer()
+    gathering = Gathering(answerer.answer)
+    gone = asyncio.create_task(gathering.of("bad"))
+    await answerer.was_called.acquire()
+    gone.cancel()
+    await asyncio.wait([gone])
+    answerer.go_on.release()
+    await gathering.ended()
+    del gone
+    gc.collect()
+    assert [record for record in caplog.records if "ZeroDivisionError" in str(record.exc_info)] == []
+
+
+async def test_an_error_keeps_nothing_of_those_who_asked():
+    class Body:
+        pass
+
+    async def ask():
+        body = Body()
+        kept.append(weakref.ref(body))
+        await gathering.of("bad")
+
+    answerer, kept = Answerer(), []
+    answerer.go_on.release()
+    gathering = Gathering(answerer.answer)
+    gc.disable()
+    try:
+        for each in await asyncio.gather(*(ask() for _ in range(3)), return_exceptions=True):
+            assert isinstance(each, ZeroDivisionError)
+        del each
+        await asyncio.sleep(0)
+        assert [body() for body in kept] == [None] * 3
+    finally:
+        gc.enable()

@@ -240,6 +240,78 @@ async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_ap
     await other_log.close()
 
 
+async def test_the_newest_state_is_not_one_that_was_being_loaded_for_another_and_read_on_meanwhile(
+    tmp_path, log, monkeypatch
+):
+    its_id, recordings = uuid4(), Recordings(log, is_shared=True, hot_chunks=0)
+    await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+    await other.execute(its_id, store_chunk(1))
+    read, history, held, has_read = log._read, log.history, [], asyncio.Event()
+    ask_for_history, history_is_known, go_on = (asyncio.Event() for _ in range(3))
+
+    async def held_after_reading(query):
+        found = await read(query)
+        if query_is_held:
+            held.append(query)
+            has_read.set()
+            await go_on.wait()
+        return found
+
+    async def history_when_asked_for(*args, **kwargs):
+        await ask_for_history.wait()
+        found = await history(*args, **kwargs)
+        history_is_known.set()
+        return found
+
+    async def another_takes_its_place_in_memory():
+        await recordings.execute(uuid4(), open_recording())
+
+    query_is_held = False
+    monkeypatch.setattr(log, "_read", held_after_reading)
+    monkeypatch.setattr(log, "history", history_when_asked_for)
+    newest = asyncio.create_task(recordings.newest(its_id))
+    await asyncio.sleep(0)
+    while recordings.in_memory(its_id, at_least=0) is None:
+        await asyncio.sleep(0)
+    await another_takes_its_place_in_memory()
+    await log.read(after=1)  # a follower keeps up
+    query_is_held = True
+    loading = asyncio.create_task(recordings.opened(its_id))
+    await has_read.wait()  # up to chunk 1
+    await other.execute(its_id, store_chunk(2))
+    log.hear(other_log.head)
+    reading = asyncio.create_task(log.read(after=other_log.head - 1))
+    while len(held) < 2:
+        await asyncio.sleep(0)  # of chunk 2
+    for number in (3, 4):
+        await other.execute(its_id, store_chunk(number))
+    query_is_held = False
+    ask_for_history.set()
+    await history_is_known.wait()
+    go_on.set()
+    assert list((await newest).chunks) == [1, 2, 3, 4]
+    await asyncio.gather(loading, reading)
+    await other_log.close()
+
+
+async def test_what_others_add_to_recordings_in_memory_counts_for_how_many_are_kept(tmp_path, log):
+    recordings = Recordings(log, is_shared=True, hot_chunks=20)
+    idle, busy = uuid4(), uuid4()
+    for its_id in (busy, idle):
+        await recordings.execute(its_id, open_recording())
+    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    other = Recordings(other_log)
+    for number in range(1, 31):
+        await other.execute(busy, store_chunk(number))
+    await log.refresh_head()
+    assert len(await log.read(after=2)) == 30
+    assert recordings.in_memory(idle, at_least=0) is None
+    assert len(recordings.in_memory(busy, at_least=31).chunks) == 30
+    await other_log.close()
+
+
 async def test_what_another_process_adds_to_a_long_history_is_read_without_the_rest(tmp_path, log, recorder):
     its_id, recordings = uuid4(), Recordings(log, is_shared=True)
     await recordings.execute(its_id, open_recording())

@@ -79,7 +79,7 @@ class Row:
         )
         available = (time.perf_counter() - began) * psutil.cpu_count()
         self.busy.append(1 - (idle_seconds() - idle_before) / available)
-        self.next_part += measured.requests + CLIENTS
+        self.next_part = measured.last_part
         self.rates.append(measured.rate)
         self.cpu_us.append((cpu_seconds(self.server) - before) / measured.requests * 1e6)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.tools.bench.ingest.servers import Server
 
 SCRIPT = """
-local paths, body, first, threads = {{{paths}}}, {body}, {first}, {threads}
-local part, before, after
-local started = 0
+local paths, body, first, count = {{{paths}}}, {body}, {first}, {threads}
+local before, after
+local started = {{}}
 function setup(thread)
-    thread:set("number", started)
-    started = started + 1
+    thread:set("number", #started)
+    table.insert(started, thread)
 end
 function init()
     wrk.headers["Content-Type"] = "application/octet-stream"
@@ -22,30 +22,32 @@ function init()
     before, after = paths[number % #paths + 1]:match("^(.-){{part}}(.*)$")
 end
 function request()
-    part = part + threads
+    part = part + count
     return wrk.format("PUT", before .. string.format("%d", part) .. after, nil, body)
 end
 function response(status, headers, text)
     if status >= 300 then io.stderr:write(status .. " " .. text .. "\\n") end
 end
 function done(summary, latency, requests)
-    local errors = summary.errors
+    local errors, last = summary.errors, 0
+    for _, thread in ipairs(started) do last = math.max(last, thread:get("part")) end
     io.write(string.format(
-        '\\nRESULT {{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "failed": %d}}\\n',
+        '\\nRESULT {{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "failed": %d, "last": %d}}\\n',
         summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout, last))
 end
 """
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Times in milliseconds."""
+    """Times in milliseconds. `last_part`: the highest number that a body had."""
 
     rate: float
     p50_ms: float
     p99_ms: float
     requests: int
+    last_part: int
 
 
 def has_wrk() -> bool:
@@ -85,4 +87,5 @@ def measure(
         p50_ms=result["p50"] / 1000,
         p99_ms=result["p99"] / 1000,
         requests=result["requests"],
+        last_part=result["last"],
     )

@@ -33,4 +33,6 @@ async def paced(server: Server, *, size_bytes: int, rate: float, seconds: float,
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     percentiles = statistics.quantiles(times, n=100)
-    return Measured(rate=rate, p50_ms=statistics.median(times), p99_ms=percentiles[98], requests=count)
+    return Measured(
+        rate=rate, p50_ms=statistics.median(times), p99_ms=percentiles[98], requests=count, last_part=first_part + count
+    )

@@ -35,7 +35,7 @@ http {{
 
 class Server(ABC):
     """A server that takes bodies by PUT. `path`: what a client requests; `{part}` stands for the body's number.
-    `paths`: several of these, which are requested in turn."""
+    `paths`: several of these, one for each thread of the load."""
 
     name: ClassVar[str]
 
