@@ -230,13 +230,15 @@ async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_ap
     its_id, recordings = uuid4(), Recordings(log, is_shared=True)
     await recordings.execute(its_id, open_recording())
     other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, store_chunk(1))
+    other = Recordings(other_log)
+    for number in (1, 3):
+        await other.execute(its_id, store_chunk(number))
     await log.refresh_head()
     stored = asyncio.create_task(recordings.execute(its_id, store_chunk(2)))
-    await asyncio.sleep(0)  # its append is queued now, with the version that the other's has
+    await asyncio.sleep(0)  # its append is queued now, with the version that the other's first chunk has
     await log.read(after=1)
     await stored
-    assert [event.number for event in (await events_of(log, its_id))[1:]] == [1, 2]
+    assert [event.number for event in (await events_of(log, its_id))[1:]] == [1, 3, 2]
     await other_log.close()
 
 

@@ -21,10 +21,19 @@ from tests.tools.simulation.memory_log import MemoryLog
 class AuditedRecordings(Recordings):
     """`Recordings`, with every answer checked before it is passed on. Errors are reported to `accuse`."""
 
-    def __init__(self, log: EventLog, durable: MemoryLog, accuse: Callable[[str], None], *, hot_chunks: int) -> None:
-        super().__init__(log, hot_chunks=hot_chunks)
+    def __init__(
+        self,
+        log: EventLog,
+        durable: MemoryLog,
+        accuse: Callable[[str], None],
+        *,
+        hot_chunks: int,
+        is_shared: bool,
+    ) -> None:
+        super().__init__(log, hot_chunks=hot_chunks, is_shared=is_shared)
         self._durable = durable
         self._accuse = accuse
+        self._is_shared = is_shared
 
     async def execute(
         self, recording_id: UUID, command: Command, *, trace_id: str | None = None, after: StagedBytes | None = None
@@ -52,10 +61,22 @@ class AuditedRecordings(Recordings):
         )
 
     async def find(self, recording_id: UUID, *, at_least: int = 0) -> Recording:
-        recording = await super().find(recording_id, at_least=at_least)
-        states = self._durable.states(recording_id)[at_least:]
-        if recording.phase is Phase.DELETED or recording not in states:
-            self._accuse(f"find gave a state that the recording never had: {recording}")
+        oldest = max(at_least, self._durable.version(recording_id) if self._is_shared else 0)
+        return self._checked("find", recording_id, await super().find(recording_id, at_least=at_least), oldest)
+
+    async def newest(self, recording_id: UUID) -> Recording:
+        asked_at = self._durable.version(recording_id)
+        return self._checked("newest", recording_id, await super().newest(recording_id), asked_at)
+
+    def in_memory(self, recording_id: UUID, *, at_least: int) -> Recording | None:
+        recording = super().in_memory(recording_id, at_least=at_least)
+        if recording is not None and recording not in self._durable.states(recording_id)[at_least:]:
+            self._accuse(f"in memory is a state that the recording never had since then: {recording}")
+        return recording
+
+    def _checked(self, asked: str, recording_id: UUID, recording: Recording, oldest: int) -> Recording:
+        if recording.phase is Phase.DELETED or recording not in self._durable.states(recording_id)[oldest:]:
+            self._accuse(f"{asked} gave a state that the recording never had since then: {recording}")
         return recording
 
 

@@ -149,6 +149,36 @@ FAULTS = (
         "hot.state if hot is not None and hot.version >= at_least",
     ),
     Fault(
+        "what another process wrote is folded onto what has yet to be committed",
+        "service/application/streams.py",
+        "recorded.version != hot.version + 1 or not _is_committed(hot.commit)",
+        "recorded.version != hot.version + 1",
+    ),
+    Fault(
+        "what another process wrote is folded onto the state that a command is being checked with",
+        "service/application/streams.py",
+        "newest = self._hot[recorded.stream_id.int] = _Hot(state, recorded.version, state, recorded.version)",
+        "hot.state, hot.version, newest = state, recorded.version, hot",
+    ),
+    Fault(
+        "an event between two that other processes wrote is left out of what is in memory",
+        "service/application/streams.py",
+        "recorded.version != hot.version + 1 or",
+        "recorded.version <= hot.version or",
+    ),
+    Fault(
+        "the newest state is an older one that was being loaded",
+        "service/application/streams.py",
+        "            if hot.version < at_least:  # it",
+        "            if False:  # it",
+    ),
+    Fault(
+        "followers pass over what another process committed before this one",
+        "adapters/event_log/recent.py",
+        "if not self._events or events[0].position == self._events[-1].position + 1:",
+        "if True:",
+    ),
+    Fault(
         "what a job stores for a recording deleted meanwhile stays",
         "service/followers/stage_follower.py",
         "            await self._on_gone(recorded.stream_id)",

@@ -71,9 +71,15 @@ class Process:
 
     def _assemble(self) -> None:
         world, random = self._world, Random(self._world.random.random())
-        self.log = EventLog(MemoryLogRecorder(world.log, world.faults), on_commit=METRICS.committed)
+        self.log = EventLog(
+            MemoryLogRecorder(world.log, world.faults), on_commit=METRICS.committed, is_shared=world.is_shared
+        )
         self.recordings = AuditedRecordings(
-            self.log, world.log, world.accuse, hot_chunks=random.choice((2, 10, 1_000, 1_000))
+            self.log,
+            world.log,
+            world.accuse,
+            hot_chunks=random.choice((2, 10, 1_000, 1_000)),
+            is_shared=world.is_shared,
         )
         self.claims = MemoryClaims(world.claims, lambda: self.alive)
         self.blobs = MemoryBlobStore(world.bodies, world.faults)

@@ -102,6 +102,7 @@ class Simulation:
         world.faults.choose()
         clients = [Client(world, f"r{number}", self._some_process) for number in range(random.choice((1, 1, 2, 3, 5)))]
         world.has_one_process = random.random() >= 0.4
+        world.is_shared = not world.has_one_process and Random(f"{world.seed} shared").random() < 0.75
         homes = [asyncio.create_task(self._keep_up("p0", follows=True))]
         if not world.has_one_process:
             homes.append(asyncio.create_task(self._keep_up("p1", follows=random.random() < 0.5)))

@@ -34,6 +34,9 @@ class World:
     has_one_process: bool = True
     """As with a real data directory. Only then are superseded bytes erased, since uploads and erasing share locks."""
 
+    is_shared: bool = False
+    """Whether processes know that others write, as those of one service do; else, it is as beside a command."""
+
     def __post_init__(self) -> None:
         self.random = Random(f"{self.seed} world")
         self.faults = Faults(Random(f"{self.seed} faults"), trace=self.trace)
