@@ -242,6 +242,20 @@ async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_ap
     await other_log.close()
 
 
+async def test_what_is_read_from_after_an_event_that_is_missing_in_memory_is_not_in_memory(tmp_path, log):
+    its_id, other_log = uuid4(), EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    recordings, other = Recordings(log, is_shared=True), Recordings(other_log)
+    await other.execute(its_id, open_recording())
+    await recordings.find(its_id)
+    for number in (1, 2):
+        await other.execute(its_id, store_chunk(number))
+    await log.refresh_head()
+    assert [recorded.version for recorded in await log.read(after=2)] == [3]
+    assert recordings.in_memory(its_id, at_least=2) is None
+    assert list((await recordings.find(its_id)).chunks) == [1, 2]
+    await other_log.close()
+
+
 async def test_the_newest_state_is_not_one_that_was_being_loaded_for_another_and_read_on_meanwhile(
     tmp_path, log, monkeypatch
 ):
