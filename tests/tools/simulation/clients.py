@@ -77,7 +77,10 @@ class Client:
             if self._editing.random() < 0.5:
                 jobs.append(self._edit("dr-1"))
                 jobs.append(self._edit("dr-2"))
-            await asyncio.gather(*jobs)
+            for outcome in await asyncio.gather(*jobs, return_exceptions=True):
+                # Who gives up with one of them goes on with the others.
+                if isinstance(outcome, BaseException) and not isinstance(outcome, GaveUp):
+                    raise outcome
 
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, Any]]) -> Any:
         """The answer, after as many tries as it takes. Raises: RecordingError; GaveUp."""
