@@ -12,13 +12,11 @@ from tests.end_to_end.service_process import Api, ServiceProcess, short_speech, 
 from tests.tools.postgres.server import PostgresServer
 
 MOST = 12
+WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
 
 class AskAgain(Exception):
     """The process that was asked could not reach the one that was killed."""
-
-
-WHOLE_LIFE = ["RecordingOpened", *["ChunkStored"] * 3, "FinalizeRequested", "Stitched", "Transcribed"]
 
 
 @pytest.fixture

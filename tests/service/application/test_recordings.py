@@ -32,6 +32,25 @@ def recordings(log):
     return Recordings(log)
 
 
+@pytest.fixture
+async def other_log(tmp_path):
+    """The same log, as another process has it."""
+    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+def other(other_log):
+    return Recordings(other_log)
+
+
+@pytest.fixture
+def shared(log):
+    """Recordings that know of the other process."""
+    return Recordings(log, is_shared=True)
+
+
 async def events_of(log, its_id):
     return [recorded.event for recorded in await log.history(its_id)]
 
@@ -108,11 +127,9 @@ async def test_a_follower_that_a_commit_wakes_finds_in_memory_what_was_committed
     assert found == [True] * 3
 
 
-async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path, log, recordings):
+async def test_another_process_is_noticed_and_the_command_decided_again(log, recordings, other):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
     for number in range(1, 4):
         await other.execute(its_id, store_chunk(number))
     assert (await recordings.execute(its_id, store_chunk(4))).events == [chunk(4)]
@@ -120,14 +137,12 @@ async def test_another_process_is_noticed_and_the_command_decided_again(tmp_path
     with pytest.raises(ChunkBeyondTotal):
         await recordings.execute(its_id, store_chunk(5))
     assert await events_of(log, its_id) == [opened(), chunk(1), chunk(2), chunk(3), chunk(4), finalized(4)]
-    await other_log.close()
 
 
-async def test_nothing_is_committed_that_was_decided_on_what_another_process_kept_out(tmp_path, log, recordings):
+async def test_nothing_is_committed_that_was_decided_on_what_another_process_kept_out(log, recordings, other):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, store_chunk(2))
+    await other.execute(its_id, store_chunk(2))
     answers = await asyncio.gather(
         recordings.execute(its_id, store_chunk(1)),
         recordings.execute(its_id, finalize(1)),  # decided on chunk 1 alone, and at the version that chunk 2 has made
@@ -135,84 +150,68 @@ async def test_nothing_is_committed_that_was_decided_on_what_another_process_kep
     )
     assert [type(answer) for answer in answers] == [Outcome, ChunkMismatch]
     assert await events_of(log, its_id) == [opened(), chunk(2), chunk(1)]
-    await other_log.close()
 
 
-async def test_an_answer_without_events_is_not_older_than_another_process_though_more_is_queued_here(
-    tmp_path, recordings
-):
+async def test_an_answer_without_events_is_not_older_than_another_process_though_more_is_queued_here(recordings, other):
     its_id = uuid4()
     for command in (open_recording(), store_chunk(1)):
         await recordings.execute(its_id, command)
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, delete())
+    await other.execute(its_id, delete())
     answers = await asyncio.gather(
         recordings.execute(its_id, store_chunk(1)),
         recordings.execute(its_id, store_chunk(2)),  # queued at the version that the deletion has
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers] == [RecordingNotFound, RecordingNotFound]
-    await other_log.close()
 
 
 async def test_finding_a_recording_that_another_process_was_faster_to_change_finds_what_that_made_of_it(
-    tmp_path, recordings
+    recordings, other
 ):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, store_chunk(2))
+    await other.execute(its_id, store_chunk(2))
     _, found = await asyncio.gather(recordings.execute(its_id, store_chunk(1)), recordings.find(its_id))
     assert 2 in found.chunks
-    await other_log.close()
 
 
-async def test_a_state_older_than_asked_for_is_folded_again(tmp_path, recordings):
+async def test_a_state_older_than_asked_for_is_folded_again(recordings, other):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, store_chunk(1))
+    await other.execute(its_id, store_chunk(1))
     assert len((await recordings.find(its_id)).chunks) == 0
     assert len((await recordings.find(its_id, at_least=2)).chunks) == 1
-    await other_log.close()
 
 
-async def test_of_shared_recordings_everyone_finds_what_another_process_has_written(tmp_path, log):
-    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
-    await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
+async def test_of_shared_recordings_everyone_finds_what_another_process_has_written(shared, other):
+    its_id = uuid4()
+    await shared.execute(its_id, open_recording())
     await other.execute(its_id, store_chunk(1))
-    assert dict((await recordings.find(its_id)).chunks) == {1: chunk(1)}
+    assert dict((await shared.find(its_id)).chunks) == {1: chunk(1)}
     await other.execute(its_id, delete())
     with pytest.raises(RecordingNotFound):
-        await recordings.find(its_id)
-    await other_log.close()
+        await shared.find(its_id)
 
 
-async def test_what_another_process_does_is_in_memory_here_once_a_follower_has_read_it(tmp_path, log):
-    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
-    await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
+async def test_what_another_process_does_is_in_memory_here_once_a_follower_has_read_it(log, shared, other, other_log):
+    its_id = uuid4()
+    await shared.execute(its_id, open_recording())
     for number in (1, 2):
         await other.execute(its_id, store_chunk(number))
     await log.refresh_head()
     (*_, newest) = await log.read(after=1)
-    assert dict(recordings.in_memory(its_id, at_least=newest.version).chunks) == {1: chunk(1), 2: chunk(2)}
-    await recordings.execute(its_id, store_chunk(3))
+    assert dict(shared.in_memory(its_id, at_least=newest.version).chunks) == {1: chunk(1), 2: chunk(2)}
+    await shared.execute(its_id, store_chunk(3))
     assert await other_log.refresh_head() == 4
-    await other_log.close()
 
 
 async def test_an_answer_without_an_event_is_not_from_before_what_a_follower_read_meanwhile(
-    tmp_path, log, recorder, monkeypatch
+    log, shared, other, monkeypatch
 ):
-    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
-    await recordings.execute(its_id, open_recording())
-    await recordings.execute(its_id, store_chunk(1))
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, delete())
+    its_id = uuid4()
+    await shared.execute(its_id, open_recording())
+    await shared.execute(its_id, store_chunk(1))
+    await other.execute(its_id, delete())
     await log.refresh_head()
     history = log.history
 
@@ -222,47 +221,39 @@ async def test_an_answer_without_an_event_is_not_from_before_what_a_follower_rea
 
     monkeypatch.setattr(log, "history", once_a_follower_has_read_on)
     with pytest.raises(RecordingNotFound):
-        await recordings.execute(its_id, store_chunk(1))  # there already, as far as is known here
-    await other_log.close()
+        await shared.execute(its_id, store_chunk(1))  # there already, as far as is known here
 
 
-async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_appended(tmp_path, log):
-    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
-    await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
+async def test_what_a_follower_reads_does_not_take_the_place_of_what_is_being_appended(log, shared, other):
+    its_id = uuid4()
+    await shared.execute(its_id, open_recording())
     for number in (1, 3):
         await other.execute(its_id, store_chunk(number))
     await log.refresh_head()
-    stored = asyncio.create_task(recordings.execute(its_id, store_chunk(2)))
+    stored = asyncio.create_task(shared.execute(its_id, store_chunk(2)))
     await asyncio.sleep(0)  # its append is queued now, with the version that the other's first chunk has
     await log.read(after=1)
     await stored
     assert [event.number for event in (await events_of(log, its_id))[1:]] == [1, 3, 2]
-    await other_log.close()
 
 
-async def test_what_is_read_from_after_an_event_that_is_missing_in_memory_is_not_in_memory(tmp_path, log):
-    its_id, other_log = uuid4(), EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    recordings, other = Recordings(log, is_shared=True), Recordings(other_log)
+async def test_what_is_read_from_after_an_event_that_is_missing_in_memory_is_not_in_memory(log, shared, other):
+    its_id = uuid4()
     await other.execute(its_id, open_recording())
-    await recordings.find(its_id)
+    await shared.find(its_id)
     for number in (1, 2):
         await other.execute(its_id, store_chunk(number))
     await log.refresh_head()
     assert [recorded.version for recorded in await log.read(after=2)] == [3]
-    assert recordings.in_memory(its_id, at_least=2) is None
-    assert list((await recordings.find(its_id)).chunks) == [1, 2]
-    await other_log.close()
+    assert shared.in_memory(its_id, at_least=2) is None
+    assert list((await shared.find(its_id)).chunks) == [1, 2]
 
 
 async def test_the_newest_state_is_not_one_that_was_being_loaded_for_another_and_read_on_meanwhile(
-    tmp_path, log, monkeypatch
+    log, recordings, other, other_log, monkeypatch
 ):
     its_id, recordings = uuid4(), Recordings(log, is_shared=True, hot_chunks=0)
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
     await other.execute(its_id, store_chunk(1))
     read, history, held, has_read = log._read, log.history, [], asyncio.Event()
     ask_for_history, history_is_known, go_on = (asyncio.Event() for _ in range(3))
@@ -309,47 +300,39 @@ async def test_the_newest_state_is_not_one_that_was_being_loaded_for_another_and
     go_on.set()
     assert list((await newest).chunks) == [1, 2, 3, 4]
     await asyncio.gather(loading, reading)
-    await other_log.close()
 
 
-async def test_what_others_add_to_recordings_in_memory_counts_for_how_many_are_kept(tmp_path, log):
+async def test_what_others_add_to_recordings_in_memory_counts_for_how_many_are_kept(log, other):
     recordings = Recordings(log, is_shared=True, hot_chunks=20)
     idle, busy = uuid4(), uuid4()
     for its_id in (busy, idle):
         await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
     for number in range(1, 31):
         await other.execute(busy, store_chunk(number))
     await log.refresh_head()
     assert len(await log.read(after=2)) == 30
     assert recordings.in_memory(idle, at_least=0) is None
     assert len(recordings.in_memory(busy, at_least=31).chunks) == 30
-    await other_log.close()
 
 
-async def test_what_another_process_adds_to_a_long_history_is_read_without_the_rest(tmp_path, log, recorder):
-    its_id, recordings = uuid4(), Recordings(log, is_shared=True)
-    await recordings.execute(its_id, open_recording())
-    await asyncio.gather(*(recordings.execute(its_id, store_chunk(number)) for number in range(1, 90)))
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    await Recordings(other_log).execute(its_id, store_chunk(90))
+async def test_what_another_process_adds_to_a_long_history_is_read_without_the_rest(log, shared, recorder, other):
+    its_id = uuid4()
+    await shared.execute(its_id, open_recording())
+    await asyncio.gather(*(shared.execute(its_id, store_chunk(number)) for number in range(1, 90)))
+    await other.execute(its_id, store_chunk(90))
     select, first_versions = recorder.select_events, []
     recorder.select_events = lambda its_id, *, gt=None, limit=None: (
         first_versions.append(gt) or select(its_id, gt=gt, limit=limit)
     )
-    await recordings.execute(its_id, store_chunk(91))
-    assert (await recordings.find(its_id)).chunks.highest == 91
+    await shared.execute(its_id, store_chunk(91))
+    assert (await shared.find(its_id)).chunks.highest == 91
     assert min(first_versions) == 90
     assert len(await events_of(log, its_id)) == 92
-    await other_log.close()
 
 
-async def test_two_processes_writing_as_fast_as_they_can_lose_nothing_and_double_nothing(tmp_path, log, recordings):
+async def test_two_processes_writing_as_fast_as_they_can_lose_nothing_and_double_nothing(log, recordings, other):
     its_id = uuid4()
     await recordings.execute(its_id, open_recording())
-    other_log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite3"))
-    other = Recordings(other_log)
 
     async def upload(to, numbers):
         for number in numbers:
@@ -361,7 +344,6 @@ async def test_two_processes_writing_as_fast_as_they_can_lose_nothing_and_double
     await asyncio.gather(upload(recordings, range(1, 41)), upload(other, range(20, 61)))
     numbers = [event.number for event in (await events_of(log, its_id))[1:]]
     assert sorted(numbers) == list(range(1, 61))
-    await other_log.close()
 
 
 @pytest.fixture
