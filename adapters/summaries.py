@@ -100,7 +100,7 @@ class SummaryStore:
 
     def find(self, recording_id: UUID) -> RecordingSummary | None:
         with self._database.reading() as tables:
-            return _find(tables, _LIVE, recording_id)
+            return _find_each(tables, _LIVE, [recording_id]).get(recording_id)
 
     def deleted(self, recording_ids: Collection[UUID]) -> set[UUID]:
         """Those of the recordings that are deleted."""
@@ -236,15 +236,9 @@ def _set_position(tables: Tables, position: int) -> None:
     tables.execute("UPDATE summaries_position SET position=?", (position,))
 
 
-def _find(tables: Tables, table: str, recording_id: UUID) -> RecordingSummary | None:
-    query = f"SELECT summary FROM {table} WHERE recording_id=?"  # noqa: S608 - one of two names above
-    row = tables.execute(query, (recording_id.bytes,)).fetchone()
-    return None if row is None else RecordingSummary.model_validate_json(row[0])
-
-
 def _find_each(tables: Tables, table: str, recording_ids: Collection[UUID]) -> dict[UUID, RecordingSummary]:
     """Those that there are."""
     places = ",".join("?" * len(recording_ids))
-    query = f"SELECT recording_id, summary FROM {table} WHERE recording_id IN ({places})"  # noqa: S608 - as above
+    query = f"SELECT recording_id, summary FROM {table} WHERE recording_id IN ({places})"  # noqa: S608 - one of two names above
     rows = tables.execute(query, [recording_id.bytes for recording_id in recording_ids])
     return {UUID(bytes=bytes(its_id)): RecordingSummary.model_validate_json(summary) for its_id, summary in rows}

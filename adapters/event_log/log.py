@@ -16,7 +16,7 @@ from adapters.event_log.mapper import EventMapper, RecordedEvent, VersionedEvent
 from adapters.event_log.port import Append, LogRecorder, LogUnavailable, VersionConflict
 from adapters.event_log.reader import EventReader, Fold, StateAt
 from adapters.event_log.recent import RecentEvents
-from adapters.futures import take_note
+from adapters.futures import shared
 from adapters.staged_bytes import Keeper, StagedBytes
 from domain.events import LoggedEvent
 
@@ -295,10 +295,7 @@ class EventLog:
         if page is None:
             page = self._pages[after, limit] = asyncio.create_task(self._read_page(after, limit))
         try:
-            return list(await asyncio.shield(page))
-        except asyncio.CancelledError:
-            page.add_done_callback(take_note)
-            raise
+            return [*await shared(page)]
         finally:
             del page  # its error would hold this frame, and its callers'
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from adapters.futures import take_note
+from adapters.futures import shared
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -29,10 +29,7 @@ class Gathering(Generic[A, R]):
         batch, place = self._next, len(self._next.questions)
         batch.questions.append(question)
         try:
-            answers = await asyncio.shield(batch.answers)  # the others' too
-        except asyncio.CancelledError:
-            batch.answers.add_done_callback(take_note)
-            raise
+            answers = await shared(batch.answers)
         finally:
             del batch  # its error would hold this frame, and its callers'
         return answers[place]

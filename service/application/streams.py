@@ -18,7 +18,7 @@ from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.port import LogUnavailable, VersionConflict
 from adapters.event_log.reader import StateAt
 from adapters.event_log.snapshots import SnapshotNotKept, SnapshotUnreadable
-from adapters.futures import take_note
+from adapters.futures import shared
 from adapters.staged_bytes import StagedBytes
 from domain.events import LoggedEvent
 
@@ -184,7 +184,7 @@ class Streams(Generic[S, C, E]):
                 if hot.version == 0:
                     hot.opening = hot.commit
                 version = hot.version = hot.version + len(events)
-                await _committed(hot.commit)
+                await shared(hot.commit)
                 if version > hot.settled_version:
                     hot.settled, hot.settled_version = state, version
             assert state is not None  # noqa: S101 - every decision that is not refused leaves a state
@@ -306,10 +306,7 @@ class Streams(Generic[S, C, E]):
         if loading is None:
             loading = self._loading[stream_id.int] = asyncio.create_task(self._load_cold(stream_id, after))
         try:
-            return await asyncio.shield(loading)
-        except asyncio.CancelledError:
-            loading.add_done_callback(take_note)
-            raise
+            return await shared(loading)
         finally:
             del loading  # its error would hold this frame, and its callers'
 
@@ -408,17 +405,6 @@ class Streams(Generic[S, C, E]):
 
 def _is_committed(commit: asyncio.Future[int] | None) -> bool:
     return commit is None or (commit.done() and not commit.cancelled() and commit.exception() is None)
-
-
-async def _committed(commit: asyncio.Future[int]) -> None:
-    """Wait until a command's own append is durable. Raises: what committing raises."""
-    try:
-        await asyncio.shield(commit)
-    except asyncio.CancelledError:
-        commit.add_done_callback(take_note)
-        raise
-    finally:
-        del commit  # as in `_settled`
 
 
 async def _settled(commit: asyncio.Future[int] | None) -> None:

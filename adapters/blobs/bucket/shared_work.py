@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
-from adapters.futures import take_note
+from adapters.futures import shared
 
 
 class SharedWork:
@@ -25,12 +25,9 @@ class SharedWork:
                 self._waiting = self._thread.submit(self._run)
             its = asyncio.wrap_future(self._waiting)
         try:
-            await asyncio.shield(its)
-        except asyncio.CancelledError:
-            its.add_done_callback(take_note)
-            raise
+            await shared(its)
         finally:
-            del its  # its error would hold this frame, and this frame the error, until cycles are looked for
+            del its  # its error would hold this frame, and its callers'
 
     def _run(self) -> None:
         with self._lock:

@@ -79,7 +79,7 @@ FAULTS = (
     Fault(
         "answered before the commit",
         "service/application/streams.py",
-        "                await _committed(hot.commit)\n",
+        "                await shared(hot.commit)\n",
         "                pass\n",
     ),
     Fault(
