@@ -3,12 +3,12 @@
 Who has the database's claim leads. It ends with the host's process or machine, and when the process hangs.
 """
 
-import secrets
 from collections.abc import Mapping
 
 from adapters.database.ownership import LOCK
 from adapters.database.port import OtherRelease, PostgresPlace
 from adapters.database.postgres import PostgresDatabase
+from adapters.database.presence import RELEASE_GROUP
 from adapters.database.session_lock import SessionLock
 
 HUNG_SECONDS = 10
@@ -19,15 +19,6 @@ STANDS_STILL_SECONDS = 5
 
 ANSWER_SECONDS = 3.0
 """How long the server may take to say that the claim is still held; the host looks again within `HUNG_SECONDS`."""
-
-RELEASE_GROUP = 1
-"""Releases with the same number are compatible: their hosts may run side by side. A release that is not compatible with
-the previous one has the next number: then no host joins those of the other. Hosts before 0.2.0 do not say theirs, and
-are taken for 1."""
-
-_PRESENT = 0x7461_7069
-"""The upper half of the number of each host's lock. Of the lower half, eight bits are its release group, the others
-random."""
 
 _SCHEMA = (
     (
@@ -43,12 +34,6 @@ AND (classid::int8 << 32 | objid::int8) = ?
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
 WHERE backend = pg_locks.pid || ' ' || extract(epoch FROM backend_start)
-"""
-
-_OTHERS_ARE_PRESENT = """
-SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND classid::int8 = ? AND objid::int8 >> 24 <> ?
 """
 
 _END_WHAT_HANGS = """
@@ -71,27 +56,9 @@ class Leadership:
         """`own_url`: where the others reach this host. `release_group`: that of its release."""
         self._own_url = own_url
         self._release_group = release_group
-        number = _PRESENT << 32 | release_group << 24 | secrets.randbits(24)
-        self._present = SessionLock(place.url, number, answer_seconds=ANSWER_SECONDS)
         self._lock = SessionLock(place.url, LOCK, idle_seconds=HUNG_SECONDS, answer_seconds=ANSWER_SECONDS)
         self._announced = ""
         self._database = _open(place)
-
-    def join(self) -> None:
-        """From now on, and until it is closed, hosts of other release groups know that this one runs.
-
-        Raises: also OtherRelease if one of them runs; then it may not go on.
-        """
-        self.stay()
-        with self._database.reading() as tables:
-            row = tables.execute(_OTHERS_ARE_PRESENT, (_PRESENT, self._release_group)).fetchone()
-        if row is not None and row[0]:
-            self._present.leave()
-            raise OtherRelease("A host")
-
-    def stay(self) -> None:
-        """To be called from time to time: the server may have lost what it knew of this host."""
-        self._present.take()
 
     def claim(self) -> bool:
         """Whether this host leads now: still, or since this call. Nobody is waited for.
@@ -141,7 +108,6 @@ class Leadership:
 
     def close(self) -> None:
         self._lock.leave()
-        self._present.leave()
         self._database.close()
 
 

@@ -124,12 +124,12 @@ class DatabaseInUse(Exception):
 
 
 class OtherRelease(Exception):
-    """A host runs a release that is not compatible with this one. `str()` is one sentence."""
+    """A process of the service runs a release that is not compatible with this one. `str()` is one sentence."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, process: str) -> None:
         super().__init__(
-            f"{host} runs a release that is not compatible with this one; "
-            "stop all hosts of one release before you start those of the other."
+            f"{process} runs a release that is not compatible with this one; stop all processes of one release, "
+            "workers and publishers too, before you start those of the other."
         )
 
 

@@ -101,6 +101,7 @@ from service.runtime.places import (
     views_place,
     webhooks_place,
 )
+from service.runtime.presence import join_service
 from service.runtime.quotas import open_quotas
 from service.runtime.settings import Settings
 from service.runtime.settling import open_settling
@@ -171,6 +172,7 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
         opened.enter_context(owned_data_dir(settings.data_dir))
         followers: list[asyncio.Task[None]] = []
         claim_database(opened, settings, followers)
+        await join_service(opened, settings)
         service = await opened.enter_async_context(open_claimed(settings, followers, clock=clock))
         await settle_own_secrets(settings)
         yield service

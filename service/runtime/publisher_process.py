@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from random import Random
 
 from adapters.event_log.log import EventLog
-from adapters.event_log.opening import open_log
+from adapters.event_log.opening import open_log, require_log
 from adapters.positions import PositionStore
 from service.application.metrics import Metrics
 from service.dialects.http.limits import Limits
@@ -17,6 +17,7 @@ from service.runtime.draining import Drain
 from service.runtime.listening import listen_at_operations_port
 from service.runtime.operations import ProcessOperations
 from service.runtime.places import positions_place
+from service.runtime.presence import join_service
 from service.runtime.publishing import open_publisher
 from service.runtime.readiness import PublisherParts, Readiness
 from service.runtime.server import named_start_failures
@@ -31,7 +32,10 @@ async def publish_until_stopped(settings: Settings, *, answers_operators: bool) 
     """
     metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
     async with AsyncExitStack() as running:
-        log = EventLog(open_log(settings.log_url, must_exist=True).recorder)
+        require_log(settings.log_url)
+        with named_start_failures("publisher"):
+            await join_service(running, settings)
+        log = EventLog(open_log(settings.log_url).recorder)
         running.push_async_callback(log.close)
         positions = PositionStore(positions_place(settings))
         running.callback(positions.close)

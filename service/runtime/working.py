@@ -15,7 +15,7 @@ from adapters.blobs.bucket.arrival import discard_unfinished, incoming_in
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.event_log.log import EventLog
-from adapters.event_log.opening import open_log
+from adapters.event_log.opening import open_log, require_log
 from adapters.positions import PositionsOfAnother
 from service.application.clock import Clock, utc_now
 from service.application.metrics import Metrics
@@ -33,6 +33,7 @@ from service.runtime.listening import listen_at_operations_port
 from service.runtime.memory import settle_allocator
 from service.runtime.operations import ProcessOperations
 from service.runtime.places import positions_place
+from service.runtime.presence import join_service
 from service.runtime.readiness import ProcessParts, Readiness
 from service.runtime.server import named_start_failures
 from service.runtime.settings import Settings
@@ -85,7 +86,9 @@ async def open_work(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         discard_unfinished(incoming_in(settings.bucket_folder))
         metrics, random = Metrics(), Random()  # noqa: S311 - for jitter
         metrics.registry.register(DiskMetrics(settings))
-        found = open_log(settings.log_url, must_exist=True)
+        require_log(settings.log_url)
+        await join_service(opened, settings)
+        found = open_log(settings.log_url)
         log = EventLog(
             found.recorder,
             on_commit=metrics.committed,

@@ -1,5 +1,6 @@
 """The previous release and this one side by side, on one database, bucket and Kafka, under load."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,19 +8,29 @@ import sys
 
 import pytest
 
-from adapters.database.leadership import RELEASE_GROUP
+from adapters.database.presence import RELEASE_GROUP
 from tests.domain.corpus import FOLDER
 from tests.end_to_end.host_process import HostProcess, api_of_a_project
-from tests.end_to_end.service_process import short_speech, slices
+from tests.end_to_end.publisher_process import PublisherProcess
+from tests.end_to_end.service_process import START_SECONDS, ServiceProcess, short_speech, slices
+from tests.end_to_end.worker_process import WorkerProcess
 from tests.places import REPOSITORY
+from tests.tools.free_ports import free_port
 from tests.tools.previous_release import NoHistory, code_of, previous_release
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
-ITS_RELEASE_GROUP = "from adapters.database import leadership; print(getattr(leadership, 'RELEASE_GROUP', 1))"
+ITS_RELEASE_GROUP = """
+try:
+    from adapters.database.presence import RELEASE_GROUP
+except ModuleNotFoundError:  # before 0.2.0
+    RELEASE_GROUP = 1
+print(RELEASE_GROUP)
+"""
+NOT_COMPATIBLE = "cannot start: A process on this database runs a release that is not compatible with this one; stop"
 READS = "test_what_was_stored_once_is_read_today"
 HINT = """The previous release cannot read an event of this one, so the two are not compatible: raise RELEASE_GROUP in
-adapters/database/leadership.py, or let one release read the event's new version before another one writes it."""
+adapters/database/presence.py, or let one release read the event's new version before another one writes it."""
 ROOMS = ("adapters", "domain", "service")
 
 
@@ -80,7 +91,7 @@ def other_group(tmp_path):
     folder = tmp_path / "code"
     for room in ROOMS:
         shutil.copytree(REPOSITORY / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    changed = folder / "adapters/database/leadership.py"
+    changed = folder / "adapters/database/presence.py"
     changed.write_text(changed.read_text().replace("RELEASE_GROUP = 1\n", "RELEASE_GROUP = 9\n"))
     assert release_group_of(folder) == 9
     return folder
@@ -98,12 +109,12 @@ async def test_a_host_of_a_release_that_is_not_compatible_starts_once_all_others
             host.take_secrets_of(one)
         await other.start()
         recording = await (await api_of_a_project(one)).upload(slices(short_speech(), 3))
-        with pytest.raises(AssertionError, match="A host runs a release that is not compatible with this one; stop"):
+        with pytest.raises(AssertionError, match=NOT_COMPATIBLE):
             await newer.start()
         assert newer.stop() == 1
         newer.log_file.unlink()
         assert one.stop() == 0
-        with pytest.raises(AssertionError, match="not compatible"):
+        with pytest.raises(AssertionError, match=NOT_COMPATIBLE):
             await newer.start()
         assert newer.stop() == 1
         assert other.stop() == 0
@@ -112,3 +123,42 @@ async def test_a_host_of_a_release_that_is_not_compatible_starts_once_all_others
     finally:
         for host in hosts:
             host.kill()
+
+
+async def test_neither_does_a_worker_or_publisher_and_they_keep_off_a_service_that_is_not_compatible_with_them(
+    tmp_path, database, own_s3, s3_credentials, other_group
+):
+    """No Kafka is needed for that."""
+    stores = {"DATABASE_URL": database, "BLOB_URL": f"{own_s3.new_bucket()}/tapes?endpoint={own_s3.endpoint}"}
+    service, newer = (ServiceProcess(tmp_path / name, stores) for name in ("service", "newer"))
+    workers = worker, newer_worker = [WorkerProcess(tmp_path / f"worker-{number}", service) for number in (1, 2)]
+    publishers = publisher, newer_publisher = [
+        PublisherProcess(tmp_path / f"publisher-{number}", f"127.0.0.1:{free_port()}", "recordings", **stores)
+        for number in (1, 2)
+    ]
+    newer.code_dir = newer_worker.code_dir = newer_publisher.code_dir = other_group
+    try:
+        await service.start()
+        await worker.start()
+        publisher.start()
+        async with asyncio.timeout(START_SECONDS):
+            while not publisher.said("publishing waits"):
+                await asyncio.sleep(0.02)
+        with pytest.raises(AssertionError, match=f"The worker {NOT_COMPATIBLE}"):
+            await newer_worker.start()
+        assert newer_worker.stop() == 1
+        newer_publisher.start()
+        assert newer_publisher.process.wait(START_SECONDS) == 1
+        assert f"The publisher {NOT_COMPATIBLE}" in newer_publisher.log_file.read_text()
+        assert service.stop() == 0
+        for last in (worker, publisher):
+            with pytest.raises(AssertionError, match=f"The service {NOT_COMPATIBLE}"):
+                await newer.start()
+            assert newer.stop() == 1
+            newer.log_file.unlink()
+            last.kill()
+        await newer.start()
+        await newer_worker.start()
+    finally:
+        for process in (service, newer, *workers, *publishers):
+            process.kill()

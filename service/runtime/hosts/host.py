@@ -33,6 +33,7 @@ from service.runtime.listening import (
     listen_for_processes,
 )
 from service.runtime.places import hosts_place
+from service.runtime.presence import join_service
 from service.runtime.processes.forwarding import of_hosts, proof_of, taking_over
 from service.runtime.processes.parent import ApiProcesses, open_processes
 from service.runtime.settings import Settings
@@ -59,6 +60,7 @@ async def open_host(settings: Settings, drain: Drain) -> AsyncIterator["Host"]:
         opened.enter_context(owned_data_dir(settings.data_dir))
         empty_scratch_dir(settings.data_dir)
         discard_unfinished(incoming_in(settings.bucket_folder))
+        await join_service(opened, settings)
         host = Host(settings, drain, opened)
         kept = await host.join()
         if kept is not None:
@@ -107,11 +109,9 @@ class Host:
     async def join(self) -> KeptLead | None:
         """Wait until the service has its secrets, and see that they are this host's; the first one makes them.
 
-        Returns the lead if no other host has it. Raises: OtherRelease; OtherSecrets; DamagedKey; DatabaseUnavailable;
-        OSError.
+        Returns the lead if no other host has it. Raises: OtherSecrets; DamagedKey; DatabaseUnavailable; OSError.
         """
         with closing(Secrets(hosts_place(self._settings))) as secrets:
-            await self._thread.run(self._leadership.join)
             while True:
                 leads = await self._thread.run(self._leadership.claim)
                 digests = await self._thread.run(secrets.known)
@@ -163,8 +163,6 @@ class Host:
                 url = None  # which whoever needs the database says
             if self._service is None:
                 processes.led_by(None if url == self._url else url)
-            with suppress(ServerAway):
-                await self._thread.run(self._leadership.stay)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _lead_when_possible(self, processes: ApiProcesses, kept: KeptLead | None) -> None:

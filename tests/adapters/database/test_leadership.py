@@ -8,6 +8,7 @@ from adapters.database import leadership
 from adapters.database.leadership import Leadership, Secrets
 from adapters.database.ownership import DatabaseClaim
 from adapters.database.port import OtherRelease, PostgresPlace
+from adapters.database.presence import RELEASE_GROUP
 from adapters.postgres.connections import connect
 
 END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
@@ -80,35 +81,9 @@ def test_who_has_claimed_the_lead_again_learns_that_another_has_led_meanwhile(ho
 @pytest.fixture
 def newer(place):
     """A host of a release that is not compatible with that of the others."""
-    newer = Leadership(place, own_url="http://newer:8081", release_group=leadership.RELEASE_GROUP + 1)
+    newer = Leadership(place, own_url="http://newer:8081", release_group=RELEASE_GROUP + 1)
     yield newer
     newer.close()
-
-
-def test_hosts_of_one_release_group_join_each_other_and_no_other_until_all_have_left(hosts, newer):
-    for host in hosts:
-        host.join()
-    with pytest.raises(
-        OtherRelease, match="A host runs a release that is not compatible with this one; stop all hosts"
-    ):
-        newer.join()
-    hosts[0].close()
-    with pytest.raises(OtherRelease):
-        newer.join()
-    hosts[0].join()  # whoever was refused is in nobody's way
-    for host in hosts:
-        host.close()
-    newer.join()
-    with pytest.raises(OtherRelease):
-        hosts[0].join()
-
-
-def test_a_host_whose_session_the_server_has_ended_is_known_again_once_it_says_so(hosts, newer, postgres):
-    hosts[0].join()
-    postgres.execute(END.format(hosts[0]._present._connection.info.backend_pid))
-    hosts[0].stay()
-    with pytest.raises(OtherRelease):
-        newer.join()
 
 
 def test_whoever_asks_for_a_leader_whose_release_is_not_compatible_learns_that_and_not_where_it_is(hosts, newer):

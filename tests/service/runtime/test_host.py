@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.database.leadership import RELEASE_GROUP, Leadership, Secrets
-from adapters.database.port import OtherRelease, PostgresPlace
+from adapters.database.leadership import Leadership, Secrets
+from adapters.database.port import PostgresPlace
+from adapters.database.presence import RELEASE_GROUP
 from service.runtime.draining import Drain
 from service.runtime.hosts import host as module
 from service.runtime.hosts import keeping
@@ -141,13 +142,6 @@ def newer(database):
     )
     yield newer
     newer.close()
-
-
-async def test_a_host_does_not_join_one_of_a_release_that_is_not_compatible(settings, newer):
-    newer.join()
-    async with AsyncExitStack() as opened:
-        with pytest.raises(OtherRelease, match="A host runs a release that is not compatible with this one; stop all"):
-            await Host(settings, Drain(), opened).join()
 
 
 @pytest.fixture

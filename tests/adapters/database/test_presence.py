@@ -1,0 +1,64 @@
+"""Processes of releases that are not compatible never use one database side by side."""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from adapters.database.port import OtherRelease, ServerAway
+from adapters.database.presence import RELEASE_GROUP, Presence
+
+END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
+
+
+@pytest.fixture
+def opened(database):
+    """Opens presences, by default of this release, and closes them in the end."""
+    opened = []
+
+    def open_one(release_group=RELEASE_GROUP, *, url=database):
+        opened.append(Presence(url, release_group=release_group))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.leave()
+
+
+def test_those_of_one_release_group_join_each_other_and_no_other_until_all_have_left(opened):
+    processes, newer = [opened(), opened()], opened(RELEASE_GROUP + 1)
+    for process in processes:
+        process.join()
+    with pytest.raises(
+        OtherRelease, match=r"A process on this database runs a release that is not compatible with this one; stop all"
+    ):
+        newer.join()
+    processes[0].leave()
+    with pytest.raises(OtherRelease):
+        newer.join()
+    processes[0].join()  # whoever was refused is in nobody's way
+    for process in processes:
+        process.leave()
+    newer.join()
+    with pytest.raises(OtherRelease):
+        processes[0].join()
+
+
+def test_one_whose_session_the_server_has_ended_is_known_again_once_it_stays(opened, postgres):
+    process, newer = opened(), opened(RELEASE_GROUP + 1)
+    process.join()
+    postgres.execute(END.format(process._lock._connection.info.backend_pid))
+    process.stay()
+    with pytest.raises(OtherRelease):
+        newer.join()
+
+
+def test_another_database_of_the_server_is_another_service(opened, postgres, database):
+    opened().join()
+    other = psycopg.conninfo.make_conninfo(database, dbname="postgres")
+    opened(RELEASE_GROUP + 1, url=other).join()
+
+
+def test_without_an_answer_nobody_joins(opened, database):
+    away = psycopg.conninfo.make_conninfo(database, port=1)
+    with pytest.raises(ServerAway):
+        opened(url=away).join()
