@@ -1,6 +1,6 @@
 """Reads the log back as events. Blocking: for threads, and for commands that run beside the service."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -61,3 +61,10 @@ class EventReader:
         """At most `limit` events of all streams after `position`, in order; none at the end."""
         notifications = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
         return [self._mapper.to_recorded_event(stored, position=stored.id) for stored in notifications]
+
+    def all(self) -> Iterator[RecordedEvent]:
+        """The events of all streams, in order, up to the newest when it is reached."""
+        position = 0
+        while events := self.after(position):
+            yield from events
+            position = events[-1].position

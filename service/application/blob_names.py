@@ -14,6 +14,15 @@ def blob_prefix(recording_id: UUID, kind: str) -> str:
     return f"{recording_prefix(recording_id)}{kind}-"
 
 
+_RECORDING_KEY = re.compile(r"recordings/(?P<recording_id>[0-9a-f]{32})/")
+
+
+def recording_of(key: str) -> UUID | None:
+    """The recording whose prefix this key has; None if it has none."""
+    form = _RECORDING_KEY.match(key)
+    return None if form is None else UUID(hex=form["recording_id"])
+
+
 def made_prefix(recording_id: UUID, kind: str, edition: int) -> str:
     """The prefix of the keys of blobs that a stage makes of an edition of the recording.
 

@@ -11,14 +11,15 @@ from service.runtime.settings import BadSettings, Settings, load_settings
 
 @click.group()
 def blobs() -> None:
-    """Check the stored bytes against the log, show how much space they take, mend their index."""
+    """Check the stored bytes against the log, show how much space they take, mend what differs."""
 
 
 @blobs.command()
 def check() -> None:
     """Read every stored byte; verify checksums and digests, also against the log; report what differs.
 
-    The service may be running meanwhile. The exit code is 1 if anything that the log names is missing or damaged.
+    Also named is what is stored though the log says that it was erased, as after a restore. The service may be running
+    meanwhile. The exit code is 1 if anything that the log names is missing or damaged.
     """
     from service.runtime.blob_check import check_blobs  # noqa: PLC0415
 
@@ -47,23 +48,29 @@ def usage() -> None:
 @blobs.command()
 @click.option("--take-over", is_flag=True, help="Take the bucket, whichever data directory or database had it before.")
 def mend(*, take_over: bool) -> None:
-    """Make the index of the blobs in a bucket say what is in the bucket, while the service is stopped.
+    """Put the stored bytes right after a restore, while the service and its workers are stopped.
 
-    Every start does the same. Needed if the index was lost, or the bucket was another data directory's or database's.
+    What the log says was erased is erased again, such as what an older backup of the bucket brings back of deleted
+    recordings; `tapedeck blobs check` says before what that is. Before that, the index of the blobs in a bucket is made
+    to say what is in the bucket, as by every start. Nothing else is erased.
     """
+    from adapters.blobs.url import is_bucket  # noqa: PLC0415
     from adapters.database.port import DatabaseInUse, ServerAway  # noqa: PLC0415
-    from service.runtime.blob_mending import NothingToMend, mend_blobs  # noqa: PLC0415
+    from service.runtime.blob_mending import NothingToTakeOver, mend_blobs  # noqa: PLC0415
     from service.runtime.data_dir import DataDirInUse  # noqa: PLC0415
 
-    found = 0
+    differences = erased = 0
     with _settings() as settings:
         try:
-            for sentence in mend_blobs(settings, take_over=take_over):
-                click.echo(sentence)
-                found += 1
-        except (NothingToMend, DataDirInUse, DatabaseInUse, ServerAway) as error:
+            for mended in mend_blobs(settings, take_over=take_over):
+                click.echo(mended.sentence)
+                erased += mended.was_erased
+                differences += not mended.was_erased
+        except (NothingToTakeOver, DataDirInUse, DatabaseInUse, ServerAway) as error:
             raise click.ClickException(str(error)) from None
-    click.echo(f"{found} differences between the index and the bucket were mended.")
+    if is_bucket(settings.blob_store_url):
+        click.echo(f"{differences} differences between the index and the bucket were mended.")
+    click.echo(f"{erased} blobs were erased that the log says were erased before.")
 
 
 @contextmanager

@@ -2,33 +2,29 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobFailure, BlobNotFound, BlobStore
 from adapters.blobs.segments.check import check_segments
 from adapters.blobs.url import is_bucket
+from adapters.event_log.mapper import RecordedEvent
 from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
 from domain.events import (
     EVENT_TYPES,
     AmbientSessionOpened,
     AmbientSessionUpdated,
-    ChunkStored,
-    ContentErased,
     LoggedEvent,
     NoteOrdered,
-    RecordingDeleted,
     RecordingEvent,
     RecordingOpened,
-    Stitched,
 )
-from domain.recording import fold
+from service.runtime.erased_blobs import ErasedBlobs
 from service.runtime.key_set import KeySet
 from service.runtime.settings import Settings
 
@@ -49,14 +45,18 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
     store = open_store(settings.blob_store_url)
     try:
         yield from _of_the_store(settings, store)
+        reader = EventReader(log.recorder)
+        erased = ErasedBlobs(reader, store)
         spoken_of = KeySet()
         count = size_bytes = 0
-        for key, sha256, may_be_gone in _spoken_of(EventReader(log.recorder)):
+        for key, sha256, is_wanted in _spoken_of(reader, erased):
             spoken_of.add(key)
+            if erased.find(key) is not None:
+                continue
             try:
                 actual, length = digest_of(store, key)
             except BlobNotFound:
-                if not may_be_gone:
+                if is_wanted():
                     yield Finding(f"{key} is missing.", is_loss=True)
                 continue
             except BlobFailure as failure:
@@ -65,15 +65,41 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
             count, size_bytes = count + 1, size_bytes + length
             if actual != (sha256 or key[-64:]):
                 yield Finding(f"{key} is not what was stored: its SHA-256 is {actual}.", is_loss=True)
-        orphans = [key for key in store.keys("") if key not in spoken_of]
-        for key in orphans:
-            yield Finding(f"{key} is stored, but the log does not refer to it.", is_loss=False)
-        yield Finding(
-            f"{count} blobs of the log were read, {size_bytes:,} bytes; {len(orphans)} more are stored.", False
-        )
+        beside = yield from _beside(store, spoken_of, erased)
+        yield Finding(f"{count} blobs of the log were read, {size_bytes:,} bytes; {beside} more are stored.", False)
     finally:
         log.close()
         asyncio.run(store.close())
+
+
+def _beside(store: BlobStore, spoken_of: KeySet, erased: ErasedBlobs) -> Generator[Finding, None, int]:
+    """What is stored and the log does not need. Returns how many blobs that are."""
+    due = orphans = held_back = 0
+    for key in _stored(store):
+        erasure = erased.find(key)
+        if erasure is None:
+            if key not in spoken_of:
+                orphans += 1
+                yield Finding(f"{key} is stored, but the log does not refer to it.", is_loss=False)
+        elif erased.is_held_back(erasure):
+            held_back += 1
+            yield Finding(
+                f"{key} is stored, though it was erased: {erasure.why}. Its recording lacks other bytes, so it is kept "
+                "until the recording is deleted.",
+                is_loss=False,
+            )
+        else:
+            due += 1
+            yield Finding(f"{key} is stored, though it was erased: {erasure.why}.", is_loss=False)
+    if due:
+        yield Finding(
+            f"{due} of the stored blobs were erased before: `tapedeck blobs mend` erases them again.", is_loss=False
+        )
+    return due + held_back + orphans
+
+
+def _stored(store: BlobStore) -> Iterator[str]:
+    yield from store.keys("")
 
 
 def _of_the_store(settings: Settings, store: BlobStore) -> Iterator[Finding]:
@@ -87,64 +113,35 @@ def _of_the_store(settings: Settings, store: BlobStore) -> Iterator[Finding]:
         yield from (Finding(each, is_loss=True) for each in check_segments(directory))
 
 
-def _spoken_of(reader: EventReader) -> Iterator[tuple[str, str | None, bool]]:
-    """Key, SHA-256 where the log has it, and whether it may rightly be gone, as a chunk may once it is in the audio.
-
-    Nothing is listed for deleted recordings, nor for the notes that were ordered of them.
-    """
-    stitched, deleted, erased = set(), set(), set()
-    ordered_of: dict[bytes, bytes] = {}
-    for event, stream in _events(reader):
-        if type(event) is Stitched and not event.damage:
-            stitched.add(stream)
-        elif type(event) is RecordingDeleted:
-            deleted.add(stream)
-        elif type(event) is ContentErased:
-            erased.add(stream)
-        elif type(event) is NoteOrdered:
-            ordered_of[stream] = event.recording_id.bytes
-    needed_by = lru_cache(maxsize=1_000)(partial(_needed_by, reader))
-    for event, stream in _events(reader):
-        if ordered_of.get(stream, stream) not in deleted:
-            for key, sha256, may_be_gone in _blobs_of(event, is_stitched=stream in stitched):
-                yield key, sha256, may_be_gone or (stream in erased and key not in needed_by(stream))
+def _spoken_of(reader: EventReader, erased: ErasedBlobs) -> Iterator[tuple[str, str | None, Callable[[], bool]]]:
+    """Key, SHA-256 where the log has it, and whether it must be stored, which is asked only of what is not."""
+    erased.read_log()
+    for recorded in reader.all():
+        for key, sha256 in _blobs_of(recorded.event):
+            yield key, sha256, partial(_is_wanted, erased, key, recorded)
 
 
-def _needed_by(reader: EventReader, stream: bytes) -> set[str]:
-    """The keys of the blobs that the recording still refers to."""
-    history = reader.history(UUID(bytes=stream))
-    recording = fold(recorded.event for recorded in history if isinstance(recorded.event, RecordingEvent))
-    if recording is None:
-        return set()
-    return recording.blobs_in_use() | {each.blob_key for each in recording.superseded.values()}
+def _is_wanted(erased: ErasedBlobs, key: str, recorded: RecordedEvent) -> bool:
+    if isinstance(recorded.event, RecordingEvent):
+        return erased.is_needed(key, recorded.stream_id)
+    return not isinstance(recorded.event, AmbientSessionOpened | AmbientSessionUpdated)  # a later one may replace it
 
 
-def _blobs_of(event: LoggedEvent, *, is_stitched: bool) -> Iterator[tuple[str, str | None, bool]]:
+def _blobs_of(event: LoggedEvent) -> Iterator[tuple[str, str | None]]:
     match event:
-        case ChunkStored() if event.blob_key is not None:
-            yield event.blob_key, event.sha256, is_stitched
-        case _ if type(event) in _WITH_A_BLOB and type(event) is not ChunkStored:
+        case _ if type(event) in _WITH_A_BLOB:
             facts = vars(event)
-            yield facts["blob_key"], facts["sha256"], False
-        case RecordingOpened() if event.details_key is not None:
-            yield event.details_key, None, False
+            if facts["blob_key"] is not None:
+                yield facts["blob_key"], facts["sha256"]
+        case RecordingOpened() | AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
+            yield event.details_key, None
         case NoteOrdered() if event.prompt_key is not None:
-            yield event.prompt_key, None, False
-        case AmbientSessionOpened() | AmbientSessionUpdated() if event.details_key is not None:
-            yield event.details_key, None, True  # a later update may have replaced it
+            yield event.prompt_key, None
         case _:
             pass
 
 
 _WITH_A_BLOB = {event_type for event_type in EVENT_TYPES.values() if "blob_key" in event_type.model_fields}
-
-
-def _events(reader: EventReader) -> Iterator[tuple[LoggedEvent, bytes]]:
-    position = 0
-    while events := reader.after(position):
-        for recorded in events:
-            yield recorded.event, recorded.stream_id.bytes
-        position = events[-1].position
 
 
 def digest_of(store: BlobStore, key: str) -> tuple[str, int]:

@@ -1,37 +1,76 @@
-"""Makes the index of the blobs in a bucket say what is in the bucket. Blocking; while no service is running."""
+"""Makes the blobs what they should be, as after a backup was restored. Blocking; while no service is running.
+
+First the index of a bucket says again what is in the bucket, then what the log says was erased is erased again. Killed
+halfway, it is finished by the next time.
+"""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
 
 from adapters.blobs.opening import open_store
+from adapters.blobs.port import BlobStore
 from adapters.blobs.url import is_bucket
+from adapters.event_log.opening import open_log
+from adapters.event_log.reader import EventReader
 from adapters.event_log.url import is_postgres
+from service.application.erasing import BLOBS_AT_ONCE
 from service.runtime.data_dir import owned_data_dir
+from service.runtime.erased_blobs import ErasedBlobs
 from service.runtime.settings import Settings
 
 
-class NothingToMend(Exception):
+class NothingToTakeOver(Exception):
     def __init__(self) -> None:
-        super().__init__("Only an index of blobs in a bucket is mended so: stores on local files are at each start.")
+        super().__init__("Only a bucket can be taken over: blobs in local files belong to who can write the files.")
 
 
-def mend_blobs(settings: Settings, *, take_over: bool) -> Iterator[str]:
-    """A sentence for each difference that there was. `take_over`: whoever had the bucket before.
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was done. `was_erased`: a blob, and not a difference between index and bucket."""
 
-    Raises: NothingToMend; DataDirInUse, DatabaseInUse; ServerAway; StorageFull, StorageUnavailable; OSError.
+    sentence: str
+    was_erased: bool
+
+
+def mend_blobs(settings: Settings, *, take_over: bool) -> Iterator[Mended]:
+    """`take_over`: whoever had the bucket before.
+
+    Raises: NothingToTakeOver; NoEventLog; DataDirInUse, DatabaseInUse; ServerAway, LogUnavailable; StorageFull,
+    StorageUnavailable; OSError.
     """
-    if not is_bucket(settings.blob_store_url):
-        raise NothingToMend
-    from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
-
+    if take_over and not is_bucket(settings.blob_store_url):
+        raise NothingToTakeOver
     with owned_data_dir(settings.data_dir), _own_database(settings.log_url):
         store = open_store(settings.blob_store_url)
-        assert isinstance(store, BucketBlobStore)  # noqa: S101 - what the URL opens
         try:
-            yield from store.mend(take_over=take_over)
+            yield from (Mended(sentence, was_erased=False) for sentence in _as_at_a_start(settings, store, take_over))
+            with closing(open_log(settings.log_url, must_exist=True)) as log:
+                yield from _erase_again(EventReader(log.recorder), store)
         finally:
             asyncio.run(store.close())
+
+
+def _as_at_a_start(settings: Settings, store: BlobStore, take_over: bool) -> Iterator[str]:
+    if not is_bucket(settings.blob_store_url):
+        store.recover()
+        return
+    from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
+
+    assert isinstance(store, BucketBlobStore)  # noqa: S101 - what the URL opens
+    yield from store.mend(take_over=take_over)
+
+
+def _erase_again(reader: EventReader, store: BlobStore) -> Iterator[Mended]:
+    erased = ErasedBlobs(reader, store)
+    erased.read_log()
+    found = ((key, erasure) for key in store.keys("") if (erasure := erased.find(key)) is not None)
+    due = iter([(key, erasure.why) for key, erasure in found if not erased.is_held_back(erasure)])
+    while some := list(islice(due, BLOBS_AT_ONCE)):
+        asyncio.run(store.erase_keys([key for key, _ in some]))
+        yield from (Mended(f"{key} was erased: {why}.", was_erased=True) for key, why in some)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.events import ChunkStored
 from service.application.blob_names import blob_prefix
 from service.cli import main
+from service.runtime.data_dir import owned_data_dir
 from tests.adapters.blobs.contract import noise, streamed
 from tests.domain.histories import at, opened
 
@@ -103,7 +104,19 @@ def test_without_a_log_it_is_one_sentence(data_dir):
     assert "There is no event log" in failed.output
 
 
-def test_stores_on_local_files_are_not_mended_by_hand(keys):
-    failed = tapedeck("blobs", "mend")
+def test_a_store_on_local_files_cannot_be_taken_over(keys):
+    failed = tapedeck("blobs", "mend", "--take-over")
     assert failed.exit_code == 1
-    assert "stores on local files are at each start" in failed.output
+    assert "Only a bucket can be taken over" in failed.output
+
+
+def test_nothing_of_a_sound_store_is_erased_not_even_what_nobody_speaks_of(keys):
+    mended = tapedeck("blobs", "mend")
+    assert (mended.exit_code, mended.output) == (0, "0 blobs were erased that the log says were erased before.\n")
+    assert "3 blobs of the log were read, 305,000 bytes; 1 more are stored." in tapedeck("blobs", "check").output
+
+
+def test_beside_a_service_nothing_is_mended(keys, data_dir):
+    with owned_data_dir(data_dir):
+        failed = tapedeck("blobs", "mend")
+    assert (failed.exit_code, "Another tapedeck is running on" in failed.output) == (1, True)
