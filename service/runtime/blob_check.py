@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from adapters.blobs.opening import open_store
@@ -27,6 +28,9 @@ from domain.events import (
 from service.runtime.erased_blobs import ErasedBlobs
 from service.runtime.key_set import KeySet
 from service.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.blobs.bucket.store import BucketBlobStore
 
 _BLOCK_BYTES = 512 * 1024
 
@@ -65,17 +69,17 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
             count, size_bytes = count + 1, size_bytes + length
             if actual != (sha256 or key[-64:]):
                 yield Finding(f"{key} is not what was stored: its SHA-256 is {actual}.", is_loss=True)
-        beside = yield from _beside(store, spoken_of, erased)
+        beside = yield from _beside(_stored(settings, store), spoken_of, erased)
         yield Finding(f"{count} blobs of the log were read, {size_bytes:,} bytes; {beside} more are stored.", False)
     finally:
         log.close()
         asyncio.run(store.close())
 
 
-def _beside(store: BlobStore, spoken_of: KeySet, erased: ErasedBlobs) -> Generator[Finding, None, int]:
+def _beside(stored: Iterator[str], spoken_of: KeySet, erased: ErasedBlobs) -> Generator[Finding, None, int]:
     """What is stored and the log does not need. Returns how many blobs that are."""
     due = orphans = held_back = 0
-    for key in _stored(store):
+    for key in stored:
         erasure = erased.find(key)
         if erasure is None:
             if key not in spoken_of:
@@ -98,19 +102,31 @@ def _beside(store: BlobStore, spoken_of: KeySet, erased: ErasedBlobs) -> Generat
     return due + held_back + orphans
 
 
-def _stored(store: BlobStore) -> Iterator[str]:
+def _stored(settings: Settings, store: BlobStore) -> Iterator[str]:
+    """All keys, also those of which the index of a bucket does not know where they are."""
     yield from store.keys("")
+    if is_bucket(settings.blob_store_url):
+        unindexed = KeySet()
+        for key in _in_bucket(store).unindexed_keys():
+            if key not in unindexed:
+                unindexed.add(key)
+                yield key
 
 
 def _of_the_store(settings: Settings, store: BlobStore) -> Iterator[Finding]:
     """What is wrong with the store itself, whatever the log says."""
     if is_bucket(settings.blob_store_url):
-        from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
-
-        assert isinstance(store, BucketBlobStore)  # noqa: S101 - what the URL opens
-        yield from (Finding(each.sentence, is_loss=each.is_loss) for each in store.differences())
+        differences = _in_bucket(store).differences()
+        yield from (Finding(each.sentence, is_loss=each.is_loss) for each in differences)
     elif (directory := _segments(settings)) is not None:
         yield from (Finding(each, is_loss=True) for each in check_segments(directory))
+
+
+def _in_bucket(store: BlobStore) -> "BucketBlobStore":
+    from adapters.blobs.bucket.store import BucketBlobStore  # noqa: PLC0415 - its client is needed for buckets only
+
+    assert isinstance(store, BucketBlobStore)  # noqa: S101 - what the URL opens
+    return store
 
 
 def _spoken_of(reader: EventReader, erased: ErasedBlobs) -> Iterator[tuple[str, str | None, Callable[[], bool]]]:

@@ -164,6 +164,14 @@ class BucketIndex(Protocol):
         """These have been deleted from the bucket, and nothing is left to do but for those that may still arrive."""
         ...
 
+    def was_deleted(self, names: Sequence[str]) -> set[str]:
+        """Those that have been deleted and are not to be deleted again, as far as that is still known."""
+        ...
+
+    def revive(self, names: Sequence[str]) -> None:
+        """Know nothing any more of these objects, which were to be deleted or have been: they can be adopted again."""
+        ...
+
     def removing(self) -> AbstractContextManager[None]:
         """A block that one process is in at a time: two that moved the same object's blobs would do it twice."""
         ...

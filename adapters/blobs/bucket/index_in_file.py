@@ -191,6 +191,15 @@ class IndexInFile(Facts):
                 "DELETE FROM doomed WHERE name=? AND arrives_until < ?", [(name, time.time()) for name in names]
             )
 
+    def was_deleted(self, names: Sequence[str]) -> set[str]:
+        """None that is known: what has been deleted is forgotten."""
+        del names
+        return set()
+
+    def revive(self, names: Sequence[str]) -> None:
+        with self._file.writing() as writer:
+            writer.executemany("DELETE FROM doomed WHERE name=?", [(name,) for name in names])
+
     @contextmanager
     def removing(self) -> Iterator[None]:
         """One that is killed in the block has left it; for one that hangs in it the others wait."""

@@ -227,6 +227,15 @@ class IndexInPostgres(Facts):
                 f"DELETE FROM doomed WHERE deleted_at >= arrives_until AND deleted_at < {NOW} - {_TOMBSTONE_SECONDS}"  # noqa: S608
             )
 
+    def was_deleted(self, names: Sequence[str]) -> set[str]:
+        query = "SELECT name FROM doomed WHERE name = ANY(?) AND deleted_at >= arrives_until"
+        with self._reading() as tables:
+            return {name for (name,) in tables.execute(query, (list(names),))}
+
+    def revive(self, names: Sequence[str]) -> None:
+        with self._writing() as tables:
+            tables.execute("DELETE FROM doomed WHERE name = ANY(?)", (list(names),))
+
     def removing(self) -> AbstractContextManager[None]:
         return one_remover(self._place.url)
 

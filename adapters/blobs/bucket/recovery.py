@@ -1,8 +1,9 @@
 """Compares the index with the bucket, which may differ after a crash, or if one of them was restored from a backup.
 
-An object that the index does not know is indexed: it may hold what was acknowledged after the backup was made. One that
-the bucket does not have is forgotten. What the log does not refer to goes when its recording is erased; it stays if
-that has been erased already, for the log is not asked here.
+An object that the index does not know is indexed: it may hold what was acknowledged after the backup was made. So is
+one that has been deleted and is there again, as in an older bucket: what was moved out of it since may be nowhere else.
+One that the bucket does not have is forgotten. What the log does not refer to goes when its recording is erased; it
+stays if that has been erased already, for the log is not asked here, but by `tapedeck blobs mend`.
 
 Both are read page by page, in the order of names in which a bucket lists its objects. Services may store and erase
 meanwhile, so what seems to be missing is looked for once more, and what seems to be unknown is asked for again.
@@ -14,7 +15,7 @@ from itertools import islice
 
 from adapters.blobs.bucket.bucket import Bucket
 from adapters.blobs.bucket.index import SHARED, BucketIndex
-from adapters.blobs.bucket.object_format import BEGINNING_BYTES, DamagedObject, parts_in
+from adapters.blobs.bucket.object_format import BEGINNING_BYTES, DamagedObject, Part, parts_in
 from adapters.blobs.bucket.space import unreplaced
 from adapters.blobs.port import BlobNotFound
 
@@ -36,7 +37,7 @@ def described(bucket: Bucket, index: BucketIndex) -> Iterator[Difference]:
         if lost := len(index.live_in(name)):
             yield Difference(f"{name} is missing in the bucket, with {lost} blobs.", is_loss=True)
     for name, _ in _unknown(bucket, index):
-        if bucket.has(name) and not index.known([name]):  # or it was just being stored or deleted
+        if bucket.has(name) and _are_unknown(index, [name]):  # or it was just being stored or deleted
             yield Difference(
                 f"{name} is in the bucket, but not in the index: the next start or `tapedeck blobs mend` looks into "
                 "it.",
@@ -44,24 +45,53 @@ def described(bucket: Bucket, index: BucketIndex) -> Iterator[Difference]:
             )
 
 
+def unindexed(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
+    """The keys of the blobs in objects that the index does not know, but for those that it has elsewhere. One of which
+    there are several is named several times."""
+    for name, _ in _unknown(bucket, index):
+        try:
+            keys = [part.key for part in _parts(bucket, name)]
+        except (BlobNotFound, DamagedObject):
+            continue
+        indexed = index.present(keys)
+        yield from (key for key in keys if key not in indexed)
+
+
 def reconcile(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
     """Make the index say what is in the bucket. Yields a sentence for each difference."""
-    for name in _missing(bucket, index):  # first: what was in them may be in an unknown one now
-        yield f"{name} is not in the bucket; the index named {index.forget([name])} blobs in it that nothing else has."
+    yield from _forget_missing(bucket, index)  # first: what was in them may be in an unknown one now
     moves = index.unfinished_moves()
     leftovers = unreplaced(bucket, moves)
     index.take_away(leftovers)
     index.let_go([name for name in moves if name not in leftovers])
     for name, size_bytes in _unknown(bucket, index):
         try:
-            parts = parts_in(bucket.beginning(name, BEGINNING_BYTES))
+            parts = _parts(bucket, name)
         except BlobNotFound:
             continue
         except DamagedObject:
             yield f"{name} cannot be read as an object of this service; it is left alone."
             continue
+        if index.was_deleted([name]):
+            index.revive([name])
         if (count := index.adopt(name, size_bytes, parts)) is not None:
             yield f"{name} was not in the index; it has {count} blobs that were nowhere else."
+
+
+def _forget_missing(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
+    """If one of them had blobs, these may have been moved out of objects that are about to be deleted and are still
+    there, or there again. So nothing is deleted unless it was looked into."""
+    are_lost = False
+    for name in _missing(bucket, index):
+        if not are_lost and index.live_in(name):
+            are_lost = True
+            index.revive([each for each in index.doomed() if bucket.has(each)])
+        yield f"{name} is not in the bucket; the index named {index.forget([name])} blobs in it that nothing else has."
+
+
+def _parts(bucket: Bucket, name: str) -> Sequence[Part]:
+    """Raises: BlobNotFound; DamagedObject."""
+    return parts_in(bucket.beginning(name, BEGINNING_BYTES))
 
 
 def _missing(bucket: Bucket, index: BucketIndex) -> Iterator[str]:
@@ -82,12 +112,18 @@ def _not_there(bucket: Bucket, index: BucketIndex, there: set[str], *, after: st
 
 
 def _unknown(bucket: Bucket, index: BucketIndex) -> Iterator[tuple[str, int]]:
-    """Objects that are in the bucket and not in the index, with their sizes."""
+    """Objects that are in the bucket and not in the index, with their sizes. Some may have been deleted since they were
+    listed."""
     for page in _pages(bucket):
-        known = index.known([name for name, _ in page])
+        unknown = _are_unknown(index, [name for name, _ in page])
         for name, size_bytes in page:
-            if name not in known:
+            if name in unknown:
                 yield name, size_bytes
+
+
+def _are_unknown(index: BucketIndex, names: Sequence[str]) -> set[str]:
+    """Those that are not here, or are only known to have been deleted."""
+    return (set(names) - index.known(names)) | index.was_deleted(names)
 
 
 def _pages(bucket: Bucket) -> Iterator[Sequence[tuple[str, int]]]:

@@ -24,7 +24,7 @@ from adapters.blobs.bucket.index import BucketIndex, Place, SharedUsage
 from adapters.blobs.bucket.keeping import ObjectKeeper
 from adapters.blobs.bucket.ownership import check_own, claim, make_own, marker_in
 from adapters.blobs.bucket.reading import BLOCK_BYTES, BlobInBucket
-from adapters.blobs.bucket.recovery import Difference, described, reconcile
+from adapters.blobs.bucket.recovery import Difference, described, reconcile, unindexed
 from adapters.blobs.bucket.shared_work import SharedWork
 from adapters.blobs.bucket.space import ObjectSpace
 from adapters.blobs.digests import Digests
@@ -219,6 +219,10 @@ class BucketBlobStore:
             whose = "no" if owner is None else "another"
             yield Difference(f"{self._bucket} has {whose} {self._index.owned_by}'s marker.", is_loss=True)
         yield from described(self._bucket, self._index)
+
+    def unindexed_keys(self) -> Iterator[str]:
+        """Those of the blobs that are in the bucket, and that nothing finds before the next `recover` or `mend`."""
+        return unindexed(self._bucket, self._index)
 
     def shared_usage(self) -> SharedUsage:
         """What the objects hold that bodies share."""
