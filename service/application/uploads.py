@@ -17,6 +17,7 @@ from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
 from adapters.blobs.discarding import discard
 from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StorageUnavailable, StoredBlob
 from adapters.event_log.port import LogUnavailable
+from adapters.staged_bytes import Keeper
 from domain import commands
 from domain.decisions import chunk_asked_for
 from domain.errors import RecordingAlreadyOpened, RecordingError, RecordingNotFound, RecordingTooLarge
@@ -313,10 +314,24 @@ class Uploads:
             expected_bytes=expected_bytes,
             most_bytes=self._most_bytes,
         )
-        recording = await self._execute(recording_id, command, after=staged)
+        outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get(), after=staged)
+        recording = outcome.state
         if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
             await self._blobs.delete(blob.key)
+        if not outcome.events and staged.keeper is not None and recording.keeps_chunks:
+            await self._ensure_there(recording_id, number, staged, staged.keeper)
         return recording
+
+    async def _ensure_there(self, recording_id: UUID, number: int, staged: Staged, keeper: Keeper) -> None:
+        """Store bytes once more that the log has for stored, if they are missing, as in a bucket from an older backup:
+        who sent them again may now forget them. Raises: StorageFull, StorageUnavailable."""
+        try:
+            await self._blobs.size(staged.blob.key)
+        except BlobNotFound:
+            (failure,) = await asyncio.to_thread(keeper.make_durable, [staged])
+            if failure is not None:
+                raise failure from None
+            await self._discard(recording_id, number, staged)  # unless it is still wanted
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
@@ -450,11 +465,8 @@ class Uploads:
         )
         return await self._execute(recording_id, command)
 
-    async def _execute(
-        self, recording_id: UUID, command: commands.Command, *, after: Staged | None = None
-    ) -> Recording:
-        outcome = await self._recordings.execute(recording_id, command, trace_id=trace_id.get(), after=after)
-        return outcome.state
+    async def _execute(self, recording_id: UUID, command: commands.Command) -> Recording:
+        return (await self._recordings.execute(recording_id, command, trace_id=trace_id.get())).state
 
 
 _NOT_TAKEN = "0" * 32
