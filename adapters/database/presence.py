@@ -31,6 +31,25 @@ SELECT EXISTS (
 """
 
 
+_ANY_GROUP = -1
+"""Is no process's."""
+
+
+def somebody_runs(url: str) -> bool:
+    """Whether a process of any release runs on this database, on whatever machine. Raises: ServerAway."""
+    return _runs_besides(_ANY_GROUP, url)
+
+
+def _runs_besides(release_group: int, url: str) -> bool:
+    """Whether a process of another release group runs. Raises: ServerAway."""
+    try:
+        with connect(url) as own:
+            row = own.execute(_OTHERS, [_PRESENT, release_group]).fetchone()
+    except psycopg.Error as error:
+        raise ServerAway(f"The database does not say which releases run: {reason(error)}.") from error
+    return row is not None and bool(row[0])
+
+
 class Presence:
     """One process's. Blocking, and for one caller at a time. Raises: ServerAway."""
 
@@ -47,17 +66,9 @@ class Presence:
         Raises: also OtherRelease if one of them runs; then this one may not go on.
         """
         self.stay()
-        if self._others_run():
+        if _runs_besides(self._release_group, self._url):
             self.leave()
             raise OtherRelease("A process on this database")
-
-    def _others_run(self) -> bool:
-        try:
-            with connect(self._url) as own:
-                row = own.execute(_OTHERS, [_PRESENT, self._release_group]).fetchone()
-        except psycopg.Error as error:
-            raise ServerAway(f"The database does not say which releases run: {reason(error)}.") from error
-        return row is not None and bool(row[0])
 
     def stay(self) -> None:
         """To be called from time to time: the server may have lost what it knew of this process."""

@@ -5,6 +5,7 @@ halfway, it is finished by the next time.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from itertools import islice
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import BlobStore
 from adapters.blobs.url import is_bucket
+from adapters.database.port import DatabaseInUse
 from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
-from adapters.event_log.url import is_postgres
+from adapters.event_log.url import is_postgres, place_of
 from service.application.erasing import BLOBS_AT_ONCE
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.erased_blobs import ErasedBlobs
@@ -75,11 +77,20 @@ def _erase_again(reader: EventReader, store: BlobStore) -> Iterator[Mended]:
 
 @contextmanager
 def _own_database(url: str) -> Iterator[None]:
-    """No service runs on a database, from whichever machine, during the block. Raises: DatabaseInUse; ServerAway."""
+    """No process uses a database, from whichever machine, when the block begins, and no service begins in it.
+
+    Raises: DatabaseInUse; ServerAway.
+    """
     if not is_postgres(url):
         yield
         return
-    from adapters.database.ownership import DatabaseClaim  # noqa: PLC0415 - the embedded profile does without it
+    from adapters.database.ownership import CLAIM_SECONDS, DatabaseClaim  # noqa: PLC0415 - embedded, it is not needed
+    from adapters.database.presence import somebody_runs  # noqa: PLC0415 - likewise
 
     with closing(DatabaseClaim(url)):
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while somebody_runs(url):
+            if time.monotonic() > deadline:
+                raise DatabaseInUse(place_of(url))
+            time.sleep(0.1)
         yield

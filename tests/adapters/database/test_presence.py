@@ -5,7 +5,7 @@ import pytest
 from psycopg import sql
 
 from adapters.database.port import OtherRelease, ServerAway
-from adapters.database.presence import RELEASE_GROUP, Presence
+from adapters.database.presence import RELEASE_GROUP, Presence, somebody_runs
 
 END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
 
@@ -62,3 +62,15 @@ def test_without_an_answer_nobody_joins(opened, database):
     away = psycopg.conninfo.make_conninfo(database, port=1)
     with pytest.raises(ServerAway):
         opened(url=away).join()
+
+
+def test_whether_somebody_runs_is_known_whatever_their_release_until_all_have_left(opened, database):
+    assert not somebody_runs(database)
+    processes = [opened(), opened(RELEASE_GROUP + 1)]
+    processes[1].join()
+    assert somebody_runs(database)
+    processes[1].leave()
+    processes[0].join()
+    assert somebody_runs(database)
+    processes[0].leave()
+    assert not somebody_runs(database)

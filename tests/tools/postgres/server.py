@@ -64,6 +64,11 @@ class PostgresServer:
     def is_running(self) -> bool:
         return self._process is not None
 
+    @property
+    def programs(self) -> Path:
+        """The folder with `pg_dump` and its other programs, all of the server's version."""
+        return self._programs / "bin"
+
     def url(self, database: str = "postgres") -> str:
         """Where a database of this server is, with the owner's password."""
         return f"postgresql://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
@@ -73,6 +78,12 @@ class PostgresServer:
         name = f"test_{uuid4().hex}"
         self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
+
+    def empty_database(self, url: str) -> None:
+        """Drop the database and make it anew, empty, under the same URL."""
+        self.drop_database(url)
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(name))))
 
     def drop_database(self, url: str) -> None:
         """Remove the database, whoever is still connected to it."""
