@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.blobs.port import BlobNotFound
 from adapters.keys import Key
 from domain.summary import RecordingSummary
 from service.application.callers import Callers
@@ -13,7 +14,7 @@ from service.application.clock import Clock
 from service.application.queries import Queries
 from service.dialects.bota import access
 from service.dialects.bota.answers import DownloadUrlAnswer
-from service.dialects.bota.errors import MediaNotFound, no_audio
+from service.dialects.bota.errors import AudioNotStored, MediaNotFound, no_audio
 from service.dialects.bota.identifiers import public_media_id, public_recording_id, recording_id_of
 from service.dialects.bota.requests import RequestDownloadUrl, parse
 from service.dialects.bota.view import View
@@ -129,7 +130,10 @@ class Downloads:
             content_type=audio.content_type,
             file_name=_file_name(recording_id, audio),
         )
-        return await serve_bytes(request, self._queries.read, served)
+        try:
+            return await serve_bytes(request, self._queries.read, served)
+        except BlobNotFound:
+            raise AudioNotStored from None
 
     async def _direct_url(self, request: web.Request, audio: _Audio) -> str | None:
         """Only a plain GET of all of it is redirected: ranges and conditions are about this service's answers."""

@@ -66,6 +66,13 @@ class MediaNotFound(Exception):
         super().__init__("The recording has no such medium; `media` of GET /v1/recordings/{id} has those that it has.")
 
 
+class AudioNotStored(Exception):
+    """The recording has an audio by its history. It was erased a moment ago, or the store has lost it."""
+
+    def __init__(self) -> None:
+        super().__init__("The audio is not stored any more.")
+
+
 class TranscriptionNotFound(Exception):
     def __init__(self) -> None:
         super().__init__("There is no such transcription.")
@@ -260,6 +267,7 @@ ERRORS = ErrorTable(
         ViewBehind: Row(503, "busy", RETRY_SOON),
         NoSuchEvent: Row(404, "version_not_found"),
         MediaNotFound: Row(404, "not_found"),
+        AudioNotStored: Row(404, "not_found"),
         TranscriptionNotFound: Row(404, "not_found"),
         SummaryNotFound: Row(404, "not_found"),
         AmbientSessionNotFound: Row(404, "not_found", sentence="There is no such ambient session."),
