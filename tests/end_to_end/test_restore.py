@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -230,6 +231,35 @@ async def test_what_an_older_bucket_lacks_is_stored_again_when_clients_send_it_a
         assert (await api.ended(recording))["status"] == "completed"
         assert (await download(api, recording)).body == short_speech()
     assert tapedeck(service, "blobs", "check")[0] == 0
+
+
+async def test_mending_that_is_killed_is_finished_by_the_next(service, own_s3, backups):
+    api = (await service.start()).api()
+    bodies = {number: os.urandom(LARGE if number % 2 else SMALL) for number in range(1, 7)}
+    kept, deleted = await api.upload([os.urandom(SMALL)]), await api.upload(list(bodies.values()))
+    assert service.stop() == 0
+    backups.copy_bucket()
+
+    api = (await service.start()).api()
+    later = await api.upload([os.urandom(SMALL)])  # in an object that the older bucket lacks
+    assert (await api.call("DELETE", f"/v1/recordings/{deleted['id']}")).status == 204
+    await until_gone(own_s3, service, *bodies.values())
+    assert service.stop() == 0
+    restore_bucket(own_s3, backups)
+
+    command = [sys.executable, "-m", "service.cli", "blobs", "mend"]
+    with subprocess.Popen(command, env=service.environment, stdout=subprocess.PIPE) as mending:
+        assert b"is not in the bucket" in mending.stdout.readline()
+        mending.kill()
+    code, said = tapedeck(service, "blobs", "mend")
+    assert code == 0, said
+    assert not any(own_s3.contains(service.settings["BLOB_URL"], body[:1_000]) for body in bodies.values())
+    assert recording_prefix(recording_id_of(deleted["id"])).encode() not in tables_of(service, "bucket")
+    said = tapedeck(service, "blobs", "check")[1]
+    assert (len(missing(said)), back_again(said), unknown(said)) == (1, set(), set()), said
+    assert recording_prefix(recording_id_of(later["id"])) in said
+    api = (await service.start()).api()
+    assert (await chunk(api, kept, 1)).status == 200
 
 
 async def test_while_a_worker_runs_elsewhere_nothing_is_mended(service, tmp_path):
