@@ -196,6 +196,7 @@ async def test_of_a_bucket_that_is_older_than_the_database_the_check_names_what_
     for number, body in kept.items():
         assert (await chunk(api, beside, number)).body == body
     assert (await chunk(api, beside, 3)).status == 404
+    assert (await chunk(api, done, 1)).status == 410
     assert (await download(api, done)).status == 404
     assert (await api.call("GET", f"/v1/transcriptions/{(await api.get(done))['transcription_id']}")).status == 404
     assert (await api.call("DELETE", f"/v1/recordings/{done['id']}")).status == 204
