@@ -108,6 +108,10 @@ match command, *rest:
         print(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}))
     case "rollout", "status", "statefulset/clinic-tapedeck":
         pass
+    case ("scale", "statefulset,deployment", "--selector", selector, "--replicas", "0") | (
+        "wait", "pod", "--selector", selector, "--for", "delete", "--timeout", "10m"
+    ):
+        print(selector)
     case _:
         sys.exit(f"not in the guide: {sys.argv}")
 """
@@ -163,6 +167,12 @@ def test_several_hosts_workers_and_publishers_are_rendered_and_upgraded_as_the_g
     work, publish = "clinic-tapedeck-work", "clinic-tapedeck-publish"
     assert found["StatefulSet", "clinic-tapedeck"]["spec"]["replicas"] == 3
     assert sorted(name for kind, name in found if kind == "Deployment") == [publish, work]
+    all_stop = run(block(GUIDE, "Upgrade", "sh", number=2), tmp_path, **environment).stdout.split()
+    (selected,) = {selector.partition("=")[::2] for selector in all_stop}
+    for (kind, _), whole in found.items():
+        if kind in {"StatefulSet", "Deployment"}:
+            assert selected in whole["metadata"]["labels"].items()
+            assert selected in whole["spec"]["template"]["metadata"]["labels"].items()
     secret = yaml.safe_load(values[1])["hostSecret"]
     assert f" create secret generic {secret} " in section(GUIDE, "Several hosts on Kubernetes")
     assert f"`{secret}`" in section(GUIDE, "Several hosts on Kubernetes")
