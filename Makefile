@@ -65,7 +65,7 @@ soak-ingest: .venv/installed ## kill -9 the service 200 times under load; store 
 bench-kafka: .venv/installed ## compare the publisher with a bare producer; measure how long consumers wait
 	@$(BIN)/python -m tests.tools.bench.kafka
 
-bench-scale: .venv/installed ## compare the log in PostgreSQL with a bare insert, with 1 to 8 writing processes
+bench-scale: .venv/installed ## compare the log in PostgreSQL with a bare insert, with 1 to 8 writing processes; then two API processes with one
 	@$(BIN)/python -m tests.tools.bench.scale
 
 bench-words: .venv/installed ## count the words that the engine gets right, beside plain faster-whisper; ARGS=--help

@@ -170,9 +170,9 @@ async def open_service(settings: Settings, *, clock: Clock = utc_now) -> AsyncIt
     """
     async with AsyncExitStack() as opened:
         opened.enter_context(owned_data_dir(settings.data_dir))
+        await join_service(opened, settings)
         followers: list[asyncio.Task[None]] = []
         claim_database(opened, settings, followers)
-        await join_service(opened, settings)
         service = await opened.enter_async_context(open_claimed(settings, followers, clock=clock))
         await settle_own_secrets(settings)
         yield service

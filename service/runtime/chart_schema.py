@@ -13,8 +13,12 @@ from service.runtime.settings import Settings
 
 SCHEMA = Path(__file__).with_name("deploy") / "chart" / "values.schema.json"
 
-CHARTS_OWN = {"data_dir", "host", "port", "operations_host", "operations_port", "peer_url", "tls_cert", "tls_key"}
-"""Settings that the chart makes itself. TLS ends before the pod, since the probes are without."""
+CHARTS_OWN = {
+    *("data_dir", "host", "port", "operations_host", "operations_port"),
+    *("peer_url", "peer_tls_cert", "peer_tls_key", "peer_tls_ca"),
+    *("tls_cert", "tls_key"),
+}
+"""Settings that the chart makes itself. Clients' TLS ends before the pod, since the probes are without."""
 
 VARIABLES = ("AWS_REGION", "AZURE_STORAGE_ACCOUNT_NAME", "PGSSLMODE", "SSL_CERT_FILE")
 SECRET_VARIABLES = (

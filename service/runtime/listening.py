@@ -6,7 +6,6 @@ import socket
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from aiohttp.typedefs import Middleware
 from service.runtime.assembly import RunningService
 from service.runtime.draining import Drain
 from service.runtime.settings import LOOPBACK, Settings
+from service.runtime.tls import tls_for_hosts, tls_of
 from service.runtime.web import application, operations_application, runner
 
 HANDED_OVER_AT_ONCE = 4_096
@@ -27,9 +27,10 @@ class CannotListen(OSError):
 
 
 async def listen(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
-    """Open the listeners until `running` ends. Raises: CannotListen; OSError for files of TLS; AllowListUnusable."""
+    """Open the listeners until `running` ends. Raises: CannotListen; TlsFilesUnusable; AllowListUnusable."""
     await listen_for_operators(service, settings, running)
-    await _listen(runner(service), service.drain, _place_for_clients(settings), settings, running)
+    place, tls = _place_for_clients(settings), tls_of(settings)
+    await _listen(runner(service), service.drain, place, settings, running, tls=tls)
 
 
 async def listen_for_operators(service: RunningService, settings: Settings, running: AsyncExitStack) -> None:
@@ -44,7 +45,7 @@ async def listen_for_operators(service: RunningService, settings: Settings, runn
 async def listen_at_operations_port(
     server: web.AppRunner, drain: Drain, settings: Settings, running: AsyncExitStack
 ) -> None:
-    """Raises: CannotListen; ValueError if the settings name no such port."""
+    """Raises: CannotListen; TlsFilesUnusable; ValueError if the settings name no such port."""
     if settings.operations_port is None:
         raise ValueError("no port for operators is configured")
     place = _Place(
@@ -53,7 +54,7 @@ async def listen_at_operations_port(
         "TAPEDECK_OPERATIONS_HOST",
         "TAPEDECK_OPERATIONS_PORT",
     )
-    await _listen(server, drain, place, settings, running)
+    await _listen(server, drain, place, settings, running, tls=tls_of(settings))
 
 
 def _place_for_clients(settings: Settings) -> "_Place":
@@ -67,11 +68,11 @@ async def _listen(
     settings: Settings,
     running: AsyncExitStack,
     *,
-    is_plain: bool = False,
+    tls: ssl.SSLContext | None,
 ) -> None:
     await server.setup()
     running.push_async_callback(server.cleanup)
-    site = web.TCPSite(server, place.host, place.port, ssl_context=None if is_plain else tls_of(settings))
+    site = web.TCPSite(server, place.host, place.port, ssl_context=tls)
     try:
         await site.start()
     except OSError as error:
@@ -97,15 +98,15 @@ async def listen_for_processes(
 async def listen_for_hosts(
     service: RunningService, of_hosts: Middleware, settings: Settings, running: AsyncExitStack
 ) -> None:
-    """Take what API processes of other hosts hand over, at the port of PEER_URL. Raises: CannotListen; ValueError if
-    the service has one host; AllowListUnusable."""
+    """Take what API processes of other hosts hand over, at the port of PEER_URL. Raises: CannotListen;
+    TlsFilesUnusable; ValueError if the service has one host; AllowListUnusable."""
     peer = urlsplit(settings.peer_url or "")
     if peer.port is None:
         raise ValueError("the service has one host")
     app = application(service)
     app.middlewares.insert(0, of_hosts)
     place = _Place(settings.host, peer.port, "TAPEDECK_HOST", "TAPEDECK_PEER_URL")
-    await _listen(runner(service, app), service.drain, place, settings, running, is_plain=peer.scheme == "http")
+    await _listen(runner(service, app), service.drain, place, settings, running, tls=tls_for_hosts(settings))
 
 
 def sockets_on_one_port(settings: Settings, count: int) -> list[list[socket.socket]]:
@@ -167,11 +168,3 @@ class _Place:
                 return f"{self.host_setting}={self.host} is no address of this machine"
         because = os.strerror(error.errno) if error.errno else str(error)
         return f"port {self.port} of {self.host} cannot be listened on: {because}"
-
-
-def tls_of(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(settings.tls_cert), Path(settings.tls_key))
-    return context

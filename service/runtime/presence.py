@@ -1,19 +1,25 @@
 """Keeps releases that are not compatible with each other from running on one database at the same time."""
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+import logging
+from contextlib import AsyncExitStack
 
-from adapters.database.port import ServerAway
+from adapters.database.port import OtherRelease, ServerAway
 from adapters.event_log.url import is_postgres
 from adapters.one_thread import OneThread
+from service.runtime.draining import stop_this_process
 from service.runtime.settings import ServiceSettings
 from service.runtime.tasks import end_tasks
 
 STAY_SECONDS = 1.0
 
+logger = logging.getLogger("tapedeck")
+
 
 async def join_service(opened: AsyncExitStack, settings: ServiceSettings) -> None:
     """Join the service's other processes, until `opened` is closed; nothing is to be done for a file.
+
+    If this process finds later that it may not run beside them, it stops.
 
     Raises: OtherRelease; ServerAway.
     """
@@ -29,7 +35,15 @@ async def join_service(opened: AsyncExitStack, settings: ServiceSettings) -> Non
     async def stay() -> None:
         while True:
             await asyncio.sleep(STAY_SECONDS)
-            with suppress(ServerAway):  # which whoever needs the database says
+            try:
                 await thread.run(presence.stay)
+            except ServerAway:
+                continue  # which whoever needs the database says
+            except OtherRelease as because:
+                logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
+                stop_this_process()
+                return
+            except Exception:
+                logger.exception("others may not know that this process runs")
 
     opened.push_async_callback(end_tasks, [asyncio.create_task(stay(), name="presence")])

@@ -21,7 +21,7 @@ from service.dialects.http.language_tags import LanguageTag
 from service.dialects.http.settings import MEBIBYTE, MOST_BYTES, HttpSettings, web_address
 from service.dialects.registry import DIALECTS
 from service.messages.topic import DEFAULT_TOPIC
-from service.runtime.quota_settings import QuotaSettings
+from service.runtime.host_settings import HostSettings
 
 LOOPBACK = "127.0.0.1"
 
@@ -42,7 +42,7 @@ def as_set(sentence: str) -> str:
     return sentence.replace("KAFKA_", "TAPEDECK_KAFKA_")
 
 
-class ServiceSettings(QuotaSettings):
+class ServiceSettings(HostSettings):
     """The settings of no single dialect. The settings' table and the command line show the fields' descriptions."""
 
     operations_port: Annotated[
@@ -66,13 +66,6 @@ class ServiceSettings(QuotaSettings):
             description="processes that take chunks on the one port, beside one that does all else; 1: one does all",
         ),
     ] = 1
-    peer_url: Annotated[
-        str | None,
-        Field(
-            description="for one of several hosts: http://HOST:PORT or https://HOST:PORT, where its other hosts reach "
-            "this one, which listens on that port while it leads; if unset, the service has one host"
-        ),
-    ] = None
     drain_seconds: Annotated[
         float,
         Field(
@@ -255,13 +248,6 @@ class ServiceSettings(QuotaSettings):
     def _web_address(cls, url: str | None) -> str | None:
         return web_address(url)
 
-    @field_validator("peer_url")
-    @classmethod
-    def _peer(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).path.strip("/") or urlsplit(web_address(url) or "").port is None):
-            raise ValueError("must be http://HOST:PORT or https://HOST:PORT")
-        return web_address(url, may_have_user=False)
-
     @field_validator("database_url")
     @classmethod
     def _log(cls, url: str | None) -> str | None:
@@ -315,8 +301,6 @@ class ServiceSettings(QuotaSettings):
                 "TAPEDECK_PEER_URL needs TAPEDECK_DATABASE_URL=postgresql://… and a TAPEDECK_BLOB_URL with s3://, "
                 "gs:// or az://, which all hosts reach"
             )
-        if urlsplit(peer_url).scheme == "https" and self.tls_cert is None:
-            raise ValueError("TAPEDECK_PEER_URL with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY")
         if urlsplit(peer_url).port in (self.port, self.operations_port):
             raise ValueError("TAPEDECK_PEER_URL needs a port of its own, other than those for clients and operators")
         if self.is_development or self.public_url is None:

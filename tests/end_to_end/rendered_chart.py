@@ -60,6 +60,9 @@ SEVERAL = {
     "publishers": {"replicas": 2},
 }
 """With SCALED_OUT: pods of each kind."""
+WITH_TLS = {"hostSecret": "tapedeck-hosts", "hostTls": {"secret": "tapedeck-host-tls"}}
+TRUSTING = {"hostTls": {"secret": "tapedeck-host-tls", "trustOnly": True}}
+"""With several hosts: the first step to TLS between them."""
 
 EVERY_SET = pytest.mark.parametrize(
     "values",
@@ -73,6 +76,8 @@ EVERY_SET = pytest.mark.parametrize(
         SCALED_OUT | SEVERAL | EXPOSED | WATCHED,
         SCALED_OUT | SEVERAL | PLACED,
         SCALED_OUT | {"hostSecret": "tapedeck-hosts"},
+        SCALED_OUT | WITH_TLS,
+        SCALED_OUT | SEVERAL | TRUSTING,
     ],
 )
 

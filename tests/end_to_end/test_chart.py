@@ -85,6 +85,11 @@ def test_what_kubernetes_would_refuse_is_refused_here():
             {"replicas": 2} | SCALED_OUT,
             "replicas above 1 needs hostSecret: a Secret with the signing.key, webhooks.key",
         ),
+        ({"hostTls": {"secret": "a"}}, "hostTls.secret needs hostSecret: without it the service has one host"),
+        (
+            {"hostTls": {"trustOnly": True}},
+            "hostTls.trustOnly needs hostTls.secret: a Secret with the authority that hosts are to trust",
+        ),
         ({"hostSecret": "a"}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),
         ({"workers": {"replicas": 1}}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),
         ({"publishers": {"replicas": 1}}, "need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL"),

@@ -15,11 +15,12 @@ import pytest
 
 from tests.end_to_end.host_process import PUBLIC_URL, SECRETS, HostProcess, api_of_a_project
 from tests.end_to_end.publisher_process import assert_exactly_the_log, until_published
-from tests.end_to_end.rendered_chart import IN_SECRETS, SEVERAL, container_of, environment_of, pod_of
+from tests.end_to_end.rendered_chart import IN_SECRETS, SEVERAL, WITH_TLS, container_of, environment_of, pod_of
 from tests.end_to_end.service_process import short_speech, slices
 from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.free_ports import free_port
 from tests.tools.helm import objects
+from tests.tools.postgres.certificates import new_certificates
 from tests.tools.s3.server import CREDENTIALS
 
 SECONDS = 240
@@ -122,16 +123,30 @@ def settings_of(environment):
     }
 
 
-def host_of(rendered, number, secrets, folder):
-    """The host in the pod of this number, which has taken its keys."""
+def host_of(rendered, number, secrets, folder, tls=None):
+    """The host in the pod of this number, which has taken its keys. `tls`: where that Secret is mounted."""
     environment = environment_of(rendered, secrets, pod_name=f"tapedeck-{number}")
     assert CREDENTIALS.items() <= environment.items()
     settings = settings_of(environment)
-    assert re.fullmatch(rf"http://tapedeck-{number}\.[a-z.-]+\.clinic\.svc:\d+", settings["PEER_URL"])
+    scheme = "http" if tls is None else "https"
+    assert re.fullmatch(rf"{scheme}://tapedeck-{number}\.[a-z.-]+\.clinic\.svc:\d+", settings["PEER_URL"])
     assert settings["PUBLIC_URL"] == PUBLIC_URL
     host = HostProcess(folder / f"tapedeck-{number}", settings, DRAIN_SECONDS="0")
     assert settings.keys() <= host.settings.keys()
+    host.settings["PEER_URL"] = f"{scheme}://127.0.0.1:{host.peer_port}"
+    if tls is not None:
+        (at,) = [each["mountPath"] for each in container_of(rendered)["volumeMounts"] if each["name"] == "host-tls"]
+        host.settings |= {name: value.replace(at, str(tls)) for name, value in settings.items() if at in value}
     return host
+
+
+def mounted(certificates, folder):
+    """As the Secret for TLS is mounted."""
+    folder.mkdir()
+    (folder / "tls.crt").write_bytes(certificates.server)
+    (folder / "tls.key").write_bytes(certificates.server_key)
+    (folder / "ca.crt").write_bytes(certificates.authority)
+    return folder
 
 
 @pytest.fixture
@@ -186,3 +201,38 @@ async def test_two_hosts_a_worker_and_a_publisher_with_the_rendered_environments
     finally:
         for process in (*hosts, *others):
             process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+async def test_hosts_with_the_secret_for_tls_hand_requests_over_to_none_whose_authority_they_do_not_trust(
+    tmp_path, secret, stores
+):
+    database, bucket = stores
+    settings = {"TAPEDECK_BLOB_URL": bucket, "AWS_REGION": CREDENTIALS["AWS_REGION"]}
+    ingress = {"enabled": True, "host": PUBLIC_NAME}
+    rendered = objects(WITH_TLS | {"settings": settings, "secrets": IN_SECRETS, "ingress": ingress})
+    secrets = CREDENTIALS | {"TAPEDECK_DATABASE_URL": database}
+    same, other = (mounted(new_certificates(), tmp_path / name) for name in ("same", "other"))
+    hosts = [host_of(rendered, number, secrets, tmp_path, tls) for number, tls in enumerate((same, same, other))]
+    leads, trusts, does_not = hosts
+    try:
+        for host in hosts:
+            assert take_secrets(rendered, secret, host.data_dir).returncode == 0
+        await leads.start()
+        await until(lambda: leads.leads)
+        await asyncio.gather(trusts.start(), does_not.start())
+        api = await api_of_a_project(trusts)
+        recording = await api.upload(slices(short_speech(), 3))
+        assert (await api.finalize(recording, 3)).status == 200
+        refused = await api.at(does_not).call_once("GET", f"/v1/recordings/{recording['id']}")
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+        assert b"CERTIFICATE_VERIFY_FAILED" in does_not.log_file.read_bytes()
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.get(f"http://127.0.0.1:{leads.peer_port}/healthz")
+        assert (await api.at(leads).call("GET", f"/v1/recordings/{recording['id']}")).status == 200
+        assert [host.stop() for host in (does_not, trusts, leads)] == [0, 0, 0]
+    finally:
+        for host in hosts:
+            host.kill()

@@ -16,7 +16,9 @@ from tests.end_to_end.rendered_chart import (
     PEERS,
     SCALED_OUT,
     SEVERAL,
+    TRUSTING,
     WATCHED,
+    WITH_TLS,
     container_of,
     environment_of,
     loaded,
@@ -109,6 +111,32 @@ def test_each_of_several_hosts_is_reached_by_the_others_at_its_own_name_and_by_n
     assert {"ports": [{"port": "hosts"}], "from": hosts} in policy["ingress"]
     assert {"ports": [{"port": peer.port}], "to": hosts} in policy["egress"]
     assert not any(port["name"] == "hosts" for port in container_of(objects(SCALED_OUT))["ports"])
+
+
+def test_hosts_show_and_trust_what_is_in_the_secret_for_tls_which_nobody_else_gets():
+    rendered = objects(SCALED_OUT | SEVERAL | WITH_TLS)
+    (volume,) = [each["secret"] for each in pod_of(rendered)["volumes"] if each["name"] == "host-tls"]
+    names = {"tls.crt", "tls.key", "ca.crt"}
+    assert (volume["secretName"], volume["defaultMode"]) == ("tapedeck-host-tls", 0o440)
+    assert {each["key"] for each in volume["items"]} == {each["path"] for each in volume["items"]} == names
+    (mount,) = [each for each in container_of(rendered)["volumeMounts"] if each["name"] == "host-tls"]
+    assert mount["readOnly"]
+    environment = environment_of(rendered)
+    assert environment["TAPEDECK_PEER_URL"].startswith("https://tapedeck-0.")
+    said = {environment[f"TAPEDECK_PEER_TLS_{name}"] for name in ("CERT", "KEY", "CA")}
+    assert said == {f"{mount['mountPath']}/{name}" for name in names}
+    for command in ("work", "publish"):
+        assert "host-tls" not in {each["name"] for each in pod_of(rendered, command)["volumes"]}
+        assert not any("PEER" in name for name in environment_of(rendered, command=command))
+
+
+def test_before_hosts_use_tls_they_trust_who_does():
+    before, trusting, after = (
+        environment_of(objects(SCALED_OUT | values)) for values in (SEVERAL, SEVERAL | TRUSTING, SEVERAL | WITH_TLS)
+    )
+    added = {"TAPEDECK_PEER_TLS_CA": after["TAPEDECK_PEER_TLS_CA"]}
+    assert trusting == before | added
+    assert before["TAPEDECK_PEER_URL"].removeprefix("http") == after["TAPEDECK_PEER_URL"].removeprefix("https")
 
 
 def test_several_hosts_are_upgraded_one_by_one_spread_and_not_moved_at_once():

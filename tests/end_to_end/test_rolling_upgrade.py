@@ -109,14 +109,9 @@ async def test_a_host_of_a_release_that_is_not_compatible_starts_once_all_others
             host.take_secrets_of(one)
         await other.start()
         recording = await (await api_of_a_project(one)).upload(slices(short_speech(), 3))
-        with pytest.raises(AssertionError, match=NOT_COMPATIBLE):
-            await newer.start()
-        assert newer.stop() == 1
-        newer.log_file.unlink()
+        await is_refused(newer)
         assert one.stop() == 0
-        with pytest.raises(AssertionError, match=NOT_COMPATIBLE):
-            await newer.start()
-        assert newer.stop() == 1
+        await is_refused(newer)
         assert other.stop() == 0
         api = await api_of_a_project(await newer.start())
         assert (await api.get(recording, ""))["id"] == recording["id"]
@@ -125,7 +120,7 @@ async def test_a_host_of_a_release_that_is_not_compatible_starts_once_all_others
             host.kill()
 
 
-async def test_neither_does_a_worker_or_publisher_and_they_keep_off_a_service_that_is_not_compatible_with_them(
+async def test_neither_does_a_worker_or_publisher_and_each_of_them_keeps_off_a_service_that_is_not_compatible(
     tmp_path, database, own_s3, s3_credentials, other_group
 ):
     """No Kafka is needed for that."""
@@ -139,26 +134,32 @@ async def test_neither_does_a_worker_or_publisher_and_they_keep_off_a_service_th
     newer.code_dir = newer_worker.code_dir = newer_publisher.code_dir = other_group
     try:
         await service.start()
-        await worker.start()
-        publisher.start()
-        async with asyncio.timeout(START_SECONDS):
-            while not publisher.said("publishing waits"):
-                await asyncio.sleep(0.02)
         with pytest.raises(AssertionError, match=f"The worker {NOT_COMPATIBLE}"):
             await newer_worker.start()
         assert newer_worker.stop() == 1
         newer_publisher.start()
         assert newer_publisher.process.wait(START_SECONDS) == 1
         assert f"The publisher {NOT_COMPATIBLE}" in newer_publisher.log_file.read_text()
+        await is_refused(newer)
         assert service.stop() == 0
-        for last in (worker, publisher):
-            with pytest.raises(AssertionError, match=f"The service {NOT_COMPATIBLE}"):
-                await newer.start()
-            assert newer.stop() == 1
-            newer.log_file.unlink()
-            last.kill()
+        await worker.start()
+        await is_refused(newer)
+        worker.kill()
+        publisher.start()
+        async with asyncio.timeout(START_SECONDS):
+            while not publisher.said("publishing waits"):
+                await asyncio.sleep(0.02)
+        await is_refused(newer)
+        publisher.kill()
         await newer.start()
         await newer_worker.start()
     finally:
         for process in (service, newer, *workers, *publishers):
             process.kill()
+
+
+async def is_refused(service):
+    with pytest.raises(AssertionError, match=f"The service {NOT_COMPATIBLE}"):
+        await service.start()
+    assert service.stop() == 1
+    service.log_file.unlink()

@@ -13,13 +13,16 @@ from tests.end_to_end.service_process import START_SECONDS, ServiceProcess
 from tests.end_to_end.tapedeck_process import TapedeckProcess
 from tests.tools.free_ports import free_port
 
+_SHARED = ("DATABASE_URL", "BLOB_URL", "TRANSCRIBER")
+"""How the names of settings begin that a worker has as its service has them."""
+
 
 class WorkerProcess(TapedeckProcess):
     """Works for a service, with a data directory of its own."""
 
     def __init__(self, data_dir: Path, service: ServiceProcess) -> None:
         self.port = free_port()
-        shared = {name: service.settings[name] for name in ("DATABASE_URL", "BLOB_URL")}
+        shared = {name: value for name, value in service.settings.items() if name.startswith(_SHARED)}
         its_own = {"DATA_DIR": str(data_dir), "OPERATIONS_PORT": str(self.port), "WORKERS": "1"}
         self._settings = shared | its_own
         self.log_file = data_dir.parent / f"{data_dir.name}.log"

@@ -117,16 +117,22 @@ async def test_make_bench_kafka_measures_publishing_and_latency(kafka, tmp_path,
 
 
 @pytest.mark.slow
-def test_make_bench_scale_compares_the_log_with_a_bare_insert(postgres, capsys):
+def test_make_bench_scale_compares_the_log_with_a_bare_insert(postgres, s3, capsys):
     assert postgres.is_running  # so there can be one of the bench's own, too
-    of_chunks = patch.multiple(scale_chunks, ROUNDS=1, SECONDS=1, CLIENTS=2, PROCESSES={"embedded": (1, 2)})
-    with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=2), of_chunks:
+    assert s3.is_running
+    of_chunks = patch.multiple(scale_chunks, ROUNDS=1, SECONDS=1, CLIENTS=2)
+    with patch.multiple(scale, WRITERS=(1, 2), COMMITS=4, EVENTS_A_COMMIT=3, ROUNDS=1), of_chunks:
         scale.main()
     shown = capsys.readouterr().out
     assert "2 writers: " in shown
     assert shown.count("log : bare insert") == 2
+    for speed in ("half", "full"):
+        assert len(re.findall(rf"^  commit until .*, {speed} speed +median -?\d.* ms   p99 ", shown, re.MULTILINE)) == 4
     if shutil.which("wrk"):
-        assert shown.count("rate, it : its profile with one") == 1
+        for profile in ("embedded", "scaled out"):
+            assert [f"{profile}, {count} API processes: " in shown for count in (1, 2)] == [True, True]
+        assert shown.count("rate, it : discarding with as many") == 4
+        assert shown.count("rate, it : its profile with one") == 2
     else:
         assert "chunks: skipped" in shown
 

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import ssl
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -106,8 +108,12 @@ match command, *rest:
         data = {path: base64.b64encode(open(path, "rb").read()).decode() for path in paths}
         metadata = {"name": name, "namespace": "clinic"}
         print(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}))
-    case "rollout", "status", "statefulset/clinic-tapedeck":
+    case "rollout", "status" | "restart", "statefulset/clinic-tapedeck":
         pass
+    case ("scale", "statefulset,deployment", "--selector", selector, "--replicas", "0") | (
+        "wait", "pod", "--selector", selector, "--for", "delete", "--timeout", "10m"
+    ):
+        print(selector)
     case _:
         sys.exit(f"not in the guide: {sys.argv}")
 """
@@ -163,12 +169,69 @@ def test_several_hosts_workers_and_publishers_are_rendered_and_upgraded_as_the_g
     work, publish = "clinic-tapedeck-work", "clinic-tapedeck-publish"
     assert found["StatefulSet", "clinic-tapedeck"]["spec"]["replicas"] == 3
     assert sorted(name for kind, name in found if kind == "Deployment") == [publish, work]
+    all_stop = run(block(GUIDE, "Upgrade", "sh", number=2), tmp_path, **environment).stdout.split()
+    (selected,) = {selector.partition("=")[::2] for selector in all_stop}
+    for (kind, _), whole in found.items():
+        if kind in {"StatefulSet", "Deployment"}:
+            assert selected in whole["metadata"]["labels"].items()
+            assert selected in whole["spec"]["template"]["metadata"]["labels"].items()
     secret = yaml.safe_load(values[1])["hostSecret"]
     assert f" create secret generic {secret} " in section(GUIDE, "Several hosts on Kubernetes")
     assert f"`{secret}`" in section(GUIDE, "Several hosts on Kubernetes")
     notes = notes_of(tmp_path / "tapedeck.yaml")
     for name in (work, publish):
         assert f"  kubectl --namespace clinic rollout restart deployment/{name}\n" in notes
+
+
+def test_the_certificate_that_hosts_show_one_another_is_for_the_names_at_which_the_chart_has_them(tmp_path):
+    made = block("service/runtime/deploy/README.md", "TLS between hosts on Kubernetes", "sh", number=1)
+    values = [
+        block("service/runtime/deploy/README.md", "On Kubernetes", "yaml", number=2),
+        block("service/runtime/deploy/README.md", "Several hosts on Kubernetes", "yaml"),
+        block("service/runtime/deploy/README.md", "TLS between hosts on Kubernetes", "yaml"),
+    ]
+    anew = block("service/runtime/deploy/README.md", "TLS between hosts on Kubernetes", "sh", number=2)
+    needed("openssl", "makes certificates")
+    (folder := tmp_path / "made").mkdir()
+    environment = on_kubernetes(tmp_path)
+    (secret,) = understood(run(made, folder, **environment).stdout)
+    assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", "ca.srl"}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    for name, content in secret["data"].items():
+        (folder / name).write_bytes(b64decode(content))
+    (tmp_path / "tapedeck.yaml").write_text("".join(values))
+    arguments = ["template", "clinic", str(CHART), "--namespace", "clinic", "--values", str(tmp_path / "tapedeck.yaml")]
+    (stateful,) = [each for each in understood(helm(*arguments).stdout) if each["kind"] == "StatefulSet"]
+    pod = stateful["spec"]["template"]["spec"]
+    (volume,) = [each["secret"] for each in pod["volumes"] if each["name"] == "host-tls"]
+    assert volume["secretName"] == secret["metadata"]["name"]
+    assert {each["key"] for each in volume["items"]} == secret["data"].keys()
+    (peer,) = [each["value"] for each in pod["containers"][0]["env"] if each["name"] == "TAPEDECK_PEER_URL"]
+    for number in range(stateful["spec"]["replicas"]):
+        name = urlsplit(peer.replace("$(POD_NAME)", f"clinic-tapedeck-{number}")).hostname
+        assert is_trusted(folder, name)
+    assert not is_trusted(folder, "clinic-tapedeck-operations.clinic.svc")
+    run(anew, tmp_path, **environment)
+
+
+def is_trusted(folder, name):
+    """Whether who trusts `ca.crt` believes that a server with `tls.crt` has this name."""
+    server, client = (
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH),
+        ssl.create_default_context(cafile=folder / "ca.crt"),
+    )
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    server.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(back, there, server_hostname=name), server.wrap_bio(there, back, server_side=True)]
+    for end in ends * 3:
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
 
 
 def notes_of(values):

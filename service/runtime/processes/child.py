@@ -37,7 +37,6 @@ from service.dialects.registry import DIALECTS
 from service.runtime.collector import settle_collector
 from service.runtime.counts import counts_of
 from service.runtime.draining import Drain
-from service.runtime.listening import tls_of
 from service.runtime.logs import log_to_stderr
 from service.runtime.memory import give_back_what_is_free, settle_allocator
 from service.runtime.places import keys_place
@@ -49,6 +48,7 @@ from service.runtime.quotas import no_quotas, open_counted
 from service.runtime.settings import Settings, load_settings
 from service.runtime.settling import open_settling
 from service.runtime.switching import SWITCH_SECONDS
+from service.runtime.tls import tls_of, trust_in_hosts
 from service.runtime.web import runner_within
 
 BEAT_SECONDS = 0.5
@@ -96,7 +96,13 @@ async def _run(end: socket.socket, sockets: Sequence[socket.socket]) -> None:
         opened.push(_tell_error)  # before the channel is closed: then the service ends this process
         parts = _open_parts(opened, settings, channel, metrics)
         leads = Leads(hello.leads, may_change=settings.peer_url is not None)
-        forwarder = Forwarder(leads, settings.handing_over_path, parts.limits, proof=proof_of(parts.signer))
+        forwarder = Forwarder(
+            leads,
+            settings.handing_over_path,
+            parts.limits,
+            proof=proof_of(parts.signer),
+            trust=trust_in_hosts(settings) if leads.may_change else None,
+        )
         opened.push_async_callback(forwarder.close)
         app = upload_application(
             parts, forwarder, drain=drain, metrics=metrics, is_counted=open_counted(opened, settings)

@@ -7,6 +7,7 @@ goes to a socket in the data directory, where nobody else gets in; to another ho
 import asyncio
 import hmac
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,14 +55,15 @@ logger = logging.getLogger(__name__)
 
 
 class Forwarder:
-    """In an API process. `socket`: of the process on this machine; `proof`: that this is one of the service's hosts."""
+    """In an API process. `socket`: of the process on this machine; `proof`: that this is one of the service's hosts;
+    `trust`: in other hosts; None if there are none."""
 
-    def __init__(self, leads: Leads, socket: Path, limits: Limits, *, proof: str) -> None:
+    def __init__(self, leads: Leads, socket: Path, limits: Limits, *, proof: str, trust: ssl.SSLContext | None) -> None:
         self._leads = leads
         self._proof = proof
         self._limits = limits
         self._here = self._session(aiohttp.UnixConnector(str(socket), limit=0, force_close=True))
-        self._elsewhere = self._session(aiohttp.TCPConnector(limit=0, force_close=True))
+        self._elsewhere = self._session(aiohttp.TCPConnector(ssl=trust or True, limit=0, force_close=True))
 
     def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         longest = self._limits.header_bytes + _ADDED_HEADERS_BYTES
@@ -150,7 +152,8 @@ class Forwarder:
 
 
 def _not_handed_over(error: Exception) -> NotHandedOver:
-    logger.info("request not handed over", extra={"because": str(error)})
+    level = logging.WARNING if isinstance(error, aiohttp.ClientSSLError) else logging.INFO  # that does not pass
+    logger.log(level, "request not handed over", extra={"because": str(error)})
     return NotHandedOver()
 
 

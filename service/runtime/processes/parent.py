@@ -16,11 +16,12 @@ from service.runtime.assembly import RunningService
 from service.runtime.counts import Counts, CountsOfEnded
 from service.runtime.data_dir import locked_for_processes
 from service.runtime.failures import StartFailed
-from service.runtime.listening import listen_for_operators, listen_for_processes, sockets_on_one_port, tls_of
+from service.runtime.listening import listen_for_operators, listen_for_processes, sockets_on_one_port
 from service.runtime.processes.channel import DRAIN, HEAD, HELLO, LEADS, METRICS, READY, REPORT, STOP, Channel
 from service.runtime.processes.forwarding import taking_over
 from service.runtime.processes.leads import HERE
 from service.runtime.settings import Settings
+from service.runtime.tls import tls_for_hosts, tls_of, trust_in_hosts
 
 LOOK_SECONDS = 0.5
 LOOKS_UNTIL_HUNG = 10
@@ -65,9 +66,12 @@ async def listen_with_processes(opened: RunningService, settings: Settings, runn
 def open_processes(settings: Settings, running: AsyncExitStack) -> "ApiProcesses":
     """Those of this machine, not started yet; closed with `running`.
 
-    Raises: CannotListen; OSError, also for files of TLS, which each of them reads anew.
+    Raises: CannotListen; OSError; TlsFilesUnusable, also for files that each of them reads anew.
     """
     tls_of(settings)
+    if settings.peer_url is not None:
+        tls_for_hosts(settings)
+        trust_in_hosts(settings)
     sockets = sockets_on_one_port(settings, settings.api_processes)
     lock = running.enter_context(locked_for_processes(settings.data_dir))
     processes = ApiProcesses(settings, sockets, lock)

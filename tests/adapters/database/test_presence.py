@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from adapters.database import presence
 from adapters.database.port import OtherRelease, ServerAway
 from adapters.database.presence import RELEASE_GROUP, Presence, somebody_runs
 
@@ -43,13 +44,54 @@ def test_those_of_one_release_group_join_each_other_and_no_other_until_all_have_
         processes[0].join()
 
 
-def test_one_whose_session_the_server_has_ended_is_known_again_once_it_stays(opened, postgres):
-    process, newer = opened(), opened(RELEASE_GROUP + 1)
+@pytest.fixture
+def server(monkeypatch):
+    """Makes the server appear old, or as if it had just been started."""
+
+    class Server:
+        def is_old(self):
+            monkeypatch.setattr(presence, "SETTLED_SECONDS", 0)
+
+        def is_new(self):
+            monkeypatch.setattr(presence, "SETTLED_SECONDS", 1e9)
+
+    server = Server()
+    server.is_old()
+    return server
+
+
+@pytest.fixture
+def forgotten(opened, postgres, server):
+    """One that joined an old server, which has lost what it knew of it."""
+    process = opened()
     process.join()
     postgres.execute(END.format(process._lock._connection.info.backend_pid))
-    process.stay()
+    return process
+
+
+def test_one_that_the_server_has_forgotten_is_known_again_once_it_stays(opened, forgotten):
+    forgotten.stay()
     with pytest.raises(OtherRelease):
-        newer.join()
+        opened(RELEASE_GROUP + 1).join()
+
+
+def test_one_that_was_cut_off_goes_if_those_of_another_release_group_have_joined_meanwhile(opened, forgotten):
+    newer = opened(RELEASE_GROUP + 1)
+    newer.join()
+    with pytest.raises(OtherRelease):
+        forgotten.stay()
+    newer.stay()
+
+
+def test_one_that_joins_before_a_restarted_server_knows_the_others_goes_when_it_finds_them(opened, forgotten, server):
+    server.is_new()
+    newer = opened(RELEASE_GROUP + 1)
+    newer.join()
+    forgotten.stay()
+    with pytest.raises(OtherRelease):
+        newer.stay()
+    server.is_old()
+    forgotten.stay()
 
 
 def test_another_database_of_the_server_is_another_service(opened, postgres, database):

@@ -73,6 +73,10 @@ class Machine:
         )
         self._following = asyncio.create_task(follower.run())
 
+    def awaits(self, project):
+        """Whether a job of the project waits for a turn."""
+        return any(self.turns._projects[project].waiting.values())
+
     def effort(self, _):
         return Effort(self.turns, Urgency.SHORT, timedelta(minutes=1))
 
@@ -110,9 +114,9 @@ class Rig:
         self._machines.append(Machine(self, f"machine-{len(self._machines)}"))
         return self._machines[-1]
 
-    async def finalized(self):
+    async def finalized(self, **opening):
         its_id = uuid4()
-        for command in (open_recording(), store_chunk(1), finalize(1)):
+        for command in (open_recording(**opening), store_chunk(1), finalize(1)):
             await self._recordings.execute(its_id, command)
         return its_id
 
@@ -169,6 +173,24 @@ async def test_a_job_that_another_process_does_keeps_no_place(rig):
     one.may_end.set()
     await rig.until_stitched(long)
     assert long not in other.begun
+
+
+async def test_a_project_s_job_comes_before_those_of_another_which_wait_on_all_machines(rig):
+    machines = rig.machine(), rig.machine()
+    for machine in machines:
+        machine.may_end.clear()
+    many = [await rig.finalized(tenant_id="many") for _ in range(20)]
+    for machine in machines:
+        await until_true(lambda machine=machine: machine.begun and machine.awaits("many"))
+    one = await rig.finalized(tenant_id="one")
+    for machine in machines:
+        await until_true(lambda machine=machine: machine.awaits("one"))
+    for machine in machines:
+        machine.may_end.set()
+    for its_id in (one, *many):
+        await rig.until_stitched(its_id)
+    assert one in [machine.begun[1] for machine in machines]
+    assert sorted(its_id for machine in machines for its_id in machine.begun) == sorted([one, *many])
 
 
 async def test_the_job_of_a_process_that_is_gone_is_taken_over(rig):

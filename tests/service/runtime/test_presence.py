@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from adapters.database import presence
 from adapters.database.port import OtherRelease
 from adapters.database.presence import RELEASE_GROUP, Presence
 from service.runtime import presence as module
@@ -14,6 +15,8 @@ from service.runtime.presence import join_service
 from service.runtime.settings import ServiceSettings
 
 END_ALL = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+
+END_OTHERS = f"{END_ALL} AND pid <> %s"
 
 
 @pytest.fixture
@@ -60,6 +63,22 @@ def is_refused(newer):
         return True
     newer.leave()
     return False
+
+
+async def test_it_stops_when_it_finds_that_it_may_not_go_on(settings, newer, postgres, monkeypatch, caplog):
+    monkeypatch.setattr(module, "STAY_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "SETTLED_SECONDS", 0)
+    has_stopped = asyncio.Event()
+    monkeypatch.setattr(module, "stop_this_process", has_stopped.set)
+    async with AsyncExitStack() as opened:
+        await join_service(opened, settings)
+        newer._lock.take()  # as if it had joined while this one was not known
+        with psycopg.connect(postgres.url(), autocommit=True) as server:
+            server.execute(END_OTHERS, [conninfo_to_dict(settings.log_url)["dbname"], newer._lock.backend.split()[0]])
+        async with asyncio.timeout(60):
+            await has_stopped.wait()
+    (said,) = [record for record in caplog.records if record.message == "stopping"]
+    assert said.because.startswith("A process on this database runs a release that is not compatible")
 
 
 async def test_with_a_file_there_is_nothing_to_join(tmp_path):

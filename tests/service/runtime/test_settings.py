@@ -184,7 +184,14 @@ ONE_OF_HOSTS = {
         ),
         ({"public_url": None}, "needs TAPEDECK_PUBLIC_URL, the address at which clients reach any of the hosts"),
         ({"development": True}, "is not for development: there, the hosts would have different credentials"),
-        ({"peer_url": "https://10.0.0.1:8081"}, "with https:// needs TAPEDECK_TLS_CERT and TAPEDECK_TLS_KEY"),
+        (
+            {"peer_url": "https://10.0.0.1:8081"},
+            "with https:// needs TAPEDECK_PEER_TLS_CERT and TAPEDECK_PEER_TLS_KEY, or TAPEDECK_TLS_CERT and",
+        ),
+        (
+            {"peer_tls_cert": "a", "peer_tls_key": "b"},
+            "TAPEDECK_PEER_TLS_CERT has no effect without a TAPEDECK_PEER_URL",
+        ),
         ({"peer_url": "http://10.0.0.1"}, "must be http://HOST:PORT or https://HOST:PORT"),
         ({"peer_url": "http://10.0.0.1:8081/deck"}, "must be http://HOST:PORT or https://HOST:PORT"),
         ({"peer_url": "10.0.0.1:8081"}, "must be http://HOST:PORT or https://HOST:PORT"),
@@ -199,3 +206,21 @@ def test_what_one_of_several_hosts_needs_and_cannot_have_is_said_in_one_line(oth
     assert "TAPEDECK_PEER_URL" in str(refused.value)
     assert because in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [{"tls_cert": "a", "tls_key": "b"}, {"peer_tls_cert": "a", "peer_tls_key": "b"}],
+)
+def test_hosts_show_one_another_a_certificate_of_their_own_or_that_for_clients(certificate):
+    https = ONE_OF_HOSTS | {"peer_url": "https://10.0.0.1:8081"}
+    assert load_settings(**https, **certificate).hosts_use_tls
+    for name in certificate:
+        with pytest.raises(
+            BadSettings, match=r"_TLS_CERT and TAPEDECK_(PEER_)?TLS_KEY go together: set both or neither"
+        ):
+            load_settings(**https, **{name: "a"})
+
+
+def test_hosts_can_trust_an_authority_before_they_use_tls():
+    assert not load_settings(**ONE_OF_HOSTS, peer_tls_ca="a").hosts_use_tls

@@ -1,16 +1,22 @@
 """Chunks that are acknowledged with one API process and with two, beside a handler that discards them with as many.
 
 Each client has a connection and a recording of its own, as devices do. All servers run side by side, and are measured
-in turns.
+in turns. Embedded, a service keeps what it knows in files; scaled out, in a PostgreSQL database and a bucket of the
+tests' S3 server, which never syncs: to store an object costs less than where it is durable.
+
+Options: ROUNDS and SECONDS in the environment.
 """
 
+import os
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 
@@ -18,12 +24,15 @@ from tests.tools.bench.figures import spread
 from tests.tools.bench.ingest.load import has_wrk, measure
 from tests.tools.bench.ingest.servers import Discarding, Server, Tapedeck
 from tests.tools.postgres.server import PostgresServer
+from tests.tools.s3.programs import NoS3
+from tests.tools.s3.server import CREDENTIALS, S3Server
 
-ROUNDS = 5
-SECONDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SECONDS = int(os.environ.get("SECONDS", "3"))
 CLIENTS = 16
 SIZE_BYTES = 64 * 1024
-PROCESSES: Mapping[str, Sequence[int]] = {"embedded": (1, 2), "PostgreSQL": (1,)}
+EMBEDDED, SCALED_OUT = "embedded", "scaled out"
+PROCESSES: Mapping[str, Sequence[int]] = {EMBEDDED: (1, 2), SCALED_OUT: (1, 2)}
 """Of the API, by profile."""
 
 
@@ -88,35 +97,68 @@ def compare(postgres: PostgresServer) -> None:
     if not has_wrk():
         print("chunks: skipped, the load comes from wrk, which is not installed; on Debian: apt install wrk")
         return
-    counts = sorted({count for processes in PROCESSES.values() for count in processes})
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as name:
         folder = Path(name)
-        discarding = {count: Row(SharedDiscarding(folder / f"discarding {count}", count)) for count in counts}
-        ours = {
-            (profile, count): Row(service(folder / f"{profile} {count}", profile, count, postgres))
-            for profile, processes in PROCESSES.items()
-            for count in processes
-        }
-        rows = [*discarding.values(), *ours.values()]
-        try:
-            for row in rows:
-                row.server.start()
-            for number in range(ROUNDS):
-                for row in rows if number % 2 else reversed(rows):
-                    row.measure(folder)
-        finally:
-            for row in rows:
-                row.server.stop()
+        with bucket_server(folder / "s3") as s3:
+            measure_all(folder, postgres, s3)
+
+
+def measure_all(folder: Path, postgres: PostgresServer, s3: S3Server | None) -> None:
+    """`s3`: None leaves out the profile that needs it."""
+    numbers = {profile: counts for profile, counts in PROCESSES.items() if profile == EMBEDDED or s3 is not None}
+    discarding = {
+        count: Row(SharedDiscarding(folder / f"discarding {count}", count))
+        for count in sorted({count for counts in numbers.values() for count in counts})
+    }
+    ours = {
+        (profile, count): Row(service(folder / f"{profile} {count}", count, stores(profile, postgres, s3)))
+        for profile, counts in numbers.items()
+        for count in counts
+    }
+    rows = [*discarding.values(), *ours.values()]
+    try:
+        for row in rows:
+            row.server.start()
+        for number in range(ROUNDS):
+            for row in rows if number % 2 else reversed(rows):
+                row.measure(folder)
+    finally:
+        for row in rows:
+            row.server.stop()
     print(f"chunks of {SIZE_BYTES // 1024} KiB, {CLIENTS} clients, {ROUNDS} rounds of {SECONDS} s")
     for (profile, count), row in ours.items():
         show(f"{profile}, {count} API processes", row, discarding[count], ours[profile, PROCESSES[profile][0]])
 
 
-def service(folder: Path, profile: str, processes: int, postgres: PostgresServer) -> Tapedeck:
-    settings = {"API_PROCESSES": str(processes)}
-    if profile == "PostgreSQL":
-        settings["DATABASE_URL"] = postgres.new_database()
-    return Tapedeck(folder, settings, recordings=CLIENTS)
+@contextmanager
+def bucket_server(folder: Path) -> Iterator[S3Server | None]:
+    """One that this process may use, and those that it starts; None, and a line that says why, where it cannot run."""
+    try:
+        server = S3Server(folder)
+    except NoS3 as missing:
+        print(f"chunks, {SCALED_OUT}: skipped, {missing}")
+        yield None
+        return
+    with patch.dict(os.environ, CREDENTIALS):
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def stores(profile: str, postgres: PostgresServer, s3: S3Server | None) -> dict[str, str]:
+    """The settings that say where a service keeps what it knows: a database and a bucket of its own, or its files."""
+    if profile == EMBEDDED or s3 is None:
+        return {}
+    return {
+        "DATABASE_URL": postgres.new_database(),
+        "BLOB_URL": f"{s3.new_bucket()}/tapes?endpoint={s3.endpoint}",
+    }
+
+
+def service(folder: Path, processes: int, stores: Mapping[str, str]) -> Tapedeck:
+    return Tapedeck(folder, {"API_PROCESSES": str(processes), **stores}, recordings=CLIENTS)
 
 
 def show(title: str, row: Row, discarding: Row, one: Row) -> None:
@@ -139,7 +181,7 @@ def idle_seconds() -> float:
 
 
 def cpu_seconds(server: Server) -> float:
-    """Of all its processes; not of PostgreSQL's."""
+    """Of all its processes; not of PostgreSQL's or the bucket's."""
     pids = server.pids() if isinstance(server, SharedDiscarding) else [server.pid]
     processes = [psutil.Process(pid) for pid in pids]
     processes += [child for process in processes for child in process.children(recursive=True)]

@@ -1,7 +1,7 @@
 """`make bench-ingest`: what a durable PUT costs beside servers that promise less, alternating in one run.
 
 Only the ratios mean anything on another machine. Options: ROUNDS, SECONDS, SIZES_KIB and CLIENTS in the environment,
-the last two as comma-separated lists.
+the last two as comma-separated lists; BEFORE=COMMIT: also beside the service as it was at that commit.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from tests.tools.bench.ingest.load import Measured, has_wrk, measure
 from tests.tools.bench.ingest.paced import paced
 from tests.tools.bench.ingest.raw_append import appended_a_second
 from tests.tools.bench.ingest.servers import (
+    Before,
     Digesting,
     Discarding,
     Nginx,
@@ -68,6 +69,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         tapedeck = Tapedeck(Path(folder) / "tapedeck")
         servers: list[Server] = [tapedeck, *(kind(Path(folder) / kind.__name__) for kind in kinds)]
+        if commit := os.environ.get("BEFORE"):
+            servers.insert(1, Before(Path(folder) / "before", commit))
         try:
             for server in servers:
                 server.start()

@@ -15,6 +15,7 @@ import psutil
 
 from tests.end_to_end.service_process import SAMPLE, START_SECONDS, ServiceProcess, slices
 from tests.tools.free_ports import free_port
+from tests.tools.previous_release import code_of
 
 MOST_CHUNKS = 1_000_000
 
@@ -70,7 +71,10 @@ class Server(ABC):
 
 
 class Tapedeck(Server):
+    """`code_dir`: the repository whose code it runs; None: this one."""
+
     name = "tapedeck"
+    code_dir: Path | None = None
 
     def __init__(self, folder: Path, settings: dict[str, str] | None = None, *, recordings: int = 1) -> None:
         super().__init__(folder)
@@ -87,6 +91,7 @@ class Tapedeck(Server):
 
     def start(self) -> None:
         self._service = ServiceProcess(self.folder / "data", self._settings)
+        self._service.code_dir = self.code_dir
         self.port = self._service.port
         asyncio.run(self._begin())
 
@@ -133,6 +138,16 @@ class Tapedeck(Server):
     def pid(self) -> int:
         assert self.service.process is not None
         return self.service.process.pid
+
+
+class Before(Tapedeck):
+    """An earlier version of the service, with the libraries of this one. Raises: NoHistory."""
+
+    name = "tapedeck before"
+
+    def __init__(self, folder: Path, commit: str) -> None:
+        super().__init__(folder)
+        self.code_dir = code_of(commit, folder / "code")
 
 
 class _Subprocess(Server):

@@ -11,6 +11,12 @@
 {{- if and $hosts (not .Values.hostSecret) }}
 {{- fail "replicas above 1 needs hostSecret: a Secret with the signing.key, webhooks.key and answers.key that all hosts have." }}
 {{- end }}
+{{- if and .Values.hostTls.secret (not .Values.hostSecret) }}
+{{- fail "hostTls.secret needs hostSecret: without it the service has one host, which speaks with no other." }}
+{{- end }}
+{{- if and .Values.hostTls.trustOnly (not .Values.hostTls.secret) }}
+{{- fail "hostTls.trustOnly needs hostTls.secret: a Secret with the authority that hosts are to trust." }}
+{{- end }}
 {{- if and (or $hosts $workers $publishers) (not .Values.secrets.TAPEDECK_DATABASE_URL) }}
 {{- fail "hostSecret, workers and publishers need secrets.TAPEDECK_DATABASE_URL: the event log in PostgreSQL, which every pod reaches." }}
 {{- end }}
