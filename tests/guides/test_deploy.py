@@ -169,7 +169,9 @@ def test_several_hosts_workers_and_publishers_are_rendered_and_upgraded_as_the_g
     work, publish = "clinic-tapedeck-work", "clinic-tapedeck-publish"
     assert found["StatefulSet", "clinic-tapedeck"]["spec"]["replicas"] == 3
     assert sorted(name for kind, name in found if kind == "Deployment") == [publish, work]
-    all_stop = run(block(GUIDE, "Upgrade", "sh", number=2), tmp_path, **environment).stdout.split()
+    all_stop = run(
+        block("service/runtime/deploy/README.md", "Upgrade", "sh", number=2), tmp_path, **environment
+    ).stdout.split()
     (selected,) = {selector.partition("=")[::2] for selector in all_stop}
     for (kind, _), whole in found.items():
         if kind in {"StatefulSet", "Deployment"}:
