@@ -1,4 +1,7 @@
-"""The locks of blobs of several simulated processes: they end with their process, as those of one machine do."""
+"""The locks of blobs of several simulated processes: they end with their process, as those of one machine do.
+
+Those in PostgreSQL can be lost before that, with their session: `tests/adapters/database/test_keyed_locks.py`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
