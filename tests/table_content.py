@@ -13,8 +13,13 @@ def table_content(place):
     database = open_database(place, durable=False)
     try:
         with database.writing() as tables:
-            names = tables.execute(_IN_A_FILE if isinstance(place, Path) else _IN_POSTGRES).fetchall()
-            rows = {name: tables.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}  # noqa: S608
+            return content_of(tables, place)
     finally:
         database.close()
+
+
+def content_of(tables, place):
+    """The rows of each table, in one order, as these `tables` of the place show them."""
+    names = tables.execute(_IN_A_FILE if isinstance(place, Path) else _IN_POSTGRES).fetchall()
+    rows = {name: tables.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names}  # noqa: S608
     return {name: sorted(map(repr, its_rows)) for name, its_rows in rows.items()}

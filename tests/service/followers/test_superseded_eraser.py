@@ -190,11 +190,11 @@ async def test_bytes_that_come_back_while_they_are_erased_are_stored(rig, monkey
     await rig.store(its_id, b"one")
     await rig.store(its_id, b"other")
     rig.now += RETENTION
-    erase_keys, again = rig.blobs.erase_keys, []
+    erase_keys, again, asked = rig.blobs.erase_keys, [], asked_for(rig.settling, monkeypatch)
 
     async def erase_while_they_come_back(keys):
         again.append(asyncio.create_task(rig.store(its_id, b"one")))
-        for _ in range(10):
+        while asked.count(keys[0]) < len(["who erases", "who stores"]) and not again[0].done():
             await asyncio.sleep(0)
         await erase_keys(keys)
 
@@ -202,6 +202,34 @@ async def test_bytes_that_come_back_while_they_are_erased_are_stored(rig, monkey
     await rig.erasing.erase_superseded(its_id, until=rig.now - RETENTION)
     key = await again[0]
     assert b"".join([block async for block in rig.blobs.read(key)]) == b"one"
+
+
+async def test_bytes_that_came_back_while_their_lock_was_waited_for_stay(rig, monkeypatch):
+    its_id = await rig.opened()
+    key = await rig.store(its_id, b"one")
+    await rig.store(its_id, b"other")
+    rig.now += RETENTION
+    async with rig.settling.of(key):  # as who stores them has it
+        asked = asked_for(rig.settling, monkeypatch)
+        erasing = asyncio.create_task(rig.erasing.erase_superseded(its_id, until=rig.now - RETENTION))
+        while key not in asked:
+            await asyncio.sleep(0)
+        async with rig.blobs.stage(blob_prefix(its_id, "chunk-1"), streamed([b"one"])) as staged:
+            await rig.uploads._record(its_id, 1, staged, None, None)
+    await erasing
+    assert b"".join([block async for block in rig.blobs.read(key)]) == b"one"
+
+
+def asked_for(locks, monkeypatch):
+    """The keys whose locks are asked for from now on."""
+    of, asked = locks.of, []
+
+    def noted(key):
+        asked.append(key)
+        return of(key)
+
+    monkeypatch.setattr(locks, "of", noted)
+    return asked
 
 
 async def test_a_transcript_in_an_older_language_is_erased_and_so_is_one_that_came_too_late(rig):

@@ -1,6 +1,10 @@
-"""Faults of claims, and of what is done under them."""
+"""Faults of claims and of the locks of blobs, and of what is done under them."""
 
 from tests.tools.simulation.planted_fault import Fault
+
+_LOCK = "                    await settling.enter_async_context(self._settling.of(key))\n"
+_LOCKED = "            async with AsyncExitStack() as settling:\n                for key in some:\n" + _LOCK
+_IN_USE = "            in_use = (await self._recordings.newest(recording_id)).blobs_in_use()\n"
 
 CLAIM_FAULTS = (
     Fault(
@@ -32,5 +36,17 @@ CLAIM_FAULTS = (
         "service/followers/deletion.py",
         "        await self._claims.until_free(jobs_on(recording_id))\n",
         "",
+    ),
+    Fault(
+        "superseded bytes are erased without their locks, while they are sent again",
+        "service/application/erasing.py",
+        _LOCK,
+        "                    pass\n",
+    ),
+    Fault(
+        "whether superseded bytes are in use again is looked up before their locks are held",
+        "service/application/erasing.py",
+        _LOCKED + "    " + _IN_USE,
+        _IN_USE + _LOCKED,
     ),
 )

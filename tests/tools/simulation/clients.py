@@ -16,7 +16,7 @@ from domain.events import FinalizePolicy, RecordingKind
 from domain.identity import recording_id
 from domain.summary import RecordingSummary, Standing
 from service.application.streams import Contended
-from tests.tools.simulation.process import ConnectionLost, Process
+from tests.tools.simulation.process import RETENTION, ConnectionLost, Process
 from tests.tools.simulation.requests import Handlers
 from tests.tools.simulation.stage_work import DEFAULT_LANGUAGE
 from tests.tools.simulation.world import World
@@ -54,6 +54,7 @@ class Client:
         self._is_file = self._total == 1 and Random(f"{self.world.seed} {self.name} kind").random() < 0.6
         self._languages = Random(f"{self.world.seed} {self.name} languages")
         self._editing = Random(f"{self.world.seed} {self.name} editing")
+        self._returning = Random(f"{self.world.seed} {self.name} returning")
         self._window = timedelta(seconds=random.choice((10, 30, 45)))
         self._bodies = {
             number: [b"%s-%d-%d;" % (self.name.encode(), number, version) for version in range(2)]
@@ -74,6 +75,8 @@ class Client:
                 jobs.append(self._operate())
             if self._languages.random() < 0.3:
                 jobs.append(self._ask_for_languages())
+            if not self._appends and self._returning.random() < 0.4:
+                jobs.append(self._change_and_change_back())
             if self._editing.random() < 0.5:
                 jobs.append(self._edit("dr-1"))
                 jobs.append(self._edit("dr-2"))
@@ -171,6 +174,18 @@ class Client:
         expected = len(body) + self._random.choice((0, 0, 1)) if self._is_file else None
         await self._ask(partial(self._handlers.put_chunk, number=number, body=body, expected=expected))
         self.acknowledged.append((number, body))
+
+    async def _change_and_change_back(self) -> None:
+        """Replace a chunk, and send the bytes of before again at about the time when these are erased."""
+        random = self._returning
+        number = random.randint(1, self._total)
+        for _ in range(random.randint(1, 4)):
+            with suppress(errors.RecordingError):
+                await self._put(number, 0)
+                await self._put(number, 1)
+            await asyncio.sleep(RETENTION.total_seconds() + random.random() * 0.5)
+        with suppress(errors.RecordingError):
+            await self._put(number, 0)
 
     async def _announce(self, number: int) -> None:
         body = self._bodies[number][0]

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.places import REPOSITORY
+from tests.tools.s3.programs import FOLDER
 from tests.tools.simulation.claim_faults import CLAIM_FAULTS
 from tests.tools.simulation.log_faults import LOG_FAULTS
 from tests.tools.simulation.planted_fault import Fault
+from tests.tools.simulation.store_faults import STORE_FAULTS
 
 COPIED = ("domain", "adapters", "service", "schemas", "tests", "pyproject.toml", "README.md")
 SEEDS = 600
@@ -222,6 +224,7 @@ FAULTS = (
     ),
     *CLAIM_FAULTS,
     *LOG_FAULTS,
+    *STORE_FAULTS,
 )
 
 
@@ -270,7 +273,9 @@ def try_out(fault: Fault) -> Verdict:
 
 
 def copy_to(directory: Path) -> None:
-    """Copy what the tests need from the repository to `directory`."""
+    """Copy what the tests need from the repository to `directory`, where they find the S3 server that is built once."""
+    FOLDER.mkdir(exist_ok=True)
+    (directory / FOLDER.name).symlink_to(FOLDER)
     for name in COPIED:
         source = REPOSITORY / name
         if source.is_dir():

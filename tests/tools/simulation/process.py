@@ -12,7 +12,6 @@ from adapters.claims import port as claims_port
 from adapters.event_log.log import EventLog
 from domain.events import Stage
 from service.application.erasing import Erasing
-from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
 from service.application.note_edits import Notes
 from service.application.retry import RetryPolicy
@@ -33,6 +32,7 @@ from tests.tools.simulation.loop import OWNER
 from tests.tools.simulation.memory_blobs import MemoryBlobStore
 from tests.tools.simulation.memory_claims import MemoryClaims
 from tests.tools.simulation.memory_log import MemoryLogRecorder
+from tests.tools.simulation.memory_settling import MemorySettling
 from tests.tools.simulation.no_quotas import NO_QUOTAS
 from tests.tools.simulation.publisher import Publisher
 from tests.tools.simulation.stage_work import SimulatedStage, SimulatedWork
@@ -83,7 +83,7 @@ class Process:
         )
         self.claims = MemoryClaims(world.claims, lambda: self.alive)
         self.blobs = MemoryBlobStore(world.bodies, world.faults)
-        settling = KeyedLocks()
+        settling = MemorySettling(world.settling, lambda: self.alive)
         self.uploads = Uploads(
             self.recordings,
             self.blobs,
@@ -122,7 +122,7 @@ class Process:
         erasers = [
             Eraser("erase-stitched-chunks", STITCHED_CHUNKS, RETENTION, **shared),
             Eraser("erase-expired", EXPIRED_RECORDINGS, RETENTION, **shared),
-            *([SupersededEraser(RETENTION, **shared)] if world.has_one_process else []),
+            SupersededEraser(RETENTION, **shared),
         ]
         followers = [(each.name, each.run) for each in (self.projector, deletion, *erasers, expirer, publisher)]
         work = SimulatedWork(self.blobs, faults=world.faults, clock=world.clock)

@@ -178,8 +178,8 @@ class Simulation:
 
     def _followers(self) -> list[str]:
         """Those that act on recordings: what they do adds to the log."""
-        superseded = ["erase-superseded"] if self._world.has_one_process else []
-        return ["stitch", "transcribe", "note", "erase", "erase-stitched-chunks", "erase-expired", *superseded]
+        stages = ["stitch", "transcribe", "note"]
+        return [*stages, "erase", "erase-stitched-chunks", "erase-expired", "erase-superseded"]
 
     def clear_away(self) -> None:
         """Let what crashed or hangs end now: what it does no longer counts."""

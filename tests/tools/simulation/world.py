@@ -13,6 +13,7 @@ from tests.tools.simulation.faults import Faults
 from tests.tools.simulation.loop import OWNER, VirtualLoop
 from tests.tools.simulation.memory_claims import MemoryLocks
 from tests.tools.simulation.memory_log import MemoryLog
+from tests.tools.simulation.memory_settling import MemorySettling
 from tests.tools.simulation.memory_views import MemoryPositionStore, MemorySummaryStore, Topic
 
 START = datetime(2026, 1, 13, 10, 0, tzinfo=UTC)
@@ -32,7 +33,6 @@ class World:
     """Blobs of requests that were cut off between storing bytes and recording them."""
 
     has_one_process: bool = True
-    """As with a real data directory. Only then are superseded bytes erased, since uploads and erasing share locks."""
 
     is_shared: bool = False
     """Whether processes know that others write, as those of one service do; else, it is as beside a command."""
@@ -46,6 +46,7 @@ class World:
         self.log = MemoryLog(trace=self.trace)
         self.bodies = Bodies()
         self.claims = MemoryLocks()
+        self.settling: dict[str, MemorySettling] = {}
         self.at_work = AtWork(self.accuse)
         self.positions = MemoryPositionStore()
         self.summaries = MemorySummaryStore()
