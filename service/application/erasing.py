@@ -1,12 +1,13 @@
 """Erasing what need not be kept of recordings, and noting in their histories that it is gone."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from uuid import UUID
 
-from adapters.blobs.port import BlobStore
+from adapters.blobs.port import BlobNotFound, BlobStore
 from domain.commands import EraseContent
 from domain.errors import RecordingNotFound
 from domain.events import ErasedPart
@@ -18,6 +19,8 @@ from service.application.recordings import Recordings
 from service.application.trace import trace_id
 
 BLOBS_AT_ONCE = 1_000
+
+logger = logging.getLogger(__name__)
 
 _PREFIXES = {
     ErasedPart.CHUNKS: lambda recording_id: blob_prefix(recording_id, "chunk"),
@@ -42,14 +45,29 @@ class Erasing:
     async def erase(self, recording_id: UUID, part: ErasedPart) -> int:
         """Erase a part of the recording, if it is of no use any more. Returns how many blobs were erased.
 
-        The event comes first: from then on, what is sent again is not taken to be stored.
+        The event comes first: from then on, what is sent again is not taken to be stored. Chunks stay if the audio that
+        they were stitched to is missing, as in a bucket from an older backup: they are all that is left.
         """
+        if part is ErasedPart.CHUNKS and await self._lacks_audio(recording_id):
+            logger.warning("chunks are kept, since their audio is missing", extra={"recording_id": recording_id.hex})
+            return 0
         command = EraseContent(at=self._clock(), part=part)
         try:
             recording = (await self._recordings.execute(recording_id, command, trace_id=trace_id.get())).state
         except RecordingNotFound:
             return 0
         return await self._blobs.erase(_PREFIXES[part](recording_id)) if recording.erased is part else 0
+
+    async def _lacks_audio(self, recording_id: UUID) -> bool:
+        try:
+            stitched = (await self._recordings.newest(recording_id)).stitched
+            if stitched is not None:
+                await self._blobs.size(stitched.blob_key)
+        except RecordingNotFound:
+            return False
+        except BlobNotFound:
+            return True
+        return False
 
     async def erase_superseded(self, recording_id: UUID, *, until: datetime) -> int:
         """Erase what was superseded at `until`, which is in the past. Returns how many blobs were erased.

@@ -17,6 +17,7 @@ from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
 from adapters.blobs.discarding import discard
 from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StorageUnavailable, StoredBlob
 from adapters.event_log.port import LogUnavailable
+from adapters.futures import shared
 from adapters.staged_bytes import Keeper
 from domain import commands
 from domain.decisions import chunk_asked_for
@@ -318,20 +319,26 @@ class Uploads:
         recording = outcome.state
         if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
             await self._blobs.delete(blob.key)
-        if not outcome.events and staged.keeper is not None and recording.keeps_chunks:
-            await self._ensure_there(recording_id, number, staged, staged.keeper)
+        is_repeated = not outcome.events and recording.keeps_chunks
+        if is_repeated and staged.keeper is not None and await self._is_missing(blob.key):
+            await shared(asyncio.create_task(self._store_again(recording_id, number, staged, staged.keeper)))
         return recording
 
-    async def _ensure_there(self, recording_id: UUID, number: int, staged: Staged, keeper: Keeper) -> None:
-        """Store bytes once more that the log has for stored, if they are missing, as in a bucket from an older backup:
-        who sent them again may now forget them. Raises: StorageFull, StorageUnavailable."""
+    async def _is_missing(self, blob_key: str) -> bool:
+        """Whether bytes are not there that the log has for stored, as in a bucket from an older backup: who sends them
+        again may then forget them."""
         try:
-            await self._blobs.size(staged.blob.key)
+            await self._blobs.size(blob_key)
         except BlobNotFound:
-            (failure,) = await asyncio.to_thread(keeper.make_durable, [staged])
-            if failure is not None:
-                raise failure from None
-            await self._discard(recording_id, number, staged)  # unless it is still wanted
+            return True
+        return False
+
+    async def _store_again(self, recording_id: UUID, number: int, staged: Staged, keeper: Keeper) -> None:
+        """Raises: StorageFull, StorageUnavailable."""
+        (failure,) = await asyncio.to_thread(keeper.make_durable, [staged])
+        if failure is not None:
+            raise failure
+        await self._discard(recording_id, number, staged)  # unless it is still wanted
 
     async def _discard(self, recording_id: UUID, number: int, staged: Staged) -> None:
         """Remove the bytes of a refused chunk, unless the recording holds the same ones. Raises: StorageUnavailable."""
@@ -397,7 +404,14 @@ class Uploads:
             raise AssertionError("an accepted chunk is in its recording")
         if any(type(event) is ChunkStored for event in outcome.events):
             self._counter(announced.dialect).inc(stored.size_bytes)
+        elif stored.blob_key == blob_key and outcome.state.keeps_chunks and await self._is_missing(blob_key):
+            await shared(asyncio.create_task(self._append_again(recording_id, arrived)))
         return Appended(outcome.state, stored)
+
+    async def _append_again(self, recording_id: UUID, arrived: ArrivedChunk) -> None:
+        """Raises: StorageFull, StorageUnavailable."""
+        blob = await self._put(recording_id, arrived)
+        await self._discard_appended(recording_id, blob.key)  # unless it is still wanted
 
     async def _opened_by(
         self, announced: Announcement, arrived: ArrivedChunk, room: Room

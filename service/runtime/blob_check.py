@@ -55,8 +55,6 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
         count = size_bytes = 0
         for key, sha256, is_wanted in _spoken_of(reader, erased):
             spoken_of.add(key)
-            if erased.find(key) is not None:
-                continue
             try:
                 actual, length = digest_of(store, key)
             except BlobNotFound:
@@ -77,29 +75,26 @@ def check_blobs(settings: Settings) -> Iterator[Finding]:
 
 
 def _beside(stored: Iterator[str], spoken_of: KeySet, erased: ErasedBlobs) -> Generator[Finding, None, int]:
-    """What is stored and the log does not need. Returns how many blobs that are."""
-    due = orphans = held_back = 0
+    """What is stored and the log does not need. Returns how many blobs no event refers to."""
+    due = beside = 0
     for key in stored:
         erasure = erased.find(key)
+        beside += key not in spoken_of
         if erasure is None:
             if key not in spoken_of:
-                orphans += 1
                 yield Finding(f"{key} is stored, but the log does not refer to it.", is_loss=False)
-        elif erased.is_held_back(erasure):
-            held_back += 1
-            yield Finding(
-                f"{key} is stored, though it was erased: {erasure.why}. Its recording lacks other bytes, so it is kept "
-                "until the recording is deleted.",
-                is_loss=False,
-            )
+            continue
+        was_erased = f"{key} is stored, though it was erased: {erasure.why}."
+        if because := erased.held_back_because(erasure):
+            yield Finding(f"{was_erased} {because}, so it is kept.", is_loss=False)
         else:
             due += 1
-            yield Finding(f"{key} is stored, though it was erased: {erasure.why}.", is_loss=False)
+            yield Finding(was_erased, is_loss=False)
     if due:
         yield Finding(
             f"{due} of the stored blobs were erased before: `tapedeck blobs mend` erases them again.", is_loss=False
         )
-    return due + held_back + orphans
+    return beside
 
 
 def _stored(settings: Settings, store: BlobStore) -> Iterator[str]:

@@ -6,7 +6,7 @@ halfway, it is finished by the next time.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +17,7 @@ from adapters.blobs.url import is_bucket
 from adapters.database.port import DatabaseInUse
 from adapters.event_log.opening import open_log
 from adapters.event_log.reader import EventReader
-from adapters.event_log.url import is_postgres, place_of
+from adapters.event_log.url import is_postgres
 from service.application.erasing import BLOBS_AT_ONCE
 from service.runtime.data_dir import owned_data_dir
 from service.runtime.erased_blobs import ErasedBlobs
@@ -45,12 +45,12 @@ def mend_blobs(settings: Settings, *, take_over: bool) -> Iterator[Mended]:
     """
     if take_over and not is_bucket(settings.blob_store_url):
         raise NothingToTakeOver
-    with owned_data_dir(settings.data_dir), _own_database(settings.log_url):
+    with owned_data_dir(settings.data_dir), own_database(settings.log_url) as until_alone:
         store = open_store(settings.blob_store_url)
         try:
             yield from (Mended(sentence, was_erased=False) for sentence in _as_at_a_start(settings, store, take_over))
             with closing(open_log(settings.log_url, must_exist=True)) as log:
-                yield from _erase_again(EventReader(log.recorder), store)
+                yield from _erase_again(EventReader(log.recorder), store, until_alone)
         finally:
             asyncio.run(store.close())
 
@@ -65,32 +65,45 @@ def _as_at_a_start(settings: Settings, store: BlobStore, take_over: bool) -> Ite
     yield from store.mend(take_over=take_over)
 
 
-def _erase_again(reader: EventReader, store: BlobStore) -> Iterator[Mended]:
+def _erase_again(reader: EventReader, store: BlobStore, until_alone: Callable[[], None]) -> Iterator[Mended]:
+    """`until_alone`: before each erasing it sees to it that nobody adds to the log, as it is read here."""
     erased = ErasedBlobs(reader, store)
     erased.read_log()
     found = ((key, erasure) for key in store.keys("") if (erasure := erased.find(key)) is not None)
-    due = iter([(key, erasure.why) for key, erasure in found if not erased.is_held_back(erasure)])
+    due = iter([(key, erasure.why) for key, erasure in found if not erased.held_back_because(erasure)])
     while some := list(islice(due, BLOBS_AT_ONCE)):
+        until_alone()
         asyncio.run(store.erase_keys([key for key, _ in some]))
         yield from (Mended(f"{key} was erased: {why}.", was_erased=True) for key, why in some)
 
 
 @contextmanager
-def _own_database(url: str) -> Iterator[None]:
-    """No process uses a database, from whichever machine, when the block begins, and no service begins in it.
+def own_database(url: str) -> Iterator[Callable[[], None]]:
+    """No process uses a database, from whichever machine, when the block begins, and none begins to in it.
 
-    Raises: DatabaseInUse; ServerAway.
+    Gives what is to be called from time to time, since the server may lose what it knew of this process: it returns if
+    that still holds. Both raise DatabaseInUse; ServerAway.
     """
     if not is_postgres(url):
-        yield
+        yield lambda: None
         return
     from adapters.database.ownership import CLAIM_SECONDS, DatabaseClaim  # noqa: PLC0415 - embedded, it is not needed
-    from adapters.database.presence import somebody_runs  # noqa: PLC0415 - likewise
+    from adapters.database.presence import Alone  # noqa: PLC0415 - likewise
 
-    with closing(DatabaseClaim(url)):
-        deadline = time.monotonic() + CLAIM_SECONDS
-        while somebody_runs(url):
-            if time.monotonic() > deadline:
-                raise DatabaseInUse(place_of(url))
-            time.sleep(0.1)
-        yield
+    with closing(DatabaseClaim(url)) as claim, closing(Alone(url)) as alone:
+
+        def until_alone() -> None:
+            """Whoever is ending, or is about to be refused, is waited for; and so is a server that has just begun."""
+            claim.renew()
+            deadline = time.monotonic() + CLAIM_SECONDS
+            while True:
+                try:
+                    if alone.check():
+                        return
+                except DatabaseInUse:
+                    if time.monotonic() > deadline:
+                        raise
+                time.sleep(0.1)
+
+        until_alone()
+        yield until_alone

@@ -8,8 +8,8 @@ from uuid import UUID
 from adapters.blobs.port import BlobStore
 from adapters.event_log.reader import EventReader
 from domain.events import ContentErased, ErasedPart, RecordingDeleted, RecordingEvent
-from domain.recording import Recording, evolve
-from service.application.blob_names import blob_prefix, recording_of, recording_prefix
+from domain.recording import Phase, Recording, evolve
+from service.application.blob_names import blob_prefix, edition_of, recording_of, recording_prefix
 
 _RECORDINGS_IN_MEMORY = 1_000
 
@@ -17,19 +17,24 @@ _RECORDINGS_IN_MEMORY = 1_000
 @dataclass(frozen=True, slots=True)
 class _Keys:
     """Of one recording. `needed`: of the blobs that it refers to, also of superseded ones that are still kept.
-    `superseded`: of those that others took the place of, and that were erased; some may be needed again."""
+    `superseded`: of those that others took the place of, and that were erased; some may be needed again. `edition`:
+    what stages made of an earlier one is of no use."""
 
     needed: frozenset[str]
     superseded: frozenset[str]
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What the log says of a blob. `why`: the end of a sentence. `for_good`: with all that its recording had."""
+    """What the log says of a blob. `why`: the end of a sentence. `for_good`: with all that its recording had.
+    `may_be_back`: whether a client may have sent the same bytes again, which a log from an older backup would not say.
+    """
 
     recording_id: UUID
     why: str
     for_good: bool
+    may_be_back: bool = False
 
 
 class ErasedBlobs:
@@ -67,19 +72,27 @@ class ErasedBlobs:
         if self._has_lost(ErasedPart.CHUNKS, recording_id) and key.startswith(blob_prefix(recording_id, "chunk")):
             return Erasure(recording_id, "it is in the stitched audio", for_good=False)
         if self._has_lost(ErasedPart.SUPERSEDED, recording_id):
-            keys = self._keys_of(recording_id)
-            if key in keys.superseded and key not in keys.needed:
-                return Erasure(recording_id, "another took its place", for_good=False)
+            keys, made_of = self._keys_of(recording_id), edition_of(key)
+            came_late = made_of is not None and made_of < keys.edition
+            if (key in keys.superseded or came_late) and key not in keys.needed:
+                return Erasure(recording_id, "another took its place", for_good=False, may_be_back=made_of is None)
         return None
 
-    def is_held_back(self, erasure: Erasure) -> bool:
-        """Whether the blob may be all that is left of its recording, since the store lacks others that are needed: then
-        it is not to be erased before the recording is deleted."""
-        return not erasure.for_good and self._lacks_some(erasure.recording_id)
+    def held_back_because(self, erasure: Erasure) -> str:
+        """Why the blob is not to be erased though it was: the beginning of a sentence, or empty if it is to be."""
+        if erasure.for_good:
+            return ""
+        if erasure.may_be_back:
+            return "A client may have sent it again since"
+        if self._lacks_some(erasure.recording_id):
+            return "It may be all that is left of its recording, which lacks other bytes"
+        return ""
 
     def is_needed(self, key: str, recording_id: UUID) -> bool:
-        """Whether the recording refers to the blob, which one of its own events brought."""
-        return recording_id not in self._deleted and key in self._keys_of(recording_id).needed
+        """Whether the recording refers to the blob, which one of its own events brought; by what the log says now."""
+        if recording_id in self._deleted or key not in self._keys_of(recording_id).needed:
+            return False
+        return key in self._read_keys(recording_id).needed
 
     def _has_lost(self, part: ErasedPart, recording_id: UUID) -> bool:
         return recording_id in self._erased[part]
@@ -99,9 +112,9 @@ def _keys_by(recording_id: UUID, history: Iterable[RecordingEvent]) -> _Keys:
         if recording is not None and isinstance(event, ContentErased) and event.superseded_until is not None:
             erased |= {each.blob_key for each in recording.superseded_until(event.superseded_until)}
         recording = evolve(recording, event)
-    if recording is None:
+    if recording is None or recording.phase is Phase.DELETED:
         return _Keys(frozenset(), frozenset())
     kept = {each.blob_key for each in recording.superseded.values()}
     if not recording.keeps_chunks:
         kept = {key for key in kept if not key.startswith(blob_prefix(recording_id, "chunk"))}
-    return _Keys(frozenset(recording.blobs_in_use() | kept), frozenset(erased))
+    return _Keys(frozenset(recording.blobs_in_use() | kept), frozenset(erased), recording.edition)

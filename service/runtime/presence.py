@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from adapters.database.port import OtherRelease, ServerAway
+from adapters.database.port import DatabaseInUse, OtherRelease, ServerAway
 from adapters.event_log.url import is_postgres
 from adapters.one_thread import OneThread
 from service.runtime.draining import stop_this_process
@@ -21,15 +21,15 @@ async def join_service(opened: AsyncExitStack, settings: ServiceSettings) -> Non
 
     If this process finds later that it may not run beside them, it stops.
 
-    Raises: OtherRelease; ServerAway.
+    Raises: DatabaseInUse; OtherRelease; ServerAway.
     """
     if not is_postgres(settings.log_url):
         return
     from adapters.database.presence import Presence  # noqa: PLC0415 - the embedded profile does without it
 
     presence, thread = Presence(settings.log_url), OneThread("presence")
-    opened.callback(presence.leave)
     opened.callback(thread.close)
+    opened.push_async_callback(thread.run, presence.leave)
     await thread.run(presence.join)
 
     async def stay() -> None:
@@ -39,7 +39,7 @@ async def join_service(opened: AsyncExitStack, settings: ServiceSettings) -> Non
                 await thread.run(presence.stay)
             except ServerAway:
                 continue  # which whoever needs the database says
-            except OtherRelease as because:
+            except (DatabaseInUse, OtherRelease) as because:
                 logger.error("stopping", extra={"because": str(because)})  # noqa: TRY400 - the sentence is enough
                 stop_this_process()
                 return

@@ -199,9 +199,9 @@ class SegmentBlobStore:
             *self._writer.keys(prefix),
             *self._tails.keys(prefix, besides=self._writer.segments),
         }
-        yield from unindexed
+        yield from sorted(unindexed)
         in_files = set(self._files.keys(prefix))
-        yield from in_files - unindexed
+        yield from sorted(in_files - unindexed)
         yield from (key for key in self._index.keys(prefix) if key not in unindexed and key not in in_files)
 
     async def check_writable(self) -> None:

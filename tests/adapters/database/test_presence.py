@@ -1,12 +1,14 @@
 """Processes of releases that are not compatible never use one database side by side."""
 
+from contextlib import ExitStack, closing
+
 import psycopg
 import pytest
 from psycopg import sql
 
 from adapters.database import presence
-from adapters.database.port import OtherRelease, ServerAway
-from adapters.database.presence import RELEASE_GROUP, Presence, somebody_runs
+from adapters.database.port import DatabaseInUse, OtherRelease, ServerAway
+from adapters.database.presence import RELEASE_GROUP, Alone, Presence
 
 END = sql.SQL("SELECT pg_terminate_backend({}, 10000)")
 
@@ -78,9 +80,19 @@ def test_one_that_the_server_has_forgotten_is_known_again_once_it_stays(opened, 
 def test_one_that_was_cut_off_goes_if_those_of_another_release_group_have_joined_meanwhile(opened, forgotten):
     newer = opened(RELEASE_GROUP + 1)
     newer.join()
+    forgotten.stay()
     with pytest.raises(OtherRelease):
         forgotten.stay()
     newer.stay()
+
+
+def test_one_that_was_cut_off_stays_if_it_only_sees_how_another_is_refused(opened, forgotten):
+    newer = opened(RELEASE_GROUP + 1)
+    for _ in range(3):
+        newer._lock.take()
+        forgotten.stay()
+        newer.leave()
+        forgotten.stay()
 
 
 def test_one_that_joins_before_a_restarted_server_knows_the_others_goes_when_it_finds_them(opened, forgotten, server):
@@ -106,13 +118,46 @@ def test_without_an_answer_nobody_joins(opened, database):
         opened(url=away).join()
 
 
-def test_whether_somebody_runs_is_known_whatever_their_release_until_all_have_left(opened, database):
-    assert not somebody_runs(database)
-    processes = [opened(), opened(RELEASE_GROUP + 1)]
-    processes[1].join()
-    assert somebody_runs(database)
-    processes[1].leave()
-    processes[0].join()
-    assert somebody_runs(database)
-    processes[0].leave()
-    assert not somebody_runs(database)
+@pytest.fixture
+def alone(database):
+    """Opens what has a database for itself, and closes it in the end."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(closing(Alone(database)))
+
+
+def test_none_starts_beside_what_has_the_database_for_itself_until_that_is_closed(opened, alone, server):
+    it = alone()
+    assert it.check()
+    for process in (opened(), opened(RELEASE_GROUP + 1)):
+        with pytest.raises(DatabaseInUse):
+            process.join()
+        assert it.check()
+    it.close()
+    opened().join()
+
+
+@pytest.mark.parametrize("group", [RELEASE_GROUP, RELEASE_GROUP + 1])
+def test_nothing_has_the_database_for_itself_while_a_process_of_any_release_runs(opened, alone, server, group):
+    process = opened(group)
+    process.join()
+    with pytest.raises(DatabaseInUse):
+        alone().check()
+    process.stay()
+    process.leave()
+    assert alone().check()
+
+
+def test_what_has_the_database_for_itself_gives_way_to_one_that_the_server_had_forgotten(alone, forgotten):
+    it = alone()
+    it.check()
+    forgotten.stay()
+    with pytest.raises(DatabaseInUse):
+        it.check()
+
+
+def test_it_is_not_certain_that_nobody_runs_before_a_restarted_server_knows_who_did(alone, server):
+    it = alone()
+    server.is_new()
+    assert not it.check()
+    server.is_old()
+    assert it.check()

@@ -1,5 +1,8 @@
 """Bytes that the log has for stored and that are missing, as in a store from an older backup, and come again."""
 
+import asyncio
+import hashlib
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,11 +12,11 @@ from adapters.blobs.segments.store import SegmentBlobStore
 from adapters.event_log.log import EventLog
 from adapters.event_log.sqlite import SQLiteLogRecorder
 from domain.errors import RecordingExpired, RecordingNotFound
-from domain.events import ErasedPart
+from domain.events import ErasedPart, FinalizePolicy, RecordingKind
 from service.application.keyed_locks import KeyedLocks
 from service.application.metrics import Metrics
 from service.application.recordings import Recordings
-from service.application.uploads import Uploads
+from service.application.uploads import Announcement, ArrivedChunk, Uploads
 from tests.adapters.blobs.contract import noise, streamed, whole
 from tests.domain.histories import EXPIRY, delete, erase, expire, open_recording
 from tests.tools.simulation.no_quotas import NO_QUOTAS
@@ -40,6 +43,26 @@ class Rig:
     async def send(self, body):
         return (await self._uploads.store_chunk(self.its_id, 1, streamed([body]))).key
 
+    async def append(self, body, *, is_named):
+        announced = Announcement(
+            recording_id=self.its_id,
+            dialect="dorsum",
+            tenant_id="tenant",
+            external_id="external",
+            kind=RecordingKind.SAMPLES,
+            finalize_policy=FinalizePolicy.REJECT,
+            max_chunks=10,
+            window=timedelta(hours=1),
+        )
+        arrived = ArrivedChunk(
+            content=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            request_sha256="0" * 64,
+            request_is_named=is_named,
+            is_last=False,
+        )
+        return (await self._uploads.append(announced, arrived)).chunk
+
     async def do(self, command):
         await self.recordings.execute(self.its_id, command)
 
@@ -63,6 +86,43 @@ async def test_they_are_stored_again_before_the_answer_and_no_event_is_added(rig
     assert await rig.send(body) == key
     assert await whole(rig.blobs, key) == body
     assert await rig.log.newest_head() == head
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+async def test_so_are_those_of_a_request_that_is_repeated_without_a_number(rig, is_named):
+    rig.its_id = uuid4()
+    stored = await rig.append(b"samples", is_named=is_named)
+    await rig.blobs.delete(stored.blob_key)
+    head = await rig.log.newest_head()
+    assert await rig.append(b"samples", is_named=is_named) == stored
+    assert await whole(rig.blobs, stored.blob_key) == b"samples"
+    assert await rig.log.newest_head() == head
+
+
+async def test_bytes_that_are_stored_again_are_complete_though_their_client_has_gone(rig, monkeypatch):
+    body = noise(min(SIZES), 1)
+    key = await rig.send(body)
+    await rig.blobs.delete(key)
+    look, sending = rig.blobs.size, asyncio.current_task()
+
+    async def client_goes(asked):
+        try:
+            return await look(asked)
+        finally:
+            asyncio.get_running_loop().call_soon(sending.cancel)
+
+    sending = asyncio.create_task(rig.send(body))
+    monkeypatch.setattr(rig.blobs, "size", client_goes)
+    await asyncio.wait([sending])
+    assert sending.cancelled()
+    async with asyncio.timeout(60):
+        while not await is_there(rig.blobs, key):
+            await asyncio.sleep(0.01)
+    assert await whole(rig.blobs, key) == body
+
+
+async def is_there(blobs, key):
+    return key in await asyncio.to_thread(lambda: list(blobs.keys()))
 
 
 async def test_if_the_recording_is_deleted_meanwhile_nothing_of_them_stays(rig, monkeypatch):

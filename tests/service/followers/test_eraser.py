@@ -45,10 +45,13 @@ class Rig:
         await asyncio.gather(running, return_exceptions=True)
 
     async def recorded(self, *events, number=1):
+        """What is stitched is in the audio that is stored, whatever its event says."""
         its_id = uuid4()
+        audio = await self.blobs.put(blob_prefix(its_id, "audio"), streamed([b"audio"]))
+        there = {"blob_key": audio.key}
+        events = [event.model_copy(update=there) if type(event) is Stitched else event for event in events]
         await self.log.append(its_id, 0, [opened(), chunk(1), *events], trace_id=None)
         await self.blobs.put(blob_prefix(its_id, "chunk-1"), streamed([noise(5_000, number)]))
-        await self.blobs.put(blob_prefix(its_id, "audio"), streamed([b"audio"]))
         await self.blobs.put(blob_prefix(its_id, "details"), streamed([b"details"]))
         return its_id
 
@@ -110,6 +113,16 @@ async def test_chunks_are_kept_while_one_of_them_is_damaged(rig):
     await rig.erased_up_to(rig.log.head, retention=timedelta())
     assert (len(rig.chunks(with_damage)), rig.chunks(whole)) == (1, [])
     assert await rig.erasures(with_damage) == []
+
+
+async def test_chunks_are_kept_while_their_audio_is_missing(rig):
+    """As in a bucket from an older backup."""
+    its_id, whole = await rig.stitched(stitched(), 1), await rig.stitched(stitched(), 2)
+    await rig.blobs.erase(blob_prefix(its_id, "audio"))
+    rig.now = at(60)
+    await rig.erased_up_to(rig.log.head, retention=timedelta())
+    assert (len(rig.chunks(its_id)), rig.chunks(whole)) == (1, [])
+    assert await rig.erasures(its_id) == []
 
 
 async def test_it_goes_on_where_it_was(rig):

@@ -8,13 +8,15 @@ import pytest
 
 from adapters.blobs.opening import open_store
 from adapters.blobs.port import StoredBlob
+from adapters.database.port import DatabaseInUse
+from adapters.database.presence import Presence
 from adapters.event_log.log import EventLog
 from adapters.event_log.opening import open_log
 from domain.events import ChunkStored, ErasedPart, RecordingEvent, Stage, Stitched
 from service.application.blob_names import blob_prefix, made_prefix
 from service.runtime import blob_mending
 from service.runtime.blob_check import Finding, check_blobs
-from service.runtime.blob_mending import mend_blobs
+from service.runtime.blob_mending import mend_blobs, own_database
 from service.runtime.settings import Settings
 from tests.domain.histories import (
     STITCHED_FACTS,
@@ -93,8 +95,12 @@ def stitched_audio(restored: Restored, recording_id: UUID) -> Stitched:
     return Stitched(**STITCHED_FACTS | facts)
 
 
+def chunks_of(restored: Restored, recording_id: UUID, *bodies: bytes) -> list[ChunkStored]:
+    return [restored.chunk(recording_id, 1, body) for body in bodies]
+
+
 def test_what_the_log_says_was_erased_is_named_and_erased_again_and_all_else_stays(restored: Restored) -> None:
-    gone, late, whole, mended, alive, unknown = (uuid4() for _ in range(6))
+    gone, late, whole, mended, remade, alive, unknown = (uuid4() for _ in range(7))
     first = restored.chunk(gone, 1, b"of a deleted one")
     restored.tell(gone, opened(), first, deleted())
     unrecorded = restored.put(gone, "prompt-1", b"of an order of the deleted one").key
@@ -105,14 +111,21 @@ def test_what_the_log_says_was_erased_is_named_and_erased_again_and_all_else_sta
     )
     in_the_audio, audio = restored.chunk(whole, 1, b"stitched"), stitched_audio(restored, whole)
     restored.tell(whole, opened(), in_the_audio, finalized(1), audio, content_erased(ErasedPart.CHUNKS, 8))
-    replaced, again = (restored.chunk(mended, 1, body) for body in (b"replaced", b"in use again"))
-    kept, newer = (restored.chunk(mended, 2, body) for body in (b"replaced later", b"by this"))
+    replaced, again = chunks_of(restored, mended, b"replaced", b"in use again")
+    kept_for_now, newer = (restored.chunk(mended, 2, body) for body in (b"replaced later", b"by this"))
     restored.tell(
         mended,
         opened(),
         *(again, replaced, again),
         content_erased(ErasedPart.SUPERSEDED, 20, until=300),
-        *(kept, newer),
+        *(kept_for_now, newer),
+    )
+    damaged, right, old_audio = *chunks_of(restored, remade, b"damaged", b"right"), stitched_audio(restored, remade)
+    made_late = restored.put(remade, "transcript", b"of the damaged chunk, made too late to be recorded").key
+    restored.tell(
+        remade,
+        *(opened(), damaged, finalized(1), old_audio, right, retry_requested(Stage.STITCH)),
+        content_erased(ErasedPart.SUPERSEDED, 20, until=300),
     )
     in_use, replaced_now = restored.chunk(alive, 1, b"new"), restored.chunk(alive, 1, b"old")
     restored.tell(alive, opened(), replaced_now, in_use)
@@ -125,19 +138,26 @@ def test_what_the_log_says_was_erased_is_named_and_erased_again_and_all_else_sta
         str(came_late.blob_key): "expired",
         details.key: "expired",
         str(in_the_audio.blob_key): "stitched",
-        str(replaced.blob_key): "superseded",
+        old_audio.blob_key: "superseded",
+        made_late: "superseded",
     }
     before, found = restored.keys, restored.check()
     said = {each.sentence for each in found if not each.is_loss}
     assert said >= {f"{key} is stored, though it was erased: {WHY[why]}." for key, why in back.items()}
     assert said >= {f"{key} is stored, but the log does not refer to it." for key in (stray, foreign)}
-    assert "6 of the stored blobs were erased before: `tapedeck blobs mend` erases them again." in said
+    kept = {
+        f"{each.blob_key} is stored, though it was erased: {WHY['superseded']}. A client may have sent it again since, "
+        "so it is kept."
+        for each in (replaced, damaged)
+    }
+    assert said >= kept
+    assert "7 of the stored blobs were erased before: `tapedeck blobs mend` erases them again." in said
     assert [each.sentence for each in found if each.is_loss] == []
-    assert found[-1].sentence.endswith("; 8 more are stored.")
+    assert found[-1].sentence.endswith("; 4 more are stored.")
     assert sorted(restored.mend()) == sorted(f"{key} was erased: {WHY[why]}." for key, why in back.items())
     assert restored.keys == before - back.keys()
     assert restored.mend() == []
-    assert [each.sentence for each in restored.check() if "erased" in each.sentence] == []
+    assert {each.sentence for each in restored.check() if "erased" in each.sentence} == kept
 
 
 def test_the_chunks_of_a_recording_whose_audio_is_not_there_are_held_back_until_it_is_deleted(
@@ -151,8 +171,8 @@ def test_the_chunks_of_a_recording_whose_audio_is_not_there_are_held_back_until_
     found = restored.check()
     assert [each.sentence for each in found if each.is_loss] == [f"{audio.blob_key} is missing."]
     assert found[1].sentence == (
-        f"{came_back.blob_key} is stored, though it was erased: {WHY['stitched']}. Its recording lacks other bytes, so "
-        "it is kept until the recording is deleted."
+        f"{came_back.blob_key} is stored, though it was erased: {WHY['stitched']}. It may be all that is left of its "
+        "recording, which lacks other bytes, so it is kept."
     )
     assert restored.mend() == []
     assert restored.keys == {came_back.blob_key}
@@ -177,6 +197,18 @@ def test_what_was_made_before_and_is_made_again_is_not_erased(restored: Restored
     before = restored.keys
     assert restored.mend() == []
     assert restored.keys == before
+
+
+def test_with_the_log_in_postgresql_nothing_starts_while_something_is_mended(database: str) -> None:
+    process = Presence(database)
+    with own_database(database) as until_alone:
+        with pytest.raises(DatabaseInUse):
+            process.join()
+        until_alone()
+    process.join()
+    with pytest.raises(DatabaseInUse), own_database(database):
+        pass
+    process.leave()
 
 
 def test_mending_that_ends_halfway_is_finished_by_the_next(restored: Restored, monkeypatch: pytest.MonkeyPatch) -> None:

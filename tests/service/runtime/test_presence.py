@@ -45,9 +45,11 @@ async def test_until_it_is_closed_no_process_of_another_release_group_joins(sett
 
 async def test_it_is_known_again_after_the_server_has_lost_what_it_knew(settings, newer, postgres, monkeypatch):
     monkeypatch.setattr(module, "STAY_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "SETTLED_SECONDS", 0)
     name = conninfo_to_dict(settings.log_url)["dbname"]
     async with AsyncExitStack() as opened:
         await join_service(opened, settings)
+        monkeypatch.setattr(presence, "SETTLED_SECONDS", 1e9)
         with psycopg.connect(postgres.url(), autocommit=True) as server:
             for _ in range(3):
                 server.execute(END_ALL, [name])
