@@ -43,7 +43,7 @@ def _look(url: str) -> tuple[set[int], float]:
         with connect(url) as own:
             ((groups, server_seconds),) = own.execute(_LOOK, [_PRESENT])
     except psycopg.Error as error:
-        raise ServerAway(f"The database does not say which releases run: {reason(error)}.") from error
+        raise ServerAway(f"The database cannot be claimed: {reason(error)}.") from error
     return set(groups), float(server_seconds)
 
 
