@@ -1,6 +1,7 @@
 """Removes a staged body that no event will ever refer to."""
 
-from adapters.blobs.port import BlobNotFound, BlobStore, Staged
+from adapters.blobs.looking import is_stored
+from adapters.blobs.port import BlobStore, Staged
 
 
 async def discard(store: BlobStore, body: Staged) -> None:
@@ -8,9 +9,6 @@ async def discard(store: BlobStore, body: Staged) -> None:
 
     A body that was to become durable with its event may be a blob, too, if that commit failed after the bytes' sync.
     """
-    if body.keeper is not None:
-        try:
-            await store.size(body.blob.key)
-        except BlobNotFound:
-            return  # nearly always the case, and checking costs less than erasing
+    if body.keeper is not None and not await is_stored(store, body.blob.key):
+        return  # nearly always the case, and checking costs less than erasing
     await store.delete(body.blob.key)

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from uuid import UUID
 
-from adapters.blobs.port import BlobNotFound, BlobStore
+from adapters.blobs.looking import is_stored
+from adapters.blobs.port import BlobStore
 from domain.commands import EraseContent
 from domain.errors import RecordingNotFound
 from domain.events import ErasedPart
@@ -61,13 +62,9 @@ class Erasing:
     async def _lacks_audio(self, recording_id: UUID) -> bool:
         try:
             stitched = (await self._recordings.newest(recording_id)).stitched
-            if stitched is not None:
-                await self._blobs.size(stitched.blob_key)
         except RecordingNotFound:
             return False
-        except BlobNotFound:
-            return True
-        return False
+        return stitched is not None and not await is_stored(self._blobs, stitched.blob_key)
 
     async def erase_superseded(self, recording_id: UUID, *, until: datetime) -> int:
         """Erase what was superseded at `until`, which is in the past. Returns how many blobs were erased.

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from adapters.audio.signatures import BEGINNING_SIZE, not_audio_by_its_beginning
 from adapters.blobs.discarding import discard
-from adapters.blobs.port import BlobNotFound, BlobStore, Staged, StorageUnavailable, StoredBlob
+from adapters.blobs.looking import is_stored
+from adapters.blobs.port import BlobStore, Staged, StorageUnavailable, StoredBlob
 from adapters.event_log.port import LogUnavailable
 from adapters.futures import shared
 from adapters.staged_bytes import Keeper
@@ -294,11 +295,8 @@ class Uploads:
 
     async def _ensure_kept(self, staged: Staged) -> None:
         """Refuse bytes that went with equal ones that were refused a moment ago. Raises: StorageUnavailable."""
-        if staged.keeper is None:
-            try:
-                await self._blobs.size(staged.blob.key)
-            except BlobNotFound as error:
-                raise StorageUnavailable("equal bytes were refused a moment ago; send the chunk again") from error
+        if staged.keeper is None and not await is_stored(self._blobs, staged.blob.key):
+            raise StorageUnavailable("equal bytes were refused a moment ago; send the chunk again")
 
     async def _record(
         self, recording_id: UUID, number: int, staged: Staged, looks_like: str | None, expected_bytes: int | None
@@ -320,21 +318,13 @@ class Uploads:
         if staged.keeper is None and not recording.keeps_chunks:  # and now back with a repeated request
             await self._blobs.delete(blob.key)
         is_repeated = not outcome.events and recording.keeps_chunks
-        if is_repeated and staged.keeper is not None and await self._is_missing(blob.key):
+        if is_repeated and staged.keeper is not None and not await is_stored(self._blobs, blob.key):
             await shared(asyncio.create_task(self._store_again(recording_id, number, staged, staged.keeper)))
         return recording
 
-    async def _is_missing(self, blob_key: str) -> bool:
-        """Whether bytes are not there that the log has for stored, as in a bucket from an older backup: who sends them
-        again may then forget them."""
-        try:
-            await self._blobs.size(blob_key)
-        except BlobNotFound:
-            return True
-        return False
-
     async def _store_again(self, recording_id: UUID, number: int, staged: Staged, keeper: Keeper) -> None:
-        """Raises: StorageFull, StorageUnavailable."""
+        """Store bytes that the log has for stored, and that are missing, as in a bucket from an older backup: who has
+        sent them again may now forget them. Raises: StorageFull, StorageUnavailable."""
         (failure,) = await asyncio.to_thread(keeper.make_durable, [staged])
         if failure is not None:
             raise failure
@@ -404,12 +394,12 @@ class Uploads:
             raise AssertionError("an accepted chunk is in its recording")
         if any(type(event) is ChunkStored for event in outcome.events):
             self._counter(announced.dialect).inc(stored.size_bytes)
-        elif stored.blob_key == blob_key and outcome.state.keeps_chunks and await self._is_missing(blob_key):
+        elif stored.blob_key == blob_key and outcome.state.keeps_chunks and not await is_stored(self._blobs, blob_key):
             await shared(asyncio.create_task(self._append_again(recording_id, arrived)))
         return Appended(outcome.state, stored)
 
     async def _append_again(self, recording_id: UUID, arrived: ArrivedChunk) -> None:
-        """Raises: StorageFull, StorageUnavailable."""
+        """As `_store_again`."""
         blob = await self._put(recording_id, arrived)
         await self._discard_appended(recording_id, blob.key)  # unless it is still wanted
 

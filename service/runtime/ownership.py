@@ -10,6 +10,7 @@ from adapters.event_log.url import is_postgres
 from adapters.one_thread import OneThread
 from service.runtime.draining import stop_this_process
 from service.runtime.settings import ServiceSettings
+from service.runtime.tasks import end_tasks
 
 RENEWAL_SECONDS = 1.0
 
@@ -49,8 +50,4 @@ def claim_database(
                 stop_this_process()
                 return
 
-    async def stop(keeping: "asyncio.Task[None]") -> None:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-
-    opened.push_async_callback(stop, asyncio.create_task(keep(), name="database claim"))
+    opened.push_async_callback(end_tasks, [asyncio.create_task(keep(), name="database claim")])
