@@ -18,8 +18,8 @@ from adapters.search.index import Changes, Forgotten, Indexed, SearchIndex
 from adapters.summaries import SummaryStore
 from adapters.usage import UsageStore
 from service.dialects.registry import session_of
-from tests.adapters.told_log import Told
-from tests.domain.histories import chunk, note_ordered, opened, session_opened
+from tests.adapters.told_log import Told, told_of_each_view
+from tests.domain.histories import opened
 from tests.table_content import table_content
 
 
@@ -82,12 +82,7 @@ def view(request):
 
 @pytest.fixture
 def told():
-    """Something for each of the views."""
-    told = Told()
-    told.tell(uuid4(), opened(), chunk(1, b"12345"))
-    told.tell(uuid4(), note_ordered())
-    told.tell(uuid4(), session_opened())
-    return told
+    return told_of_each_view()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from adapters.webhooks.deliveries import Endpoint, Message
 from adapters.webhooks.signing import new_secret, sealer_of_secrets
 from adapters.webhooks.store import WebhookStore
 from tests.adapters.test_other_schema import VIEWS
-from tests.adapters.told_log import Told
+from tests.adapters.told_log import told_of_each_view
 from tests.domain.histories import chunk, note_ordered, opened, session_opened
 from tests.table_content import content_of
 
@@ -26,12 +26,7 @@ def view(request):
 
 @pytest.fixture
 def told():
-    """Something for each of the views."""
-    told = Told()
-    told.tell(uuid4(), opened(), chunk(1, b"12345"))
-    told.tell(uuid4(), note_ordered())
-    told.tell(uuid4(), session_opened())
-    return told
+    return told_of_each_view()
 
 
 @pytest.fixture
